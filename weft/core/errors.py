@@ -1,0 +1,34 @@
+"""The errors that a user can cause. Each is one line: what, got, expected, where."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class WeftError(Exception):
+    """Bad input. The command line prints the message alone and exits with code 2."""
+
+
+class DataError(WeftError):
+    """One sample cannot be used. `source` says where it came from (file:line or shard:member)."""
+
+    def __init__(self, message: str, *, source: str) -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+        self.reason = message
+
+
+class MissingExtra(WeftError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed: pip install 'weft[{extra}]'"
+        )
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
+    """The error for a name that does not exist, with the nearest ones that do."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")

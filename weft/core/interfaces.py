@@ -1,0 +1,97 @@
+"""The protocols of the pipeline's parts: one or two methods each.
+
+`forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.records import Batch, Features, Field, Loss
+
+
+@runtime_checkable
+class Modality(Protocol):
+    """bytes -> item -> tensor -> Field, for one kind of data.
+
+    `fit` learns what must be learned from the training items (a tokenizer); `state` and `restore`
+    carry that to inference as JSON values. Most modalities learn nothing.
+    """
+
+    def decode(self, raw: Any) -> Any: ...
+
+    def transform(self, item: Any, *, train: bool, generator: torch.Generator) -> Tensor: ...
+
+    def collate(self, items: Sequence[Tensor]) -> Field: ...
+
+    def fit(self, raws: Iterable[Any]) -> None: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A stream's Field -> Features of width `dim`."""
+
+    dim: int
+
+    def forward(self, field: Field) -> Features: ...
+
+    def __call__(self, field: Field) -> Features: ...
+
+
+@runtime_checkable
+class CacheableEncoder(Encoder, Protocol):
+    """An encoder whose first part is frozen, so that its output can be computed once and kept.
+
+    forward(field) == trainable(frozen(field)).
+    """
+
+    def frozen(self, field: Field) -> Features: ...
+
+    def trainable(self, features: Features) -> Features: ...
+
+    def frozen_parameters(self) -> Mapping[str, Tensor]:
+        """Every tensor that `frozen` depends on, by name: the cache's fingerprint hashes them."""
+        ...
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """Streams that look at each other: {stream: Features} -> {stream: Features}."""
+
+    def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]: ...
+
+    def __call__(self, streams: Mapping[str, Features]) -> dict[str, Features]: ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """Context and what is already produced -> logits or pixels."""
+
+    def forward(self, context: Features, prefix: Field) -> Tensor: ...
+
+    def __call__(self, context: Features, prefix: Field) -> Tensor: ...
+
+
+class EncodedStreams(Protocol):
+    """The streams of one batch, each encoded the first time it is asked for and only once."""
+
+    def features(self, stream: str) -> Features: ...
+
+    def fused(self) -> Mapping[str, Features]: ...
+
+    def embedding(self, stream: str) -> Tensor: ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Reads the model on a batch and says what to differentiate."""
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
+
+    def __call__(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...

@@ -1,0 +1,147 @@
+"""The records that flow through the pipeline: frozen dataclasses that only move and check."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row before batching.
+
+    `items` maps a stream or label name to its raw value (encoded bytes, a path, a string, a list of
+    strings for several captions, an array). `group` names what must not be split or counted twice:
+    the image of five captions, the patient, the speaker. `source` (file:line or shard:member) goes
+    into every data error.
+    """
+
+    id: str
+    group: str
+    items: dict[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """One padded stream of a batch.
+
+    values: (B, ...), for token streams (B, T) or (B, T, D); images are uint8 (B, C, H, W).
+    mask: (B, T) bool, True where real, or None where nothing is padded.
+    present: (B,) bool, False where the sample lacks this modality, or None where all have it.
+    """
+
+    values: Tensor
+    mask: Tensor | None = None
+    present: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.mask is not None:
+            if self.mask.dtype != torch.bool:
+                raise ValueError(f"mask has dtype {self.mask.dtype}, expected torch.bool")
+            if self.mask.shape != self.values.shape[:2]:
+                raise ValueError(
+                    f"mask has shape {tuple(self.mask.shape)}, expected {tuple(self.values.shape[:2])} "
+                    f"for values of shape {tuple(self.values.shape)}"
+                )
+        if self.present is not None and self.present.shape != self.values.shape[:1]:
+            raise ValueError(
+                f"present has shape {tuple(self.present.shape)}, expected ({len(self)},)"
+            )
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def to(self, device: torch.device | str) -> "Field":
+        return Field(
+            self.values.to(device, non_blocking=True),
+            None if self.mask is None else self.mask.to(device, non_blocking=True),
+            None if self.present is None else self.present.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class Features:
+    """What every encoder and every fusion returns.
+
+    tokens: (B, T, D); mask: (B, T) bool, True where real; pooled: (B, D), one vector a sample.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 3 or self.mask.shape != self.tokens.shape[:2]:
+            raise ValueError(
+                f"tokens (B, T, D) and mask (B, T) disagree: {tuple(self.tokens.shape)}, {tuple(self.mask.shape)}"
+            )
+        if self.pooled.ndim != 2 or self.pooled.shape[0] != self.tokens.shape[0]:
+            raise ValueError(
+                f"pooled has shape {tuple(self.pooled.shape)}, expected ({self.tokens.shape[0]}, D)"
+            )
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def to(self, device: torch.device | str) -> "Features":
+        return Features(
+            self.tokens.to(device, non_blocking=True),
+            self.mask.to(device, non_blocking=True),
+            self.pooled.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The one batch type.
+
+    inputs: stream -> Field, or Features where a frozen encoder's output was cached.
+    targets: name -> (B, ...) tensor. ids: B sample ids. groups: (B,) int64 (see `group_key`).
+    """
+
+    inputs: Mapping[str, Field | Features]
+    ids: Sequence[str]
+    groups: Tensor
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sizes = {f"inputs[{name}]": len(value) for name, value in self.inputs.items()}
+        sizes |= {f"targets[{name}]": len(value) for name, value in self.targets.items()}
+        sizes |= {"groups": len(self.groups)}
+        for name, size in sizes.items():
+            if size != len(self.ids):
+                raise ValueError(f"{name} has {size} rows, expected {len(self.ids)} (one an id)")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        return replace(
+            self,
+            inputs={name: value.to(device) for name, value in self.inputs.items()},
+            targets={
+                name: value.to(device, non_blocking=True) for name, value in self.targets.items()
+            },
+            groups=self.groups.to(device, non_blocking=True),
+        )
+
+    def with_inputs(self, **inputs: Field | Features) -> "Batch":
+        return replace(self, inputs={**self.inputs, **inputs})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """total: scalar to differentiate. terms: detached scalars to log, by name."""
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+
+
+def group_key(group: str) -> int:
+    """A stable non-negative 63-bit number for a group's name, the same in every process."""
+    digest = hashlib.blake2b(group.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
