@@ -1,5 +1,6 @@
 """The one model class: encoders, fusion, projections, decoders, chosen by config."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -103,7 +104,7 @@ class Projection(nn.Module):
         super().__init__()
         widths = (config.in_dim, *config.hidden)
         layers: list[nn.Module] = [nn.Dropout(config.input_dropout)] if config.input_dropout else []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
         layers.append(nn.Linear(widths[-1], config.out_dim, bias=config.bias))
         self.layers = nn.Sequential(*layers)

@@ -37,7 +37,7 @@ def gather(tensor: Tensor) -> Tensor:
     if world_size() == 1:
         return tensor
     if tensor.requires_grad:
-        gathered: Tensor = _Gather.apply(tensor)
+        gathered: Tensor = _Gather.apply(tensor)  # type: ignore[no-untyped-call]
         return gathered
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
     dist.all_gather(parts, tensor.contiguous())

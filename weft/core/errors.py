@@ -17,7 +17,7 @@ class DataError(WeftError):
         self.reason = message
 
 
-class MissingExtra(WeftError):
+class MissingExtraError(WeftError):
     """An optional package is not installed."""
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
