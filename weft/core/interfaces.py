@@ -16,13 +16,19 @@ from weft.core.records import Batch, Features, Field, Loss
 class Modality(Protocol):
     """bytes -> item -> tensor -> Field, for one kind of data.
 
-    `fit` learns what must be learned from the training items (a tokenizer); `state` and `restore`
+    With `train` the transform is random and draws only from `generator`; without, it is one of the
+    `views` fixed evaluation views (the picture, its mirror image, ...), whose embeddings may be
+    averaged. View 0 is the plain one. `fit` learns what must be learned from the training items (a tokenizer); `state` and `restore`
     carry that to inference as JSON values. Most modalities learn nothing.
     """
 
+    views: int
+
     def decode(self, raw: Any) -> Any: ...
 
-    def transform(self, item: Any, *, train: bool, generator: torch.Generator) -> Tensor: ...
+    def transform(
+        self, item: Any, *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> Tensor: ...
 
     def collate(self, items: Sequence[Tensor]) -> Field: ...
 
