@@ -1,0 +1,286 @@
+"""Features of frozen towers, computed once and kept on disk.
+
+Every view of a picture and every caption is one entry, keyed by the hash of its content. A cache folder
+is named by a fingerprint of all that the features depend on: the frozen weights, the configs of encoder
+and modality, and what the modality has learned. Other weights, another transform or other data therefore
+never meet a stale entry: they name another folder or another key.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from weft.core.config import Config, to_json
+from weft.core.distributed import barrier, rank
+from weft.core.errors import WeftError
+from weft.core.files import atomic_path
+from weft.core.interfaces import CacheableEncoder
+from weft.core.progress import progress
+from weft.core.records import Features
+from weft.data.loader import ModalitySource
+
+FORMAT = 1  # of the files below; a change of the layout makes new folders
+SAMPLES_PER_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class CacheConfig(Config):
+    """How the outputs of frozen encoders are kept.
+
+    folder: where caches lie; None is weft/features in the user's cache folder.
+    train_views: random training views of a picture that are kept beside its evaluation views.
+    batch_size: how many samples the frozen encoder sees at once.
+    seed: of the random views.
+    """
+
+    folder: Path | None = None
+    train_views: int = 0
+    batch_size: int = 64
+    seed: int = 0
+
+    def root(self) -> Path:
+        if self.folder is not None:
+            return self.folder
+        home = os.environ.get("XDG_CACHE_HOME")
+        return (Path(home) if home else Path.home() / ".cache") / "weft" / "features"
+
+
+def fingerprint(encoder: CacheableEncoder, *described_by: Any) -> str:
+    """A name for the frozen part of `encoder` and everything in `described_by` (JSON-able values)."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps([FORMAT, *map(to_json, described_by)], sort_keys=True).encode())
+    for name, tensor in sorted(encoder.frozen_parameters().items()):
+        array = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+        digest.update(array.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def content_key(raw: Any) -> bytes:
+    """The hash of a raw value: of a file's bytes, of encoded bytes, of an array, of a string."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(raw, Path):
+        digest.update(raw.read_bytes())
+    elif isinstance(raw, np.ndarray):
+        digest.update(f"{raw.dtype} {raw.shape}".encode())
+        digest.update(np.ascontiguousarray(raw).tobytes())
+    else:
+        digest.update(raw if isinstance(raw, bytes) else json.dumps(raw).encode())
+    return digest.digest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to encode: row `index` of the source under fixed view `view`, random if `train`."""
+
+    key: str
+    index: int
+    view: int
+    train: bool
+
+
+class CachedFeatures:
+    """A loader's source that gives the Features of a frozen encoder instead of raw fields.
+
+    In training it draws one of a row's entries; in evaluation it gives the view that is asked for.
+    """
+
+    def __init__(
+        self, rows: Sequence[Sequence[str]], views: Sequence[int], store: "_Store"
+    ) -> None:
+        position = {key: number for number, key in enumerate(store.keys)}
+        self._rows = [torch.tensor([position[key] for key in row]) for row in rows]
+        self._views = list(views)
+        self._store = store
+
+    def views(self, index: int) -> int:
+        """How many fixed evaluation views row `index` has."""
+        return self._views[index]
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int:
+        row = self._rows[index]
+        chosen = int(torch.randint(len(row), (1,), generator=generator)) if train else view
+        return int(row[chosen])
+
+    def collate(self, items: Sequence[int]) -> Features:
+        return self._store.features(items)
+
+
+def cache_features(
+    source: ModalitySource,
+    encoder: CacheableEncoder,
+    config: CacheConfig,
+    *,
+    described_by: Sequence[Any],
+    train: bool,
+    device: torch.device | str = "cpu",
+) -> CachedFeatures:
+    """The source's Features from the cache; what is missing is computed first.
+
+    described_by: the configs and learned state that, with the frozen weights, define the features.
+    train: also keep `config.train_views` random views of each row. An interrupted computation goes on
+    where it stopped.
+    """
+    folder = config.root() / fingerprint(encoder, *described_by, config.seed)
+    rows, views = _plan(source, config.train_views if train else 0)
+    wanted = {entry.key: entry for row in rows for entry in row}
+    if rank() == 0:
+        known = set().union(*(_read_keys(path) for path in _chunks(folder)))
+        missing = [entry for key, entry in wanted.items() if key not in known]
+        _compute(missing, source, encoder, folder, config, device)
+    barrier()
+    store = _Store(folder, set(wanted))
+    return CachedFeatures([[entry.key for entry in row] for row in rows], views, store)
+
+
+def _plan(source: ModalitySource, train_views: int) -> tuple[list[list[Entry]], list[int]]:
+    """The entries of every row: its fixed views first, then the random ones."""
+    rows: list[list[Entry]] = []
+    views: list[int] = []
+    for index in range(len(source)):
+        raw = source.raw(index)
+        fixed = source.views(index)
+        several = isinstance(raw, list)
+        entries = []
+        for view in range(fixed):
+            # Captions are kept one by one, so that the same sentence is encoded only once.
+            name = (
+                f"{content_key(raw[view]).hex()}" if several else f"{content_key(raw).hex()}-{view}"
+            )
+            entries.append(Entry(name, index, view, train=False))
+        if not several:
+            stem = content_key(raw).hex()
+            entries += [Entry(f"{stem}-r{v}", index, v, train=True) for v in range(train_views)]
+        rows.append(entries)
+        views.append(fixed)
+    return rows, views
+
+
+def _compute(
+    entries: Sequence[Entry],
+    source: ModalitySource,
+    encoder: CacheableEncoder,
+    folder: Path,
+    config: CacheConfig,
+    device: torch.device | str,
+) -> None:
+    if not entries:
+        return
+
+    def load(entry: Entry) -> Tensor:
+        digest = hashlib.blake2b(f"{config.seed} {entry.key}".encode(), digest_size=8).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+        item: Tensor = source.load(
+            entry.index, train=entry.train, generator=generator, view=entry.view
+        )
+        return item
+
+    with progress(f"features of '{source.key}'", len(entries)) as advance:
+        for start in range(0, len(entries), SAMPLES_PER_CHUNK):
+            part = entries[start : start + SAMPLES_PER_CHUNK]
+            keys: list[str] = []
+            encoded: list[Features] = []
+            for batch, tensors in _batches(part, load, config.batch_size):
+                field = source.collate(tensors)
+                with torch.no_grad():
+                    encoded.append(encoder.frozen(field.to(device)).to("cpu"))
+                keys += [entry.key for entry in batch]
+                advance(len(batch))
+            _write_chunk(folder, keys, encoded)
+
+
+def _batches(
+    entries: Sequence[Entry], load: Callable[[Entry], Tensor], batch_size: int
+) -> Iterator[tuple[list[Entry], list[Tensor]]]:
+    """Loads ahead in threads; puts items of like shape together so that little is padding."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        loaded = list(zip(entries, pool.map(load, entries), strict=True))
+    loaded.sort(key=lambda pair: tuple(pair[1].shape))
+    for start in range(0, len(loaded), batch_size):
+        part = loaded[start : start + batch_size]
+        yield [entry for entry, _ in part], [tensor for _, tensor in part]
+
+
+def _chunks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _read_keys(path: Path) -> list[str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            keys: list[str] = json.loads(file.metadata()["keys"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise WeftError(f"{path}: is not a chunk of a feature cache ({error}); delete it") from None
+    return keys
+
+
+def _write_chunk(folder: Path, keys: Sequence[str], parts: Sequence[Features]) -> None:
+    tensors = {"pooled": torch.cat([part.pooled for part in parts]).half()}
+    lengths = torch.cat([part.mask.sum(1) for part in parts])
+    tokens = torch.cat([part.tokens[part.mask] for part in parts])
+    if not (bool((lengths == 1).all()) and torch.equal(tokens.half(), tensors["pooled"])):
+        tensors |= {"tokens": tokens.half(), "lengths": lengths}
+    if not bool(torch.isfinite(tensors["pooled"]).all()):
+        raise WeftError(f"{folder}: a frozen encoder gave features that half precision cannot hold")
+    name = hashlib.blake2b("".join(keys).encode(), digest_size=16).hexdigest()
+    with atomic_path(folder / f"{name}.safetensors") as path:
+        save_file(tensors, path, metadata={"keys": json.dumps(list(keys))})
+
+
+class _Store:
+    """The wanted entries of a cache folder in memory, in half precision and without padding."""
+
+    def __init__(self, folder: Path, wanted: set[str]) -> None:
+        self.keys: list[str] = []
+        pooled: list[Tensor] = []
+        tokens: list[Tensor] = []
+        lengths: list[Tensor] = []
+        seen: set[str] = set()
+        for path in _chunks(folder):
+            keys = _read_keys(path)
+            use = [n for n, key in enumerate(keys) if key in wanted and key not in seen]
+            if not use:
+                continue
+            seen |= {keys[n] for n in use}
+            self.keys += [keys[n] for n in use]
+            chunk = _read_tensors(path)
+            pooled.append(chunk["pooled"][use])
+            if "tokens" in chunk:
+                per_entry = chunk["tokens"].split(chunk["lengths"].tolist())
+                tokens.append(torch.cat([per_entry[n] for n in use]))
+                lengths.append(chunk["lengths"][use])
+        self.pooled = torch.cat(pooled)
+        self.tokens = torch.cat(tokens) if tokens else None
+        self.lengths = (
+            torch.cat(lengths) if lengths else torch.ones(len(self.keys), dtype=torch.long)
+        )
+        self.starts = self.lengths.cumsum(0) - self.lengths
+
+    def features(self, numbers: Sequence[int]) -> Features:
+        """The Features of these entries, padded to the longest of them, in fp32."""
+        rows = torch.tensor(numbers)
+        pooled = self.pooled[rows].float()
+        lengths = self.lengths[rows]
+        steps = torch.arange(int(lengths.max()))
+        mask = steps < lengths[:, None]
+        if self.tokens is None:
+            return Features(pooled[:, None], mask, pooled)
+        places = (self.starts[rows][:, None] + steps).where(mask, torch.zeros(()).long())
+        tokens = self.tokens[places].float() * mask[..., None]
+        return Features(tokens, mask, pooled)
+
+
+def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
