@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from weft.core.config import Config, to_json
 from weft.core.distributed import barrier, rank
-from weft.core.errors import WeftError
+from weft.core.errors import DataError, WeftError
 from weft.core.files import atomic_path
 from weft.core.interfaces import CacheableEncoder
 from weft.core.progress import progress
@@ -67,7 +67,7 @@ def fingerprint(encoder: CacheableEncoder, *described_by: Any) -> str:
     return digest.hexdigest()
 
 
-def content_key(raw: Any) -> bytes:
+def content_key(raw: Any) -> str:
     """The hash of a raw value: of a file's bytes, of encoded bytes, of an array, of a string."""
     digest = hashlib.blake2b(digest_size=16)
     if isinstance(raw, Path):
@@ -77,7 +77,7 @@ def content_key(raw: Any) -> bytes:
         digest.update(np.ascontiguousarray(raw).tobytes())
     else:
         digest.update(raw if isinstance(raw, bytes) else json.dumps(raw).encode())
-    return digest.digest()
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -97,21 +97,26 @@ class CachedFeatures:
     """
 
     def __init__(
-        self, rows: Sequence[Sequence[str]], views: Sequence[int], store: "_Store"
+        self, source: ModalitySource, rows: Sequence[Sequence[Entry]], store: "_Store"
     ) -> None:
         position = {key: number for number, key in enumerate(store.keys)}
-        self._rows = [torch.tensor([position[key] for key in row]) for row in rows]
-        self._views = list(views)
+        self._rows = [[position.get(entry.key) for entry in row] for row in rows]
+        self._source = source
         self._store = store
 
     def views(self, index: int) -> int:
         """How many fixed evaluation views row `index` has."""
-        return self._views[index]
+        return self._source.views(index)
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int:
         row = self._rows[index]
-        chosen = int(torch.randint(len(row), (1,), generator=generator)) if train else view
-        return int(row[chosen])
+        chosen = int(torch.randint(len(row), (1,), generator=generator)) if train and row else view
+        if not row or row[chosen] is None:
+            self._source.load(
+                index, train=False, generator=generator, view=view
+            )  # says what is wrong
+            raise DataError("could not be encoded", source=self._source.dataset[index].source)
+        return cast(int, row[chosen])
 
     def collate(self, items: Sequence[int]) -> Features:
         return self._store.features(items)
@@ -133,7 +138,7 @@ def cache_features(
     where it stopped.
     """
     folder = config.root() / fingerprint(encoder, *described_by, config.seed)
-    rows, views = _plan(source, config.train_views if train else 0)
+    rows = _plan(source, config.train_views if train else 0)
     wanted = {entry.key: entry for row in rows for entry in row}
     if rank() == 0:
         known = set().union(*(_read_keys(path) for path in _chunks(folder)))
@@ -141,30 +146,25 @@ def cache_features(
         _compute(missing, source, encoder, folder, config, device)
     barrier()
     store = _Store(folder, set(wanted))
-    return CachedFeatures([[entry.key for entry in row] for row in rows], views, store)
+    return CachedFeatures(source, rows, store)
 
 
-def _plan(source: ModalitySource, train_views: int) -> tuple[list[list[Entry]], list[int]]:
-    """The entries of every row: its fixed views first, then the random ones."""
-    rows: list[list[Entry]] = []
-    views: list[int] = []
-    for index in range(len(source)):
+def _plan(source: ModalitySource, train_views: int) -> list[list[Entry]]:
+    """The entries of every row, its fixed views first, then the random ones; none of a bad row."""
+    return [_row_entries(source, index, train_views) for index in range(len(source))]
+
+
+def _row_entries(source: ModalitySource, index: int, train_views: int) -> list[Entry]:
+    try:
         raw = source.raw(index)
-        fixed = source.views(index)
-        several = isinstance(raw, list)
-        entries = []
-        for view in range(fixed):
+        if isinstance(raw, list):
             # Captions are kept one by one, so that the same sentence is encoded only once.
-            name = (
-                f"{content_key(raw[view]).hex()}" if several else f"{content_key(raw).hex()}-{view}"
-            )
-            entries.append(Entry(name, index, view, train=False))
-        if not several:
-            stem = content_key(raw).hex()
-            entries += [Entry(f"{stem}-r{v}", index, v, train=True) for v in range(train_views)]
-        rows.append(entries)
-        views.append(fixed)
-    return rows, views
+            return [Entry(content_key(t), index, n, train=False) for n, t in enumerate(raw)]
+        key = content_key(raw)
+        fixed = [Entry(f"{key}-{v}", index, v, train=False) for v in range(source.views(index))]
+    except (WeftError, OSError):
+        return []
+    return fixed + [Entry(f"{key}-r{v}", index, v, train=True) for v in range(train_views)]
 
 
 def _compute(
@@ -178,12 +178,15 @@ def _compute(
     if not entries:
         return
 
-    def load(entry: Entry) -> Tensor:
+    def load(entry: Entry) -> Tensor | None:
         digest = hashlib.blake2b(f"{config.seed} {entry.key}".encode(), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-        item: Tensor = source.load(
-            entry.index, train=entry.train, generator=generator, view=entry.view
-        )
+        try:
+            item: Tensor = source.load(
+                entry.index, train=entry.train, generator=generator, view=entry.view
+            )
+        except DataError:
+            return None  # the loader meets this row again and applies its error policy
         return item
 
     with progress(f"features of '{source.key}'", len(entries)) as advance:
@@ -197,15 +200,17 @@ def _compute(
                     encoded.append(encoder.frozen(field.to(device)).to("cpu"))
                 keys += [entry.key for entry in batch]
                 advance(len(batch))
-            _write_chunk(folder, keys, encoded)
+            if keys:
+                _write_chunk(folder, keys, encoded)
 
 
 def _batches(
-    entries: Sequence[Entry], load: Callable[[Entry], Tensor], batch_size: int
+    entries: Sequence[Entry], load: Callable[[Entry], Tensor | None], batch_size: int
 ) -> Iterator[tuple[list[Entry], list[Tensor]]]:
     """Loads ahead in threads; puts items of like shape together so that little is padding."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        loaded = list(zip(entries, pool.map(load, entries), strict=True))
+        pairs = zip(entries, pool.map(load, entries), strict=True)
+        loaded = [(entry, tensor) for entry, tensor in pairs if tensor is not None]
     loaded.sort(key=lambda pair: tuple(pair[1].shape))
     for start in range(0, len(loaded), batch_size):
         part = loaded[start : start + batch_size]
