@@ -1,0 +1,159 @@
+"""Clustered bootstrap: against explicit resampling, scipy, and the coverage that it promises."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.comparison import compare, randomisation_test
+
+
+def explicit_replicates(bootstrap, values, groups, function):
+    """Builds every resample as a list of rows."""
+    rows = {g: np.flatnonzero(groups == g) for g in bootstrap.groups}
+    counts = np.concatenate(list(bootstrap._counts()))
+    replicates = []
+    for drawn in counts:
+        chosen = [
+            rows[g] for g, times in zip(bootstrap.groups, drawn, strict=True) for _ in range(times)
+        ]
+        replicates.append(function(values[np.concatenate(chosen)]))
+    return np.array(replicates)
+
+
+@pytest.mark.parametrize("name", ["mean", "median"])
+def test_replicates_equal_explicit_resampling(name):
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 15, size=71) * 10
+    values = random.integers(1, 40, size=71).astype(float)
+    bootstrap = Bootstrap(groups, resamples=60, seed=3)
+    statistic = getattr(bootstrap, name)(values, groups)
+    function = getattr(np, name)
+    assert statistic.value == function(values)
+    expected = explicit_replicates(bootstrap, values, groups, function)
+    np.testing.assert_allclose(statistic.replicates, expected, rtol=1e-12)
+
+
+def test_chunks_do_not_change_the_resamples(monkeypatch):
+    values = np.random.default_rng(0).normal(size=50)
+    whole = Bootstrap(np.arange(50), resamples=100).mean(values, np.arange(50))
+    monkeypatch.setattr("weft.evaluation.bootstrap.CHUNK_ELEMENTS", 170)
+    parts = Bootstrap(np.arange(50), resamples=100).mean(values, np.arange(50))
+    np.testing.assert_allclose(whole.replicates, parts.replicates, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mean", "median"])
+def test_agrees_with_scipy_without_clusters(name):
+    values = np.random.default_rng(1).gamma(2.0, size=300)
+    own = getattr(Bootstrap(np.arange(300), resamples=6000), name)(values, np.arange(300))
+    theirs = scipy.stats.bootstrap(
+        (values,),
+        getattr(np, name),
+        n_resamples=6000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    estimate = own.estimate()
+    assert estimate.low == pytest.approx(theirs.confidence_interval.low, abs=0.06 * width)
+    assert estimate.high == pytest.approx(theirs.confidence_interval.high, abs=0.06 * width)
+    assert own.replicates.std() == pytest.approx(theirs.standard_error, rel=0.05)
+
+
+def test_covers_the_truth_where_ignoring_groups_does_not():
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 5)
+    covered = {"clustered": 0, "ignoring groups": 0}
+    trials = 200
+    for _ in range(trials):
+        values = np.repeat(random.normal(size=60), 5) + 0.3 * random.normal(size=300)
+        for name, of in (("clustered", groups), ("ignoring groups", np.arange(300))):
+            estimate = Bootstrap(of, resamples=300).mean(values, of).estimate()
+            covered[name] += estimate.low <= 0 <= estimate.high
+    assert 0.90 <= covered["clustered"] / trials <= 0.98
+    assert covered["ignoring groups"] / trials < 0.75
+
+
+def test_sums_are_paired():
+    values = np.random.default_rng(0).normal(size=(40, 1))
+    bootstrap = Bootstrap(np.arange(40), resamples=50)
+    (a,), (b,) = bootstrap.means(values, np.arange(40)), bootstrap.means(-values, np.arange(40))
+    total = (a + b).estimate()
+    assert (total.low, total.value, total.high) == pytest.approx((0, 0, 0), abs=1e-12)
+    assert (a * 2).estimate().low == pytest.approx(2 * a.estimate().low)
+
+
+def test_two_directions_share_the_groups():
+    """Image queries (one a group) and caption queries (five a group) see the same images."""
+    groups = np.arange(30)
+    hits = np.random.default_rng(0).integers(0, 2, size=30)
+    bootstrap = Bootstrap(groups, resamples=80)
+    images = bootstrap.mean(hits, groups)
+    captions = bootstrap.mean(np.repeat(hits, 5), np.repeat(groups, 5))
+    np.testing.assert_allclose(images.replicates, captions.replicates)
+
+
+def test_all_hits_still_have_an_interval():
+    bootstrap = Bootstrap(np.arange(32))
+    ones = bootstrap.proportion(np.ones(32), np.arange(32))
+    exact = scipy.stats.binomtest(32, 32).proportion_ci(method="exact")
+    assert (ones.low, ones.high) == pytest.approx((exact.low, 1.0))
+    none = bootstrap.proportion(np.zeros(32), np.arange(32))
+    assert (none.low, none.high) == pytest.approx((0.0, 1 - exact.low))
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [
+        ([1.0, 2.0], [0], "one group a value"),
+        ([], [], "at least one"),
+        ([1.0], [9], "was not given"),
+    ],
+)
+def test_bad_input_is_refused(values, groups, message):
+    with pytest.raises(ValueError, match=message):
+        Bootstrap([0, 1]).mean(values, groups)
+
+
+def test_no_groups_are_refused():
+    with pytest.raises(ValueError, match="no groups"):
+        Bootstrap([])
+    with pytest.raises(ValueError, match="resamples is 0"):
+        Bootstrap([1], resamples=0)
+
+
+def test_paired_difference_is_narrower_than_either():
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(100), 5)
+    difficulty = np.repeat(random.normal(size=100), 5)
+    first = difficulty + 0.1 * random.normal(size=500)
+    second = difficulty + 0.1 * random.normal(size=500) + 0.05
+    comparison = compare(first, second, groups)
+    assert comparison.clear
+    assert comparison.p_value < 0.01
+    assert comparison.difference.value == pytest.approx(second.mean() - first.mean())
+    width = comparison.difference.high - comparison.difference.low
+    assert width < (comparison.first.high - comparison.first.low) / 5
+    median = compare(first, second, groups, statistic="median")
+    assert median.first.value == np.median(first)
+
+
+def test_equal_systems_do_not_differ():
+    random = np.random.default_rng(0)
+    values = random.normal(size=200)
+    assert compare(values, values, np.arange(200)).p_value == 1
+    p_values = [
+        randomisation_test(random.normal(size=40), np.arange(40), resamples=200, seed=i)
+        for i in range(300)
+    ]
+    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.06)
+
+
+def test_comparison_refuses_unequal_lengths():
+    with pytest.raises(ValueError, match="expected the same"):
+        compare([1.0], [1.0, 2.0], [0, 1])
+
+
+def test_estimate_reads_well():
+    assert str(Estimate(26.44, 23.7, 29.2)) == "26.4 [23.7, 29.2]"
+    assert Estimate(1.0, 0.0, 2.0).to_json() == {"value": 1.0, "low": 0.0, "high": 2.0}

@@ -1,0 +1,195 @@
+"""Ranks, recall and average precision by counting, a chunk of queries at a time.
+
+A query's rank needs no sorted gallery: it is one more than the number of wrong items that score at
+least as high as its best right item. Counting them takes memory O(chunk * gallery).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from weft.core.shapes import check_shape
+
+Similarity = Callable[[int, int], Tensor]
+"""similarity(start, stop) -> (stop - start, G) scores of those queries against the whole gallery."""
+
+CHUNK_ELEMENTS = 2**22
+"""Scores held at once: few enough to stay near the processor's cache, enough for a fast product."""
+
+FEW_POSITIVES = 16
+"""Up to here one counting pass for each right item is faster than one binary search a score."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """What became of each query; all (Q,), on the CPU.
+
+    rank: int64 from 1, of the best right item; a tie counts against the model. average_precision and
+    reciprocal: in [0, 1], float64, the former over all right items. positives: number of right items.
+    """
+
+    rank: Tensor
+    average_precision: Tensor
+    positives: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    @property
+    def reciprocal(self) -> Tensor:
+        return 1 / self.rank.double()
+
+    def hits(self, k: int) -> Tensor:
+        """(Q,) bool: is a right item among the first k?"""
+        return self.rank <= k
+
+
+def rank_queries(
+    similarity: Similarity,
+    query_groups: Tensor,
+    gallery_groups: Tensor,
+    *,
+    chunk: int | None = None,
+) -> Ranks:
+    """Ranks of all queries; an item is right if its group is the query's group.
+
+    query_groups: (Q,) int64. gallery_groups: (G,) int64. chunk: queries scored at once. A right item
+    that ties with a wrong one is ranked after it, and a NaN counts against the model, so a collapsed
+    or broken model scores chance or worse. Raises ValueError where a query has no right item in the gallery.
+    """
+    check_shape(query_groups, "Q", "query_groups")
+    check_shape(gallery_groups, "G", "gallery_groups")
+    query_groups, gallery_groups = query_groups.cpu(), gallery_groups.cpu()
+    queries, gallery = len(query_groups), len(gallery_groups)
+    order, first, count = _positives(query_groups, gallery_groups)
+    chunk = chunk or max(1, CHUNK_ELEMENTS // max(gallery, 1))
+    rank = torch.empty(queries, dtype=torch.int64)
+    average_precision = torch.empty(queries, dtype=torch.float64)
+    for start in range(0, queries, chunk):
+        stop = min(start + chunk, queries)
+        scores_CG = similarity(start, stop)
+        check_shape(scores_CG, "C G", "similarity's scores", C=stop - start, G=gallery)
+        offset_P = torch.arange(int(count[start:stop].max()))
+        real_CP = offset_P < count[start:stop, None]
+        position_CP = (first[start:stop, None] + offset_P).clamp(max=gallery - 1)
+        above_CP = _wrong_above(scores_CG, order[position_CP], real_CP)
+        nth_CP = offset_P + 1
+        precision_CP = torch.where(real_CP, nth_CP / (nth_CP + above_CP.double()), 0)
+        rank[start:stop] = above_CP[:, 0] + 1
+        average_precision[start:stop] = precision_CP.sum(1) / count[start:stop]
+    return Ranks(rank, average_precision, count)
+
+
+def dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
+    """Inner products; cosines where the embeddings have unit length."""
+    check_shape(query_QE, "Q E", "query_QE")
+    check_shape(gallery_GE, "G E", "gallery_GE", E=query_QE.shape[1])
+    for name, embeddings in (("query", query_QE), ("gallery", gallery_GE)):
+        if not torch.isfinite(embeddings).all():
+            raise ValueError(f"the {name} embeddings hold NaN or infinity, expected finite numbers")
+    gallery_EG = gallery_GE.T
+    return lambda start, stop: query_QE[start:stop] @ gallery_EG
+
+
+def standardised_dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
+    """Inner products divided by their standard deviation over all pairs of query and item.
+
+    Models spread their cosines differently; so scaled, each has the same say in an average. Mean
+    and variance over the Q * G pairs follow from the two (E, E) second moments, no pair is formed.
+    """
+    similarity = dot_product(query_QE, gallery_GE)
+    queries, gallery = query_QE.double(), gallery_GE.double()
+    mean = queries.mean(0) @ gallery.mean(0)
+    square = (queries.T @ queries / len(queries) * (gallery.T @ gallery / len(gallery))).sum()
+    scale = 1 / float((square - mean**2).clamp(min=1e-12).sqrt())
+    return lambda start, stop: similarity(start, stop).mul_(scale)
+
+
+def average_similarity(
+    members: Sequence[Similarity], weights: Sequence[float] | None = None
+) -> Similarity:
+    """The (weighted) mean of several models' scores, chunk by chunk."""
+    if not members:
+        raise ValueError("an average of similarities needs at least one")
+    weights = [1 / len(members)] * len(members) if weights is None else weights
+
+    def scores(start: int, stop: int) -> Tensor:
+        parts = (member(start, stop) * w for member, w in zip(members, weights, strict=True))
+        total = next(parts)
+        for part in parts:
+            total += part
+        return total
+
+    return scores
+
+
+def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tensor, Tensor]:
+    """Scores and gallery positions, both (len(queries), k), of the best items for some queries."""
+    rows = [similarity(query, query + 1).topk(k, dim=1) for query in queries]
+    return torch.cat([r.values for r in rows]).cpu(), torch.cat([r.indices for r in rows]).cpu()
+
+
+def _positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gallery in order of its groups, and where in it each query's right items begin; how many."""
+    sorted_groups, order = gallery_groups.sort(stable=True)
+    first = torch.searchsorted(sorted_groups, query_groups)
+    count = torch.searchsorted(sorted_groups, query_groups, right=True) - first
+    alone = (count == 0).nonzero().flatten()
+    if len(alone):
+        raise ValueError(
+            f"{len(alone)} of {len(count)} queries have no right item in the gallery of "
+            f"{len(order)} (first: query {int(alone[0])}), expected at least one of the same group"
+        )
+    return order, first, count
+
+
+def _wrong_above(scores_CG: Tensor, positive_CP: Tensor, real_CP: Tensor) -> Tensor:
+    """(C, P) int64: wrong items that score at least as high as the query's n-th best right item."""
+    gallery = scores_CG.shape[1]
+    positive_CP, real_CP = positive_CP.to(scores_CG.device), real_CP.to(scores_CG.device)
+    right_CP = scores_CG.gather(1, positive_CP)
+    # A right item of score NaN belongs at the end, as does the padding of queries with fewer items.
+    right_CP = right_CP.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+    right_CP = right_CP.masked_fill(~real_CP, -math.inf).sort(1, descending=True).values
+    if right_CP.shape[1] <= FEW_POSITIVES:
+        below_CP = _below_by_passes(scores_CG, right_CP)
+    else:
+        below_CP = _below_by_search(scores_CG, right_CP)
+    # Counted as "all but those below", so that a NaN among the wrong items counts as above.
+    right_above_CP = _right_at_or_above(right_CP, real_CP)
+    return ((gallery - below_CP) - right_above_CP).cpu()
+
+
+def _right_at_or_above(right_CP: Tensor, real_CP: Tensor) -> Tensor:
+    """(C, P): right items of the query with a score of at least the n-th (itself and its ties)."""
+    ascending_CP = right_CP.flip(1).contiguous()
+    width = right_CP.shape[1]
+    padding_C1 = width - real_CP.sum(1, keepdim=True)
+    lower_CP = torch.searchsorted(ascending_CP, right_CP.contiguous())
+    return width - torch.maximum(lower_CP, padding_C1)
+
+
+def _below_by_passes(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
+    """(C, P): scores below each right score, one pass over the chunk for each of the P."""
+    # Comparing into floats and adding those is many times faster than adding booleans, and exact
+    # below 2**24.
+    below_CG = torch.empty_like(scores_CG, dtype=torch.float32)
+    below_CP = torch.empty_like(right_CP, dtype=torch.int64)
+    for n in range(right_CP.shape[1]):
+        torch.lt(scores_CG, right_CP[:, n : n + 1], out=below_CG)
+        below_CP[:, n] = below_CG.sum(1)
+    return below_CP
+
+
+def _below_by_search(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
+    """The same by placing every score among the query's sorted right scores once."""
+    chunk, width = right_CP.shape
+    ascending_CP = right_CP.flip(1).contiguous()
+    # The number of right scores <= a score says how many right scores it is not below; NaN sorts last.
+    place_CG = torch.searchsorted(ascending_CP, scores_CG.contiguous(), right=True)
+    histogram = torch.zeros(chunk, width + 1, dtype=torch.int64, device=scores_CG.device)
+    histogram.scatter_add_(1, place_CG, torch.ones_like(place_CG))
+    return histogram.cumsum(1)[:, :width].flip(1)
