@@ -1,0 +1,143 @@
+"""The frame of a chart: scales, round tick marks, grid lines and labels, as SVG."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weft.report.html import Html, format_cell, text
+
+WIDTH, HEIGHT = 480, 260
+TOP, RIGHT, BOTTOM = 10, 14, 40
+CHARACTER = 6.2  # width of an average glyph at the charts' 11.5 px
+COLOURS = 6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps data in [low, high] linearly onto pixels [start, end]; `ticks` are round values within."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+
+def ticks(low: float, high: float, count: int) -> tuple[float, ...]:
+    """About `count` round numbers (1, 2 or 5 times a power of ten) within [low, high]."""
+    rough = (high - low) / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(i * step, 12) for i in range(first, last + 1))
+
+
+def span(
+    values: Sequence[float], *, zero: bool = False, slack: float = 0.04
+) -> tuple[float, float]:
+    """Lowest and highest finite value with a little air; from zero where `zero` is set."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low, high = min(finite), max(finite)
+    if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    air = (high - low) * slack if high > low else abs(high) * 0.1 or 1.0
+    return (low if zero and low == 0 else low - air), (high if zero and high == 0 else high + air)
+
+
+def tick_label(value: float, marks: Sequence[float]) -> str:
+    """A tick's number with the decimals that the step between the ticks asks for."""
+    step = min((abs(b - a) for a, b in itertools.pairwise(marks)), default=abs(value))
+    largest = max((abs(mark) for mark in marks), default=0.0)
+    if largest and (largest < 1e-3 or largest >= 1e7):
+        return f"{value:g}" if value else "0"
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step else 0
+    return f"{value:,.{decimals}f}"
+
+
+def label_width(labels: Sequence[str]) -> float:
+    """Pixels that the widest label takes; wide (Chinese, Japanese, Korean) characters count double."""
+    widths = (sum(2 if ord(c) > 0x2E7F else 1 for c in label) for label in labels)
+    return CHARACTER * max(widths, default=0)
+
+
+def x_axis(scale: Scale, bottom: float, top: float, label: str, *, grid: bool = False) -> str:
+    """Tick marks, numbers and name of a horizontal axis whose line lies at `bottom`."""
+    parts = []
+    for mark in scale.ticks:
+        x = scale(mark)
+        if grid:
+            parts.append(f'<path class="gridline" d="M{x} {top}V{bottom}"/>')
+        parts.append(f'<path class="axis" d="M{x} {bottom}v4"/>')
+        shown = text(tick_label(mark, scale.ticks))
+        parts.append(f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{shown}</text>')
+    parts.append(f'<path class="axis" d="M{scale.start} {bottom}H{scale.end}"/>')
+    middle = (scale.start + scale.end) / 2
+    parts.append(f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">{text(label)}</text>')
+    return "".join(parts)
+
+
+def y_axis(scale: Scale, left: float, right: float, label: str) -> str:
+    """Grid lines, numbers and name of a vertical axis."""
+    parts = []
+    for mark in scale.ticks:
+        y = scale(mark)
+        parts.append(f'<path class="gridline" d="M{left} {y}H{right}"/>')
+        shown = text(tick_label(mark, scale.ticks))
+        parts.append(f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{shown}</text>')
+    middle = (scale.start + scale.end) / 2
+    parts.append(
+        f'<text transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">{text(label)}</text>'
+    )
+    return "".join(parts)
+
+
+def plane(
+    xs: tuple[float, float], ys: tuple[float, float], y_label: str
+) -> tuple[Scale, Scale, float]:
+    """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis."""
+    y_ticks = ticks(*ys, count=5)
+    left = 10 + label_width([tick_label(mark, y_ticks) for mark in y_ticks])
+    left += 16 if y_label else 0
+    x_scale = Scale(*xs, left, WIDTH - RIGHT, ticks(*xs, count=6))
+    return x_scale, Scale(*ys, HEIGHT - BOTTOM, TOP, y_ticks), left
+
+
+def drawing(title: str, names: Sequence[str], body: str, height: float = HEIGHT) -> Html:
+    """The SVG with its title above and, where there are several series, a legend."""
+    keys = "".join(
+        f'<span><i style="background:{colour(i)}"></i>{text(name)}</span>'
+        for i, name in enumerate(names)
+    )
+    legend = f'<div class="legend">{keys}</div>' if len(names) > 1 else ""
+    return Html(
+        f'<figure class="chart"><figcaption>{text(title)}</figcaption>{legend}'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(title)}">{body}</svg></figure>'
+    )
+
+
+def colour(index: int) -> str:
+    """The index-th series' colour (Okabe and Ito's palette: told apart by colour-blind readers)."""
+    return f"var(--s{index % COLOURS})"
+
+
+def dash(index: int) -> str:
+    """Series beyond the palette's length are told apart by dashes."""
+    turn = index // COLOURS
+    return f' stroke-dasharray="{6 / turn:g} 3"' if turn else ""
+
+
+def tip(content: str) -> str:
+    """What a reader sees when pointing at a mark."""
+    return f"<title>{text(content)}</title>"
+
+
+def shown(value: float) -> str:
+    """A value as the charts print it: whole numbers without decimals."""
+    return format_cell(int(value)) if float(value).is_integer() else format_cell(value)

@@ -1,0 +1,223 @@
+"""Line, histogram, bar and interval charts as inline SVG, without scripts."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from weft.report.axes import (
+    BOTTOM,
+    HEIGHT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Scale,
+    colour,
+    dash,
+    drawing,
+    label_width,
+    plane,
+    shown,
+    span,
+    ticks,
+    tip,
+    x_axis,
+    y_axis,
+)
+from weft.report.html import Html, text
+
+Point = tuple[float, float]
+
+MAX_POINTS = 400  # more than the chart has pixels to show
+MARKED_POINTS = 40  # up to this many points, each gets a dot with its numbers
+ROW = 22  # height of a row of a bar or interval chart
+MAX_LABEL = 200.0
+
+
+def line_chart(
+    series: Mapping[str, Sequence[Point]], title: str, x_label: str, y_label: str
+) -> Html:
+    """One line a series. Values that are not finite break the line; long series are thinned."""
+    thinned = {name: _thin(points) for name, points in series.items()}
+    finite = [p for points in thinned.values() for p in points if _finite(p)]
+    if not finite:
+        return _empty(title)
+    xs = span([x for x, _ in finite], slack=0.0)
+    x_scale, y_scale, left = plane(xs, span([y for _, y in finite]), y_label)
+    body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
+    body.append(x_axis(x_scale, HEIGHT - BOTTOM, TOP, x_label))
+    for index, (name, points) in enumerate(thinned.items()):
+        style = f'fill="none" stroke="{colour(index)}" stroke-width="1.8" stroke-linejoin="round"'
+        path = _path(points, x_scale, y_scale)
+        body.append(f'<path {style}{dash(index)} d="{path}">{tip(name)}</path>')
+        if len(points) <= MARKED_POINTS:
+            body += [
+                f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="2.4" fill="{colour(index)}">'
+                f"{tip(f'{name}: {shown(x)}, {shown(y)}')}</circle>"
+                for x, y in filter(_finite, points)
+            ]
+    return drawing(title, list(series), "".join(body))
+
+
+def histogram(
+    counts: Mapping[str, Sequence[float]],
+    edges: Sequence[float],
+    title: str,
+    x_label: str,
+    y_label: str = "count",
+) -> Html:
+    """Counts between edges, one outline a series. `bin_values` makes both from raw values.
+
+    counts: series -> N counts. edges: N + 1 increasing numbers. Raises ValueError where they disagree.
+    """
+    for name, heights in counts.items():
+        if len(heights) + 1 != len(edges):
+            raise ValueError(
+                f"series '{name}' has {len(heights)} counts, expected {len(edges) - 1} "
+                f"for {len(edges)} edges"
+            )
+    top = max((height for heights in counts.values() for height in heights), default=0)
+    if not top:
+        return _empty(title)
+    x_scale, y_scale, left = plane((edges[0], edges[-1]), span([0, top], zero=True), y_label)
+    body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
+    for index, (name, heights) in enumerate(counts.items()):
+        steps = "".join(
+            f"V{y_scale(height)}H{x_scale(edge)}"
+            for height, edge in zip(heights, edges[1:], strict=True)
+        )
+        style = f'fill="{colour(index)}" fill-opacity=".22" stroke="{colour(index)}"'
+        start = f"M{x_scale(edges[0])} {y_scale(0)}"
+        body.append(f'<path {style} stroke-width="1.4" d="{start}{steps}V{y_scale(0)}Z"/>')
+        body += [
+            f'<rect x="{x_scale(low)}" y="{y_scale(height)}" width="{x_scale(high) - x_scale(low):.2f}" '
+            f'height="{y_scale(0) - y_scale(height):.2f}" fill="transparent">'
+            f"{tip(f'{name}: {shown(height)} from {shown(low)} to {shown(high)}')}</rect>"
+            for height, low, high in zip(heights, edges, edges[1:], strict=False)
+            if height
+        ]
+    body.append(x_axis(x_scale, HEIGHT - BOTTOM, TOP, x_label))
+    return drawing(title, list(counts), "".join(body))
+
+
+def bin_values(
+    values: Mapping[str, Sequence[float]], bins: int = 24
+) -> tuple[dict[str, list[int]], list[float]]:
+    """Counts and round edges for `histogram`; whole numbers get bins of whole width.
+
+    The topmost 0.5 % share the last bin, so that one giant does not flatten the rest.
+    """
+    pooled = np.concatenate([np.asarray(v, dtype=float) for v in values.values()] or [np.zeros(0)])
+    pooled = pooled[np.isfinite(pooled)]
+    if not len(pooled):
+        return {name: [0] for name in values}, [0.0, 1.0]
+    low, high = float(pooled.min()), float(np.quantile(pooled, 0.995))
+    whole = bool(np.all(pooled == np.round(pooled)))
+    marks = ticks(low, max(high, low + 1e-9), bins) if high > low else (low, low + 1)
+    step = marks[1] - marks[0] if len(marks) > 1 else (high - low) or 1.0
+    step = max(1.0, round(step)) if whole else step
+    first = math.floor(low / step) * step
+    count = max(1, math.floor((high - first) / step) + 1)
+    edges = [round(first + i * step, 12) for i in range(count + 1)]
+    clipped = {
+        name: np.clip(np.asarray(v, dtype=float), edges[0], (edges[-2] + edges[-1]) / 2)
+        for name, v in values.items()
+    }
+    return {n: np.histogram(v, edges)[0].tolist() for n, v in clipped.items()}, edges
+
+
+def bar_chart(rows: Sequence[tuple[str, float]], title: str, x_label: str = "") -> Html:
+    """A horizontal bar a row with its value at the end."""
+    if not rows:
+        return _empty(title)
+    x_scale, bottom, left = _rows_frame(
+        [name for name, _ in rows], span([v for _, v in rows], zero=True, slack=0.12)
+    )
+    body = [x_axis(x_scale, bottom, TOP, x_label, grid=True)]
+    zero = x_scale(0)
+    for index, (name, value) in enumerate(rows):
+        y = TOP + index * ROW
+        x, width = min(zero, x_scale(value)), abs(x_scale(value) - zero)
+        body.append(_row_name(name, left, y))
+        body.append(
+            f'<rect x="{x}" y="{y + 4}" width="{width:.2f}" height="{ROW - 8}" rx="2" fill="{colour(0)}"/>'
+            f'<text class="value" x="{x + width + 5:.2f}" y="{y + ROW / 2 + 4}">{shown(value)}</text>'
+        )
+    return drawing(title, [], "".join(body), bottom + BOTTOM)
+
+
+def interval_chart(
+    rows: Sequence[tuple[str, float, float, float]],
+    title: str,
+    x_label: str = "",
+    reference: float | None = None,
+) -> Html:
+    """A dot with its confidence interval a row.
+
+    rows: (label, value, low, high). reference: where to draw a dashed line, such as chance.
+    """
+    marks = [v for _, *numbers in rows for v in numbers] + (
+        [] if reference is None else [reference]
+    )
+    if not any(math.isfinite(mark) for mark in marks):
+        return _empty(title)
+    x_scale, bottom, left = _rows_frame([row[0] for row in rows], span(marks, slack=0.08))
+    body = [x_axis(x_scale, bottom, TOP, x_label, grid=True)]
+    if reference is not None:
+        body.append(f'<path class="reference" d="M{x_scale(reference)} {TOP}V{bottom}"/>')
+    for index, (name, value, low, high) in enumerate(rows):
+        y = TOP + index * ROW + ROW / 2
+        body.append(_row_name(name, left, y - ROW / 2))
+        if not all(math.isfinite(mark) for mark in (value, low, high)):
+            continue
+        label = tip(f"{name}: {shown(value)} [{shown(low)}, {shown(high)}]")
+        body.append(
+            f'<g>{label}<path stroke="{colour(0)}" stroke-width="2" '
+            f'd="M{x_scale(low)} {y}H{x_scale(high)}M{x_scale(low)} {y - 4}v8M{x_scale(high)} {y - 4}v8"/>'
+            f'<circle cx="{x_scale(value)}" cy="{y}" r="4" fill="{colour(0)}"/></g>'
+        )
+    return drawing(title, [], "".join(body), bottom + BOTTOM)
+
+
+def _rows_frame(names: Sequence[str], xs: tuple[float, float]) -> tuple[Scale, float, float]:
+    left = 12 + min(label_width(names), MAX_LABEL)
+    return Scale(*xs, left, WIDTH - RIGHT, ticks(*xs, count=5)), TOP + len(names) * ROW, left
+
+
+def _row_name(name: str, left: float, y: float) -> str:
+    short = name
+    while label_width([short]) > MAX_LABEL:
+        short = short[:-2] + "…"
+    return f'<text class="value" x="{left - 8}" y="{y + ROW / 2 + 4}" text-anchor="end">{text(short)}{tip(name)}</text>'
+
+
+def _path(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> str:
+    parts, pen = [], "M"
+    for point in points:
+        if not _finite(point):
+            pen = "M"
+            continue
+        parts.append(f"{pen}{x_scale(point[0])} {y_scale(point[1])}")
+        pen = "L"
+    return "".join(parts)
+
+
+def _thin(points: Sequence[Point]) -> list[Point]:
+    """At most MAX_POINTS: of each stretch the lowest and the highest, so that no spike is hidden."""
+    if len(points) <= MAX_POINTS:
+        return list(points)
+    kept: list[Point] = []
+    for stretch in np.array_split(np.arange(len(points)), MAX_POINTS // 2):
+        low = min(stretch, key=lambda i: points[i][1])
+        high = max(stretch, key=lambda i: points[i][1])
+        kept += [points[i] for i in sorted({int(low), int(high)})]
+    return kept
+
+
+def _finite(point: Point) -> bool:
+    return math.isfinite(point[0]) and math.isfinite(point[1])
+
+
+def _empty(title: str) -> Html:
+    body = f'<text x="{WIDTH / 2}" y="30" text-anchor="middle">no data</text>'
+    return drawing(title, [], body, 48)

@@ -1,0 +1,199 @@
+"""Building blocks of every report: one self-contained HTML file without scripts or network.
+
+Each block returns `Html`. A plain `str` is text and is always escaped; only `Html` passes as it is,
+so a caption or a file name can never become markup.
+"""
+
+import base64
+import html
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from weft.report.style import STYLE
+
+SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them
+JPEG_QUALITY = 80
+NUMBER = re.compile(
+    r"[-+−±]?[\d.,]+(e[-+]?\d+)?\s?(%|ms|s|MB|KB|GB|x|px)?|–|nan|inf", re.IGNORECASE
+)
+
+Cell = str | int | float | None
+
+
+class Html(str):
+    """Markup that is already escaped."""
+
+
+class Section(Html):
+    """A section that knows its name, for the page's table of contents."""
+
+    label: str
+    anchor: str
+
+
+def text(value: object) -> Html:
+    """`value` escaped, unless it is Html already."""
+    return value if isinstance(value, Html) else Html(html.escape(str(value)))
+
+
+def join(*parts: str) -> Html:
+    """The parts after each other; plain strings become escaped text."""
+    return Html("\n".join(text(part) for part in parts))
+
+
+def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
+    """A whole document. Sections made by `section` are listed below the title."""
+    listed = [part for part in sections if isinstance(part, Section)]
+    links = "".join(f'<a href="#{part.anchor}">{text(part.label)}</a>' for part in listed)
+    contents = f"<nav>{links}</nav>" if len(listed) > 3 else ""
+    below = f'<p class="subtitle">{text(subtitle)}</p>' if subtitle else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1>{text(title)}</h1>{below}{contents}</header>\n{join(*sections)}\n"
+        "<footer>Made with Weft.</footer>\n</main>\n</body>\n</html>\n"
+    )
+
+
+def section(title: str, *parts: str) -> Section:
+    """A titled part of the page."""
+    anchor = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
+    made = Section(
+        f'<section id="{text(anchor)}"><h2>{text(title)}</h2>\n{join(*parts)}\n</section>'
+    )
+    made.label, made.anchor = title, anchor
+    return made
+
+
+def heading(title: str) -> Html:
+    """A heading inside a section."""
+    return Html(f"<h3>{text(title)}</h3>")
+
+
+def paragraph(content: str) -> Html:
+    return Html(f"<p>{text(content)}</p>")
+
+
+def notice(content: str, *, warning: bool = False) -> Html:
+    """One sentence that must not be overlooked: good news, or a warning."""
+    kind = "notice warn" if warning else "notice"
+    return Html(f'<div class="{kind}">{text(content)}</div>')
+
+
+def code(content: str) -> Html:
+    """Text as it is, in a fixed-width face."""
+    return Html(f"<pre>{text(content)}</pre>")
+
+
+def details(summary: str, *parts: str) -> Html:
+    """Parts that are folded away until somebody asks."""
+    return Html(f"<details><summary>{text(summary)}</summary>\n{join(*parts)}\n</details>")
+
+
+def tiles(values: Mapping[str, Cell]) -> Html:
+    """The few numbers that matter, large: name -> value."""
+    cells = (
+        f'<div class="tile"><b>{text(format_cell(value))}</b><span>{text(name)}</span></div>'
+        for name, value in values.items()
+    )
+    return Html(f'<div class="tiles">{"".join(cells)}</div>')
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Html:
+    """A table; columns that hold only numbers are right-aligned. Raises ValueError on ragged rows."""
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} cells, expected {len(header)}: {row!r}")
+    numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+
+    def cells(tag: str, row: Sequence[Cell]) -> str:
+        return "".join(
+            f"<{tag}{' class=n' if right else ''}>{text(format_cell(cell))}</{tag}>"
+            for cell, right in zip(row, numeric, strict=True)
+        )
+
+    head = f"<caption>{text(caption)}</caption>" if caption else ""
+    body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return Html(
+        f'<div class="scroll"><table>{head}<thead><tr>{cells("th", header)}</tr></thead>'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def figure(image: Path | bytes | np.ndarray, caption: str = "", width: int = 160) -> Html:
+    """A picture inside the page, `width` CSS pixels wide.
+
+    image: file, encoded bytes, or uint8 (H, W, 3) or (H, W). One that cannot be decoded becomes an
+    empty frame that says so.
+    """
+    below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
+    try:
+        source, alt = _data_uri(image, 2 * width), html.escape(caption, quote=True)
+        shown = f'<img src="{source}" alt="{alt}" loading="lazy">'
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        shown = '<div class="gone">cannot be decoded</div>'
+    return Html(f'<figure class="picture" style="width:{width}px">{shown}{below}</figure>')
+
+
+def grid(figures: Sequence[str], columns: int | None = None, width: int = 160) -> Html:
+    """Figures in rows: as many of `width` pixels as fit, or exactly `columns` on wide screens."""
+    if columns is None:
+        return Html(f'<div class="grid" style="--cell:{width}px">{join(*figures)}</div>')
+    return Html(f'<div class="grid fixed" style="--columns:{columns}">{join(*figures)}</div>')
+
+
+def format_cell(value: Cell) -> str:
+    """Numbers as people read them: 8,091; 27.3; 0.0031; '–' for None and NaN."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    if isinstance(value, float | np.floating):
+        return _format_float(float(value))
+    return value
+
+
+def _format_float(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 10 or value == 0:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+
+
+def _is_number(cell: Cell) -> bool:
+    if isinstance(cell, Html):
+        return False
+    return not isinstance(cell, str) or NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _data_uri(image: Path | bytes | np.ndarray, pixels: int) -> str:
+    """`image` as a data URI of at most `pixels` width and twice that height."""
+    if isinstance(image, np.ndarray):
+        picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8))
+    else:
+        picture = Image.open(image if isinstance(image, Path) else io.BytesIO(image))
+        picture.draft("RGB", (pixels, pixels))
+        picture = ImageOps.exif_transpose(picture)
+    lossless = max(picture.size) <= SMALL_PIXELS
+    picture = picture.convert("RGB")
+    picture.thumbnail((pixels, 2 * pixels))
+    encoded = io.BytesIO()
+    if lossless:
+        picture.save(encoded, "PNG", optimize=True)
+    else:
+        picture.save(encoded, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    kind = "png" if lossless else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(encoded.getvalue()).decode()}"
