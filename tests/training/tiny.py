@@ -1,0 +1,103 @@
+"""A small dual encoder on seeded random rows, trained with dropout: enough to test the training.
+
+`python tiny.py FOLDER STEPS` trains and resumes in FOLDER.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from weft.architectures.model import Model, ProjectionConfig
+from weft.core.distributed import rank, world_size
+from weft.core.records import Batch, Features, Field
+from weft.objectives.contrastive import SoftmaxContrastiveConfig
+from weft.training import distributed
+from weft.training.config import RunConfig, player
+from weft.training.loop import FitResult, fit
+from weft.training.optim import OptimConfig
+from weft.training.step import TrainStep
+
+WIDTH = 16
+
+
+class TinyEncoder(nn.Module):
+    """(B, T, D) values -> Features, with dropout and a batch norm's buffers if asked for."""
+
+    def __init__(self, dropout: float = 0.0, extra: int = 0) -> None:
+        super().__init__()
+        self.dim = WIDTH
+        self.linear = nn.Linear(WIDTH, WIDTH)
+        self.dropout = nn.Dropout(dropout)
+        # Makes a checkpoint big enough to be killed in the middle of writing it.
+        self.ballast = nn.Parameter(torch.zeros(extra, 1024), requires_grad=False)
+
+    def forward(self, field: Field) -> Features:
+        tokens: Tensor = self.dropout(torch.tanh(self.linear(field.values)))
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
+        return Features(tokens, mask, tokens.mean(1))
+
+
+def tiny_step(dropout: float = 0.0, seed: int = 0, extra: int = 0) -> TrainStep:
+    torch.manual_seed(seed)
+    model = Model(
+        encoders={"image": TinyEncoder(dropout, extra), "text": TinyEncoder(dropout)},
+        projections={s: ProjectionConfig(WIDTH, 8).build() for s in ("image", "text")},
+    )
+    return TrainStep(model, {"itc": SoftmaxContrastiveConfig().build()})
+
+
+def batch_at(step: int, rows: int = 8) -> Batch:
+    """This rank's share of the batch at that step, a pure function of the step."""
+    generator = torch.Generator().manual_seed(1000 + step)
+    base = torch.randn(rows, 3, WIDTH, generator=generator)
+    noise = torch.randn(rows, 3, WIDTH, generator=generator)
+    share = slice(rows * rank() // world_size(), rows * (rank() + 1) // world_size())
+    fields = {"image": Field(base[share]), "text": Field((base.flip(2) + 0.3 * noise)[share])}
+    ids = [f"row-{step}-{i}" for i in range(rows)][share]
+    return Batch(inputs=fields, ids=ids, groups=(torch.arange(rows) // 2 * 2)[share])
+
+
+def batches(start: int, stop: int) -> Iterator[Batch]:
+    return (batch_at(step) for step in range(start, stop))
+
+
+def validation(step: TrainStep) -> Callable[[], dict[str, float]]:
+    """Validation loss; it draws random numbers on purpose, which must not disturb the training."""
+
+    def validate() -> dict[str, float]:
+        torch.rand(3)
+        return {"loss": step(batch_at(10_000)).total.item()}
+
+    return validate
+
+
+def train(folder: Path, steps: int, extra: int = 0) -> FitResult:
+    run = RunConfig(
+        steps=steps,
+        checkpoint_every=5,
+        evaluate_every=7,
+        log_every=1,
+        monitor="loss",
+        monitor_mode="min",
+        device="cpu",
+    )
+    optim = OptimConfig(lr=1e-2, ema=0.9)
+    with distributed.session("cpu"):
+        step = tiny_step(dropout=0.3, extra=extra)
+        return fit(
+            [player("main", step, optim, run)],
+            batches,
+            run,
+            folder,
+            validation(step),
+            recipe=optim,
+            resume=True,
+        )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

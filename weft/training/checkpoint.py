@@ -1,0 +1,167 @@
+"""A checkpoint is everything that the next step depends on, in one safetensors file.
+
+Model and objectives (one TrainStep a player), optimizer moments, averaged weights, the number of
+turns, which fixes the schedule, and the recipe. No generator states: the loop seeds every
+generator anew at each step from (seed, step, rank), so the step number is the state of all of
+them, and what validation draws cannot disturb training. Nothing is pickled, so nothing in a file
+can run.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.errors import WeftError
+from weft.training.player import Player
+from weft.training.weights import check_same, read_state, read_tensors, write_tensors
+
+# Settings that do not change the numbers, so a run may be resumed with others.
+FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep"})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands: steps done, and the best evaluation so far."""
+
+    step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    stale: int = 0
+    """Evaluations since the best one."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """All numbers of the best evaluation."""
+
+
+def path_of(folder: Path, step: int) -> Path:
+    return folder / "checkpoints" / f"step-{step:08d}.safetensors"
+
+
+def save(
+    folder: Path, players: Sequence[Player], standing: Standing, recipe: Mapping[str, Any]
+) -> Path:
+    """Writes the checkpoint of `standing.step` atomically."""
+    path = path_of(folder, standing.step)
+    tensors = {name: t for player in players for name, t in _tensors(player).items()}
+    state = {
+        "standing": asdict(standing),
+        "turns": {player.name: player.turns for player in players},
+        "averages": {player.name: player.ema.updates for player in players if player.ema},
+        "recipe": recipe,
+    }
+    write_tensors(path, tensors, state)
+    return path
+
+
+def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Standing:
+    """Puts the checkpoint into the players, or raises WeftError and changes nothing."""
+    tensors, state = read_tensors(path)
+    try:
+        standing = Standing(**state["standing"])
+        turns = {player.name: int(state["turns"][player.name]) for player in players}
+        updates = {p.name: int(state["averages"][p.name]) for p in players if p.ema}
+        written = state["recipe"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeftError(
+            f"{path}: is not a checkpoint of these players: {type(error).__name__} {error}"
+        ) from None
+    for difference in _differences(recipe, written, ""):
+        raise WeftError(f"{path}: is a checkpoint of another recipe: {difference}")
+    moments = {name: t for name, t in tensors.items() if "/optimizer/" in name}
+    check_same(path, _fixed(players), {n: t for n, t in tensors.items() if n not in moments})
+    parameters = {
+        f"{player.name}/optimizer/{name}": parameter
+        for player in players
+        for name, parameter in player.step.named_parameters()
+    }
+    for name, moment in moments.items():
+        parameter = parameters.get(name.rpartition("/")[0])
+        if parameter is None or moment.shape not in (parameter.shape, torch.Size()):
+            raise WeftError(f"{path}: is a checkpoint of another recipe: unexpected {name}")
+    for player in players:
+        _restore(player, tensors, moments)
+        player.turns = turns[player.name]
+        if player.ema is not None:
+            player.ema.updates = updates[player.name]
+    return standing
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest complete checkpoint of a run, or None where there is none yet.
+
+    Leftovers of interrupted writes have other names; a file that a crash of the machine cut off is
+    passed over. Raises WeftError if there are checkpoints and none can be read.
+    """
+    first_error: WeftError | None = None
+    for path in reversed(saved(folder)):
+        try:
+            read_state(path)
+        except WeftError as error:
+            first_error = first_error or error
+        else:
+            return path
+    if first_error is not None:
+        raise first_error
+    return None
+
+
+def saved(folder: Path) -> list[Path]:
+    """All checkpoints of a run, oldest first, readable or not."""
+    found = (folder / "checkpoints").glob("step-*.safetensors")
+    return sorted(path for path in found if re.fullmatch(r"step-\d{8,}", path.stem))
+
+
+def tidy(folder: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints, and leftovers of interrupted writes."""
+    for path in [*saved(folder)[:-keep], *(folder / "checkpoints").glob(".step-*")]:
+        path.unlink(missing_ok=True)
+
+
+def _tensors(player: Player) -> dict[str, Tensor]:
+    names: dict[Tensor, str] = {p: name for name, p in player.step.named_parameters()}
+    found = dict(_fixed([player]))
+    for parameter, slots in player.optimizer.state.items():
+        for slot, value in slots.items():
+            found[f"{player.name}/optimizer/{names[parameter]}/{slot}"] = torch.as_tensor(value)
+    return found
+
+
+def _fixed(players: Sequence[Player]) -> dict[str, Tensor]:
+    """The tensors that a player has from the start, by their names in a checkpoint."""
+    found: dict[str, Tensor] = {}
+    for player in players:
+        state = player.step.state_dict()
+        averages = player.ema.averages if player.ema is not None else {}
+        found |= {f"{player.name}/step/{name}": tensor for name, tensor in state.items()}
+        found |= {f"{player.name}/average/{name}": tensor for name, tensor in averages.items()}
+    return found
+
+
+@torch.no_grad()
+def _restore(player: Player, tensors: Mapping[str, Tensor], moments: Mapping[str, Tensor]) -> None:
+    for name, tensor in _fixed([player]).items():
+        tensor.copy_(tensors[name])
+    names = {parameter: name for name, parameter in player.step.named_parameters()}
+    slots: dict[str, dict[str, Tensor]] = {}
+    for name, moment in moments.items():
+        owner, _, slot = name.rpartition("/")
+        slots.setdefault(owner, {})[slot] = moment
+    state = player.optimizer.state_dict()
+    ordered = [p for group in player.optimizer.param_groups for p in group["params"]]
+    owners = [f"{player.name}/optimizer/{names[parameter]}" for parameter in ordered]
+    state["state"] = {i: slots[owner] for i, owner in enumerate(owners) if owner in slots}
+    player.optimizer.load_state_dict(state)
+
+
+def _differences(here: Any, written: Any, where: str) -> Iterator[str]:
+    if isinstance(here, Mapping) and isinstance(written, Mapping):
+        for name in [*here, *(name for name in written if name not in here)]:
+            if name not in FREE_SETTINGS:
+                inner = f"{where}.{name}" if where else name
+                yield from _differences(here.get(name), written.get(name), inner)
+    elif here != written:
+        yield f"{where} is {here!r} here and {written!r} there"

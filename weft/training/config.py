@@ -1,0 +1,75 @@
+"""The settings of a run, and the player that they and the optimizer's settings describe."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from weft.core.config import Config
+from weft.training import distributed
+from weft.training.optim import OptimConfig
+from weft.training.player import Player, Rule
+from weft.training.step import TrainStep
+
+
+@dataclass(frozen=True)
+class RunConfig(Config):
+    """How long a run trains, how often it looks up, and on what it runs."""
+
+    steps: int = 1000
+    """Updates of the weights."""
+    epochs: int | None = None
+    """Passes over the training rows; if given, it decides `steps`."""
+    batch_size: int = 128
+    """Rows of an update, over all ranks and micro-batches."""
+    seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 computes products in bfloat16 (autocast); weights stay fp32."""
+    accumulate: int = 1
+    """Micro-batches of an update, to save memory; a contrastive loss sees the negatives of one."""
+    checkpoint_every: int = 200
+    """Steps between checkpoints; 0 writes only the last."""
+    evaluate_every: int = 200
+    """Steps between evaluations on the validation split; 0 evaluates only at the end."""
+    log_every: int = 10
+    """Steps between lines of log.jsonl."""
+    keep: int = 2
+    """Checkpoints that stay on disk."""
+    patience: int | None = None
+    """Evaluations without a new best after which training stops; None never stops early."""
+    monitor: str | None = None
+    """Validation metric that chooses the best weights; None takes the first."""
+    monitor_mode: Literal["max", "min"] = "max"
+    """Whether more or less of the metric is better."""
+    workers: int = 0
+    """Processes that load data."""
+    compile: bool = False
+    """Compile the step with torch.compile: minutes at the start, faster steps afterwards."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    find_unused: bool = False
+    """On several ranks: True if some trainable parameter takes no part in some batch's loss."""
+
+    def __post_init__(self) -> None:
+        least = {"batch_size": 1, "accumulate": 1, "log_every": 1, "keep": 1}
+        for name in ("steps", "checkpoint_every", "evaluate_every", "workers"):
+            least[name] = 0
+        for name, smallest in least.items():
+            if vars(self)[name] < smallest:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least {smallest}")
+        for name, value in {"epochs": self.epochs, "patience": self.patience}.items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1")
+
+    def resolved(self, steps_per_epoch: int) -> "RunConfig":
+        """With `epochs` turned into `steps`."""
+        if self.epochs is None:
+            return self
+        return self.replace(steps=self.epochs * steps_per_epoch, epochs=None)
+
+
+def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
+    """A player for `step`, on this rank's device, with all that the two configs say."""
+    step.to(distributed.device(run.device))
+    if run.compile:
+        step.compile()
+    rule = Rule(run.accumulate, run.precision, optim.clip_norm, run.find_unused)
+    schedule, ema = optim.build_schedule(run.steps), optim.build_ema(step.model)
+    return Player(name, step, optim.build(step), schedule, rule, ema)

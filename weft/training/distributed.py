@@ -1,0 +1,109 @@
+"""Training on several ranks. Everything works unchanged on one process.
+
+`torchrun --nproc-per-node N` sets the environment; `session` reads it. What differs between ranks
+is only the rows they see and the dropout they draw: random numbers of a rank are its own, so with
+dropout two ranks do not repeat the bits of one.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from weft.core.distributed import rank, world_size
+from weft.core.errors import WeftError
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def device(name: DeviceName = "auto") -> torch.device:
+    """The device of this rank: the local rank's GPU where there is one and the name allows it."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise WeftError("device 'cuda' was asked for, but torch sees no GPU here")
+    if name == "cpu" or not available:
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@contextmanager
+def session(name: DeviceName = "auto") -> Iterator[torch.device]:
+    """Joins the ranks that torchrun started (gloo on CPU, nccl on GPUs) and leaves them at the end.
+
+    Without torchrun's environment there is one rank and nothing to join. Yields the device.
+    """
+    chosen = device(name)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        yield chosen
+        return
+    backend = "nccl" if chosen.type == "cuda" else "gloo"
+    # A rank may wait for another's validation; the default of ten minutes is short for that.
+    dist.init_process_group(backend, timeout=timedelta(hours=1))
+    try:
+        yield chosen
+    finally:
+        dist.destroy_process_group()
+
+
+def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:
+    """`step` with its gradients averaged over ranks; `step` itself on one rank.
+
+    Parameters that do not require gradients are left alone, so freeze before wrapping.
+    `find_unused`: True where some trainable parameter takes no part in some batch's loss.
+    """
+    if world_size() == 1:
+        return step
+    return DistributedDataParallel(step, find_unused_parameters=find_unused)
+
+
+def unsynchronised(step: nn.Module) -> AbstractContextManager[None]:
+    """Gradients inside stay local: for all but the last micro-batch of a turn."""
+    if isinstance(step, DistributedDataParallel):
+        return step.no_sync()
+    return nullcontext()
+
+
+def mean(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each scalar averaged over the ranks, in one message. Every rank gives the same names."""
+    if world_size() == 1 or not values:
+        return dict(values)
+    stacked = torch.stack([value.float() for value in values.values()])
+    dist.all_reduce(stacked)
+    return dict(zip(values, (stacked / world_size()).unbind(), strict=True))
+
+
+def from_first(values: Mapping[str, float], place: torch.device) -> dict[str, float]:
+    """Rank 0's numbers on every rank, so that all take the same decision."""
+    if world_size() == 1 or not values:
+        return dict(values)
+    sent = torch.tensor(list(values.values()), dtype=torch.float64, device=place)
+    dist.broadcast(sent, src=0)
+    return dict(zip(values, sent.tolist(), strict=True))
+
+
+def all_strings(mine: Sequence[str]) -> list[str]:
+    """The strings of all ranks, in rank order."""
+    if world_size() == 1:
+        return list(mine)
+    parts: list[list[str] | None] = [None] * world_size()
+    dist.all_gather_object(parts, list(mine))
+    return [text for part in parts for text in part or []]
+
+
+def is_first() -> bool:
+    """True on the one rank that writes files and prints."""
+    return rank() == 0
+
+
+def barrier() -> None:
+    """Waits until every rank is here."""
+    if world_size() > 1:
+        dist.barrier()

@@ -1,0 +1,116 @@
+"""What a run says while it trains: log.jsonl for later, a bar or lines for those who watch."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from weft.core.files import write_text
+
+
+class RunLog:
+    """One line of JSON a logged step, written by the first rank only.
+
+    After a resume the log is cut back to the checkpoint's step, so each step is in it once,
+    however often the run was killed.
+    """
+
+    def __init__(self, folder: Path, *, active: bool = True) -> None:
+        self._path = folder / "log.jsonl"
+        self._active = active
+
+    def cut(self, step: int) -> None:
+        """Drops what was logged after `step`, and a last line that was not finished."""
+        if not self._active:
+            return
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        kept = [line for line in lines if 0 < _step_of(line) <= step]
+        write_text(self._path, "".join(f"{line}\n" for line in kept))
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        if not self._active:
+            return
+        finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **finite}) + "\n")
+
+
+def _step_of(line: str) -> int:
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return step if isinstance(step, int) else 0
+
+
+class Display:
+    """Rate, loss and time left: a bar on a terminal, a line a logged step elsewhere, on stderr."""
+
+    def __init__(self, start: int, steps: int, *, active: bool = True) -> None:
+        console = Console(stderr=True)
+        self._start, self._steps, self._active = start, steps, active
+        self._console = console
+        self._bar: Progress | None = None
+        self._samples = 0
+        self._began = time.perf_counter()
+        if active and console.is_terminal:
+            self._bar = Progress(
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+
+    def __enter__(self) -> "Display":
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._steps, completed=self._start)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    @property
+    def samples_per_second(self) -> float:
+        """Since the start or the resume, evaluations and checkpoints included."""
+        return self._samples / max(time.perf_counter() - self._began, 1e-9)
+
+    def advance(self, step: int, samples: int, loss: float) -> None:
+        self._samples += samples
+        if self._bar is not None:
+            text = f"loss {loss:.4f}, {self.samples_per_second:,.0f} samples/s"
+            self._bar.update(self._task, completed=step, description=text)
+
+    def line(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
+        """Says where the run stands; on a terminal only if there are metrics."""
+        numbers = "".join(f", {name} {value:.4g}" for name, value in metrics.items())
+        if not self._active or (self._bar is not None and not metrics):
+            return
+        seconds = time.perf_counter() - self._began
+        left = seconds / max(1, step - self._start) * (self._steps - step)
+        text = f"step {step}/{self._steps}, loss {loss:.4f}{numbers}"
+        rate = f", {self.samples_per_second:,.0f} samples/s, {left:,.0f} s left"
+        (self._bar.console if self._bar is not None else self._console).print(
+            text if self._bar is not None else text + rate, highlight=False, soft_wrap=True
+        )

@@ -1,0 +1,216 @@
+"""The training loop."""
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from weft.core.config import Config, to_json
+from weft.core.distributed import rank, world_size
+from weft.core.errors import WeftError, unknown_name
+from weft.core.files import write_text
+from weft.core.records import Batch
+from weft.training import checkpoint, distributed
+from weft.training.checkpoint import Standing
+from weft.training.config import RunConfig
+from weft.training.log import Display, RunLog
+from weft.training.player import NonFiniteError, Player
+from weft.training.weights import load_model, save_model
+
+MODEL_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training came to. `metrics` are those of the weights in `model`, from validation."""
+
+    model: Path
+    steps: int
+    best_step: int
+    metrics: Mapping[str, float]
+    stopped_early: bool
+    seconds: float
+
+
+def fit(
+    players: Sequence[Player],
+    batches: Callable[[int, int], Iterator[Batch]],
+    run: RunConfig,
+    folder: Path,
+    validate: Callable[[], Mapping[str, float]] | None = None,
+    recipe: Config | None = None,
+    resume: bool = False,
+) -> FitResult:
+    """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.
+
+    batches(start, stop): this rank's rows of steps start to stop - 1. validate: runs on every rank
+    with the model in eval mode and holding its averaged weights if there are any; the first rank's
+    numbers count. The first player's model is the one that is saved. recipe: what a checkpoint
+    must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
+    there is one; otherwise a folder with checkpoints is refused.
+    """
+    began = time.perf_counter()
+    state = to_json(recipe or run)
+    standing = _begin(players, folder, state, resume)
+    log = RunLog(folder, active=distributed.is_first())
+    log.cut(standing.step)
+    metrics: dict[str, float] = {}
+    with Display(standing.step, run.steps, active=distributed.is_first()) as display:
+        stop = standing.step >= run.steps or _patience_ended(standing, run)
+        upcoming = iter(()) if stop else batches(standing.step, run.steps)
+        for batch in upcoming:
+            step = standing.step + 1
+            seed_step(run.seed, step)
+            values = _turns(players, batch, step, folder)
+            standing = replace(standing, step=step)
+            display.advance(step, len(batch) * world_size(), values["loss"])
+            if validate is not None and _due(step, run.evaluate_every, run.steps):
+                metrics, standing = _evaluate(players, validate, standing, run, folder)
+            stop = step == run.steps or _patience_ended(standing, run)
+            if stop or metrics or step % run.log_every == 0:
+                rate = {"samples_per_second": display.samples_per_second}
+                log.write(step, {**values, **metrics, **rate})
+                display.line(step, values["loss"], metrics)
+            if stop or _due(step, run.checkpoint_every, run.steps):
+                _write_checkpoint(players, standing, state, folder, run.keep)
+            metrics = {}
+            if stop:
+                break
+    if not stop:
+        raise ValueError(f"batches ended after step {standing.step}, expected {run.steps} steps")
+    return _finish(players, standing, folder, run, time.perf_counter() - began)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seeds every global generator from (seed, step, rank): dropout at a step depends on no other.
+
+    Ranks draw differently, so with dropout the number of ranks shows in the bits.
+    """
+    key = np.random.SeedSequence((seed, step, rank())).generate_state(2, np.uint64)
+    torch.manual_seed(int(key[0] >> 1))
+    random.seed(int(key[1]))
+    np.random.seed(int(key[1] & 0xFFFFFFFF))
+
+
+def _begin(
+    players: Sequence[Player], folder: Path, recipe: dict[str, Any], resume: bool
+) -> Standing:
+    names = [player.name for player in players]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"players are named {names}, expected at least one and all different")
+    newest = checkpoint.latest(folder)
+    if newest is not None and not resume:
+        raise WeftError(f"{folder}: already holds a run; resume it or choose another folder")
+    for player in players:
+        player.step.train()
+    folder.mkdir(parents=True, exist_ok=True)
+    return Standing() if newest is None else checkpoint.load(newest, players, recipe)
+
+
+def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
+    """Each player's turn on the batch. "loss" is the first player's."""
+    values: dict[str, float] = {}
+    for player in players:
+        try:
+            loss = player.turn(batch.to(player.device))
+        except NonFiniteError as error:
+            if distributed.is_first():
+                rows = {"step": step, "player": player.name, "ids": error.ids}
+                write_text(folder / "nonfinite.json", json.dumps(rows, indent=2) + "\n")
+            raise WeftError(
+                f"{folder}: training stopped at step {step}: {error}; all ids are in nonfinite.json, "
+                "the last checkpoint stays"
+            ) from None
+        lead = f"{player.name}/" if len(players) > 1 else ""
+        own = {f"{lead}loss": loss.total, **{f"{lead}{k}": v for k, v in loss.terms.items()}}
+        values |= {name: value.item() for name, value in own.items()}
+    first = "loss" if len(players) == 1 else f"{players[0].name}/loss"
+    return {"loss": values[first], **values}
+
+
+def _due(step: int, every: int, steps: int) -> bool:
+    return step == steps or (every > 0 and step % every == 0)
+
+
+def _patience_ended(standing: Standing, run: RunConfig) -> bool:
+    return run.patience is not None and standing.stale >= run.patience
+
+
+@contextmanager
+def evaluation(players: Sequence[Player]) -> Iterator[None]:
+    """Inside, all players are in eval mode and hold their averaged weights, if they have any."""
+    with ExitStack() as averages:
+        for player in players:
+            if player.ema is not None:
+                averages.enter_context(player.ema.applied())
+            player.step.eval()
+        try:
+            yield
+        finally:
+            for player in players:
+                player.step.train()
+
+
+def _evaluate(
+    players: Sequence[Player],
+    validate: Callable[[], Mapping[str, float]],
+    standing: Standing,
+    run: RunConfig,
+    folder: Path,
+) -> tuple[dict[str, float], Standing]:
+    """Validation numbers, and where the run stands now; a new best is saved."""
+    with evaluation(players):
+        with torch.no_grad():
+            metrics = distributed.from_first(dict(validate()), players[0].device)
+        monitor = run.monitor or next(iter(metrics))
+        if monitor not in metrics:
+            raise unknown_name("validation metric to monitor", monitor, metrics)
+        value = metrics[monitor]
+        best = standing.best
+        better = best is None or (value > best if run.monitor_mode == "max" else value < best)
+        if not math.isfinite(value) or not better:
+            standing = replace(standing, stale=standing.stale + 1)
+        else:
+            standing = replace(
+                standing, best=value, best_step=standing.step, stale=0, metrics=metrics
+            )
+            if distributed.is_first():
+                save_model(folder / MODEL_FILE, players[0].step.model)
+    return {f"validation/{name}": number for name, number in metrics.items()}, standing
+
+
+def _write_checkpoint(
+    players: Sequence[Player], standing: Standing, recipe: dict[str, Any], folder: Path, keep: int
+) -> None:
+    if distributed.is_first():
+        checkpoint.save(folder, players, standing, recipe)
+        checkpoint.tidy(folder, keep)
+    distributed.barrier()
+
+
+def _finish(
+    players: Sequence[Player], standing: Standing, folder: Path, run: RunConfig, seconds: float
+) -> FitResult:
+    """The best weights, or without any evaluation the last ones, end in the file and the model."""
+    path = folder / MODEL_FILE
+    if standing.best is None and distributed.is_first():
+        with evaluation(players):
+            save_model(path, players[0].step.model)
+    distributed.barrier()
+    load_model(path, players[0].step.model)
+    return FitResult(
+        model=path,
+        steps=standing.step,
+        best_step=standing.best_step if standing.best is not None else standing.step,
+        metrics=standing.metrics,
+        stopped_early=standing.step < run.steps,
+        seconds=seconds,
+    )

@@ -1,0 +1,153 @@
+"""One player of the training game: a step, its optimizer, and the rule of a turn."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.errors import WeftError
+from weft.core.records import Batch, Features, Field, Loss
+from weft.training import distributed
+from weft.training.optim import EMA
+from weft.training.step import TrainStep
+
+
+class NonFiniteError(WeftError):
+    """The loss or its gradient is not a number. `ids` are the rows that were seen."""
+
+    def __init__(self, what: str, ids: list[str]) -> None:
+        shown = ", ".join(ids[:16]) + (f", ... ({len(ids)} rows)" if len(ids) > 16 else "")
+        super().__init__(f"{what}; batch: {shown}")
+        self.ids = ids
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a turn is taken.
+
+    accumulate: micro-batches of a turn, cut by rows. A contrastive loss then sees only the
+    negatives of its micro-batch; losses that are means over rows are the same as in one piece.
+    """
+
+    accumulate: int = 1
+    precision: Literal["fp32", "bf16"] = "fp32"
+    clip_norm: float | None = 1.0
+    find_unused: bool = False
+
+
+class Player:
+    """Ordinary training is one player; a GAN is two in the same loop.
+
+    `turn` does forward, backward and one update from one batch. It wraps the step for several
+    ranks itself, so build the player after `step` is on its device, frozen where it should be, and
+    the ranks have met.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: TrainStep,
+        optimizer: torch.optim.Optimizer,
+        schedule: Callable[[int], float],
+        rule: Rule | None = None,
+        ema: EMA | None = None,
+    ) -> None:
+        self.name = name
+        self.step = step
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.rule = rule or Rule()
+        self.ema = ema
+        self.turns = 0
+        self._forward = distributed.wrap(step, find_unused=self.rule.find_unused)
+        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self._parameters[0].device)
+
+    def turn(self, batch: Batch) -> Loss:
+        """One update. The loss and its terms are means over micro-batches and ranks.
+
+        Adds the terms "gradient_norm" (before clipping) and "lr". Raises NonFiniteError, on every
+        rank and before anything is changed, if the loss or the gradient is not finite.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        terms = self._backward(batch)
+        limit = self.rule.clip_norm
+        norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
+        own = bool(terms["total"].isfinite())
+        averaged = distributed.mean({**terms, "gradient_norm": norm})
+        self._require_finite(averaged, own, batch)
+        for group, base in zip(self.optimizer.param_groups, self._base_lr, strict=True):
+            group["lr"] = base * self.schedule(self.turns)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.turns += 1
+        if self.ema is not None:
+            self.ema.update()
+        averaged["lr"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
+        return Loss(averaged.pop("total"), averaged)
+
+    def _backward(self, batch: Batch) -> dict[str, Tensor]:
+        parts = micro_batches(batch, self.rule.accumulate)
+        terms: dict[str, Tensor] = {}
+        for part in parts[:-1]:
+            with distributed.unsynchronised(self._forward):
+                self._add(part, len(part) / len(batch), terms)
+        self._add(parts[-1], len(parts[-1]) / len(batch), terms)
+        return terms
+
+    def _add(self, batch: Batch, share: float, terms: dict[str, Tensor]) -> None:
+        bf16 = self.rule.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+            loss: Loss = self._forward(batch)
+        torch.autograd.backward(loss.total * share)
+        for name, value in {"total": loss.total.detach(), **loss.terms}.items():
+            terms[name] = terms[name] + value * share if name in terms else value * share
+
+    def _require_finite(self, averaged: dict[str, Tensor], own: bool, batch: Batch) -> None:
+        loss, norm = averaged["total"], averaged["gradient_norm"]
+        if bool(loss.isfinite() & norm.isfinite()):
+            return
+        self.optimizer.zero_grad(set_to_none=True)
+        # Blame the rows of the ranks whose own loss is not finite, or all if only the gradient is.
+        blamed = distributed.all_strings([] if own else list(batch.ids))
+        ids = blamed or distributed.all_strings(list(batch.ids))
+        what = (
+            f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
+        )
+        raise NonFiniteError(what, ids)
+
+
+def micro_batches(batch: Batch, count: int) -> list[Batch]:
+    """`batch` cut by rows into `count` parts whose sizes differ by at most one."""
+    if not 1 <= count <= len(batch):
+        raise ValueError(f"accumulate is {count}, expected 1 to {len(batch)}, the rows of a batch")
+    if count == 1:
+        return [batch]
+    bounds = [len(batch) * i // count for i in range(count + 1)]
+    return [rows(batch, slice(start, stop)) for start, stop in itertools.pairwise(bounds)]
+
+
+def rows(batch: Batch, part: slice) -> Batch:
+    """Some rows of a batch."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, Field):
+            return Field(cut(value.values), cut(value.mask), cut(value.present))
+        if isinstance(value, Features):
+            return Features(cut(value.tokens), cut(value.mask), cut(value.pooled))
+        return None if value is None else value[part]
+
+    return replace(
+        batch,
+        inputs={name: cut(value) for name, value in batch.inputs.items()},
+        targets={name: cut(value) for name, value in batch.targets.items()},
+        ids=batch.ids[part],
+        groups=batch.groups[part],
+    )

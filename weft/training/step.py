@@ -1,0 +1,47 @@
+"""Model and objectives as one module: a batch in, a loss out."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from weft.architectures.model import Model, Streams
+from weft.core.records import Batch, Loss
+
+
+class TrainStep(nn.Module):
+    """Batch -> Loss. The one thing that data-parallel wrappers and the compiler wrap.
+
+    It holds the model and the objectives (temperature, heads), so whoever wraps or saves it has
+    every parameter. All objectives read the same `Streams`, so each stream is encoded once. The
+    total is the weighted sum; an objective without a weight has weight 1. Terms are named
+    "objective/term", with the unweighted total as "objective/loss".
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        objectives: Mapping[str, nn.Module],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        weights = dict(weights or {})
+        if not objectives or not weights.keys() <= objectives.keys():
+            raise ValueError(
+                f"weights are given for {sorted(weights)}, expected some of the objectives "
+                f"{sorted(objectives)}, of which there is at least one"
+            )
+        self.model = model
+        self.objectives = nn.ModuleDict(dict(objectives))
+        self.weights = {name: weights.get(name, 1.0) for name in objectives}
+
+    def forward(self, batch: Batch) -> Loss:
+        streams = Streams(self.model, batch)
+        totals: list[Tensor] = []
+        terms: dict[str, Tensor] = {}
+        for name, objective in self.objectives.items():
+            loss: Loss = objective(self.model, batch, streams)
+            totals.append(self.weights[name] * loss.total)
+            terms[f"{name}/loss"] = loss.total.detach()
+            terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}
+        return Loss(torch.stack(totals).sum(), terms)
