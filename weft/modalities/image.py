@@ -1,0 +1,159 @@
+"""Pictures: encoded bytes -> uint8 (3, H, W) -> augmented or evaluation view -> Field (B, 3, S, S)."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.records import Field
+from weft.modalities.image_decoding import read_image
+from weft.modalities.image_transforms import (
+    Interpolation,
+    JitterConfig,
+    centre_box,
+    crop,
+    letterbox,
+    random_box,
+    resize,
+)
+
+ViewName = Literal["plain", "flip"]
+
+
+class Image:
+    """The modality of still pictures.
+
+    The Field holds uint8; mean and standard deviation belong to the encoder that needs them.
+    """
+
+    def __init__(self, config: "ImageConfig") -> None:
+        self.config = config
+        self.views = len(config.eval_views)
+        self._jitter = config.jitter.build()
+        self._min_side = config.decoded_side()
+
+    def decode(self, raw: Path | bytes | np.ndarray) -> Tensor:
+        """uint8 RGB (3, H, W), upright. Raises WeftError without the source, which the caller adds.
+
+        raw: a file, its bytes, or a uint8 array (H, W, 3), whose memory the result shares.
+        """
+        pixels = read_image(raw, max_pixels=self.config.max_pixels, min_side=self._min_side)
+        # The memory stays (H, W, 3): torch resizes uint8 fastest in that order.
+        return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    def transform(
+        self, item: Tensor, *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> Tensor:
+        """uint8 (3, H, W) -> uint8 (3, size, size).
+
+        In training a random part, perhaps mirrored, with changed colours; else `eval_views[view]`.
+        """
+        if train:
+            image = self._random_part(item, generator)
+            flip = torch.rand((), generator=generator).item() < self.config.flip
+        else:
+            image = self._fitted(item)
+            flip = self.config.eval_views[view] == "flip"
+        image = image.flip(-1) if flip else image
+        if train:
+            image = self._jitter(image, generator)
+        return image.contiguous()
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """B pictures (3, size, size) -> Field of uint8 (B, 3, size, size) without a mask."""
+        return Field(torch.stack(tuple(items)))
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Nothing is learned from pictures."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """There is no state."""
+
+    def _random_part(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        config = self.config
+        if config.crop_scale is None:
+            return self._fitted(image)
+        height, width = image.shape[1:]
+        box = random_box(height, width, config.crop_scale, config.crop_ratio, generator)
+        return resize(crop(image, box), config.size, config.size, config.interpolation)
+
+    def _fitted(self, image: Tensor) -> Tensor:
+        config = self.config
+        if config.fit == "pad":
+            return letterbox(image, config.size, config.pad_value, config.interpolation)
+        if config.fit == "crop":
+            # Cut first, then resize: the same picture as the other way round to the rounding of
+            # the box, and a picture of 1 x 10,000 pixels does not swell to size x 10,000 size.
+            height, width = image.shape[1:]
+            image = crop(image, centre_box(height, width, config.eval_crop))
+        return resize(image, config.size, config.size, config.interpolation)
+
+
+@dataclass(frozen=True)
+class ImageConfig(Config):
+    """How pictures are read, augmented and brought to one size."""
+
+    size: int = 224
+    """Side of the square that the encoder sees, in pixels."""
+    fit: Literal["crop", "squash", "pad"] = "crop"
+    """Evaluation: central square, the whole picture squashed, or the whole picture with borders."""
+    eval_crop: float = 1.0
+    """With fit crop: side of the central square as a share of the shorter side (0.875 = 224 / 256)."""
+    eval_views: tuple[ViewName, ...] = ("plain",)
+    """Evaluation views, whose embeddings may be averaged: the picture, its mirror image."""
+    crop_scale: tuple[float, float] | None = (0.5, 1.0)
+    """Training: share of the area of the random part. None: the part that evaluation sees."""
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Training: width / height of the random part."""
+    flip: float = 0.5
+    """Training: probability of the mirror image. 0 where captions say left and right."""
+    jitter: JitterConfig = field(default_factory=JitterConfig)
+    """Training: changes of colour."""
+    interpolation: Interpolation = "bilinear"
+    """Both are anti-aliased."""
+    pad_value: int = 127
+    """Grey of the borders with fit pad."""
+    max_pixels: int = 100_000_000
+    """A picture with more pixels is refused before it is decoded."""
+    scaled_decoding: bool = True
+    """JPEG much larger than needed are decoded at 1/2, 1/4 or 1/8, which is fast and not visible."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.max_pixels < 1:
+            raise ValueError(
+                f"size {self.size} and max_pixels {self.max_pixels}: expected at least 1"
+            )
+        if not 0 < self.eval_crop <= 1 or not 0 <= self.flip <= 1:
+            raise ValueError(
+                f"eval_crop is {self.eval_crop} and flip is {self.flip}, expected shares up to 1"
+            )
+        if not self.eval_views:
+            raise ValueError("eval_views is empty, expected at least 'plain'")
+        if self.crop_scale is not None and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError(f"crop_scale is {self.crop_scale}, expected 0 < low <= high <= 1")
+        if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
+            raise ValueError(f"crop_ratio is {self.crop_ratio}, expected 0 < low <= high")
+        if not 0 <= self.pad_value <= 255:
+            raise ValueError(f"pad_value is {self.pad_value}, expected 0 to 255")
+
+    def decoded_side(self) -> int:
+        """The shortest side that a scaled decoding may leave: even the smallest part of it that
+        training or evaluation takes then has at least `size` pixels, and the whole twice that.
+        0 where pictures are always decoded at full size.
+        """
+        if not self.scaled_decoding:
+            return 0
+        smallest = math.sqrt(self.crop_scale[0]) if self.crop_scale else 1.0
+        return math.ceil(self.size / min(smallest, self.eval_crop, 0.5))
+
+    def build(self) -> Image:
+        return Image(self)
