@@ -1,0 +1,107 @@
+"""The layouts in which data sets come; one module of this folder is one format.
+
+A format module has NAME, DESCRIPTION (one line), `detect(path) -> bool` and
+`read(path, split, on_error) -> Dataset`. Adding a format is adding its file: `formats()` finds it.
+"""
+
+import importlib
+import pkgutil
+from collections import Counter
+from pathlib import Path
+from typing import Protocol, cast
+
+from weft.core.errors import WeftError, unknown_name
+from weft.data.formats._rows import (
+    Dataset,
+    OnError,
+    missing_files,
+    raise_error,
+    split_name,
+)
+
+__all__ = [
+    "Dataset",
+    "Format",
+    "OnError",
+    "formats",
+    "missing_files",
+    "open_dataset",
+    "raise_error",
+    "split_name",
+]
+
+
+class Format(Protocol):
+    """What a module of this folder offers."""
+
+    NAME: str
+    DESCRIPTION: str
+
+    def detect(self, path: Path) -> bool:
+        """Whether the file or folder looks like this format; cheap."""
+        ...
+
+    def read(self, path: Path, split: str | None, on_error: OnError) -> Dataset:
+        """The rows of `split`, or all. Rows that cannot be used go to `on_error` and are left out."""
+        ...
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name."""
+    modules = (
+        cast(Format, importlib.import_module(f"{__name__}.{info.name}"))
+        for info in pkgutil.iter_modules(__path__)
+        if not info.name.startswith("_")
+    )
+    return {module.NAME: module for module in modules}
+
+
+def open_dataset(
+    path: Path | str,
+    *,
+    split: str | None = None,
+    format: str | None = None,
+    on_error: OnError = raise_error,
+) -> Dataset:
+    """The samples at `path`, a file or folder in any known format.
+
+    split: "train", "validation" (or "dev", "val"), "test", another name that the data has, or None
+    for all rows. format: a name of `formats()`, or None to detect it.
+    on_error: told of each row that cannot be used; the default raises at the first one. When it
+    returns, the row is left out.
+    Raises WeftError where the path, the format or the split does not exist, with what does.
+    """
+    path = Path(path).expanduser()
+    known = formats()
+    if format is not None:
+        if format not in known:
+            raise unknown_name("format", format, known)
+        _require_path(path)
+        return known[format].read(path, split, on_error)
+    fitting = [name for name, module in known.items() if module.detect(path)]
+    if len(fitting) == 1:
+        return known[fitting[0]].read(path, split, on_error)
+    _require_path(path)
+    if fitting:
+        raise WeftError(
+            f"{path}: fits several formats, {' and '.join(fitting)}: "
+            "name one (format), or give the path of one file"
+        )
+    raise WeftError(
+        f"{path}: is no known format: found {_contents(path)}, expected one of {', '.join(known)}"
+    )
+
+
+def _require_path(path: Path) -> None:
+    if not path.exists() and "{" not in path.name:
+        raise WeftError(f"{path}: no such file or folder")
+
+
+def _contents(path: Path) -> str:
+    """A few words on what is there."""
+    if path.is_file():
+        return f"a {path.suffix or 'nameless kind of'} file of {path.stat().st_size} bytes"
+    kinds = Counter("folder" if p.is_dir() else p.suffix or "other" for p in path.iterdir())
+    if not kinds:
+        return "an empty folder"
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))

@@ -1,0 +1,243 @@
+"""Opening data sets: JSON lines, folders, and what is said where a path is none."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from weft.core.errors import DataError, WeftError
+from weft.data.formats import formats, missing_files, open_dataset, split_name
+
+
+def write_jsonl(path: Path, rows: list[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return path
+
+
+def picture(path: Path, value: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(path)
+    return path
+
+
+def message(path: Path | str, **options: Any) -> str:
+    with pytest.raises(WeftError) as raised:
+        open_dataset(path, **options)
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+def test_every_format_describes_itself_in_a_line() -> None:
+    for name, module in formats().items():
+        assert module.NAME == name
+        assert module.DESCRIPTION
+        assert "\n" not in module.DESCRIPTION
+
+
+@pytest.mark.parametrize("given", ["dev", "val", "VALID", "validation"])
+def test_split_names(given: str) -> None:
+    assert split_name(given) == "validation"
+    assert split_name("extra") == "extra"
+
+
+@pytest.mark.parametrize("name", ["", "captions.jsonl"])
+def test_flickr8k_opens_as_it_is(shared_data: Callable[[str], Path], name: str) -> None:
+    path = shared_data("flickr8k") / name
+    dataset = open_dataset(path)
+    assert Counter(s.items["split"] for s in dataset) == {
+        "train": 6000,
+        "validation": 1000,
+        "test": 1000,
+        "extra": 91,
+    }
+    first = dataset[0]
+    assert first.id == first.group == "1000268201_693b08cb0e.jpg"
+    assert first.source.endswith("captions.jsonl:1")
+    assert first.items["image"].read_bytes()[:2] == b"\xff\xd8"
+    assert len(first.items["text"]) == 5
+    assert list(missing_files(dataset)) == []
+
+
+def test_flickr8k_cn_has_the_same_groups_and_splits(shared_data: Callable[[str], Path]) -> None:
+    english = open_dataset(shared_data("flickr8k"), split="test")
+    chinese = open_dataset(shared_data("flickr8k") / "captions_zh.jsonl", split="test")
+    assert [s.group for s in english] == [s.group for s in chinese]
+    assert all(not s.items["text"][0].isascii() for s in chinese)
+
+
+def test_jsonl_columns(tmp_path: Path) -> None:
+    write_jsonl(
+        tmp_path / "data.jsonl",
+        [
+            {
+                "file_name": "a.png",
+                "sentence": "one",
+                "id": 1,
+                "group": "p",
+                "split": "dev",
+                "n": 3,
+            },
+            {"file_name": "a.png", "sentence": "two", "id": 2},
+            "",
+            {"file_name": None, "sentence": None, "id": 3, "n": None},
+        ],
+    )
+    picture(tmp_path / "a.png")
+    one, two, three = open_dataset(tmp_path)
+    assert one.items == {"image": tmp_path / "a.png", "text": "one", "split": "validation", "n": 3}
+    assert (one.id, one.group, one.source) == ("1", "p", f"{tmp_path}/data.jsonl:1")
+    assert (two.id, two.group) == ("2", "a.png")
+    assert three.items == {}
+    assert three.source.endswith(":4")
+
+
+def test_rows_of_one_picture_share_its_group(tmp_path: Path) -> None:
+    rows = [{"image": name, "caption": "c"} for name in ("a.jpg", "b.jpg", "a.jpg", "a.jpg")]
+    write_jsonl(tmp_path / "d.jsonl", rows)
+    dataset = list(open_dataset(tmp_path / "d.jsonl"))
+    assert [s.id for s in dataset] == ["a.jpg", "b.jpg", "a.jpg#1", "a.jpg#2"]
+    assert [s.group for s in dataset] == ["a.jpg", "b.jpg", "a.jpg", "a.jpg"]
+
+
+def test_one_jsonl_a_split(tmp_path: Path) -> None:
+    for name in ("train", "dev", "test"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"text": name}])
+    dataset = open_dataset(tmp_path, split="val")
+    assert [s.items["text"] for s in dataset] == ["dev"]
+    assert len({s.id for s in open_dataset(tmp_path)}) == 3
+    write_jsonl(tmp_path / "more.jsonl", [{"text": "x"}])
+    assert len(open_dataset(tmp_path)) == 3
+
+
+def test_a_folder_with_several_tables_asks_for_one(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"text": name}])
+    assert message(tmp_path) == (
+        f"{tmp_path}: holds several tables, expected one: give the path of one of a.jsonl, b.jsonl"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"text": "a"}, '{"text": '], ":2: is not JSON: Expecting value: '{\"text\": '"),
+        ([{"text": "a"}, "[1]"], ":2: holds '[1]', expected a JSON object"),
+        ([{"text": "a"}, {"txt": "b"}], ":2: has no column 'text', it has: txt"),
+        ([{"text": "a"}, {"text": 5}], ":2: column 'text' holds 5, expected a string or a list"),
+        ([{"text": "a"}, {"text": ["a", 5]}], ":2: column 'text' holds ['a', 5]"),
+        ([{"words": 1}], ":1: has the columns words, expected one of image, "),
+        ([{"image": 3}], ":1: column 'image' holds 3, expected a path"),
+        ([{"image": ""}], ":1: column 'image' holds '', expected a path"),
+        (
+            [{"text": "a", "id": "x"}, {"text": "b"}, {"text": "c", "id": "x"}],
+            "/d.jsonl:3: id 'x' is already used at {path}:1",
+        ),
+    ],
+)
+def test_jsonl_errors_name_file_and_line(tmp_path: Path, rows: list[Any], expected: str) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    text = message(path)
+    assert text.startswith(f"{path}:")
+    assert expected.replace("{path}", str(path)) in text
+
+
+def test_bad_rows_are_left_out_where_the_handler_returns(tmp_path: Path) -> None:
+    rows = [{"text": "a", "id": 1}, "{", {"id": 2}, {"text": "d", "id": 1}, {"text": "e", "id": 5}]
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    path.write_bytes(path.read_bytes() + b'{"text": "\xff"}\n')
+    errors: list[DataError] = []
+    dataset = open_dataset(path, on_error=errors.append)
+    assert [s.items["text"] for s in dataset] == ["a", "e"]
+    assert [e.source for e in errors] == [f"{path}:{line}" for line in (2, 6, 3, 4)]
+    assert errors[1].reason == "is not UTF-8 text"
+
+
+def test_an_absent_picture_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    path = write_jsonl(
+        tmp_path / "d.jsonl", [{"image": "a.jpg", "text": ""}, {"image": "b.jpg", "text": ""}]
+    )
+    (error,) = missing_files(open_dataset(path))
+    assert str(error) == f"{path}:2: image file {tmp_path}/images/b.jpg does not exist"
+
+
+def test_paths_that_name_the_images_folder_themselves(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    write_jsonl(tmp_path / "d.jsonl", [{"image": "images/a.jpg"}])
+    assert open_dataset(tmp_path)[0].items["image"] == tmp_path / "images" / "a.jpg"
+
+
+def test_splits_that_do_not_exist(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "split": s} for s in ("val", "test")])
+    assert message(path, split="tset") == (
+        f"{path}: unknown split 'tset': did you mean test? known: test, validation"
+    )
+    path = write_jsonl(tmp_path / "e.jsonl", [{"text": "a"}])
+    assert "has no splits, got split 'test'" in message(path, split="test")
+    path.write_text("\n")
+    assert message(path) == f"{path}: holds no rows"
+
+
+def test_folder_of_pictures_with_captions(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for n in range(2):
+            file = picture(tmp_path / split / f"图 {n}.png")
+            file.with_suffix(".txt").write_text(f"{split} {n}\n\n second line \n", encoding="utf-8")
+    dataset = list(open_dataset(tmp_path))
+    assert [s.id for s in dataset] == [f"{s}/图 {n}.png" for s in ("train", "val") for n in (0, 1)]
+    assert dataset[3].items == {
+        "image": tmp_path / "val" / "图 1.png",
+        "split": "validation",
+        "text": ["val 1", "second line"],
+    }
+    assert len(open_dataset(tmp_path, split="dev")) == 2
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for label in ("cat", "dog"):
+            picture(tmp_path / split / label / "0.jpg")
+    picture(tmp_path / "train" / "dog" / ".hidden.jpg")
+    dataset = list(open_dataset(tmp_path))
+    assert [(s.items["split"], s.items["label"]) for s in dataset] == [
+        ("test", "cat"),
+        ("test", "dog"),
+        ("train", "cat"),
+        ("train", "dog"),
+    ]
+    assert "text" not in dataset[0].items
+
+
+def test_folder_errors_name_the_picture(tmp_path: Path) -> None:
+    for name in "abcd":
+        picture(tmp_path / f"{name}.jpg")
+    (tmp_path / "a.txt").write_text("fine")
+    (tmp_path / "b.txt").write_text(" \n")
+    (tmp_path / "c.txt").write_bytes(b"one\n\xff")
+    errors: list[DataError] = []
+    assert [s.id for s in open_dataset(tmp_path, on_error=errors.append)] == ["a.jpg"]
+    assert [str(e) for e in errors] == [
+        f"{tmp_path}/b.txt: is empty, expected one caption a line",
+        f"{tmp_path}/c.txt:2: is not UTF-8 text",
+        f"{tmp_path}/d.jpg: has no captions: d.txt does not exist",
+    ]
+
+
+def test_paths_that_are_no_data_set(tmp_path: Path) -> None:
+    assert message(tmp_path / "nothing") == f"{tmp_path}/nothing: no such file or folder"
+    assert "is no known format: found an empty folder, expected one of" in message(tmp_path)
+    (tmp_path / "a.xyz").write_text("?")
+    assert "found 1 .xyz, expected one of" in message(tmp_path)
+    assert "found a .xyz file of 1 bytes" in message(tmp_path / "a.xyz")
+    assert "unknown format 'jsnl': did you mean jsonl?" in message(tmp_path, format="jsnl")
+    assert "no such file" in message(tmp_path / "no.jsonl", format="jsonl")
+    (tmp_path / "a.jpg").write_text("")
+    assert message(tmp_path, format="jsonl") == f"{tmp_path}: holds no rows"

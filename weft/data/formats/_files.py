@@ -1,0 +1,72 @@
+"""Reading the text files of a data set, with the file and line in every error."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import DataError, WeftError
+from weft.data.formats._rows import OnError, known_split
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8, without a byte-order mark. Raises DataError with file and line."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError("is not UTF-8 text", source=f"{path}:{line}") from None
+
+
+def read_json(path: Path) -> Any:
+    """The file as JSON. Raises DataError with file and line."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"is not JSON: {error.msg}", source=f"{path}:{error.lineno}") from None
+    except RecursionError:
+        raise DataError("is not JSON that can be read: nested too deep", source=str(path)) from None
+
+
+def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
+    """(file:line, text) of every line that is not blank; a line that is not UTF-8 is an error."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
+    with file:
+        for number, line in enumerate(file, start=1):
+            source = f"{path}:{number}"
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                on_error(DataError("is not UTF-8 text", source=source))
+                continue
+            if text.strip():
+                yield source, text
+
+
+def tables(path: Path, suffixes: tuple[str, ...], preferred: str | None = None) -> list[Path]:
+    """The table files that `path` means: itself, or those in the folder.
+
+    A folder may hold one table, several named after splits (train.jsonl, test.jsonl), or several
+    of which one is `preferred`. Empty where it holds none.
+    """
+    if path.is_file():
+        return [path] if path.suffix.lower() in suffixes else []
+    if not path.is_dir():
+        return []
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes and p.is_file())
+    if len(found) <= 1:
+        return found
+    if preferred is not None and path / preferred in found:
+        return [path / preferred]
+    named = [p for p in found if known_split(p.stem)]
+    if named:
+        return named
+    names = ", ".join(p.name for p in found)
+    raise WeftError(f"{path}: holds several tables, expected one: give the path of one of {names}")

@@ -1,0 +1,286 @@
+"""The loader: map-style, and the batch at step n is a pure function of (seed, n).
+
+Nothing else enters: not the number of worker threads, not the number of ranks, not the steps before.
+Exact resume is therefore arithmetic (`loader.batches(start=n)`), and two ranks see what one would
+have seen. Threads are enough: decoding and resizing release the interpreter's lock.
+"""
+
+import collections
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.interfaces import Modality
+from weft.core.records import Batch, Features, Field, Sample, group_key
+from weft.data.formats import Dataset
+from weft.data.policy import BadRow, BadRows, ErrorPolicy
+from weft.data.sampler import Draw, OrderedSampler, Sampler, ShuffledSampler
+
+PREFETCH = 2
+"""Batches that are prepared ahead of the one being used."""
+
+
+class Source(Protocol):
+    """How one stream of one row becomes batch input (a Field or Features) or a target (a Tensor)."""
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:
+        """The row's value, ready to be collated. Raises WeftError where the row cannot be used."""
+        ...
+
+    def collate(self, items: Sequence[Any]) -> Field | Features | Tensor: ...
+
+
+class ModalitySource:
+    """The stream `key` of a data set as `modality` decodes and transforms it."""
+
+    def __init__(self, dataset: Dataset, key: str, modality: Modality) -> None:
+        self.dataset = dataset
+        self.key = key
+        self.modality = modality
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def raw(self, index: int) -> Any:
+        """The raw value of row `index`."""
+        return item_of(self.dataset[index], self.key)
+
+    def views(self, index: int) -> int:
+        """How many fixed views row `index` has: of a list of captions one each."""
+        return _views(self.raw(index), self.modality)
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Tensor:
+        """The transformed row; a view that it does not have is its view 0."""
+        sample = self.dataset[index]
+        raw = item_of(sample, self.key)
+        view = view if view < _views(raw, self.modality) else 0
+        try:
+            item = self.modality.decode(raw)
+            return self.modality.transform(item, train=train, generator=generator, view=view)
+        except WeftError as error:
+            raise DataError(str(error), source=sample.source) from error
+        except OSError as error:
+            reason = f"{error.filename or self.key} cannot be read: {error.strerror or error}"
+            raise DataError(reason, source=sample.source) from error
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        return self.modality.collate(items)
+
+
+class LabelSource:
+    """The column `key` as a target: (B,) int64, its place among `classes`."""
+
+    def __init__(self, dataset: Dataset, key: str, classes: Sequence[str]) -> None:
+        self._dataset = dataset
+        self._key = key
+        self._places = {name: place for place, name in enumerate(classes)}
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int:  # noqa: ARG002
+        sample = self._dataset[index]
+        label = item_of(sample, self._key)
+        if label not in self._places:
+            error = unknown_name(self._key, str(label), map(str, self._places))
+            raise DataError(str(error), source=sample.source)
+        return self._places[label]
+
+    def collate(self, items: Sequence[int]) -> Tensor:
+        return torch.tensor(items, dtype=torch.int64)
+
+
+def item_of(sample: Sample, key: str) -> Any:
+    """`sample.items[key]`. Raises DataError that names what the row has instead."""
+    if sample.items.get(key) is None:
+        known = ", ".join(sample.items) or "nothing"
+        raise DataError(f"has no '{key}', it has: {known}", source=sample.source)
+    return sample.items[key]
+
+
+def _views(raw: Any, modality: Modality) -> int:
+    return len(raw) if isinstance(raw, list) else modality.views
+
+
+class _Row(NamedTuple):
+    id: str
+    group: str
+    values: dict[str, Any]
+
+
+class Loader:
+    """Batches of `dataset`, one input or target for each of `sources`.
+
+    batch_size: B of the global batch, over all ranks together. seed: 0 or more.
+    train: shuffled and augmented without end; otherwise in order, once, as it is.
+    workers: threads that read ahead; 0 reads in the caller's thread.
+    errors: what happens to a row that cannot be read. In training a row that is left out is
+    replaced by the next row of the data set, in evaluation its batch is shorter.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        sources: Mapping[str, Source],
+        *,
+        batch_size: int,
+        seed: int,
+        train: bool,
+        workers: int = 2,
+        rank: int = 0,
+        world_size: int = 1,
+        errors: ErrorPolicy | None = None,
+    ) -> None:
+        _check(len(dataset), batch_size, seed, workers, rank, world_size)
+        if train and batch_size % world_size:
+            raise ValueError(f"batch_size {batch_size} is not a multiple of the {world_size} ranks")
+        self._dataset = dataset
+        self._sources = dict(sources)
+        self._seed = seed
+        self._train = train
+        self._workers = workers
+        self._rank = rank
+        self._world_size = world_size
+        self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
+        self._bad_indices: set[int] = set()
+        self._sampler: Sampler = (
+            ShuffledSampler(len(dataset), batch_size, seed)
+            if train
+            else OrderedSampler(len(dataset), batch_size)
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which every row has been seen once."""
+        return self._sampler.steps_per_epoch
+
+    @property
+    def bad(self) -> list[BadRow]:
+        """The rows that could not be used so far, each once."""
+        return self._bad.rows
+
+    def batch(self, step: int, view: int = 0) -> Batch:
+        """This rank's rows of the global batch at `step`, in rank order."""
+        batch = self._collate(self._load(draw, view) for draw in self._share(step))
+        if batch is None:
+            raise WeftError(f"batch {step} holds no row that can be read")
+        return batch
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """batch(start), ..., batch(stop - 1), read ahead by the worker threads."""
+        return self._stream(range(start, stop), view=0)
+
+    def batches_once(self, view: int = 0) -> Iterator[Batch]:
+        """Every row once, in order, seen as the evaluation view `view`; the last may be short."""
+        if self._train:
+            raise ValueError("batches_once is for evaluation, but the loader was made for training")
+        return self._stream(range(self.steps_per_epoch), view)
+
+    def _stream(self, steps: range, view: int) -> Iterator[Batch]:
+        if self._workers == 0:
+            for step in steps:
+                batch = self._collate(self._load(draw, view) for draw in self._share(step))
+                if batch is not None:
+                    yield batch
+            return
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="weft-loader")
+        pending: collections.deque[Future[Batch | None]] = collections.deque()
+        try:
+            for step in steps:
+                pending.append(self._submit(pool, step, view))
+                if len(pending) > PREFETCH:
+                    batch = pending.popleft().result()
+                    if batch is not None:
+                        yield batch
+            while pending:
+                batch = pending.popleft().result()
+                if batch is not None:
+                    yield batch
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, step: int, view: int) -> "Future[Batch | None]":
+        """One task a row, then one that collates them.
+
+        The pool starts tasks in order, so when the last one starts and waits, all rows of the batch
+        are done or running on other threads: it cannot wait for itself.
+        """
+        rows = [pool.submit(self._load, draw, view) for draw in self._share(step)]
+        return pool.submit(lambda: self._collate(row.result() for row in rows))
+
+    def _share(self, step: int) -> list[Draw]:
+        draws = self._sampler.draws(step)
+        first = self._rank * len(draws) // self._world_size
+        return draws[first : (self._rank + 1) * len(draws) // self._world_size]
+
+    def _load(self, draw: Draw, view: int) -> _Row | None:
+        """The row of `draw`; a bad one gives None in evaluation, in training the next good row."""
+        tries = len(self._dataset) if self._train else 1
+        for offset in range(tries):
+            index = (draw.row + offset) % len(self._dataset)
+            if index in self._bad_indices:
+                continue
+            sample: Sample | None = None
+            try:
+                sample = self._dataset[index]
+                return self._read(sample, Draw(draw.epoch, index), view)
+            except DataError as error:
+                self._bad.add(error, sample)
+                self._bad_indices.add(index)
+        if self._train:
+            raise WeftError(f"none of the {len(self._dataset)} rows can be read")
+        return None
+
+    def _read(self, sample: Sample, draw: Draw, view: int) -> _Row:
+        values = {
+            name: source.load(
+                draw.row,
+                train=self._train,
+                generator=row_generator(self._seed, draw, name),
+                view=view,
+            )
+            for name, source in self._sources.items()
+        }
+        return _Row(sample.id, sample.group, values)
+
+    def _collate(self, loaded: Iterator[_Row | None]) -> Batch | None:
+        rows = [row for row in loaded if row is not None]
+        if not rows:
+            return None
+        collated = {
+            name: source.collate([row.values[name] for row in rows])
+            for name, source in self._sources.items()
+        }
+        return Batch(
+            inputs={n: v for n, v in collated.items() if not isinstance(v, Tensor)},
+            targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
+            ids=tuple(row.id for row in rows),
+            groups=torch.tensor([group_key(row.group) for row in rows], dtype=torch.int64),
+        )
+
+
+def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:
+    """The random numbers of one stream of one row in one epoch.
+
+    Each stream has its own, so that caching one stream's features does not change another's draws.
+    """
+    name = f"{seed}/{draw.epoch}/{draw.row}/{stream}"
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+
+
+def _check(rows: int, batch_size: int, seed: int, workers: int, rank: int, world_size: int) -> None:
+    """Raises ValueError for a number out of its range."""
+    ranges: list[tuple[str, int, Callable[[int], bool], str]] = [
+        ("number of rows", rows, lambda n: n > 0, "1 or more"),
+        ("batch_size", batch_size, lambda n: n > 0, "1 or more"),
+        ("seed", seed, lambda n: n >= 0, "0 or more"),
+        ("workers", workers, lambda n: n >= 0, "0 or more"),
+        ("world_size", world_size, lambda n: n > 0, "1 or more"),
+        ("rank", rank, lambda n: 0 <= n < world_size, f"0 to {world_size - 1}"),
+    ]
+    for name, value, fits, expected in ranges:
+        if not fits(value):
+            raise ValueError(f"{name} is {value}, expected {expected}")

@@ -1,0 +1,135 @@
+"""What happens to a row that cannot be read: the error policy is a value."""
+
+import json
+import logging
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from weft.core.config import Config
+from weft.core.errors import DataError, WeftError
+from weft.core.files import write_bytes
+from weft.core.records import Sample
+
+log = logging.getLogger("weft.data")
+
+
+@dataclass(frozen=True)
+class ErrorPolicy(Config):
+    """What happens to a row that cannot be read.
+
+    mode: `raise` stops at the first one; `skip` leaves it out, names it once and counts it;
+    `quarantine` also keeps a copy of what was there in `folder`.
+    folder: where errors.jsonl (and the copies) go; needed for quarantine.
+    limit: more bad rows than this fraction of all rows stop the run.
+    """
+
+    mode: Literal["raise", "skip", "quarantine"] = "raise"
+    folder: Path | None = None
+    limit: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.mode == "quarantine" and self.folder is None:
+            raise ValueError("error policy quarantine needs a folder, got none")
+        if not 0 <= self.limit <= 1:
+            raise ValueError(f"limit is {self.limit}, expected a fraction between 0 and 1")
+
+    def build(self, rows: int) -> "BadRows":
+        return BadRows(self, rows)
+
+
+class BadRow(NamedTuple):
+    """One row that could not be used."""
+
+    id: str
+    source: str
+    reason: str
+
+
+class BadRows:
+    """Collects the bad rows of a data set of `rows` rows. Safe to use from several threads."""
+
+    def __init__(self, policy: ErrorPolicy, rows: int) -> None:
+        self._policy = policy
+        self._total = rows
+        self._lock = threading.Lock()
+        self._rows: dict[str, BadRow] = {}
+        self._written = _sources_in(self._file)
+
+    @property
+    def rows(self) -> list[BadRow]:
+        """All bad rows seen so far, each once."""
+        with self._lock:
+            return list(self._rows.values())
+
+    def add(self, error: DataError, sample: Sample | None = None) -> None:
+        """Handles one bad row as the policy says. Raises `error`, or WeftError above the limit."""
+        if self._policy.mode == "raise":
+            raise error
+        with self._lock:
+            if error.source in self._rows:
+                return
+            row = BadRow(sample.id if sample else error.source, error.source, error.reason)
+            self._rows[error.source] = row
+            log.warning("left out: %s", error)
+            self._record(row, sample)
+            if len(self._rows) > self._policy.limit * self._total:
+                raise WeftError(
+                    f"{len(self._rows)} of {self._total} rows are bad, more than the limit of "
+                    f"{self._policy.limit:.1%}; the last one: {error}"
+                )
+
+    @property
+    def _file(self) -> Path | None:
+        folder = self._policy.folder
+        return None if folder is None else folder / "errors.jsonl"
+
+    def _record(self, row: BadRow, sample: Sample | None) -> None:
+        """One line in errors.jsonl; a line that an earlier run wrote is not written again."""
+        file = self._file
+        if file is None or row.source in self._written:
+            return
+        copies = []
+        if self._policy.mode == "quarantine" and sample is not None:
+            copies = _keep(sample, file.parent)
+        line = json.dumps({**row._asdict(), "kept": copies}, ensure_ascii=False)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as out:
+                out.write(line + "\n")
+        except OSError as error:
+            raise WeftError(f"{file}: cannot be written: {error.strerror}") from error
+
+
+def _sources_in(file: Path | None) -> set[str]:
+    if file is None or not file.exists():
+        return set()
+    sources = set()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            sources.add(json.loads(line)["source"])
+        except (ValueError, KeyError, TypeError):
+            continue  # the last line of a run that was killed while writing it
+    return sources
+
+
+def _keep(sample: Sample, folder: Path) -> list[str]:
+    """Copies the raw values of `sample` into `folder`; returns the names of the copies."""
+    stem = re.sub(r"[^\w.-]", "_", sample.id)[:150]
+    kept = []
+    for key, value in sample.items.items():
+        name = f"{stem}.{key}"
+        if isinstance(value, Path) and value.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(value, folder / f"{name}{value.suffix}")
+            kept.append(f"{name}{value.suffix}")
+        elif isinstance(value, bytes):
+            write_bytes(folder / name, value)
+            kept.append(name)
+    words = {k: v for k, v in sample.items.items() if isinstance(v, str | int | float | list)}
+    row = {"id": sample.id, "group": sample.group, **words}
+    write_bytes(folder / f"{stem}.json", json.dumps(row, ensure_ascii=False, default=str).encode())
+    return [*kept, f"{stem}.json"]
