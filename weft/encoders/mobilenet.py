@@ -1,0 +1,167 @@
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.encoders.weights import load_weights
+from weft.layers.convolution import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Normalize,
+    SameConv2d,
+    channels_last,
+    initialize_convolutions,
+)
+
+# Table 2 of the paper: expansion, channels, repeats, stride of the first.
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+IMAGENET_CLASSES = 1000
+
+
+class MobileNetV2(nn.Module):
+    """uint8 images -> tokens: the last grid (B, H/32 * W/32, D), row by row; pooled: its mean.
+
+    State-dict keys are torchvision's; the folded form has biases in place of BatchNorm entries.
+    """
+
+    def __init__(self, config: "MobileNetV2Config") -> None:
+        super().__init__()
+        self.config = config
+        self.normalize = Normalize(config.pixel_mean, config.pixel_std)
+        conv = _ConvolutionBuilder(folded=config.form == "folded")
+        channels = _divisible(32 * config.width)
+        stages: list[nn.Module] = [conv(3, channels, kernel=3, stride=2)]
+        for expansion, base, repeats, first_stride in STAGES:
+            after = _divisible(base * config.width)
+            for repeat in range(repeats):
+                stride = first_stride if repeat == 0 else 1
+                stages.append(InvertedResidual(conv, channels, after, stride, expansion))
+                channels = after
+        last = _divisible(1280 * max(1.0, config.width))
+        stages.append(conv(channels, last, kernel=1))
+        self.features = nn.Sequential(*stages)
+        initialize_convolutions(self.features)
+        channels_last(self.features)
+        self.dim = last
+        if config.classes != "none":
+            self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, IMAGENET_CLASSES))
+            self.dim += IMAGENET_CLASSES
+
+    def forward(self, field: Field) -> Features:
+        """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
+        weight = next(self.features.parameters())
+        pixels = self.normalize(field.values, weight.dtype)
+        grid_BDHW = self.features(pixels.contiguous(memory_format=torch.channels_last))
+        tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
+        pooled_BD = tokens_BTD.mean(dim=1)
+        if self.config.classes != "none":
+            tokens_BTD, pooled_BD = self.append_classes(tokens_BTD), self.append_classes(pooled_BD)
+        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        return Features(tokens_BTD, mask_BT, pooled_BD)
+
+    def append_classes(self, features: Tensor) -> Tensor:
+        """(..., D) -> (..., D + 1000): ImageNet logits or probabilities at each position."""
+        classes = self.classifier(features)
+        if self.config.classes == "probabilities":
+            classes = classes.softmax(dim=-1)
+        return torch.cat([features, classes.to(features.dtype)], dim=-1)
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel, project linearly (section 3.3 of the paper)."""
+
+    def __init__(
+        self, conv: "_ConvolutionBuilder", before: int, after: int, stride: int, expansion: int
+    ) -> None:
+        super().__init__()
+        hidden = before * expansion
+        layers: list[nn.Module] = [conv(before, hidden, kernel=1)] if expansion != 1 else []
+        layers.append(conv(hidden, hidden, kernel=3, stride=stride, groups=hidden))
+        layers += list(conv.linear(hidden, after))
+        self.conv = nn.Sequential(*layers)
+        self.residual = stride == 1 and before == after
+
+    def forward(self, values: Tensor) -> Tensor:
+        filtered: Tensor = self.conv(values)
+        return values + filtered if self.residual else filtered
+
+
+class _ConvolutionBuilder:
+    """Convolution, BatchNorm (identity where it is folded into the weights), ReLU6."""
+
+    def __init__(self, *, folded: bool) -> None:
+        self.folded = folded
+
+    def __call__(
+        self, before: int, after: int, *, kernel: int, stride: int = 1, groups: int = 1
+    ) -> nn.Sequential:
+        conv = self._conv(before, after, kernel, stride, groups)
+        return nn.Sequential(conv, self._norm(after), nn.ReLU6(inplace=True))
+
+    def linear(self, before: int, after: int) -> tuple[nn.Module, nn.Module]:
+        return self._conv(before, after, 1, 1, 1), self._norm(after)
+
+    def _norm(self, channels: int) -> nn.Module:
+        return nn.Identity() if self.folded else nn.BatchNorm2d(channels)
+
+    def _conv(self, before: int, after: int, kernel: int, stride: int, groups: int) -> nn.Module:
+        if self.folded:
+            return SameConv2d(before, after, kernel, stride, groups=groups)
+        return nn.Conv2d(
+            before, after, kernel, stride, padding=kernel // 2, groups=groups, bias=False
+        )
+
+
+def _divisible(channels: float, divisor: int = 8) -> int:
+    """The nearest multiple of 8, but at least nine tenths of the wanted number, as published."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * channels else rounded + divisor
+
+
+@dataclass(frozen=True)
+class MobileNetV2Config(Config):
+    """MobileNetV2.
+
+    form: "folded" has BatchNorm folded into the convolutions, pads right and bottom as TensorFlow
+    does and sees pixels in [-1, 1]; "batchnorm" is torchvision's. weights: safetensors file of that
+    form, or None for random ones. classes: append ImageNet logits or probabilities to the features.
+    width: multiplier of the channels. mean, std: of pixels in [0, 1], None for those of the form.
+    """
+
+    form: Literal["folded", "batchnorm"] = "folded"
+    weights: str | None = None
+    classes: Literal["none", "logits", "probabilities"] = "none"
+    width: float = 1.0
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+
+    @property
+    def pixel_mean(self) -> tuple[float, float, float]:
+        return self.mean or ((0.5, 0.5, 0.5) if self.form == "folded" else IMAGENET_MEAN)
+
+    @property
+    def pixel_std(self) -> tuple[float, float, float]:
+        return self.std or ((0.5, 0.5, 0.5) if self.form == "folded" else IMAGENET_STD)
+
+    def architecture(self) -> "MobileNetV2Config":
+        return self.replace(weights=None)
+
+    def build(self) -> MobileNetV2:
+        encoder = MobileNetV2(self)
+        if self.weights is not None:
+            ignore = ["classifier."] if self.classes == "none" else []
+            load_weights(encoder, self.weights, ignore=ignore)
+        return encoder

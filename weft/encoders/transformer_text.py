@@ -1,0 +1,158 @@
+"""Transformer text encoder: BERT's kind (arXiv:1810.04805) and CLIP's kind (arXiv:2103.00020)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.encoders.weights import load_weights
+from weft.layers.packing import Packing
+from weft.layers.pooling import Pooling, pool
+from weft.layers.transformer import Activation, TransformerConfig
+
+POOLINGS: dict[str, Pooling] = {"cls": "first", "eos": "last", "mean": "mean", "max": "max"}
+
+
+class TextTransformer(nn.Module):
+    """Token ids -> contextual tokens and one pooled vector. Computes only real tokens.
+
+    tokens: (B, T, D), zero in the padding. pooled: zeros for a row without tokens. A token's
+    position is the number of real tokens before it, so padding may be on either side.
+    """
+
+    def __init__(self, config: "TextTransformerConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        self.depth = config.depth
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        self.positions = nn.Parameter(torch.empty(config.max_length, config.dim))
+        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.positions, std=0.01)
+        post_norm = config.norm == "post"
+        self.input_norm = self._norm() if post_norm else nn.Identity()
+        self.input_dropout = nn.Dropout(config.dropout)
+        self.transformer = config.transformer().build()
+        self.norm = nn.Identity() if post_norm else self._norm()
+        self.pooler = nn.Linear(config.dim, config.dim) if config.pooler else None
+
+    def _norm(self) -> nn.LayerNorm:
+        return nn.LayerNorm(self.config.dim, eps=self.config.norm_eps)
+
+    def forward(self, field: Field) -> Features:
+        """Ids (B, T) int64, mask True where real; at most `max_length` real tokens a row."""
+        tokens_SD, packing = self.embed(field)
+        return self.finish(self.transformer(tokens_SD, packing), packing)
+
+    def lower(self, field: Field, layers: int) -> Features:
+        """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
+        tokens_SD, packing = self.embed(field)
+        tokens_BTD = packing.unpack(self.transformer(tokens_SD, packing, slice(layers)))
+        pooled_BD = pool(tokens_BTD, packing.mask, POOLINGS[self.config.pooling])
+        return Features(tokens_BTD, packing.mask, pooled_BD)
+
+    def upper(self, features: Features, layers: int) -> Features:
+        """The blocks after the first `layers`, last norm and pooling."""
+        packing = Packing.of(features.mask)
+        packed_SD = packing.pack(features.tokens)
+        return self.finish(self.transformer(packed_SD, packing, slice(layers, None)), packing)
+
+    def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
+        """What `lower` computes with."""
+        parts = [self.embedding, self.positions, self.input_norm, self.input_dropout]
+        return [*parts, *self.transformer.blocks[:layers]]
+
+    def embed(self, field: Field) -> tuple[Tensor, Packing]:
+        """(S, D) packed embeddings before the blocks, and where they lie."""
+        check_shape(field.values, "B T", "token ids")
+        packing = Packing.of(self.text_mask(field))
+        longest = packing.groups[-1].length if packing.groups else 0
+        if longest > self.config.max_length:
+            raise ValueError(
+                f"a text has {longest} tokens, expected at most max_length, {self.config.max_length}"
+            )
+        ids_S = packing.pack(field.values)
+        tokens_SD = self.embedding(ids_S) + self.positions[packing.positions()]
+        return self.input_dropout(self.input_norm(tokens_SD)), packing
+
+    def text_mask(self, field: Field) -> Tensor:
+        """(B, T) True where real. A text ends with its first end-of-text token, where one is set."""
+        ids_BT = field.values
+        mask_BT = torch.ones_like(ids_BT, dtype=torch.bool) if field.mask is None else field.mask
+        if self.config.eos_id is None:
+            return mask_BT
+        ends_BT = (ids_BT == self.config.eos_id) & mask_BT
+        return mask_BT & (ends_BT.cumsum(dim=1) - ends_BT.long() == 0)
+
+    def finish(self, tokens_SD: Tensor, packing: Packing) -> Features:
+        """Last norm, pooling, pooler."""
+        tokens_BTD = packing.unpack(self.norm(tokens_SD))
+        pooled_BD = pool(tokens_BTD, packing.mask, POOLINGS[self.config.pooling])
+        if self.pooler is not None:
+            pooled_BD = torch.tanh(self.pooler(pooled_BD))
+        return Features(tokens_BTD, packing.mask, pooled_BD)
+
+
+@dataclass(frozen=True)
+class TextTransformerConfig(Config):
+    """Transformer over token ids.
+
+    norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
+    pooling: the first token ("cls"), the last one ("eos"), or the mean or maximum of all. pooler:
+    a linear layer and tanh on the pooled vector. eos_id: a text ends with this token, what follows
+    is padding. weights: safetensors file with this class's keys, or None for random ones.
+    """
+
+    vocab_size: int
+    dim: int = 384
+    depth: int = 6
+    heads: int = 6
+    mlp: int | None = None
+    max_length: int = 77
+    norm: Literal["pre", "post"] = "pre"
+    causal: bool = False
+    pooling: Literal["cls", "mean", "eos", "max"] = "mean"
+    pooler: bool = False
+    eos_id: int | None = None
+    activation: Activation = "gelu"
+    norm_eps: float = 1e-5
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    drop_path: float = 0.0
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.causal and self.pooling == "cls":
+            raise ValueError(
+                "pooling is 'cls' in a causal encoder, whose first token sees no other"
+            )
+        self.transformer()
+
+    def transformer(self) -> TransformerConfig:
+        """The stack of blocks."""
+        return TransformerConfig(
+            dim=self.dim,
+            depth=self.depth,
+            heads=self.heads,
+            mlp=self.mlp,
+            norm=self.norm,
+            activation=self.activation,
+            norm_eps=self.norm_eps,
+            causal=self.causal,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+            drop_path=self.drop_path,
+        )
+
+    def architecture(self) -> "TextTransformerConfig":
+        return self.replace(weights=None)
+
+    def build(self) -> TextTransformer:
+        encoder = TextTransformer(self)
+        if self.weights is not None:
+            load_weights(encoder, self.weights)
+        return encoder

@@ -1,0 +1,180 @@
+"""Vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.encoders.weights import load_weights
+from weft.layers.convolution import Normalize
+from weft.layers.packing import Packing
+from weft.layers.pooling import pool
+from weft.layers.transformer import Activation, TransformerConfig
+
+
+class ViT(nn.Module):
+    """uint8 images -> tokens: class token first where there is one, then patches row by row.
+
+    pooled: the class token or the mean of the patches, after the last norm, as all tokens are.
+    Images of another size than `image_size` get interpolated position embeddings.
+    """
+
+    def __init__(self, config: "ViTConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        self.depth = config.depth
+        self.normalize = Normalize(config.mean, config.std)
+        self.patch = nn.Linear(3 * config.patch_size**2, config.dim, bias=config.patch_bias)
+        scale = config.dim**-0.5
+        if config.class_token:
+            self.class_token = nn.Parameter(scale * torch.randn(config.dim))
+        patches = (config.image_size // config.patch_size) ** 2
+        self.positions = nn.Parameter(
+            scale * torch.randn(patches + int(config.class_token), config.dim)
+        )
+        self.input_norm = (
+            nn.LayerNorm(config.dim, eps=config.norm_eps) if config.input_norm else nn.Identity()
+        )
+        self.transformer = config.transformer().build()
+        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+
+    def forward(self, field: Field) -> Features:
+        """Images (B, 3, H, W) uint8, H and W multiples of the patch size."""
+        tokens_BTD = self.embed(field)
+        packing = Packing.dense(len(field), tokens_BTD.shape[1], tokens_BTD.device)
+        tokens_SD = self.transformer(packing.pack(tokens_BTD), packing)
+        return self.finish(tokens_SD, packing)
+
+    def lower(self, field: Field, layers: int) -> Features:
+        """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
+        tokens_BTD = self.embed(field)
+        packing = Packing.dense(len(field), tokens_BTD.shape[1], tokens_BTD.device)
+        tokens_SD = self.transformer(packing.pack(tokens_BTD), packing, slice(layers))
+        tokens_BTD = packing.unpack(tokens_SD)
+        return Features(tokens_BTD, packing.mask, self.pool(tokens_BTD, packing.mask))
+
+    def upper(self, features: Features, layers: int) -> Features:
+        """The blocks after the first `layers`, last norm and pooling."""
+        packing = Packing.of(features.mask)
+        packed_SD = packing.pack(features.tokens)
+        return self.finish(self.transformer(packed_SD, packing, slice(layers, None)), packing)
+
+    def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
+        """What `lower` computes with."""
+        parts = [self.normalize, self.patch, self.positions, self.input_norm]
+        if self.config.class_token:
+            parts.append(self.class_token)
+        return [*parts, *self.transformer.blocks[:layers]]
+
+    def finish(self, tokens_SD: Tensor, packing: Packing) -> Features:
+        """Last norm and pooling."""
+        tokens_BTD = packing.unpack(self.norm(tokens_SD))
+        return Features(tokens_BTD, packing.mask, self.pool(tokens_BTD, packing.mask))
+
+    def pool(self, tokens_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+        if self.config.pooling == "class":
+            return tokens_BTD[:, 0]
+        patches = slice(int(self.config.class_token), None)
+        return pool(tokens_BTD[:, patches], mask_BT[:, patches], "mean")
+
+    def embed(self, field: Field) -> Tensor:
+        """(B, T, D) embedded patches and class token, before the blocks."""
+        size = self.config.patch_size
+        height, width = field.values.shape[-2:]
+        if height % size or width % size:
+            raise ValueError(
+                f"images are {height} x {width} pixels, expected multiples of the patch size {size}"
+            )
+        pixels = self.normalize(field.values, self.patch.weight.dtype)
+        # A convolution whose stride is its kernel is a linear map of each patch.
+        rows, columns = height // size, width // size
+        patches = pixels.reshape(len(field), 3, rows, size, columns, size)
+        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).reshape(len(field), rows * columns, -1)
+        tokens_BTD: Tensor = self.patch(patches_BTP)
+        if self.config.class_token:
+            class_B1D = self.class_token.to(tokens_BTD.dtype).expand(len(field), 1, -1)
+            tokens_BTD = torch.cat([class_B1D, tokens_BTD], dim=1)
+        embedded: Tensor = self.input_norm(tokens_BTD + self.grid_positions(rows, columns))
+        return embedded
+
+    def grid_positions(self, rows: int, columns: int) -> Tensor:
+        """(T, D) position embeddings for a grid, interpolated where it is not the trained one.
+
+        Section 3.2 of the paper: 2-D interpolation by place in the image.
+        """
+        side = self.config.image_size // self.config.patch_size
+        if rows == columns == side:
+            return self.positions
+        special = int(self.config.class_token)
+        grid_1DHW = self.positions[special:].float().T.reshape(1, self.dim, side, side)
+        grid_1DHW = F.interpolate(
+            grid_1DHW, size=(rows, columns), mode="bicubic", align_corners=False
+        )
+        grid_TD = grid_1DHW[0].flatten(1).T.to(self.positions.dtype)
+        return torch.cat([self.positions[:special], grid_TD])
+
+
+@dataclass(frozen=True)
+class ViTConfig(Config):
+    """Vision transformer, pre-norm.
+
+    image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of
+    the patches. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
+    [0, 1]. weights: safetensors file with this class's keys, or None for random ones.
+    """
+
+    image_size: int = 224
+    patch_size: int = 16
+    dim: int = 384
+    depth: int = 12
+    heads: int = 6
+    mlp: int | None = None
+    pooling: Literal["class", "mean"] = "class"
+    class_token: bool = True
+    input_norm: bool = False
+    patch_bias: bool = True
+    activation: Activation = "gelu"
+    norm_eps: float = 1e-6
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    drop_path: float = 0.0
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"
+            )
+        if self.pooling == "class" and not self.class_token:
+            raise ValueError("pooling is 'class' without a class token, expected 'mean'")
+        self.transformer()
+
+    def transformer(self) -> TransformerConfig:
+        """The stack of blocks."""
+        return TransformerConfig(
+            dim=self.dim,
+            depth=self.depth,
+            heads=self.heads,
+            mlp=self.mlp,
+            activation=self.activation,
+            norm_eps=self.norm_eps,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+            drop_path=self.drop_path,
+        )
+
+    def architecture(self) -> "ViTConfig":
+        return self.replace(weights=None)
+
+    def build(self) -> ViT:
+        encoder = ViT(self)
+        if self.weights is not None:
+            load_weights(encoder, self.weights)
+        return encoder

@@ -1,0 +1,162 @@
+"""The transformer stack that every tower and every fusion uses."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.layers.attention import SelfAttention
+from weft.layers.packing import Packing
+
+Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "relu"]
+
+
+def activate(values: Tensor, name: Activation) -> Tensor:
+    """The activation function of that name, of `values`."""
+    if name == "gelu":
+        return F.gelu(values)
+    if name == "gelu_tanh":
+        return F.gelu(values, approximate="tanh")
+    if name == "quick_gelu":
+        # Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2: x * sigmoid(1.702 x).
+        return values * torch.sigmoid(1.702 * values)
+    return F.relu(values)
+
+
+class ResidualDropout(nn.Module):
+    """Dropout of single values and of whole branches a sequence.
+
+    Branches: stochastic depth, Huang et al. 2016, arXiv:1603.09382, kept ones scaled to keep the mean.
+    """
+
+    def __init__(self, dropout: float, drop_path: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.drop_path = drop_path
+
+    def forward(self, branch_SD: Tensor, packing: Packing) -> Tensor:
+        if not self.training:
+            return branch_SD
+        if self.dropout:
+            branch_SD = F.dropout(branch_SD, self.dropout)
+        if self.drop_path:
+            keep = 1.0 - self.drop_path
+            kept_B = torch.rand(len(packing.rows), device=branch_SD.device) < keep
+            branch_SD = branch_SD * (packing.spread(kept_B) / keep)[:, None].to(branch_SD.dtype)
+        return branch_SD
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention and an MLP, each around a residual, normalised before (pre) or after (post)."""
+
+    def __init__(self, config: "TransformerConfig", drop_path: float) -> None:
+        super().__init__()
+        self.pre_norm = config.norm == "pre"
+        self.attention = SelfAttention(
+            config.dim, config.heads, causal=config.causal, dropout=config.attention_dropout
+        )
+        self.norm1 = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm2 = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.fc1 = nn.Linear(config.dim, config.hidden)
+        self.fc2 = nn.Linear(config.hidden, config.dim)
+        self.activation = config.activation
+        self.drop = ResidualDropout(config.dropout, drop_path)
+
+    def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
+        """(S, D) packed tokens -> (S, D)."""
+        if self.pre_norm:
+            attended = self.attention(self.norm1(tokens_SD), packing)
+            tokens_SD = tokens_SD + self.drop(attended, packing)
+            tokens_SD = tokens_SD + self.drop(self.mlp(self.norm2(tokens_SD)), packing)
+            return tokens_SD
+        attended = self.attention(tokens_SD, packing)
+        tokens_SD = self.norm1(tokens_SD + self.drop(attended, packing))
+        normed_SD: Tensor = self.norm2(tokens_SD + self.drop(self.mlp(tokens_SD), packing))
+        return normed_SD
+
+    def mlp(self, tokens_SD: Tensor) -> Tensor:
+        projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))
+        return projected
+
+
+class Transformer(nn.Module):
+    """`depth` blocks on packed tokens. A pre-norm stack leaves the last norm to its owner.
+
+    Exact with respect to padding: a sequence alone, padded or among others gives the same output.
+    For a padded (B, T, D) stream:
+
+        packing = Packing.of(mask)
+        tokens = packing.unpack(transformer(packing.pack(tokens), packing))
+    """
+
+    def __init__(self, config: "TransformerConfig") -> None:
+        super().__init__()
+        self.config = config
+        steps = max(config.depth - 1, 1)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(config, config.drop_path * layer / steps)
+            for layer in range(config.depth)
+        )
+        self.initialize()
+
+    def initialize(self) -> None:
+        """Linear weights of variance 1 / fan-in; residual branches shrink with the depth.
+
+        Radford et al. 2019 (GPT-2), section 2.3: branches scaled by 1 / sqrt(number of branches).
+        """
+        shrink = (2 * max(self.config.depth, 1)) ** -0.5 if self.config.norm == "pre" else 1.0
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=module.in_features**-0.5)
+                nn.init.zeros_(module.bias)
+        for block in self.blocks:
+            if isinstance(block, TransformerBlock):
+                with torch.no_grad():
+                    block.attention.out.weight.mul_(shrink)
+                    block.fc2.weight.mul_(shrink)
+
+    def forward(self, tokens_SD: Tensor, packing: Packing, layers: slice = slice(None)) -> Tensor:
+        """(S, D) packed tokens -> (S, D) after the blocks of `layers`, all by default."""
+        for block in self.blocks[layers]:
+            tokens_SD = block(tokens_SD, packing)
+        return tokens_SD
+
+
+@dataclass(frozen=True)
+class TransformerConfig(Config):
+    """A stack of transformer blocks.
+
+    dim: width. heads: divides dim. mlp: hidden width of the MLPs, None for 4 * dim. norm: before or
+    after each branch. drop_path: chance to skip a branch in the last block, less in earlier ones.
+    causal: tokens see only earlier ones.
+    """
+
+    dim: int
+    depth: int
+    heads: int
+    mlp: int | None = None
+    norm: Literal["pre", "post"] = "pre"
+    activation: Activation = "gelu"
+    norm_eps: float = 1e-5
+    causal: bool = False
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.heads < 1 or self.dim % self.heads:
+            raise ValueError(f"heads is {self.heads}, expected a divisor of dim, {self.dim}")
+        for name in ("dropout", "attention_dropout", "drop_path"):
+            value = vars(self)[name]
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} is {value}, expected a number in [0, 1)")
+
+    @property
+    def hidden(self) -> int:
+        return 4 * self.dim if self.mlp is None else self.mlp
+
+    def build(self) -> Transformer:
+        return Transformer(self)
