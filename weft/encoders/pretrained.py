@@ -1,0 +1,185 @@
+"""Any vision or text tower of Hugging Face transformers: frozen, partly frozen, LoRA or trained."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from weft.core.config import Config
+from weft.core.errors import MissingExtraError, WeftError
+from weft.core.pretrained import loading, locate
+from weft.encoders.convert import convert, convertible, text_config, vision_config
+from weft.encoders.frozen import Frozen, PartlyFrozen
+from weft.encoders.hugging_face import HuggingFaceTower, lora, read_tower
+from weft.encoders.transformer_text import TextTransformer
+from weft.encoders.vit import ViT
+from weft.encoders.weights import load_tensors, read_folder
+
+RGB = tuple[float, float, float]
+HALF: RGB = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class PretrainedConfig(Config):
+    """A pretrained tower.
+
+    name: a folder, package:NAME or a hub name. tower: which one of a model with two. mode: frozen;
+    partial, where only the `trainable_layers` top layers learn; lora; or full. pooling: "auto" is
+    the end of text for CLIP, the mean for other texts, the class token (or the model's own pooled
+    output) for images. tokens: a frozen tower keeps its tokens, or only the pooled vector. random:
+    take the architecture, not the weights. mean, std: of pixels in [0, 1], None for the model's
+    own. definition: the tower's settings as JSON, filled in by `architecture`, so that a trained
+    model is rebuilt without the files of the pretrained one.
+
+    BERT, RoBERTa, ViT and CLIP towers become our own modules, which skip padding; others are wrapped.
+    """
+
+    name: str
+    tower: Literal["auto", "vision", "text"] = "auto"
+    mode: Literal["frozen", "partial", "lora", "full"] = "frozen"
+    trainable_layers: int = 0
+    pooling: Literal["auto", "cls", "mean", "max", "eos"] = "auto"
+    tokens: bool = True
+    lora_rank: int = 8
+    lora_alpha: int = 16
+    random: bool = False
+    mean: RGB | None = None
+    std: RGB | None = None
+    definition: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.mode == "partial") != (self.trainable_layers > 0):
+            raise ValueError(
+                f"mode is '{self.mode}' and trainable_layers is {self.trainable_layers}, expected "
+                "a positive number of layers with mode 'partial' and 0 with any other"
+            )
+        if self.lora_rank < 1:
+            raise ValueError(f"lora_rank is {self.lora_rank}, expected at least 1")
+
+    def architecture(self) -> "PretrainedConfig":
+        if self.definition is not None:
+            return self
+        folder = _folder(self.name, weights=False)
+        settings = _settings(self.name, folder, self.tower)
+        mean, std = _pixels(folder)
+        return self.replace(
+            definition=json.dumps(settings, sort_keys=True),
+            mean=self.mean or mean,
+            std=self.std or std,
+        )
+
+    def build(self) -> nn.Module:
+        """The tower: an Encoder, and a CacheableEncoder where its first layers or all are frozen."""
+        described = self.architecture()
+        assert described.definition is not None
+        settings = json.loads(described.definition)
+        source = None
+        if self.definition is None and not self.random:
+            source = _folder(self.name, weights=True)
+        tower: nn.Module
+        if convertible(settings):
+            tower = _own_tower(described, settings, source)
+        else:
+            tower = _wrapped_tower(described, settings, source)
+        if self.mode == "frozen":
+            return Frozen(tower, tokens=self.tokens)
+        if self.mode == "partial":
+            if isinstance(tower, HuggingFaceTower):
+                return tower.train_top(self.trainable_layers)
+            return PartlyFrozen(tower, trainable_layers=self.trainable_layers)
+        if self.mode == "lora":
+            return lora(tower, rank=self.lora_rank, alpha=self.lora_alpha)
+        return tower
+
+
+def _own_tower(
+    config: PretrainedConfig, settings: dict[str, Any], source: Path | None
+) -> TextTransformer | ViT:
+    tower: TextTransformer | ViT
+    if settings["model_type"] in ("vit", "clip_vision_model"):
+        if config.pooling not in ("auto", "cls", "mean"):
+            raise WeftError(f"{config.name}: pooling '{config.pooling}' is for text towers")
+        tower = (
+            vision_config(settings)
+            .replace(
+                pooling="mean" if config.pooling == "mean" else "class",
+                mean=config.mean or HALF,
+                std=config.std or HALF,
+            )
+            .build()
+        )
+    else:
+        text = text_config(settings)
+        pooling = text.pooling if config.pooling == "auto" else config.pooling
+        tower = text.replace(pooling=pooling).build()
+    if source is not None:
+        load_tensors(tower, convert(read_folder(source), settings, str(source)), where=str(source))
+    return tower
+
+
+def _wrapped_tower(
+    config: PretrainedConfig, settings: dict[str, Any], source: Path | None
+) -> HuggingFaceTower:
+    with loading(config.name):
+        model = read_tower(settings, source)
+    return HuggingFaceTower(
+        model,
+        pooling=config.pooling,
+        mean=config.mean or HALF,
+        std=config.std or HALF,
+    )
+
+
+def _folder(name: str, *, weights: bool) -> Path:
+    """The local folder of the model, fetched from the hub where it is a hub name."""
+    place = locate(name)
+    if isinstance(place, Path):
+        return place
+    with loading(name):
+        from huggingface_hub import snapshot_download
+
+        patterns = ["*.json", "model*.safetensors"] if weights else ["*.json"]
+        return Path(snapshot_download(place, allow_patterns=patterns))
+
+
+def _settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
+    """The full settings of one tower as JSON values."""
+    try:
+        from transformers import AutoConfig
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "transformers", extra="pretrained", purpose=f"the pretrained tower '{name}'"
+        ) from None
+    with loading(name):
+        config = AutoConfig.from_pretrained(folder)
+        settings: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    towers = {kind: settings.get(f"{kind}_config") for kind in ("text", "vision")}
+    if not any(towers.values()):
+        kind = "vision" if "num_channels" in settings else "text"
+        if tower not in ("auto", kind):
+            raise WeftError(f"{name}: is a {kind} tower, got tower '{tower}'")
+        return settings
+    if tower == "auto":
+        raise WeftError(f"{name}: has two towers, expected tower 'vision' or 'text', got 'auto'")
+    chosen = towers[tower]
+    if not isinstance(chosen, dict):
+        raise WeftError(f"{name}: has no {tower} tower")
+    return chosen
+
+
+def _pixels(folder: Path) -> tuple[RGB | None, RGB | None]:
+    """Mean and std of the pixels that the model was trained with, where the folder says so."""
+    file = folder / "preprocessor_config.json"
+    if not file.is_file():
+        return None, None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if values.get("do_normalize") is False:
+            return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        red, green, blue = (float(value) for value in values["image_mean"])
+        std_red, std_green, std_blue = (float(value) for value in values["image_std"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, None
+    return (red, green, blue), (std_red, std_green, std_blue)
