@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.training.player import Player
@@ -116,9 +116,16 @@ def saved(folder: Path) -> list[Path]:
 
 
 def tidy(folder: Path, keep: int) -> None:
-    """Removes all but the newest `keep` checkpoints, and leftovers of interrupted writes."""
-    for path in [*saved(folder)[:-keep], *(folder / "checkpoints").glob(".step-*")]:
+    """Removes all but the newest `keep` checkpoints."""
+    for path in saved(folder)[:-keep]:
         path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what writes that were killed left in a run's folder (safetensors' own, and ours)."""
+    for place in (folder, folder / "checkpoints"):
+        for path in [*place.glob(".tmp*"), *place.glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
 
 
 def _tensors(player: Player) -> dict[str, Tensor]:

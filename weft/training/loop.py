@@ -112,6 +112,8 @@ def _begin(
     for player in players:
         player.step.train()
     folder.mkdir(parents=True, exist_ok=True)
+    if distributed.is_first():
+        checkpoint.remove_leftovers(folder)
     return Standing() if newest is None else checkpoint.load(newest, players, recipe)
 
 

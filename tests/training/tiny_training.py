@@ -1,9 +1,10 @@
 """A small dual encoder on seeded random rows, trained with dropout: enough to test the training.
 
-`python tiny.py FOLDER STEPS` trains and resumes in FOLDER.
+`python tiny_training.py FOLDER STEPS BALLAST PAUSE` trains and resumes in FOLDER.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,7 +75,14 @@ def validation(step: TrainStep) -> Callable[[], dict[str, float]]:
     return validate
 
 
-def train(folder: Path, steps: int, extra: int = 0) -> FitResult:
+def train(folder: Path, steps: int, extra: int = 0, pause: float = 0.0) -> FitResult:
+    """A run with dropout, averaged weights and validation; `pause` gives time to be killed in."""
+
+    def slowly(start: int, stop: int) -> Iterator[Batch]:
+        for batch in batches(start, stop):
+            time.sleep(pause)
+            yield batch
+
     run = RunConfig(
         steps=steps,
         checkpoint_every=5,
@@ -89,7 +97,7 @@ def train(folder: Path, steps: int, extra: int = 0) -> FitResult:
         step = tiny_step(dropout=0.3, extra=extra)
         return fit(
             [player("main", step, optim, run)],
-            batches,
+            slowly,
             run,
             folder,
             validation(step),
@@ -100,4 +108,4 @@ def train(folder: Path, steps: int, extra: int = 0) -> FitResult:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

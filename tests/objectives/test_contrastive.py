@@ -1,0 +1,325 @@
+"""Contrastive objectives against hand-computed values, transformers, and themselves on two ranks."""
+
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from weft.core.config import from_json, to_json
+from weft.core.records import Batch, Features, Field, Loss
+from weft.objectives.contrastive import (
+    HingeContrastiveConfig,
+    SigmoidContrastiveConfig,
+    SoftmaxContrastiveConfig,
+)
+from weft.objectives.temperature import TemperatureConfig
+
+CONFIGS = (
+    SoftmaxContrastiveConfig(),
+    SoftmaxContrastiveConfig(label_smoothing=0.1),
+    SigmoidContrastiveConfig(),
+    HingeContrastiveConfig(),
+    HingeContrastiveConfig(negatives="sum"),
+    HingeContrastiveConfig(negatives="sum", directions="forward"),
+)
+NAMES = ("softmax", "smoothed", "sigmoid", "hardest", "sum", "devise")
+
+
+class GivenStreams:
+    """Embeddings that are simply given."""
+
+    def __init__(self, embeddings: Mapping[str, Tensor]) -> None:
+        self.embeddings = embeddings
+
+    def embedding(self, stream: str) -> Tensor:
+        return self.embeddings[stream]
+
+    def features(self, stream: str) -> Features:
+        raise NotImplementedError
+
+    def fused(self) -> Mapping[str, Features]:
+        raise NotImplementedError
+
+
+def batch_of(groups: list[int]) -> Batch:
+    return Batch(inputs={}, ids=[str(i) for i in range(len(groups))], groups=torch.tensor(groups))
+
+
+def loss_of(config, image: Tensor, text: Tensor, groups: list[int] | None = None) -> Loss:
+    groups = list(range(len(image))) if groups is None else groups
+    streams = GivenStreams({"image": image, "text": text})
+    return config.build()(nn.Module(), batch_of(groups), streams)
+
+
+def unit(rows: int, dim: int = 8, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return F.normalize(torch.randn(rows, dim, generator=generator), dim=-1).to(dtype)
+
+
+def planar(*degrees: float) -> Tensor:
+    angles = torch.tensor(degrees) * math.pi / 180
+    return torch.stack([angles.cos(), angles.sin()], 1)
+
+
+# Cosines image x text of the hand cases: [[1, 0.5], [0.5, 1]].
+IMAGE, TEXT = planar(0, 60), planar(0, 60)
+
+
+def test_softmax_by_hand() -> None:
+    config = SoftmaxContrastiveConfig(temperature=TemperatureConfig(init=0.5))
+    expected = math.log(1 + math.exp(-1.0))  # logits 2 and 1: log(e^2 + e^1) - 2
+    loss = loss_of(config, IMAGE, TEXT)
+    assert loss.total.item() == pytest.approx(expected, abs=1e-6)
+    assert loss.terms["accuracy"].item() == 1.0
+    assert loss.terms["temperature"].item() == pytest.approx(0.5)
+
+
+def test_softmax_with_two_positives_by_hand() -> None:
+    """Rows 0 and 1 are one group: half of the target on each, so the cost is the mean of two logs."""
+    image, text = planar(0, 60, 90), planar(0, 60, 90)
+    config = SoftmaxContrastiveConfig(temperature=TemperatureConfig(init=1.0))
+    cosines = [[1.0, 0.5, 0.0], [0.5, 1.0, math.sqrt(3) / 2], [0.0, math.sqrt(3) / 2, 1.0]]
+    logs = [[s - math.log(sum(map(math.exp, row))) for s in row] for row in cosines]
+    rows = [-(logs[0][0] + logs[0][1]) / 2, -(logs[1][0] + logs[1][1]) / 2, -logs[2][2]]
+    assert loss_of(config, image, text, [7, 7, 8]).total.item() == pytest.approx(
+        sum(rows) / 3, abs=1e-6
+    )
+
+
+def test_label_smoothing_by_hand() -> None:
+    config = SoftmaxContrastiveConfig(temperature=TemperatureConfig(init=0.5), label_smoothing=0.2)
+    log_sum = math.log(math.exp(2) + math.exp(1))
+    expected = -(0.9 * (2 - log_sum) + 0.1 * (1 - log_sum))
+    assert loss_of(config, IMAGE, TEXT).total.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_sigmoid_by_hand() -> None:
+    config = SigmoidContrastiveConfig(temperature=TemperatureConfig(init=0.5), bias=-1.0)
+    positive, negative = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(0.0))
+    assert loss_of(config, IMAGE, TEXT).total.item() == pytest.approx(positive + negative, abs=1e-6)
+
+
+def test_hinge_by_hand() -> None:
+    image, text = planar(0, 60, 90), planar(0, 60, 90)
+    # margin 0.6: [0.6 - 1 + s]+ for each negative s.
+    near, middle = 0.6 - 1 + math.sqrt(3) / 2, 0.6 - 1 + 0.5
+    total = HingeContrastiveConfig(margin=0.6, negatives="sum")
+    both = 2 * (middle + (middle + near) + near) / 3
+    assert loss_of(total, image, text).total.item() == pytest.approx(both, abs=1e-6)
+    one = total.replace(directions="forward")
+    assert loss_of(one, image, text).total.item() == pytest.approx(both / 2, abs=1e-6)
+    hardest = total.replace(negatives="hardest")
+    assert loss_of(hardest, image, text).total.item() == pytest.approx(
+        2 * (middle + near + near) / 3, abs=1e-6
+    )
+
+
+def test_hinge_does_not_push_its_own_group_away() -> None:
+    image, text = planar(0, 60, 90), planar(0, 60, 90)
+    middle = 0.6 - 1 + 0.5
+    config = HingeContrastiveConfig(margin=0.6, negatives="sum")
+    grouped = loss_of(config, image, text, [0, 1, 1]).total.item()
+    assert grouped == pytest.approx(2 * (middle + middle) / 3, abs=1e-6)
+
+
+def test_hinge_directions_differ_where_the_matrix_is_not_symmetric() -> None:
+    image, text = unit(6, seed=1), unit(6, seed=2)
+    config = HingeContrastiveConfig(negatives="sum")
+    one, other, both = (
+        loss_of(config.replace(directions=name), image, text).total.item()
+        for name in ("forward", "backward", "both")
+    )
+    assert one != pytest.approx(other, abs=1e-3)
+    assert both == pytest.approx(one + other, abs=1e-6)
+    swapped = loss_of(config.replace(directions="forward"), text, image).total.item()
+    assert swapped == pytest.approx(other, abs=1e-6)
+
+
+def tower_settings() -> dict[str, dict[str, int]]:
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    small |= {"num_attention_heads": 2}
+    return {
+        "text_config": {**small, "vocab_size": 20, "max_position_embeddings": 4},
+        "vision_config": {**small, "image_size": 8, "patch_size": 4},
+    }
+
+
+def transformers_output(model: nn.Module):
+    with torch.no_grad():
+        return model.eval()(
+            input_ids=torch.randint(0, 20, (5, 4)),
+            pixel_values=torch.randn(5, 3, 8, 8),
+            return_loss=True,
+        )
+
+
+def test_softmax_agrees_with_transformers_clip() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(
+        **tower_settings(), projection_dim=8, logit_scale_init_value=math.log(1 / 0.07)
+    )
+    output = transformers_output(transformers.CLIPModel(config))
+    actual = loss_of(SoftmaxContrastiveConfig(), output.image_embeds, output.text_embeds)
+    torch.testing.assert_close(actual.total, output.loss, atol=1e-6, rtol=1e-6)
+
+
+def test_sigmoid_agrees_with_transformers_siglip() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    model = transformers.SiglipModel(transformers.SiglipConfig(**tower_settings()))
+    with torch.no_grad():
+        model.logit_scale.fill_(math.log(10))
+        model.logit_bias.fill_(-3.0)
+    output = transformers_output(model)
+    actual = loss_of(SigmoidContrastiveConfig(bias=-3.0), output.image_embeds, output.text_embeds)
+    torch.testing.assert_close(actual.total, output.loss, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_one_group_alone_is_finite(config) -> None:
+    image, text = unit(4, seed=1).requires_grad_(), unit(4, seed=2).requires_grad_()
+    loss = loss_of(config, image, text, [3, 3, 3, 3])
+    loss.total.backward()
+    assert math.isfinite(loss.total.item())
+    assert image.grad is not None
+    assert image.grad.isfinite().all()
+    if isinstance(config, HingeContrastiveConfig):
+        assert loss.total.item() == 0.0
+    assert loss.terms["accuracy"].item() == 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_half_precision_is_computed_in_fp32(config, dtype: torch.dtype) -> None:
+    image, text = unit(8, seed=1, dtype=dtype), unit(8, seed=2, dtype=dtype)
+    expected = loss_of(config, image.float(), text.float()).total
+    assert torch.equal(loss_of(config, image, text).total, expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(loss_of(config, image.float(), text.float()).total, expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=8), st.integers(0, 1000))
+def test_order_of_rows_does_not_matter(groups: list[int], seed: int) -> None:
+    image, text = unit(len(groups), seed=seed), unit(len(groups), seed=seed + 1)
+    order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
+    shuffled = [groups[i] for i in order]
+    for config in CONFIGS:
+        one = loss_of(config, image, text, groups).total
+        other = loss_of(config, image[order], text[order], shuffled).total
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_descends_to_a_perfect_match(config) -> None:
+    image = nn.Parameter(unit(6, seed=1))
+    text = nn.Parameter(unit(6, seed=2))
+    objective = config.build()
+    optimizer = torch.optim.Adam([image, text, *objective.parameters()], lr=0.05)
+    for _ in range(80):
+        named = {"image": F.normalize(image, dim=-1), "text": F.normalize(text, dim=-1)}
+        loss = objective(nn.Module(), batch_of(list(range(6))), GivenStreams(named))
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+    assert loss.terms["accuracy"].item() >= (0.5 if config == CONFIGS[-1] else 1.0)
+
+
+def test_configs_survive_json() -> None:
+    for config in CONFIGS:
+        assert from_json(to_json(config), type(config), "here") == config
+
+
+def test_a_missing_stream_is_refused() -> None:
+    present = torch.tensor([True, False, True])
+    fields = {"text": Field(torch.zeros(3, 2), present=present)}
+    batch = Batch(inputs=fields, ids=["a", "b", "c"], groups=torch.arange(3))
+    streams = GivenStreams({"image": unit(3), "text": unit(3)})
+    with pytest.raises(ValueError, match="'text' is missing in 1 of 3 rows"):
+        SoftmaxContrastiveConfig().build()(nn.Module(), batch, streams)
+
+
+def test_temperature_is_held_in_its_bounds_and_comes_back() -> None:
+    temperature = TemperatureConfig(init=0.02).build()
+    with torch.no_grad():
+        temperature.log_scale.fill_(9.0)
+    scale = temperature()
+    assert scale.item() == pytest.approx(100.0)
+    scale.backward()
+    assert temperature.log_scale.grad is not None
+    assert temperature.log_scale.grad.item() == pytest.approx(100.0)
+    with torch.no_grad():
+        temperature.log_scale.fill_(-5.0)
+    assert temperature().item() == pytest.approx(1.0)
+
+
+def test_fixed_temperature_is_not_trained() -> None:
+    objective = SoftmaxContrastiveConfig(temperature=TemperatureConfig(learned=False)).build()
+    assert list(objective.parameters()) == []
+    assert "temperature.log_scale" in objective.state_dict()
+
+
+def test_temperature_bounds_are_checked() -> None:
+    with pytest.raises(ValueError, match="expected 0 < minimum"):
+        TemperatureConfig(init=0.001)
+
+
+def gradients(config, image: Tensor, text: Tensor, groups: list[int]) -> list[Tensor]:
+    """Loss, gradients of a shared weight matrix and of the objective's parameters."""
+    weight = nn.Parameter(torch.eye(image.shape[1]) + 0.1)
+    objective = config.build()
+    named = {
+        "image": F.normalize(image @ weight, dim=-1),
+        "text": F.normalize(text @ weight.T, dim=-1),
+    }
+    loss = objective(nn.Module(), batch_of(groups), GivenStreams(named))
+    loss.total.backward()
+    return [loss.total.detach(), *(p.grad for p in (weight, *objective.parameters()))]
+
+
+GROUPS = [0, 1, 1, 2, 3, 0, 4, 5]
+
+
+def _rank_main(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    mine = slice(4 * rank, 4 * rank + 4)
+    image, text = unit(8, seed=1)[mine], unit(8, seed=2)[mine]
+    found = {
+        f"{i}/{j}": value
+        for i, config in enumerate(CONFIGS)
+        for j, value in enumerate(gradients(config, image, text, GROUPS[mine]))
+    }
+    for value in found.values():
+        dist.all_reduce(value)
+    if rank == 0:
+        save_file({name: value / 2 for name, value in found.items()}, f"{folder}/found.safetensors")
+    dist.destroy_process_group()
+
+
+def test_two_ranks_give_the_gradient_of_one(tmp_path: Path) -> None:
+    ranks = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in range(2)
+    ]
+    assert [process.wait(timeout=60) for process in ranks] == [0, 0]
+    found = load_file(tmp_path / "found.safetensors")
+    for i, config in enumerate(CONFIGS):
+        expected = gradients(config, unit(8, seed=1), unit(8, seed=2), GROUPS)
+        assert expected[1].abs().max() > 1e-3
+        for j, value in enumerate(expected):
+            torch.testing.assert_close(found[f"{i}/{j}"], value, atol=1e-6, rtol=1e-5)
+
+
+if __name__ == "__main__":
+    _rank_main(int(sys.argv[1]), sys.argv[2])
