@@ -1,0 +1,228 @@
+"""Captions: strings -> token ids -> Field (B, T) with its mask."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.records import Field
+from weft.modalities.tokenization import Tokens, load_pretrained, train_bpe, train_wordpiece
+
+# No natural text has tokens this long on average; what lies beyond max_length tokens of them is
+# cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
+_MAX_CHARACTERS_A_TOKEN = 32
+
+
+class Text:
+    """The modality of captions, questions and sentences.
+
+    A tokenizer of one's own exists after `fit` or `restore`; a pretrained one is read when it is
+    first needed, or restored from a run.
+    """
+
+    def __init__(self, config: "TextConfig") -> None:
+        self.config = config
+        self.views = config.eval_captions
+        self._tokens: Tokens | None = None
+
+    def decode(self, raw: str | list[str]) -> str | list[str]:
+        """The caption, or all captions, in Unicode NFC with single spaces.
+
+        Raises WeftError without the source, which the caller adds, for an empty caption.
+        """
+        if isinstance(raw, str):
+            return _cleaned(raw, "caption")
+        if not isinstance(raw, list | tuple):
+            raise WeftError(f"a caption is a {type(raw).__name__}, expected a string or a list")
+        if not raw:
+            raise WeftError("the list of captions is empty")
+        return [_cleaned(text, f"caption {i} of {len(raw)}") for i, text in enumerate(raw, 1)]
+
+    def transform(
+        self, item: str | list[str], *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> Tensor:
+        """int64 (T,) ids, T <= max_length, with the special tokens at both ends.
+
+        Of several captions training draws one; evaluation takes number `view`, counted around.
+        """
+        captions = [item] if isinstance(item, str) else item
+        if not train:
+            return torch.tensor(self._ids(captions[view % len(captions)]))
+        chosen = int(torch.randint(len(captions), (), generator=generator))
+        ids = torch.tensor(self._ids(captions[chosen]))
+        return self._drop_words(ids, generator) if self.config.word_dropout else ids
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """B rows of ids -> Field of int64 (B, T) padded with `pad_id`, mask True at real tokens."""
+        lengths = torch.tensor([len(ids) for ids in items])
+        values = torch.nn.utils.rnn.pad_sequence(
+            list(items), batch_first=True, padding_value=self.pad_id
+        )
+        return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
+
+    def fit(self, raws: Iterable[str | list[str]]) -> None:
+        """Trains the tokenizer on these captions; the same captions give the same tokenizer.
+
+        Captions that `decode` refuses teach nothing; whoever reads the data reports them. Raises
+        WeftError where no caption is left. A pretrained tokenizer is only read.
+        """
+        if self.config.kind == "pretrained":
+            self._ready()
+            return
+        captions = list(self._usable(raws))
+        if not captions:
+            raise WeftError("the tokenizer cannot be trained: there is no caption in the data")
+        train = train_bpe if self.config.kind == "bpe" else train_wordpiece
+        self._use(train(captions, self.config.vocab_size, self.config.lowercase))
+
+    def state(self) -> dict[str, Any]:
+        """The whole tokenizer as JSON values, a pretrained one too: a run needs nothing else."""
+        return self._ready().to_json()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._use(Tokens.from_json(state))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids with the special tokens at both ends, at most max_length of them."""
+        return self._ids(_normalised(text))
+
+    def decode_ids(self, ids: Sequence[int]) -> str:
+        """The text of these ids, without special tokens."""
+        text: str = self._ready().tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text.strip()
+
+    @property
+    def vocab_size(self) -> int:
+        size: int = self._ready().tokenizer.get_vocab_size()
+        return size
+
+    @property
+    def pad_id(self) -> int:
+        # Padding is masked, so any id serves where a pretrained tokenizer names none.
+        return self._ready().special.get("pad", 0)
+
+    @property
+    def unk_id(self) -> int:
+        return self._special_id("unk")
+
+    @property
+    def cls_id(self) -> int:
+        """The token that begins a text."""
+        return self._special_id("cls")
+
+    @property
+    def sep_id(self) -> int:
+        """The token that ends a text."""
+        return self._special_id("sep")
+
+    @property
+    def mask_id(self) -> int:
+        return self._special_id("mask")
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """The ids of all special tokens that the tokenizer has, ascending."""
+        return tuple(sorted(set(self._ready().special.values())))
+
+    def _special_id(self, role: str) -> int:
+        tokens = self._ready()
+        if role not in tokens.special:
+            raise WeftError(
+                f"the tokenizer has no {role} token, it has: {', '.join(tokens.special) or 'none'}"
+            )
+        return tokens.special[role]
+
+    def _ready(self) -> Tokens:
+        if self._tokens is None:
+            if self.config.pretrained is None:
+                raise ValueError("the tokenizer is not trained yet: call fit or restore first")
+            self._use(load_pretrained(self.config.pretrained))
+        assert self._tokens is not None
+        return self._tokens
+
+    def _use(self, tokens: Tokens) -> None:
+        tokens.tokenizer.no_padding()
+        tokens.tokenizer.enable_truncation(self.config.max_length)
+        # "[SEP]" in a caption is text, never a command.
+        tokens.tokenizer.encode_special_tokens = True
+        self._tokens = tokens
+
+    def _ids(self, text: str) -> list[int]:
+        text = text[: self.config.max_length * _MAX_CHARACTERS_A_TOKEN]
+        ids: list[int] = self._ready().tokenizer.encode(text).ids
+        return ids
+
+    def _drop_words(self, ids: Tensor, generator: torch.Generator) -> Tensor:
+        """Some tokens left out; all of them stay rather than none."""
+        special = torch.isin(ids, torch.tensor(self.special_ids))
+        stays = torch.rand(len(ids), generator=generator) >= self.config.word_dropout
+        return ids[stays | special] if (stays & ~special).any() else ids
+
+    def _usable(self, raws: Iterable[str | list[str]]) -> Iterable[str]:
+        for raw in raws:
+            for caption in [raw] if isinstance(raw, str) else raw:
+                try:
+                    yield _cleaned(caption, "caption")
+                except WeftError:
+                    continue
+
+
+@dataclass(frozen=True)
+class TextConfig(Config):
+    """How captions become token ids."""
+
+    kind: Literal["wordpiece", "bpe", "pretrained"] = "wordpiece"
+    """wordpiece and bpe (byte-level) are trained on the training captions, in any language."""
+    vocab_size: int = 8000
+    """Upper bound of the trained vocabulary; every character (wordpiece) or byte (bpe) stays in."""
+    max_length: int = 64
+    """Most tokens of a text, the special ones included; the rest is cut off."""
+    lowercase: bool = True
+    """For trained tokenizers; a pretrained one has its own rule."""
+    pretrained: str | None = None
+    """With kind pretrained: a folder, package:NAME of an installed package, or a hub name."""
+    word_dropout: float = 0.0
+    """Training: probability that a token is left out."""
+    eval_captions: int = 1
+    """Evaluation views: how many captions of one sample are embedded, to be averaged."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "pretrained") != (self.pretrained is not None):
+            raise ValueError(
+                f"kind is '{self.kind}' and pretrained is {self.pretrained!r}, "
+                "expected a name with kind 'pretrained' and none with the others"
+            )
+        if self.max_length < 3:
+            raise ValueError(f"max_length is {self.max_length}, expected at least 3")
+        if self.vocab_size < 300:
+            raise ValueError(f"vocab_size is {self.vocab_size}, expected at least 300")
+        if not 0 <= self.word_dropout < 1:
+            raise ValueError(f"word_dropout is {self.word_dropout}, expected 0 to below 1")
+        if self.eval_captions < 1:
+            raise ValueError(f"eval_captions is {self.eval_captions}, expected at least 1")
+
+    def build(self) -> Text:
+        return Text(self)
+
+
+def _cleaned(text: Any, name: str) -> str:
+    if not isinstance(text, str):
+        raise WeftError(f"{name} is a {type(text).__name__}, expected a string")
+    cleaned = _normalised(text)
+    if not any(map(str.isprintable, cleaned)):
+        raise WeftError(f"{name} is empty")
+    return cleaned
+
+
+def _normalised(text: str) -> str:
+    """NFC, single spaces; half a surrogate pair, which no encoding can hold, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return unicodedata.normalize("NFC", " ".join(text.split()))

@@ -1,0 +1,211 @@
+"""Tokenizers: trained on one's own corpus (BPE, WordPiece) or read from a pretrained model."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+from weft.core.errors import WeftError
+from weft.core.pretrained import loading, locate
+
+SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+"""Role -> token of the tokenizers trained here; their ids are 0 to 4 in this order."""
+
+# Long enough for the longest words; keeps whole sentences of an unspaced script from becoming one.
+_MAX_TOKEN_BYTES = 24
+_MIN_FREQUENCY = 2
+_PREFIX = "##"
+_CJK = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"
+# Hugging Face's names of the roles; of two the first that exists counts.
+_ROLE_NAMES = {
+    "pad": ("pad_token",),
+    "unk": ("unk_token",),
+    "cls": ("cls_token", "bos_token"),
+    "sep": ("sep_token", "eos_token"),
+    "mask": ("mask_token",),
+}
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenizer and the id of each role's token (pad, unk, cls, sep, mask), where it has one."""
+
+    tokenizer: Tokenizer
+    special: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tokenizer": json.loads(self.tokenizer.to_str()),
+            "special": dict(self.special),
+        }
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> "Tokens":
+        """Raises WeftError where `state` is not what `to_json` gave."""
+        try:
+            tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+            special = {str(role): int(token) for role, token in dict(state["special"]).items()}
+        except Exception as error:  # the parser of tokenizers raises bare Exception
+            raise WeftError(f"the saved tokenizer cannot be read: {error}") from None
+        return cls(tokenizer, special)
+
+
+def train_bpe(captions: Iterable[str], vocab_size: int, lowercase: bool) -> Tokens:
+    """Byte-level BPE (Sennrich et al. 2016, section 3.2; bytes: Radford et al. 2019, section 2.2).
+
+    Nothing is ever unknown: a rare Chinese character falls back to its bytes.
+    """
+    _train_on_one_thread()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
+    )
+    # The space in front makes the first word of a caption the same token as elsewhere.
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=_MIN_FREQUENCY,
+        special_tokens=list(SPECIAL.values()),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        max_token_length=_MAX_TOKEN_BYTES,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(captions, trainer)
+    return _between_cls_and_sep(tokenizer)
+
+
+def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -> Tokens:
+    """WordPiece (Schuster & Nakajima 2012; as in BERT, Devlin et al. 2019, section 3).
+
+    Chinese characters stand alone; every character of the corpus is in the vocabulary, so only one
+    that was never seen is unknown. Accents stay, since some scripts write vowels with them.
+    """
+    _train_on_one_thread()
+    captions = list(captions)
+    tokenizer = _wordpiece({SPECIAL["unk"]: 0}, lowercase)
+    # The trainer numbers characters inside words in the order of a hash table, which differs from
+    # run to run, and breaks ties by number. Named beforehand they have one order.
+    inside = _characters_inside_words(tokenizer, captions)
+    special = [*SPECIAL.values(), *(_PREFIX + character for character in inside)]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size,
+        min_frequency=_MIN_FREQUENCY,
+        special_tokens=special,
+        continuing_subword_prefix=_PREFIX,
+        show_progress=False,
+    )
+    trainer.limit_alphabet = None
+    tokenizer.train_from_iterator(captions, trainer)
+    # A new tokenizer, in which those characters are no longer special.
+    tokenizer = _wordpiece(tokenizer.get_vocab(), lowercase)
+    tokenizer.add_special_tokens(list(SPECIAL.values()))
+    return _between_cls_and_sep(tokenizer)
+
+
+def load_pretrained(name: str) -> Tokens:
+    """The tokenizer of a local folder, an installed package or the hub (see `locate`)."""
+    place = locate(name)
+    if isinstance(place, Path) and (place / "tokenizer.json").is_file():
+        with loading(name):
+            text = (place / "tokenizer.json").read_text(encoding="utf-8")
+        try:
+            tokenizer = Tokenizer.from_str(text)
+        except Exception as error:  # the parser of tokenizers raises bare Exception
+            raise WeftError(f"{place / 'tokenizer.json'}: is not a tokenizer: {error}") from None
+        return Tokens(tokenizer, _special_tokens(_settings(place), tokenizer))
+    with loading(name):
+        from transformers import AutoTokenizer
+
+        loaded = AutoTokenizer.from_pretrained(str(place))
+        if not loaded.is_fast:
+            raise WeftError(f"the tokenizer of '{name}' has no tokenizer.json (fast) form")
+        tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
+    return Tokens(tokenizer, _special_tokens(loaded.special_tokens_map, tokenizer))
+
+
+def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
+    model = models.WordPiece(
+        vocab,
+        unk_token=SPECIAL["unk"],
+        continuing_subword_prefix=_PREFIX,
+    )
+    tokenizer = Tokenizer(model)
+    bert = normalizers.BertNormalizer(strip_accents=False, lowercase=lowercase)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # Chinese is written without spaces, so its characters are joined again.
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.WordPiece(prefix=_PREFIX),
+            decoders.Fuse(),
+            decoders.Replace(Regex(f"(?<={_CJK}) (?={_CJK})"), ""),
+        ]
+    )
+    return tokenizer
+
+
+def _characters_inside_words(tokenizer: Tokenizer, captions: Iterable[str]) -> list[str]:
+    characters: set[str] = set()
+    for caption in captions:
+        normal = tokenizer.normalizer.normalize_str(caption)
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal):
+            characters.update(word[1:])
+    return sorted(characters)
+
+
+def _between_cls_and_sep(tokenizer: Tokenizer) -> Tokens:
+    special = _ids_of(SPECIAL, tokenizer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{SPECIAL['cls']} $A {SPECIAL['sep']}",
+        pair=f"{SPECIAL['cls']} $A {SPECIAL['sep']} $B:1 {SPECIAL['sep']}:1",
+        special_tokens=[(SPECIAL[role], special[role]) for role in ("cls", "sep")],
+    )
+    return Tokens(tokenizer, special)
+
+
+def _train_on_one_thread() -> None:
+    """Threads of tokenizers do not survive the fork of the loader's workers, which it then says on
+    stderr; corpora of captions are small. Who sets the variable decides otherwise."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = folder / name
+        if path.is_file():
+            try:
+                settings |= json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError, TypeError) as error:
+                raise WeftError(f"{path}: cannot be read: {error}") from None
+    return settings
+
+
+def _special_tokens(settings: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, int]:
+    tokens: dict[str, str] = {}
+    for role, names in _ROLE_NAMES.items():
+        for name in names:
+            token = settings.get(name)
+            token = token.get("content") if isinstance(token, dict) else token
+            if token is not None:
+                tokens.setdefault(role, str(token))
+    return _ids_of(tokens, tokenizer)
+
+
+def _ids_of(tokens: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, int]:
+    ids = {role: tokenizer.token_to_id(token) for role, token in tokens.items()}
+    return {role: token_id for role, token_id in ids.items() if token_id is not None}
