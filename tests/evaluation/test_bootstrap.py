@@ -93,6 +93,25 @@ def test_two_directions_share_the_groups():
     np.testing.assert_allclose(images.replicates, captions.replicates)
 
 
+def test_ratios_are_means_within_a_column():
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 20, size=90)
+    classes = random.integers(0, 3, size=90)
+    member = (classes[:, None] == np.arange(3)).astype(float)
+    hits = random.integers(0, 2, size=90)
+    bootstrap = Bootstrap(groups, resamples=40)
+    ratios = bootstrap.ratios(member * hits[:, None], member, groups)
+    for c, ratio in enumerate(ratios):
+        expected = bootstrap.mean(hits[classes == c], groups[classes == c])
+        assert ratio.value == pytest.approx(expected.value)
+        np.testing.assert_allclose(ratio.replicates, expected.replicates)
+
+
+def test_a_resample_without_a_column_keeps_its_value():
+    (rare,) = Bootstrap([0, 1], resamples=50).ratios([[1.0], [0.0]], [[2.0], [0.0]], [0, 1])
+    np.testing.assert_allclose(rare.replicates, 0.5)
+
+
 def test_all_hits_still_have_an_interval():
     bootstrap = Bootstrap(np.arange(32))
     ones = bootstrap.proportion(np.ones(32), np.arange(32))

@@ -29,6 +29,10 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
+    def percent(self) -> "Estimate":
+        """A share in [0, 1] as a percentage."""
+        return Estimate(100 * self.value, 100 * self.low, 100 * self.high)
+
     def to_json(self) -> dict[str, float]:
         return {"value": self.value, "low": self.low, "high": self.high}
 
@@ -68,19 +72,29 @@ class Bootstrap:
         self.resamples = resamples
         self.seed = seed
 
+    def ratios(
+        self, numerators: ArrayLike, denominators: ArrayLike, groups: ArrayLike
+    ) -> list[Statistic]:
+        """For each of K columns the sum of numerators over the sum of denominators, both (N, K).
+
+        Where only some groups have a part in a column a resample may hit none of them; there the
+        column's value stands in.
+        """
+        above_NK, place_N = self._checked(numerators, groups, ndim=2)
+        below_NK, _ = self._checked(denominators, groups, ndim=2)
+        columns = above_NK.shape[1]
+        sums_GK = np.zeros((len(self.groups), 2 * columns))
+        np.add.at(sums_GK, place_N, np.column_stack([above_NK, below_NK]))
+        sums_RK = np.concatenate([counts_RG @ sums_GK for counts_RG in self._counts()])
+        above_RK, below_RK = sums_RK[:, :columns], sums_RK[:, columns:]
+        value_K = above_NK.sum(0) / below_NK.sum(0)
+        with np.errstate(invalid="ignore"):
+            ratio_RK = np.where(below_RK > 0, above_RK / below_RK, value_K)
+        return [Statistic(float(value_K[k]), ratio_RK[:, k]) for k in range(columns)]
+
     def means(self, values: ArrayLike, groups: ArrayLike) -> list[Statistic]:
         """The mean of each column of `values` (N, K), N observations that belong to `groups` (N,)."""
-        values_NK, place_N = self._checked(values, groups, ndim=2)
-        sums_GK = np.zeros((len(self.groups), values_NK.shape[1] + 1))
-        np.add.at(sums_GK, place_N, np.column_stack([values_NK, np.ones(len(values_NK))]))
-        parts = [counts_RG @ sums_GK for counts_RG in self._counts()]
-        sums_RK = np.concatenate(parts)
-        # Where only some groups have observations a resample may hit none; the value stands in.
-        mean_K = values_NK.mean(0)
-        with np.errstate(invalid="ignore"):
-            means_RK = sums_RK[:, :-1] / sums_RK[:, -1:]
-        means_RK = np.where(sums_RK[:, -1:] > 0, means_RK, mean_K)
-        return [Statistic(float(mean_K[k]), means_RK[:, k]) for k in range(len(mean_K))]
+        return self.ratios(values, np.ones_like(np.asarray(values, dtype=np.float64)), groups)
 
     def mean(self, values: ArrayLike, groups: ArrayLike) -> Statistic:
         return self.means(np.asarray(values, dtype=np.float64)[:, None], groups)[0]

@@ -132,6 +132,16 @@ def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tenso
     return torch.cat([r.values for r in rows]).cpu(), torch.cat([r.indices for r in rows]).cpu()
 
 
+def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
+    """Queries drawn at random, to be shown: half of `number` from rank 1, half from the others."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen: list[int] = []
+    for pool in ((rank == 1).nonzero().flatten(), (rank > 1).nonzero().flatten()):
+        order = torch.randperm(len(pool), generator=generator)[: number // 2]
+        chosen += pool[order].tolist()
+    return chosen
+
+
 def _positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The gallery in order of its groups, and where in it each query's right items begin; how many."""
     sorted_groups, order = gallery_groups.sort(stable=True)

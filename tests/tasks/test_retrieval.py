@@ -1,0 +1,211 @@
+"""Retrieval against the whole similarity matrix, computed by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from weft.core.errors import DataError, WeftError
+from weft.data.policy import ErrorPolicy
+from weft.evaluation.leakage import Fingerprints, audit
+from weft.tasks.base import Item
+from weft.tasks.embedding import EmbeddingConfig, embed_items
+from weft.tasks.retrieval import RetrievalConfig
+
+I2T, T2I = "image_to_text", "text_to_image"
+
+
+def task(**changes):
+    return RetrievalConfig(resamples=100).replace(**changes).build()
+
+
+def expected_similarity(w, captions=3):
+    pixels = torch.tensor(w.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    views = [F.normalize(view.flatten(1), dim=-1) for view in (pixels, pixels.flip(-1))]
+    images = F.normalize(views[0] + views[1], dim=-1)
+    texts = F.normalize(w.table[1:], dim=-1).repeat_interleave(captions, 0)
+    return images @ texts.T
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_numbers_equal_those_of_the_matrix(world, workers):
+    w = world(noise=1.0)
+    config = EmbeddingConfig(batch_size=5, workers=workers)
+    result = task(embedding=config).evaluate([w.member()], w.rows)
+    similarity = expected_similarity(w)
+    image_of = torch.arange(24).repeat_interleave(3)
+    right = torch.arange(24)[:, None] == image_of
+    best = similarity.masked_fill(~right, -2).max(1).values
+    i2t = 1 + (similarity.masked_fill(right, -2) >= best[:, None]).sum(1)
+    own = similarity[image_of, torch.arange(72)]
+    t2i = 1 + (similarity > own).sum(0)
+    assert torch.equal(result.queries[I2T].rank, i2t)
+    assert torch.equal(result.queries[T2I].rank, t2i)
+    total = 0.0
+    for way, ranks in ((I2T, i2t), (T2I, t2i)):
+        for k in (1, 5, 10):
+            expected = 100 * float((ranks <= k).double().mean())
+            total += expected
+            estimate = result.metrics[f"{way}/recall@{k}"]
+            assert estimate.value == pytest.approx(expected)
+            assert 0 <= estimate.low <= estimate.value <= estimate.high <= 100
+        assert result.metrics[f"{way}/median_rank"].value == np.median(ranks)
+        assert result.metrics[f"{way}/MRR"].value == pytest.approx(100 * float((1 / ranks).mean()))
+    rsum = result.metrics["rsum"]
+    assert rsum.value == pytest.approx(total)
+    assert rsum.low < rsum.value < rsum.high
+    assert 10 < result.metrics[f"{I2T}/recall@1"].value < 90
+
+
+def test_protocol_baselines_and_json(world):
+    w = world(images=10)
+    result = task().evaluate([w.member()], w.rows)
+    assert result.protocol["split"] == "test"
+    assert result.protocol["images"] == 10
+    assert result.protocol["texts"] == 30
+    assert result.protocol["texts_per_image"] == 3
+    assert result.baselines["chance"][f"{T2I}/recall@1"] == pytest.approx(10)
+    assert result.baselines["chance"]["rsum"] == pytest.approx(
+        sum(v for name, v in result.baselines["chance"].items() if "recall" in name)
+    )
+    written = result.to_json()
+    assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage"]
+    assert set(written["metrics"][f"{I2T}/recall@1"]) == {"value", "low", "high"}
+    assert written["leakage"] is None
+
+
+def test_leakage_is_carried(world):
+    w = world(images=6)
+    rows = Fingerprints([r.id for r in w.rows], [r.group for r in w.rows])
+    result = task().evaluate([w.member()], w.rows, leakage=audit(rows, rows))
+    assert result.to_json()["leakage"]["groups"]["found"] == 6
+
+
+def test_a_perfect_model_and_a_collapsed_one(world):
+    w = world(noise=0.0)
+    perfect = task().evaluate([w.member()], w.rows).metrics
+    assert perfect["rsum"].value == 600
+    assert perfect[f"{I2T}/recall@1"].low < 100
+    w.table[1:] = 1.0
+    collapsed = task().evaluate([w.member()], w.rows).metrics
+    assert collapsed[f"{I2T}/recall@10"].value == 0
+    assert collapsed[f"{I2T}/median_rank"].value == 70
+
+
+def test_pairs_that_repeat_their_image_are_one_image(world):
+    w = world()
+    pairs = [
+        dataclasses.replace(row, id=f"{row.id}-{c}", items={**row.items, "text": text})
+        for row in w.rows
+        for c, text in enumerate(row.items["text"])
+    ]
+    whole = task().evaluate([w.member()], w.rows)
+    paired = task().evaluate([w.member(pairs)], pairs)
+    assert paired.protocol["images"] == 24
+    for name, estimate in whole.metrics.items():
+        assert paired.metrics[name].value == pytest.approx(estimate.value)
+
+
+def test_different_pictures_of_a_group_all_stay(world):
+    w = world(images=8)
+    rows = [dataclasses.replace(row, group=f"pair{n // 2}") for n, row in enumerate(w.rows)]
+    result = task().evaluate([w.member(rows)], rows)
+    assert result.protocol["images"] == 8
+    assert len(result.queries[I2T].groups.unique()) == 4
+
+
+def test_rows_without_a_partner_are_left_out(world):
+    w = world(images=8)
+    alone = dataclasses.replace(w.rows[0], items={"image": w.pictures[0]})
+    rows = [alone, *w.rows[1:]]
+    result = task().evaluate([w.member(rows)], rows)
+    assert result.protocol["images"] == 7
+    assert result.protocol["left_out_without_partner"] == 1
+
+
+def test_a_stream_that_is_nowhere_is_named(world):
+    w = world(images=3)
+    with pytest.raises(WeftError, match="no row has a 'sound', the rows have: image, label"):
+        task(first="sound").evaluate([w.member()], w.rows)
+
+
+def test_an_unreadable_picture_follows_the_error_policy(world):
+    w = world(images=8)
+    broken = dataclasses.replace(w.rows[2], items={**w.rows[2].items, "image": b"no"})
+    rows = [*w.rows[:2], broken, *w.rows[3:]]
+    with pytest.raises(DataError, match="made.jsonl:3: is not a picture"):
+        task().evaluate([w.member(rows)], rows)
+    lenient = EmbeddingConfig(errors=ErrorPolicy(mode="skip", limit=0.5))
+    result = task(embedding=lenient).evaluate([w.member(rows)], rows)
+    assert result.protocol["images"] == 7
+    assert result.protocol["texts"] == 21
+    assert result.protocol["left_out_unreadable"] == 4
+
+
+def test_an_ensemble_averages_similarities(world):
+    w = world(noise=1.0)
+    generator = torch.Generator().manual_seed(5)
+    other = w.table + torch.randn(w.table.shape, generator=generator)
+    other[0] = 0  # the word that says nothing
+    members = [w.member(), w.member(weights=other)]
+    result = task().evaluate(members, w.rows)
+    first = expected_similarity(w)
+    w.table = other
+    similarity = (first + expected_similarity(w)) / 2
+    own = similarity[torch.arange(24).repeat_interleave(3), torch.arange(72)]
+    assert torch.equal(result.queries[T2I].rank, 1 + (similarity > own).sum(0))
+    assert result.protocol["models"] == 2
+    same = task(standardise=True).evaluate([members[0], members[0]], w.rows)
+    alone = task().evaluate([members[0]], w.rows)
+    assert same.metrics["rsum"].value == pytest.approx(alone.metrics["rsum"].value)
+
+
+def test_examples_show_right_and_wrong(world):
+    w = world(noise=1.0)
+    result = task(examples=4).evaluate([w.member()], w.rows)
+    similarity = expected_similarity(w)
+    for example in result.examples[I2T]:
+        answers = [a.item.row * 3 + a.item.view for a in example.answers]
+        assert answers == similarity[example.query.row].topk(5).indices.tolist()
+        for answer in example.answers:
+            assert answer.right == (answer.item.row == example.query.row)
+    ranks = [example.rank for example in result.examples[I2T]]
+    assert ranks[:2] == [1, 1]
+    assert min(ranks[2:]) > 1
+    assert result.examples[T2I][0].query.view is not None
+
+
+def test_evaluation_leaves_the_model_as_it_was(world):
+    w = world(images=4)
+    member = w.member()
+    member.model.train()
+    member.model.encoders["image"].eval()
+    task().evaluate([member], w.rows)
+    assert member.model.training
+    assert not member.model.encoders["image"].training
+
+
+def test_order_and_batches_do_not_change_embeddings(world):
+    w = world()
+    member = w.member()
+    items = [Item("text", row, view) for row in range(24) for view in range(3)]
+    embeddings = []
+    for batch_size in (1, 7, 100):
+        config = EmbeddingConfig(batch_size=batch_size)
+        bad = config.errors.build(24)
+        found = embed_items(member.model, member.sources["text"], items, w.rows, config, bad)
+        assert found.items == tuple(items)
+        embeddings.append(found.vectors)
+    torch.testing.assert_close(embeddings[0], embeddings[1])
+    torch.testing.assert_close(embeddings[0], embeddings[2])
+
+
+def test_no_member_and_missing_source_are_refused(world):
+    w = world(images=3)
+    with pytest.raises(ValueError, match="no members"):
+        task().evaluate([], w.rows)
+    bare = dataclasses.replace(w.member(), sources={})
+    with pytest.raises(ValueError, match="no source for 'image'"):
+        task().evaluate([bare], w.rows)

@@ -1,0 +1,200 @@
+"""A data set's items -> embeddings, each item once."""
+
+import collections
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.errors import DataError
+from weft.core.progress import progress
+from weft.core.records import Features, Field, Sample
+from weft.data.formats import Dataset
+from weft.data.policy import BadRows, ErrorPolicy
+from weft.tasks.base import Item, ViewedSource
+
+SORTED_BATCHES = 64
+"""So many batches of short items are loaded before they are put in order of length."""
+
+PREFETCHED_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig(Config):
+    """How a model is run over a data set.
+
+    batch_size: items at once. workers: threads that read ahead. precision: of the model; the
+    embeddings are always float32. errors: what happens to a row that cannot be read.
+    """
+
+    batch_size: int = 256
+    workers: int = 2
+    precision: Literal["float32", "bfloat16"] = "float32"
+    errors: ErrorPolicy = field(default_factory=ErrorPolicy)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """vectors: (N, E), unit length, float32, on the CPU. items: the N that could be read."""
+
+    vectors: Tensor
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class _View:
+    place: int
+    row: int
+    view: int
+
+
+def embed_items(
+    model: Model,
+    source: ViewedSource,
+    items: Sequence[Item],
+    dataset: Dataset,
+    config: EmbeddingConfig,
+    bad: BadRows,
+    device: torch.device | str = "cpu",
+) -> Embedded:
+    """Embeds `items`, all of one stream. An item that names no view is the mean of all its views.
+
+    The mean of unit vectors is brought back to unit length. Rows that cannot be read go to `bad`;
+    those that it lets pass are missing from the result.
+    """
+    if not items:
+        return Embedded(torch.zeros(0, 0), ())
+    stream = items[0].stream
+    # Sums over views; an item is left out if any of its views is.
+    total_NE: Tensor | None = None
+    unread = torch.zeros(len(items), dtype=torch.bool)
+    views = list(_views_of(items, source))
+    with (
+        evaluating(model, device, config.precision),
+        progress(f"embedding '{stream}'", len(views)) as advance,
+    ):
+        for batch, failed in _batches(views, source, dataset, bad, config):
+            unread[[view.place for view in failed]] = True
+            if batch:
+                inputs = _inputs(source.collate([value for _, value in batch]), device)
+                vectors = model.embed(stream, model.encode(stream, inputs)).cpu()
+                if total_NE is None:
+                    total_NE = torch.zeros(len(items), vectors.shape[1])
+                total_NE.index_add_(0, torch.tensor([view.place for view, _ in batch]), vectors)
+            advance(len(batch) + len(failed))
+    if total_NE is None:
+        return Embedded(torch.zeros(0, 0), ())
+    kept = tuple(item for item, missing in zip(items, unread.tolist(), strict=True) if not missing)
+    return Embedded(F.normalize(total_NE[~unread], dim=-1), kept)
+
+
+@contextlib.contextmanager
+def evaluating(model: Model, device: torch.device | str, precision: str) -> Iterator[None]:
+    """The model in evaluation mode without gradients; its mode is put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    kind = torch.device(device).type
+    try:
+        with (
+            torch.inference_mode(),
+            torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16"),
+        ):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _views_of(items: Sequence[Item], source: ViewedSource) -> Iterator[_View]:
+    for place, item in enumerate(items):
+        if item.view is not None:
+            yield _View(place, item.row, item.view)
+        else:
+            yield from (_View(place, item.row, view) for view in range(source.views(item.row)))
+
+
+def _inputs(collated: Any, device: torch.device | str) -> Field | Features:
+    if not isinstance(collated, Field | Features):
+        raise ValueError(f"a source gave a {type(collated).__name__}, expected Field or Features")
+    return collated.to(device)
+
+
+def _batches(
+    views: Sequence[_View],
+    source: ViewedSource,
+    dataset: Dataset,
+    bad: BadRows,
+    config: EmbeddingConfig,
+) -> Iterator[tuple[list[tuple[_View, Any]], list[_View]]]:
+    """Batches of loaded views, and those that could not be read.
+
+    Sequences of tokens are cheap to hold and dear to pad: many batches of them are loaded and put in
+    order of length first.
+    """
+
+    def load(view: _View) -> Any:
+        generator = torch.Generator()
+        try:
+            return source.load(view.row, train=False, generator=generator, view=view.view)
+        except DataError as error:
+            bad.add(error, _sample(dataset, view.row))
+            return error
+
+    loaded = _ahead(load, views, config.workers, PREFETCHED_BATCHES * config.batch_size)
+    window: list[tuple[_View, Any]] = []
+    failed: list[_View] = []
+    for view, value in loaded:
+        if isinstance(value, DataError):
+            failed.append(view)
+            continue
+        window.append((view, value))
+        short = isinstance(value, Tensor) and value.ndim == 1
+        if len(window) >= config.batch_size * (SORTED_BATCHES if short else 1):
+            yield from ((batch, []) for batch in _by_length(window, config.batch_size))
+            window = []
+    yield from ((batch, []) for batch in _by_length(window, config.batch_size))
+    yield [], failed
+
+
+def _sample(dataset: Dataset, row: int) -> Sample | None:
+    try:
+        return dataset[row]
+    except DataError:
+        return None
+
+
+def _by_length(
+    window: list[tuple[_View, Any]], batch_size: int
+) -> Iterator[list[tuple[_View, Any]]]:
+    window.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
+    for start in range(0, len(window), batch_size):
+        yield window[start : start + batch_size]
+
+
+def _ahead(
+    load: Callable[[_View], Any], views: Iterable[_View], workers: int, ahead: int
+) -> Iterator[tuple[_View, Any]]:
+    """(view, load(view)) in order, loaded by threads that are at most `ahead` views in front."""
+    if workers == 0:
+        yield from ((view, load(view)) for view in views)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="weft-embedding")
+    pending: collections.deque[tuple[_View, Future[Any]]] = collections.deque()
+    try:
+        for view in views:
+            pending.append((view, pool.submit(load, view)))
+            if len(pending) > ahead:
+                first, future = pending.popleft()
+                yield first, future.result()
+        while pending:
+            first, future = pending.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

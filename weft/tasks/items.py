@@ -1,0 +1,94 @@
+"""Which things of a data set a task embeds: listed once, before any is decoded."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weft.core.errors import DataError, WeftError
+from weft.core.records import group_key
+from weft.data.features import content_key
+from weft.data.formats import Dataset
+from weft.data.policy import BadRows
+from weft.tasks.base import Item
+
+
+@dataclass(frozen=True)
+class Listing:
+    """items: stream -> its items. groups: row -> number of its group. splits: that the rows name."""
+
+    items: dict[str, list[Item]]
+    groups: dict[int, int]
+    splits: tuple[str, ...]
+
+    @property
+    def protocol(self) -> dict[str, str]:
+        return {"split": ", ".join(self.splits)} if self.splits else {}
+
+    def paired(self) -> "Listing":
+        """Only items whose group has an item in every stream."""
+        present = [{self.groups[i.row] for i in items} for items in self.items.values()]
+        common = set.intersection(*present)
+        if not common:
+            raise WeftError(f"no group of the data set has both {' and '.join(self.items)}")
+        kept = {
+            s: [i for i in items if self.groups[i.row] in common] for s, items in self.items.items()
+        }
+        return Listing(kept, self.groups, self.splits)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.items.values()))
+
+
+def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
+    """What of `streams` the rows hold: every string of a list, anything else once.
+
+    Rows of one group that repeat the very same content (pairs that repeat their image) give one item;
+    texts are never merged. Raises WeftError where a stream is in no row.
+    """
+    items: dict[str, list[Item]] = {stream: [] for stream in streams}
+    groups: dict[int, int] = {}
+    splits: set[str] = set()
+    names: set[str] = set()
+    for row in range(len(dataset)):
+        try:
+            sample = dataset[row]
+        except DataError as error:
+            bad.add(error)
+            continue
+        groups[row] = group_key(sample.group)
+        names |= sample.items.keys()
+        if sample.items.get("split") is not None:
+            splits.add(str(sample.items["split"]))
+        for stream in streams:
+            raw = sample.items.get(stream)
+            if isinstance(raw, list):
+                items[stream] += [Item(stream, row, view) for view in range(len(raw))]
+            elif raw is not None:
+                items[stream].append(Item(stream, row, 0 if isinstance(raw, str) else None))
+    for stream in streams:
+        if not items[stream]:
+            known = ", ".join(sorted(names)) or "nothing"
+            raise WeftError(f"no row has a '{stream}', the rows have: {known}")
+    merged = {stream: _merge(found, dataset, groups, bad) for stream, found in items.items()}
+    return Listing(merged, groups, tuple(sorted(splits)))
+
+
+def _merge(items: list[Item], dataset: Dataset, groups: dict[int, int], bad: BadRows) -> list[Item]:
+    """Leaves out items with the content of an earlier item of their group."""
+    sizes = Counter(groups.values())
+    seen: set[tuple[int, str]] = set()
+    kept: list[Item] = []
+    for item in items:
+        group = groups[item.row]
+        if item.view is None and sizes[group] > 1:
+            sample = dataset[item.row]
+            try:
+                key = (group, content_key(sample.items[item.stream]))
+            except OSError as error:
+                bad.add(DataError(f"cannot be read: {error.strerror}", source=sample.source))
+                continue
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(item)
+    return kept

@@ -1,0 +1,237 @@
+"""Retrieval between two streams, both ways: how high does the right one rank?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.data.formats import Dataset
+from weft.data.policy import BadRows
+from weft.evaluation.baselines import retrieval_chance
+from weft.evaluation.bootstrap import Bootstrap, Estimate, Statistic
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.ranking import (
+    Ranks,
+    Similarity,
+    average_similarity,
+    dot_product,
+    rank_queries,
+    right_and_wrong,
+    standardised_dot_product,
+    top_k,
+)
+from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult
+from weft.tasks.embedding import EmbeddingConfig, embed_items
+from weft.tasks.items import list_items
+
+EXAMPLE_ANSWERS = 5
+
+
+@dataclass(frozen=True)
+class RetrievalConfig(Config):
+    """Retrieval in both directions between the streams `first` and `second`.
+
+    ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
+    scores by their standard deviation before they are averaged. resamples, seed: of the bootstrap.
+    examples: queries a direction that are kept to be shown, half of them found at rank 1, half not.
+    """
+
+    first: str = "image"
+    second: str = "text"
+    ks: tuple[int, ...] = (1, 5, 10)
+    standardise: bool = False
+    resamples: int = 2000
+    seed: int = 0
+    examples: int = 8
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+
+    def build(self) -> "Retrieval":
+        return Retrieval(self)
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """The items of one stream, their groups (N,), and each member's embeddings (N, E)."""
+
+    items: tuple[Item, ...]
+    groups: Tensor
+    vectors: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Retrieval:
+    """recall@k, median and mean rank, mAP and MRR of both directions, and the sum of the recalls.
+
+    An item is right if it has the query's group. A stream whose row holds a list (five captions)
+    gives an item for each; of any other row all views are averaged into one item, and rows of one
+    group with the very same content (pairs that repeat their image) are one item.
+    """
+
+    name = "retrieval"
+
+    def __init__(self, config: RetrievalConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Evaluates one model, or the ensemble of several by the average of their similarities."""
+        if not members:
+            raise ValueError("evaluate got no members, expected at least one model")
+        config = self.config
+        bad = config.embedding.errors.build(len(dataset))
+        listed = list_items(dataset, (config.first, config.second), bad)
+        paired = listed.paired()
+        embedded = (
+            self._embedded(members, dataset, items, paired.groups, bad, device)
+            for items in paired.items.values()
+        )
+        first, second = _both_readable(*embedded)
+        ways = {
+            f"{config.first}_to_{config.second}": (first, second),
+            f"{config.second}_to_{config.first}": (second, first),
+        }
+        similarities = {way: self._similarity(*pair) for way, pair in ways.items()}
+        ranks = {
+            way: rank_queries(similarities[way], query.groups, gallery.groups)
+            for way, (query, gallery) in ways.items()
+        }
+        return TaskResult(
+            task=self.name,
+            protocol={
+                **paired.protocol,
+                f"{config.first}s": len(first),
+                f"{config.second}s": len(second),
+                f"{config.second}s_per_{config.first}": len(second) / len(first),
+                "models": len(members),
+                "left_out_without_partner": len(listed) - len(paired),
+                "left_out_unreadable": len(paired) - len(first) - len(second),
+                "interval": f"95% bootstrap over groups, {config.resamples} resamples",
+            },
+            metrics=self._metrics(ranks, {way: pair[0].groups for way, pair in ways.items()}),
+            baselines={"chance": self._chance(ranks, ways)},
+            leakage=leakage,
+            queries={way: Queries(ranks[way].rank, ways[way][0].groups) for way in ways},
+            examples={
+                way: self._examples(ranks[way], similarities[way], *pair)
+                for way, pair in ways.items()
+            },
+        )
+
+    def _embedded(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        items: Sequence[Item],
+        groups: Mapping[int, int],
+        bad: BadRows,
+        device: torch.device | str,
+    ) -> _Gallery:
+        """Every member's embeddings of the items that all of them could read."""
+        stream = items[0].stream
+        found = []
+        for member in members:
+            if stream not in member.sources:
+                known = ", ".join(member.sources)
+                raise ValueError(f"a member has no source for '{stream}', it has: {known}")
+            source = member.sources[stream]
+            embedding = self.config.embedding
+            found.append(embed_items(member.model, source, items, dataset, embedding, bad, device))
+        common = set(found[0].items).intersection(*(e.items for e in found[1:]))
+        vectors = tuple(e.vectors[[item in common for item in e.items]].to(device) for e in found)
+        read = tuple(item for item in items if item in common)
+        return _Gallery(read, torch.tensor([groups[item.row] for item in read]), vectors)
+
+    def _similarity(self, queries: _Gallery, gallery: _Gallery) -> Similarity:
+        score = standardised_dot_product if self.config.standardise else dot_product
+        members = [score(q, g) for q, g in zip(queries.vectors, gallery.vectors, strict=True)]
+        return members[0] if len(members) == 1 else average_similarity(members)
+
+    def _metrics(
+        self, ranks: Mapping[str, Ranks], groups: Mapping[str, Tensor]
+    ) -> dict[str, Estimate]:
+        config = self.config
+        every = torch.cat(list(groups.values()))
+        bootstrap = Bootstrap(every, resamples=config.resamples, seed=config.seed)
+        metrics: dict[str, Estimate] = {}
+        recalls: list[Statistic] = []
+        for way, found in ranks.items():
+            of = groups[way]
+            columns = [found.hits(k).double() for k in config.ks]
+            columns += [found.average_precision, found.reciprocal, found.rank.double()]
+            statistics = bootstrap.means(torch.stack(columns, dim=1), of)
+            for k, column, statistic in zip(config.ks, columns, statistics, strict=False):
+                recalls.append(statistic * 100)
+                estimate = statistic.estimate()
+                if estimate.low == estimate.high:
+                    estimate = bootstrap.proportion(column, of)
+                metrics[f"{way}/recall@{k}"] = estimate.percent()
+            *_, precision, reciprocal, mean_rank = statistics
+            metrics[f"{way}/median_rank"] = bootstrap.median(found.rank, of).estimate()
+            metrics[f"{way}/mean_rank"] = mean_rank.estimate()
+            metrics[f"{way}/mAP"] = (precision * 100).estimate()
+            metrics[f"{way}/MRR"] = (reciprocal * 100).estimate()
+        total = recalls[0]
+        for recall in recalls[1:]:
+            total = total + recall
+        return {**metrics, "rsum": total.estimate()}
+
+    def _chance(
+        self, ranks: Mapping[str, Ranks], ways: Mapping[str, tuple[_Gallery, _Gallery]]
+    ) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for way, found in ranks.items():
+            chance = retrieval_chance(found.positives, len(ways[way][1]), self.config.ks)
+            values |= {f"{way}/recall@{k}": 100 * share for k, share in chance.recall.items()}
+            values[f"{way}/median_rank"] = chance.median_rank
+            values[f"{way}/mean_rank"] = chance.mean_rank
+            values[f"{way}/mAP"] = 100 * chance.average_precision
+            values[f"{way}/MRR"] = 100 * chance.reciprocal_rank
+        values["rsum"] = sum(value for name, value in values.items() if "/recall@" in name)
+        return values
+
+    def _examples(
+        self, ranks: Ranks, similarity: Similarity, queries: _Gallery, gallery: _Gallery
+    ) -> tuple[Example, ...]:
+        chosen = right_and_wrong(ranks.rank, self.config.examples, self.config.seed)
+        if not chosen:
+            return ()
+        scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(gallery)))
+        return tuple(
+            Example(
+                query=queries.items[query],
+                rank=int(ranks.rank[query]),
+                answers=tuple(
+                    Answer(gallery.items[g], s, bool(gallery.groups[g] == queries.groups[query]))
+                    for g, s in zip(places[n].tolist(), scores[n].tolist(), strict=True)
+                ),
+            )
+            for n, query in enumerate(chosen)
+        )
+
+
+def _both_readable(first: _Gallery, second: _Gallery) -> tuple[_Gallery, _Gallery]:
+    """Only the groups that both sides still have after unreadable rows were left out."""
+    common = set(first.groups.tolist()) & set(second.groups.tolist())
+    if not common:
+        raise WeftError("no group of the data set has two streams that can be read")
+    return _only(first, common), _only(second, common)
+
+
+def _only(gallery: _Gallery, groups: set[int]) -> _Gallery:
+    keep = torch.tensor([group in groups for group in gallery.groups.tolist()])
+    if keep.all():
+        return gallery
+    items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
+    vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
+    return _Gallery(items, gallery.groups[keep], vectors)
