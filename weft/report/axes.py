@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from weft.core.histogram import round_numbers
 from weft.report.html import Html, format_cell, text
 
 WIDTH, HEIGHT = 480, 260
@@ -26,15 +27,6 @@ class Scale:
     def __call__(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 2)
-
-
-def ticks(low: float, high: float, count: int) -> tuple[float, ...]:
-    """About `count` round numbers (1, 2 or 5 times a power of ten) within [low, high]."""
-    rough = (high - low) / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return tuple(round(i * step, 12) for i in range(first, last + 1))
 
 
 def span(
@@ -102,10 +94,10 @@ def plane(
     xs: tuple[float, float], ys: tuple[float, float], y_label: str
 ) -> tuple[Scale, Scale, float]:
     """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis."""
-    y_ticks = ticks(*ys, count=5)
+    y_ticks = round_numbers(*ys, count=5)
     left = 10 + label_width([tick_label(mark, y_ticks) for mark in y_ticks])
     left += 16 if y_label else 0
-    x_scale = Scale(*xs, left, WIDTH - RIGHT, ticks(*xs, count=6))
+    x_scale = Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=6))
     return x_scale, Scale(*ys, HEIGHT - BOTTOM, TOP, y_ticks), left
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from weft.core.histogram import round_numbers
 from weft.report.axes import (
     BOTTOM,
     HEIGHT,
@@ -19,7 +20,6 @@ from weft.report.axes import (
     plane,
     shown,
     span,
-    ticks,
     tip,
     x_axis,
     y_axis,
@@ -66,7 +66,8 @@ def histogram(
     x_label: str,
     y_label: str = "count",
 ) -> Html:
-    """Counts between edges, one outline a series. `bin_values` makes both from raw values.
+    """Counts between edges, one outline a series. `weft.core.histogram.bin_values` makes
+    both from raw values.
 
     counts: series -> N counts. edges: N + 1 increasing numbers. Raises ValueError where they disagree.
     """
@@ -98,32 +99,6 @@ def histogram(
         ]
     body.append(x_axis(x_scale, HEIGHT - BOTTOM, TOP, x_label))
     return drawing(title, list(counts), "".join(body))
-
-
-def bin_values(
-    values: Mapping[str, Sequence[float]], bins: int = 24
-) -> tuple[dict[str, list[int]], list[float]]:
-    """Counts and round edges for `histogram`; whole numbers get bins of whole width.
-
-    The topmost 0.5 % share the last bin, so that one giant does not flatten the rest.
-    """
-    pooled = np.concatenate([np.asarray(v, dtype=float) for v in values.values()] or [np.zeros(0)])
-    pooled = pooled[np.isfinite(pooled)]
-    if not len(pooled):
-        return {name: [0] for name in values}, [0.0, 1.0]
-    low, high = float(pooled.min()), float(np.quantile(pooled, 0.995))
-    whole = bool(np.all(pooled == np.round(pooled)))
-    marks = ticks(low, max(high, low + 1e-9), bins) if high > low else (low, low + 1)
-    step = marks[1] - marks[0] if len(marks) > 1 else (high - low) or 1.0
-    step = max(1.0, round(step)) if whole else step
-    first = math.floor(low / step) * step
-    count = max(1, math.floor((high - first) / step) + 1)
-    edges = [round(first + i * step, 12) for i in range(count + 1)]
-    clipped = {
-        name: np.clip(np.asarray(v, dtype=float), edges[0], (edges[-2] + edges[-1]) / 2)
-        for name, v in values.items()
-    }
-    return {n: np.histogram(v, edges)[0].tolist() for n, v in clipped.items()}, edges
 
 
 def bar_chart(rows: Sequence[tuple[str, float]], title: str, x_label: str = "") -> Html:
@@ -181,7 +156,11 @@ def interval_chart(
 
 def _rows_frame(names: Sequence[str], xs: tuple[float, float]) -> tuple[Scale, float, float]:
     left = 12 + min(label_width(names), MAX_LABEL)
-    return Scale(*xs, left, WIDTH - RIGHT, ticks(*xs, count=5)), TOP + len(names) * ROW, left
+    return (
+        Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=5)),
+        TOP + len(names) * ROW,
+        left,
+    )
 
 
 def _row_name(name: str, left: float, y: float) -> str:

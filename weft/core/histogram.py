@@ -1,0 +1,50 @@
+"""Round numbers, and histograms whose edges are round numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def round_numbers(low: float, high: float, count: int) -> tuple[float, ...]:
+    """About `count` multiples of 1, 2 or 5 times a power of ten within [low, high]."""
+    rough = (high - low) / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(i * step, 12) for i in range(first, last + 1))
+
+
+def bin_values(
+    values: Mapping[str, Sequence[float]], bins: int = 24
+) -> tuple[dict[str, list[int]], list[float]]:
+    """Counts by series, and the edges they share; whole numbers get bins of whole width.
+
+    The topmost 0.5 % share the last bin, so that one giant does not flatten the rest. Values that
+    are not finite are left out.
+    """
+    arrays = {name: np.asarray(series, dtype=float) for name, series in values.items()}
+    arrays = {name: series[np.isfinite(series)] for name, series in arrays.items()}
+    pooled = np.concatenate([*arrays.values(), np.zeros(0)])
+    if not len(pooled):
+        return {name: [0] for name in values}, [0.0, 1.0]
+    edges = _edges(pooled, bins)
+    middle = (edges[-2] + edges[-1]) / 2
+    counts = {
+        name: np.histogram(np.clip(series, edges[0], middle), edges)[0].tolist()
+        for name, series in arrays.items()
+    }
+    return counts, edges
+
+
+def _edges(values: np.ndarray, bins: int) -> list[float]:
+    low, high = float(values.min()), float(np.quantile(values, 0.995))
+    whole = bool(np.all(values == np.round(values)))
+    step = max(abs(high), 1.0) * 0.1
+    if high - low > 1e-9 * max(abs(high), abs(low)):
+        marks = round_numbers(low, high, bins)
+        step = marks[1] - marks[0] if len(marks) > 1 else high - low
+    step = max(1.0, round(step)) if whole else step
+    first = math.floor(low / step) * step
+    count = max(1, math.floor((high - first) / step) + 1)
+    return [round(first + i * step, 12) for i in range(count + 1)]
