@@ -4,6 +4,7 @@ A caption is planned as facts first and then put into words (english.py, chinese
 languages say the same kinds of things and a test can check every fact against the scene.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -84,9 +85,7 @@ def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description
 
 def _groups(scene: Scene, draws: Draws, most: int) -> tuple[Count, ...]:
     """Objects that look alike, counted: at most `most` groups, in random order."""
-    counts = {fullest(thing): 0 for thing in scene.objects}
-    for thing in scene.objects:
-        counts[fullest(thing)] += 1
+    counts = Counter(map(fullest, scene.objects))
     chosen = []
     for what in draws.sample(list(counts), most):
         short = Description(None, what.color, what.shape)

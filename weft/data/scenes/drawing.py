@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw
 
-from weft.data.scenes.world import Object, Scene, outline
+from weft.data.scenes.world import PATTERNS, ROUND, Object, Scene, outline
 
 MAX_NOISE = 24
 """Colours keep this distance from 0 and 255, so that adding noise needs no clipping."""
@@ -32,25 +32,22 @@ BACKDROPS = {
 }
 _SWING = 13
 """Patterns go this far up and down from the backdrop's colour."""
-_RING_WIDTH = 0.42
-_NOISE_TILES = 8
+RING_WIDTH = 0.42
+_NOISE_STARTS = 2**15
+"""Pictures begin at one of this many places of the same noise."""
 
 
 def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
     """(size, size, 3) uint8. noise: largest change of a pixel by noise, at most MAX_NOISE."""
-    image = _backdrop(scene.tint, scene.pattern, size).copy()
+    image = _empty_picture(scene.tint, scene.pattern, 2 * size)
     canvas = ImageDraw.Draw(image)
     for thing in scene.objects:
         _draw_object(canvas, thing, 2 * size, PALETTE[thing.color])
-    pixels = np.frombuffer(image.reduce(2).tobytes(), np.uint8).reshape(size, size, 3)
-    if noise == 0:
-        return np.array(pixels)
-    bank = _noise_bank(size, noise)
-    number = int(scene.grain * 2**20)
-    row, column = number % _NOISE_TILES, number // _NOISE_TILES % size
+    pixels = np.frombuffer(image.reduce(2).tobytes(), np.uint8)
+    start = int(scene.grain * _NOISE_STARTS)
     # Unsigned bytes wrap around: adding 253 takes 3 away.
-    noisy: np.ndarray = pixels + bank[row, :, column : column + size]
-    return noisy
+    noisy: np.ndarray = pixels + _noise_strip(size, noise)[start : start + pixels.size]
+    return noisy.reshape(size, size, 3)
 
 
 def _draw_object(
@@ -58,14 +55,15 @@ def _draw_object(
 ) -> None:
     # Pillow counts a pixel by its centre, half a pixel from its corner, and includes both ends.
     x, y, radius = thing.x * scale - 0.5, thing.y * scale - 0.5, thing.radius * scale
-    if thing.shape in ("circle", "ring"):
-        box = (x - radius, y - radius, x + radius, y + radius)
-        if thing.shape == "circle":
-            canvas.ellipse(box, fill=ink)
-        else:
-            canvas.ellipse(box, outline=ink, width=round(_RING_WIDTH * radius))
+    if thing.shape not in ROUND:
+        corners = outline(thing.shape, thing.turn)
+        canvas.polygon([(px * radius + x, py * radius + y) for px, py in corners], ink)
+        return
+    box = (x - radius, y - radius, x + radius, y + radius)
+    if thing.shape == "circle":
+        canvas.ellipse(box, ink)
     else:
-        canvas.polygon((outline(thing.shape, thing.turn) * radius + (x, y)).ravel().tolist(), ink)
+        canvas.ellipse(box, outline=ink, width=round(RING_WIDTH * radius))
 
 
 def hidden_share(back: Object, front: Object, scale: int = 96) -> float:
@@ -78,26 +76,39 @@ def hidden_share(back: Object, front: Object, scale: int = 96) -> float:
     return 1 - image.histogram()[1] / whole
 
 
-@functools.lru_cache(maxsize=24)
-def _backdrop(tint: str, pattern: str, size: int) -> Image.Image:
-    """The empty picture at twice the size. 24 of them are kept: 1.6 MB at 64 pixels."""
-    rows, columns = np.mgrid[0 : 2 * size, 0 : 2 * size] / (2 * size)
+def _empty_picture(tint: str, pattern: str, side: int) -> Image.Image:
+    strip = _backdrop(tint, pattern, side)
+    if strip.height == side:
+        return strip.copy()
+    image = Image.new("RGB", (side, side), None)
+    for row in range(0, side, strip.height):
+        image.paste(strip, (0, row))
+    return image
+
+
+@functools.lru_cache(maxsize=len(BACKDROPS) * len(PATTERNS))
+def _backdrop(tint: str, pattern: str, side: int) -> Image.Image:
+    """The empty picture, or from 256 pixels on the quarter of it that fills it when repeated.
+
+    A quarter of a large picture stays in the processor's cache, where the whole would not.
+    """
+    rows, columns = np.mgrid[0 : side if side < 256 else -(-side // 4), 0:side] / (side / 4)
     wave = {
         "plain": np.zeros_like(rows),
-        "shaded": 2 * rows - 1,
-        "striped": np.where((rows + columns) * 5 % 1 < 0.5, 1.0, -1.0),
-        "checkered": np.where((rows * 8 // 1 + columns * 8 // 1) % 2 < 1, 1.0, -1.0),
+        "shaded": columns / 2 - 1,
+        "striped": np.where((rows + columns) % 1 < 0.5, 1.0, -1.0),
+        "checkered": np.where((rows % 1 < 0.5) == (columns % 1 < 0.5), 1.0, -1.0),
     }[pattern]
     pixels = np.array(BACKDROPS[tint]) + np.rint(_SWING * wave)[..., None]
     return Image.fromarray(pixels.astype(np.uint8))
 
 
 @functools.lru_cache(maxsize=4)
-def _noise_bank(size: int, noise: int) -> np.ndarray:
-    """(tiles, size, 2 * size, 3) uint8: bell-shaped noise in [-noise, noise], modulo 256."""
+def _noise_strip(size: int, noise: int) -> np.ndarray:
+    """Bell-shaped noise in [-noise, noise] as bytes modulo 256, long enough for every start."""
+    length = size * size * 3 + _NOISE_STARTS
     bits = np.random.PCG64(np.random.SeedSequence((size, noise)))
-    shape = (_NOISE_TILES, size, 2 * size, 3)
-    words = bits.random_raw(int(np.prod(shape)) // 2).view(np.uint8).reshape(4, -1)
+    words = bits.random_raw(-(-length // 2)).view(np.uint8).reshape(4, -1)
     bell = words.sum(0, dtype=np.int32) / (4 * 255) * 2 - 1
-    steps: np.ndarray = np.rint(noise * bell).astype(np.int8)
-    return steps.view(np.uint8).reshape(shape)
+    steps: np.ndarray = np.rint(noise * bell[:length]).astype(np.int8)
+    return steps.view(np.uint8)

@@ -7,7 +7,7 @@ Whoever is spoken of is the only one that the words fit.
 """
 
 from collections.abc import Callable
-from itertools import permutations
+from itertools import combinations, permutations
 
 from weft.data.scenes.english import RELATION_WORDS, phrase, with_article
 from weft.data.scenes.world import (
@@ -198,12 +198,14 @@ def _spatial(scene: Scene, draws: Draws) -> Question | None:
     """Where one object is as seen from another, or whether it is there."""
     related = [
         (a, how, b)
-        for a, b in permutations(_named(scene), 2)
-        if (how := relation(a[1], b[1])) is not None
+        for (a, x), (b, y) in combinations(_named(scene), 2)
+        if (how := relation(x, y)) is not None
     ]
     if not related:
         return None
-    (a, _), how, (b, _) = draws.pick(related)
+    a, how, b = draws.pick(related)
+    if draws.unit() < 0.5:
+        a, how, b = b, _OPPOSITE[how], a
     if draws.unit() < 0.5:
         return f"Where is the {a} relative to the {b}?", how
     truth = draws.unit() < 0.5

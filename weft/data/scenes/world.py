@@ -17,8 +17,30 @@ T = TypeVar("T")
 Split = Literal["train", "validation", "test", "test_heldout"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test", "test_heldout")
 
-SHAPES = tuple("circle square triangle diamond pentagon star cross heart ring crescent".split())
-COLORS = tuple("red orange yellow green blue purple pink brown black white".split())
+SHAPES = (
+    "circle",
+    "square",
+    "triangle",
+    "diamond",
+    "pentagon",
+    "star",
+    "cross",
+    "heart",
+    "ring",
+    "crescent",
+)
+COLORS = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+    "brown",
+    "black",
+    "white",
+)
 SIZES = ("small", "large")
 TINTS = ("gray", "sand", "mint", "lilac", "sky", "slate")
 PATTERNS = ("plain", "shaded", "striped", "checkered")
@@ -30,6 +52,7 @@ HELD_OUT = frozenset(
 """Colour-shape pairs that occur in no split but test_heldout."""
 SEEN = tuple((c, s) for c in COLORS for s in SHAPES if (c, s) not in HELD_OUT)
 
+ROUND = ("circle", "ring")
 TURNS = 5
 """A shape is drawn at one of this many slight rotations, from -12 to 12 degrees."""
 RADII = {"small": (0.085, 0.105), "large": (0.155, 0.185)}
@@ -81,7 +104,7 @@ class Object:
 
     x, y: centre of its bounding circle, in [0, 1] from the left and the top. radius: of that circle.
     turn: number of its rotation. box: (x0, y0, x1, y1), tight around the whole shape, also around a
-    hidden part. visible: share of its area that no other object covers.
+    hidden part. center: of the box. visible: share of its area that no other object covers.
     """
 
     shape: str
@@ -92,11 +115,8 @@ class Object:
     radius: float
     turn: int
     box: tuple[float, float, float, float]
+    center: tuple[float, float]
     visible: float = 1.0
-
-    @property
-    def center(self) -> tuple[float, float]:
-        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +129,13 @@ class Description:
 
     def matches(self, thing: Object) -> bool:
         return (
-            self.shape in (None, thing.shape)
-            and self.color in (None, thing.color)
-            and self.size in (None, thing.size)
+            (self.shape is None or self.shape == thing.shape)
+            and (self.color is None or self.color == thing.color)
+            and (self.size is None or self.size == thing.size)
         )
 
     def count(self, objects: Sequence[Object]) -> int:
-        return sum(map(self.matches, objects))
+        return [self.matches(thing) for thing in objects].count(True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +155,13 @@ class Scene:
 
 
 @functools.cache
-def outline(shape: str, turn: int) -> np.ndarray:
-    """(P, 2) float64 corners of the shape inside the unit circle around 0, y downwards."""
-    points = np.array(_corners(shape))
-    points /= np.hypot(points[:, 0], points[:, 1]).max()
-    angle = math.radians(12 * (2 * turn / (TURNS - 1) - 1))
-    if shape in ("circle", "ring"):
-        angle = 0.0
-    cos, sin = math.cos(angle), math.sin(angle)
-    turned: np.ndarray = points @ np.array([[cos, sin], [-sin, cos]])
-    return turned
+def outline(shape: str, turn: int) -> tuple[tuple[float, float], ...]:
+    """The corners of the shape in the unit circle around (0, 0), y downwards."""
+    corners = _corners(shape)
+    reach = max(math.hypot(x, y) for x, y in corners)
+    angle = 0.0 if shape in ROUND else math.radians(12 * (2 * turn / (TURNS - 1) - 1))
+    cos, sin = math.cos(angle) / reach, math.sin(angle) / reach
+    return tuple((x * cos - y * sin, x * sin + y * cos) for x, y in corners)
 
 
 def _corners(shape: str) -> list[tuple[float, float]]:
@@ -168,7 +185,7 @@ def _corners(shape: str) -> list[tuple[float, float]]:
         quarter = [(b, -a), (b, -b), (a, -b)]
         return [point for k in range(4) for point in (_quarter_turn(x, y, k) for x, y in quarter)]
     if shape == "heart":
-        angles = [2 * math.pi * i / 28 for i in range(28)]
+        angles = [2 * math.pi * i / 22 for i in range(22)]
         return [
             (
                 16 * math.sin(t) ** 3,
@@ -179,8 +196,8 @@ def _corners(shape: str) -> list[tuple[float, float]]:
     if shape == "crescent":
         # The unit circle less a circle of radius 0.8 around (0.5, 0); they meet at x = 0.61.
         outer, inner = math.acos(0.61), math.atan2(math.sqrt(1 - 0.61**2), 0.11)
-        back = [outer + (2 * math.pi - 2 * outer) * i / 15 for i in range(16)]
-        front = [inner + (2 * math.pi - 2 * inner) * i / 11 for i in range(12)]
+        back = [outer + (2 * math.pi - 2 * outer) * i / 12 for i in range(13)]
+        front = [inner + (2 * math.pi - 2 * inner) * i / 9 for i in range(10)]
         return [(math.cos(a), math.sin(a)) for a in back] + [
             (0.5 + 0.8 * math.cos(a), 0.8 * math.sin(a)) for a in reversed(front)
         ]
@@ -195,9 +212,8 @@ def _quarter_turn(x: float, y: float, times: int) -> tuple[float, float]:
 
 @functools.cache
 def _extent(shape: str, turn: int) -> tuple[float, float, float, float]:
-    points = outline(shape, turn)
-    (x0, y0), (x1, y1) = points.min(0).tolist(), points.max(0).tolist()
-    return x0, y0, x1, y1
+    xs, ys = zip(*outline(shape, turn), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def place(
@@ -206,7 +222,8 @@ def place(
     """The object with its box."""
     x0, y0, x1, y1 = _extent(shape, turn)
     box = (x + radius * x0, y + radius * y0, x + radius * x1, y + radius * y1)
-    return Object(shape, color, size, x, y, radius, turn, box)
+    center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return Object(shape, color, size, x, y, radius, turn, box, center)
 
 
 def relation(a: Object, b: Object) -> str | None:
