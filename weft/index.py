@@ -1,0 +1,162 @@
+"""Exact search among embeddings: what `weft search` asks.
+
+An index is a folder: index.json names the items and the safetensors file with their vectors. The
+JSON is replaced last, so a reader always finds a pair that belongs together.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from weft.core import config as configs
+from weft.core.errors import WeftError
+from weft.core.files import write_bytes, write_text
+from weft.core.shapes import check_shape
+from weft.data.formats import Dataset
+from weft.tasks.base import Member
+from weft.tasks.embedding import EmbeddingConfig, embed_items
+from weft.tasks.items import list_items
+
+FORMAT = 1
+DESCRIPTION = "index.json"
+CHUNK_ELEMENTS = 2**22
+"""Vector elements that are scored at once, in float32."""
+
+DTYPES = {"float16": torch.float16, "float32": torch.float32}
+
+
+class Hit(NamedTuple):
+    """One thing that was found: its score (a cosine), id, and where it lies."""
+
+    score: float
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
+class EmbeddingIndex:
+    """vectors: (N, E) of unit length, float16 or float32. ids, sources: N each. stream: what they are."""
+
+    vectors: Tensor
+    ids: tuple[str, ...]
+    sources: tuple[str, ...]
+    stream: str = "image"
+
+    def __post_init__(self) -> None:
+        check_shape(self.vectors, "N E", "vectors", N=len(self.ids))
+        if self.vectors.dtype not in DTYPES.values():
+            raise ValueError(f"vectors are {self.vectors.dtype}, expected float16 or float32")
+        if len(self.sources) != len(self.ids):
+            raise ValueError(f"{len(self.sources)} sources for {len(self.ids)} ids")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def search(self, queries: Tensor, k: int) -> list[list[Hit]]:
+        """The k nearest items of each query (Q, E), best first; all items where there are fewer.
+
+        Exact; memory is that of one chunk of scores.
+        """
+        check_shape(queries, "Q E", "queries", E=self.vectors.shape[1])
+        if k < 1:
+            raise ValueError(f"k is {k}, expected 1 or more")
+        scores = torch.empty(len(queries), 0, device=self.vectors.device)
+        places = torch.empty(len(queries), 0, dtype=torch.int64, device=self.vectors.device)
+        chunk = max(1, CHUNK_ELEMENTS // self.vectors.shape[1])
+        for start in range(0, len(self), chunk):
+            part = self.vectors[start : start + chunk].float()
+            found = (queries.to(part) @ part.T).topk(min(k, len(part)), dim=1)
+            scores = torch.cat([scores, found.values], dim=1)
+            places = torch.cat([places, found.indices + start], dim=1)
+            scores, best = scores.topk(min(k, scores.shape[1]), dim=1)
+            places = places.gather(1, best)
+        return [
+            [Hit(s, self.ids[p], self.sources[p]) for s, p in zip(row, where, strict=True)]
+            for row, where in zip(scores.tolist(), places.tolist(), strict=True)
+        ]
+
+    def save(self, folder: Path | str) -> None:
+        """Writes the index into `folder`; an index that is there stays whole until the new one is."""
+        folder = Path(folder)
+        data = save({"vectors": self.vectors.cpu().contiguous()})
+        name = f"vectors-{hashlib.blake2b(data, digest_size=8).hexdigest()}.safetensors"
+        write_bytes(folder / name, data)
+        description = {
+            "format": FORMAT,
+            "stream": self.stream,
+            "vectors": name,
+            "ids": self.ids,
+            "sources": self.sources,
+        }
+        write_text(folder / DESCRIPTION, json.dumps(description, ensure_ascii=False) + "\n")
+        for old in folder.glob("vectors-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "EmbeddingIndex":
+        """Reads what `save` wrote. Raises WeftError that names the file and what is wrong with it."""
+        path = Path(folder) / DESCRIPTION
+        described = configs.read_mapping(path)
+        if described.get("format") != FORMAT:
+            raise WeftError(f"{path}: has format {described.get('format')!r}, expected {FORMAT}")
+        ids, sources = (_names(described, field, path) for field in ("ids", "sources"))
+        stream, name = (_name(described, field, path) for field in ("stream", "vectors"))
+        vectors_path = Path(folder) / Path(name).name
+        try:
+            vectors = load_file(vectors_path)["vectors"]
+            return cls(vectors, ids, sources, stream)
+        except FileNotFoundError:
+            raise WeftError(f"{vectors_path}: no such file, but {path} names it") from None
+        except KeyError:
+            raise WeftError(f"{vectors_path}: holds no vectors") from None
+        except (SafetensorError, OSError, ValueError) as error:
+            raise WeftError(f"{vectors_path}: is not the index's vectors: {error}") from None
+
+
+def build_index(
+    member: Member,
+    dataset: Dataset,
+    stream: str = "image",
+    *,
+    config: EmbeddingConfig | None = None,
+    dtype: Literal["float16", "float32"] = "float16",
+    device: torch.device | str = "cpu",
+) -> EmbeddingIndex:
+    """Embeds the data set's `stream` and indexes it; each caption of a list is an item of its own."""
+    config = config or EmbeddingConfig()
+    bad = config.errors.build(len(dataset))
+    items = list_items(dataset, (stream,), bad).items[stream]
+    found = embed_items(member.model, member.sources[stream], items, dataset, config, bad, device)
+    samples = [dataset[item.row] for item in found.items]
+    ids = tuple(
+        sample.id if not item.view else f"{sample.id}#{item.view}"
+        for item, sample in zip(found.items, samples, strict=True)
+    )
+    sources = tuple(_where(sample.items[stream], sample.source) for sample in samples)
+    return EmbeddingIndex(found.vectors.to(DTYPES[dtype]), ids, sources, stream)
+
+
+def _where(raw: Any, source: str) -> str:
+    return str(raw) if isinstance(raw, Path) else source
+
+
+def _names(described: dict[str, Any], field: str, path: Path) -> tuple[str, ...]:
+    names = described.get(field)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise WeftError(f"{path}: '{field}' is not a list of strings")
+    return tuple(names)
+
+
+def _name(described: dict[str, Any], field: str, path: Path) -> str:
+    name = described.get(field)
+    if not isinstance(name, str):
+        raise WeftError(f"{path}: '{field}' is {name!r}, expected a string")
+    return name
