@@ -67,13 +67,11 @@ def load_tensors(
     expected = module.state_dict()
     prefixes = tuple(ignore)
     given = {k: v for k, v in tensors.items() if k in expected or not k.startswith(prefixes)}
-    if not prefixes:
-        given = dict(tensors)
     # BatchNorm's counter of batches steers nothing here, and older files lack it.
     missing = [
         key
         for key in expected.keys() - given.keys()
-        if not key.endswith("num_batches_tracked") and not (prefixes and key.startswith(prefixes))
+        if not key.endswith("num_batches_tracked") and not key.startswith(prefixes)
     ]
     extra = given.keys() - expected.keys()
     wrong = [

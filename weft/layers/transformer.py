@@ -71,11 +71,11 @@ class TransformerBlock(nn.Module):
             attended = self.attention(self.norm1(tokens_SD), packing)
             tokens_SD = tokens_SD + self.drop(attended, packing)
             tokens_SD = tokens_SD + self.drop(self.mlp(self.norm2(tokens_SD)), packing)
-            return tokens_SD
-        attended = self.attention(tokens_SD, packing)
-        tokens_SD = self.norm1(tokens_SD + self.drop(attended, packing))
-        normed_SD: Tensor = self.norm2(tokens_SD + self.drop(self.mlp(tokens_SD), packing))
-        return normed_SD
+        else:
+            attended = self.attention(tokens_SD, packing)
+            tokens_SD = self.norm1(tokens_SD + self.drop(attended, packing))
+            tokens_SD = self.norm2(tokens_SD + self.drop(self.mlp(tokens_SD), packing))
+        return tokens_SD
 
     def mlp(self, tokens_SD: Tensor) -> Tensor:
         projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))

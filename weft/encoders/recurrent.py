@@ -1,0 +1,108 @@
+"""Recurrent text encoders: GRU (arXiv:1406.1078) and LSTM (Hochreiter & Schmidhuber 1997)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.encoders.weights import load_weights
+from weft.layers.pooling import pool
+
+
+class Recurrent(nn.Module):
+    """Token ids -> hidden states of the top layer, and one vector from them.
+
+    tokens: (B, T, D), zero in the padding; D is twice the hidden width if bidirectional. pooled:
+    the state after the last real token (backwards: after the first), or the mean or maximum of all.
+    Zeros for a row without tokens.
+    """
+
+    def __init__(self, config: "RecurrentConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.directions = 2 if config.bidirectional else 1
+        self.dim = config.hidden * self.directions
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        self.dropout = nn.Dropout(config.dropout)
+        kind = nn.GRU if config.cell == "gru" else nn.LSTM
+        self.recurrence: nn.GRU | nn.LSTM = kind(
+            config.embedding,
+            config.hidden,
+            num_layers=config.layers,
+            dropout=config.dropout if config.layers > 1 else 0.0,
+            bidirectional=config.bidirectional,
+            batch_first=True,
+        )
+
+    def forward(self, field: Field) -> Features:
+        """Ids (B, T) int64, mask True where real."""
+        check_shape(field.values, "B T", "token ids")
+        ids_BT = field.values
+        mask_BT = torch.ones_like(ids_BT, dtype=torch.bool) if field.mask is None else field.mask
+        if not mask_BT.any():
+            tokens_BTD = self.embedding.weight.new_zeros(*ids_BT.shape, self.dim)
+            return Features(tokens_BTD, mask_BT, tokens_BTD.new_zeros(len(field), self.dim))
+        # Real tokens first, wherever the padding lies; where it lies already last, this is a no-op.
+        order_BT = (~mask_BT).int().argsort(dim=1, stable=True)
+        ids_BT = ids_BT.masked_fill(~mask_BT, 0).gather(1, order_BT)
+        # A recurrence needs one token a row; empty rows read one and are zeroed below.
+        lengths = mask_BT.sum(dim=1).clamp_min(1).cpu()
+        packed = pack_padded_sequence(
+            self.dropout(self.embedding(ids_BT)), lengths, batch_first=True, enforce_sorted=False
+        )
+        states, last_BD = self._run(packed)
+        outputs_BTD, _ = pad_packed_sequence(states, batch_first=True, total_length=ids_BT.shape[1])
+        # Back to where the tokens were: `order` says which place each came from.
+        tokens_BTD = torch.zeros_like(outputs_BTD).scatter(
+            1, order_BT[:, :, None].expand_as(outputs_BTD), outputs_BTD
+        )
+        tokens_BTD = tokens_BTD.masked_fill(~mask_BT[:, :, None], 0)
+        if self.config.pooling != "last":
+            return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, self.config.pooling))
+        empty_B1 = ~mask_BT.any(dim=1, keepdim=True)
+        return Features(tokens_BTD, mask_BT, last_BD.masked_fill(empty_B1, 0))
+
+    def _run(self, packed: PackedSequence) -> tuple[PackedSequence, Tensor]:
+        """All states, and (B, D) the last of each direction of the top layer."""
+        states, final = self.recurrence(packed)
+        hidden = final[0] if isinstance(final, tuple) else final
+        return states, hidden[-self.directions :].transpose(0, 1).flatten(1)
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(Config):
+    """GRU or LSTM over learned word embeddings.
+
+    embedding: width of the word embeddings. hidden: width of the states. dropout: on embeddings and
+    between layers. weights: safetensors file with this class's keys, or None for random ones.
+    """
+
+    vocab_size: int
+    embedding: int = 300
+    hidden: int = 1024
+    layers: int = 1
+    cell: Literal["gru", "lstm"] = "gru"
+    bidirectional: bool = False
+    pooling: Literal["last", "mean", "max"] = "last"
+    dropout: float = 0.0
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding", "hidden", "layers"):
+            if vars(self)[name] < 1:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+
+    def architecture(self) -> "RecurrentConfig":
+        return self.replace(weights=None)
+
+    def build(self) -> Recurrent:
+        encoder = Recurrent(self)
+        if self.weights is not None:
+            load_weights(encoder, self.weights)
+        return encoder
