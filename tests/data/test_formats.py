@@ -37,7 +37,7 @@ def message(path: Path | str, **options: Any) -> str:
 
 def test_every_format_describes_itself_in_a_line() -> None:
     for name, module in formats().items():
-        assert module.NAME == name
+        assert name == module.NAME
         assert module.DESCRIPTION
         assert "\n" not in module.DESCRIPTION
 

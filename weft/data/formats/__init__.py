@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+FALLBACK = "folder"
+"""Where another format fits as well, the pictures of a folder are described by that one's files."""
+
+
 class Format(Protocol):
     """What a module of this folder offers."""
 
@@ -79,6 +83,7 @@ def open_dataset(
         _require_path(path)
         return known[format].read(path, split, on_error)
     fitting = [name for name, module in known.items() if module.detect(path)]
+    fitting = [name for name in fitting if name != FALLBACK] or fitting
     if len(fitting) == 1:
         return known[fitting[0]].read(path, split, on_error)
     _require_path(path)

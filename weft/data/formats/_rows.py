@@ -108,8 +108,11 @@ class UniqueIds:
         if first != source:
             raise DataError(f"id '{identity}' is already used at {first}", source=source)
 
-    def fresh(self, name: str, source: str) -> str:
-        """`name`, or `name#1`, `name#2`, ... for the further rows of one picture."""
+    def of_row(self, given: Any, name: str, source: str) -> str:
+        """The id `given`, else `name`, and `name#1`, `name#2`, ... for further rows of one picture."""
+        if given is not None:
+            self.claim(str(given), source)
+            return str(given)
         identity = name
         while self._sources.setdefault(identity, source) != source:
             self._repeats[name] = self._repeats.get(name, 0) + 1
@@ -150,8 +153,8 @@ class Columns:
                 source=source,
             )
 
-    def sample(self, row: Mapping[str, Any], image: Any, source: str, ids: UniqueIds) -> Sample:
-        """The sample of a checked row whose picture (a path, bytes or None) is `image`."""
+    def items(self, row: Mapping[str, Any], image: Any) -> dict[str, Any]:
+        """The items of a checked row whose picture (a path, bytes or None) is `image`."""
         items = {
             name: value
             for name, value in row.items()
@@ -163,14 +166,7 @@ class Columns:
             items["text"] = row[self.text]
         if row.get("split") is not None:
             items["split"] = split_name(str(row["split"]))
-        name = str(row[self.image]) if self.image is not None and isinstance(image, Path) else None
-        if row.get("id") is not None:
-            identity = str(row["id"])
-            ids.claim(identity, source)
-        else:
-            identity = ids.fresh(name or source.rsplit("/", 1)[-1], source)
-        group = str(row["group"]) if row.get("group") is not None else name or identity
-        return Sample(identity, group, items, source)
+        return items
 
 
 def table_samples(
@@ -183,14 +179,17 @@ def table_samples(
     columns = Columns(table[0][1], table[0][0])
     image = columns.image
     names = [str(row[image]) for _, row in table if image is not None and row.get(image)]
-    pictures = picture_folder((folder / "images", folder), names)
+    pictures = picture_folder((folder / "images", folder / "Images", folder), names)
     ids = UniqueIds()
     samples: list[Sample] = []
     for source, row in table:
         try:
             columns.check(row, source)
-            path = None if image is None else _picture(pictures, row[image], image, source)
-            samples.append(columns.sample(row, path, source, ids))
+            path = None if image is None else picture_path(pictures, row[image], image, source)
+            name = None if path is None or image is None else str(row[image])
+            identity = ids.of_row(row.get("id"), name or source.rpartition("/")[2], source)
+            group = name or identity if row.get("group") is None else str(row["group"])
+            samples.append(Sample(identity, group, columns.items(row, path), source))
         except DataError as error:
             on_error(error)
     return samples
@@ -215,7 +214,8 @@ def _is_picture(name: Any) -> bool:
     return isinstance(name, str) and Path(name).suffix.lower() in PICTURE_SUFFIXES
 
 
-def _picture(folder: Path, name: Any, column: str, source: str) -> Path | None:
+def picture_path(folder: Path, name: Any, column: str, source: str) -> Path | None:
+    """The path of a row's picture. Raises DataError where the column holds no path."""
     if name is None:
         return None
     if not isinstance(name, str) or not name:

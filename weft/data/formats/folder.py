@@ -12,16 +12,10 @@ from weft.data.formats._rows import PICTURE_SUFFIXES, SPLIT_NAMES, OnError, sele
 
 NAME = "folder"
 DESCRIPTION = "pictures with a .txt of captions beside each, or one folder a class; train/, test/"
-OTHER_FORMATS = frozenset(
-    (".jsonl", ".ndjson", ".csv", ".tsv", ".tar", ".parquet", ".json", ".token")
-)
-"""A folder that holds one of these is described by that file, not by its pictures."""
 
 
 def detect(path: Path) -> bool:
-    if not path.is_dir() or any(p.suffix.lower() in OTHER_FORMATS for p in path.iterdir()):
-        return False
-    return next(_pictures(path), None) is not None
+    return path.is_dir() and next(_pictures(path), None) is not None
 
 
 def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:

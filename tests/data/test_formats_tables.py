@@ -1,0 +1,198 @@
+"""CSV and parquet tables."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from weft.core.errors import DataError, WeftError
+from weft.data.formats import open_dataset
+
+
+def jpeg(value: int = 0) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def message(path: Path, **options: Any) -> str:
+    with pytest.raises(WeftError) as raised:
+        list(open_dataset(path, **options))
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_csv_rows_of_one_picture_keep_their_group(tmp_path: Path) -> None:
+    path = tmp_path / "captions.csv"
+    path.write_text(
+        '\ufeffimage,caption,split,license\na.jpg,"A dog, running",train,CC\na.jpg,"two\nlines",train,\n'
+        "b.jpg,,val,x\n",
+        encoding="utf-8",
+    )
+    one, two, three = open_dataset(tmp_path)
+    assert one.items == {
+        "image": tmp_path / "a.jpg",
+        "text": "A dog, running",
+        "split": "train",
+        "license": "CC",
+    }
+    assert (one.id, two.id, three.id) == ("a.jpg", "a.jpg#1", "b.jpg")
+    assert one.group == two.group == "a.jpg"
+    assert two.items["text"] == "two\nlines"
+    assert [s.source for s in (one, two, three)] == [f"{path}:{line}" for line in (2, 3, 5)]
+    assert three.items["text"] == ""
+    assert [s.id for s in open_dataset(path, split="dev")] == ["b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.tsv", "filepath\tsentence\na.jpg\ta, b; c\n"),
+        ("t.csv", 'filepath;sentence\na.jpg;"a, b; c"\n'),
+        ("results.csv", "image_name| comment_number| comment\na.jpg| 0| a, b; c\n"),
+        ("captions.txt", 'image,caption\na.jpg,"a, b; c"\n'),
+    ],
+)
+def test_csv_dialects(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    (tmp_path / "Images").mkdir()
+    (tmp_path / "Images" / "a.jpg").write_bytes(jpeg())
+    (sample,) = open_dataset(tmp_path)
+    assert sample.items["text"] == "a, b; c"
+    assert sample.items["image"] == tmp_path / "Images" / "a.jpg"
+    assert open_dataset(tmp_path / name)[0].items == sample.items
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name,words\na,b\n", ":2: has the columns name, words, expected one of image,"),
+        ("image,text\na.jpg,b\nc.jpg\n", ":3: has 1 cells, expected 2: image, text"),
+        ('image,text\na.jpg,b\nc.jpg,"d"e\nf.jpg,g\n', ":3: is not a table row:"),
+        ("id,text\n1,a\n2,b\n1,c\n", ":4: id '1' is already used at {path}:2"),
+        ("id,text\n1,a\n2,\xff\n", ":3: is not UTF-8 text"),
+        ("id,text\n", ": holds no rows"),
+    ],
+)
+def test_csv_errors_name_file_and_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode("latin-1"))
+    assert message(path).startswith(str(path) + expected.replace("{path}", str(path)))
+
+
+def test_csv_rows_after_a_bad_one_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('image,text\na.jpg,b\nc.jpg,"d"e\nf.jpg,g\n')
+    errors: list[DataError] = []
+    assert [s.items["text"] for s in open_dataset(path, on_error=errors.append)] == ["b", "g"]
+    assert [e.source for e in errors] == [f"{path}:3"]
+
+
+def test_two_kinds_of_table_in_one_folder_ask_for_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\nx\n")
+    (tmp_path / "a.jsonl").write_text('{"text": "y"}\n')
+    assert "fits several formats, csv and jsonl: name one (format)" in message(tmp_path)
+    assert open_dataset(tmp_path, format="csv")[0].items["text"] == "x"
+
+
+def hugging_face(path: Path, rows: list[dict[str, Any]]) -> None:
+    """As `datasets` writes it: image struct, class labels as numbers, names in the metadata."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    fields = [("image", image), ("caption", pa.list_(pa.string())), ("label", pa.int64())]
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"names": ["cat", "dog"], "_type": "ClassLabel"},
+    }
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    schema = pa.schema(fields, metadata=metadata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, row_group_size=3)
+
+
+def test_parquet_as_hugging_face_writes_it(tmp_path: Path) -> None:
+    rows = [
+        {
+            "image": {"bytes": jpeg(n), "path": f"{n // 2}.jpg"},
+            "caption": [f"c{n}", "d"],
+            "label": n % 2,
+        }
+        for n in range(8)
+    ]
+    hugging_face(tmp_path / "data" / "train-00000-of-00001.parquet", rows)
+    hugging_face(tmp_path / "data" / "validation-00000-of-00001.parquet", rows[:2])
+    dataset = open_dataset(tmp_path, split="train")
+    assert len(dataset) == 8
+    assert len(open_dataset(tmp_path)) == 10
+    assert len({s.id for s in open_dataset(tmp_path)}) == 10
+    for n in (7, 0, 4, 3):
+        assert dataset[n].items == {
+            "image": jpeg(n),
+            "text": [f"c{n}", "d"],
+            "label": ["cat", "dog"][n % 2],
+            "split": "train",
+        }
+        assert dataset[n].group == f"{n // 2}.jpg"
+        assert dataset[n].source == f"{tmp_path}/data/train-00000-of-00001.parquet:{n}"
+    with pytest.raises(IndexError):
+        dataset[8]
+
+
+def test_parquet_reads_only_the_row_groups_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = pq.ParquetFile.read_row_group
+
+    def counted(self: pq.ParquetFile, group: int, *args: Any, **options: Any) -> pa.Table:
+        read.append(group)
+        return original(self, group, *args, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
+    table = pa.table({"text": [f"t{n}" for n in range(60)], "split": ["train", "test"] * 30})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=10)
+    dataset = open_dataset(tmp_path, split="test")
+    assert read == []
+    assert dataset[29].items["text"] == "t59"
+    assert dataset[26].items["text"] == "t53"
+    assert read == [5]
+    assert [s.items["text"] for s in dataset] == [f"t{n}" for n in range(1, 60, 2)]
+    assert read == [5, 0, 1, 2, 3, 4, 5]
+
+
+def test_parquet_with_bytes_or_paths(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"id": [1, 2], "image": [b"x", None], "text": ["a", None], "n": [0.5, 1.5]}),
+        tmp_path / "bytes.parquet",
+    )
+    one, two = open_dataset(tmp_path / "bytes.parquet")
+    assert (one.id, one.items) == ("1", {"image": b"x", "text": "a", "n": 0.5})
+    assert two.items == {"n": 1.5}
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(jpeg())
+    pq.write_table(pa.table({"file_name": ["a.jpg"]}), tmp_path / "paths.parquet")
+    (sample,) = open_dataset(tmp_path / "paths.parquet")
+    assert sample.items["image"] == tmp_path / "images" / "a.jpg"
+    assert sample.group == "a.jpg"
+
+
+def test_parquet_errors(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 not really")
+    assert message(path).startswith(f"{path}: is not readable as parquet: ")
+    pq.write_table(pa.table({"words": ["a"]}), path)
+    assert message(path).startswith(f"{path}: has the columns words, expected one of image,")
+    pq.write_table(pa.table({"id": ["x", "y", "x"], "text": ["a", "b", "c"]}), path)
+    assert message(path) == f"{path}:2: id 'x' is already used at {path}:0"
+    pq.write_table(pa.table({"text": [1, 2]}), path)
+    assert message(path).startswith(f"{path}:0: column 'text' holds 1, expected a string")
+    errors: list[DataError] = []
+    pq.write_table(pa.table({"text": ["fine"]}), tmp_path / "b.parquet")
+    path.write_bytes(b"PAR1 not really")
+    assert len(open_dataset(tmp_path, on_error=errors.append)) == 1
+    assert [e.source for e in errors] == [str(path)]

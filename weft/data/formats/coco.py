@@ -1,0 +1,74 @@
+"""COCO captions as distributed: annotations/captions_train2017.json beside train2017/."""
+
+from pathlib import Path
+
+from weft.core.errors import DataError
+from weft.core.records import Sample
+from weft.data.formats._captions import caption_sample, column
+from weft.data.formats._files import read_json
+from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, select
+
+NAME = "coco"
+DESCRIPTION = "captions_train2017.json (images, annotations), pictures in train2017/ beside it"
+
+
+def detect(path: Path) -> bool:
+    if path.is_dir():
+        return bool(_files(path))
+    if not path.is_file() or path.suffix.lower() != ".json":
+        return False
+    with path.open("rb") as file:
+        ends = file.read(1 << 14)
+        file.seek(max(0, path.stat().st_size - (1 << 14)))
+        ends += file.read()
+    return b'"caption"' in ends and b'"image_id"' in ends
+
+
+def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+    """One sample a picture with all its captions; the split comes from the file's name."""
+    ids = UniqueIds()
+    files = _files(path) if path.is_dir() else [path]
+    samples = [sample for file in files for sample in _read_file(file, ids, on_error)]
+    return select(samples, split, path)
+
+
+def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
+    content = read_json(file)
+    images = column(content, "images", list, str(file))
+    captions: dict[object, list[str]] = {}
+    for number, row in enumerate(column(content, "annotations", list, str(file))):
+        source = f"{file}:annotations[{number}]"
+        try:
+            text = column(row, "caption", str, source)
+            captions.setdefault(column(row, "image_id", object, source), []).append(text.strip())
+        except DataError as error:
+            on_error(error)
+    dated = file.stem.removeprefix("captions_")
+    names = [str(row.get("file_name")) for row in images if isinstance(row, dict)]
+    places = [
+        base / name for base in (file.parent.parent, file.parent) for name in (dated, "images")
+    ]
+    folder = picture_folder([*places, file.parent], names)
+    samples: list[Sample] = []
+    for number, row in enumerate(images):
+        source = f"{file}:images[{number}]"
+        try:
+            name = column(row, "file_name", str, source)
+            image_id = column(row, "id", object, source)
+            texts = captions.pop(image_id, [])
+            split = known_split(dated)
+            sample = caption_sample(folder / name, texts, split, source, image_id=image_id)
+            ids.claim(sample.id, source)
+            samples.append(sample)
+        except DataError as error:
+            on_error(error)
+    for image_id in captions:
+        on_error(
+            DataError(f"captions of image {image_id}, which is not in images", source=str(file))
+        )
+    return samples
+
+
+def _files(folder: Path) -> list[Path]:
+    """captions_*.json in `folder` or in its annotations/."""
+    return sorted([*folder.glob("captions_*.json"), *folder.glob("annotations/captions_*.json")])

@@ -1,0 +1,164 @@
+"""Tar shards in the WebDataset layout: files with the same stem are one sample."""
+
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weft.core.errors import DataError
+from weft.core.records import Sample
+from weft.data.formats._rows import (
+    PICTURE_SUFFIXES,
+    SPLIT_NAMES,
+    TEXT_COLUMNS,
+    OnError,
+    UniqueIds,
+    known_split,
+    rows_of_split,
+    split_name,
+)
+from weft.data.formats._tar_index import Entry, load_index
+
+NAME = "webdataset"
+DESCRIPTION = "tar shards (a folder, one .tar, or shard-{000..012}.tar), read by number"
+COLUMNS = {suffix[1:]: "image" for suffix in PICTURE_SUFFIXES} | {
+    "txt": "text",
+    "text": "text",
+    "caption": "text",
+    "cls": "label",
+    **dict.fromkeys(("wav", "flac", "mp3", "ogg", "opus", "m4a"), "audio"),
+    **dict.fromkeys(("mp4", "mkv", "webm", "avi", "mov"), "video"),
+}
+TEXT_KINDS = ("txt", "text", "caption", "cls")
+
+
+def detect(path: Path) -> bool:
+    if path.is_dir():
+        return any(p.suffix == ".tar" for p in path.iterdir())
+    return path.suffix == ".tar" and (path.exists() or "{" in str(path))
+
+
+def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
+    """All samples of all shards, in order of name.
+
+    The split is the one in a sample's JSON, or what the shard's name (train-0000.tar) or its
+    folder's name says. What is cut off or damaged goes to `on_error`, with shard and member.
+    """
+    entries: list[tuple[Path, Entry]] = []
+    ids = UniqueIds()
+    for shard in shards_of(path):
+        try:
+            index = load_index(shard)
+        except DataError as error:
+            on_error(error)
+            continue
+        for member, reason in index.problems:
+            on_error(DataError(reason, source=f"{shard}:{member}"))
+        named = known_split(shard.stem) or SPLIT_NAMES.get(shard.parent.name.lower())
+        for entry in index.samples:
+            source = f"{shard}:{entry.key}"
+            try:
+                entry.id = entry.id or f"{shard.stem}/{entry.key}"
+                ids.claim(entry.id, source)
+            except DataError as error:
+                on_error(error)
+                continue
+            entry.split = named if entry.split is None else split_name(entry.split)
+            entries.append((shard, entry))
+    rows = rows_of_split([entry.split for _, entry in entries], split, path)
+    return ShardDataset([entries[row] for row in rows])
+
+
+class ShardDataset:
+    """Samples of tar shards. Each is read when it is asked for, from the offsets in the index."""
+
+    def __init__(self, entries: list[tuple[Path, Entry]]) -> None:
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:
+        shard, entry = self._entries[index]
+        source = f"{shard}:{entry.key}"
+        members = _read_members(shard, entry, source)
+        items: dict[str, Any] = {}
+        try:
+            details = json.loads(members.pop("json", b"{}"))
+            for extension, data in members.items():
+                column, value = _value(extension, data)
+                items[column] = value
+        except (ValueError, TypeError, OSError, EOFError, RecursionError) as error:
+            raise DataError(f"cannot be decoded: {error}", source=source) from None
+        own = {name: details.pop(name, None) for name in ("id", "group", "split")}
+        text = next((name for name in TEXT_COLUMNS if name in details), None)
+        if text is not None and "text" not in items:
+            items["text"] = details.pop(text)
+        items = {name: value for name, value in details.items() if value is not None} | items
+        if entry.split is not None:
+            items["split"] = entry.split
+        identity = entry.id or entry.key
+        return Sample(
+            identity, identity if own["group"] is None else str(own["group"]), items, source
+        )
+
+
+def shards_of(path: Path) -> list[Path]:
+    """The shards that a folder, a file or a pattern such as train-{000..012}.tar means."""
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.suffix == ".tar")
+    return [path] if path.exists() else [Path(name) for name in expand_braces(str(path))]
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """`a{01..03}` -> a01, a02, a03; `{x,y}` -> x, y; as a shell does."""
+    parts = re.split(r"\{([^{}]*)\}", pattern)
+    choices = [[part] if n % 2 == 0 else _choices(part) for n, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in itertools.product(*choices)]
+
+
+def _choices(inside: str) -> list[str]:
+    numbers = re.fullmatch(r"(\d+)\.\.(\d+)", inside)
+    if numbers is None:
+        return inside.split(",")
+    first, last = numbers.groups()
+    return [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+
+
+def _read_members(shard: Path, entry: Entry, source: str) -> dict[str, bytes]:
+    members: dict[str, bytes] = {}
+    try:
+        with shard.open("rb", buffering=0) as file:
+            for extension, (offset, size) in entry.members.items():
+                file.seek(offset)
+                members[extension] = file.read(size)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=source) from None
+    for extension, (_, size) in entry.members.items():
+        if len(members[extension]) != size:
+            reason = f"holds {len(members[extension])} bytes, expected {size}: the shard is cut off"
+            raise DataError(reason, source=f"{source}.{extension}")
+    return members
+
+
+def _value(extension: str, data: bytes) -> tuple[str, Any]:
+    """The column and value of one member: `jpg` -> image, `mask.png` -> mask, `txt` -> text."""
+    column, dot, kind = extension.rpartition(".")
+    kind = kind.lower()
+    if not dot:
+        column = COLUMNS.get(kind, kind)
+    if kind in TEXT_KINDS:
+        return column, data.decode()
+    if kind == "json":
+        return column, json.loads(data)
+    if kind == "npy":
+        return column, np.load(io.BytesIO(data), allow_pickle=False)
+    return column, data
