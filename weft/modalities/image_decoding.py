@@ -5,7 +5,10 @@ Plain JPEG goes through simplejpeg (libjpeg-turbo); every other format through P
 
 import io
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +32,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _ORIENTATION_TAG = 0x0112
 # The EXIF segment is one of the first of a file; a segment has at most 64 KiB.
 _EXIF_WITHIN = 1 << 18
+_FILTERS = threading.Lock()
 
 
 def read_image(raw: Path | bytes | Pixels, *, max_pixels: int, min_side: int = 0) -> Pixels:
@@ -153,14 +157,25 @@ def _read_with_pillow(data: bytes, max_pixels: int) -> Pixels:
     formats = _pillow_formats()
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and "HEIF" not in formats:
         raise MissingExtraError("pillow-heif", extra="heif", purpose="reading HEIC pictures")
-    with warnings.catch_warnings():
-        # Narrow, because the list of filters is shared by all threads.
-        warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif|weft\.modalities)\b")
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            _check_size(*image.size, max_pixels)
-            image.load()
+    with _quiet():
+        image = Image.open(io.BytesIO(data), formats=formats)
+    with image:
+        _check_size(*image.size, max_pixels)
+        image.load()
+        with _quiet():
             orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-            return upright(_to_rgb(image), orientation)
+        return upright(_to_rgb(image), orientation)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Pillow warns of (size, damaged EXIF) is checked here or does not matter.
+
+    The filters of warnings belong to all threads, hence the lock, and only headers are read in it.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif|weft\.modalities)\b")
+        yield
 
 
 def _to_rgb(image: Image.Image) -> Pixels:

@@ -148,8 +148,6 @@ class Text:
     def _use(self, tokens: Tokens) -> None:
         tokens.tokenizer.no_padding()
         tokens.tokenizer.enable_truncation(self.config.max_length)
-        # "[SEP]" in a caption is text, never a command.
-        tokens.tokenizer.encode_special_tokens = True
         self._tokens = tokens
 
     def _ids(self, text: str) -> list[int]:

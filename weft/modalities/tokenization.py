@@ -46,6 +46,13 @@ class Tokens:
     tokenizer: Tokenizer
     special: Mapping[str, int]
 
+    def __post_init__(self) -> None:
+        # "[SEP]" in a caption is text, never a command. Pickling forgets this, hence __reduce__.
+        self.tokenizer.encode_special_tokens = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tokens, (self.tokenizer, dict(self.special))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "tokenizer": json.loads(self.tokenizer.to_str()),
