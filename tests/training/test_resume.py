@@ -30,14 +30,8 @@ def without_clock(lines: list[dict[str, float]]) -> list[dict[str, float]]:
 
 def killed_when(folder: Path, moment: Callable[[], bool]) -> None:
     """Starts or resumes the run, and ends it with SIGKILL at the moment."""
-    command = [
-        sys.executable,
-        tiny_training.__file__,
-        str(folder),
-        str(STEPS),
-        str(BALLAST),
-        "0.01",
-    ]
+    settings = [str(folder), str(STEPS), str(BALLAST), "0.01"]
+    command = [sys.executable, tiny_training.__file__, "train", *settings]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -1,8 +1,11 @@
 """A small dual encoder on seeded random rows, trained with dropout: enough to test the training.
 
-`python tiny_training.py FOLDER STEPS BALLAST PAUSE` trains and resumes in FOLDER.
+`python tiny_training.py train FOLDER STEPS BALLAST PAUSE` trains and resumes in FOLDER; `ranks FOLDER` and
+`poisoned FOLDER` are run by each of several ranks.
 """
 
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +109,45 @@ def train(folder: Path, steps: int, extra: int = 0, pause: float = 0.0) -> FitRe
         )
 
 
+def train_on_ranks(folder: Path, poisoned: bool) -> FitResult:
+    """A run without dropout. The ranks' first weights and validation numbers disagree on purpose."""
+    run = RunConfig(
+        steps=20,
+        evaluate_every=5,
+        log_every=1,
+        accumulate=2 if poisoned else 1,
+        patience=2,
+        device="cpu",
+    )
+
+    def perhaps_poisoned(start: int, stop: int) -> Iterator[Batch]:
+        for step, batch in zip(range(start, stop), batches(start, stop), strict=True):
+            if poisoned and step == 3 and rank() == 1:
+                values = batch.inputs["text"].values.index_fill(0, torch.tensor([0]), torch.nan)
+                yield batch.with_inputs(text=Field(values))
+            else:
+                yield batch
+
+    calls: list[int] = []
+
+    def validate() -> dict[str, float]:
+        calls.append(1)
+        return {"recall": float(len(calls) if rank() == 0 else -len(calls))}
+
+    with distributed.session("cpu"):
+        step = tiny_step(seed=rank())
+        optim = OptimConfig(lr=1e-2, ema=0.9)
+        players = [player("main", step, optim, run)]
+        return fit(players, perhaps_poisoned, run, folder, validate)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    mode, place, *rest = sys.argv[1:]
+    if mode == "train":
+        train(Path(place), int(rest[0]), int(rest[1]), float(rest[2]))
+    else:
+        result = train_on_ranks(Path(place), poisoned=mode == "poisoned")
+        Path(place, f"rank-{os.environ['RANK']}.json").write_text(
+            json.dumps([result.steps, result.metrics["recall"]])
+        )

@@ -1,0 +1,191 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import batch_at, batches, tiny_step
+from torch import nn
+
+from weft.core.errors import WeftError
+from weft.core.records import Batch, Field
+from weft.training.config import RunConfig, player
+from weft.training.log import RunLog
+from weft.training.loop import fit
+from weft.training.optim import OptimConfig
+from weft.training.player import Player
+from weft.training.weights import load_model, read_tensors
+
+RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
+
+
+def new_player(run: RunConfig = RUN, name: str = "main", ema: float | None = None) -> Player:
+    return player(name, tiny_step(), OptimConfig(lr=1e-2, ema=ema), run)
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def numbered(*values: float, name: str = "recall") -> Callable[[], dict[str, float]]:
+    """A validation that gives these values, one a call."""
+    upcoming = iter(values)
+    return lambda: {name: next(upcoming), "other": 0.0}
+
+
+def test_training_lowers_the_loss_and_logs_at_its_cadence(tmp_path: Path) -> None:
+    def one_batch(start: int, stop: int) -> Iterator[Batch]:
+        return (batch_at(0) for _ in range(start, stop))
+
+    result = fit([new_player()], one_batch, RUN, tmp_path)
+    log = log_of(tmp_path)
+    assert [line["step"] for line in log] == [2, 4, 6, 8, 10, 12]
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert {"itc/loss", "itc/temperature", "gradient_norm", "lr", "samples_per_second"} < set(
+        log[0]
+    )
+    assert (result.steps, result.stopped_early, result.metrics) == (12, False, {})
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["step-00000008.safetensors", "step-00000012.safetensors"]
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float | None) -> None:
+    one = new_player(ema=ema)
+    seen: list[dict[str, torch.Tensor]] = []
+    given = numbered(0.1, 0.7, 0.3, 0.2)
+
+    def validate() -> dict[str, float]:
+        assert not one.step.training
+        seen.append({name: t.clone() for name, t in one.step.model.state_dict().items()})
+        return given()
+
+    result = fit([one], batches, RUN, tmp_path, validate)
+    assert (result.best_step, result.metrics) == (6, {"recall": 0.7, "other": 0.0})
+    other = tiny_step(seed=9).model
+    load_model(result.model, other)
+    for name, tensor in seen[1].items():
+        assert torch.equal(tensor, other.state_dict()[name])
+        assert torch.equal(tensor, one.step.model.state_dict()[name])
+    if ema is not None:
+        averages, _ = read_tensors(tmp_path / "checkpoints" / "step-00000012.safetensors")
+        name = "encoders.text.linear.weight"
+        assert torch.equal(averages[f"main/average/{name}"], seen[3][name])
+        assert not torch.equal(averages[f"main/step/model.{name}"], seen[3][name])
+    validated = [line["step"] for line in log_of(tmp_path) if "validation/recall" in line]
+    assert validated == [3, 6, 9, 12]
+
+
+def test_patience_ends_the_run_and_a_resume_does_not_go_on(tmp_path: Path) -> None:
+    run = RUN.replace(patience=2, monitor="recall")
+    validate = numbered(0.5, float("nan"), 0.4, 0.9)
+    result = fit([new_player()], batches, run, tmp_path, validate)
+    assert (result.steps, result.best_step, result.stopped_early) == (9, 3, True)
+    again = fit([new_player()], batches, run, tmp_path, validate, resume=True)
+    assert (again.steps, again.best_step, again.stopped_early) == (9, 3, True)
+    assert log_of(tmp_path)[-3]["validation/recall"] is None
+
+
+def test_less_can_be_better(tmp_path: Path) -> None:
+    run = RUN.replace(monitor_mode="min")
+    result = fit([new_player()], batches, run, tmp_path, numbered(0.5, 0.3, 0.4, 0.9))
+    assert result.best_step == 6
+
+
+def test_an_unknown_metric_to_monitor_is_named(tmp_path: Path) -> None:
+    run = RUN.replace(monitor="recal")
+    with pytest.raises(WeftError, match="'recal': did you mean recall"):
+        fit([new_player()], batches, run, tmp_path, numbered(0.5))
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_rows(tmp_path: Path) -> None:
+    def poisoned(start: int, stop: int) -> Iterator[Batch]:
+        for step in range(start, stop):
+            batch = batch_at(step)
+            if step == 6:
+                values = batch.inputs["image"].values.clone()
+                values[2] = float("nan")
+                batch = batch.with_inputs(image=Field(values))
+            yield batch
+
+    with pytest.raises(WeftError, match=r"stopped at step 7: .*row-6-0, row-6-1") as caught:
+        fit([new_player()], poisoned, RUN, tmp_path)
+    assert "\n" not in str(caught.value)
+    rows = json.loads((tmp_path / "nonfinite.json").read_text())
+    assert (rows["step"], rows["ids"]) == (7, batch_at(6).ids)
+    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert names == ["step-00000004.safetensors"]
+    mended = fit([new_player()], batches, RUN, tmp_path, resume=True)
+    assert mended.steps == 12
+    assert [line["step"] for line in log_of(tmp_path)] == [2, 4, 6, 8, 10, 12]
+
+
+def test_two_players_take_turns(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    class Noting(nn.Module):
+        def __init__(self, name: str, objective: nn.Module) -> None:
+            super().__init__()
+            self.name, self.objective = name, objective
+
+        def forward(self, model, batch, streams):
+            order.append(self.name)
+            return self.objective(model, batch, streams)
+
+    players = []
+    for name in ("generator", "discriminator"):
+        step = tiny_step()
+        step.objectives["itc"] = Noting(name, step.objectives["itc"])
+        players.append(player(name, step, OptimConfig(), RUN))
+    fit(players, batches, RUN.replace(steps=3), tmp_path)
+    assert order == ["generator", "discriminator"] * 3
+    assert [one.turns for one in players] == [3, 3]
+    last = log_of(tmp_path)[-1]
+    assert last["loss"] == last["generator/loss"]
+    assert "discriminator/itc/accuracy" in last
+
+
+def test_players_need_different_names(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="all different"):
+        fit([new_player(), new_player()], batches, RUN, tmp_path)
+
+
+def test_a_folder_with_a_run_is_refused(tmp_path: Path) -> None:
+    fit([new_player()], batches, RUN.replace(steps=1), tmp_path)
+    with pytest.raises(WeftError, match="already holds a run"):
+        fit([new_player()], batches, RUN, tmp_path)
+
+
+def test_batches_that_end_early_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="ended after step 5, expected 12"):
+        fit([new_player()], lambda start, stop: batches(start, 5), RUN, tmp_path)
+
+
+def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
+    fit([new_player()], batches, RUN, tmp_path)
+    longer = replace(RUN, steps=20)
+    with pytest.raises(WeftError, match="steps is 20 here and 12 there"):
+        fit([new_player(longer)], batches, longer, tmp_path, resume=True)
+
+
+def test_the_log_is_cut_to_whole_lines_up_to_the_step(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    for step in range(1, 6):
+        log.write(step, {"loss": float(step)})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')
+    log.cut(3)
+    assert [line["step"] for line in log_of(tmp_path)] == [1, 2, 3]
+
+
+def test_lines_say_step_loss_rate_and_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit([new_player()], batches, RUN, tmp_path, numbered(1, 2, 3, 4))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    assert len(lines) == 8  # six logged steps, and evaluations at 3 and 9
+    for part in ("step 12/12, loss ", "validation/recall 4", " samples/s", " s left"):
+        assert part in lines[-1]
