@@ -25,6 +25,7 @@ ROOMS = (
     "report",
     "runs",
     "recipes",
+    "commands",
     "cli",
 )
 MODULES = sorted(ROOT.rglob("*.py"))

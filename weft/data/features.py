@@ -262,7 +262,7 @@ class _Store:
             chunk = _read_tensors(path)
             pooled.append(chunk["pooled"][use])
             if "tokens" in chunk:
-                per_entry = chunk["tokens"].split(chunk["lengths"].tolist())
+                per_entry = torch.split(chunk["tokens"], chunk["lengths"].tolist())
                 tokens.append(torch.cat([per_entry[n] for n in use]))
                 lengths.append(chunk["lengths"][use])
         self.pooled = torch.cat(pooled)

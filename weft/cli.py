@@ -1,0 +1,63 @@
+"""The command `weft`."""
+
+import importlib
+import logging
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from weft import __version__, commands
+from weft.core.errors import WeftError, unknown_name
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Bad input is one line on stderr and exit code 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        _run(words)
+    except WeftError as error:
+        print(f"weft: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("weft: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `weft ... | head`: whoever read has enough
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return 0
+
+
+def _run(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+    elif words[0] == "--version":
+        print(__version__)
+    elif words[0] in _names():
+        _module(words[0]).main(words[1:])
+    else:
+        raise unknown_name("command", words[0], _names())
+
+
+def _names() -> list[str]:
+    return [info.name for info in pkgutil.iter_modules(commands.__path__) if info.name[0] != "_"]
+
+
+def _module(name: str) -> ModuleType:
+    """A command's module; imported when it is needed, so that help is fast."""
+    return importlib.import_module(f"{commands.__name__}.{name}")
+
+
+def _usage() -> str:
+    lines = [(_module(name).__doc__ or "").strip().splitlines()[0] for name in _names()]
+    rows = [f"  {name:<10}{line}" for name, line in zip(_names(), lines, strict=True)]
+    return "\n".join(
+        ["usage: weft COMMAND ...", "", *rows, "", "weft COMMAND --help says more of one."]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

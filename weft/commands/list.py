@@ -1,0 +1,68 @@
+"""Show the recipes, parts, tasks and formats that exist."""
+
+import dataclasses
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import weft
+from weft.commands._parsing import parse
+from weft.core.config import Config
+from weft.data.formats import formats
+from weft.recipes import recipes
+
+ROOMS = ("modalities", "encoders", "fusion", "decoders", "objectives")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is listed."""
+
+    what: Annotated[Literal["recipes", "parts", "tasks", "formats"], tyro.conf.Positional] = (
+        "recipes"
+    )
+
+
+def main(words: list[str]) -> None:
+    """Prints a table of names with one line each."""
+    what = parse(Arguments, words, "weft list").what
+    rows = {
+        "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
+        "parts": lambda: _configs(ROOMS),
+        "tasks": lambda: _configs(("tasks",)),
+        "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
+    }[what]()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, line in rows.items():
+        table.add_row(name, line)
+    Console().print(table)
+
+
+def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
+    """Every config in those folders that builds something, as room.ClassName."""
+    found: dict[str, str] = {}
+    for room in rooms:
+        for info in pkgutil.walk_packages(weft.__path__, "weft."):
+            if not info.name.startswith(f"weft.{room}."):
+                continue
+            for cls in vars(importlib.import_module(info.name)).values():
+                if (
+                    isinstance(cls, type)
+                    and issubclass(cls, Config)
+                    and cls.__module__ == info.name
+                    and dataclasses.is_dataclass(cls)
+                    and hasattr(cls, "build")
+                ):
+                    found[f"{room}.{cls.__name__.removesuffix('Config')}"] = _first_line(
+                        cls.__doc__
+                    )
+    return found
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0]

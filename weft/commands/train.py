@@ -1,0 +1,87 @@
+"""Train a recipe into a run directory, or go on with an interrupted one.
+
+weft train RECIPE [--data PATH] [--out RUN] [--SETTING VALUE ...]
+weft train --resume RUN
+
+RECIPE is a name that `weft list recipes` shows, or a YAML file with the key `recipe` and settings laid over it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.core.config import apply, read_mapping
+from weft.core.errors import WeftError
+from weft.recipes import recipe, recipes
+from weft.runs.recipe import Recipe
+from weft.runs.run import on_files
+from weft.runs.train import TrainResult, resume, train
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Where the run goes, and every setting of the recipe."""
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """Run directory; runs/RECIPE if not given."""
+    data: Path | None = None
+    """Rows to train on instead of the recipe's own: a file or folder in any known format."""
+
+
+@dataclass(frozen=True)
+class ResumeArguments:
+    """A run to go on with."""
+
+    resume: Path
+    """Run directory."""
+
+
+def main(words: list[str]) -> None:
+    """Trains and says where the run lies."""
+    if not words or words[0] in ("-h", "--help"):
+        print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(recipes()))
+        print("weft train RECIPE --help shows the settings of one.")
+        return
+    if words[0].startswith("--resume"):
+        show(resume(parse(ResumeArguments, words, "weft train").resume))
+        return
+    if words[0].startswith("-"):
+        raise WeftError(
+            f"the first word after 'weft train' is '{words[0]}', expected a recipe's name"
+        )
+    name, base = _starting_point(words[0])
+    rest = words[1:]
+    if "--data" in rest[:-1]:  # first, so that the settings of files are flags
+        base = on_files(base, rest[rest.index("--data") + 1])
+    arguments = parse(Arguments, rest, f"weft train {words[0]}", default=Arguments(base))
+    show(train(arguments.recipe, arguments.out or Path("runs") / name))
+
+
+def _starting_point(word: str) -> tuple[str, Recipe]:
+    """A recipe by name, or by a file that names one and lays settings over it."""
+    path = Path(word)
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        return word, recipe(word)
+    values = read_mapping(path)
+    if not isinstance(values.get("recipe"), str):
+        raise WeftError(
+            f"{path}: has no key 'recipe' with the name of one of {', '.join(recipes())}"
+        )
+    base = recipe(values.pop("recipe"))
+    if isinstance(values.get("data"), str):
+        base = on_files(base, values.pop("data"))
+    return path.stem, apply(base, values, str(path))
+
+
+def show(result: TrainResult) -> None:
+    """The end of training in a few lines."""
+    fit = result.fit
+    print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
+    for name, value in fit.metrics.items():
+        if name.endswith(("recall@1", "rsum", "accuracy@1")):
+            print(f"  validation {name}: {value:.2f}")
+    print(f"run directory: {result.folder}")

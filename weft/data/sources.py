@@ -1,0 +1,88 @@
+"""Where a recipe's rows come from: files, or the generated world."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from weft.core.config import Config
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.records import Sample
+from weft.data.formats import Dataset, open_dataset, split_name
+from weft.data.scenes import SPLITS, ScenesConfig
+
+
+@runtime_checkable
+class DataSource(Protocol):
+    """Opens the rows of one split, or of all for None. Raises WeftError for an unknown split."""
+
+    def open(self, split: str | None) -> Dataset: ...
+
+
+@dataclass(frozen=True)
+class FilesConfig(Config):
+    """Rows from a file or folder in any known format."""
+
+    path: Path
+    """A file or folder; `weft list formats` shows what is known."""
+    format: str | None = None
+    """Name of the format; None detects it."""
+    joined: dict[str, Path] = field(default_factory=dict)
+    """Further files about the same pictures: their text becomes the item of that name, such as
+    text_zh for captions in another language."""
+
+    def open(self, split: str | None) -> Dataset:
+        dataset = open_dataset(self.path, split=split, format=self.format)
+        for name, path in self.joined.items():
+            dataset = Joined(dataset, name, open_dataset(path, split=split), str(path))
+        return dataset
+
+
+class Joined(Sequence[Sample]):
+    """The rows of `dataset` with the text of the row of the same group in `other` as item `name`."""
+
+    def __init__(self, dataset: Dataset, name: str, other: Dataset, where: str) -> None:
+        self._dataset = dataset
+        self._name = name
+        self._other = other
+        self._where = where
+        self._places = {other[n].group: n for n in range(len(other))}
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = self._dataset[index]
+        place = self._places.get(sample.group)
+        if place is None:
+            raise DataError(f"{self._where} has no row of '{sample.group}'", source=sample.source)
+        items = {**sample.items, self._name: self._other[place].items["text"]}
+        return replace(sample, items=items)
+
+
+@dataclass(frozen=True)
+class GeneratedConfig(Config):
+    """Rows from the generated world, drawn as they are asked for."""
+
+    train: int = 20000
+    """Scenes to train on."""
+    validation: int = 500
+    test: int = 1000
+    """Scenes in the split test, and in test_heldout, whose compositions are never trained on."""
+    scenes: ScenesConfig = field(default_factory=ScenesConfig)
+    """How every scene is drawn and described; its split and count are not used."""
+
+    def open(self, split: str | None) -> Dataset:
+        counts: Mapping[str, int] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+            "test_heldout": self.test,
+        }
+        if split is None:
+            raise WeftError(f"the generated world has no end: name a split of {', '.join(counts)}")
+        name = split_name(split)
+        for known in SPLITS:
+            if name == known:
+                return self.scenes.replace(split=known, count=counts[name]).build()
+        raise unknown_name("split", split, counts)

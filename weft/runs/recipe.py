@@ -1,0 +1,48 @@
+"""A whole run as one value."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weft.architectures.model import ModelConfig
+from weft.core.config import Config
+from weft.data.features import CacheConfig
+from weft.data.policy import ErrorPolicy
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+
+@dataclass(frozen=True)
+class DataConfig(Config):
+    """What is read, and how each stream of it becomes tensors."""
+
+    source: Config
+    """Where the rows come from."""
+    streams: dict[str, Config]
+    """Stream -> its modality."""
+    cache: dict[str, CacheConfig] = field(default_factory=dict)
+    """Streams whose frozen encoder is computed once and kept."""
+    errors: ErrorPolicy = field(default_factory=ErrorPolicy)
+    """What happens to a row that cannot be read."""
+    train: str = "train"
+    """Split to train on."""
+    validation: str = "validation"
+    """Split that chooses the best weights."""
+    test: str = "test"
+    """Split that `weft evaluate` measures unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Recipe(Config):
+    """Data, model, objectives, optimizer, tasks and run: everything that a result depends on."""
+
+    data: DataConfig
+    model: ModelConfig
+    objectives: dict[str, Config]
+    tasks: dict[str, Config]
+    """Task name -> its settings; all are measured on the validation split while training."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    weights: dict[str, float] = field(default_factory=dict)
+    """Objective -> its weight in the total loss; 1 where none is given."""
+    init: Path | None = None
+    """Run whose weights (of the same name and shape) training starts from: fine-tuning."""

@@ -1,0 +1,143 @@
+"""A run directory as an object that embeds and is measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.architectures.model import Model, ModelConfig
+from weft.core import config as configs
+from weft.core.config import Config
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Modality
+from weft.data.formats import Dataset
+from weft.data.sources import FilesConfig
+from weft.evaluation.leakage import Leakage
+from weft.runs.parts import (
+    MODEL,
+    RECIPE,
+    WEIGHTS,
+    build_modalities,
+    build_sources,
+    open_split,
+    restore_modalities,
+)
+from weft.runs.recipe import Recipe
+from weft.tasks.base import Member, TaskResult
+from weft.tasks.embedding import evaluating
+from weft.training import distributed
+from weft.training.weights import load_model
+
+BATCH = 64
+
+
+class Run:
+    """A trained model with everything that it needs to read new data."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        model: Model,
+        modalities: Mapping[str, Modality],
+        device: torch.device,
+    ) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.model = model
+        self.modalities = dict(modalities)
+        self.device = device
+
+    def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
+        """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
+
+        Each keyword is a stream of the model, such as image (paths, bytes or uint8 arrays H W 3) or
+        text (strings); its value is one item or a list of N. One stream gives a tensor, several give
+        a dict of them. The fixed views of an item are averaged.
+        """
+        if not streams:
+            raise ValueError(f"embed got nothing, expected one or more of {self.streams}")
+        found = {name: self._embed(name, value) for name, value in streams.items()}
+        return found if len(found) > 1 else next(iter(found.values()))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that the model can embed."""
+        return tuple(name for name in self.modalities if name in self.model.projections)
+
+    def _embed(self, stream: str, value: Any) -> Tensor:
+        if stream not in self.streams:
+            raise unknown_name("stream", stream, self.streams)
+        modality = self.modalities[stream]
+        raws = list(value) if isinstance(value, list | tuple) else [value]
+        items = [modality.decode(_as_raw(stream, raw)) for raw in raws]
+        generator = torch.Generator()
+        vectors: list[Tensor] = []
+        with evaluating(self.model, self.device, "float32"):
+            for start in range(0, len(items), BATCH):
+                total: Tensor | None = None
+                for view in range(modality.views):
+                    tensors = [
+                        modality.transform(item, train=False, generator=generator, view=view)
+                        for item in items[start : start + BATCH]
+                    ]
+                    field = modality.collate(tensors).to(self.device)
+                    found = self.model.embed(stream, self.model.encode(stream, field))
+                    total = found if total is None else total + found
+                if total is not None:
+                    vectors.append(F.normalize(total, dim=-1).cpu())
+        # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
+        return torch.cat(vectors).clone()
+
+    def open(self, data: Path | str | None, split: str | None) -> Dataset:
+        """The rows of `split`: of the files at `data`, or of what the run was trained on."""
+        return open_split(self.recipe if data is None else on_files(self.recipe, data), split)
+
+    def member(self, dataset: Dataset) -> Member:
+        """The model with sources that read `dataset`."""
+        sources = build_sources(
+            self.recipe, dataset, self.model, self.modalities, train=False, device=self.device
+        )
+        return Member(self.model, sources, self.modalities)
+
+
+def _as_raw(stream: str, raw: Any) -> Any:
+    """A string names a picture's file where the stream is not text."""
+    return Path(raw) if isinstance(raw, str) and not stream.startswith("text") else raw
+
+
+def on_files(recipe: Recipe, data: Path | str) -> Recipe:
+    """`recipe` with its rows read from the files at `data`."""
+    return recipe.replace(data=replace(recipe.data, source=FilesConfig(Path(data))))
+
+
+def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
+    """The run in `folder`, with its best weights. Raises WeftError where it is not a whole run."""
+    folder = Path(folder)
+    for name in (RECIPE, MODEL, WEIGHTS):
+        if not (folder / name).exists():
+            raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+    recipe = configs.load(folder / RECIPE, Recipe)
+    model = configs.load(folder / MODEL, ModelConfig).build()
+    load_model(folder / WEIGHTS, model)
+    modalities = build_modalities(recipe)
+    restore_modalities(modalities, folder)
+    place = distributed.device(device)
+    return Run(folder, recipe, model.to(place).eval(), modalities, place)
+
+
+def evaluate(
+    runs: Sequence[Run],
+    task: Config,
+    dataset: Dataset,
+    leakage: Leakage | None = None,
+) -> TaskResult:
+    """The task's numbers on `dataset`; several runs are an ensemble."""
+    built = task.build()  # type: ignore[attr-defined]
+    members = [run.member(dataset) for run in runs]
+    result: TaskResult = built.evaluate(members, dataset, device=runs[0].device, leakage=leakage)
+    return result

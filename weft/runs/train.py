@@ -1,0 +1,172 @@
+"""From a recipe to a run directory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from weft.architectures.model import Model, ModelConfig, build
+from weft.core import config as configs
+from weft.core.distributed import barrier, rank, world_size
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Modality
+from weft.data.formats import Dataset
+from weft.data.loader import Loader
+from weft.encoders.weights import architecture
+from weft.runs.parts import (
+    MODALITIES,
+    MODEL,
+    RECIPE,
+    WEIGHTS,
+    build_modalities,
+    build_sources,
+    fit_modalities,
+    open_split,
+    restore_modalities,
+    save_modalities,
+)
+from weft.runs.recipe import Recipe
+from weft.tasks.base import Member
+from weft.training import checkpoint, distributed
+from weft.training.config import player
+from weft.training.loop import FitResult, fit
+from weft.training.step import TrainStep
+from weft.training.weights import read_tensors
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained run: where it lies, and how training went."""
+
+    folder: Path
+    fit: FitResult
+
+
+def train(recipe: Recipe, folder: Path | str) -> TrainResult:
+    """Trains `recipe` into a new run directory `folder`.
+
+    Raises WeftError where the folder already holds a run.
+    """
+    folder = Path(folder)
+    if (folder / RECIPE).exists():
+        raise WeftError(
+            f"{folder}: already holds a run; go on with it (weft train --resume {folder}) "
+            "or choose another --out"
+        )
+    _check(recipe)
+    with distributed.session(recipe.run.device) as device:
+        if rank() == 0:
+            configs.save(recipe, folder / RECIPE)
+        barrier()
+        return _train(recipe, folder, device)
+
+
+def resume(folder: Path | str) -> TrainResult:
+    """Goes on with the run in `folder` from its newest checkpoint, to the same bits."""
+    folder = Path(folder)
+    if not (folder / RECIPE).exists():
+        raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing)")
+    recipe = configs.load(folder / RECIPE, Recipe)
+    with distributed.session(recipe.run.device) as device:
+        return _train(recipe, folder, device)
+
+
+def _check(recipe: Recipe) -> None:
+    """Mistakes that would otherwise show only after minutes."""
+    for name in recipe.weights:
+        if name not in recipe.objectives:
+            raise unknown_name("objective in weights", name, recipe.objectives)
+    for name in recipe.data.cache:
+        if name not in recipe.data.streams:
+            raise unknown_name("stream in data.cache", name, recipe.data.streams)
+
+
+def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
+    training = open_split(recipe, recipe.data.train)
+    modalities = _modalities(recipe, folder, training)
+    model = _model(recipe, folder).to(device)
+    if rank() == 0:
+        configs.save(architecture(recipe.model), folder / MODEL)
+    sources = build_sources(recipe, training, model, modalities, train=True, device=device)
+    loader = Loader(
+        training,
+        sources,
+        batch_size=recipe.run.batch_size,
+        seed=recipe.run.seed,
+        train=True,
+        workers=recipe.run.workers,
+        rank=rank(),
+        world_size=world_size(),
+        errors=recipe.data.errors,
+    )
+    run = recipe.run.resolved(loader.steps_per_epoch)
+    objectives = {name: build(config) for name, config in recipe.objectives.items()}
+    step = TrainStep(model, objectives, recipe.weights)
+    result = fit(
+        [player("model", step, recipe.optim, run)],
+        loader.batches,
+        run,
+        folder,
+        validate=_validation(recipe, model, modalities, device),
+        recipe=recipe.replace(run=run),
+        resume=True,
+    )
+    return TrainResult(folder, result)
+
+
+def _modalities(recipe: Recipe, folder: Path, training: Dataset) -> dict[str, Modality]:
+    """The recipe's modalities; what they learn is learned once and kept in the run directory."""
+    modalities = build_modalities(recipe)
+    if rank() == 0 and not (folder / MODALITIES).exists():
+        if recipe.init is not None:
+            restore_modalities(modalities, recipe.init)
+        else:
+            fit_modalities(modalities, training)
+        save_modalities(modalities, folder)
+    barrier()
+    restore_modalities(modalities, folder)
+    return modalities
+
+
+def _model(recipe: Recipe, folder: Path) -> Model:
+    torch.manual_seed(recipe.run.seed)
+    if checkpoint.latest(folder) is not None and (folder / MODEL).exists():
+        return configs.load(folder / MODEL, ModelConfig).build()  # the checkpoint has the weights
+    model = recipe.model.build()
+    if recipe.init is not None:
+        _start_from(model, recipe.init)
+    return model
+
+
+def _start_from(model: Model, run: Path) -> None:
+    """Copies the weights of `run` that have the same name and shape."""
+    tensors, _ = read_tensors(run / WEIGHTS)
+    own = model.state_dict()
+    same = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
+    if not same:
+        raise WeftError(f"{run / WEIGHTS}: none of its {len(tensors)} weights fits this model")
+    model.load_state_dict(same, strict=False)
+    if rank() == 0:
+        print(f"starting from {run}: {len(same)} of {len(own)} weights")
+
+
+def _validation(
+    recipe: Recipe, model: Model, modalities: Mapping[str, Modality], device: torch.device
+) -> Callable[[], Mapping[str, float]] | None:
+    """Measures every task on the validation split."""
+    if not recipe.tasks:
+        return None
+    dataset = open_split(recipe, recipe.data.validation)
+    sources = build_sources(recipe, dataset, model, modalities, train=False, device=device)
+    tasks = {name: config.build() for name, config in recipe.tasks.items()}  # type: ignore[attr-defined]
+    member = Member(model, sources, modalities)
+
+    def validate() -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for name, task in tasks.items():
+            result = task.evaluate([member], dataset, device=device)
+            metrics |= {f"{name}/{key}": found.value for key, found in result.metrics.items()}
+        return metrics
+
+    return validate
