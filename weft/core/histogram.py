@@ -40,10 +40,11 @@ def bin_values(
 def _edges(values: np.ndarray, bins: int) -> list[float]:
     low, high = float(values.min()), float(np.quantile(values, 0.995))
     whole = bool(np.all(values == np.round(values)))
-    step = max(abs(high), 1.0) * 0.1
-    if high - low > 1e-9 * max(abs(high), abs(low)):
-        marks = round_numbers(low, high, bins)
-        step = marks[1] - marks[0] if len(marks) > 1 else high - low
+    if high - low <= 1e-9 * max(abs(high), abs(low)):
+        width = max(1.0, abs(high)) / 2
+        return [low - width, low + width]
+    marks = round_numbers(low, high, bins)
+    step = marks[1] - marks[0] if len(marks) > 1 else high - low
     step = max(1.0, round(step)) if whole else step
     first = math.floor(low / step) * step
     count = max(1, math.floor((high - first) / step) + 1)

@@ -142,6 +142,12 @@ def figure(image: Path | bytes | np.ndarray, caption: str = "", width: int = 160
     return Html(f'<figure class="picture" style="width:{width}px">{shown}{below}</figure>')
 
 
+def side_by_side(figures: Sequence[str], caption: str = "") -> Html:
+    """Figures that belong together, under one caption."""
+    below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
+    return Html(f'<figure><div class="pair">{join(*figures)}</div>{below}</figure>')
+
+
 def grid(figures: Sequence[str], columns: int | None = None, width: int = 160) -> Html:
     """Figures in rows: as many of `width` pixels as fit, or exactly `columns` on wide screens."""
     if columns is None:

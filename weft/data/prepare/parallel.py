@@ -1,0 +1,115 @@
+"""Work on all cores: units of work go to processes, results come back in order, with progress."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+Shared = TypeVar("Shared")
+
+FEW_UNITS = 3  # done before another process has started
+SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+
+
+def cores(workers: int | None) -> int:
+    """The number of processes to use: `workers`, or every core that this process may run on."""
+    if workers is not None:
+        if workers < 1:
+            raise ValueError(f"workers is {workers}, expected at least 1")
+        return workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def progress_bar(*, shown: bool) -> Progress:
+    """Description, bar, count, rate and time left on standard error."""
+    return Progress(
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not shown,
+    )
+
+
+def in_parallel(
+    function: Callable[[Shared, Unit], Result],
+    shared: Shared,
+    units: Sequence[Unit],
+    workers: int,
+) -> Iterator[tuple[int, Result]]:
+    """(number of the unit, function(shared, unit)) as they are finished.
+
+    `shared` is sent once to each process. One worker, or little work, is done in this process.
+    Processes are spawned, not forked: forking a process that has threads (torch has) may lock up.
+    """
+    if workers == 1 or len(units) <= FEW_UNITS:
+        for number, unit in enumerate(units):
+            yield number, function(shared, unit)
+        return
+    with ProcessPoolExecutor(
+        min(workers, len(units)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(function, shared),
+    ) as pool:
+        yield from _as_finished(pool, units, limit=4 * workers)
+
+
+def _as_finished(
+    pool: ProcessPoolExecutor, units: Sequence[Unit], limit: int
+) -> Iterator[tuple[int, Result]]:
+    """Few units wait at a time, so that an error or an interrupt ends the work at once."""
+    waiting: dict[Future[Result], int] = {}
+    ahead = iter(enumerate(units))
+    try:
+        while True:
+            while len(waiting) < limit and (entry := next(ahead, None)) is not None:
+                waiting[pool.submit(_work, entry[1])] = entry[0]
+            if not waiting:
+                return
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield waiting.pop(future), future.result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+_FUNCTION: Callable[..., Any] | None = None
+_SHARED: object = None
+
+
+def _start(function: Callable[..., Any], shared: object) -> None:
+    global _FUNCTION, _SHARED
+    for name in SINGLE_THREAD:
+        os.environ[name] = "1"
+    _FUNCTION, _SHARED = function, shared
+
+
+def _work(unit: object) -> Any:
+    if _FUNCTION is None:
+        raise RuntimeError("this process was not started by in_parallel")
+    return _FUNCTION(_SHARED, unit)

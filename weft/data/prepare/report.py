@@ -1,0 +1,129 @@
+"""What a check found: plain values that go to JSON and back."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.core.files import write_text
+
+Shares = dict[str, int]
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """How much there is of one split (or of all)."""
+
+    rows: int
+    pictures: int
+    captions: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: in how many rows it is, and with what kinds of values."""
+
+    rows: int
+    kinds: Shares
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row that cannot be used, or a value that looks wrong."""
+
+    row: int
+    id: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows that hold the same picture or nearly the same."""
+
+    rows: tuple[int, int]
+    ids: tuple[str, str]
+    splits: tuple[str, str]
+    distance: int = 0
+    similarity: float = 1.0
+    mirrored: bool = False
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the two are in different splits."""
+        return self.splits[0] != self.splits[1]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How many there are and the first of them by name. leaking: those across splits."""
+
+    total: int = 0
+    leaking: int = 0
+    pairs: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts between edges, one series a split."""
+
+    edges: tuple[float, ...]
+    counts: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class CaptionFacts:
+    """What is to be said of the captions.
+
+    repeated: captions that occur before in the data. across_splits: captions that, but for case,
+    punctuation and spaces, also occur in another split.
+    """
+
+    total: int = 0
+    empty: int = 0
+    long: int = 0
+    repeated: int = 0
+    across_splits: int = 0
+    vocabulary: int = 0
+    languages: Shares = field(default_factory=dict)
+    per_row: Shares = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Everything that `weft data check` found. `thumbnails` (row -> JPEG) stay out of the JSON."""
+
+    name: str
+    total: SplitCounts
+    splits: dict[str, SplitCounts]
+    columns: dict[str, Column]
+    corrupt_total: int
+    corrupt: tuple[Problem, ...]
+    suspicious_total: int
+    suspicious: tuple[Problem, ...]
+    exact: Listing
+    near: Listing
+    shared_groups: int
+    shared_group_names: tuple[str, ...]
+    captions: CaptionFacts
+    histograms: dict[str, Histogram]
+    shown: tuple[int, ...] = ()
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def leaks(self) -> int:
+        """Ways in which splits touch: shared groups and equal or nearly equal pictures."""
+        return self.shared_groups + self.exact.leaking + self.near.leaking
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        values = dataclasses.asdict(dataclasses.replace(self, thumbnails={}))
+        del values["thumbnails"]
+        return values | {"leaks": self.leaks}
+
+    def save(self, path: Path | str) -> None:
+        """Writes the report as JSON, atomically."""
+        write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")

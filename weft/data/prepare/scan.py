@@ -1,0 +1,176 @@
+"""One pass over all rows: what is in each, whether it can be read, and its fingerprints."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+
+from weft.core.errors import DataError, WeftError
+from weft.core.files import write_text
+from weft.core.records import Sample
+from weft.data.formats import Dataset
+from weft.data.prepare.captions import as_captions
+from weft.data.prepare.fingerprints import SIDE, fingerprint
+from weft.data.prepare.parallel import in_parallel, progress_bar
+from weft.modalities.image_decoding import jpeg_orientation, read_image
+
+UNIT_ROWS = 256
+MAX_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What one pass learned about one row.
+
+    columns: name -> kind of value. error: why the row cannot be used. digest: of the encoded
+    picture. size: width and height of the upright picture. look: its perceptual fingerprint.
+    """
+
+    id: str
+    group: str
+    source: str
+    split: str | None = None
+    columns: dict[str, str] | None = None
+    captions: tuple[str, ...] = ()
+    error: str | None = None
+    digest: str | None = None
+    size: tuple[int, int] | None = None
+    file_size: int = 0
+    look: bytes | None = None
+
+
+def scan(
+    dataset: Dataset, *, workers: int, progress: bool = False, kept: Path | None = None
+) -> list[RowFacts]:
+    """The facts of every row, in order.
+
+    kept: folder where finished units are stored, so that an interrupted pass continues.
+    """
+    units = [
+        range(start, min(start + UNIT_ROWS, len(dataset)))
+        for start in range(0, len(dataset), UNIT_ROWS)
+    ]
+    found: dict[int, list[RowFacts]] = {}
+    if kept is not None:
+        found = {n: f for n in range(len(units)) if (f := _load(_unit_file(kept, n))) is not None}
+    missing = [n for n in range(len(units)) if n not in found]
+    with progress_bar(shown=progress) as bar:
+        done = sum(len(unit) for unit in found.values())
+        task = bar.add_task("reading rows", total=len(dataset), completed=done)
+        for number, facts in in_parallel(_scan_unit, dataset, [units[n] for n in missing], workers):
+            unit = missing[number]
+            found[unit] = facts
+            if kept is not None:
+                _save(_unit_file(kept, unit), facts)
+            bar.advance(task, len(facts))
+    return [row for unit in range(len(units)) for row in found[unit]]
+
+
+def scan_row(read: Callable[[], Sample], row: int) -> RowFacts:
+    """The facts of the row that `read` gives. What is wrong with it becomes its `error`."""
+    try:
+        sample = read()
+    except DataError as error:
+        return RowFacts(f"row {row}", f"row {row}", error.source, error=error.reason)
+    split = sample.items.get("split")
+    facts: dict[str, Any] = {
+        "id": sample.id,
+        "group": sample.group,
+        "source": sample.source,
+        "split": None if split is None else str(split),
+        "columns": {name: _kind(value) for name, value in sample.items.items()},
+        "captions": tuple(as_captions(sample.items.get("text"))),
+    }
+    if "image" in sample.items:
+        try:
+            facts |= _picture_facts(sample.items["image"])
+        except WeftError as error:
+            facts["error"] = error.reason if isinstance(error, DataError) else str(error)
+    return RowFacts(**facts)
+
+
+def picture_bytes(raw: Any) -> bytes:
+    """The encoded picture behind a raw value. Raises WeftError where the file cannot be read."""
+    if not isinstance(raw, Path):
+        return raw if isinstance(raw, bytes) else b""
+    try:
+        return raw.read_bytes()
+    except FileNotFoundError:
+        raise WeftError(f"no such picture: {raw}") from None
+    except OSError as error:
+        raise WeftError(f"picture {raw} cannot be read: {error.strerror}") from None
+
+
+def upright_size(data: bytes, pixels: np.ndarray) -> tuple[int, int]:
+    """(width, height) of the picture itself where `pixels` may be a scaled-down decoding."""
+    if data[:3] == b"\xff\xd8\xff":
+        try:
+            height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+        except ValueError:  # what only Pillow understands is decoded at full size
+            return pixels.shape[1], pixels.shape[0]
+        return (height, width) if jpeg_orientation(data) >= 5 else (width, height)
+    return pixels.shape[1], pixels.shape[0]
+
+
+def _picture_facts(raw: Any) -> dict[str, Any]:
+    data = picture_bytes(raw)
+    pixels = read_image(
+        raw if isinstance(raw, np.ndarray) else data, max_pixels=MAX_PIXELS, min_side=2 * SIDE
+    )
+    content = pixels.tobytes() if isinstance(raw, np.ndarray) else data
+    return {
+        "digest": hashlib.blake2b(content, digest_size=16).hexdigest(),
+        "size": upright_size(data, pixels),
+        "file_size": len(content),
+        "look": fingerprint(pixels),
+    }
+
+
+def _scan_unit(dataset: Dataset, rows: Sequence[int]) -> list[RowFacts]:
+    return [scan_row(lambda row=row: dataset[row], row) for row in rows]  # type: ignore[misc]
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Path):
+        return f"{value.suffix.lower().lstrip('.') or 'nameless'} file"
+    if isinstance(value, np.ndarray):
+        return f"array of {value.dtype}"
+    names = {str: "text", bytes: "bytes", bool: "yes or no", int: "number", float: "number"}
+    if isinstance(value, list | tuple):
+        inner = sorted({_kind(item) for item in value})
+        return f"list of {' or '.join(inner)}" if inner else "empty list"
+    return names.get(type(value), "object" if isinstance(value, dict) else type(value).__name__)
+
+
+def _unit_file(folder: Path, number: int) -> Path:
+    return folder / f"rows-{number:06d}.json"
+
+
+def _save(path: Path, facts: Sequence[RowFacts]) -> None:
+    rows = [
+        asdict(row) | {"look": base64.b64encode(row.look).decode() if row.look else None}
+        for row in facts
+    ]
+    write_text(path, json.dumps(rows, ensure_ascii=False))
+
+
+def _load(path: Path) -> list[RowFacts] | None:
+    """What `_save` wrote; None where it is not there or is damaged, and has to be made again."""
+    try:
+        rows = json.loads(path.read_bytes())
+        names = {field.name for field in fields(RowFacts)}
+        for row in rows:
+            if set(row) != names:
+                return None
+            row["captions"] = tuple(row["captions"])
+            row["size"] = tuple(row["size"]) if row["size"] else None
+            row["look"] = base64.b64decode(row["look"]) if row["look"] else None
+        return [RowFacts(**row) for row in rows]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
