@@ -6,6 +6,11 @@ from torch import Tensor, nn
 
 from weft.layers.packing import Packing
 
+# Forward and backward in bf16 on a CPU, torch 2.13: two matrix products take a sixth of the time of
+# torch's fused attention at 64 tokens, half at 256 and the same at 512. In fp32 the fused one is as
+# fast or faster.
+LONGEST_MATMUL = 256
+
 
 class SelfAttention(nn.Module):
     """Every token attends to the real tokens of its own sequence; with `causal`, to earlier ones."""
@@ -42,6 +47,15 @@ def attend(
     query_BNTK: Tensor, key_BNTK: Tensor, value_BNTK: Tensor, *, causal: bool, dropout: float
 ) -> Tensor:
     """softmax(q k^T / sqrt(K)) v for sequences of one length, (B, N, T, K)."""
-    return F.scaled_dot_product_attention(
-        query_BNTK, key_BNTK, value_BNTK, dropout_p=dropout, is_causal=causal
-    )
+    length = query_BNTK.shape[2]
+    by_matmul = query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16
+    if not by_matmul or length > LONGEST_MATMUL:
+        return F.scaled_dot_product_attention(
+            query_BNTK, key_BNTK, value_BNTK, dropout_p=dropout, is_causal=causal
+        )
+    scores_BNTT = (query_BNTK * query_BNTK.shape[3] ** -0.5) @ key_BNTK.transpose(2, 3)
+    if causal:
+        later_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
+        scores_BNTT = scores_BNTT.masked_fill(later_TT, -torch.inf)
+    weights_BNTT = F.dropout(scores_BNTT.float().softmax(dim=3), dropout)
+    return weights_BNTT.to(value_BNTK.dtype) @ value_BNTK
