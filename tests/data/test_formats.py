@@ -36,6 +36,7 @@ def message(path: Path | str, **options: Any) -> str:
 
 
 def test_every_format_describes_itself_in_a_line() -> None:
+    assert len(formats()) >= 8
     for name, module in formats().items():
         assert name == module.NAME
         assert module.DESCRIPTION
@@ -134,6 +135,11 @@ def test_a_folder_with_several_tables_asks_for_one(tmp_path: Path) -> None:
         ([{"text": "a"}, {"text": 5}], ":2: column 'text' holds 5, expected a string or a list"),
         ([{"text": "a"}, {"text": ["a", 5]}], ":2: column 'text' holds ['a', 5]"),
         ([{"words": 1}], ":1: has the columns words, expected one of image, "),
+        ([{"image": "a\0.jpg"}], ":1: column 'image' holds 'a\\x00.jpg', expected a path"),
+        (['{"image": "\\ud800.jpg"}'], ":1: a name holds half a surrogate pair: '\\ud800.jpg'"),
+        (['{"id": "\\ud800", "text": ""}'], ":1: a name holds half a surrogate pair: '\\ud800"),
+        ([{"text": "a"}, {"image": "b", "text": "c"}], ":1: has no column 'image', it has: text"),
+        ([{"text": "a"}, *[{"caption": "b"}] * 2], ":1: has no column 'caption', it has: text"),
         ([{"image": 3}], ":1: column 'image' holds 3, expected a path"),
         ([{"image": ""}], ":1: column 'image' holds '', expected a path"),
         (
@@ -167,6 +173,20 @@ def test_an_absent_picture_is_named(tmp_path: Path) -> None:
     )
     (error,) = missing_files(open_dataset(path))
     assert str(error) == f"{path}:2: image file {tmp_path}/images/b.jpg does not exist"
+
+
+def test_a_name_too_long_for_any_file_is_absent(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"image": "a" * 5000, "text": ""}])
+    (error,) = missing_files(open_dataset(path))
+    assert error.source == f"{path}:1"
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert message(tmp_path) == f"{tmp_path}: cannot be read: Permission denied"
 
 
 def test_paths_that_name_the_images_folder_themselves(tmp_path: Path) -> None:

@@ -238,6 +238,10 @@ def test_skip_replaces_a_bad_row_by_the_next_good_one(
     # What has been met before does not matter: a fresh loader gives the same batch.
     fresh = loader(dataset, errors=ErrorPolicy("skip", limit=0.5)).batch(8)
     assert content(fresh) == content(skipping.batch(8))
+    halves = [
+        loader(dataset, errors=ErrorPolicy("skip", limit=0.5), rank=r, world_size=2) for r in (0, 1)
+    ]
+    assert [i for half in halves for i in half.batch(8).ids] == list(fresh.ids)
 
 
 def test_a_bad_row_is_dropped_in_evaluation() -> None:

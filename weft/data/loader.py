@@ -6,7 +6,6 @@ have seen. Threads are enough: decoding and resizing release the interpreter's l
 """
 
 import collections
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
@@ -19,7 +18,7 @@ from weft.core.interfaces import Modality
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
-from weft.data.sampler import Draw, OrderedSampler, Sampler, ShuffledSampler
+from weft.data.sampler import Draw, OrderedSampler, Sampler, ShuffledSampler, row_generator
 
 PREFETCH = 2
 """Batches that are prepared ahead of the one being used."""
@@ -259,16 +258,6 @@ class Loader:
             ids=tuple(row.id for row in rows),
             groups=torch.tensor([group_key(row.group) for row in rows], dtype=torch.int64),
         )
-
-
-def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:
-    """The random numbers of one stream of one row in one epoch.
-
-    Each stream has its own, so that caching one stream's features does not change another's draws.
-    """
-    name = f"{seed}/{draw.epoch}/{draw.row}/{stream}"
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
 def _check(rows: int, batch_size: int, seed: int, workers: int, rank: int, world_size: int) -> None:

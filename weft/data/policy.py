@@ -92,14 +92,12 @@ class BadRows:
         file = self._file
         if file is None or row.source in self._written:
             return
-        copies = []
-        if self._policy.mode == "quarantine" and sample is not None:
-            copies = _keep(sample, file.parent)
-        line = json.dumps({**row._asdict(), "kept": copies}, ensure_ascii=False)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            quarantine = self._policy.mode == "quarantine"
+            copies = _keep(sample, file.parent) if quarantine and sample else []
             with file.open("a", encoding="utf-8") as out:
-                out.write(line + "\n")
+                out.write(json.dumps({**row._asdict(), "kept": copies}) + "\n")
         except OSError as error:
             raise WeftError(f"{file}: cannot be written: {error.strerror}") from error
 
@@ -108,7 +106,11 @@ def _sources_in(file: Path | None) -> set[str]:
     if file is None or not file.exists():
         return set()
     sources = set()
-    for line in file.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise WeftError(f"{file}: cannot be read: {error.strerror}") from error
+    for line in lines:
         try:
             sources.add(json.loads(line)["source"])
         except (ValueError, KeyError, TypeError):
@@ -123,7 +125,6 @@ def _keep(sample: Sample, folder: Path) -> list[str]:
     for key, value in sample.items.items():
         name = f"{stem}.{key}"
         if isinstance(value, Path) and value.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(value, folder / f"{name}{value.suffix}")
             kept.append(f"{name}{value.suffix}")
         elif isinstance(value, bytes):
@@ -131,5 +132,5 @@ def _keep(sample: Sample, folder: Path) -> list[str]:
             kept.append(name)
     words = {k: v for k, v in sample.items.items() if isinstance(v, str | int | float | list)}
     row = {"id": sample.id, "group": sample.group, **words}
-    write_bytes(folder / f"{stem}.json", json.dumps(row, ensure_ascii=False, default=str).encode())
+    write_bytes(folder / f"{stem}.json", json.dumps(row, default=str).encode())
     return [*kept, f"{stem}.json"]

@@ -1,10 +1,12 @@
-"""Which rows are in the batch of step n: a pure function of (seed, n)."""
+"""Which rows are in the batch of step n, and their random numbers: pure functions of (seed, n)."""
 
 import functools
+import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 
@@ -75,3 +77,13 @@ def permutation(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
     order = generator.permutation(rows)
     order.setflags(write=False)
     return order
+
+
+def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:
+    """The random numbers of one stream of one row in one epoch.
+
+    Each stream has its own, so that caching one stream's features does not change another's draws.
+    """
+    name = f"{seed}/{draw.epoch}/{draw.row}/{stream}"
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

@@ -76,6 +76,13 @@ def open_dataset(
     Raises WeftError where the path, the format or the split does not exist, with what does.
     """
     path = Path(path).expanduser()
+    try:
+        return _open(path, split, format, on_error)
+    except OSError as error:
+        raise WeftError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
+
+
+def _open(path: Path, split: str | None, format: str | None, on_error: OnError) -> Dataset:
     known = formats()
     if format is not None:
         if format not in known:

@@ -1,5 +1,7 @@
 """What all formats share: from columns to samples, split names, pictures' places, error handling."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,7 +92,7 @@ def picture_folder(candidates: Sequence[Path], names: Iterable[str]) -> Path:
     """
     for _, name in zip(range(100), names, strict=False):
         for folder in candidates:
-            if (folder / name).exists():
+            if os.path.exists(folder / name):  # unlike Path.exists, False for a name that cannot be
                 return folder
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
 
@@ -121,19 +123,19 @@ class UniqueIds:
 
 
 class Columns:
-    """Which columns of a table are picture and text, decided by its first row.
+    """Which columns of a table are picture and text: the known names that most rows have.
 
     Every row must have those columns; a null says that this row has no picture or no text.
     """
 
-    def __init__(self, first: Mapping[str, Any], source: str) -> None:
-        self.image = next((name for name in IMAGE_COLUMNS if name in first), None)
-        self.text = next((name for name in TEXT_COLUMNS if name in first), None)
-        if self.image is None:
-            self.image = next((n for n in FILE_COLUMNS if _is_picture(first.get(n))), None)
+    def __init__(self, rows: Sequence[Mapping[str, Any]], source: str) -> None:
+        counts = Counter(name for row in rows for name in row)
+        files = Counter(name for row in rows for name in FILE_COLUMNS if _is_picture(row.get(name)))
+        self.image = _most(IMAGE_COLUMNS, counts) or _most(FILE_COLUMNS, files)
+        self.text = _most(TEXT_COLUMNS, counts)
         if self.image is None and self.text is None:
             raise DataError(
-                f"has the columns {', '.join(first) or '(none)'}, expected one of "
+                f"has the columns {', '.join(rows[0]) or '(none)'}, expected one of "
                 f"{', '.join(IMAGE_COLUMNS + FILE_COLUMNS)} or of {', '.join(TEXT_COLUMNS)}",
                 source=source,
             )
@@ -176,7 +178,7 @@ def table_samples(
     table = list(rows)
     if not table:
         return []
-    columns = Columns(table[0][1], table[0][0])
+    columns = Columns([row for _, row in table], table[0][0])
     image = columns.image
     names = [str(row[image]) for _, row in table if image is not None and row.get(image)]
     pictures = picture_folder((folder / "images", folder / "Images", folder), names)
@@ -189,6 +191,7 @@ def table_samples(
             name = None if path is None or image is None else str(row[image])
             identity = ids.of_row(row.get("id"), name or source.rpartition("/")[2], source)
             group = name or identity if row.get("group") is None else str(row["group"])
+            _check_unicode(identity + group, source)
             samples.append(Sample(identity, group, columns.items(row, path), source))
         except DataError as error:
             on_error(error)
@@ -199,7 +202,7 @@ def missing_files(samples: Iterable[Sample]) -> Iterator[DataError]:
     """One error for each path in `samples` where there is no file."""
     for sample in samples:
         for name, value in sample.items.items():
-            if isinstance(value, Path) and not value.is_file():
+            if isinstance(value, Path) and not os.path.isfile(value):
                 yield DataError(f"{name} file {value} does not exist", source=sample.source)
 
 
@@ -210,14 +213,28 @@ def is_text(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_picture(name: Any) -> bool:
-    return isinstance(name, str) and Path(name).suffix.lower() in PICTURE_SUFFIXES
-
-
 def picture_path(folder: Path, name: Any, column: str, source: str) -> Path | None:
     """The path of a row's picture. Raises DataError where the column holds no path."""
     if name is None:
         return None
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or "\0" in name:
         raise DataError(f"column '{column}' holds {name!r:.60}, expected a path", source=source)
+    _check_unicode(name, source)
     return folder / name
+
+
+def _is_picture(name: Any) -> bool:
+    return isinstance(name, str) and Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def _most(names: Sequence[str], counts: Mapping[str, int]) -> str | None:
+    """The most frequent of `names`, the first one of several."""
+    return max((n for n in names if counts.get(n)), key=lambda n: counts[n], default=None)
+
+
+def _check_unicode(name: str, source: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        reason = f"a name holds half a surrogate pair: {name!a:.60}"
+        raise DataError(reason, source=source) from None

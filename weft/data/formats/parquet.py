@@ -113,7 +113,7 @@ class _Part:
             raise self._unreadable(error) from None
         rows = [] if first is None else first.to_pylist()
         names = dict.fromkeys(self._file.schema_arrow.names)
-        self._columns = Columns(rows[0] if rows else names, str(path))
+        self._columns = Columns(rows or [names], str(path))
         metadata = self._file.metadata
         counts = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
         self._starts = list(itertools.accumulate(counts, initial=0))[:-1]
