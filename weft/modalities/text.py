@@ -163,7 +163,7 @@ class Text:
 
     def _usable(self, raws: Iterable[str | list[str]]) -> Iterable[str]:
         for raw in raws:
-            for caption in [raw] if isinstance(raw, str) else raw:
+            for caption in raw if isinstance(raw, list | tuple) else [raw]:
                 try:
                     yield _cleaned(caption, "caption")
                 except WeftError:

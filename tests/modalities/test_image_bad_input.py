@@ -1,0 +1,127 @@
+"""Empty, damaged, enormous and foreign files: pixels or one clear line, never a traceback."""
+
+import io
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from weft.core.errors import WeftError
+from weft.modalities import image_decoding
+from weft.modalities.image_decoding import read_image
+
+LIMIT = 1_000_000
+
+
+def photo(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
+    """Smooth colours with an upright direction."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "is empty"),
+        (b"no picture at all", "not a picture in a known format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture in a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture in a known format"),
+        (b"\xff\xd8\xff\xe0 a JPEG only at the start", "is truncated"),
+        (b"\x89PNG\r\n\x1a\n", "truncated|known format"),
+        ("photo.jpg", "is a str, expected a Path"),
+        (None, "is a NoneType, expected a Path"),
+        (Path("/no/such/photo.jpg"), "no such picture: /no/such/photo.jpg"),
+        (Path("/"), "cannot be read"),
+        (np.zeros((4, 4), np.uint8), r"array of uint8 \(4, 4\), expected uint8 of shape"),
+        (np.zeros((4, 4, 3), np.float32), "array of float32"),
+        (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\), expected"),
+    ],
+)
+def test_bad_pictures_are_one_clear_line(raw: object, message: str) -> None:
+    with pytest.raises(WeftError, match=message) as caught:
+        read_image(raw, max_pixels=LIMIT)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_truncated_pictures_are_refused(format: str, share: float) -> None:
+    data = encoded(photo(300, 200), format)
+    with pytest.raises(WeftError, match=r"truncated|cannot be decoded"):
+        read_image(data[: int(len(data) * share)], max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "CMYK"])
+def test_bombs_are_refused_before_they_are_decoded(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.new("CMYK" if format == "CMYK" else "RGB", (2000, 1000))
+    data = encoded(image, "JPEG" if format == "CMYK" else format)
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise AssertionError("the picture was decoded")
+
+    monkeypatch.setattr(image_decoding.simplejpeg, "decode_jpeg", fail)
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(WeftError, match="2000 x 1000 pixels, more than max_pixels = 1000000"):
+        read_image(data, max_pixels=LIMIT)
+
+
+def bomb(side: int) -> bytes:
+    """A PNG whose header promises side x side pixels."""
+    data = bytearray(encoded(Image.new("1", (8, 8)), "PNG"))
+    data[16:24] = struct.pack(">II", side, side)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("side", [10_000, 15_000])
+def test_pillows_own_bomb_warning_and_error_do_not_leak(side: int) -> None:
+    with pytest.raises(WeftError, match="pixels"):
+        read_image(bomb(side), max_pixels=LIMIT)
+
+
+def test_threads_stay_quiet() -> None:
+    """Warnings are errors here, and their filters belong to all threads."""
+    data = bomb(10_000)
+
+    def refuse(_: int) -> str:
+        with pytest.raises(WeftError) as caught:
+            read_image(data, max_pixels=LIMIT)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        messages = set(pool.map(refuse, range(200)))
+    assert messages == {"picture has 10000 x 10000 pixels, more than max_pixels = 1000000"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"]),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+)
+def test_damaged_files_give_pixels_or_a_weft_error(format: str, seed: int, flips: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(encoded(photo(40, 30), format), dtype=np.uint8).copy()
+    places = rng.integers(0, len(data), flips)
+    data[places] = rng.integers(0, 256, flips)
+    try:
+        pixels = read_image(data.tobytes(), max_pixels=LIMIT)
+    except WeftError:
+        return
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[2] == 3
