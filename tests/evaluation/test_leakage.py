@@ -1,94 +1,107 @@
 """The leakage audit on made and on real splits."""
 
-import json
+import dataclasses
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
-from weft.evaluation.leakage import Fingerprints, audit, nearest_hashes
+from weft.core.records import Sample
+from weft.data.formats import open_dataset
+from weft.data.prepare.fingerprints import fingerprint
+from weft.data.prepare.scan import RowFacts
+from weft.evaluation.leakage import audit, audit_datasets
 
 
-def split(start, stop, **changes):
-    rows = range(start, stop)
-    values = {
-        "ids": [f"row{n}" for n in rows],
-        "groups": [f"image{n}" for n in rows],
-        "contents": [f"hash{n}" for n in rows],
-        "perceptual": np.random.default_rng(0).integers(0, 2**64, 100, dtype=np.uint64)[start:stop],
-        "captions": [[f"Picture {n} ."] for n in rows],
-    }
-    return Fingerprints(**{**values, **changes})
+def picture(seed):
+    """Smooth random blobs: alike only to themselves."""
+    cells = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(cells).resize((96, 96), Image.Resampling.BICUBIC))
+
+
+def facts(start, stop):
+    return [
+        RowFacts(
+            id=f"row{n}",
+            group=f"image{n}",
+            source=f"made.jsonl:{n}",
+            captions=(f"Picture {n} .",),
+            digest=f"digest{n}",
+            look=fingerprint(picture(n)),
+        )
+        for n in range(start, stop)
+    ]
 
 
 def test_disjoint_splits_are_clean():
-    leakage = audit(split(0, 60), split(60, 100))
+    leakage = audit(facts(0, 60), facts(60, 100))
     assert leakage.clean
     assert leakage.lines()[0] == "0 of 40 rows have an id that is also in training"
     assert leakage.to_json()["clean"] is True
+    assert leakage.to_json()["near_duplicate_pictures"]["total"] == 40
 
 
 def test_every_kind_of_leak_is_found():
-    train = split(0, 60)
-    hashes = np.array(split(60, 100).perceptual)
-    hashes[7] = train.perceptual[11] ^ np.uint64(0b101)
-    contents = [f"hash{n}" for n in range(60, 100)]
-    contents[3] = "hash5"
-    hashes[3] = train.perceptual[5]
-    evaluated = split(
-        60,
-        100,
-        ids=["row59", *(f"row{n}" for n in range(61, 100))],
-        groups=["image1", "image1", *(f"image{n}" for n in range(62, 100))],
-        contents=contents,
-        perceptual=hashes,
-        captions=[["picture  5 ."], *([f"Picture {n} ."] for n in range(61, 100))],
-    )
+    train, evaluated = facts(0, 60), facts(60, 100)
+    faded = (picture(11) * 0.8 + 20).astype(np.uint8)
+    for place, changes in {
+        0: {"id": "row59", "captions": ("picture 5",)},
+        1: {"group": "image1"},
+        3: {"digest": "digest5", "look": train[5].look},
+        7: {"look": fingerprint(faded)},
+        8: {"look": fingerprint(picture(12)[:, ::-1].copy())},
+        9: {"look": None, "digest": None},
+    }.items():
+        evaluated[place] = dataclasses.replace(evaluated[place], **changes)
     leakage = audit(train, evaluated)
-    assert (leakage.ids.found, leakage.groups.found) == (1, 2)
-    assert leakage.groups.examples[1] == ("row61", "row1")
+    assert leakage.ids.examples == (("row59", "row59"),)
+    assert leakage.groups.examples == (("row61", "row1"),)
     assert leakage.identical_pictures.examples == (("row63", "row5"),)
-    assert leakage.near_duplicate_pictures.examples == (("row67", "row11"),)
+    assert leakage.identical_pictures.total == 39
+    assert leakage.near_duplicate_pictures.examples == (("row67", "row11"), ("row68", "row12"))
     assert leakage.identical_captions.examples == (("row59", "row5"),)
     assert not leakage.clean
 
 
+def test_pictures_alike_within_a_split_are_no_leak():
+    train, evaluated = facts(0, 5), facts(5, 10)
+    train.append(dataclasses.replace(train[0], id="again", digest="other"))
+    evaluated.append(dataclasses.replace(evaluated[0], id="twice", group="g", digest="another"))
+    assert audit(train, evaluated).near_duplicate_pictures.found == 0
+
+
 def test_what_was_not_looked_at_is_said():
-    bare = Fingerprints(["a"], ["g"])
-    leakage = audit(bare, Fingerprints(["b"], ["h"]))
+    bare = RowFacts("a", "g", "made.jsonl:1")
+    leakage = audit([bare], [dataclasses.replace(bare, id="b", group="h")])
     assert leakage.identical_pictures.found is None
     assert "not checked: pictures are near duplicates of a training picture" in leakage.lines()
 
 
-def test_parts_that_disagree_are_refused():
-    with pytest.raises(ValueError, match="captions has 1 entries, expected 2"):
-        Fingerprints(["a", "b"], ["a", "b"], captions=[["x"]])
+def test_data_sets_are_read(tmp_path):
+    def rows(start, stop):
+        return [
+            Sample(
+                f"row{n}", f"image{n}", {"image": picture(n), "text": [f"Picture {n}"]}, f"x:{n}"
+            )
+            for n in range(start, stop)
+        ]
+
+    evaluated = [*rows(5, 8), dataclasses.replace(rows(2, 3)[0], id="new", group="new")]
+    for _ in range(2):
+        leakage = audit_datasets(rows(0, 5), evaluated, workers=1, kept=tmp_path)
+        assert leakage.identical_pictures.examples == (("new", "row2"),)
+        assert leakage.identical_captions.examples == (("new", "row2"),)
+        assert leakage.groups.found == 0
 
 
-@given(
-    st.lists(st.integers(0, 2**64 - 1), min_size=1), st.lists(st.integers(0, 2**64 - 1), min_size=1)
-)
-def test_nearest_hash_is_the_nearest(queries, others):
-    nearest, bits = nearest_hashes(
-        np.array(queries, dtype=np.uint64), np.array(others, dtype=np.uint64)
-    )
-    for query, place, differing in zip(queries, nearest, bits, strict=True):
-        distances = [(query ^ other).bit_count() for other in others]
-        assert differing == min(distances) == distances[place]
+def test_flickr8k_test_split_shares_captions_but_no_group(shared_data):
+    def split(name):
+        rows = open_dataset(shared_data("flickr8k"), split=name)
+        return [
+            RowFacts(s.id, s.group, s.source, captions=tuple(s.items["text"]))
+            for s in (rows[n] for n in range(len(rows)))
+        ]
 
-
-def test_flickr8k_splits_share_no_image(shared_data):
-    text = (shared_data("flickr8k") / "captions.jsonl").read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    prints = {
-        name: Fingerprints(
-            [r["image"] for r in rows if r["split"] == name],
-            [r["image"] for r in rows if r["split"] == name],
-            captions=[r["captions"] for r in rows if r["split"] == name],
-        )
-        for name in ("train", "test")
-    }
-    leakage = audit(prints["train"], prints["test"])
+    leakage = audit(split("train"), split("test"))
     assert leakage.clean
-    assert 0 < leakage.identical_captions.found < 100
+    assert (leakage.train_rows, leakage.evaluated_rows) == (6000, 1000)
+    assert 0 < leakage.identical_captions.found < 150

@@ -4,7 +4,8 @@ import io
 
 from rich.console import Console
 
-from weft.evaluation.leakage import Fingerprints, audit
+from weft.data.prepare.scan import RowFacts
+from weft.evaluation.leakage import audit
 from weft.tasks.printing import print_result
 from weft.tasks.retrieval import RetrievalConfig
 
@@ -17,7 +18,7 @@ def printed(result):
 
 def test_leakage_stands_above_the_scores(world):
     w = world(images=6)
-    rows = Fingerprints([r.id for r in w.rows], [r.group for r in w.rows])
+    rows = [RowFacts(r.id, r.group, r.source) for r in w.rows]
     evaluate = RetrievalConfig(resamples=20).build().evaluate
     text = printed(evaluate([w.member()], w.rows, leakage=audit(rows, rows)))
     assert text.index("6 of 6 rows belong to a group that is also in training") < text.index(

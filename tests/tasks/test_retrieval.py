@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from weft.core.errors import DataError, WeftError
 from weft.data.policy import ErrorPolicy
-from weft.evaluation.leakage import Fingerprints, audit
+from weft.data.prepare.scan import RowFacts
+from weft.evaluation.leakage import audit
 from weft.tasks.base import Item
 from weft.tasks.embedding import EmbeddingConfig, embed_items
 from weft.tasks.retrieval import RetrievalConfig
@@ -78,7 +79,7 @@ def test_protocol_baselines_and_json(world):
 
 def test_leakage_is_carried(world):
     w = world(images=6)
-    rows = Fingerprints([r.id for r in w.rows], [r.group for r in w.rows])
+    rows = [RowFacts(r.id, r.group, r.source) for r in w.rows]
     result = task().evaluate([w.member()], w.rows, leakage=audit(rows, rows))
     assert result.to_json()["leakage"]["groups"]["found"] == 6
 

@@ -1,35 +1,17 @@
 """Does the evaluated split hold what the model was trained on? Printed above the scores."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from weft.data.formats import Dataset
+from weft.data.prepare.captions import folded
+from weft.data.prepare.fingerprints import NearConfig, near_pairs
+from weft.data.prepare.parallel import cores
+from weft.data.prepare.scan import RowFacts, scan
 
-CHUNK_ELEMENTS = 2**22
 EXAMPLES = 10
-
-
-@dataclass(frozen=True)
-class Fingerprints:
-    """What identifies the rows of one split; one entry a row, or empty where it is not known.
-
-    contents: exact hash of the picture. perceptual: (N,) uint64 hashes of which few bits differ where
-    pictures look alike. captions: every caption of the row.
-    """
-
-    ids: Sequence[str]
-    groups: Sequence[str]
-    contents: Sequence[Hashable] = ()
-    perceptual: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
-    captions: Sequence[Sequence[str]] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("groups", "contents", "perceptual", "captions"):
-            size = len(vars(self)[name])
-            if size != len(self.ids) and (size or name == "groups"):
-                raise ValueError(f"{name} has {size} entries, expected {len(self.ids)}, one an id")
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,7 @@ class Leakage:
     """What the evaluated split shares with the training split.
 
     Examples pair an evaluated row's id with a training row's. Captions are compared without regard
-    to case and spaces; short ones are often shared without any harm, so they do not make a leak.
+    to case, punctuation and spaces; short ones are often shared without any harm, so they do not make a leak.
     """
 
     train_rows: int
@@ -65,19 +47,22 @@ class Leakage:
 
     def lines(self) -> list[str]:
         """One sentence a check."""
-        kinds = (
-            (self.ids, "rows have an id that is also in training"),
-            (self.groups, "rows belong to a group that is also in training"),
-            (self.identical_pictures, "pictures are identical to a training picture"),
-            (self.near_duplicate_pictures, "pictures are near duplicates of a training picture"),
-            (self.identical_captions, "captions are also in training word for word"),
-        )
         return [
             f"not checked: {what}"
             if finding.found is None
             else f"{finding.found:,} of {finding.total:,} {what}"
-            for finding, what in kinds
+            for what, finding in self.findings().items()
         ]
+
+    def findings(self) -> dict[str, Finding]:
+        """What was looked for, in words, and how much of it there is."""
+        return {
+            "rows have an id that is also in training": self.ids,
+            "rows belong to a group that is also in training": self.groups,
+            "pictures are identical to a training picture": self.identical_pictures,
+            "pictures are near duplicates of a training picture": self.near_duplicate_pictures,
+            "captions are also in training word for word": self.identical_captions,
+        }
 
     def to_json(self) -> dict[str, Any]:
         findings = {
@@ -97,94 +82,76 @@ class Leakage:
         }
 
 
-def audit(train: Fingerprints, evaluated: Fingerprints, *, near_bits: int = 6) -> Leakage:
+def audit(
+    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], *, near: NearConfig | None = None
+) -> Leakage:
     """Looks for everything of `evaluated` in `train`.
 
-    near_bits: perceptual hashes that differ in at most so many bits are near duplicates. Pictures
-    that are identical are not counted again as near duplicates.
+    near: when two pictures count as near duplicates. Pictures that are identical are not counted
+    again as near duplicates.
     """
-    rows = len(evaluated.ids)
-    identical = _shared(train.contents, evaluated.contents, train.ids, evaluated.ids)
-    near = _near_duplicates(train, evaluated, near_bits)
     return Leakage(
-        train_rows=len(train.ids),
-        evaluated_rows=rows,
-        ids=_shared(train.ids, evaluated.ids, train.ids, evaluated.ids),
-        groups=_shared(train.groups, evaluated.groups, train.ids, evaluated.ids),
-        identical_pictures=identical,
-        near_duplicate_pictures=near,
-        identical_captions=_shared_captions(train, evaluated),
+        train_rows=len(train),
+        evaluated_rows=len(evaluated),
+        ids=_shared([(f.id, f.id) for f in train], [(f.id, f.id) for f in evaluated]),
+        groups=_shared([(f.group, f.id) for f in train], [(f.group, f.id) for f in evaluated]),
+        identical_pictures=_shared(_digests(train), _digests(evaluated)),
+        near_duplicate_pictures=_near_duplicates(train, evaluated, near or NearConfig()),
+        identical_captions=_shared(_captions(train), _captions(evaluated)),
     )
 
 
-def _shared(
-    train: Sequence[Hashable],
-    evaluated: Sequence[Hashable],
-    train_ids: Sequence[str],
-    evaluated_ids: Sequence[str],
-) -> Finding:
-    if not len(train) or not len(evaluated):
-        return Finding(None, len(evaluated_ids))
-    first = dict(zip(reversed(train), reversed(train_ids), strict=True))
-    pairs = [
-        (i, first[key]) for i, key in zip(evaluated_ids, evaluated, strict=True) if key in first
-    ]
+def audit_datasets(
+    train: Dataset,
+    evaluated: Dataset,
+    *,
+    near: NearConfig | None = None,
+    workers: int | None = None,
+    kept: Path | None = None,
+) -> Leakage:
+    """Reads every row of both once, with `workers` processes (None: one a core), and audits them.
+
+    kept: a folder where what was read of the training rows stays for the next time. It must be of
+    these very rows.
+    """
+    number = cores(workers)
+    return audit(scan(train, workers=number, kept=kept), scan(evaluated, workers=number), near=near)
+
+
+Keyed = Sequence[tuple[Hashable, str]]
+"""What is compared, with the id of the row that it belongs to."""
+
+
+def _digests(facts: Sequence[RowFacts]) -> Keyed:
+    return [(f.digest, f.id) for f in facts if f.digest is not None]
+
+
+def _captions(facts: Sequence[RowFacts]) -> Keyed:
+    return [(folded(caption), f.id) for f in facts for caption in f.captions]
+
+
+def _shared(train: Keyed, evaluated: Keyed) -> Finding:
+    if not train or not evaluated:
+        return Finding(None, len(evaluated))
+    known = dict(reversed(train))
+    pairs = [(row, known[key]) for key, row in evaluated if key in known]
     return Finding(len(pairs), len(evaluated), tuple(pairs[:EXAMPLES]))
 
 
-def _near_duplicates(train: Fingerprints, evaluated: Fingerprints, near_bits: int) -> Finding:
-    if not len(train.perceptual) or not len(evaluated.perceptual):
-        return Finding(None, len(evaluated.ids))
-    identical = set(train.contents) & set(evaluated.contents)
-    nearest, bits = nearest_hashes(evaluated.perceptual, train.perceptual)
-    pairs = [
-        (evaluated.ids[row], train.ids[nearest[row]])
-        for row in np.flatnonzero(bits <= near_bits).tolist()
-        if not (evaluated.contents and evaluated.contents[row] in identical)
-    ]
-    return Finding(len(pairs), len(evaluated.ids), tuple(pairs[:EXAMPLES]))
-
-
-def nearest_hashes(
-    queries: NDArray[np.uint64], others: NDArray[np.uint64]
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """For each query hash (Q,) the nearest of `others` (N,) and in how many bits they differ."""
-    chunk = max(1, CHUNK_ELEMENTS // len(others))
-    nearest = np.zeros(len(queries), dtype=np.intp)
-    bits = np.zeros(len(queries), dtype=np.int64)
-    for start in range(0, len(queries), chunk):
-        differing = _ones(queries[start : start + chunk, None] ^ others[None, :])
-        nearest[start : start + chunk] = differing.argmin(1)
-        bits[start : start + chunk] = differing.min(1)
-    return nearest, bits
-
-
-def _ones(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """The number of bits set (numpy has bitwise_count from 2.0 on)."""
-    table = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)
-    ones: NDArray[np.uint8] = table[values.view(np.uint8).reshape(*values.shape, 8)].sum(
-        -1, dtype=np.uint8
-    )
-    return ones
-
-
-def _shared_captions(train: Fingerprints, evaluated: Fingerprints) -> Finding:
-    total = sum(len(captions) for captions in evaluated.captions)
-    if not train.captions or not evaluated.captions:
-        return Finding(None, total)
-    known = {
-        _plain(caption): row
-        for row, captions in zip(train.ids, train.captions, strict=True)
-        for caption in captions
-    }
-    pairs = [
-        (row, known[_plain(caption)])
-        for row, captions in zip(evaluated.ids, evaluated.captions, strict=True)
-        for caption in captions
-        if _plain(caption) in known
-    ]
-    return Finding(len(pairs), total, tuple(pairs[:EXAMPLES]))
-
-
-def _plain(caption: str) -> str:
-    return " ".join(caption.casefold().split())
+def _near_duplicates(
+    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig
+) -> Finding:
+    pictures = [f for f in evaluated if f.look is not None]
+    known = [f for f in train if f.look is not None]
+    if not pictures or not known:
+        return Finding(None, len(pictures))
+    like = near_pairs([f.look for f in (*known, *pictures)], near)
+    closest: dict[int, tuple[float, int]] = {}
+    for first, second, similarity in zip(
+        like.first.tolist(), like.second.tolist(), like.similarity.tolist(), strict=True
+    ):
+        row = second - len(known)
+        if first < len(known) <= second and known[first].digest != pictures[row].digest:
+            closest[row] = max(closest.get(row, (-2.0, -1)), (similarity, first))
+    pairs = [(pictures[row].id, known[first].id) for row, (_, first) in sorted(closest.items())]
+    return Finding(len(pairs), len(pictures), tuple(pairs[:EXAMPLES]))

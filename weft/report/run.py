@@ -1,0 +1,239 @@
+"""A run's report: one self-contained page with what was measured, shown and done.
+
+The page is a pure function of a `RunReport`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.core.files import write_text
+from weft.data.formats import Dataset
+from weft.data.prepare.report import DataReport
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.leakage import Leakage
+from weft.report import charts, html
+from weft.report.card import card_sections
+from weft.report.examples import example_sections
+from weft.tasks.base import Queries, TaskResult
+
+HEADLINES = ("recall@1", "rsum", "accuracy@1")
+"""Metrics with these last words are shown large."""
+
+RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
+SPEED = "samples_per_second"
+
+LogLine = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One evaluation: what it came to, and the rows, from which the examples are shown."""
+
+    title: str
+    result: TaskResult
+    dataset: Dataset
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that the page shows.
+
+    recipe: the whole recipe as JSON values. log: lines of log.jsonl (see `read_log`). card: of the
+    data. facts: what else should be known, such as seed, versions, seconds, parameters.
+    """
+
+    name: str
+    recipe: Mapping[str, Any]
+    measured: Sequence[Measured]
+    log: Sequence[LogLine] = ()
+    card: DataReport | None = None
+    facts: Mapping[str, html.Cell] = field(default_factory=dict)
+
+
+def write_report(report: RunReport, path: Path | str) -> Path:
+    """Writes the page to `path`, atomically; returns the path."""
+    path = Path(path)
+    write_text(path, render(report))
+    return path
+
+
+def read_log(folder: Path | str) -> list[dict[str, float | None]]:
+    """The lines of a run's log.jsonl; a line that was not finished is left out."""
+    path = Path(folder) / "log.jsonl"
+    if not path.exists():
+        return []
+    lines: list[dict[str, float | None]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(values, dict) and isinstance(values.get("step"), int):
+            lines.append(values)
+    return lines
+
+
+def render(report: RunReport) -> str:
+    """The page as HTML."""
+    sections: list[str] = []
+    for measured in report.measured:
+        sections.append(_scores(measured, alone=len(report.measured) == 1))
+    if report.log:
+        sections.append(_training(report.log))
+    for measured in report.measured:
+        sections += example_sections(measured.result, measured.dataset)
+    sections.append(_data(report))
+    sections.append(_recipe(report))
+    subtitle = " · ".join(f"{m.title}: {_sizes(m.result)}" for m in report.measured)
+    return html.page(report.name, sections, subtitle)
+
+
+def _sizes(result: TaskResult) -> str:
+    """The protocol's counts in words."""
+    protocol = result.protocol
+    counts = [
+        f"{value:,} {name}"
+        for name, value in protocol.items()
+        if isinstance(value, int) and value and not name.startswith(("models", "left"))
+    ]
+    split = [f"split {protocol['split']}"] if "split" in protocol else []
+    return ", ".join([*split, *counts])
+
+
+def _scores(measured: Measured, alone: bool) -> html.Html:
+    result = measured.result
+    parts: list[str] = [_leakage_notice(result.leakage)]
+    parts.append(html.tiles({_headline(result, n): _shown(e) for n, e in _headlines(result)}))
+    shares = [(n, e) for n, e in result.metrics.items() if "@" in n]
+    rows = [(_words(n), e.value, e.low, e.high) for n, e in shares]
+    parts.append(charts.interval_chart(rows, "Found, with 95% intervals", "percent of queries"))
+    parts += [_rank_chart(way, found) for way, found in result.queries.items()]
+    parts.append(_numbers(result))
+    parts.append(html.details("Protocol", _protocol(result)))
+    return html.section("Scores" if alone else f"Scores: {measured.title}", *parts)
+
+
+def _headlines(result: TaskResult) -> list[tuple[str, Estimate]]:
+    return [(n, e) for n, e in result.metrics.items() if n.split("/")[-1] in HEADLINES]
+
+
+def _headline(result: TaskResult, name: str) -> str:
+    estimate = result.metrics[name]
+    chance = result.baselines.get("chance", {}).get(name)
+    beside = "" if chance is None else f"; chance {html.format_cell(chance)}"
+    return f"{_words(name)} ({estimate.low:.1f} – {estimate.high:.1f}{beside})"
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.value:.1f}"
+
+
+def _words(name: str) -> str:
+    """`image_to_text/recall@1` as people say it."""
+    return name.replace("_", " ").replace("/", ", ")
+
+
+def _leakage_notice(leakage: Leakage | None) -> html.Html:
+    if leakage is None:
+        return html.notice("Leakage from training was not audited.", warning=True)
+    lines = "; ".join(leakage.lines())
+    if leakage.clean:
+        return html.notice(f"No leakage from training was found: {lines}.")
+    return html.notice(f"Leakage: the scores below are too high. {lines}.", warning=True)
+
+
+def _numbers(result: TaskResult) -> html.Html:
+    baselines = list(result.baselines)
+    rows: list[list[html.Cell]] = [
+        [
+            _words(name),
+            estimate.value,
+            f"{estimate.low:.1f} – {estimate.high:.1f}",
+            *(result.baselines[b].get(name) for b in baselines),
+        ]
+        for name, estimate in result.metrics.items()
+    ]
+    return html.table(["metric", "value", "95% interval", *baselines], rows)
+
+
+def _protocol(result: TaskResult) -> html.Html:
+    rows: list[list[html.Cell]] = [[_words(k), v] for k, v in result.protocol.items()]
+    return html.table(["", "value"], rows)
+
+
+def _rank_chart(way: str, queries: Queries) -> html.Html:
+    """In which stretch the best right answer ranks, in percent of the queries."""
+    bars = []
+    for low, high in RANK_BINS:
+        inside = (queries.rank >= low) & (queries.rank <= (high or queries.rank.max()))
+        name = str(low) if low == high else f"{low} – {high}" if high else f"{low} and beyond"
+        bars.append((name, 100 * float(inside.double().mean())))
+    while bars and bars[-1][1] == 0:
+        bars.pop()
+    return charts.bar_chart(bars, f"Rank of the right answer, {_words(way)}", "percent of queries")
+
+
+def _training(log: Sequence[LogLine]) -> html.Html:
+    names = list(dict.fromkeys(name for line in log for name in line if name != "step"))
+    percent = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
+    sums = [n for n in names if n.endswith("rsum")]
+    losses = [n for n in names if n != SPEED and ("/" not in n or "loss" in n)]
+    parts = [
+        charts.line_chart(_series(log, shown), title, "step", unit)
+        for shown, title, unit in (
+            (losses, "Training loss and its terms", "loss"),
+            (percent, "Validation", "percent"),
+            (sums, "Validation, sum of recalls", "percent"),
+        )
+        if shown
+    ]
+    return html.section("Training", *parts)
+
+
+def _series(log: Sequence[LogLine], names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    series: dict[str, list[tuple[float, float]]] = {_words(name): [] for name in names}
+    for line in log:
+        step = line["step"]
+        for name in names:
+            value = line.get(name)
+            if value is not None and step is not None:
+                series[_words(name)].append((float(step), float(value)))
+    return series
+
+
+def _data(report: RunReport) -> html.Html:
+    parts: list[str] = []
+    for measured in report.measured:
+        leakage = measured.result.leakage
+        if leakage is not None:
+            parts.append(html.heading(f"{measured.title} against training"))
+            parts.append(_leakage_table(leakage))
+    if report.card is None:
+        parts.append(html.paragraph("No data card was made (weft data check)."))
+    else:
+        parts.append(html.details("Data card", *card_sections(report.card)))
+    return html.section("Data and leakage", *parts)
+
+
+def _leakage_table(leakage: Leakage) -> html.Html:
+    findings = leakage.findings()
+    rows: list[list[html.Cell]] = [
+        [what, "not checked" if found.found is None else f"{found.found:,}", found.total]
+        for what, found in findings.items()
+    ]
+    pairs = [[what, *pair] for what, found in findings.items() for pair in found.examples]
+    table = html.table(["also in training", "found", "of"], rows)
+    if not pairs:
+        return table
+    header = ["what", "evaluated", "training"]
+    return html.join(table, html.details("Some of them", html.table(header, pairs)))
+
+
+def _recipe(report: RunReport) -> html.Html:
+    facts: list[list[html.Cell]] = [[name, value] for name, value in report.facts.items()]
+    text = json.dumps(report.recipe, indent=2, ensure_ascii=False)
+    parts = [html.table(["", "value"], facts)] if facts else []
+    return html.section("Recipe", *parts, html.details("The whole recipe", html.code(text)))
