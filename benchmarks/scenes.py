@@ -25,7 +25,7 @@ def figures(scene: Scene, scale: int) -> list[Figure]:
     """Method, coordinates, colour and line width of each object."""
     found: list[Figure] = []
     for thing in scene.objects:
-        x, y, radius = thing.x * scale - 0.5, thing.y * scale - 0.5, thing.radius * scale
+        x, y, radius = thing.x * scale, thing.y * scale, thing.radius * scale - 0.5
         box = [x - radius, y - radius, x + radius, y + radius]
         method = thing.shape if thing.shape in ROUND else "polygon"
         corners = [

@@ -63,8 +63,12 @@ class ScenesConfig(Config):
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}, expected {low} to {high}")
-        if not self.languages or len(set(self.languages)) != len(self.languages):
-            raise ValueError(f"languages is {self.languages}, expected one or more, each once")
+        if self.split not in SPLITS:
+            raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
+        known = set(self.languages) <= set(_WORDS)
+        if not self.languages or not known or len(set(self.languages)) != len(self.languages):
+            expected = f"one or more of {', '.join(_WORDS)}, each once"
+            raise ValueError(f"languages is {self.languages}, expected {expected}")
 
     def build(self) -> "Scenes":
         return Scenes(self)

@@ -53,8 +53,9 @@ def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
 def _draw_object(
     canvas: ImageDraw.ImageDraw, thing: Object, scale: int, ink: tuple[int, int, int] | int
 ) -> None:
-    # Pillow counts a pixel by its centre, half a pixel from its corner, and includes both ends.
-    x, y, radius = thing.x * scale - 0.5, thing.y * scale - 0.5, thing.radius * scale
+    # Pillow cuts off the fractions of coordinates and draws the first and the last pixel: with half
+    # a pixel less on each side both are rounded.
+    x, y, radius = thing.x * scale, thing.y * scale, thing.radius * scale - 0.5
     if thing.shape not in ROUND:
         corners = outline(thing.shape, thing.turn)
         canvas.polygon([(px * radius + x, py * radius + y) for px, py in corners], ink)

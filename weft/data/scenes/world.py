@@ -185,14 +185,7 @@ def _corners(shape: str) -> list[tuple[float, float]]:
         quarter = [(b, -a), (b, -b), (a, -b)]
         return [point for k in range(4) for point in (_quarter_turn(x, y, k) for x, y in quarter)]
     if shape == "heart":
-        angles = [2 * math.pi * i / 22 for i in range(22)]
-        return [
-            (
-                16 * math.sin(t) ** 3,
-                -2 - 13 * math.cos(t) + 5 * math.cos(2 * t) + 2 * math.cos(3 * t) + math.cos(4 * t),
-            )
-            for t in angles
-        ]
+        return [_heart(2 * math.pi * i / 22) for i in range(22)]
     if shape == "crescent":
         # The unit circle less a circle of radius 0.8 around (0.5, 0); they meet at x = 0.61.
         outer, inner = math.acos(0.61), math.atan2(math.sqrt(1 - 0.61**2), 0.11)
@@ -202,6 +195,12 @@ def _corners(shape: str) -> list[tuple[float, float]]:
             (0.5 + 0.8 * math.cos(a), 0.8 * math.sin(a)) for a in reversed(front)
         ]
     return around({"triangle": 3, "pentagon": 5, "circle": 48, "ring": 48}[shape])
+
+
+def _heart(t: float) -> tuple[float, float]:
+    y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
+    notch = 4.5 if t == 0 else 0.0  # deep enough to be seen in a small picture
+    return 16 * math.sin(t) ** 3, -2 - y + notch
 
 
 def _quarter_turn(x: float, y: float, times: int) -> tuple[float, float]:
