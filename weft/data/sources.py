@@ -9,6 +9,7 @@ from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset, split_name
+from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
 from weft.data.scenes import SPLITS, ScenesConfig
 
 
@@ -31,11 +32,43 @@ class FilesConfig(Config):
     """Further files about the same pictures: their text becomes the item of that name, such as
     text_zh for captions in another language."""
 
+    division: SplitConfig = field(default_factory=SplitConfig)
+    """How rows are divided where the data has no splits of its own: by group, by a stable hash."""
+
     def open(self, split: str | None) -> Dataset:
-        dataset = open_dataset(self.path, split=split, format=self.format)
+        dataset = self._rows(split)
         for name, path in self.joined.items():
             dataset = Joined(dataset, name, open_dataset(path, split=split), str(path))
         return dataset
+
+    def _rows(self, split: str | None) -> Dataset:
+        if split is None:
+            return open_dataset(self.path, format=self.format)
+        every = open_dataset(self.path, format=self.format)
+        if len(every) == 0 or every[0].items.get("split") is not None:
+            return open_dataset(self.path, split=split, format=self.format)
+        name = split_name(split)
+        if name not in (TRAIN, VALIDATION, TEST):
+            raise unknown_name("split", split, (TRAIN, VALIDATION, TEST))
+        groups = (every[n].group for n in range(len(every)))
+        chosen = [n for n, g in enumerate(groups) if hashed_split(g, self.division) == name]
+        return Subset(every, chosen, name)
+
+
+class Subset(Sequence[Sample]):
+    """Some rows of `dataset`, as those of `split`."""
+
+    def __init__(self, dataset: Dataset, rows: Sequence[int], split: str) -> None:
+        self._dataset = dataset
+        self._rows = list(rows)
+        self._split = split
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = self._dataset[self._rows[index]]
+        return replace(sample, items={**sample.items, "split": self._split})
 
 
 class Joined(Sequence[Sample]):

@@ -1,9 +1,9 @@
 """The built parts of a recipe that training and inference share."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -29,14 +29,14 @@ RECIPE, MODEL, MODALITIES, WEIGHTS = (
 """Files of a run directory."""
 
 
-def open_split(recipe: Recipe, split: str) -> Dataset:
-    """The rows of one split of the recipe's data. Raises WeftError where there are none."""
+def open_split(recipe: Recipe, split: str | None) -> Dataset:
+    """The rows of one split of the recipe's data, or all. Raises WeftError where there are none."""
     source = recipe.data.source
     if not isinstance(source, DataSource):
         raise WeftError(f"data.source is a {type(source).__name__}, which cannot be opened")
     dataset = source.open(split)
     if len(dataset) == 0:
-        raise WeftError(f"split '{split}' of the data has no rows")
+        raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")
     return dataset
 
 
@@ -51,9 +51,8 @@ def fit_modalities(modalities: Mapping[str, Modality], dataset: Dataset) -> None
         modality.fit(_raws(dataset, stream))
 
 
-def _raws(dataset: Dataset, stream: str):  # type: ignore[no-untyped-def]
-    source_rows = range(len(dataset))
-    for index in source_rows:
+def _raws(dataset: Dataset, stream: str) -> Iterator[Any]:
+    for index in range(len(dataset)):
         try:
             raw = dataset[index].items.get(stream)
         except DataError:

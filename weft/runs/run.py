@@ -1,9 +1,9 @@
 """A run directory as an object that embeds and is measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,23 +11,21 @@ from torch import Tensor
 
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
-from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality
 from weft.data.formats import Dataset
 from weft.data.sources import FilesConfig
-from weft.evaluation.leakage import Leakage
+from weft.index import EmbeddingIndex, Hit
 from weft.runs.parts import (
     MODEL,
     RECIPE,
     WEIGHTS,
     build_modalities,
     build_sources,
-    open_split,
     restore_modalities,
 )
 from weft.runs.recipe import Recipe
-from weft.tasks.base import Member, TaskResult
+from weft.tasks.base import Member
 from weft.tasks.embedding import evaluating
 from weft.training import distributed
 from weft.training.weights import load_model
@@ -93,9 +91,11 @@ class Run:
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
         return torch.cat(vectors).clone()
 
-    def open(self, data: Path | str | None, split: str | None) -> Dataset:
-        """The rows of `split`: of the files at `data`, or of what the run was trained on."""
-        return open_split(self.recipe if data is None else on_files(self.recipe, data), split)
+    def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
+        """The k nearest items of `index` for each query: `text=...` or `image=...`, as in `embed`."""
+        if len(query) != 1:
+            raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
+        return index.search(cast(Tensor, self.embed(**query)), k)
 
     def member(self, dataset: Dataset) -> Member:
         """The model with sources that read `dataset`."""
@@ -128,16 +128,3 @@ def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
     restore_modalities(modalities, folder)
     place = distributed.device(device)
     return Run(folder, recipe, model.to(place).eval(), modalities, place)
-
-
-def evaluate(
-    runs: Sequence[Run],
-    task: Config,
-    dataset: Dataset,
-    leakage: Leakage | None = None,
-) -> TaskResult:
-    """The task's numbers on `dataset`; several runs are an ensemble."""
-    built = task.build()  # type: ignore[attr-defined]
-    members = [run.member(dataset) for run in runs]
-    result: TaskResult = built.evaluate(members, dataset, device=runs[0].device, leakage=leakage)
-    return result

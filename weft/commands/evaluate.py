@@ -1,0 +1,53 @@
+"""Measure a run, or an ensemble of runs, on a split: numbers with intervals, chance and leakage."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.runs.measure import measure, save_result
+from weft.runs.run import load
+from weft.tasks.printing import print_result
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is measured on what."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run directories; several are an ensemble, whose similarities are averaged."""
+    task: str = "retrieval"
+    """A task of the recipe."""
+    data: Path | None = None
+    """Other rows than those of the recipe: a file or folder in any known format."""
+    split: str | None = None
+    """Split to measure; the recipe's test split if not given."""
+    json: Path | None = None
+    """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
+    audit: bool = True
+    """Look for the measured rows among the training rows, which reads both once."""
+
+
+def main(words: list[str]) -> None:
+    """Prints the result and writes it as JSON."""
+    arguments = parse(Arguments, words, "weft evaluate")
+    if not arguments.runs:
+        parse(Arguments, ["--help"], "weft evaluate")
+    runs = [load(folder) for folder in arguments.runs]
+    found = measure(
+        runs,
+        arguments.task,
+        data=arguments.data,
+        split=arguments.split,
+        audited=arguments.audit,
+    )
+    print_result(found.result)
+    path = arguments.json
+    if path is None and len(runs) == 1 and arguments.data is None:
+        split = found.result.protocol["split"]
+        path = runs[0].folder / "metrics" / f"{arguments.task}-{split}.json"
+    if path is not None:
+        save_result(found.result, path)
+        print(f"written: {path}")

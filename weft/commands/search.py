@@ -1,0 +1,58 @@
+"""Search a run's index by a sentence or by a picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from weft.commands._parsing import parse
+from weft.commands.embed import INDEX
+from weft.core.errors import WeftError
+from weft.index import DESCRIPTION, EmbeddingIndex, Hit
+from weft.runs.run import load
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The question, and where to look."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    text: str | None = None
+    """Look for this sentence ..."""
+    image: Path | None = None
+    """... or for this picture."""
+    k: int = 5
+    """How many are shown."""
+    index: Path | None = None
+    """Folder that `weft embed` wrote; RUN/index if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Prints the nearest items, best first."""
+    arguments = parse(Arguments, words, "weft search")
+    if (arguments.text is None) == (arguments.image is None):
+        raise WeftError("search takes either --text or --image")
+    if arguments.k < 1:
+        raise WeftError(f"--k is {arguments.k}, expected 1 or more")
+    folder = arguments.index or arguments.run / INDEX
+    run = load(arguments.run)
+    if not (folder / DESCRIPTION).exists():
+        raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
+    query: dict[str, Any] = (
+        {"text": arguments.text} if arguments.image is None else {"image": arguments.image}
+    )
+    _show(run.search(EmbeddingIndex.load(folder), k=arguments.k, **query)[0])
+
+
+def _show(hits: list[Hit]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("score", justify="right")
+    table.add_column("id")
+    table.add_column("where", overflow="fold")
+    for hit in hits:
+        table.add_row(f"{hit.score:.3f}", hit.id, hit.source)
+    Console().print(table)

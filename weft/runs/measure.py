@@ -1,0 +1,81 @@
+"""A run's numbers: tasks on a split, with the leakage audit above them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.core.config import Config, to_json
+from weft.core.errors import WeftError, unknown_name
+from weft.core.files import write_text
+from weft.core.records import group_key
+from weft.data.formats import Dataset
+from weft.evaluation.leakage import Leakage, audit_datasets
+from weft.runs.parts import open_split
+from weft.runs.recipe import Recipe
+from weft.runs.run import Run, on_files
+from weft.tasks.base import TaskResult
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A task's result, and the rows that it was measured on."""
+
+    result: TaskResult
+    dataset: Dataset
+
+
+def measure(
+    runs: Sequence[Run],
+    task: str,
+    *,
+    data: Path | None = None,
+    split: str | None = None,
+    audited: bool = True,
+) -> Measurement:
+    """The task `task` of the first run's recipe on `split` (the recipe's test split if not given).
+
+    data: other files than the run was trained on. Several runs are an ensemble. audited: look for the
+    measured rows in the training rows of every run.
+    """
+    first = runs[0]
+    settings = task_config(first.recipe, task)
+    name = split or first.recipe.data.test
+    dataset = open_split(first.recipe if data is None else on_files(first.recipe, data), name)
+    leakage = _audit(runs, dataset) if audited else None
+    members = [run.member(dataset) for run in runs]
+    built = settings.build()  # type: ignore[attr-defined]
+    result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
+    protocol = {"split": name, **result.protocol}
+    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset)
+
+
+def task_config(recipe: Recipe, name: str) -> Config:
+    """The settings of the recipe's task of that name."""
+    if name not in recipe.tasks:
+        raise unknown_name("task of this recipe", name, recipe.tasks)
+    return recipe.tasks[name]
+
+
+def save_result(result: TaskResult, path: Path) -> None:
+    """Writes {task, protocol, metrics, baselines, leakage} as JSON."""
+    write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _audit(runs: Sequence[Run], dataset: Dataset) -> Leakage | None:
+    """The audit against the training rows of all runs, each different set of rows once."""
+    audits: dict[str, Leakage] = {}
+    for run in runs:
+        described = json.dumps(to_json(run.recipe.data.source), sort_keys=True)
+        if described in audits:
+            continue
+        try:
+            training = open_split(run.recipe, run.recipe.data.train)
+        except WeftError:
+            continue  # the training data is not on this machine: the result says "not audited"
+        # What was read of the training rows is kept beside the run, under the name of the data.
+        kept = run.folder / "audit" / f"{group_key(described):016x}-{len(training)}"
+        audits[described] = audit_datasets(training, dataset, kept=kept)
+    if len(audits) < 1:
+        return None
+    return max(audits.values(), key=lambda found: (not found.clean, found.train_rows))
