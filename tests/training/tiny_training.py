@@ -40,7 +40,7 @@ class TinyEncoder(nn.Module):
 
     def forward(self, field: Field) -> Features:
         tokens: Tensor = self.dropout(torch.tanh(self.linear(field.values)))
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
+        mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         return Features(tokens, mask, tokens.mean(1))
 
 

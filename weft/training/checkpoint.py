@@ -65,6 +65,8 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> St
         turns = {player.name: int(state["turns"][player.name]) for player in players}
         updates = {p.name: int(state["averages"][p.name]) for p in players if p.ema}
         written = state["recipe"]
+        if not isinstance(standing.step, int) or not isinstance(standing.stale, int):
+            raise TypeError(f"step is {standing.step!r}")
     except (KeyError, TypeError, ValueError) as error:
         raise WeftError(
             f"{path}: is not a checkpoint of these players: {type(error).__name__} {error}"

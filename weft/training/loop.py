@@ -57,6 +57,8 @@ def fit(
     must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
     there is one; otherwise a folder with checkpoints is refused.
     """
+    if run.epochs is not None:
+        raise ValueError(f"epochs is {run.epochs}, expected None: call run.resolved(...) first")
     began = time.perf_counter()
     state = to_json(recipe or run)
     standing = _begin(players, folder, state, resume)

@@ -80,9 +80,8 @@ class Player:
         terms = self._backward(batch)
         limit = self.rule.clip_norm
         norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
-        own = bool(terms["total"].isfinite())
         averaged = distributed.mean({**terms, "gradient_norm": norm})
-        self._require_finite(averaged, own, batch)
+        self._require_finite(averaged, terms["total"], batch)
         for group, base in zip(self.optimizer.param_groups, self._base_lr, strict=True):
             group["lr"] = base * self.schedule(self.turns)
         self.optimizer.step()
@@ -110,13 +109,13 @@ class Player:
         for name, value in {"total": loss.total.detach(), **loss.terms}.items():
             terms[name] = terms[name] + value * share if name in terms else value * share
 
-    def _require_finite(self, averaged: dict[str, Tensor], own: bool, batch: Batch) -> None:
+    def _require_finite(self, averaged: dict[str, Tensor], own: Tensor, batch: Batch) -> None:
         loss, norm = averaged["total"], averaged["gradient_norm"]
         if bool(loss.isfinite() & norm.isfinite()):
             return
         self.optimizer.zero_grad(set_to_none=True)
         # Blame the rows of the ranks whose own loss is not finite, or all if only the gradient is.
-        blamed = distributed.all_strings([] if own else list(batch.ids))
+        blamed = distributed.all_strings([] if own.isfinite() else list(batch.ids))
         ids = blamed or distributed.all_strings(list(batch.ids))
         what = (
             f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
