@@ -107,11 +107,17 @@ def report_of(
 
 
 def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
-    """Rows with the same picture, each paired with the first of its kind."""
+    """Rows with the same picture, each paired with the first of its kind.
+
+    Rows of one group are left out, here and among the near duplicates: the data says itself that
+    they belong together, as the questions about one picture do.
+    """
     first: dict[str, int] = {}
     pairs: list[Pair] = []
     for row, fact in enumerate(facts):
-        if fact.digest is not None and (seen := first.setdefault(fact.digest, row)) != row:
+        if fact.digest is not None and (
+            facts[seen := first.setdefault(fact.digest, row)].group != fact.group
+        ):
             pairs.append(_pair(facts, seen, row))
     return _listing(pairs, named)
 
@@ -123,7 +129,7 @@ def near_listing(facts: Sequence[RowFacts], like: LikePairs, named: int) -> List
         for a, b, distance, similarity, mirrored in zip(
             like.first, like.second, like.distance, like.similarity, like.mirrored, strict=True
         )
-        if facts[a].digest != facts[b].digest
+        if facts[a].digest != facts[b].digest and facts[a].group != facts[b].group
     ]
     return _listing(sorted(pairs, key=lambda pair: -pair.similarity), named)
 

@@ -61,7 +61,7 @@ class NearConfig(Config):
     """Most bits of the 64-bit hash that may differ."""
     similarity: float = 0.83
     """Least cosine similarity of the weighted frequencies."""
-    colour: int = 24
+    colour: int = 32
     """Greatest difference of colour in any sixteenth of the picture, in levels of 255 halved."""
     mirrored: bool = True
     """Also compare each picture with the others' mirror images."""
@@ -190,8 +190,8 @@ def _verified(
         "pk,pk->p", shapes[first].astype(np.float64), shapes[second].astype(np.float64) * turn
     )
     theirs = colours[second][:, :, ::-1] if mirrored else colours[second]
-    difference = np.abs(colours[first].astype(np.int64) - theirs).reshape(len(first), -1)
-    alike = (similarity >= config.similarity) & (difference.max(axis=1) <= config.colour)
+    difference = np.abs(colours[first].astype(np.int64) - theirs).max(axis=(1, 2, 3))
+    alike = (similarity >= config.similarity) & (difference <= config.colour)
     first, second = first[alike], second[alike]
     distance = (signs[first] != signs[second] * turn).sum(axis=1)
     kinds = np.full(len(first), mirrored)

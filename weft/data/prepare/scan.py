@@ -58,7 +58,9 @@ def scan(
     ]
     found: dict[int, list[RowFacts]] = {}
     if kept is not None:
-        found = {n: f for n in range(len(units)) if (f := _load(_unit_file(kept, n))) is not None}
+        found = {
+            n: f for n in range(len(units)) if (f := load_facts(_unit_file(kept, n))) is not None
+        }
     missing = [n for n in range(len(units)) if n not in found]
     with progress_bar(shown=progress) as bar:
         done = sum(len(unit) for unit in found.values())
@@ -67,7 +69,7 @@ def scan(
             unit = missing[number]
             found[unit] = facts
             if kept is not None:
-                _save(_unit_file(kept, unit), facts)
+                save_facts(_unit_file(kept, unit), facts)
             bar.advance(task, len(facts))
     return [row for unit in range(len(units)) for row in found[unit]]
 
@@ -152,7 +154,8 @@ def _unit_file(folder: Path, number: int) -> Path:
     return folder / f"rows-{number:06d}.json"
 
 
-def _save(path: Path, facts: Sequence[RowFacts]) -> None:
+def save_facts(path: Path, facts: Sequence[RowFacts]) -> None:
+    """Writes the facts as JSON, atomically."""
     rows = [
         asdict(row) | {"look": base64.b64encode(row.look).decode() if row.look else None}
         for row in facts
@@ -160,8 +163,8 @@ def _save(path: Path, facts: Sequence[RowFacts]) -> None:
     write_text(path, json.dumps(rows, ensure_ascii=False))
 
 
-def _load(path: Path) -> list[RowFacts] | None:
-    """What `_save` wrote; None where it is not there or is damaged, and has to be made again."""
+def load_facts(path: Path) -> list[RowFacts] | None:
+    """What `save_facts` wrote; None where it is not there or is damaged, and has to be made again."""
     try:
         rows = json.loads(path.read_bytes())
         names = {field.name for field in fields(RowFacts)}

@@ -1,0 +1,188 @@
+"""`weft data check` names what is broken, doubled and leaking."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from weft.core.errors import DataError
+from weft.core.records import Sample
+from weft.data.formats import open_dataset
+from weft.data.prepare import scan as scanning
+from weft.data.prepare.check import CheckConfig, check
+from weft.data.prepare.report import DataReport
+from weft.report.card import write_card
+
+ONE = CheckConfig(workers=1)
+
+
+def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    noise = Image.fromarray(rng.integers(0, 255, (7, 7, 3), dtype=np.uint8))
+    return noise.resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: int) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def row(
+    n: int, image: object, split: str = "train", group: str | None = None, **items: object
+) -> Sample:
+    values = {"image": image, "text": [f"number {n} of them"], "split": split, **items}
+    return Sample(f"id{n}", group or f"group{n}", values, f"rows.jsonl:{n + 1}")
+
+
+class Failing(Sequence[Sample]):
+    """A data set whose last row cannot be read at all."""
+
+    def __init__(self, rows: list[Sample]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows) + 1
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        if index == len(self.rows):
+            raise DataError("the shard is cut off", source="a.tar:7")
+        return self.rows[index]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> DataReport:
+    folder = tmp_path_factory.mktemp("pictures")
+    whole = encoded(picture(2))
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a picture")
+    rows = [
+        row(0, encoded(picture(0), quality=95)),
+        row(1, encoded(picture(1), quality=95), split="test"),
+        row(2, folder / "cut.jpg"),
+        row(3, folder / "empty.jpg"),
+        row(4, folder / "text.jpg"),
+        row(5, folder / "absent.jpg"),
+        row(6, encoded(picture(0), quality=95), split="test"),
+        row(7, encoded(picture(1).resize((300, 200)), quality=60), split="train"),
+        row(8, encoded(ImageOps.mirror(picture(1)), quality=95), split="train"),
+        row(9, encoded(picture(9)), group="shared"),
+        row(10, encoded(picture(10)), split="validation", group="shared"),
+        row(11, encoded(picture(11)), text=["", "Number 0, of THEM!", "x" * 2000]),
+        row(12, np.full((20, 30, 3), 7, np.uint8), text="没有照片", split="test"),
+    ]
+    lost = [DataError("is not JSON", source="rows.jsonl:99")]
+    return check(Failing(rows), ONE, name="odd", row_errors=lost)
+
+
+def test_counts(report: DataReport) -> None:
+    assert report.total.rows == 14
+    assert report.total.pictures == 9
+    assert report.splits["test"].rows == 3
+    assert report.columns["image"].kinds == {"bytes": 8, "jpg file": 4, "array of uint8": 1}
+    assert sum(split.rows for split in report.splits.values()) == report.total.rows
+
+
+def test_corrupt_rows_are_named_with_their_reason(report: DataReport) -> None:
+    found = {problem.source: problem.reason for problem in report.corrupt}
+    assert report.corrupt_total == len(found) == 6
+    assert found["rows.jsonl:99"] == "is not JSON"
+    assert found["a.tar:7"] == "the shard is cut off"
+    assert "truncated" in found["rows.jsonl:3"]
+    assert "empty" in found["rows.jsonl:4"]
+    assert "not a picture" in found["rows.jsonl:5"]
+    assert "no such picture" in found["rows.jsonl:6"]
+
+
+def test_duplicates_and_leaks_are_named(report: DataReport) -> None:
+    assert [pair.ids for pair in report.exact.pairs] == [("id0", "id6")]
+    assert report.exact.leaking == 1
+    near = {pair.ids: pair.mirrored for pair in report.near.pairs}
+    assert near == {("id1", "id7"): False, ("id1", "id8"): True, ("id7", "id8"): True}
+    assert report.near.leaking == 2
+    assert report.shared_group_names == ("shared",)
+    assert report.leaks == 4
+
+
+def test_captions(report: DataReport) -> None:
+    facts = report.captions
+    assert (facts.total, facts.empty, facts.long) == (15, 1, 1)
+    assert facts.across_splits == 0
+    assert facts.repeated == 1
+    assert facts.languages["Chinese"] == 1
+    reasons = [problem.reason for problem in report.suspicious]
+    assert "caption without words: ''" in reasons
+    assert "caption of 2,000 characters" in reasons
+    assert "picture is one flat colour" in reasons
+
+
+def test_same_caption_in_two_splits_is_counted() -> None:
+    rows = [
+        row(n, encoded(picture(n)), split, text="A dog.")
+        for n, split in enumerate(("train", "test"))
+    ]
+    assert check(rows, ONE).captions.across_splits == 2
+
+
+def test_rows_of_one_group_are_no_duplicates() -> None:
+    rows = [row(n, encoded(picture(0)), group="one", text=f"question {n}") for n in range(3)]
+    assert check(rows, ONE).exact.total == 0
+
+
+def test_upright_size_is_that_of_the_file_and_not_of_the_fast_decoding() -> None:
+    sideways = picture(0, (1600, 1000))
+    exif = sideways.getexif()
+    exif[0x0112] = 6
+    out = io.BytesIO()
+    sideways.save(out, "JPEG", exif=exif)
+    fact = scanning.scan_row(lambda: row(0, out.getvalue()), 0)
+    assert fact.size == (1000, 1600)
+
+
+def test_data_without_pictures_or_splits_can_be_checked(tmp_path: Path) -> None:
+    rows = [Sample(str(n), str(n), {"text": f"word {n}", "label": "a"}, f"x:{n}") for n in range(3)]
+    found = check(rows, ONE)
+    assert found.total.pictures == 0
+    assert "There is only one split" in write_card(found, tmp_path).read_text()
+
+
+def test_card_says_all_that_and_json_too(report: DataReport, tmp_path: Path) -> None:
+    page = write_card(report, tmp_path).read_text()
+    for needed in ("rows.jsonl:99", "the shard is cut off", "id8", "mirrored", "shared groups"):
+        assert needed in page
+    assert "<script" not in page
+    values = json.loads((tmp_path / "card.json").read_text())
+    assert values["leaks"] == 4
+    assert values["near"]["pairs"][0]["ids"] == ["id1", "id7"]
+    assert "thumbnails" not in values
+
+
+def test_scan_continues_from_kept_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "UNIT_ROWS", 4)
+    rows = [row(n, encoded(picture(n))) for n in range(10)]
+    first = scanning.scan(rows, workers=1, kept=tmp_path)
+    (tmp_path / "rows-000001.json").write_text("[{")
+    monkeypatch.setattr(
+        scanning,
+        "scan_row",
+        lambda read, n: pytest.fail("was read already") if n < 4 or n >= 8 else scan_row(read, n),
+    )
+    assert scanning.scan(rows, workers=1, kept=tmp_path) == first
+
+
+scan_row = scanning.scan_row
+
+
+def test_known_pairs_of_flickr8k(shared_data: Callable[[str], Path]) -> None:
+    dataset = open_dataset(shared_data("flickr8k"))
+    rows = [dataset[n] for n in (764, 765, 780, 781, 3109, 3840, 7412, 7413, *range(0, 8000, 200))]
+    found = check(rows, ONE)
+    assert found.corrupt_total == 0
+    assert [pair.rows for pair in found.exact.pairs] == [(4, 5)]
+    assert {pair.rows for pair in found.near.pairs} == {(0, 1), (2, 3), (6, 7)}
+    assert found.near.leaking == 2

@@ -1,0 +1,197 @@
+"""`weft data prepare`: raw files in any layout -> clean, split shards, on all cores, resumable.
+
+A run that is killed at any moment and started again continues from its finished units and ends with
+the same bytes as one that was never killed: every unit is written whole or not at all, and what is in
+it is a function of the data and the config alone.
+"""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.core.config import to_json
+from weft.core.errors import DataError, WeftError
+from weft.core.files import write_text
+from weft.data.formats import Dataset, open_dataset
+from weft.data.prepare.check import CheckConfig, report_of
+from weft.data.prepare.parallel import cores
+from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
+from weft.data.prepare.report import DataReport
+from weft.data.prepare.scan import scan
+from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, write_all
+
+VERSION = 1
+WORK = ".work"
+MANIFEST = "manifest.json"
+QUARANTINE = Path("quarantine") / "dropped.jsonl"
+PROBED_ROWS = 200
+
+Card = Callable[[DataReport, Path], object]
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """What came out. rows_in == rows_out + the sum of `dropped`; captions: in == out + the rest."""
+
+    out: Path
+    rows_in: int
+    rows_out: int
+    dropped: dict[str, int]
+    captions: dict[str, int]
+    splits: dict[str, int]
+    shards: tuple[str, ...]
+
+
+def prepare(
+    dataset: Dataset,
+    out: Path | str,
+    config: PrepareConfig | None = None,
+    *,
+    name: str = "data",
+    row_errors: Sequence[DataError] = (),
+    card: Card | None = None,
+    progress: bool = False,
+) -> PrepareResult:
+    """Cleans, deduplicates, splits and shards `dataset` into the folder `out`.
+
+    row_errors: rows that the reader of the format had to leave out; they are listed as dropped.
+    card: told the report on the result and the folder, to write the data card.
+    Raises WeftError where `out` holds something else, or where no row can be used.
+    """
+    config = config or PrepareConfig()
+    out = Path(out)
+    identity = _identity(dataset, row_errors, config)
+    if (done := _finished(out, identity)) is not None:
+        return done
+    _claim(out, identity)
+    workers = cores(config.workers)
+    facts = scan(dataset, workers=workers, progress=progress, kept=out / WORK)
+    plan = make_plan(facts, config)
+    _require_rows(plan, out)
+    job = Job(dataset, out, out / WORK, config)
+    shards = shards_of(plan, config.shard_rows)
+    written = write_all(job, shards, workers, progress=progress)
+    dropped = [Dropped(-1, "", e.source, "unreadable", e.reason) for e in row_errors]
+    dropped += plan.dropped
+    lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in dropped)
+    write_text(out / QUARANTINE, "".join(lines))
+    if card is not None:
+        stored = [fact for shard in written for fact in shard.facts]
+        check = CheckConfig(near=config.near, workers=config.workers)
+        card(report_of(stored, open_dataset(out, format="webdataset"), check, name=name), out)
+    manifest = _manifest(identity, plan, dropped, written)
+    write_text(out / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    shutil.rmtree(out / WORK)
+    return _result(out, manifest)
+
+
+def _identity(
+    dataset: Dataset, row_errors: Sequence[DataError], config: PrepareConfig
+) -> dict[str, Any]:
+    """What an interrupted run must share with the one that continues it.
+
+    The data are known by the number of rows and by some of them, spread over all: reading every
+    row before the first is worked on would cost as much as the work.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    rows = len(dataset)
+    for n in range(min(rows, PROBED_ROWS)):
+        digest.update(_probe(dataset, n * rows // min(rows, PROBED_ROWS)).encode())
+    return {
+        "version": VERSION,
+        "rows": rows,
+        "row_errors": [str(error) for error in row_errors],
+        "data": digest.hexdigest(),
+        "config": to_json(config.replace(workers=None)),
+    }
+
+
+def _probe(dataset: Dataset, row: int) -> str:
+    try:
+        sample = dataset[row]
+    except DataError as error:
+        return str(error)
+    values = [sample.id, sample.group]
+    for key, value in sorted(sample.items.items()):
+        if isinstance(value, Path):
+            values.append(f"{key}:{value.name}:{value.stat().st_size if value.is_file() else -1}")
+        elif isinstance(value, bytes):
+            values.append(f"{key}:{hashlib.blake2b(value, digest_size=8).hexdigest()}")
+        else:
+            values.append(f"{key}:{value}")
+    return "\0".join(values)
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
+    """The result of the same run where it was finished already."""
+    try:
+        manifest = json.loads((out / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if manifest.get("identity") != identity:
+        raise WeftError(f"{out}: already holds other prepared data; give an empty folder")
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    return _result(out, manifest)
+
+
+def _claim(out: Path, identity: dict[str, Any]) -> None:
+    """Makes `out` this run's folder, or finds that it is. Removes halves that a killed run left."""
+    started = out / WORK / "run.json"
+    if started.exists():
+        if json.loads(started.read_bytes()) != identity:
+            raise WeftError(
+                f"{out}: holds an unfinished run on other data or with other settings; "
+                "remove it or give an empty folder"
+            )
+        for folder in (out, out / WORK, out / QUARANTINE.parent):
+            for half in folder.glob(".*.tmp"):
+                half.unlink()
+        return
+    if out.exists() and (not out.is_dir() or any(p.name != WORK for p in out.iterdir())):
+        raise WeftError(f"{out}: is not an empty folder")
+    write_text(started, json.dumps(identity, ensure_ascii=False))
+
+
+def _require_rows(plan: Plan, out: Path) -> None:
+    if not plan.kept:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in _reasons(plan.dropped).items())
+        shutil.rmtree(out / WORK)
+        raise WeftError(f"{out}: no row is left to write: {reasons or 'the data holds no rows'}")
+
+
+def _reasons(dropped: Sequence[Dropped]) -> dict[str, int]:
+    return dict(sorted(Counter(row.reason for row in dropped).items()))
+
+
+def _manifest(
+    identity: dict[str, Any], plan: Plan, dropped: Sequence[Dropped], written: Sequence[Written]
+) -> dict[str, Any]:
+    return {
+        "identity": identity,
+        "rows": {"in": len(plan.kept) + len(dropped), "out": len(plan.kept)},
+        "dropped": _reasons(dropped),
+        "captions": plan.captions,
+        "splits": dict(rows_by_split(plan)),
+        "shards": {
+            shard.name: {"rows": len(shard.facts), "bytes": shard.size, "blake2b": shard.digest}
+            for shard in written
+        },
+    }
+
+
+def _result(out: Path, manifest: dict[str, Any]) -> PrepareResult:
+    return PrepareResult(
+        out=out,
+        rows_in=manifest["rows"]["in"],
+        rows_out=manifest["rows"]["out"],
+        dropped=manifest["dropped"],
+        captions=manifest["captions"],
+        splits=manifest["splits"],
+        shards=tuple(manifest["shards"]),
+    )

@@ -1,0 +1,91 @@
+"""Splits: what belongs together stays together."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.config import Config
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
+"""Who keeps a picture that several splits want; splits of other names come after validation."""
+
+
+@dataclass(frozen=True)
+class SplitConfig(Config):
+    """How rows without a split get one. Rows that have one keep it, unless `redo` is set."""
+
+    validation: float = 0.1
+    """Share of the groups for validation."""
+    test: float = 0.1
+    """Share of the groups for the test."""
+    seed: int = 0
+    """Another seed gives another division."""
+    redo: bool = False
+    """Forget the splits that the data has."""
+    drop_leaks: bool = False
+    """Leave rows out of a split where a better one has the group or nearly the same picture."""
+
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation is {self.validation} and test {self.test}, "
+                "expected shares with a sum below 1"
+            )
+
+
+def rank(split: str | None) -> int:
+    """The smaller, the stronger a split's claim to a picture: test, validation, others, train, none."""
+    return 4 if split is None else RANK.get(split, 2)
+
+
+def hashed_split(key: str, config: SplitConfig) -> str:
+    """The split of the group `key`: the same in every run, whatever other groups there are."""
+    digest = hashlib.blake2b(f"{config.seed}:{key}".encode(), digest_size=8).digest()
+    share = int.from_bytes(digest, "big") / 2.0**64
+    if share < config.test:
+        return TEST
+    return VALIDATION if share < config.test + config.validation else TRAIN
+
+
+def assign_splits(
+    groups: Sequence[str],
+    splits: Sequence[str | None],
+    clusters: NDArray[np.intp],
+    config: SplitConfig,
+) -> list[str]:
+    """The split of each row.
+
+    clusters: (rows,) label of what is connected by group or by looks. A cluster without any split
+    goes as a whole where the hash of its smallest group says; a row without a split follows the
+    strongest split of its cluster.
+    """
+    known = [None if config.redo else split for split in splits]
+    smallest: dict[int, str] = {}
+    strongest: dict[int, str] = {}
+    for label, group, split in zip(clusters.tolist(), groups, known, strict=True):
+        smallest[label] = min(smallest.get(label, group), group)
+        if split is not None and rank(split) < rank(strongest.get(label)):
+            strongest[label] = split
+    hashed = {label: hashed_split(key, config) for label, key in smallest.items()}
+    return [
+        split or strongest.get(label) or hashed[label]
+        for label, split in zip(clusters.tolist(), known, strict=True)
+    ]
+
+
+def leaking_rows(splits: Sequence[str], clusters: NDArray[np.intp]) -> dict[int, str]:
+    """Rows that are in another split than the strongest of their cluster: row -> that split."""
+    strongest: dict[int, str] = {}
+    for label, split in zip(clusters.tolist(), splits, strict=True):
+        held = strongest.get(label)
+        if held is None or (rank(split), split) < (rank(held), held):
+            strongest[label] = split
+    return {
+        row: strongest[label]
+        for row, (label, split) in enumerate(zip(clusters.tolist(), splits, strict=True))
+        if split != strongest[label]
+    }

@@ -1,0 +1,160 @@
+"""Writing the rows of a plan as shards: one shard is one unit of work, finished or not there."""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from weft.core.errors import DataError, WeftError
+from weft.core.files import write_text
+from weft.core.records import Sample
+from weft.data.formats import Dataset, open_dataset
+from weft.data.prepare.captions import as_captions
+from weft.data.prepare.clean import clean_captions
+from weft.data.prepare.parallel import in_parallel, progress_bar
+from weft.data.prepare.plan import Kept, Plan, PrepareConfig, merged_captions
+from weft.data.prepare.scan import (
+    MAX_PIXELS,
+    RowFacts,
+    load_facts,
+    picture_bytes,
+    save_facts,
+    scan_row,
+    upright_size,
+)
+from weft.data.shards import write_shard
+from weft.modalities.image_decoding import read_image
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard to write: its file name and its rows."""
+
+    name: str
+    rows: tuple[Kept, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished shard: blake2b digest of the file, its size, and what a scan finds in it."""
+
+    name: str
+    digest: str
+    size: int
+    facts: tuple[RowFacts, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs."""
+
+    dataset: Dataset
+    out: Path
+    work: Path
+    config: PrepareConfig
+
+
+def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
+    """The plan's rows in order, `shard_rows` a shard, each split in shards of its own."""
+    rows: dict[str, list[Kept]] = defaultdict(list)
+    for kept in plan.kept:
+        rows[re.sub(r"[^\w-]", "_", kept.split)].append(kept)
+    return [
+        Shard(f"{split}-{number:06d}.tar", tuple(rows[split][start : start + shard_rows]))
+        for split in sorted(rows)
+        for number, start in enumerate(range(0, len(rows[split]), shard_rows))
+    ]
+
+
+def write_all(job: Job, shards: Sequence[Shard], workers: int, *, progress: bool) -> list[Written]:
+    """Writes the shards that are not there yet; all are returned in order."""
+    written: dict[int, Written] = {}
+    with progress_bar(shown=progress) as bar:
+        task = bar.add_task("writing shards", total=sum(len(shard.rows) for shard in shards))
+        for number, made in in_parallel(_write_one, job, shards, workers):
+            written[number] = made
+            bar.advance(task, len(made.facts))
+    return [written[number] for number in range(len(shards))]
+
+
+def _write_one(job: Job, shard: Shard) -> Written:
+    """Writes a shard and reads it again, as the reader of the format sees it."""
+    path = job.out / shard.name
+    notes = job.work / f"{shard.name}.json"
+    if path.exists() and (finished := _read_notes(notes, shard.name)) is not None:
+        return finished
+    write_shard((_sample(job, kept) for kept in shard.rows), path)
+    stored = open_dataset(path)
+    facts = tuple(scan_row(lambda row=row: stored[row], row) for row in range(len(stored)))  # type: ignore[misc]
+    broken = next((fact for fact in facts if fact.error), None)
+    if broken is not None or len(facts) != len(shard.rows):
+        what = f"{broken.source}: {broken.error}" if broken else f"{len(facts)} rows"
+        raise WeftError(f"{path}: was not written as planned ({len(shard.rows)} rows): {what}")
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    made = Written(shard.name, digest, path.stat().st_size, facts)
+    save_facts(notes.with_suffix(".rows"), facts)
+    write_text(notes, json.dumps({"digest": digest, "size": made.size}))
+    return made
+
+
+def _read_notes(notes: Path, name: str) -> Written | None:
+    facts = load_facts(notes.with_suffix(".rows"))
+    try:
+        values = json.loads(notes.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return None if facts is None else Written(name, values["digest"], values["size"], tuple(facts))
+
+
+def _sample(job: Job, kept: Kept) -> Sample:
+    """The row as it is stored: captions cleaned and merged, picture perhaps made smaller."""
+    sample = job.dataset[kept.row]
+    items: dict[str, Any] = {**sample.items, "split": kept.split}
+    if "text" in items:
+        own = _captions(sample, job.config)
+        others = [_captions(job.dataset[row], job.config) for row in kept.merged]
+        captions = merged_captions(own, others)
+        single = isinstance(items["text"], str) and len(captions) == 1
+        items["text"] = captions[0] if single else captions
+    if "image" in items and job.config.max_side is not None:
+        try:
+            items["image"] = _smaller(items["image"], job.config.max_side, job.config.quality)
+        except WeftError as error:
+            raise DataError(str(error), source=sample.source) from None
+    return Sample(sample.id, sample.group, items, sample.source)
+
+
+def _captions(sample: Sample, config: PrepareConfig) -> list[str]:
+    return clean_captions(tuple(as_captions(sample.items.get("text"))), config.clean)[0]
+
+
+def _smaller(raw: Any, max_side: int, quality: int) -> Any:
+    """The picture with its longer side at most `max_side`, or `raw` itself where it already is."""
+    data = picture_bytes(raw)
+    source = raw if isinstance(raw, np.ndarray) else data
+    pixels = read_image(source, max_pixels=MAX_PIXELS, min_side=max_side)
+    width, height = upright_size(data, pixels)
+    scale = max_side / max(width, height)
+    if scale >= 1:
+        return raw
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(small), quality=quality, colorsubsampling="420"
+    )
+
+
+def rows_by_split(plan: Plan) -> Iterator[tuple[str, int]]:
+    """(split, number of rows), in order of name."""
+    counts: dict[str, int] = defaultdict(int)
+    for kept in plan.kept:
+        counts[kept.split] += 1
+    yield from sorted(counts.items())
