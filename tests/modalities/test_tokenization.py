@@ -108,8 +108,9 @@ def test_bpe_learns_chinese_words(shared_data: Callable[[str], Path]) -> None:
     tokens = sum(len(text.encode(caption)) - 2 for caption in captions)
     assert tokens < 0.7 * sum(map(len, captions))
     assert all(text.decode_ids(text.encode(caption)) == caption for caption in captions)
-    longest = max(len(text.decode_ids([token])) for token in range(5, text.vocab_size))
-    assert 2 <= longest <= 24
+    # Words of up to 8 characters (3 bytes each), never whole sentences.
+    longest = max(len(text.decode_ids([token]).encode()) for token in range(5, text.vocab_size))
+    assert 9 <= longest <= 24
 
 
 def test_training_is_the_same_in_every_process() -> None:

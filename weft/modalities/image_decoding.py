@@ -55,7 +55,8 @@ def read_image(raw: Path | bytes | Pixels, *, max_pixels: int, min_side: int = 0
     except UnidentifiedImageError:
         raise WeftError("is not a picture in a known format") from None
     except Image.DecompressionBombError:
-        raise WeftError(f"has more pixels than Pillow allows ({Image.MAX_IMAGE_PIXELS})") from None
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise WeftError(f"picture has more pixels than Pillow allows ({limit})") from None
     except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
         raise _unreadable(error) from None
 
