@@ -13,7 +13,7 @@ from torch import Tensor
 from weft.core.config import from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
-from weft.modalities.image import ImageConfig
+from weft.modalities.image import ImageConfig, ViewConfig, corners, mirrored
 from weft.modalities.image_transforms import JitterConfig
 
 
@@ -35,7 +35,7 @@ def evaluated(config: ImageConfig, array: np.ndarray, view: int = 0) -> Tensor:
 
 
 def test_is_a_modality_with_a_config_that_survives_json() -> None:
-    config = ImageConfig(eval_views=("plain", "flip"), jitter=JitterConfig(hue=0.1))
+    config = ImageConfig(eval_views=mirrored(), jitter=JitterConfig(hue=0.1))
     assert isinstance(config.build(), Modality)
     assert config.build().views == 2
     assert from_json(to_json(config), ImageConfig, "image") == config
@@ -94,10 +94,31 @@ def test_evaluation_crop_takes_the_central_share() -> None:
 
 
 def test_views_are_the_picture_and_its_mirror_image() -> None:
-    config = ImageConfig(size=32, eval_views=("plain", "flip"))
-    plain, mirrored = (evaluated(config, picture(50, 40), view) for view in (0, 1))
-    assert torch.equal(plain.flip(-1), mirrored)
-    assert not torch.equal(plain, mirrored)
+    config = ImageConfig(size=32, eval_views=mirrored())
+    plain, flipped = (evaluated(config, picture(50, 40), view) for view in (0, 1))
+    assert torch.equal(plain.flip(-1), flipped)
+    assert not torch.equal(plain, flipped)
+
+
+def test_corners_are_parts_of_the_central_square() -> None:
+    array = picture(60, 40)
+    config = ImageConfig(size=30, eval_views=corners(0.75))
+    modality = config.build()
+    assert modality.views == 6
+    square = torch.from_numpy(array).permute(2, 0, 1)[:, :, 10:50]
+    expected = {2: square[:, :30, :30], 4: square[:, 10:, :30]}
+    for view, part in expected.items():
+        assert torch.equal(evaluated(config, array, view), part)
+    flipped = {3: square[:, :30, 10:], 5: square[:, 10:, 10:]}
+    for view, part in flipped.items():
+        assert torch.equal(evaluated(config, array, view), part.flip(-1))
+
+
+def test_a_view_of_the_centre() -> None:
+    config = ImageConfig(size=20, eval_views=(ViewConfig(crop=0.5),))
+    array = picture(40, 40)
+    expected = torch.from_numpy(array).permute(2, 0, 1)[:, 10:30, 10:30]
+    assert torch.equal(evaluated(config, array), expected)
 
 
 def test_training_depends_on_the_generator_alone() -> None:

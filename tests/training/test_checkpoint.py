@@ -12,12 +12,12 @@ from tiny_training import batch_at, tiny_step
 from torch import nn
 
 from weft.core.errors import WeftError
+from weft.core.tensors import load_model, read_tensors, save_model, write_tensors
 from weft.training import checkpoint
 from weft.training.checkpoint import Standing
 from weft.training.config import RunConfig, player
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
-from weft.training.weights import load_model, read_tensors, save_model, write_tensors
 
 RECIPE = {"run": {"steps": 5, "workers": 0}, "optim": {"lr": 0.1}}
 
@@ -176,7 +176,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from weft.core.errors import WeftError
-from weft.training.weights import write_tensors
+from weft.core.tensors import write_tensors
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     write_tensors(Path(sys.argv[1]), {"a": torch.zeros(100_000)}, {})

@@ -10,12 +10,12 @@ from torch import nn
 
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Field
+from weft.core.tensors import load_model, read_tensors
 from weft.training.config import RunConfig, player
 from weft.training.log import RunLog
 from weft.training.loop import fit
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
-from weft.training.weights import load_model, read_tensors
 
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
 

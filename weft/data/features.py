@@ -9,7 +9,7 @@ never meet a stale entry: they name another folder or another key.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +17,15 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from weft.core.config import Config, to_json
 from weft.core.distributed import barrier, rank
 from weft.core.errors import DataError, WeftError
-from weft.core.files import atomic_path
 from weft.core.interfaces import CacheableEncoder
 from weft.core.progress import progress
 from weft.core.records import Features
+from weft.core.tensors import read_state, read_tensors, write_tensors
 from weft.data.loader import ModalitySource
 
 FORMAT = 1  # of the files below; a change of the layout makes new folders
@@ -223,11 +221,10 @@ def _chunks(folder: Path) -> list[Path]:
 
 def _read_keys(path: Path) -> list[str]:
     try:
-        with safe_open(path, framework="pt") as file:
-            keys: list[str] = json.loads(file.metadata()["keys"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise WeftError(f"{path}: is not a chunk of a feature cache ({error}); delete it") from None
-    return keys
+        keys = read_state(path)["keys"]
+    except (WeftError, KeyError) as error:
+        raise WeftError(f"{path}: is not a chunk of a feature cache; delete it ({error})") from None
+    return cast(list[str], keys)
 
 
 def _write_chunk(folder: Path, keys: Sequence[str], parts: Sequence[Features]) -> None:
@@ -239,8 +236,7 @@ def _write_chunk(folder: Path, keys: Sequence[str], parts: Sequence[Features]) -
     if not bool(torch.isfinite(tensors["pooled"]).all()):
         raise WeftError(f"{folder}: a frozen encoder gave features that half precision cannot hold")
     name = hashlib.blake2b("".join(keys).encode(), digest_size=16).hexdigest()
-    with atomic_path(folder / f"{name}.safetensors") as path:
-        save_file(tensors, path, metadata={"keys": json.dumps(list(keys))})
+    write_tensors(folder / f"{name}.safetensors", tensors, {"keys": list(keys)})
 
 
 class _Store:
@@ -259,7 +255,7 @@ class _Store:
                 continue
             seen |= {keys[n] for n in use}
             self.keys += [keys[n] for n in use]
-            chunk = _read_tensors(path)
+            chunk, _ = read_tensors(path)
             pooled.append(chunk["pooled"][use])
             if "tokens" in chunk:
                 per_entry = torch.split(chunk["tokens"], chunk["lengths"].tolist())
@@ -284,8 +280,3 @@ class _Store:
         places = (self.starts[rows][:, None] + steps).where(mask, torch.zeros(()).long())
         tokens = self.tokens[places].float() * mask[..., None]
         return Features(tokens, mask, pooled)
-
-
-def _read_tensors(path: Path) -> Mapping[str, Tensor]:
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

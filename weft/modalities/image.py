@@ -19,11 +19,43 @@ from weft.modalities.image_transforms import (
     centre_box,
     crop,
     letterbox,
+    part_box,
     random_box,
     resize,
 )
 
-ViewName = Literal["plain", "flip"]
+Place = Literal["center", "top-left", "top-right", "bottom-left", "bottom-right"]
+
+
+@dataclass(frozen=True)
+class ViewConfig(Config):
+    """One fixed way to look at a picture. The default is the picture as it is."""
+
+    flip: bool = False
+    """The mirror image."""
+    crop: float = 1.0
+    """Side of the part that is seen, as a share of the whole view's side."""
+    place: Place = "center"
+    """Where that part lies."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop is {self.crop}, expected a share above 0 up to 1")
+
+
+def mirrored() -> tuple[ViewConfig, ...]:
+    """The picture and its mirror image."""
+    return ViewConfig(), ViewConfig(flip=True)
+
+
+def corners(crop: float) -> tuple[ViewConfig, ...]:
+    """The picture, its mirror image, and the four corners, every second one mirrored.
+
+    After the ten crops of Krizhevsky et al. (NeurIPS 2012, section 4.1), at six tenths of the cost.
+    """
+    places: tuple[Place, ...] = ("top-left", "top-right", "bottom-left", "bottom-right")
+    parts = (ViewConfig(n % 2 == 1, crop, place) for n, place in enumerate(places))
+    return *mirrored(), *parts
 
 
 class Image:
@@ -58,8 +90,9 @@ class Image:
             image = self._random_part(item, generator)
             flip = torch.rand((), generator=generator).item() < self.config.flip
         else:
-            image = self._fitted(item)
-            flip = self.config.eval_views[view] == "flip"
+            chosen = self.config.eval_views[view]
+            image = self._fitted(item, chosen)
+            flip = chosen.flip
         image = image.flip(-1) if flip else image
         if train:
             image = self._jitter(image, generator)
@@ -81,21 +114,23 @@ class Image:
     def _random_part(self, image: Tensor, generator: torch.Generator) -> Tensor:
         config = self.config
         if config.crop_scale is None:
-            return self._fitted(image)
+            return self._fitted(image, ViewConfig())
         height, width = image.shape[1:]
         box = random_box(height, width, config.crop_scale, config.crop_ratio, generator)
         return resize(crop(image, box), config.size, config.size, config.interpolation)
 
-    def _fitted(self, image: Tensor) -> Tensor:
+    def _fitted(self, image: Tensor, view: ViewConfig) -> Tensor:
         config = self.config
-        if config.fit == "pad":
+        if config.fit == "pad" and view.crop == 1:
             return letterbox(image, config.size, config.pad_value, config.interpolation)
+        height, width = image.shape[1:]
+        # Cut first, then resize: the same picture as the other way round to the rounding of the
+        # box, and a picture of 1 x 10,000 pixels does not swell to size x 10,000 size.
+        whole = (0, 0, height, width)
         if config.fit == "crop":
-            # Cut first, then resize: the same picture as the other way round to the rounding of
-            # the box, and a picture of 1 x 10,000 pixels does not swell to size x 10,000 size.
-            height, width = image.shape[1:]
-            image = crop(image, centre_box(height, width, config.eval_crop))
-        return resize(image, config.size, config.size, config.interpolation)
+            whole = centre_box(height, width, config.eval_crop)
+        part = part_box(whole, view.crop, view.place)
+        return resize(crop(image, part), config.size, config.size, config.interpolation)
 
 
 @dataclass(frozen=True)
@@ -108,8 +143,8 @@ class ImageConfig(Config):
     """Evaluation: central square, the whole picture squashed, or the whole picture with borders."""
     eval_crop: float = 1.0
     """With fit crop: side of the central square as a share of the shorter side (0.875 = 224 / 256)."""
-    eval_views: tuple[ViewName, ...] = ("plain",)
-    """Evaluation views, whose embeddings may be averaged: the picture, its mirror image."""
+    eval_views: tuple[ViewConfig, ...] = (ViewConfig(),)
+    """Evaluation views, whose embeddings are averaged; see `mirrored` and `corners`."""
     crop_scale: tuple[float, float] | None = (0.5, 1.0)
     """Training: share of the area of the random part. None: the part that evaluation sees."""
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
@@ -137,7 +172,7 @@ class ImageConfig(Config):
                 f"eval_crop is {self.eval_crop} and flip is {self.flip}, expected shares up to 1"
             )
         if not self.eval_views:
-            raise ValueError("eval_views is empty, expected at least 'plain'")
+            raise ValueError("eval_views is empty, expected at least one view")
         if self.crop_scale is not None and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError(f"crop_scale is {self.crop_scale}, expected 0 < low <= high <= 1")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
@@ -153,7 +188,8 @@ class ImageConfig(Config):
         if not self.scaled_decoding:
             return 0
         smallest = math.sqrt(self.crop_scale[0]) if self.crop_scale else 1.0
-        return math.ceil(self.size / min(smallest, self.eval_crop, 0.5))
+        views = min(view.crop for view in self.eval_views) * self.eval_crop
+        return math.ceil(self.size / min(smallest, views, 0.5))
 
     def build(self) -> Image:
         return Image(self)

@@ -44,6 +44,18 @@ def centre_box(height: int, width: int, fraction: float = 1.0) -> Box:
     return (height - side) // 2, (width - side) // 2, side, side
 
 
+def part_box(whole: Box, share: float, place: str) -> Box:
+    """The part of `whole` with `share` of its sides: "center", or a corner such as "top-left"."""
+    top, left, height, width = whole
+    part_height, part_width = max(1, round(height * share)), max(1, round(width * share))
+    down, right = height - part_height, width - part_width
+    if place == "center":
+        return top + down // 2, left + right // 2, part_height, part_width
+    top += down if place.startswith("bottom") else 0
+    left += right if place.endswith("right") else 0
+    return top, left, part_height, part_width
+
+
 def random_box(
     height: int,
     width: int,

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.core.tensors import check_same, read_state, read_tensors, write_tensors
 from weft.training.player import Player
-from weft.training.weights import check_same, read_state, read_tensors, write_tensors
 
 # Settings that do not change the numbers, so a run may be resumed with others.
 FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep"})

@@ -18,12 +18,12 @@ from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
+from weft.core.tensors import load_model, save_model
 from weft.training import checkpoint, distributed
 from weft.training.checkpoint import Standing
 from weft.training.config import RunConfig
 from weft.training.log import Display, RunLog
 from weft.training.player import NonFiniteError, Player
-from weft.training.weights import load_model, save_model
 
 MODEL_FILE = "model.safetensors"
 
