@@ -108,9 +108,14 @@ def test_bpe_learns_chinese_words(shared_data: Callable[[str], Path]) -> None:
     tokens = sum(len(text.encode(caption)) - 2 for caption in captions)
     assert tokens < 0.7 * sum(map(len, captions))
     assert all(text.decode_ids(text.encode(caption)) == caption for caption in captions)
-    # Words of up to 8 characters (3 bytes each), never whole sentences.
-    longest = max(len(text.decode_ids([token]).encode()) for token in range(5, text.vocab_size))
-    assert 9 <= longest <= 24
+
+
+def test_a_repeated_chinese_sentence_does_not_become_one_token() -> None:
+    sentence = "两个穿着红色衣服的小女孩坐在公园的长椅上吃着冰淇淋"
+    text = TextConfig(kind="bpe").build()
+    text.fit([sentence] * 50)
+    # At most 8 characters of 3 bytes.
+    assert len(text.encode(sentence)) - 2 >= len(sentence) / 8
 
 
 def test_training_is_the_same_in_every_process() -> None:
