@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core import config as configs
 from weft.core.errors import WeftError
+from weft.training.config import RunConfig
 
 projections = st.builds(
     ProjectionConfig,
@@ -93,3 +94,8 @@ def test_yaml_mistakes_name_file_and_line(tmp_path: Path) -> None:
     base = ModelConfig(encoders={})
     with pytest.raises(WeftError, match="did you mean encoders"):
         configs.apply(base, {"encoder": {}}, "start.yaml")
+
+
+def test_a_value_that_a_config_refuses_is_one_clear_line() -> None:
+    with pytest.raises(WeftError, match=r"start\.yaml: steps is -1, expected at least 0"):
+        configs.apply(RunConfig(), {"steps": -1}, "start.yaml")

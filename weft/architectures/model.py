@@ -98,12 +98,18 @@ class Streams:
 
 
 class Projection(nn.Module):
-    """Pooled features (B, D) -> embedding (B, E): an MLP with dropout, or one linear map."""
+    """Pooled features (B, D) -> embedding (B, E): an MLP with dropout, or one linear map.
+
+    With a norm the features are first brought to mean 0 and variance 1, each by itself, so that
+    frozen encoders of any scale can stand before it.
+    """
 
     def __init__(self, config: "ProjectionConfig") -> None:
         super().__init__()
         widths = (config.in_dim, *config.hidden)
-        layers: list[nn.Module] = [nn.Dropout(config.input_dropout)] if config.input_dropout else []
+        layers: list[nn.Module] = []
+        if config.norm:
+            layers.append(nn.LayerNorm(config.in_dim, elementwise_affine=False))
         for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
         layers.append(nn.Linear(widths[-1], config.out_dim, bias=config.bias))
@@ -116,13 +122,16 @@ class Projection(nn.Module):
 
 @dataclass(frozen=True)
 class ProjectionConfig(Config):
-    """in_dim: width D of the encoder. out_dim: embedding E. hidden: widths of hidden layers."""
+    """in_dim: width D of the encoder. out_dim: embedding E. hidden: widths of hidden layers.
+
+    norm: normalise the features first. dropout: after each hidden layer. bias: of the last map.
+    """
 
     in_dim: int
     out_dim: int
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
-    input_dropout: float = 0.0
+    norm: bool = False
     bias: bool = False
 
     def build(self) -> Projection:

@@ -117,7 +117,10 @@ def apply(config: C, changes: dict[str, Any], where: str) -> C:
         if name not in hints:
             raise _unknown_field(name, type(config), where)
         replaced[name] = _changed(getattr(config, name), change, hints[name], f"{where}: {name}")
-    return config.replace(**replaced)
+    try:
+        return config.replace(**replaced)
+    except ValueError as error:
+        raise WeftError(f"{where}: {error}") from None
 
 
 def _changed(current: Any, change: Any, hint: Any, where: str) -> Any:

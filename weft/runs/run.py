@@ -13,6 +13,7 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality
+from weft.core.tensors import load_model
 from weft.data.formats import Dataset
 from weft.data.sources import FilesConfig
 from weft.index import EmbeddingIndex, Hit
@@ -28,7 +29,6 @@ from weft.runs.recipe import Recipe
 from weft.tasks.base import Member
 from weft.tasks.embedding import evaluating
 from weft.training import distributed
-from weft.training.weights import load_model
 
 BATCH = 64
 

@@ -11,6 +11,7 @@ from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality
+from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
@@ -32,7 +33,6 @@ from weft.training import checkpoint, distributed
 from weft.training.config import player
 from weft.training.loop import FitResult, fit
 from weft.training.step import TrainStep
-from weft.training.weights import read_tensors
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""Check a data set and write its card, or clean, split and shard it.
+
+weft data check PATH [--out DIR] [--SETTING VALUE ...]
+weft data prepare PATH --out DIR [--SETTING VALUE ...]
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.data.formats import Dataset, open_dataset
+from weft.data.prepare.check import CheckConfig, check
+from weft.data.prepare.plan import PrepareConfig
+from weft.data.prepare.prepare import prepare
+from weft.data.prepare.report import DataReport
+from weft.report.card import write_card
+
+
+@dataclass(frozen=True)
+class CheckArguments:
+    """What is checked."""
+
+    path: Annotated[Path, tyro.conf.Positional]
+    """A file or folder in any known format."""
+    config: Annotated[CheckConfig, tyro.conf.arg(name="")] = field(default_factory=CheckConfig)
+    format: str | None = None
+    """Name of the format; detected if not given."""
+    out: Path | None = None
+    """Folder for card.html and card.json; runs/NAME-card if not given."""
+
+
+@dataclass(frozen=True)
+class PrepareArguments:
+    """What is prepared."""
+
+    path: Annotated[Path, tyro.conf.Positional]
+    """A file or folder in any known format."""
+    out: Path
+    """Folder for the shards, the card and what was dropped; an interrupted one is continued."""
+    config: Annotated[PrepareConfig, tyro.conf.arg(name="")] = field(default_factory=PrepareConfig)
+    format: str | None = None
+    """Name of the format; detected if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Runs `check` or `prepare`."""
+    actions = {"check": _check, "prepare": _prepare}
+    if not words or words[0] in ("-h", "--help"):
+        print((__doc__ or "").strip())
+        return
+    if words[0] not in actions:
+        raise unknown_name("action of 'weft data'", words[0], actions)
+    actions[words[0]](words[1:])
+
+
+def _check(words: list[str]) -> None:
+    arguments = parse(CheckArguments, words, "weft data check")
+    dataset, bad = _open(arguments.path, arguments.format)
+    name = arguments.path.name
+    report = check(dataset, arguments.config, name=name, row_errors=bad, progress=True)
+    _summary(report)
+    out = arguments.out or Path("runs") / f"{arguments.path.stem}-card"
+    print(f"data card: {write_card(report, out)}")
+
+
+def _prepare(words: list[str]) -> None:
+    arguments = parse(PrepareArguments, words, "weft data prepare")
+    dataset, bad = _open(arguments.path, arguments.format)
+    result = prepare(
+        dataset,
+        arguments.out,
+        arguments.config,
+        name=arguments.path.name,
+        row_errors=bad,
+        card=write_card,
+        progress=True,
+    )
+    print(f"{result.rows_in:,} rows in, {result.rows_out:,} out, {len(result.shards)} shards")
+    for reason, count in result.dropped.items():
+        print(f"  dropped, {reason}: {count:,}")
+    for split, count in result.splits.items():
+        print(f"  {split}: {count:,} rows")
+    print(f"written: {result.out}")
+
+
+def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]]:
+    """The rows that can be read, and what is wrong with the others."""
+    bad: list[DataError] = []
+    dataset = open_dataset(path, format=format_name, on_error=bad.append)
+    if len(dataset) == 0:
+        first = f"; the first problem: {bad[0]}" if bad else ""
+        raise WeftError(f"{path}: has no row that can be read{first}")
+    return dataset, bad
+
+
+def _summary(report: DataReport) -> None:
+    total = report.total
+    print(
+        f"{report.name}: {total.rows:,} rows, {total.pictures:,} pictures, "
+        f"{total.captions:,} captions, {total.groups:,} groups"
+    )
+    for name, counts in report.splits.items():
+        print(f"  {name}: {counts.rows:,} rows, {counts.captions:,} captions")
+    print(f"  cannot be used: {report.corrupt_total:,}")
+    for problem in report.corrupt[:10]:
+        print(f"    {problem.source}: {problem.reason}")
+    print(f"  suspicious: {report.suspicious_total:,}")
+    print(f"  identical pictures: {report.exact.total:,} pairs")
+    print(f"  near duplicates: {report.near.total:,} pairs")
+    print(f"  leaks between splits: {report.leaks:,}")

@@ -1,0 +1,47 @@
+"""Measure a run and write its report: one self-contained HTML page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.data.prepare.check import check
+from weft.runs.measure import measure, save_result
+from weft.runs.reporting import report
+from weft.runs.run import load
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is reported."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    data: Path | None = None
+    """Other rows than those of the recipe: a file or folder in any known format."""
+    split: str | None = None
+    """Split to measure; the recipe's test split if not given."""
+    card: bool = True
+    """Also check the measured rows and show their data card."""
+    out: Path | None = None
+    """Where the page goes; RUN/report.html if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Writes the page and prints its path."""
+    arguments = parse(Arguments, words, "weft report")
+    run = load(arguments.run)
+    found = []
+    for task in run.recipe.tasks:
+        one = measure([run], task, data=arguments.data, split=arguments.split)
+        split = one.result.protocol["split"]
+        if arguments.data is None:
+            save_result(one.result, run.folder / "metrics" / f"{task}-{split}.json")
+        found.append((f"{task}, {split}", one))
+    card = None
+    if arguments.card and found:
+        card = check(found[0][1].dataset, name=str(found[0][1].result.protocol["split"]))
+    name = arguments.run.resolve().name
+    print(report(run, found, name=name, card=card, path=arguments.out))
