@@ -114,12 +114,6 @@ def test_frequencies_agree_with_scipy() -> None:
     np.testing.assert_allclose(ours, scipy.fft.dctn(grey, norm="ortho"), atol=1e-12)
 
 
-def test_hash_is_the_signs() -> None:
-    shape = np.frombuffer(look(picture(3)), fingerprints.FINGERPRINT)["shape"][0]
-    bits = int(fingerprints.hash_hex(look(picture(3))), 16)
-    assert [bits >> (63 - k) & 1 for k in range(64)] == [int(value >= 0) for value in shape]
-
-
 @given(seeds, st.integers(1, 60), st.integers(0, 64), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_search_finds_exactly_what_comparing_every_pair_finds(

@@ -103,12 +103,6 @@ def fingerprint(pixels: Pixels) -> bytes | None:
     return made.tobytes()
 
 
-def hash_hex(made: bytes) -> str:
-    """The 64-bit perceptual hash of a fingerprint, as 16 hexadecimal digits."""
-    shape = np.frombuffer(made, FINGERPRINT)["shape"][0]
-    return np.packbits(~np.signbit(shape)).tobytes().hex()
-
-
 def near_pairs(prints: list[bytes | None], config: NearConfig) -> LikePairs:
     """All pairs of pictures that look alike, ordered by row.
 

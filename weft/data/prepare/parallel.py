@@ -2,8 +2,12 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -17,6 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from weft.core.errors import WeftError
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -69,13 +75,18 @@ def in_parallel(
         for number, unit in enumerate(units):
             yield number, function(shared, unit)
         return
-    with ProcessPoolExecutor(
-        min(workers, len(units)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(function, shared),
-    ) as pool:
-        yield from _as_finished(pool, units, limit=4 * workers)
+    try:
+        with ProcessPoolExecutor(
+            min(workers, len(units)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start,
+            initargs=(function, shared),
+        ) as pool:
+            yield from _as_finished(pool, units, limit=4 * workers)
+    except BrokenProcessPool:
+        raise WeftError(
+            "a worker process was killed, perhaps because memory ran out: use fewer workers"
+        ) from None
 
 
 def _as_finished(
@@ -107,6 +118,16 @@ def _start(function: Callable[..., Any], shared: object) -> None:
     for name in SINGLE_THREAD:
         os.environ[name] = "1"
     _FUNCTION, _SHARED = function, shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot end its workers; they must not stay and wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(unit: object) -> Any:
