@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from weft.core.files import write_text
+from weft.core.progress import LINE_EVERY_SECONDS
 
 
 class RunLog:
@@ -65,6 +66,7 @@ class Display:
         self._bar: Progress | None = None
         self._samples = 0
         self._began = time.perf_counter()
+        self._said = -math.inf
         if active and console.is_terminal:
             self._bar = Progress(
                 TextColumn("training"),
@@ -103,10 +105,13 @@ class Display:
             self._bar.update(self._task, completed=step, description=text)
 
     def line(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
-        """Says where the run stands; on a terminal only if there are metrics."""
-        numbers = "".join(f", {name} {value:.4g}" for name, value in metrics.items())
-        if not self._active or (self._bar is not None and not metrics):
+        """Says where the run stands: with metrics always, else now and then, never beside a bar."""
+        now = time.perf_counter()
+        rests = self._bar is not None or now - self._said < LINE_EVERY_SECONDS
+        if not self._active or (rests and not metrics and step < self._steps):
             return
+        self._said = now
+        numbers = "".join(f", {name} {value:.4g}" for name, value in metrics.items())
         seconds = time.perf_counter() - self._began
         left = seconds / max(1, step - self._start) * (self._steps - step)
         text = f"step {step}/{self._steps}, loss {loss:.4f}{numbers}"

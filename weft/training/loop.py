@@ -80,7 +80,7 @@ def fit(
             if stop or metrics or step % run.log_every == 0:
                 rate = {"samples_per_second": display.samples_per_second}
                 log.write(step, {**values, **metrics, **rate})
-                display.line(step, values["loss"], metrics)
+                display.line(step, values["loss"], _monitored(metrics, run))
             if stop or _due(step, run.checkpoint_every, run.steps):
                 _write_checkpoint(players, standing, state, folder, run.keep)
             metrics = {}
@@ -138,6 +138,12 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
         values |= {name: value.item() for name, value in own.items()}
     first = "loss" if len(players) == 1 else f"{players[0].name}/loss"
     return {"loss": values[first], **values}
+
+
+def _monitored(metrics: Mapping[str, float], run: RunConfig) -> dict[str, float]:
+    """The one number of an evaluation that decides, for those who watch; the log has all."""
+    name = f"validation/{run.monitor}" if run.monitor else next(iter(metrics), "")
+    return {name: metrics[name]} if name in metrics else {}
 
 
 def _due(step: int, every: int, steps: int) -> bool:

@@ -1,12 +1,14 @@
 """Scene -> picture: shapes drawn by Pillow at twice the size, averaged down, with noise."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from weft.data.scenes.world import PATTERNS, ROUND, Object, Scene, outline
+from weft.data.scenes.world import PATTERNS, Object, Scene, outline
 
+Ink = tuple[int, int, int] | int
 MAX_NOISE = 24
 """Colours keep this distance from 0 and 255, so that adding noise needs no clipping."""
 
@@ -40,9 +42,8 @@ _NOISE_STARTS = 2**15
 def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
     """(size, size, 3) uint8. noise: largest change of a pixel by noise, at most MAX_NOISE."""
     image = _empty_picture(scene.tint, scene.pattern, 2 * size)
-    canvas = ImageDraw.Draw(image)
-    for thing in scene.objects:
-        _draw_object(canvas, thing, 2 * size, PALETTE[thing.color])
+    inks = [PALETTE[thing.color] for thing in scene.objects]
+    _draw_objects(ImageDraw.Draw(image), scene.objects, 2 * size, inks)
     pixels = np.frombuffer(image.reduce(2).tobytes(), np.uint8)
     start = int(scene.grain * _NOISE_STARTS)
     # Unsigned bytes wrap around: adding 253 takes 3 away.
@@ -50,34 +51,37 @@ def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
     return noisy.reshape(size, size, 3)
 
 
-def _draw_object(
-    canvas: ImageDraw.ImageDraw, thing: Object, scale: int, ink: tuple[int, int, int] | int
+def _draw_objects(
+    canvas: ImageDraw.ImageDraw, objects: Sequence[Object], scale: int, inks: Sequence[Ink]
 ) -> None:
     # Pillow cuts off the fractions of coordinates and draws the first and the last pixel: with half
     # a pixel less on each side both are rounded.
-    x, y, radius = thing.x * scale, thing.y * scale, thing.radius * scale - 0.5
-    if thing.shape not in ROUND:
-        corners = outline(thing.shape, thing.turn)
-        canvas.polygon([(px * radius + x, py * radius + y) for px, py in corners], ink)
-        return
-    box = (x - radius, y - radius, x + radius, y + radius)
-    if thing.shape == "circle":
-        canvas.ellipse(box, ink)
-    else:
-        canvas.ellipse(box, outline=ink, width=round(RING_WIDTH * radius))
+    for thing, ink in zip(objects, inks, strict=True):
+        shape = thing.shape
+        x, y, radius = thing.x * scale, thing.y * scale, thing.radius * scale - 0.5
+        if shape == "circle":
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), ink)
+        elif shape == "ring":
+            box = (x - radius, y - radius, x + radius, y + radius)
+            canvas.ellipse(box, outline=ink, width=round(RING_WIDTH * radius))
+        else:
+            corners = outline(shape, thing.turn)
+            canvas.polygon([(px * radius + x, py * radius + y) for px, py in corners], ink)
 
 
 def hidden_share(back: Object, front: Object, scale: int = 96) -> float:
     """Share of `back`'s area that `front` covers."""
     image = Image.new("L", (scale, scale))
     canvas = ImageDraw.Draw(image)
-    _draw_object(canvas, back, scale, 1)
+    _draw_objects(canvas, [back], scale, [1])
     whole = image.histogram()[1]
-    _draw_object(canvas, front, scale, 0)
+    _draw_objects(canvas, [front], scale, [0])
     return 1 - image.histogram()[1] / whole
 
 
 def _empty_picture(tint: str, pattern: str, side: int) -> Image.Image:
+    if pattern == "plain":
+        return Image.new("RGB", (side, side), BACKDROPS[tint])
     strip = _backdrop(tint, pattern, side)
     if strip.height == side:
         return strip.copy()
@@ -95,7 +99,6 @@ def _backdrop(tint: str, pattern: str, side: int) -> Image.Image:
     """
     rows, columns = np.mgrid[0 : side if side < 256 else -(-side // 4), 0:side] / (side / 4)
     wave = {
-        "plain": np.zeros_like(rows),
         "shaded": columns / 2 - 1,
         "striped": np.where((rows + columns) % 1 < 0.5, 1.0, -1.0),
         "checkered": np.where((rows % 1 < 0.5) == (columns % 1 < 0.5), 1.0, -1.0),
