@@ -35,3 +35,16 @@ def test_ticks_are_few_increasing_and_within(low: float, width: float, count: in
     slack = 1e-6 * width + 1e-11 * abs(low)
     assert all(low - slack <= mark <= high + slack for mark in marks)
     assert list(marks) == sorted(set(marks))
+
+
+@given(st.integers(-500, 500) | finite, st.integers(1, 9))
+def test_equal_values_are_the_centre_of_one_bin(value: float, count: int) -> None:
+    counts, (low, high) = histogram.bin_values({"a": [value] * count})
+    assert counts == {"a": [count]}
+    assert abs((low + high) / 2 - value) < 1e-6
+
+
+def test_a_few_others_are_not_hidden_by_many_equal_values() -> None:
+    counts, edges = histogram.bin_values({"a": [224] * 999 + [640]})
+    assert len(edges) > 2
+    assert (counts["a"][0], counts["a"][-1]) == (999, 1)

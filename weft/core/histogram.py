@@ -20,8 +20,8 @@ def bin_values(
 ) -> tuple[dict[str, list[int]], list[float]]:
     """Counts by series, and the edges they share; whole numbers get bins of whole width.
 
-    The topmost 0.5 % share the last bin, so that one giant does not flatten the rest. Values that
-    are not finite are left out.
+    Where all values are equal there is one bin, centred on them. The topmost 0.5 % share the last
+    bin, so that one giant does not flatten the rest. Values that are not finite are left out.
     """
     arrays = {name: np.asarray(series, dtype=float) for name, series in values.items()}
     arrays = {name: series[np.isfinite(series)] for name, series in arrays.items()}
@@ -39,10 +39,11 @@ def bin_values(
 
 def _edges(values: np.ndarray, bins: int) -> list[float]:
     low, high = float(values.min()), float(np.quantile(values, 0.995))
+    if high == low:
+        high = float(values.max())
     whole = bool(np.all(values == np.round(values)))
     if high - low <= 1e-9 * max(abs(high), abs(low)):
-        width = max(1.0, abs(high)) / 2
-        return [low - width, low + width]
+        return [low - 0.5, low + 0.5]
     marks = round_numbers(low, high, bins)
     step = marks[1] - marks[0] if len(marks) > 1 else high - low
     step = max(1.0, round(step)) if whole else step

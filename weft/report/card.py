@@ -166,6 +166,8 @@ def _histograms(report: DataReport, names: Sequence[str]) -> list[html.Html]:
 
 def _histogram(name: str, found: Histogram) -> html.Html:
     label = name[:1].upper() + name[1:]
+    if len(found.edges) == 2:  # all values are equal
+        return html.paragraph(f"{label}: {sum(found.edges) / 2:g} everywhere.")
     counts = {split: series for split, series in found.counts.items() if any(series)}
     return charts.histogram(counts, found.edges, label, name)
 
