@@ -85,7 +85,10 @@ def report_of(
     readable = [n for n, f in enumerate(facts) if f.size is not None]
     shown = _spread(readable, config.contact_sheet)
     flagged = [
-        row for listing in (near, exact) for pair in _most_telling(listing) for row in pair.rows
+        row
+        for listing in (near, exact)
+        for pair in listing.pairs[:SHOWN_PAIRS]
+        for row in pair.rows
     ]
     return DataReport(
         name=name,
@@ -105,10 +108,6 @@ def report_of(
         shown=tuple(shown),
         thumbnails={row: t for row in {*shown, *flagged} if (t := _thumbnail(dataset, row))},
     )
-
-
-def _most_telling(listing: Listing) -> tuple[Pair, ...]:
-    return listing.pairs[:SHOWN_PAIRS]
 
 
 def _by_split(facts: Iterable[RowFacts]) -> dict[str, list[RowFacts]]:
