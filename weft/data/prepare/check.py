@@ -21,7 +21,6 @@ from weft.data.prepare.report import (
     Column,
     DataReport,
     Histogram,
-    Listing,
     Problem,
     SplitCounts,
 )
