@@ -78,7 +78,7 @@ def in_region(thing: Thing, region: str) -> bool:
 
 def test_english_mentions_are_grammatical_and_exact(split_rows: list[Any]) -> None:
     for row, _ in split_rows:
-        for text in row.items["text_en"]:
+        for text in row.items["text"]:
             found = list(english_mentions(text))
             assert len(found) >= 2, text
             for article, size, color, shape, plural in found:
@@ -122,7 +122,7 @@ def test_counts_and_totals_read_from_the_words_hold(split_rows: list[Any]) -> No
     seen = 0
     for row, _ in split_rows:
         things = row.items["objects"]
-        for text in row.items["text_en"]:
+        for text in row.items["text"]:
             if total := re.search(rf"\b({'|'.join(NUMBERS)}) shapes", text.lower()):
                 assert NUMBERS[total[1]] == len(things), text
             if share := re.search(rf"\b({'|'.join(NUMBERS)}) of them ([a-z]+)", text):
@@ -168,7 +168,7 @@ def test_relations_read_from_the_words_hold(split_rows: list[Any]) -> None:
     seen = {"en": 0, "zh": 0}
     for row, _ in split_rows:
         things = row.items["objects"]
-        for text in row.items["text_en"]:
+        for text in row.items["text"]:
             for what, how, other in pattern.findall(text):
                 (_, *a, _), (_, *b, _) = next(english_mentions(what)), next(english_mentions(other))
                 assert stands(fitting(things, *a)[0], RELATIONS[how], fitting(things, *b)[0]), text
@@ -208,7 +208,7 @@ def test_places_read_from_the_words_hold(split_rows: list[Any]) -> None:
     seen = {"en": 0, "zh": 0}
     for row, _ in split_rows:
         things = row.items["objects"]
-        for text in row.items["text_en"]:
+        for text in row.items["text"]:
             for turned, form in enumerate(english_forms):
                 for found in form.findall(text):
                     what, where = found[::-1] if turned else found
@@ -233,7 +233,7 @@ def test_places_read_from_the_words_hold(split_rows: list[Any]) -> None:
 def test_backdrops_read_from_the_words_hold(split_rows: list[Any]) -> None:
     seen = 0
     for row, scene in split_rows:
-        for text in row.items["text_en"]:
+        for text in row.items["text"]:
             if found := re.search(r"an? (\w+) (\w+) (?:background|backdrop)", text):
                 assert found.groups() == (scene.pattern, scene.tint), text
                 seen += 1
@@ -284,7 +284,7 @@ def test_every_stated_fact_holds(split_rows: list[Any], language: str) -> None:
     for index, (row, scene) in enumerate(split_rows):
         for plan, text in data.captions(scene, index, language):
             assert facts_hold(plan, row.items["objects"], scene), (text, plan)
-            assert text in row.items[f"text_{language}"]
+            assert text in row.items["text" if language == "en" else "text_zh"]
             kinds.add(plan.kind)
     assert kinds == {"listing", "located", "related", "counted", "setting"}
 
@@ -293,7 +293,7 @@ def test_held_out_pairs_are_named_only_where_they_are_shown(split_rows: list[Any
     """Nor do questions of the other splits speak of them."""
     named = set()
     for row, _ in split_rows:
-        words = row.items["text_en"] + [q["question"] for q in row.items["questions"]]
+        words = row.items["text"] + [q["question"] for q in row.items["questions"]]
         for text in words:
             named |= set(re.findall(rf"({'|'.join(COLORS)}) ({'|'.join(SHAPES)})", text))
         for text in row.items["text_zh"]:
@@ -322,7 +322,7 @@ def test_captions_tell_their_scene_from_a_thousand_others() -> None:
 
 
 def test_the_captions_of_a_scene_differ() -> None:
-    for language in ("text_en", "text_zh"):
+    for language in ("text", "text_zh"):
         texts = [row.items[language] for row, _ in rows("train", 200)]
         assert sum(len(set(five)) for five in texts) > 0.995 * sum(map(len, texts))
         assert len({text for five in texts for text in five}) > 0.995 * 1000
@@ -335,7 +335,7 @@ def test_more_captions_than_kinds_and_one_alone() -> None:
 
 
 def test_every_word_of_the_world_is_used() -> None:
-    english = " ".join(t for row, _ in rows("train", 200) for t in row.items["text_en"])
+    english = " ".join(t for row, _ in rows("train", 200) for t in row.items["text"])
     chinese = "".join(t for row, _ in rows("train", 200) for t in row.items["text_zh"])
     for word in (*COLORS, *SHAPES, *PLURALS, *SIZES, *TINTS, *PATTERNS, *RELATIONS):
         assert word in english

@@ -77,8 +77,8 @@ class ScenesConfig(Config):
 class Scenes:
     """A sequence of samples, each drawn when it is asked for.
 
-    Items: image: uint8 (size, size, 3). text: captions in the chosen languages (with several
-    languages also text_en and text_zh apart). boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
+    Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
+    language's are text_zh or text_en. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
     N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one.
     questions: dicts with question, answer, type. split.
     """
@@ -133,15 +133,14 @@ class Scenes:
         }
         items: dict[str, Any] = {
             "image": self.image(scene),
-            "text": [text for language in texts for text in texts[language]],
+            "text": texts.pop(self.config.languages[0]),
             "boxes": np.array([thing.box for thing in scene.objects]),
             "classes": [thing.shape for thing in scene.objects],
             "objects": [_attributes(thing) for thing in scene.objects],
             "questions": self.questions(scene, index),
             "split": self.config.split,
         }
-        if len(texts) > 1:
-            items |= {f"text_{language}": texts[language] for language in texts}
+        items |= {f"text_{language}": texts[language] for language in texts}
         name = f"{self.config.split}-{index:06d}"
         return Sample(name, name, items, f"scenes:{self.config.split}/{index}")
 

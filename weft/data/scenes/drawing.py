@@ -1,14 +1,17 @@
-"""Scene -> picture: shapes drawn by Pillow at twice the size, averaged down, with noise."""
+"""Scene -> picture: shapes drawn by Pillow at twice the size and averaged down, on a backdrop, with
+noise.
+
+The averaged shapes are kept as masks, so that drawing a scene is little more than pasting them.
+"""
 
 import functools
-from collections.abc import Sequence
+import math
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from weft.data.scenes.world import PATTERNS, Object, Scene, outline
+from weft.data.scenes.world import PATTERNS, ROUND, Object, Scene, outline
 
-Ink = tuple[int, int, int] | int
 MAX_NOISE = 24
 """Colours keep this distance from 0 and 255, so that adding noise needs no clipping."""
 
@@ -35,70 +38,84 @@ BACKDROPS = {
 _SWING = 13
 """Patterns go this far up and down from the backdrop's colour."""
 RING_WIDTH = 0.42
+_LARGEST_KEPT = 512
+"""Size up to which masks and backdrops are kept: some 60 MB there, 1 MB at 64."""
 _NOISE_STARTS = 2**15
 """Pictures begin at one of this many places of the same noise."""
 
 
 def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
     """(size, size, 3) uint8. noise: largest change of a pixel by noise, at most MAX_NOISE."""
-    image = _empty_picture(scene.tint, scene.pattern, 2 * size)
-    inks = [PALETTE[thing.color] for thing in scene.objects]
-    _draw_objects(ImageDraw.Draw(image), scene.objects, 2 * size, inks)
-    pixels = np.frombuffer(image.reduce(2).tobytes(), np.uint8)
+    # Masks and backdrops of huge pictures would take too much memory to be kept.
+    keep = size <= _LARGEST_KEPT
+    backdrop, mask = (_backdrop, _mask) if keep else (_backdrop.__wrapped__, _mask.__wrapped__)
+    image = backdrop(scene.tint, scene.pattern, size).copy()
+    for thing in scene.objects:
+        column, right = divmod(round(2 * size * thing.x), 2)
+        row, down = divmod(round(2 * size * thing.y), 2)
+        stencil = mask(thing.shape, thing.turn, thing.radius * size, right, down)
+        reach = stencil.width // 2
+        image.paste(PALETTE[thing.color], (column - reach, row - reach), stencil)
+    pixels = np.frombuffer(image.tobytes(), np.uint8)
     start = int(scene.grain * _NOISE_STARTS)
     # Unsigned bytes wrap around: adding 253 takes 3 away.
     noisy: np.ndarray = pixels + _noise_strip(size, noise)[start : start + pixels.size]
     return noisy.reshape(size, size, 3)
 
 
-def _draw_objects(
-    canvas: ImageDraw.ImageDraw, objects: Sequence[Object], scale: int, inks: Sequence[Ink]
+@functools.lru_cache(maxsize=4096)
+def _mask(shape: str, turn: int, radius: float, right: int, down: int) -> Image.Image:
+    """Coverage of the pixels around a shape's centre, in 255ths; radius in pixels.
+
+    The centre is at the corner of four pixels, or half a pixel to the right of it or down: as exact
+    as drawing at twice the size is anyway.
+    """
+    reach = math.ceil(radius) + 1
+    image = Image.new("L", (4 * reach, 4 * reach))
+    center = 2 * reach + right, 2 * reach + down
+    _draw_shape(ImageDraw.Draw(image), shape, turn, center, 2 * radius, 255)
+    return image.reduce(2)
+
+
+def _draw_shape(
+    canvas: ImageDraw.ImageDraw,
+    shape: str,
+    turn: int,
+    center: tuple[float, float],
+    radius: float,
+    ink: int,
 ) -> None:
     # Pillow cuts off the fractions of coordinates and draws the first and the last pixel: with half
     # a pixel less on each side both are rounded.
-    for thing, ink in zip(objects, inks, strict=True):
-        shape = thing.shape
-        x, y, radius = thing.x * scale, thing.y * scale, thing.radius * scale - 0.5
-        if shape == "circle":
-            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), ink)
-        elif shape == "ring":
-            box = (x - radius, y - radius, x + radius, y + radius)
-            canvas.ellipse(box, outline=ink, width=round(RING_WIDTH * radius))
-        else:
-            corners = outline(shape, thing.turn)
-            canvas.polygon([(px * radius + x, py * radius + y) for px, py in corners], ink)
+    (x, y), radius = center, radius - 0.5
+    if shape not in ROUND:
+        canvas.polygon([(px * radius + x, py * radius + y) for px, py in outline(shape, turn)], ink)
+        return
+    box = (x - radius, y - radius, x + radius, y + radius)
+    if shape == "circle":
+        canvas.ellipse(box, ink)
+    else:
+        canvas.ellipse(box, outline=ink, width=round(RING_WIDTH * radius))
 
 
 def hidden_share(back: Object, front: Object, scale: int = 96) -> float:
     """Share of `back`'s area that `front` covers."""
     image = Image.new("L", (scale, scale))
     canvas = ImageDraw.Draw(image)
-    _draw_objects(canvas, [back], scale, [1])
+    center = back.x * scale, back.y * scale
+    _draw_shape(canvas, back.shape, back.turn, center, back.radius * scale, 1)
     whole = image.histogram()[1]
-    _draw_objects(canvas, [front], scale, [0])
+    center = front.x * scale, front.y * scale
+    _draw_shape(canvas, front.shape, front.turn, center, front.radius * scale, 0)
     return 1 - image.histogram()[1] / whole
 
 
-def _empty_picture(tint: str, pattern: str, side: int) -> Image.Image:
-    if pattern == "plain":
-        return Image.new("RGB", (side, side), BACKDROPS[tint])
-    strip = _backdrop(tint, pattern, side)
-    if strip.height == side:
-        return strip.copy()
-    image = Image.new("RGB", (side, side), None)
-    for row in range(0, side, strip.height):
-        image.paste(strip, (0, row))
-    return image
-
-
 @functools.lru_cache(maxsize=len(BACKDROPS) * len(PATTERNS))
-def _backdrop(tint: str, pattern: str, side: int) -> Image.Image:
-    """The empty picture, or from 256 pixels on the quarter of it that fills it when repeated.
-
-    A quarter of a large picture stays in the processor's cache, where the whole would not.
-    """
-    rows, columns = np.mgrid[0 : side if side < 256 else -(-side // 4), 0:side] / (side / 4)
+def _backdrop(tint: str, pattern: str, size: int) -> Image.Image:
+    """The empty picture."""
+    rows, columns = np.mgrid[0:size, 0:size] / (size / 4)
     wave = {
+        "plain": np.zeros_like(rows),
         "shaded": columns / 2 - 1,
         "striped": np.where((rows + columns) % 1 < 0.5, 1.0, -1.0),
         "checkered": np.where((rows % 1 < 0.5) == (columns % 1 < 0.5), 1.0, -1.0),

@@ -91,8 +91,7 @@ def _layout(draws: Draws, looks: list[tuple[Pair, str]]) -> list[Object]:
     while True:
         placed: list[Object] = []
         for (color, shape), size in looks:
-            low, high = world.RADII[size]
-            radius = draws.between(low, high)
+            radius = draws.pick(world.RADII[size])
             onto = placed[0] if overlap and len(placed) == len(looks) - 1 else None
             spot = _spot(draws, placed, radius, onto)
             if spot is None:

@@ -55,7 +55,7 @@ SEEN = tuple((c, s) for c in COLORS for s in SHAPES if (c, s) not in HELD_OUT)
 ROUND = ("circle", "ring")
 TURNS = 5
 """A shape is drawn at one of this many slight rotations, from -12 to 12 degrees."""
-RADII = {"small": (0.085, 0.105), "large": (0.155, 0.185)}
+RADII = {"small": (0.085, 0.092, 0.099, 0.106), "large": (0.155, 0.165, 0.175, 0.185)}
 
 _CLEAR = 0.15
 """Objects whose centres differ by less than this along an axis are not called left or above."""

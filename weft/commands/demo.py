@@ -1,0 +1,124 @@
+"""The main job, offline, in minutes: generate data, check it, pretrain, fine-tune, evaluate, report."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.commands._parsing import parse
+from weft.core.config import save
+from weft.core.errors import WeftError
+from weft.data.prepare.check import check
+from weft.data.prepare.report import DataReport
+from weft.data.scenes import SPLITS, ScenesConfig, write_scenes
+from weft.data.sources import FilesConfig
+from weft.index import build_index
+from weft.recipes import recipe
+from weft.report.card import write_card
+from weft.runs.measure import Measurement, measure, save_result
+from weft.runs.recipe import Recipe
+from weft.runs.reporting import report
+from weft.runs.run import Run, load
+from weft.runs.train import train
+from weft.tasks.printing import print_result
+
+MARKER = "demo.json"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How large, and where."""
+
+    out: Path = Path("runs/demo")
+    """Folder for the data, the runs and the report; an earlier demo there is replaced."""
+    train: int = 12000
+    """Scenes to train on."""
+    test: int = 1000
+    """Scenes in each of the two test splits, seen and never seen compositions."""
+    steps: int | None = None
+    """Steps of pretraining; the recipe's own number if not given."""
+    finetune_steps: int | None = None
+    """Steps of fine-tuning; the recipe's own number if not given."""
+    seed: int = 0
+
+
+def main(words: list[str]) -> None:
+    """Runs everything and ends with a table and the path of the report."""
+    arguments = parse(Arguments, words, "weft demo")
+    began = time.perf_counter()
+    _clear(arguments)
+    data = _generate(arguments)
+    pretrained = _train("scenes", data, arguments.steps, arguments)
+    finetuned = _train("scenes_zh", data, arguments.finetune_steps, arguments, init=pretrained)
+    english, chinese = load(pretrained), load(finetuned)
+    found = [
+        ("English captions, compositions never seen together", _measure(english, "test_heldout")),
+        ("English captions, compositions seen in training", _measure(english, "test")),
+        (
+            "Chinese captions after fine-tuning, compositions never seen",
+            _measure(chinese, "test_heldout"),
+        ),
+    ]
+    build_index(english.member(found[0][1].dataset), found[0][1].dataset).save(pretrained / "index")
+    for _, one in found:
+        print_result(one.result)
+    page = report(
+        english, found, name="Weft demo", card=_card(data), path=arguments.out / "report.html"
+    )
+    print(f"the whole demo took {time.perf_counter() - began:.0f} s")
+    print(f'try: weft search {pretrained} --text "a large red star above a blue square"')
+    print(f"report: {page}")
+
+
+def _clear(arguments: Arguments) -> None:
+    """Removes an earlier demo, and nothing else."""
+    out = arguments.out
+    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
+        raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
+    shutil.rmtree(out, ignore_errors=True)
+    save(recipe("scenes"), out / MARKER)
+
+
+def _generate(arguments: Arguments) -> Path:
+    """The generated world as a folder of pictures and one table, as a user's own data would be."""
+    folder = arguments.out / "data"
+    counts = {"train": arguments.train, "validation": 500}
+    tables = []
+    for split in SPLITS:
+        world = ScenesConfig(
+            count=counts.get(split, arguments.test),
+            split=split,
+            seed=arguments.seed,
+            languages=("en", "zh"),
+        )
+        tables.append(write_scenes(world, folder))
+    table = folder / "scenes.jsonl"
+    with table.open("wb") as file:
+        for part in tables:
+            file.write(part.read_bytes())
+            part.unlink()
+    print(f"generated: {table}")
+    return table
+
+
+def _card(data: Path) -> DataReport:
+    """The data card, of the validation split for speed; written beside the data."""
+    found = check(FilesConfig(data).open("validation"), name="scenes, validation")
+    write_card(found, data.parent)
+    return found
+
+
+def _train(
+    name: str, data: Path, steps: int | None, arguments: Arguments, init: Path | None = None
+) -> Path:
+    chosen: Recipe = recipe(name)
+    run = chosen.run.replace(seed=arguments.seed, steps=steps or chosen.run.steps)
+    chosen = chosen.replace(data=chosen.data.replace(source=FilesConfig(data)), run=run, init=init)
+    print(f"training: {name}, {run.steps} steps of {run.batch_size} scenes")
+    return train(chosen, arguments.out / name).folder
+
+
+def _measure(run: Run, split: str) -> Measurement:
+    found = measure([run], "retrieval", split=split)
+    save_result(found.result, run.folder / "metrics" / f"retrieval-{split}.json")
+    return found
