@@ -138,6 +138,21 @@ class ProjectionConfig(Config):
         return Projection(self)
 
 
+class Pooled(nn.Module):
+    """The encoder's pooled vector (B, D) is the embedding as it is."""
+
+    def forward(self, features: Features) -> Tensor:
+        return features.pooled
+
+
+@dataclass(frozen=True)
+class PooledConfig(Config):
+    """No projection: the other streams come to this one's space."""
+
+    def build(self) -> Pooled:
+        return Pooled()
+
+
 @dataclass(frozen=True)
 class ModelConfig(Config):
     """The parts of a model by stream; each part is built by its own config."""

@@ -1,0 +1,30 @@
+"""VSE++: a linear map of CNN features and a GRU meet (Faghri et al., BMVC 2018, section 3.1)."""
+
+from weft.architectures.model import ModelConfig, PooledConfig, ProjectionConfig
+from weft.core.config import Config
+from weft.encoders.recurrent import RecurrentConfig
+
+
+def vsepp(
+    *,
+    image: Config,
+    image_dim: int,
+    vocab_size: int,
+    words: int = 300,
+    dim: int = 1024,
+    dropout: float = 0.0,
+) -> ModelConfig:
+    """`image` is a pretrained encoder of width `image_dim`; a text is the GRU's last state.
+
+    words: width of the word embeddings, learned. dim: width of the GRU and of the shared space.
+    """
+    return ModelConfig(
+        encoders={
+            "image": image,
+            "text": RecurrentConfig(vocab_size, embedding=words, hidden=dim, dropout=dropout),
+        },
+        projections={
+            "image": ProjectionConfig(image_dim, dim, norm=True),
+            "text": PooledConfig(),
+        },
+    )

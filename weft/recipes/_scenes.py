@@ -1,0 +1,33 @@
+"""What the recipes on the generated world share."""
+
+from weft.data.scenes import ScenesConfig
+from weft.data.sources import GeneratedConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.text import TextConfig
+from weft.runs.recipe import DataConfig
+from weft.training.config import RunConfig
+
+VOCABULARY, LENGTH, SIZE = 1000, 48, 64
+
+
+def data() -> DataConfig:
+    """Scenes with English captions; no crops and no mirror images, since captions say where."""
+    return DataConfig(
+        source=GeneratedConfig(scenes=ScenesConfig(size=SIZE)),
+        streams={
+            "image": ImageConfig(size=SIZE, crop_scale=None, flip=0.0),
+            "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH),
+        },
+    )
+
+
+def run(steps: int = 1000) -> RunConfig:
+    """Minutes on two cores."""
+    return RunConfig(
+        steps=steps,
+        batch_size=128,
+        evaluate_every=250,
+        checkpoint_every=250,
+        monitor="retrieval/rsum",
+        workers=2,
+    )
