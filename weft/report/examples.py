@@ -10,8 +10,9 @@ from weft.report import html
 from weft.report.html import Html
 from weft.tasks.base import Answer, Example, Item, TaskResult
 
-Shown = Path | bytes | np.ndarray | str
-"""What an item is shown as: text, or a picture."""
+Picture = Path | bytes | np.ndarray
+Shown = Picture | str
+"""What an item is shown as."""
 
 QUERY_WIDTH = 200
 ANSWER_WIDTH = 150
@@ -46,50 +47,57 @@ def _grouped(examples: Sequence[Example], dataset: Dataset) -> list[Html]:
 def _example(example: Example, dataset: Dataset) -> Html:
     query = _value(example.query, dataset)
     answers = [(answer, _answered(answer, dataset)) for answer in example.answers]
-    rank = Html(f' <span class="subtitle">right answer at rank {example.rank:,}</span>')
-    shown = html.join(_picture_answers(answers), _text_answers(answers), _missed(example, dataset))
+    rank = Html(f'<div class="subtitle">right answer at rank {example.rank:,}</div>')
+    missed = _missed(example, dataset)
+    pictures = [(a, value) for a, value in answers if not isinstance(value, str)]
+    if pictures:
+        shown = _picture_answers(pictures, missed, example.rank)
+    else:
+        shown = _text_answers([(a, str(value)) for a, value in answers], missed)
     if isinstance(query, str):
-        asked = Html(f"<p><strong>{html.text(query)}</strong>{rank}</p>")
-        return Html(f'<div style="margin-bottom:1.6rem">{asked}{shown}</div>')
+        asked = Html(f"<div><strong>{html.text(query)}</strong></div>{rank}")
+        return Html(f'<div style="margin:.6rem 0 1.6rem">{asked}{shown}</div>')
     picture = html.figure(query, dataset[example.query.row].id, QUERY_WIDTH)
     return Html(
         f'<div style="{ROW}">{picture}<div style="flex:1 1 20rem">{rank}{shown}</div></div>'
     )
 
 
-def _picture_answers(answers: Sequence[tuple[Answer, Shown]]) -> Html:
+def _picture_answers(
+    answers: Sequence[tuple[Answer, Picture]], missed: Picture | list[str] | None, rank: int
+) -> Html:
     figures = [
         _framed(html.figure(value, f"{answer.score:.3f}", ANSWER_WIDTH), answer.right)
         for answer, value in answers
-        if not isinstance(value, str)
     ]
-    return html.grid(figures, columns=len(figures)) if figures else Html("")
+    if missed is not None and not isinstance(missed, list):
+        figures.append(_framed(html.figure(missed, f"right, rank {rank:,}", ANSWER_WIDTH), True))
+    return html.grid(figures, columns=len(figures))
 
 
-def _text_answers(answers: Sequence[tuple[Answer, Shown]]) -> Html:
+def _text_answers(
+    answers: Sequence[tuple[Answer, str]], missed: Picture | list[str] | None
+) -> Html:
     lines = []
     for answer, value in answers:
-        if isinstance(value, str):
-            words = html.text(value)
-            said = f"<strong>✓ {words}</strong>" if answer.right else words
-            lines.append(f"<li>{said} <small>{answer.score:.3f}</small></li>")
+        words = html.text(value)
+        said = f"<strong>✓ {words}</strong>" if answer.right else words
+        lines.append(f"<li>{said} <small>{answer.score:.3f}</small></li>")
     listed = f'<ol style="margin:.2rem 0;padding-left:1.4rem">{"".join(lines)}</ol>'
-    return Html(listed if lines else "")
+    if isinstance(missed, list):
+        right = html.text(" / ".join(missed))
+        return Html(f"{listed}<p><small>Right would have been: {right}</small></p>")
+    return Html(listed)
 
 
-def _missed(example: Example, dataset: Dataset) -> Html:
+def _missed(example: Example, dataset: Dataset) -> Picture | list[str] | None:
     """What was right, from the query's own row, if none of the answers shown is."""
     first = example.answers[0].item
     if isinstance(first, str) or any(answer.right for answer in example.answers):
-        return Html("")
+        return None
     raw = dataset[example.query.row].items.get(first.stream)
-    if isinstance(raw, str | list):
-        texts = " / ".join([raw] if isinstance(raw, str) else raw)
-        return Html(f"<p><small>Right would have been: {html.text(texts)}</small></p>")
-    if raw is None:
-        return Html("")
-    picture = html.figure(raw, f"the right one, at rank {example.rank:,}", ANSWER_WIDTH)
-    return _framed(picture, right=True)
+    found: Picture | list[str] | None = [raw] if isinstance(raw, str) else raw
+    return found
 
 
 def _framed(picture: Html, right: bool) -> Html:

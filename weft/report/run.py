@@ -123,8 +123,12 @@ def _headlines(result: TaskResult) -> list[tuple[str, Estimate]]:
 def _headline(result: TaskResult, name: str) -> str:
     estimate = result.metrics[name]
     chance = result.baselines.get("chance", {}).get(name)
-    beside = "" if chance is None else f"; chance {html.format_cell(chance)}"
+    beside = "" if chance is None else f"; chance {_baseline(chance)}"
     return f"{_words(name)} ({estimate.low:.1f} – {estimate.high:.1f}{beside})"
+
+
+def _baseline(value: float | None) -> html.Cell:
+    return None if value is None else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _shown(estimate: Estimate) -> str:
@@ -142,7 +146,7 @@ def _leakage_notice(leakage: Leakage | None) -> html.Html:
     lines = "; ".join(leakage.lines())
     if leakage.clean:
         return html.notice(f"No leakage from training was found: {lines}.")
-    return html.notice(f"Leakage: the scores below are too high. {lines}.", warning=True)
+    return html.notice(f"Leakage from training: the scores may be too high. {lines}.", warning=True)
 
 
 def _numbers(result: TaskResult) -> html.Html:
@@ -152,7 +156,7 @@ def _numbers(result: TaskResult) -> html.Html:
             _words(name),
             estimate.value,
             f"{estimate.low:.1f} – {estimate.high:.1f}",
-            *(result.baselines[b].get(name) for b in baselines),
+            *(_baseline(result.baselines[b].get(name)) for b in baselines),
         ]
         for name, estimate in result.metrics.items()
     ]
@@ -169,7 +173,7 @@ def _rank_chart(way: str, queries: Queries) -> html.Html:
     bars = []
     for low, high in RANK_BINS:
         inside = (queries.rank >= low) & (queries.rank <= (high or queries.rank.max()))
-        name = str(low) if low == high else f"{low} – {high}" if high else f"{low} and beyond"
+        name = str(low) if low == high else f"{low} – {high}" if high else f"> {low - 1}"
         bars.append((name, 100 * float(inside.double().mean())))
     while bars and bars[-1][1] == 0:
         bars.pop()
@@ -181,6 +185,8 @@ def _training(log: Sequence[LogLine]) -> html.Html:
     percent = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
     sums = [n for n in names if n.endswith("rsum")]
     losses = [n for n in names if n != SPEED and ("/" not in n or "loss" in n)]
+    if len(losses) == 2:  # a loss of one term is that term
+        losses = losses[:1]
     parts = [
         charts.line_chart(_series(log, shown), title, "step", unit)
         for shown, title, unit in (

@@ -27,7 +27,7 @@ def _print_leakage(leakage: Leakage | None, console: Console) -> None:
     if leakage.clean:
         console.print("leakage from training: none found", style="green")
     else:
-        console.print("LEAKAGE FROM TRAINING: the scores below are too high", style="bold red")
+        console.print("LEAKAGE FROM TRAINING: the scores may be too high", style="bold red")
     for line in leakage.lines():
         console.print(f"  {line}", highlight=False, markup=False)
 
