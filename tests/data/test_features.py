@@ -106,7 +106,7 @@ def test_another_encoder_transform_or_content_is_computed_anew(tmp_path: Path, c
         new = cached(tmp_path, image=IMAGE.replace(size=40))
     else:
         changed = rows()
-        changed[0].items["image"][20] ^= 255
+        changed[0].items["image"][:20] ^= 255
         new = cached(tmp_path, changed)
     assert files(tmp_path) > before
     assert not torch.equal(pooled(new, 0, 0), old)
