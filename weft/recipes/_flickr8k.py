@@ -66,7 +66,7 @@ def captions(
     return DataConfig(
         source=FilesConfig(folder() / "flickr8k" / table, joined=joined or {}),
         streams=streams,
-        cache={name: CacheConfig() for name in ("image", *pretrained)},
+        cache={name: CacheConfig(precision="bf16") for name in ("image", *pretrained)},
     )
 
 

@@ -68,7 +68,7 @@ def save_modalities(modalities: Mapping[str, Modality], folder: Path) -> None:
 
 def restore_modalities(modalities: Mapping[str, Modality], folder: Path) -> None:
     """Puts back what was learned. Raises WeftError where the file does not fit."""
-    state = read_mapping(folder / MODALITIES)
+    state = read_mapping(folder / MODALITIES) if modalities else {}
     for name, modality in modalities.items():
         if name not in state:
             raise WeftError(f"{folder / MODALITIES}: has no state of stream '{name}'")

@@ -77,6 +77,8 @@ def _check(recipe: Recipe) -> None:
     for name in recipe.weights:
         if name not in recipe.objectives:
             raise unknown_name("objective in weights", name, recipe.objectives)
+    if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
+        raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
     for name in recipe.data.cache:
         if name not in recipe.data.streams:
             raise unknown_name("stream in data.cache", name, recipe.data.streams)
@@ -119,14 +121,24 @@ def _modalities(recipe: Recipe, folder: Path, training: Dataset) -> dict[str, Mo
     """The recipe's modalities; what they learn is learned once and kept in the run directory."""
     modalities = build_modalities(recipe)
     if rank() == 0 and not (folder / MODALITIES).exists():
-        if recipe.init is not None:
-            restore_modalities(modalities, recipe.init)
-        else:
-            fit_modalities(modalities, training)
+        known = {} if recipe.init is None else _known(recipe, modalities, recipe.init)
+        restore_modalities(known, recipe.init or folder)
+        new = {name: part for name, part in modalities.items() if name not in known}
+        fit_modalities(new, training)
         save_modalities(modalities, folder)
     barrier()
     restore_modalities(modalities, folder)
     return modalities
+
+
+def _known(recipe: Recipe, modalities: Mapping[str, Modality], start: Path) -> dict[str, Modality]:
+    """The modalities that the run to start from has with the same settings."""
+    before = configs.load(start / RECIPE, Recipe).data.streams
+    return {
+        name: modality
+        for name, modality in modalities.items()
+        if before.get(name) == recipe.data.streams[name]
+    }
 
 
 def _model(recipe: Recipe, folder: Path) -> Model:
