@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from weft.commands._parsing import parse
 from weft.commands.embed import INDEX
@@ -49,10 +47,7 @@ def main(words: list[str]) -> None:
 
 
 def _show(hits: list[Hit]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("score", justify="right")
-    table.add_column("id")
-    table.add_column("where", overflow="fold")
+    """One line a hit, uncut, so that a path can be copied or piped."""
+    print("score  id  where")
     for hit in hits:
-        table.add_row(f"{hit.score:.3f}", hit.id, hit.source)
-    Console().print(table)
+        print(f"{hit.score:.3f}  {hit.id}  {hit.source}")
