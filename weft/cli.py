@@ -15,19 +15,26 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Bad input is one line on stderr and exit code 2."""
+    """Runs one command. Bad input is one line on stderr and exit code 2.
+
+    A part says with a ValueError that it cannot use what it got; here that came from the words, the
+    recipe or the data. WEFT_TRACEBACK=1 shows where.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         _run(words)
-    except WeftError as error:
-        print(f"weft: {error}", file=sys.stderr)
+    except (WeftError, ValueError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # `weft ... | head`: whoever read has enough
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            return 0
+        if os.environ.get("WEFT_TRACEBACK"):
+            raise
+        print(f"weft: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("weft: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `weft ... | head`: whoever read has enough
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     return 0
 
 

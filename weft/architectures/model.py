@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.interfaces import CacheableEncoder, Decoder, Encoder, Fusion
 from weft.core.records import Batch, Features, Field
+from weft.core.shapes import check_shape
 
 
 class Model(nn.Module):
@@ -106,6 +107,7 @@ class Projection(nn.Module):
 
     def __init__(self, config: "ProjectionConfig") -> None:
         super().__init__()
+        self.in_dim = config.in_dim
         widths = (config.in_dim, *config.hidden)
         layers: list[nn.Module] = []
         if config.norm:
@@ -116,6 +118,7 @@ class Projection(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Features) -> Tensor:
+        check_shape(features.pooled, "B D", "the input of a projection", D=self.in_dim)
         projected: Tensor = self.layers(features.pooled)
         return projected
 
@@ -133,6 +136,13 @@ class ProjectionConfig(Config):
     dropout: float = 0.0
     norm: bool = False
     bias: bool = False
+
+    def __post_init__(self) -> None:
+        widths = (self.in_dim, *self.hidden, self.out_dim)
+        if min(widths) < 1:
+            raise ValueError(f"widths are {widths}, expected at least 1 each")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
 
     def build(self) -> Projection:
         return Projection(self)

@@ -42,9 +42,12 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
 def _one_line(box: str, words: list[str]) -> str:
     """What tyro draws as a box, as one line: what is wrong, and the flags that come near."""
     lines = [line.strip(BOX) for line in box.splitlines()[1:]]
+    # Where stdout is not UTF-8 the box is drawn with hyphens, first of all under its title.
+    lines = ["" if set(line) == {"-"} else line for line in lines]
+    lines = lines[1:] if lines and lines[0] == "" else lines
     end = lines.index("") if "" in lines else len(lines)
     message = " ".join(lines[:end])
     near = [line.split()[0] for line in lines[end:] if line.startswith("--")]
-    near = [flag for flag in near if flag not in words]
+    near = [flag for flag in dict.fromkeys(near) if flag not in words]
     hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
     return f"{message}{hint}"

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
+from weft.core.errors import WeftError
 from weft.runs.measure import measure, save_result
 from weft.runs.run import load
 from weft.tasks.printing import print_result
@@ -34,7 +35,7 @@ def main(words: list[str]) -> None:
     """Prints the result and writes it as JSON."""
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
-        parse(Arguments, ["--help"], "weft evaluate")
+        raise WeftError("weft evaluate needs one run directory or more")
     runs = [load(folder) for folder in arguments.runs]
     found = measure(
         runs,

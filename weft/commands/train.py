@@ -55,10 +55,21 @@ def main(words: list[str]) -> None:
         )
     name, base = _starting_point(words[0])
     rest = words[1:]
-    if "--data" in rest[:-1]:  # first, so that the settings of files are flags
-        base = on_files(base, rest[rest.index("--data") + 1])
+    data = _value(rest, "--data")
+    if data is not None:  # first, so that the settings of files are flags
+        base = on_files(base, data)
     arguments = parse(Arguments, rest, f"weft train {words[0]}", default=Arguments(base))
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
+
+
+def _value(words: list[str], flag: str) -> str | None:
+    """What follows `flag` among the words, as `flag value` or `flag=value`."""
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == flag:
+            return following
+        if word.startswith(f"{flag}="):
+            return word.removeprefix(f"{flag}=")
+    return None
 
 
 def _starting_point(word: str) -> tuple[str, Recipe]:

@@ -105,6 +105,11 @@ class GeneratedConfig(Config):
     scenes: ScenesConfig = field(default_factory=ScenesConfig)
     """How every scene is drawn and described; its split and count are not used."""
 
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            if vars(self)[name] < 1:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1 scene")
+
     def open(self, split: str | None) -> Dataset:
         counts: Mapping[str, int] = {
             "train": self.train,

@@ -147,6 +147,8 @@ class TransformerConfig(Config):
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.dim < 1 or self.depth < 0:
+            raise ValueError(f"dim is {self.dim} and depth {self.depth}, expected at least 1 and 0")
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads is {self.heads}, expected a divisor of dim, {self.dim}")
         for name in ("dropout", "attention_dropout", "drop_path"):

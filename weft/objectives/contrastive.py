@@ -17,6 +17,7 @@ from weft.core.config import Config
 from weft.core.distributed import gather, rank, world_size
 from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Field, Loss
+from weft.core.shapes import check_shape
 from weft.objectives.temperature import TemperatureConfig
 
 
@@ -45,6 +46,8 @@ class Pairs:
 
 def pairs(batch: Batch, streams: EncodedStreams, names: tuple[str, str]) -> Pairs:
     """The cosines between two streams of the batch; every row must have both."""
+    if names[0] == names[1]:
+        raise ValueError(f"both streams are '{names[0]}', expected two different ones")
     for name in names:
         value = batch.inputs.get(name)
         if isinstance(value, Field) and value.present is not None and not value.present.all():
@@ -53,6 +56,7 @@ def pairs(batch: Batch, streams: EncodedStreams, names: tuple[str, str]) -> Pair
                 "expected both streams of a contrastive pair in every row"
             )
     first_BE, second_BE = (streams.embedding(name).float() for name in names)
+    check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
     # Autocast would round the operands of the products to 8 bits of mantissa.
     with torch.autocast(first_BE.device.type, enabled=False):
         forward_BA = first_BE @ gather(second_BE).T
@@ -156,6 +160,10 @@ class SoftmaxContrastiveConfig(Config):
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all columns."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
 
     def build(self) -> SoftmaxContrastive:
         return SoftmaxContrastive(self)

@@ -9,12 +9,13 @@ import torch
 from weft.architectures.model import Model, ModelConfig, build
 from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
+from weft.runs.check import check_names, check_parts
 from weft.runs.parts import (
     MODALITIES,
     MODEL,
@@ -54,12 +55,16 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
             f"{folder}: already holds a run; go on with it (weft train --resume {folder}) "
             "or choose another --out"
         )
-    _check(recipe)
+    check_names(recipe)
     with distributed.session(recipe.run.device) as device:
         if rank() == 0:
             configs.save(recipe, folder / RECIPE)
         barrier()
-        return _train(recipe, folder, device)
+        try:
+            return _train(recipe, folder, device)
+        except (WeftError, ValueError):
+            _forget(folder)
+            raise
 
 
 def resume(folder: Path | str) -> TrainResult:
@@ -72,22 +77,18 @@ def resume(folder: Path | str) -> TrainResult:
         return _train(recipe, folder, device)
 
 
-def _check(recipe: Recipe) -> None:
-    """Mistakes that would otherwise show only after minutes."""
-    for name in recipe.weights:
-        if name not in recipe.objectives:
-            raise unknown_name("objective in weights", name, recipe.objectives)
-    if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
-        raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
-    for name in recipe.data.cache:
-        if name not in recipe.data.streams:
-            raise unknown_name("stream in data.cache", name, recipe.data.streams)
+def _forget(folder: Path) -> None:
+    """A run that failed before anything was trained leaves its folder free for the next attempt."""
+    if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
+        for name in (RECIPE, MODALITIES, MODEL):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     training = open_split(recipe, recipe.data.train)
     modalities = _modalities(recipe, folder, training)
     model = _model(recipe, folder).to(device)
+    check_parts(recipe, model, modalities)
     if rank() == 0:
         configs.save(architecture(recipe.model), folder / MODEL)
     sources = build_sources(recipe, training, model, modalities, train=True, device=device)

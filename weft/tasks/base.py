@@ -97,6 +97,16 @@ class TaskResult:
         }
 
 
+def check_measures(ks: Sequence[int], resamples: int, examples: int) -> None:
+    """Raises ValueError for numbers that a task would stumble over only after embedding all rows."""
+    if not ks or min(ks) < 1:
+        raise ValueError(f"ks is {tuple(ks)}, expected one or more numbers of at least 1")
+    if resamples < 1 or examples < 0:
+        raise ValueError(
+            f"resamples is {resamples} and examples {examples}, expected at least 1 and 0"
+        )
+
+
 class Task(Protocol):
     """Measures one model, or an ensemble, on a data set."""
 

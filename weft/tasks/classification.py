@@ -24,7 +24,7 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     top_k,
 )
-from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult
+from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult, check_measures
 from weft.tasks.embedding import Embedded, EmbeddingConfig, embed_items
 from weft.tasks.items import list_items
 
@@ -66,6 +66,7 @@ class ZeroShotConfig(Config):
         if wrong or not self.templates:
             found = f"'{wrong[0]}'" if wrong else "no template"
             raise ValueError(f"templates has {found}, expected sentences with {{}} for the name")
+        check_measures(self.ks, self.resamples, self.examples)
 
     def build(self) -> "ZeroShot":
         return ZeroShot(self)

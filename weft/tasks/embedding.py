@@ -39,6 +39,13 @@ class EmbeddingConfig(Config):
     precision: Literal["float32", "bfloat16"] = "float32"
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
 
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.workers < 0:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and workers {self.workers}, "
+                "expected at least 1 and 0"
+            )
+
 
 @dataclass(frozen=True)
 class Embedded:

@@ -23,7 +23,7 @@ from weft.evaluation.ranking import (
     standardised_dot_product,
     top_k,
 )
-from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult
+from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult, check_measures
 from weft.tasks.embedding import EmbeddingConfig, embed_items
 from weft.tasks.items import list_items
 
@@ -47,6 +47,9 @@ class RetrievalConfig(Config):
     seed: int = 0
     examples: int = 8
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+
+    def __post_init__(self) -> None:
+        check_measures(self.ks, self.resamples, self.examples)
 
     def build(self) -> "Retrieval":
         return Retrieval(self)

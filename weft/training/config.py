@@ -49,7 +49,7 @@ class RunConfig(Config):
 
     def __post_init__(self) -> None:
         least = {"batch_size": 1, "accumulate": 1, "log_every": 1, "keep": 1}
-        for name in ("steps", "checkpoint_every", "evaluate_every", "workers"):
+        for name in ("steps", "seed", "checkpoint_every", "evaluate_every", "workers"):
             least[name] = 0
         for name, smallest in least.items():
             if vars(self)[name] < smallest:
@@ -57,6 +57,10 @@ class RunConfig(Config):
         for name, value in {"epochs": self.epochs, "patience": self.patience}.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate is {self.accumulate}, expected at most batch_size, {self.batch_size}"
+            )
 
     def resolved(self, steps_per_epoch: int) -> "RunConfig":
         """With `epochs` turned into `steps`."""

@@ -1,0 +1,69 @@
+"""Mistakes in a recipe that would otherwise show only after minutes."""
+
+from collections.abc import Mapping
+from typing import Protocol, cast, runtime_checkable
+
+from weft.architectures.model import Model, ProjectionConfig
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Encoder, Modality
+from weft.modalities.text import Text
+from weft.runs.parts import WEIGHTS
+from weft.runs.recipe import Recipe
+
+
+@runtime_checkable
+class Vocabulary(Protocol):
+    """The config of an encoder with a table of tokens."""
+
+    vocab_size: int
+
+
+@runtime_checkable
+class Positions(Protocol):
+    """The config of an encoder that takes so many tokens at most."""
+
+    max_length: int
+
+
+def check_names(recipe: Recipe) -> None:
+    """Raises WeftError where one part of the recipe names another that is not there."""
+    for name in recipe.weights:
+        if name not in recipe.objectives:
+            raise unknown_name("objective in weights", name, recipe.objectives)
+    if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
+        raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
+    for name in recipe.data.cache:
+        if name not in recipe.data.streams:
+            raise unknown_name("stream in data.cache", name, recipe.data.streams)
+        if name not in recipe.model.encoders:
+            raise unknown_name("encoder of a stream in data.cache", name, recipe.model.encoders)
+    monitor = recipe.run.monitor
+    if recipe.tasks and monitor is not None and monitor.partition("/")[0] not in recipe.tasks:
+        raise unknown_name("task in run.monitor", monitor.partition("/")[0], recipe.tasks)
+
+
+def check_parts(recipe: Recipe, model: Model, modalities: Mapping[str, Modality]) -> None:
+    """Raises WeftError where the sizes of the built parts do not fit each other."""
+    for name, projection in recipe.model.projections.items():
+        if isinstance(projection, ProjectionConfig) and name in model.encoders:
+            width = cast(Encoder, model.encoders[name]).dim
+            if projection.in_dim != width:
+                raise WeftError(
+                    f"model.projections.{name}.in_dim is {projection.in_dim}, "
+                    f"expected {width}, the width of model.encoders.{name}"
+                )
+    for name, modality in modalities.items():
+        encoder = recipe.model.encoders.get(name)
+        if not isinstance(modality, Text):
+            continue
+        if isinstance(encoder, Vocabulary) and encoder.vocab_size < modality.vocab_size:
+            raise WeftError(
+                f"model.encoders.{name}.vocab_size is {encoder.vocab_size}, expected at least "
+                f"{modality.vocab_size}, the tokens of data.streams.{name}"
+            )
+        longest = modality.config.max_length
+        if isinstance(encoder, Positions) and encoder.max_length < longest:
+            raise WeftError(
+                f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
+                f"{longest}, the max_length of data.streams.{name}"
+            )
