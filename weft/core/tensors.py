@@ -57,13 +57,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_state(path: Path) -> dict[str, Any]:
     """The JSON value alone; checks that the file is whole."""
     try:
-        with path.open("rb") as raw:
-            start = raw.read(2)
-        if start[:1] == b"\x80" or start == b"PK":
-            raise WeftError(
-                f"{path}: is a pickle or torch.save file, which can run code when opened; "
-                "expected safetensors"
-            )
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except FileNotFoundError:
@@ -71,7 +64,7 @@ def read_state(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise WeftError(f"{path}: cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise WeftError(f"{path}: is cut off or not a safetensors file ({error})") from None
+        raise WeftError(f"{path}: {_why_not(path, error)}") from None
     try:
         state = json.loads(metadata[_KEY])
     except (KeyError, ValueError):
@@ -79,6 +72,17 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise WeftError(f"{path}: is safetensors, but was not written by weft's training")
     return state
+
+
+def _why_not(path: Path, error: SafetensorError) -> str:
+    """Only of a file that is no safetensors: a good one may begin with any byte, its header's size."""
+    with path.open("rb") as raw:
+        start = raw.read(2)
+    if start[:1] == b"\x80" or start == b"PK":
+        return (
+            "is a pickle or torch.save file, which can run code when opened; expected safetensors"
+        )
+    return f"is cut off or not a safetensors file ({error})"
 
 
 def _without_sharing(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
