@@ -126,7 +126,7 @@ def test_configs_survive_json(config) -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="lr 0"):
+    with pytest.raises(ValueError, match="lr is 0"):
         OptimConfig(lr=0.0)
     with pytest.raises(ValueError, match="log_every is 0, expected at least 1"):
         RunConfig(log_every=0)
