@@ -58,6 +58,9 @@ def main(words: list[str]) -> None:
     data = _value(rest, "--data")
     if data is not None:  # first, so that the settings of files are flags
         base = on_files(base, data)
+    # Each objective's weight is a flag, also where the recipe leaves it at 1.
+    weights = {**dict.fromkeys(base.objectives, 1.0), **base.weights}
+    base = base.replace(weights=weights)
     arguments = parse(Arguments, rest, f"weft train {words[0]}", default=Arguments(base))
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import Modality
 from weft.core.tensors import load_model
 from weft.data.formats import Dataset
@@ -72,7 +72,7 @@ class Run:
             raise unknown_name("stream", stream, self.streams)
         modality = self.modalities[stream]
         raws = list(value) if isinstance(value, list | tuple) else [value]
-        items = [modality.decode(_as_raw(stream, raw)) for raw in raws]
+        items = [_decoded(modality, _as_raw(stream, raw)) for raw in raws]
         generator = torch.Generator()
         vectors: list[Tensor] = []
         with evaluating(self.model, self.device, "float32"):
@@ -103,6 +103,16 @@ class Run:
             self.recipe, dataset, self.model, self.modalities, train=False, device=self.device
         )
         return Member(self.model, sources, self.modalities)
+
+
+def _decoded(modality: Modality, raw: Any) -> Any:
+    """The item; what is wrong with a file is said with its name."""
+    try:
+        return modality.decode(raw)
+    except WeftError as error:
+        if isinstance(raw, Path) and raw.is_file():
+            raise DataError(str(error), source=str(raw)) from error
+        raise
 
 
 def _as_raw(stream: str, raw: Any) -> Any:

