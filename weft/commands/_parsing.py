@@ -1,7 +1,9 @@
 """Typed dataclasses -> command lines, with mistakes as one line."""
 
 import contextlib
+import difflib
 import io
+import re
 import sys
 from typing import Any, TypeVar, cast
 
@@ -21,33 +23,51 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
     spoken = io.StringIO()
     try:
         with contextlib.redirect_stderr(spoken):
-            parsed: Any = tyro.cli(
-                cls,
-                args=words,
-                prog=prog,
-                default=cast(Any, default),
-                description="",
-                config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff),
-            )
+            parsed = _tyro(cls, words, prog, default)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise WeftError(_one_line(spoken.getvalue(), words)) from None
+        message, near = _one_line(spoken.getvalue(), words)
+        near = near or _nearest(message, _flags(cls, prog, default))
+        hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
+        raise WeftError(f"{message}{hint}") from None
     except ValueError as error:  # a config refused its values
         raise WeftError(str(error)) from None
     sys.stderr.write(spoken.getvalue())
+    return parsed
+
+
+def _tyro(cls: type[T], words: list[str], prog: str, default: T | None) -> T:
+    parsed: Any = tyro.cli(
+        cls,
+        args=words,
+        prog=prog,
+        default=cast(Any, default),
+        description="",
+        config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff),
+    )
     return cast(T, parsed)
 
 
-def _one_line(box: str, words: list[str]) -> str:
-    """What tyro draws as a box, as one line: what is wrong, and the flags that come near."""
+def _one_line(box: str, words: list[str]) -> tuple[str, list[str]]:
+    """What tyro draws as a box: what is wrong, as one line, and the flags that come near."""
     lines = [line.strip(BOX) for line in box.splitlines()[1:]]
     # Where stdout is not UTF-8 the box is drawn with hyphens, first of all under its title.
     lines = ["" if set(line) == {"-"} else line for line in lines]
     lines = lines[1:] if lines and lines[0] == "" else lines
     end = lines.index("") if "" in lines else len(lines)
-    message = " ".join(lines[:end])
     near = [line.split()[0] for line in lines[end:] if line.startswith("--")]
-    near = [flag for flag in dict.fromkeys(near) if flag not in words]
-    hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
-    return f"{message}{hint}"
+    return " ".join(lines[:end]), [flag for flag in dict.fromkeys(near) if flag not in words]
+
+
+def _nearest(message: str, flags: list[str]) -> list[str]:
+    """The flags that may be meant by the first one that the message calls unrecognized."""
+    unknown = re.search(r"^Unrecognized options: (--[^\s,=]+)", message)
+    return difflib.get_close_matches(unknown[1], flags, n=3, cutoff=0.5) if unknown else []
+
+
+def _flags(cls: type[T], prog: str, default: T | None) -> list[str]:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        _tyro(cls, ["--help"], prog, default)
+    return re.findall(r"(?:^|\s)(--[\w.-]+)", shown.getvalue())

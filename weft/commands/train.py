@@ -6,6 +6,7 @@ weft train --resume RUN
 RECIPE is a name that `weft list recipes` shows, or a YAML file with the key `recipe` and settings laid over it.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -67,7 +68,7 @@ def main(words: list[str]) -> None:
 
 def _value(words: list[str], flag: str) -> str | None:
     """What follows `flag` among the words, as `flag value` or `flag=value`."""
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:]):
         if word == flag:
             return following
         if word.startswith(f"{flag}="):

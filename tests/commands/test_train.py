@@ -1,0 +1,236 @@
+"""`weft train`: from a recipe, one's own folder, a YAML file, another run."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_runs import (
+    caption_table,
+    contents,
+    done,
+    flags,
+    picture_folder,
+    read_rows,
+    refused,
+    scenes_flags,
+    unchanged,
+)
+
+from weft.core.config import load
+from weft.core.tensors import read_tensors
+from weft.data.sources import FilesConfig
+from weft.runs.recipe import Recipe
+from weft.training import checkpoint
+
+
+def recipe_of(run: Path) -> Recipe:
+    return load(run / "recipe.json", Recipe)
+
+
+def test_a_run_directory_is_whole(scenes_run: Path) -> None:
+    names = {path.name for path in scenes_run.iterdir()}
+    files = {"recipe.json", "model.json", "modalities.json", "model.safetensors", "log.jsonl"}
+    assert names >= {*files, "checkpoints"}
+    assert not [name for name in contents(scenes_run) if "tmp" in name]
+    recipe = recipe_of(scenes_run)
+    assert recipe.run.steps == 3
+    assert recipe.data.streams["text"].vocab_size == 300
+    assert read_rows(scenes_run / "log.jsonl")[-1]["step"] == 3
+
+
+def test_what_it_prints(tmp_path: Path) -> None:
+    out = done("train", "scenes", *scenes_flags(), "--out", tmp_path / "run")
+    assert "trained 3 steps" in out
+    assert "validation retrieval/text_to_image/recall@1" in out
+    assert out.splitlines()[-1] == f"run directory: {tmp_path / 'run'}"
+
+
+def test_the_run_is_named_after_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done("train", "scenes", *scenes_flags(run__steps=1))
+    assert (tmp_path / "runs" / "scenes" / "model.safetensors").exists()
+
+
+def test_the_same_command_gives_the_same_bytes(scenes_run: Path, tmp_path: Path) -> None:
+    done("train", "scenes", *scenes_flags(run__workers=2), "--out", tmp_path / "again")
+    done("train", "scenes", *scenes_flags(run__seed=1), "--out", tmp_path / "other")
+    weights = [
+        (run / "model.safetensors").read_bytes()
+        for run in (scenes_run, tmp_path / "again", tmp_path / "other")
+    ]
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2]
+
+
+@pytest.mark.parametrize("form", ["two words", "one word"])
+def test_a_folder_of_pictures_without_splits(form: str, tmp_path: Path) -> None:
+    data, run = picture_folder(tmp_path / "mine"), tmp_path / "run"
+    words = ["--data", data] if form == "two words" else [f"--data={data}"]
+    done("train", "scenes", *words, *flags(), "--out", run)
+    source = recipe_of(run).data.source
+    assert isinstance(source, FilesConfig)
+    assert source.path == data
+    rows = {
+        split: {sample.id for sample in source.open(split)}
+        for split in ("train", "validation", "test")
+    }
+    assert sum(map(len, rows.values())) == 40
+    assert len(set.union(*rows.values())) == 40
+    assert min(map(len, rows.values())) >= 1
+    out = done("evaluate", run)
+    assert f"  images: {len(rows['test'])}\n" in out
+
+
+def test_division_and_format_are_flags(tmp_path: Path) -> None:
+    data, run = picture_folder(tmp_path / "mine"), tmp_path / "run"
+    division = ("--data.source.division.test", "0.4", "--data.source.format", "folder")
+    done("train", "scenes", "--data", data, *division, *flags(run__steps=1), "--out", run)
+    assert len(recipe_of(run).data.source.open("test")) > 8
+
+
+def test_splits_of_the_data_are_kept(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    done("train", "scenes", "--data", table, *flags(run__steps=1), "--out", tmp_path / "run")
+    source = recipe_of(tmp_path / "run").data.source
+    assert [len(source.open(split)) for split in ("train", "validation", "test")] == [20, 5, 5]
+
+
+def settings(**more: object) -> dict[str, object]:
+    """The flags of a tiny run as a YAML file nests them."""
+    nested: dict[str, object] = {}
+    words = scenes_flags()
+    for flag, value in zip(words[::2], words[1::2], strict=True):
+        place = nested
+        *path, last = flag.removeprefix("--").replace("-", "_").split(".")
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = yaml.safe_load(value)
+    return {"recipe": "scenes", **nested, **more}
+
+
+def test_a_yaml_file_is_a_starting_point(
+    tmp_path: Path, scenes_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(settings()))
+    monkeypatch.chdir(tmp_path)
+    done("train", file)
+    run = tmp_path / "runs" / "mine"
+    assert recipe_of(run) == recipe_of(scenes_run)
+    assert (run / "model.safetensors").read_bytes() == (
+        scenes_run / "model.safetensors"
+    ).read_bytes()
+
+
+def test_flags_lie_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(settings()))
+    done("train", file, "--run.steps", 1, "--weights.contrastive", 0.5, "--out", tmp_path / "run")
+    recipe = recipe_of(tmp_path / "run")
+    assert recipe.run.steps == 1
+    assert recipe.weights == {"contrastive": 0.5}
+
+
+def test_a_file_may_name_data(tmp_path: Path) -> None:
+    values = settings(data=str(picture_folder(tmp_path / "mine")))
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({**values, "model": settings()["model"]}))
+    image = ("--data.streams.image.size", "32")
+    done("train", file, *image, "--run.steps", 1, "--out", tmp_path / "run")
+    assert recipe_of(tmp_path / "run").data.source == FilesConfig(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("run: {steps: 3}", "has no key 'recipe'"),
+        ("recipe: scnes", "did you mean scenes"),
+        ("recipe: scenes\nrun: {stepz: 3}", "setting of RunConfig in {file}: run 'stepz': did you"),
+        ("recipe: scenes\nrun: {batch_size: 0}", "{file}: run: batch_size is 0, expected at least"),
+        ("recipe: scenes\nrun: {batch_size: many}", "{file}: run: batch_size: got 'many' (str)"),
+        ("recipe: scenes\nrun: {precision: fp8}", "precision 'fp8': "),
+        ("recipe: scenes\noptim: {lr: -1}", "{file}: optim: lr is -1.0, expected more than 0"),
+        ("recipe: scenes\nrun: 3", "{file}: run: got 3 (int), expected dict"),
+        ("recipe: scenes\nrun:\n  steps: [", "{file}:4: is not YAML"),
+        ("- recipe", "{file}: holds a list, expected a mapping"),
+        (
+            "recipe: scenes\nobjectives: {contrastive: {class: os.path.join}}",
+            "'os.path.join' is not the name of a config class of weft",
+        ),
+    ],
+)
+def test_a_bad_file_is_named(values: str, expected: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(values + "\n")
+    with unchanged(tmp_path):
+        line = refused("train", file, "--out", tmp_path / "run")
+    assert expected.format(file=file) in line
+    assert "no such file" in refused("train", tmp_path / "absent.yaml")
+
+
+def test_resuming_a_finished_run_changes_nothing(scenes_copy: Path) -> None:
+    with unchanged(scenes_copy):
+        assert "trained 3 steps" in done("train", "--resume", scenes_copy)
+        done("train", f"--resume={scenes_copy}")
+
+
+def test_a_run_is_never_overwritten(scenes_copy: Path) -> None:
+    with unchanged(scenes_copy):
+        line = refused("train", "scenes", *scenes_flags(), "--out", scenes_copy)
+    assert f"{scenes_copy}: already holds a run" in line
+    assert f"--resume {scenes_copy}" in line
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    assert "holds no run to resume" in refused("train", "--resume", tmp_path)
+    assert "--resume" in refused("train", "--resume")
+
+
+def test_fine_tuning_starts_from_another_run(scenes_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "finetuned"
+    words = scenes_flags(run__steps=1, optim__lr=1e-12, optim__weight_decay=0.0)
+    out = done("train", "scenes", *words, "--init", scenes_run, "--out", run)
+    assert f"starting from {scenes_run}" in out
+    before, _ = read_tensors(scenes_run / "model.safetensors")
+    after, _ = read_tensors(run / "model.safetensors")
+    parameters = [n for n in before if not any(word in n for word in ("running", "num_batches"))]
+    assert max(float((before[n] - after[n]).abs().max()) for n in parameters) < 1e-9
+    modalities = [(place / "modalities.json").read_bytes() for place in (scenes_run, run)]
+    assert modalities[0] == modalities[1]
+
+
+def test_fine_tuning_on_another_language(scenes_run: Path, tmp_path: Path) -> None:
+    words = [word.replace(".text.", ".text_zh.") for word in scenes_flags(run__steps=2)]
+    out = done("train", "scenes_zh", *words, "--init", scenes_run, "--out", tmp_path / "zh")
+    assert f"starting from {scenes_run}" in out
+    assert "text_zh_to_image/recall@1" in done("evaluate", tmp_path / "zh")
+
+
+def test_only_a_run_can_be_started_from(tmp_path: Path) -> None:
+    line = refused("train", "scenes", *scenes_flags(), "--init", tmp_path, "--out", tmp_path / "r")
+    assert f"{tmp_path}: is not a trained run to start from" in line
+
+
+def test_a_run_that_failed_at_once_leaves_its_folder_free(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    line = refused(
+        "train", "scenes", *scenes_flags(model__encoders__text__max_length=4), "--out", run
+    )
+    assert "model.encoders.text.max_length is 4, expected at least 48" in line
+    assert "holds no run to resume" in refused("train", "--resume", run)
+    done("train", "scenes", *scenes_flags(run__steps=1), "--out", run)
+
+
+def test_a_run_that_failed_later_can_be_resumed(tmp_path: Path) -> None:
+    """A number that grows out of bounds loses nothing that was saved before."""
+    run = tmp_path / "run"
+    words = scenes_flags(run__steps=6, run__checkpoint_every=1, optim__lr=1e30)
+    words += ["--optim.warmup", "0", "--optim.clip-norm", "None"]
+    line = refused("train", "scenes", *words, "--out", run, after_steps=True)
+    assert "training stopped at step" in line
+    assert "train-" in line
+    assert json.loads((run / "nonfinite.json").read_text())["ids"]
+    assert checkpoint.latest(run) is not None
+    again = refused("train", "--resume", run, after_steps=True)
+    assert again == line

@@ -1,0 +1,136 @@
+"""The command `weft` itself: its help, its exit codes, and that mistakes are one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import weft.commands.list as listing
+from weft import __version__, cli
+from weft.core.errors import WeftError
+
+COMMANDS = ("data", "demo", "doctor", "embed", "evaluate", "list", "report", "search", "train")
+
+
+def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--help"], ["-h"]):
+        assert cli.main(words) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        listed = [line.split()[0] for line in said.out.splitlines() if line.startswith("  ")]
+        assert set(COMMANDS) <= set(listed)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", [*([name] for name in COMMANDS), ["data", "check"], ["data", "prepare"]]
+)
+def test_every_command_has_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = cli.main([*words, "--help"])
+    except SystemExit as stop:
+        code = stop.code
+    said = capsys.readouterr()
+    assert code in (0, None)
+    assert said.err == ""
+    assert "weft " in said.out
+    assert len(said.out.splitlines()) > 3
+
+
+def test_a_recipe_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["train", "scenes", "--help"])
+    out = capsys.readouterr().out
+    for flag in ("--out", "--run.steps", "--optim.lr", "--weights.contrastive"):
+        assert flag in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["serch"], "unknown command 'serch': did you mean search?"),
+        (["data", "chek"], "unknown action of 'weft data' 'chek': did you mean check?"),
+        (["list", "recipe"], "'recipes'"),
+        (["search", "run", "--tekst", "a"], "options: --tekst, a; did you mean --text"),
+        (["search", "run", "--k", "x"], "--k: invalid literal"),
+        (["search", "run", "--zzzzqqqqxxxx", "a"], "Unrecognized options: --zzzzqqqqxxxx, a\n"),
+        (["evaluate"], "needs one run directory"),
+        (["train", "--steps", "3"], "expected a recipe's name"),
+        (["train", "scnes"], "did you mean scenes"),
+        (["doctor", "--fast"], "--fast"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("weft: ")
+    assert said.err.count("\n") == 1
+    assert expected in said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (WeftError("two\nlines"), 2, "weft: two lines\n"),
+        (ValueError("width is 0, expected 1"), 2, "weft: width is 0, expected 1\n"),
+        (OSError(28, "No space left on device", "x"), 2, "weft: [Errno 28] No space left"),
+        (KeyboardInterrupt(), 130, "weft: interrupted\n"),
+        (BrokenPipeError(), 0, ""),
+    ],
+)
+def test_what_stops_a_command(
+    error: BaseException,
+    code: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(words: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(listing, "main", fail)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # a broken pipe replaces it
+    assert cli.main(["list"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith(line)
+    assert said.count("\n") == line[:1].count("w")
+    if isinstance(error, BrokenPipeError):
+        sys.stdout.close()
+
+
+def test_a_developer_can_have_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_TRACEBACK", "1")
+    with pytest.raises(WeftError, match="unknown command"):
+        cli.main(["serch"])
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(words: list[str]) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(listing, "main", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["list"])
+
+
+def test_the_same_as_a_program() -> None:
+    """Exit code and one line, where stdout is not UTF-8 too."""
+    found = subprocess.run(
+        [sys.executable, "-m", "weft.cli", "train", "scenes", "--run.stepz", "3"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert found.stdout == ""
+    expected = "weft: Unrecognized options: --run.stepz, 3; did you mean --run.steps?\n"
+    assert found.stderr == expected
