@@ -90,11 +90,12 @@ def _prepare(words: list[str]) -> None:
 def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]]:
     """The rows that can be read, and what is wrong with the others."""
     bad: list[DataError] = []
-    dataset = open_dataset(path, format=format_name, on_error=bad.append)
-    if len(dataset) == 0:
-        first = f"; the first problem: {bad[0]}" if bad else ""
-        raise WeftError(f"{path}: has no row that can be read{first}")
-    return dataset, bad
+    try:
+        return open_dataset(path, format=format_name, on_error=bad.append), bad
+    except WeftError as error:
+        if not bad:
+            raise
+        raise WeftError(f"{error}; the first problem: {bad[0]}") from None
 
 
 def _summary(report: DataReport) -> None:
@@ -109,6 +110,8 @@ def _summary(report: DataReport) -> None:
     for problem in report.corrupt[:10]:
         print(f"    {problem.source}: {problem.reason}")
     print(f"  suspicious: {report.suspicious_total:,}")
+    for problem in report.suspicious[:10]:
+        print(f"    {problem.source}: {problem.reason}")
     print(f"  identical pictures: {report.exact.total:,} pairs")
     print(f"  near duplicates: {report.near.total:,} pairs")
     print(f"  leaks between splits: {report.leaks:,}")

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Arguments:
 
     out: Path = Path("runs/demo")
     """Folder for the data, the runs and the report; an earlier demo there is replaced."""
-    train: int = 12000
+    train: int = 8000
     """Scenes to train on."""
     test: int = 1000
     """Scenes in each of the two test splits, seen and never seen compositions."""
@@ -46,10 +47,13 @@ def main(words: list[str]) -> None:
     """Runs everything and ends with a table and the path of the report."""
     arguments = parse(Arguments, words, "weft demo")
     began = time.perf_counter()
-    _clear(arguments)
-    data = _generate(arguments)
-    pretrained = _train("scenes", data, arguments.steps, arguments)
-    finetuned = _train("scenes_zh", data, arguments.finetune_steps, arguments, init=pretrained)
+    worlds = _worlds(arguments)  # everything that may be refused, before an earlier demo is gone
+    pretraining = _recipe("scenes", arguments, arguments.steps)
+    finetuning = _recipe("scenes_zh", arguments, arguments.finetune_steps)
+    _clear(arguments.out)
+    _generate(worlds, _table(arguments))
+    pretrained = _train("scenes", pretraining, arguments)
+    finetuned = _train("scenes_zh", finetuning.replace(init=pretrained), arguments)
     english, chinese = load(pretrained), load(finetuned)
     found = [
         ("English captions, compositions never seen together", _measure(english, "test_heldout")),
@@ -63,42 +67,60 @@ def main(words: list[str]) -> None:
     for _, one in found:
         print_result(one.result)
     page = report(
-        english, found, name="Weft demo", card=_card(data), path=arguments.out / "report.html"
+        english,
+        found,
+        name="Weft demo",
+        card=_card(_table(arguments)),
+        path=arguments.out / "report.html",
     )
     print(f"the whole demo took {time.perf_counter() - began:.0f} s")
     print(f'try: weft search {pretrained} --text "a large red star above a blue square"')
     print(f"report: {page}")
 
 
-def _clear(arguments: Arguments) -> None:
-    """Removes an earlier demo, and nothing else."""
-    out = arguments.out
-    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
-    shutil.rmtree(out, ignore_errors=True)
-    save(recipe("scenes"), out / MARKER)
-
-
-def _generate(arguments: Arguments) -> Path:
-    """The generated world as a folder of pictures and one table, as a user's own data would be."""
-    folder = arguments.out / "data"
+def _worlds(arguments: Arguments) -> list[ScenesConfig]:
     counts = {"train": arguments.train, "validation": 500}
-    tables = []
-    for split in SPLITS:
-        world = ScenesConfig(
+    return [
+        ScenesConfig(
             count=counts.get(split, arguments.test),
             split=split,
             seed=arguments.seed,
             languages=("en", "zh"),
         )
-        tables.append(write_scenes(world, folder))
-    table = folder / "scenes.jsonl"
+        for split in SPLITS
+    ]
+
+
+def _recipe(name: str, arguments: Arguments, steps: int | None) -> Recipe:
+    chosen = recipe(name)
+    run = chosen.run.replace(seed=arguments.seed)
+    source = FilesConfig(_table(arguments))
+    return chosen.replace(
+        data=chosen.data.replace(source=source),
+        run=run if steps is None else run.replace(steps=steps),
+    )
+
+
+def _table(arguments: Arguments) -> Path:
+    return arguments.out / "data" / "scenes.jsonl"
+
+
+def _clear(out: Path) -> None:
+    """Removes an earlier demo, and nothing else."""
+    if out.exists() and not (out / MARKER).exists() and (out.is_file() or any(out.iterdir())):
+        raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
+    shutil.rmtree(out, ignore_errors=True)
+    save(recipe("scenes"), out / MARKER)
+
+
+def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
+    """The generated world as a folder of pictures and one table, as a user's own data would be."""
+    parts = [write_scenes(world, table.parent) for world in worlds]
     with table.open("wb") as file:
-        for part in tables:
+        for part in parts:
             file.write(part.read_bytes())
             part.unlink()
     print(f"generated: {table}")
-    return table
 
 
 def _card(data: Path) -> DataReport:
@@ -108,13 +130,8 @@ def _card(data: Path) -> DataReport:
     return found
 
 
-def _train(
-    name: str, data: Path, steps: int | None, arguments: Arguments, init: Path | None = None
-) -> Path:
-    chosen: Recipe = recipe(name)
-    run = chosen.run.replace(seed=arguments.seed, steps=steps or chosen.run.steps)
-    chosen = chosen.replace(data=chosen.data.replace(source=FilesConfig(data)), run=run, init=init)
-    print(f"training: {name}, {run.steps} steps of {run.batch_size} scenes")
+def _train(name: str, chosen: Recipe, arguments: Arguments) -> Path:
+    print(f"training: {name}, {chosen.run.steps} steps of {chosen.run.batch_size} scenes")
     return train(chosen, arguments.out / name).folder
 
 

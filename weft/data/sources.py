@@ -44,9 +44,12 @@ class FilesConfig(Config):
     def _rows(self, split: str | None) -> Dataset:
         if split is None:
             return open_dataset(self.path, format=self.format)
-        every = open_dataset(self.path, format=self.format)
-        if len(every) == 0 or every[0].items.get("split") is not None:
+        try:
             return open_dataset(self.path, split=split, format=self.format)
+        except WeftError:
+            every = open_dataset(self.path, format=self.format)
+            if len(every) == 0 or every[0].items.get("split") is not None:
+                raise
         name = split_name(split)
         if name not in (TRAIN, VALIDATION, TEST):
             raise unknown_name("split", split, (TRAIN, VALIDATION, TEST))

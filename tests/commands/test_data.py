@@ -1,0 +1,147 @@
+"""`weft data check` and `weft data prepare`, and training on what was prepared."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_runs import (
+    caption_table,
+    contents,
+    done,
+    flags,
+    picture,
+    picture_folder,
+    read_rows,
+    refused,
+    unchanged,
+    weft,
+    write_rows,
+)
+
+
+def counts(out: str) -> dict[str, str]:
+    """The lines `name: value` of a summary."""
+    pairs = (line.strip().split(": ", 1) for line in out.splitlines() if ": " in line)
+    return dict(pairs)
+
+
+def test_check_says_what_is_there_and_writes_a_card(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    with unchanged(tmp_path / "mine"):
+        found = counts(done("data", "check", table, "--out", tmp_path / "card"))
+    assert found["captions.jsonl"] == "30 rows, 30 pictures, 30 captions, 30 groups"
+    assert found["train"] == "20 rows, 20 captions"
+    assert (found["cannot be used"], found["leaks between splits"]) == ("0", "0")
+    card = json.loads((tmp_path / "card" / "card.json").read_text())
+    assert card
+    page = (tmp_path / "card" / "card.html").read_text(encoding="utf-8")
+    assert "data:image/" in page
+    assert 'src="http' not in page
+
+
+def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    folder = caption_table(tmp_path / "mine").parent
+    (folder / "p02.png").write_bytes((folder / "p02.png").read_bytes()[:60])
+    shutil.copy(folder / "p03.png", folder / "p29.png")  # a training picture in the test
+    out = done("data", "check", folder, "--out", tmp_path / "card")
+    found = counts(out)
+    assert found["cannot be used"] == "1"
+    assert f"{folder / 'captions.jsonl'}:3: picture is truncated" in out
+    assert found["identical pictures"] == "1 pairs"
+    assert found["leaks between splits"] == "1"
+
+
+def test_prepared_shards_can_be_trained_on(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "mine", 40)
+    (folder / "p05.png").write_bytes(b"")
+    shutil.copy(folder / "p06.png", folder / "p07.png")
+    out = done("data", "prepare", folder, "--out", tmp_path / "shards", "--workers", 1)
+    found = counts(out)
+    assert "40 rows in, 38 out" in out
+    assert found["dropped, unreadable"] == "1"
+    assert found["written"] == str(tmp_path / "shards")
+    assert list((tmp_path / "shards").rglob("*.tar"))
+    assert (tmp_path / "shards" / "card.html").exists()
+    split = {name: int(found[name].split()[0]) for name in ("train", "validation", "test")}
+    assert sum(split.values()) == 38
+    done("data", "check", tmp_path / "shards", "--out", tmp_path / "card")
+    run = tmp_path / "run"
+    done("train", "scenes", "--data", tmp_path / "shards", *flags(), "--out", run)
+    assert f"  images: {split['test']}\n" in done("evaluate", run)
+    assert done("embed", run, "--split", "train").startswith(f"{split['train']} items")
+    assert "2 texts" not in done("search", run, "--text", "thing number 1")
+
+
+def test_preparing_again_changes_nothing(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    words = ("data", "prepare", table, "--out", tmp_path / "shards", "--workers", 1)
+    done(*words)
+    before = contents(tmp_path / "shards")
+    done(*words)
+    assert contents(tmp_path / "shards") == before
+
+
+def test_a_foreign_folder_is_not_overwritten(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    with unchanged(tmp_path):
+        line = refused("data", "prepare", table, "--out", tmp_path / "thesis")
+    assert f"{tmp_path / 'thesis'}: " in line
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    with unchanged(tmp_path):
+        for action in (("check",), ("prepare", "--out", tmp_path / "out")):
+            line = refused("data", *action, tmp_path / "absent")
+            assert f"{tmp_path / 'absent'}: no such file or folder" in line
+            assert "an empty folder" in refused("data", *action, tmp_path / "empty")
+            assert "did you mean jsonl?" in refused("data", *action, table, "--format", "jsnol")
+        assert "--out" in refused("data", "prepare", table)
+        line = refused("data", "prepare", table, "--out", tmp_path / "o", "--shard-rows", 0)
+        assert "shard_rows is 0" in line
+        line = refused("data", "prepare", table, "--out", tmp_path / "o", "--split.test", 2)
+        assert "expected shares with a sum below 1" in line
+
+
+@pytest.mark.parametrize("kind", ["not json", "no columns"])
+def test_no_row_can_be_read(kind: str, tmp_path: Path) -> None:
+    rows = ["{not json"] if kind == "not json" else [{"a": 1}]
+    table = write_rows(tmp_path / "rows.jsonl", rows)
+    line = refused("data", "check", table, "--out", tmp_path / "card")
+    assert f"{table}:1" in line
+    assert not (tmp_path / "card").exists()
+
+
+def test_a_whole_table_of_bad_rows_is_named(tmp_path: Path) -> None:
+    """Each bad row by its file and line; the good ones are still counted and kept."""
+    folder = caption_table(tmp_path / "mine").parent
+    good = read_rows(folder / "captions.jsonl")
+    picture(99).convert("CMYK").save(folder / "cmyk.jpg")
+    rows = [
+        *good,
+        "{not json",
+        {**good[0], "id": "1"},
+        {"image": "absent.png", "captions": ["x"], "id": "absent", "split": "train"},
+        {"image": "p01.png", "captions": [""], "id": "empty", "split": "train"},
+        {"image": "cmyk.jpg", "captions": ["word " * 20_000], "id": "long", "split": "train"},
+        {"image": "cmyk.jpg", "captions": [3], "id": "number", "split": "train"},
+    ]
+    table = write_rows(folder / "captions.jsonl", rows)
+    said = weft("data", "check", table, "--out", tmp_path / "card")
+    assert said.code == 0, said.err
+    for line, reason in {
+        31: "is not JSON",
+        32: "id '1' is already used",
+        33: "absent.png",
+        36: "expected a string",
+    }.items():
+        assert f"captions.jsonl:{line}" in said.out
+        assert reason in said.out
+    found = counts(said.out)
+    assert (found["cannot be used"], found["suspicious"]) == ("4", "2")
+    assert "captions.jsonl:34: caption without words" in said.out
+    assert "captions.jsonl:35: caption of 100,000 characters" in said.out

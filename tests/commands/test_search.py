@@ -1,0 +1,127 @@
+"""`weft embed`, then `weft search` by a sentence and by a picture."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_runs import caption, done, flags, picture, picture_folder, refused, unchanged
+
+
+@pytest.fixture(scope="module")
+def searchable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run that has learned its 24 pictures by heart, with all of them embedded; and the folder."""
+    root = tmp_path_factory.mktemp("search")
+    data, run = picture_folder(root / "mine", 24), root / "run"
+    learned = flags(run__steps=60, run__batch_size=24, optim__lr=1e-2, optim__ema="None")
+    division = ("--data.source.division.validation", "0.1", "--data.source.division.test", "0.05")
+    image = ("--data.streams.image.size", "32")
+    done("train", "scenes", "--data", data, *learned, *image, *division, "--out", run)
+    out = done("embed", run, "--data", data)
+    assert out == f"24 items of stream 'image' embedded: {run / 'index'}\n"
+    return run, data
+
+
+def found(out: str) -> list[str]:
+    """The ids, best first."""
+    return [line.split()[1] for line in out.splitlines()[1:]]
+
+
+def test_a_picture_finds_itself(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = searchable
+    for number in (0, 7, 23):
+        out = done("search", run, "--image", data / f"p{number:02d}.png")
+        assert found(out)[0] == f"p{number:02d}.png"
+        assert out.splitlines()[1].split()[0] == "1.000"
+        assert str(data / f"p{number:02d}.png") in out.replace("\n", "")
+        assert len(found(out)) == 5
+    picture(7).save(tmp_path / "copy.jpg", quality=95)
+    assert found(done("search", run, "--image", tmp_path / "copy.jpg", "--k", 1)) == ["p07.png"]
+
+
+def test_a_sentence_finds_its_picture(searchable: tuple[Path, Path]) -> None:
+    run, _ = searchable
+    split = json.loads((run / "recipe.json").read_text())["data"]["train"]
+    assert split == "train"
+    first = [found(done("search", run, "--text", caption(n), "--k", 3)) for n in range(24)]
+    right = sum(f"p{n:02d}.png" == ids[0] for n, ids in enumerate(first))
+    assert right >= 12, first  # chance is 1
+
+
+def test_another_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = searchable
+    index = tmp_path / "captions"
+    with unchanged(run):
+        out = done("embed", run, "--data", data, "--stream", "text", "--out", index)
+        assert out.startswith("48 items of stream 'text'")
+        best = found(done("search", run, "--text", caption(3), "--index", index, "--k", 1))
+    assert best == ["p03.png"]
+
+
+def test_the_recipes_own_rows(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    run, _ = searchable
+    counts = []
+    for split in ("train", "validation", "test"):
+        out = done("embed", run, "--split", split, "--out", tmp_path / split)
+        counts.append(int(out.split()[0]))
+    assert sum(counts) == 24
+
+
+def test_mistakes(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = searchable
+    picked = data / "p01.png"
+    (tmp_path / "cut.png").write_bytes(picked.read_bytes()[:60])
+    (tmp_path / "none.jpg").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("a picture")
+    with unchanged(run):
+        assert "either --text or --image" in refused("search", run)
+        assert "either --text or --image" in refused(
+            "search", run, "--text", "a", "--image", picked
+        )
+        assert "caption is empty" in refused("search", run, "--text", " ")
+        assert "--k is 0" in refused("search", run, "--text", "a", "--k", 0)
+        absent = tmp_path / "absent.png"
+        assert str(absent) in refused("search", run, "--image", absent)
+        assert str(tmp_path) in refused("search", run, "--image", tmp_path)
+        for name in ("cut.png", "none.jpg", "text.jpg"):
+            assert f"{tmp_path / name}: " in refused("search", run, "--image", tmp_path / name)
+        line = refused("embed", run, "--data", data, "--stream", "txet")
+        assert "txet" in line
+        assert "did you mean test?" in refused("embed", run, "--split", "tset")
+
+
+def test_no_index_yet(scenes_run: Path) -> None:
+    line = refused("search", scenes_run, "--text", "a", "--index", scenes_run / "nothing")
+    assert f"weft embed {scenes_run}" in line
+
+
+def test_a_long_sentence_costs_nothing(searchable: tuple[Path, Path]) -> None:
+    assert len(found(done("search", searchable[0], "--text", "word " * 20_000))) == 5
+
+
+def test_a_spoiled_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = searchable
+    index = tmp_path / "index"
+    done("embed", run, "--data", data, "--out", index)
+    vectors = next(index.glob("*.safetensors"))
+    whole = vectors.read_bytes()
+    vectors.write_bytes(whole[:100])
+    assert f"{vectors}: is not the index's vectors" in refused(
+        "search", run, "--text", "a", "--index", index
+    )
+    vectors.unlink()
+    assert f"{vectors}: no such file" in refused("search", run, "--text", "a", "--index", index)
+    (index / "index.json").write_text("{")
+    assert "index.json:1: is not JSON" in refused("search", run, "--text", "a", "--index", index)
+
+
+def test_an_index_of_another_run(
+    searchable: tuple[Path, Path], scenes_run: Path, tmp_path: Path
+) -> None:
+    run, data = searchable
+    narrow = tmp_path / "narrow"
+    words = flags(
+        run__steps=1, model__projections__image__out_dim=8, model__projections__text__out_dim=8
+    )
+    done("train", "scenes", "--data", data, *words, "--out", narrow)
+    line = refused("search", narrow, "--text", "a", "--index", run / "index")
+    assert "expected" in line
