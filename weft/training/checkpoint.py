@@ -162,8 +162,22 @@ def _restore(player: Player, tensors: Mapping[str, Tensor], moments: Mapping[str
     state = player.optimizer.state_dict()
     ordered = [p for group in player.optimizer.param_groups for p in group["params"]]
     owners = [f"{player.name}/optimizer/{names[parameter]}" for parameter in ordered]
-    state["state"] = {i: slots[owner] for i, owner in enumerate(owners) if owner in slots}
+    state["state"] = {
+        i: {slot: _laid_out_like(parameter, moment) for slot, moment in slots[owner].items()}
+        for i, (owner, parameter) in enumerate(zip(owners, ordered, strict=True))
+        if owner in slots
+    }
     player.optimizer.load_state_dict(state)
+
+
+def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment in the parameter's order in memory, since a fused optimizer walks both as they lie.
+
+    A file holds all tensors row by row, but weights of convolutions may lie channels last.
+    """
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
 def _differences(here: Any, written: Any, where: str) -> Iterator[str]:
