@@ -7,6 +7,7 @@ RECIPE is a name that `weft list recipes` shows, or a YAML file with the key `re
 """
 
 import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +94,9 @@ def _starting_point(word: str) -> tuple[str, Recipe]:
 
 
 def show(result: TrainResult) -> None:
-    """The end of training in a few lines."""
+    """The end of training in a few lines, said by the first of several ranks."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     fit = result.fit
     print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
     for name, value in fit.metrics.items():

@@ -72,7 +72,10 @@ def restore_modalities(modalities: Mapping[str, Modality], folder: Path) -> None
     for name, modality in modalities.items():
         if name not in state:
             raise WeftError(f"{folder / MODALITIES}: has no state of stream '{name}'")
-        modality.restore(state[name])
+        try:
+            modality.restore(state[name])
+        except WeftError as error:
+            raise WeftError(f"{folder / MODALITIES}: stream '{name}': {error}") from None
 
 
 def build_sources(
