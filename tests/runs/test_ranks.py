@@ -1,0 +1,90 @@
+"""Two gloo ranks that torchrun starts see and compute what one does, from the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import SCENES, read_rows, weft
+
+from weft.core.tensors import read_tensors
+
+STEPS = 20
+SETTINGS = {
+    **SCENES,
+    "data.streams.image.size": 32,
+    "data.streams.text.vocab-size": 300,
+    "model.encoders.image.image-size": 32,
+    "model.encoders.image.dim": 32,
+    "model.encoders.image.depth": 2,
+    "model.encoders.image.heads": 2,
+    "model.encoders.text.dim": 32,
+    "model.encoders.text.depth": 2,
+    "model.encoders.text.heads": 2,
+    "model.projections.image.in-dim": 32,
+    "model.projections.text.in-dim": 32,
+    "tasks.retrieval.resamples": 10,
+    "run.batch-size": 16,
+    "run.steps": STEPS,
+    "run.log-every": 1,
+    "run.evaluate-every": 10,
+    "run.checkpoint-every": 10,
+    "run.workers": 0,
+    "run.device": "cpu",
+}
+WORDS = [
+    "train",
+    "clip",
+    *(str(w) for name, value in SETTINGS.items() for w in (f"--{name}", value)),
+]
+
+
+def on_two_ranks(*words: str) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*launcher, "--nproc-per-node", "2", "-m", "weft.cli", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("ranks") / "one"
+    said = weft(*WORDS, "--out", run)
+    assert said.code == 0, said.err
+    return run
+
+
+def losses(run: Path) -> torch.Tensor:
+    rows = read_rows(run / "log.jsonl")
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    return torch.tensor([row["loss"] for row in rows])
+
+
+def test_the_same_losses(one: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two"
+    said = on_two_ranks(*WORDS, "--out", str(two))
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.count("run directory:") == 1
+    torch.testing.assert_close(losses(two), losses(one), atol=1e-5, rtol=0)
+    assert losses(one)[-1] < losses(one)[0]
+    expected, _ = read_tensors(one / "model.safetensors")
+    found, _ = read_tensors(two / "model.safetensors")
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-3, rtol=0)
+    assert weft("evaluate", two).code == 0
+
+
+def test_a_mistake_is_one_line_of_one_rank(tmp_path: Path) -> None:
+    said = on_two_ranks(*WORDS, "--run.batch-size", "15", "--out", str(tmp_path / "two"))
+    assert said.returncode != 0
+    lines = [line for line in said.stderr.splitlines() if line.startswith("weft: ")]
+    assert lines
+    assert set(lines) == {"weft: batch_size 15 is not a multiple of the 2 ranks"}
