@@ -38,7 +38,7 @@ def test_what_it_leaves(demo: tuple[Path, str]) -> None:
     splits = [row["split"] for row in rows]
     assert {s: splits.count(s) for s in SPLITS} == {
         "train": 60,
-        "validation": 500,
+        "validation": 12,
         "test": 12,
         "test_heldout": 12,
     }

@@ -81,4 +81,5 @@ def test_killed_three_times_and_resumed_to_the_same_bits(tmp_path: Path) -> None
     last = checkpoint.path_of(Path(), STEPS)
     assert (killed / last).read_bytes() == (whole / last).read_bytes()
     assert not list(killed.rglob("*tmp*"))
-    assert done("evaluate", killed).replace("killed", "whole") == done("evaluate", whole)
+    numbers = [done("evaluate", run).splitlines()[:-1] for run in (killed, whole)]
+    assert numbers[0] == numbers[1]

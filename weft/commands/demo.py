@@ -79,7 +79,7 @@ def main(words: list[str]) -> None:
 
 
 def _worlds(arguments: Arguments) -> list[ScenesConfig]:
-    counts = {"train": arguments.train, "validation": 500}
+    counts = {"train": arguments.train, "validation": min(500, arguments.test)}
     return [
         ScenesConfig(
             count=counts.get(split, arguments.test),

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.progress import LINE_EVERY_SECONDS
 
@@ -44,8 +45,11 @@ class RunLog:
         if not self._active:
             return
         finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **finite}) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **finite}) + "\n")
+        except OSError as error:
+            raise WeftError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
 def _step_of(line: str) -> int:
