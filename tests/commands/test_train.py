@@ -222,6 +222,15 @@ def test_a_run_that_failed_at_once_leaves_its_folder_free(tmp_path: Path) -> Non
     done("train", "scenes", *scenes_flags(run__steps=1), "--out", run)
 
 
+def test_a_tokenizer_of_other_data_is_not_taken_over(scenes_copy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "modalities.json").write_bytes((scenes_copy / "modalities.json").read_bytes())
+    data = picture_folder(tmp_path / "mine")
+    done("train", "scenes", "--data", data, *flags(run__steps=1), "--out", folder)
+    assert "thing" in (folder / "modalities.json").read_text()
+
+
 def test_a_run_that_failed_later_can_be_resumed(tmp_path: Path) -> None:
     """A number that grows out of bounds loses nothing that was saved before."""
     run = tmp_path / "run"

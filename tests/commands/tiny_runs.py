@@ -33,6 +33,7 @@ TINY = {
     "model.projections.text.out-dim": 16,
     "tasks.retrieval.resamples": 20,
     "run.batch-size": 8,
+    "run.precision": "fp32",
     "run.workers": 0,
     "run.evaluate-every": 0,
     "run.checkpoint-every": 0,

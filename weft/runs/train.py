@@ -58,6 +58,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     check_names(recipe)
     with distributed.session(recipe.run.device) as device:
         if rank() == 0:
+            (folder / MODALITIES).unlink(missing_ok=True)  # of other data, if it is there
             configs.save(recipe, folder / RECIPE)
         barrier()
         try:
