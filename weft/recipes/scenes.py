@@ -9,7 +9,7 @@ from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
 
-WIDTH, TEXT, EMBEDDING = 32, 128, 256
+WIDTH, TEXT, EMBEDDING = 24, 128, 256
 
 
 def scenes() -> Recipe:
@@ -20,7 +20,7 @@ def scenes() -> Recipe:
             encoders={
                 "image": ResNetConfig(depth=18, width=WIDTH),
                 "text": TextTransformerConfig(
-                    VOCABULARY, dim=TEXT, depth=2, heads=2, max_length=LENGTH
+                    VOCABULARY, dim=TEXT, depth=1, heads=2, max_length=LENGTH
                 ),
             },
             projections={
@@ -31,5 +31,5 @@ def scenes() -> Recipe:
         objectives={"contrastive": SoftmaxContrastiveConfig()},
         tasks={"retrieval": RetrievalConfig()},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.99),
-        run=run(500).replace(batch_size=256, evaluate_every=250),
+        run=run(200).replace(batch_size=256, evaluate_every=100, precision="bf16"),
     )
