@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import caption_table, done, flags, refused, scenes_flags, unchanged
+from tiny_runs import caption_table, done, flags, picture, refused, scenes_flags, unchanged
 
 RECALLS = [f"{way}/recall@{k}" for way in ("image_to_text", "text_to_image") for k in (1, 5, 10)]
 
@@ -88,6 +88,22 @@ def test_other_data(scenes_run: Path, tmp_path: Path) -> None:
     with unchanged(scenes_run / "checkpoints"):
         done("evaluate", scenes_run, "--data", table, "--split", "dev", "--json", file)
     assert result(file)["protocol"]["images"] == 5
+
+
+def test_zero_shot_classification_of_class_folders(scenes_run: Path, tmp_path: Path) -> None:
+    """A task that the recipe does not name, with its default settings, on all rows of a folder."""
+    for number in range(12):
+        folder = tmp_path / "classes" / ("star" if number % 3 else "circle")
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(number).save(folder / f"{number}.png")
+    words = ("--data", tmp_path / "classes", "--split", "all", "--task", "zero_shot")
+    done("evaluate", scenes_run, *words, "--json", tmp_path / "r.json")
+    found = result(tmp_path / "r.json")
+    assert list(found) == ["task", "protocol", "metrics", "baselines", "leakage"]
+    assert found["task"] == "zero_shot"
+    assert found["metrics"]["accuracy@5"]["value"] == 100
+    line = refused("evaluate", scenes_run, *words[:4], "--json", tmp_path / "r.json")
+    assert "no row has a 'text', the rows have: image, label" in line
 
 
 def test_training_rows_among_the_measured_ones_are_found(tmp_path: Path) -> None:

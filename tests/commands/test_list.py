@@ -38,7 +38,7 @@ def test_parts_and_tasks() -> None:
         "objectives.SoftmaxContrastive",
     }
     assert expected <= names("parts")
-    assert {"tasks.Retrieval", "tasks.ZeroShot"} <= names("tasks")
+    assert {"retrieval", "zero_shot"} <= names("tasks")
 
 
 def test_unknown() -> None:

@@ -20,11 +20,11 @@ class Arguments:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories; several are an ensemble, whose similarities are averaged."""
     task: str = "retrieval"
-    """A task of the recipe."""
+    """What is measured; `weft list tasks` shows what can be."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to measure; the recipe's test split if not given."""
+    """Split to measure, or all; the recipe's test split if not given."""
     json: Path | None = None
     """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
     audit: bool = True

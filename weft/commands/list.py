@@ -15,6 +15,7 @@ from weft.commands._parsing import parse
 from weft.core.config import Config
 from weft.data.formats import formats
 from weft.recipes import recipes
+from weft.tasks import tasks
 
 ROOMS = ("modalities", "encoders", "fusion", "decoders", "objectives")
 
@@ -34,7 +35,7 @@ def main(words: list[str]) -> None:
     rows = {
         "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
         "parts": lambda: _configs(ROOMS),
-        "tasks": lambda: _configs(("tasks",)),
+        "tasks": lambda: {name: _first_line(task.__doc__) for name, task in tasks().items()},
         "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
     }[what]()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

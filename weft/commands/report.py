@@ -22,7 +22,7 @@ class Arguments:
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to measure; the recipe's test split if not given."""
+    """Split to measure, or all; the recipe's test split if not given."""
     card: bool = True
     """Also check the measured rows and show their data card."""
     out: Path | None = None

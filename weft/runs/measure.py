@@ -14,6 +14,7 @@ from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, on_files
+from weft.tasks import tasks
 from weft.tasks.base import TaskResult
 
 
@@ -33,7 +34,7 @@ def measure(
     split: str | None = None,
     audited: bool = True,
 ) -> Measurement:
-    """The task `task` of the first run's recipe on `split` (the recipe's test split if not given).
+    """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
 
     data: other files than the run was trained on. Several runs are an ensemble. audited: look for the
     measured rows in the training rows of every run.
@@ -51,10 +52,11 @@ def measure(
 
 
 def task_config(recipe: Recipe, name: str) -> Config:
-    """The settings of the recipe's task of that name."""
-    if name not in recipe.tasks:
-        raise unknown_name("task of this recipe", name, recipe.tasks)
-    return recipe.tasks[name]
+    """The recipe's settings of that task, or the default ones where it has none."""
+    known = {**tasks(), **recipe.tasks}
+    if name not in known:
+        raise unknown_name("task", name, known)
+    return known[name]
 
 
 def save_result(result: TaskResult, path: Path) -> None:

@@ -28,13 +28,19 @@ RECIPE, MODEL, MODALITIES, WEIGHTS = (
 )
 """Files of a run directory."""
 
+ALL = "all"
+"""In the place of a split's name: every row."""
+
 
 def open_split(recipe: Recipe, split: str | None) -> Dataset:
-    """The rows of one split of the recipe's data, or all. Raises WeftError where there are none."""
+    """The rows of one split of the recipe's data; None or "all" is every row.
+
+    Raises WeftError where there are none.
+    """
     source = recipe.data.source
     if not isinstance(source, DataSource):
         raise WeftError(f"data.source is a {type(source).__name__}, which cannot be opened")
-    dataset = source.open(split)
+    dataset = source.open(None if split == ALL else split)
     if len(dataset) == 0:
         raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")
     return dataset

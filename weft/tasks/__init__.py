@@ -1,0 +1,19 @@
+"""What a trained model is measured by; one file of this folder holds one task and its config."""
+
+import importlib
+import pkgutil
+
+from weft.core.config import Config
+
+
+def tasks() -> dict[str, Config]:
+    """Every task's default settings, by the name of the task."""
+    found: dict[str, Config] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for cls in vars(module).values():
+            own = isinstance(cls, type) and cls.__module__ == module.__name__
+            if own and issubclass(cls, Config) and "build" in vars(cls):
+                settings = cls()
+                found[settings.build().name] = settings
+    return found

@@ -9,6 +9,9 @@ from weft.training.optim import OptimConfig
 from weft.training.player import Player, Rule
 from weft.training.step import TrainStep
 
+LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
+"""More is a slip of the keyboard, and would take all memory before anything else fails."""
+
 
 @dataclass(frozen=True)
 class RunConfig(Config):
@@ -57,6 +60,10 @@ class RunConfig(Config):
         for name, value in {"epochs": self.epochs, "patience": self.patience}.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
+        largest = {"batch_size": LARGEST_BATCH, "workers": LARGEST_POOL, "seed": 2**63 - 1}
+        for name, most in largest.items():
+            if vars(self)[name] > most:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at most {most}")
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate is {self.accumulate}, expected at most batch_size, {self.batch_size}"
