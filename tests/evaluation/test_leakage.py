@@ -9,7 +9,7 @@ from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare.fingerprints import fingerprint
 from weft.data.prepare.scan import RowFacts
-from weft.evaluation.leakage import audit, audit_datasets
+from weft.evaluation.leakage import Finding, audit, audit_datasets
 
 
 def picture(seed):
@@ -60,6 +60,14 @@ def test_every_kind_of_leak_is_found():
     assert leakage.near_duplicate_pictures.examples == (("row67", "row11"), ("row68", "row12"))
     assert leakage.identical_captions.examples == (("row59", "row5"),)
     assert not leakage.clean
+    assert leakage.shared
+    assert "LEAKAGE" in leakage.verdict
+    alike_only = dataclasses.replace(
+        leakage, **dict.fromkeys(("ids", "groups", "identical_pictures"), Finding(0, 39))
+    )
+    assert not alike_only.clean
+    assert not alike_only.shared
+    assert alike_only.verdict.startswith("possible leakage")
 
 
 def test_pictures_alike_within_a_split_are_no_leak():

@@ -90,7 +90,7 @@ def test_page_shows_numbers_intervals_and_chance(parts):
         assert f"{estimate.low:.1f} – {estimate.high:.1f}" in page
     assert "chance" in page
     assert "split test, 24 images, 72 texts" in page
-    assert "No leakage from training was found" in page
+    assert "Leakage from training: none found" in page
     assert page.index("No leakage from training") < page.index("95% interval")
 
 

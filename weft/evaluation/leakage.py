@@ -41,9 +41,22 @@ class Leakage:
 
     @property
     def clean(self) -> bool:
-        """No row, group or picture is shared, as far as was looked."""
-        findings = (self.ids, self.groups, self.identical_pictures, self.near_duplicate_pictures)
-        return not any(finding.found for finding in findings)
+        """No row, group or picture is shared and none looks alike, as far as was looked."""
+        return not self.shared and not self.near_duplicate_pictures.found
+
+    @property
+    def shared(self) -> bool:
+        """A row, a group or a very picture is in both."""
+        return any(f.found for f in (self.ids, self.groups, self.identical_pictures))
+
+    @property
+    def verdict(self) -> str:
+        """The findings in a few words."""
+        if self.clean:
+            return "leakage from training: none found"
+        if self.shared:
+            return "LEAKAGE FROM TRAINING: the scores may be too high"
+        return "possible leakage from training: some pictures look much like training pictures"
 
     def lines(self) -> list[str]:
         """One sentence a check."""

@@ -143,10 +143,8 @@ def _words(name: str) -> str:
 def _leakage_notice(leakage: Leakage | None) -> html.Html:
     if leakage is None:
         return html.notice("Leakage from training was not audited.", warning=True)
-    lines = "; ".join(leakage.lines())
-    if leakage.clean:
-        return html.notice(f"No leakage from training was found: {lines}.")
-    return html.notice(f"Leakage from training: the scores may be too high. {lines}.", warning=True)
+    verdict = leakage.verdict[0].upper() + leakage.verdict[1:]
+    return html.notice(f"{verdict}: {'; '.join(leakage.lines())}.", warning=not leakage.clean)
 
 
 def _numbers(result: TaskResult) -> html.Html:

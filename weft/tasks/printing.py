@@ -24,10 +24,8 @@ def _print_leakage(leakage: Leakage | None, console: Console) -> None:
     if leakage is None:
         console.print("leakage from training: not audited", style="yellow")
         return
-    if leakage.clean:
-        console.print("leakage from training: none found", style="green")
-    else:
-        console.print("LEAKAGE FROM TRAINING: the scores may be too high", style="bold red")
+    style = "green" if leakage.clean else "bold red" if leakage.shared else "yellow"
+    console.print(leakage.verdict, style=style)
     for line in leakage.lines():
         console.print(f"  {line}", highlight=False, markup=False)
 
