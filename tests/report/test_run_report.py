@@ -91,7 +91,7 @@ def test_page_shows_numbers_intervals_and_chance(parts):
     assert "chance" in page
     assert "split test, 24 images, 72 texts" in page
     assert "Leakage from training: none found" in page
-    assert page.index("No leakage from training") < page.index("95% interval")
+    assert page.index("Leakage from training") < page.index("95% interval")
 
 
 def test_examples_show_both_directions_and_mark_the_right_ones(parts):
