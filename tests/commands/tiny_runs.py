@@ -3,7 +3,8 @@
 import contextlib
 import io
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,9 +165,4 @@ def scenes_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scenes_copy(scenes_run: Path, tmp_path: Path) -> Path:
     """A copy of `scenes_run` that a test may spoil."""
-    import shutil
-
     return Path(shutil.copytree(scenes_run, tmp_path / "copy"))
-
-
-Spoil = Callable[[Path], object]

@@ -13,6 +13,7 @@ from tiny_runs import done, flags, picture, picture_folder, scenes_flags
 import weft
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.errors import WeftError
+from weft.core.records import Sample
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.encoders.pretrained import PretrainedConfig
@@ -20,21 +21,22 @@ from weft.encoders.resnet import ResNetConfig
 from weft.index import build_index
 from weft.modalities.text import TextConfig
 from weft.runs.parts import open_split
+from weft.runs.run import Run
 from weft.tasks.base import Item
 from weft.tasks.embedding import EmbeddingConfig, embed_items
 
 
 @pytest.fixture(scope="module")
-def run(scenes_run: Path) -> weft.load:
+def run(scenes_run: Path) -> Run:
     return weft.load(scenes_run, device="cpu")
 
 
-def rows(run: weft.load, split: str = "test") -> list:
+def rows(run: Run, split: str = "test") -> list[Sample]:
     dataset = open_split(run.recipe, split)
     return [dataset[n] for n in range(len(dataset))]
 
 
-def test_unit_length(run: weft.load) -> None:
+def test_unit_length(run: Run) -> None:
     samples = rows(run)
     found = run.embed(image=[s.items["image"] for s in samples], text="a red star")
     assert found["image"].shape == (12, 16)
@@ -44,7 +46,7 @@ def test_unit_length(run: weft.load) -> None:
         torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(len(vectors)))
 
 
-def test_what_evaluation_computes(run: weft.load) -> None:
+def test_what_evaluation_computes(run: Run) -> None:
     dataset = open_split(run.recipe, "test")
     samples = rows(run)
     member = run.member(dataset)
@@ -64,7 +66,7 @@ def test_what_evaluation_computes(run: weft.load) -> None:
         torch.testing.assert_close(run.embed(**{stream: raws}), expected, atol=1e-5, rtol=0)
 
 
-def test_alone_or_among_others(run: weft.load) -> None:
+def test_alone_or_among_others(run: Run) -> None:
     samples = rows(run)
     for stream in ("image", "text"):
         raws = [s.items[stream] for s in samples]
@@ -77,13 +79,13 @@ def test_alone_or_among_others(run: weft.load) -> None:
         assert not torch.equal(together[0], together[1])
 
 
-def test_more_than_a_batch(run: weft.load) -> None:
+def test_more_than_a_batch(run: Run) -> None:
     texts = [f"{n} red stars" for n in range(150)]
     together = run.embed(text=texts)
     torch.testing.assert_close(together[149:], run.embed(text=texts[149]), atol=1e-5, rtol=0)
 
 
-def test_a_picture_in_any_form(run: weft.load, tmp_path: Path) -> None:
+def test_a_picture_in_any_form(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     picture(1).save(path)
     forms = [path, str(path), path.read_bytes(), np.asarray(picture(1))]
@@ -94,14 +96,14 @@ def test_a_picture_in_any_form(run: weft.load, tmp_path: Path) -> None:
     assert run.embed(image=tmp_path / "a.jpg").shape == (1, 16)
 
 
-def test_embeddings_can_be_learned_from(run: weft.load) -> None:
+def test_embeddings_can_be_learned_from(run: Run) -> None:
     vectors = run.embed(text="a star")
     probe = torch.nn.Linear(16, 1)
     probe(vectors).sum().backward()
     assert probe.weight.grad is not None
 
 
-def test_mistakes(run: weft.load, tmp_path: Path) -> None:
+def test_mistakes(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="embed got nothing"):
         run.embed()
     with pytest.raises(WeftError, match="unknown stream 'txt': did you mean text"):
@@ -117,7 +119,7 @@ def test_mistakes(run: weft.load, tmp_path: Path) -> None:
         run.search(None, text="a", image="b")
 
 
-def test_search(run: weft.load) -> None:
+def test_search(run: Run) -> None:
     dataset = open_split(run.recipe, "test")
     index = build_index(run.member(dataset), dataset)
     hits = run.search(index, k=3, image=[dataset[n].items["image"] for n in range(12)])
@@ -127,7 +129,7 @@ def test_search(run: weft.load) -> None:
     assert len(run.search(index, text="a red star")) == 1
 
 
-def test_moved_elsewhere(scenes_run: Path, run: weft.load, tmp_path: Path) -> None:
+def test_moved_elsewhere(scenes_run: Path, run: Run, tmp_path: Path) -> None:
     moved = shutil.copytree(scenes_run, tmp_path / "moved")
     for name in ("log.jsonl", "checkpoints"):
         place = moved / name

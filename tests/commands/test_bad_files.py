@@ -1,0 +1,183 @@
+"""Bad files of a run, and full disks: one clear line with its place, exit code 2, no traceback, nothing lost."""
+
+import errno
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny_runs import (
+    contents,
+    done,
+    refused,
+    scenes_flags,
+    unchanged,
+)
+
+from weft.core.tensors import read_state, read_tensors, write_tensors
+from weft.training import checkpoint
+
+
+class Malicious:
+    """Its pickle creates a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return (open, (self.path, "w"))
+
+
+def newest(run: Path) -> Path:
+    path = checkpoint.latest(run)
+    assert path is not None
+    return path
+
+
+def test_a_checkpoint_of_another_recipe(scenes_copy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    done("train", "scenes", *scenes_flags(optim__lr=0.5), "--out", other)
+    shutil.copy(newest(other), newest(scenes_copy))
+    with unchanged(scenes_copy):
+        line = refused("train", "--resume", scenes_copy)
+    assert f"{newest(scenes_copy)}: is a checkpoint of another recipe: optim.lr is 0.002" in line
+
+
+def test_a_checkpoint_of_another_model(scenes_copy: Path) -> None:
+    path = newest(scenes_copy)
+    tensors, state = read_tensors(path)
+    name = next(name for name in tensors if name.endswith("conv1.weight"))
+    write_tensors(path, {**tensors, name: torch.ones(2, 3)}, state)
+    with unchanged(scenes_copy):
+        line = refused("train", "--resume", scenes_copy)
+    assert f"{path}: is of another recipe: {name} is torch.float32 (2, 3)" in line
+
+
+@pytest.mark.parametrize("kind", ["truncated", "empty", "pickle", "torch.save", "foreign"])
+@pytest.mark.parametrize("file", ["checkpoint", "model"])
+def test_spoiled_weights(file: str, kind: str, scenes_copy: Path, tmp_path: Path) -> None:
+    model = file == "model"
+    path = scenes_copy / "model.safetensors" if model else newest(scenes_copy)
+    whole, ran = path.read_bytes(), tmp_path / "ran"
+    if kind == "truncated":
+        path.write_bytes(whole[:-50])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Malicious(ran)))
+    elif kind == "torch.save":
+        torch.save({"weights": Malicious(ran)}, path)
+    else:
+        save_file({"weight": torch.ones(2)}, path)
+    with unchanged(scenes_copy):
+        words = ("evaluate", scenes_copy) if model else ("train", "--resume", scenes_copy)
+        line = refused(*words)
+    assert f"{path}: " in line
+    assert not ran.exists()
+
+
+def test_a_recipe_of_foreign_classes(scenes_copy: Path) -> None:
+    path = scenes_copy / "recipe.json"
+    whole = path.read_text()
+    for name in (
+        "os.path.join",
+        "subprocess.Popen",
+        "weft.core.config.load",
+        "weft.nothing.Config",
+    ):
+        path.write_text(whole.replace("weft.encoders.resnet.ResNetConfig", name))
+        for words in (("evaluate", scenes_copy), ("train", "--resume", scenes_copy)):
+            line = refused(*words)
+            assert f"'{name}' is not the name of a config class of weft" in line
+            assert f"{path}: model: encoders: image" in line
+    path.write_text(whole[: len(whole) // 2])
+    assert f"{path}:" in refused("evaluate", scenes_copy)
+    path.write_text(whole.replace('"batch_size": 8', '"batch_size": 0'))
+    assert "batch_size is 0" in refused("evaluate", scenes_copy)
+    path.write_text(whole.replace('"batch_size"', '"batch_sise"'))
+    assert "did you mean batch_size?" in refused("evaluate", scenes_copy)
+
+
+def test_a_run_without_its_model(scenes_copy: Path) -> None:
+    (scenes_copy / "model.safetensors").unlink()
+    for words in (("evaluate",), ("report",), ("embed",), ("search", "--text", "a star")):
+        line = refused(words[0], scenes_copy, *words[1:])
+        assert f"{scenes_copy}: is not a trained run (model.safetensors is missing)" in line
+
+
+FULL_DISK = """
+import resource, sys
+from weft.cli import main
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The largest file that may be written is smaller than a checkpoint."""
+    run = tmp_path / "run"
+    words = scenes_flags(run__steps=4, run__checkpoint_every=2, run__evaluate_every=1)
+    done("train", "scenes", *words, "--out", run)
+    path = run / "recipe.json"
+    largest = newest(run).stat().st_size
+    for checkpoint_path in checkpoint.saved(run)[1:]:
+        checkpoint_path.unlink()  # as if killed after the first
+    before = contents(run)
+    found = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(largest - 1), "train", "--resume", str(run)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2, found.stderr
+    lines = [line for line in found.stderr.splitlines() if not line.startswith("step ")]
+    assert len(lines) == 1, found.stderr
+    assert lines[0].startswith(f"weft: {checkpoint.path_of(run, 4)}: cannot be written: ")
+    after = contents(run)
+    for name in (
+        "recipe.json",
+        "model.json",
+        "modalities.json",
+        "checkpoints/step-00000002.safetensors",
+    ):
+        assert after[name] == before[name]
+    assert not [name for name in after if "tmp" in name]
+    assert path.exists()
+    assert "trained 4 steps" in done("train", "--resume", run)
+    assert read_state(newest(run))["standing"]["step"] == 4
+
+
+@pytest.mark.parametrize("command", ["embed", "report", "evaluate"])
+def test_no_space_left(command: str, scenes_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done(command, scenes_copy)
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    words = ("--stream", "text") if command == "embed" else ()
+    with unchanged(scenes_copy):
+        line = refused(command, scenes_copy, *words)
+    assert "cannot be written: No space left on device" in line
+    assert str(scenes_copy) in line
+
+
+def test_the_log_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def full(self: Path, mode: str = "r", **more: object) -> object:
+        if self.name == "log.jsonl" and mode == "a":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(self, mode, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    words = scenes_flags(run__steps=1)
+    line = refused("train", "scenes", *words, "--out", tmp_path / "run", after_steps=True)
+    assert f"{tmp_path / 'run' / 'log.jsonl'}: cannot be written: No space left" in line
