@@ -122,7 +122,7 @@ def _as_raw(stream: str, raw: Any) -> Any:
 
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:
     """`recipe` with its rows read from the files at `data`."""
-    return recipe.replace(data=replace(recipe.data, source=FilesConfig(Path(data))))
+    return recipe.replace(data=replace(recipe.data, source=FilesConfig(Path(data).absolute())))
 
 
 def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
