@@ -40,7 +40,7 @@ def test_every_file_is_a_recipe() -> None:
     files = {info.name for info in pkgutil.iter_modules(weft.recipes.__path__)}
     assert set(recipes()) == {name for name in files if not name.startswith("_")}
     assert set(NAMES) <= set(recipes())
-    assert len(recipes()) >= 9
+    assert len(recipes()) >= 11
 
 
 @pytest.mark.parametrize("name", recipes())

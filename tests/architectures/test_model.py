@@ -1,0 +1,112 @@
+"""The one model class, and every architecture that is made of it."""
+
+import importlib
+import pkgutil
+
+import pytest
+import torch
+from torch import nn
+
+import weft.architectures
+from weft.architectures.clip import clip
+from weft.architectures.devise import devise
+from weft.architectures.lit import lit
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.siglip import siglip
+from weft.architectures.vsepp import vsepp
+from weft.core.records import Batch, Features, Field
+from weft.encoders.resnet import ResNetConfig
+
+IMAGE = ResNetConfig(depth=18, width=8)
+ARCHITECTURES: dict[str, ModelConfig] = {
+    "clip": clip(vocab_size=50, image_size=32, width=64, depth=1, text_depth=1, embedding=16),
+    "siglip": siglip(vocab_size=50, image_size=32, width=64, depth=1, text_depth=1, embedding=16),
+    "lit": lit(image=IMAGE, image_dim=64, vocab_size=50, width=64, depth=1, embedding=16),
+    "devise": devise(image=IMAGE, image_dim=64, vocab_size=50, dim=16, ignored_ids=(0,)),
+    "vsepp": vsepp(image=IMAGE, image_dim=64, vocab_size=50, words=8, dim=16),
+}
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8, generator=generator)
+    ids = torch.randint(1, 50, (3, 6), generator=generator)
+    mask = torch.arange(6) < torch.tensor([[6], [3], [1]])
+    inputs = {"image": Field(images), "text": Field(ids * mask, mask)}
+    return Batch(inputs, ids="abc", groups=torch.arange(3))
+
+
+class Counting(nn.Module):
+    dim = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, field: Field) -> Features:
+        self.calls += 1
+        tokens = torch.ones(len(field), 1, 4)
+        return Features(tokens, torch.ones(len(field), 1, dtype=torch.bool), tokens[:, 0])
+
+
+def test_every_file_with_an_architecture_is_tested_here() -> None:
+    names = {info.name for info in pkgutil.iter_modules(weft.architectures.__path__)}
+    assert names - {"model"} == set(ARCHITECTURES)
+    for name in ARCHITECTURES:
+        module = importlib.import_module(f"weft.architectures.{name}")
+        assert callable(vars(module)[name])
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_embeds_both_streams_into_one_space(name: str) -> None:
+    torch.manual_seed(0)
+    model = ARCHITECTURES[name].build().eval()
+    streams = Streams(model, batch())
+    for stream in ("image", "text"):
+        vectors_BE = streams.embedding(stream)
+        assert vectors_BE.shape == (3, 16)
+        assert torch.allclose(vectors_BE.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+def test_lit_trains_nothing_of_the_image_tower_but_its_projection() -> None:
+    model = ARCHITECTURES["lit"].build()
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert not any(name.startswith("encoders.image") for name in trained)
+    assert any(name.startswith("projections.image") for name in trained)
+    assert any(name.startswith("encoders.text") for name in trained)
+
+
+def test_each_stream_is_encoded_once_however_often_it_is_asked_for() -> None:
+    encoder = Counting()
+    model = Model({"image": encoder}, projections={"image": ProjectionConfig(4, 2).build()})
+    one = Batch({"image": Field(torch.zeros(2, 1))}, ids="ab", groups=torch.zeros(2))
+    streams = Streams(model, one)
+    assert encoder.calls == 0
+    for _ in range(2):
+        streams.features("image")
+        streams.embedding("image")
+        assert set(streams.fused()) == {"image"}
+    assert encoder.calls == 1
+
+
+def test_what_a_model_lacks_is_named() -> None:
+    model = Model({"image": Counting()})
+    one = Batch({"image": Field(torch.zeros(2, 1))}, ids="ab", groups=torch.zeros(2))
+    with pytest.raises(ValueError, match="the batch has no stream 'text', it has: image"):
+        Streams(model, one).features("text")
+    with pytest.raises(ValueError, match="no projection for 'image'"):
+        Streams(model, one).embedding("image")
+    features = model.encode("image", Field(torch.zeros(2, 1)))
+    with pytest.raises(ValueError, match="Counting has no frozen part"):
+        model.encode("image", features)
+
+
+def test_a_projection_with_norm_does_not_see_the_scale_of_its_features() -> None:
+    torch.manual_seed(0)
+    projection = ProjectionConfig(8, 3, hidden=(5,), norm=True).build().eval()
+    pooled = torch.randn(2, 8)
+    mask = torch.ones(2, 1, dtype=torch.bool)
+    small, large = (
+        projection(Features(pooled[:, None] * s, mask, pooled * s)) for s in (1.0, 100.0)
+    )
+    assert torch.allclose(small, large, atol=1e-3)
