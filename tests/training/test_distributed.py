@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,10 +54,10 @@ def test_a_bad_row_on_one_rank_stops_both(tmp_path: Path) -> None:
         for rank in range(2)
     ]
     errors = [process.communicate(timeout=60)[1] for process in ranks]
-    assert [process.returncode for process in ranks] == [1, 1]
-    for error in errors:
-        assert "WeftError" in error.splitlines()[-1]
-        assert "stopped at step 4" in error.splitlines()[-1]
+    for process, error in zip(ranks, errors, strict=True):
+        # A rank that outlives the other may be aborted by gloo while it ends, after it has spoken.
+        assert process.returncode in (1, -signal.SIGABRT), error
+        assert any("WeftError" in x and "stopped at step 4" in x for x in error.splitlines())
     # All embeddings meet in one contrastive loss, so no rank's rows can be cleared.
     rows = json.loads((tmp_path / "nonfinite.json").read_text())
     assert (rows["step"], rows["ids"]) == (4, [f"row-3-{i}" for i in range(8)])

@@ -117,6 +117,7 @@ class Player:
         # Blame the rows of the ranks whose own loss is not finite, or all if only the gradient is.
         blamed = distributed.all_strings([] if own.isfinite() else list(batch.ids))
         ids = blamed or distributed.all_strings(list(batch.ids))
+        distributed.barrier()  # no rank leaves while another still waits for its ids
         what = (
             f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
         )
