@@ -16,7 +16,12 @@ def flickr8k_vsepp() -> Recipe:
     return Recipe(
         data=english(text=TextConfig(vocab_size=VOCABULARY, word_dropout=0.1)),
         model=vsepp(
-            image=mobilenet(), image_dim=IMAGE_DIM, vocab_size=VOCABULARY, dim=512, dropout=0.3
+            image=mobilenet(),
+            image_dim=IMAGE_DIM,
+            vocab_size=VOCABULARY,
+            dim=512,
+            dropout=0.3,
+            pooling="mean",
         ),
         objectives={
             "hardest": HingeContrastiveConfig(margin=0.2),
@@ -26,6 +31,6 @@ def flickr8k_vsepp() -> Recipe:
         },
         weights={"all": 0.1},
         tasks={"retrieval": RetrievalConfig()},
-        optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.99, clip_norm=2.0),
-        run=run(epochs=20, batch_size=256),
+        optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99, clip_norm=2.0),
+        run=run(epochs=24, batch_size=256, evaluations=5),
     )

@@ -23,7 +23,6 @@ HEADLINES = ("recall@1", "rsum", "accuracy@1")
 """Metrics with these last words are shown large."""
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
-SPEED = "samples_per_second"
 
 LogLine = Mapping[str, float | None]
 
@@ -182,7 +181,7 @@ def _training(log: Sequence[LogLine]) -> html.Html:
     names = list(dict.fromkeys(name for line in log for name in line if name != "step"))
     percent = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
     sums = [n for n in names if n.endswith("rsum")]
-    losses = [n for n in names if n != SPEED and ("/" not in n or "loss" in n)]
+    losses = [n for n in names if n.split("/")[-1] == "loss"]
     if len(losses) == 2:  # a loss of one term is that term
         losses = losses[:1]
     parts = [
