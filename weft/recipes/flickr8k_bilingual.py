@@ -2,11 +2,14 @@
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._flickr8k import captions, folder, minilm_tokens
+from weft.recipes._flickr8k import captions, folder, minilm_tokens, run
 from weft.recipes.flickr8k import flickr8k
-from weft.recipes.flickr8k_zh import GRU, chinese, chinese_encoder
+from weft.recipes.flickr8k_zh import chinese, chinese_encoder
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
+
+
+GRU = 256
 
 
 def flickr8k_bilingual() -> Recipe:
@@ -21,7 +24,7 @@ def flickr8k_bilingual() -> Recipe:
             joined={"text_zh": folder() / "flickr8k" / "captions_zh.jsonl"},
         ),
         model=ModelConfig(
-            encoders={**english.model.encoders, "text_zh": chinese_encoder()},
+            encoders={**english.model.encoders, "text_zh": chinese_encoder(GRU)},
             projections={
                 **english.model.projections,
                 "text_zh": ProjectionConfig(2 * GRU, 1024),
@@ -37,4 +40,5 @@ def flickr8k_bilingual() -> Recipe:
             "retrieval": RetrievalConfig(),
             "retrieval_zh": RetrievalConfig(second="text_zh"),
         },
+        run=run(epochs=15, batch_size=512, evaluations=3),
     )

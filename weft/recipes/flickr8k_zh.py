@@ -19,10 +19,10 @@ def chinese() -> TextConfig:
     return TextConfig(vocab_size=VOCABULARY, max_length=48, word_dropout=0.15)
 
 
-def chinese_encoder() -> RecurrentConfig:
-    """A bidirectional GRU, mean of its states: width 2 x GRU."""
+def chinese_encoder(hidden: int = GRU) -> RecurrentConfig:
+    """A bidirectional GRU, mean of its states: width 2 x hidden."""
     return RecurrentConfig(
-        VOCABULARY, embedding=300, hidden=GRU, bidirectional=True, pooling="mean", dropout=0.4
+        VOCABULARY, embedding=300, hidden=hidden, bidirectional=True, pooling="mean", dropout=0.4
     )
 
 
