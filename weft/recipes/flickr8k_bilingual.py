@@ -8,7 +8,6 @@ from weft.recipes.flickr8k_zh import chinese, chinese_encoder
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 
-
 GRU = 256
 
 
