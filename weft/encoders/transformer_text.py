@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
@@ -76,7 +77,9 @@ class TextTransformer(nn.Module):
                 f"a text has {longest} tokens, expected at most max_length, {self.config.max_length}"
             )
         ids_S = packing.pack(field.values)
-        tokens_SD = self.embedding(ids_S) + self.positions[packing.positions()]
+        # F.embedding adds up gradients in a fixed order; indexing does so as its threads arrive.
+        positions_SD = F.embedding(packing.positions(), self.positions)
+        tokens_SD = self.embedding(ids_S) + positions_SD
         return self.input_dropout(self.input_norm(tokens_SD)), packing
 
     def text_mask(self, field: Field) -> Tensor:
