@@ -29,8 +29,16 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields `advance(n)`. Everything goes to stderr, so that stdout stays the result's."""
+def progress(
+    description: str, total: int, *, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """Yields `advance(n)`. Everything goes to stderr, so that stdout stays the result's.
+
+    shown: False says nothing.
+    """
+    if not shown:
+        yield lambda _: None
+        return
     if Console(stderr=True).is_terminal:
         columns = (
             TextColumn("{task.description}"),

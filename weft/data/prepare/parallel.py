@@ -10,18 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from weft.core.errors import WeftError
 
 Unit = TypeVar("Unit")
@@ -32,12 +20,6 @@ FEW_UNITS = 3  # done before another process has started
 SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
-
-
 def cores(workers: int | None) -> int:
     """The number of processes to use: `workers`, or every core that this process may run on."""
     if workers is not None:
@@ -45,19 +27,6 @@ def cores(workers: int | None) -> int:
             raise ValueError(f"workers is {workers}, expected at least 1")
         return workers
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def progress_bar(*, shown: bool) -> Progress:
-    """Description, bar, count, rate and time left on standard error."""
-    return Progress(
-        TextColumn("{task.description:<18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )
 
 
 def in_parallel(

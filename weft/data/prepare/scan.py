@@ -13,11 +13,12 @@ import simplejpeg
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
+from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.fingerprints import SIDE, fingerprint
-from weft.data.prepare.parallel import in_parallel, progress_bar
+from weft.data.prepare.parallel import in_parallel
 from weft.modalities.image_decoding import jpeg_orientation, read_image
 
 UNIT_ROWS = 256
@@ -62,15 +63,14 @@ def scan(
             n: f for n in range(len(units)) if (f := load_facts(_unit_file(kept, n))) is not None
         }
     missing = [n for n in range(len(units)) if n not in found]
-    with progress_bar(shown=progress) as bar:
-        done = sum(len(unit) for unit in found.values())
-        task = bar.add_task("reading rows", total=len(dataset), completed=done)
+    left = sum(len(units[n]) for n in missing)
+    with core_progress("reading rows", left, shown=progress) as advance:
         for number, facts in in_parallel(_scan_unit, dataset, [units[n] for n in missing], workers):
             unit = missing[number]
             found[unit] = facts
             if kept is not None:
                 save_facts(_unit_file(kept, unit), facts)
-            bar.advance(task, len(facts))
+            advance(len(facts))
     return [row for unit in range(len(units)) for row in found[unit]]
 
 

@@ -15,11 +15,12 @@ from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
+from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.clean import clean_captions
-from weft.data.prepare.parallel import in_parallel, progress_bar
+from weft.data.prepare.parallel import in_parallel
 from weft.data.prepare.plan import Kept, Plan, PrepareConfig, merged_captions
 from weft.data.prepare.scan import (
     MAX_PIXELS,
@@ -77,11 +78,11 @@ def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
 def write_all(job: Job, shards: Sequence[Shard], workers: int, *, progress: bool) -> list[Written]:
     """Writes the shards that are not there yet; all are returned in order."""
     written: dict[int, Written] = {}
-    with progress_bar(shown=progress) as bar:
-        task = bar.add_task("writing shards", total=sum(len(shard.rows) for shard in shards))
+    rows = sum(len(shard.rows) for shard in shards)
+    with core_progress("writing shards", rows, shown=progress) as advance:
         for number, made in in_parallel(_write_one, job, shards, workers):
             written[number] = made
-            bar.advance(task, len(made.facts))
+            advance(len(made.facts))
     return [written[number] for number in range(len(shards))]
 
 
