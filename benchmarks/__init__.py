@@ -1,0 +1,1 @@
+"""What Weft costs beside its peers: `make bench`, or python -m benchmarks [LINE ...]."""

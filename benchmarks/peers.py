@@ -1,0 +1,40 @@
+"""Imports of the peers.
+
+torchvision, which open_clip and timm import, registers operators for which a CPU build of torch from
+another source has no schema; declaring two of them is enough for the import. Nothing that is measured
+calls them.
+"""
+
+from types import ModuleType
+
+import torch
+
+
+def open_clip() -> ModuleType:
+    """The package open_clip."""
+    _declare_torchvision_operators()
+    import open_clip
+
+    return open_clip
+
+
+def transformers() -> ModuleType:
+    """The package transformers."""
+    _declare_torchvision_operators()
+    import transformers
+
+    return transformers
+
+
+def _declare_torchvision_operators() -> None:
+    library = torch.library.Library("torchvision", "DEF")
+    for schema in (
+        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    ):
+        if not hasattr(torch.ops.torchvision, schema.partition("(")[0]):
+            library.define(schema)
+    _kept.append(library)
+
+
+_kept: list[torch.library.Library] = []  # a library that is collected takes its operators along
