@@ -243,3 +243,8 @@ def test_a_run_that_failed_later_can_be_resumed(tmp_path: Path) -> None:
     assert checkpoint.latest(run) is not None
     again = refused("train", "--resume", run, after_steps=True)
     assert again == line
+
+
+def test_precision_auto_is_settled_when_the_run_begins(tmp_path: Path) -> None:
+    done("train", "scenes", *scenes_flags(run__precision="auto"), "--out", tmp_path / "run")
+    assert recipe_of(tmp_path / "run").run.precision in ("fp32", "bf16")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from weft.core.config import Config, to_json
 from weft.core.distributed import barrier, rank
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import CacheableEncoder
+from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
 from weft.core.records import Features
 from weft.core.tensors import read_state, read_tensors, write_tensors
@@ -39,14 +40,14 @@ class CacheConfig(Config):
     folder: where caches lie; None is weft/features in the user's cache folder.
     train_views: random training views of a picture that are kept beside its evaluation views.
     batch_size: how many samples the frozen encoder sees at once.
-    precision: of the frozen encoder; bf16 is two to three times as fast on CPUs that have it.
+    precision: of the frozen encoder; auto takes bf16 where this machine is faster in it.
     seed: of the random views.
     """
 
     folder: Path | None = None
     train_views: int = 0
     batch_size: int = 16
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     seed: int = 0
 
     def root(self) -> Path:
@@ -137,7 +138,8 @@ def cache_features(
     train: also keep `config.train_views` random views of each row. An interrupted computation goes on
     where it stopped.
     """
-    folder = config.root() / fingerprint(encoder, *described_by, config.precision, config.seed)
+    precision = resolved(config.precision, device)
+    folder = config.root() / fingerprint(encoder, *described_by, precision, config.seed)
     rows = _plan(source, config.train_views if train else 0)
     wanted = {entry.key: entry for row in rows for entry in row}
     if rank() == 0:
@@ -189,9 +191,6 @@ def _compute(
             return None  # the loader meets this row again and applies its error policy
         return item
 
-    autocast = torch.autocast(
-        torch.device(device).type, dtype=torch.bfloat16, enabled=config.precision == "bf16"
-    )
     with progress(f"features of '{source.key}'", len(entries)) as advance:
         for start in range(0, len(entries), SAMPLES_PER_CHUNK):
             part = entries[start : start + SAMPLES_PER_CHUNK]
@@ -199,7 +198,7 @@ def _compute(
             encoded: list[Features] = []
             for batch, tensors in _batches(part, load, config.batch_size):
                 field = source.collate(tensors)
-                with torch.no_grad(), autocast:
+                with torch.no_grad(), autocast(config.precision, device):
                     encoded.append(encoder.frozen(field.to(device)).to("cpu"))
                 keys += [entry.key for entry in batch]
                 advance(len(batch))

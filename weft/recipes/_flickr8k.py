@@ -66,7 +66,7 @@ def captions(
     return DataConfig(
         source=FilesConfig(folder() / "flickr8k" / table, joined=joined or {}),
         streams=streams,
-        cache={name: CacheConfig(precision="bf16") for name in ("image", *pretrained)},
+        cache={name: CacheConfig(precision="auto") for name in ("image", *pretrained)},
     )
 
 
@@ -79,5 +79,5 @@ def run(epochs: int, batch_size: int, evaluations: int = 10) -> RunConfig:
         evaluate_every=max(1, steps // evaluations),
         checkpoint_every=max(1, steps // 4),
         monitor="retrieval/rsum",
-        precision="bf16",
+        precision="auto",
     )

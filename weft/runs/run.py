@@ -75,7 +75,7 @@ class Run:
         items = [_decoded(modality, _as_raw(stream, raw)) for raw in raws]
         generator = torch.Generator()
         vectors: list[Tensor] = []
-        with evaluating(self.model, self.device, "float32"):
+        with evaluating(self.model, self.device, "fp32"):
             for start in range(0, len(items), BATCH):
                 total: Tensor | None = None
                 for view in range(modality.views):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -11,6 +12,7 @@ from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
@@ -57,6 +59,8 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
         )
     check_names(recipe)
     with distributed.session(recipe.run.device) as device:
+        # What is chosen by the machine is chosen once: the run may go on elsewhere.
+        recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
         if rank() == 0:
             (folder / MODALITIES).unlink(missing_ok=True)  # of other data, if it is there
             configs.save(recipe, folder / RECIPE)
@@ -76,6 +80,14 @@ def resume(folder: Path | str) -> TrainResult:
     recipe = configs.load(folder / RECIPE, Recipe)
     with distributed.session(recipe.run.device) as device:
         return _train(recipe, folder, device)
+
+
+def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
+    """The precision of the run; who asks for a slow one is told."""
+    asked = recipe.run.precision
+    if rank() == 0 and asked == "bf16" and not bf16_is_faster(device.type):
+        print("run.precision bf16 is slower than fp32 on this machine; auto takes the faster one")
+    return resolved(asked, device)
 
 
 def _forget(folder: Path) -> None:

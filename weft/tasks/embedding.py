@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.errors import DataError
+from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
 from weft.data.formats import Dataset
@@ -36,7 +37,7 @@ class EmbeddingConfig(Config):
 
     batch_size: int = 256
     workers: int = 2
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "fp32"
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
 
     def __post_init__(self) -> None:
@@ -103,16 +104,12 @@ def embed_items(
 
 
 @contextlib.contextmanager
-def evaluating(model: Model, device: torch.device | str, precision: str) -> Iterator[None]:
+def evaluating(model: Model, device: torch.device | str, precision: Precision) -> Iterator[None]:
     """The model in evaluation mode without gradients; its mode is put back afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    kind = torch.device(device).type
     try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16"),
-        ):
+        with torch.inference_mode(), autocast(precision, device):
             yield
     finally:
         for module, training in modes:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from weft.core.config import Config
+from weft.core.precision import Precision
 from weft.training import distributed
 from weft.training.optim import OptimConfig
 from weft.training.player import Player, Rule
-from weft.training.step import TrainStep
+from weft.training.step import TrainStep, recompute_activations
 
 LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
 """More is a slip of the keyboard, and would take all memory before anything else fails."""
@@ -24,10 +25,15 @@ class RunConfig(Config):
     batch_size: int = 128
     """Rows of an update, over all ranks and micro-batches."""
     seed: int = 0
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 computes products in bfloat16 (autocast); weights stay fp32."""
+    precision: Precision = "fp32"
+    """bf16 computes products in bfloat16 (autocast), weights stay fp32; auto: where that is faster."""
     accumulate: int = 1
     """Micro-batches of an update, to save memory; a contrastive loss sees the negatives of one."""
+    gradient_cache: int = 0
+    """Rows that a rank encodes at a time; 0 encodes all. Exact: the losses read the whole batch, in
+    the memory of so many rows, and the encoders run forward twice."""
+    recompute: bool = False
+    """Keep only the inputs of transformer blocks and compute the rest again in the backward pass."""
     checkpoint_every: int = 200
     """Steps between checkpoints; 0 writes only the last."""
     evaluate_every: int = 200
@@ -54,6 +60,7 @@ class RunConfig(Config):
         least = {"batch_size": 1, "accumulate": 1, "log_every": 1, "keep": 1}
         for name in ("steps", "seed", "checkpoint_every", "evaluate_every", "workers"):
             least[name] = 0
+        least["gradient_cache"] = 0
         for name, smallest in least.items():
             if vars(self)[name] < smallest:
                 raise ValueError(f"{name} is {vars(self)[name]}, expected at least {smallest}")
@@ -68,6 +75,11 @@ class RunConfig(Config):
             raise ValueError(
                 f"accumulate is {self.accumulate}, expected at most batch_size, {self.batch_size}"
             )
+        if self.gradient_cache and self.accumulate > 1:
+            raise ValueError(
+                f"accumulate is {self.accumulate} and gradient_cache {self.gradient_cache}, expected "
+                "one of them: gradient_cache saves the same memory and keeps all negatives"
+            )
 
     def resolved(self, steps_per_epoch: int) -> "RunConfig":
         """With `epochs` turned into `steps`."""
@@ -79,6 +91,9 @@ class RunConfig(Config):
 def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
     """A player for `step`, on this rank's device, with all that the two configs say."""
     step.to(distributed.device(run.device))
+    step.gradient_cache = run.gradient_cache
+    if run.recompute:
+        recompute_activations(step)
     if run.compile:
         step.compile()
     rule = Rule(run.accumulate, run.precision, optim.clip_norm, run.find_unused)

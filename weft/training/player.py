@@ -2,14 +2,14 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from weft.core.errors import WeftError
-from weft.core.records import Batch, Features, Field, Loss
+from weft.core.precision import Precision, autocast
+from weft.core.records import Batch, Loss
 from weft.training import distributed
 from weft.training.optim import EMA
 from weft.training.step import TrainStep
@@ -33,7 +33,7 @@ class Rule:
     """
 
     accumulate: int = 1
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     clip_norm: float | None = 1.0
     find_unused: bool = False
 
@@ -102,8 +102,7 @@ class Player:
         return terms
 
     def _add(self, batch: Batch, share: float, terms: dict[str, Tensor]) -> None:
-        bf16 = self.rule.precision == "bf16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+        with autocast(self.rule.precision, self.device):
             loss: Loss = self._forward(batch)
         torch.autograd.backward(loss.total * share)
         for name, value in {"total": loss.total.detach(), **loss.terms}.items():
@@ -131,23 +130,4 @@ def micro_batches(batch: Batch, count: int) -> list[Batch]:
     if count == 1:
         return [batch]
     bounds = [len(batch) * i // count for i in range(count + 1)]
-    return [rows(batch, slice(start, stop)) for start, stop in itertools.pairwise(bounds)]
-
-
-def rows(batch: Batch, part: slice) -> Batch:
-    """Some rows of a batch."""
-
-    def cut(value: Any) -> Any:
-        if isinstance(value, Field):
-            return Field(cut(value.values), cut(value.mask), cut(value.present))
-        if isinstance(value, Features):
-            return Features(cut(value.tokens), cut(value.mask), cut(value.pooled))
-        return None if value is None else value[part]
-
-    return replace(
-        batch,
-        inputs={name: cut(value) for name, value in batch.inputs.items()},
-        targets={name: cut(value) for name, value in batch.targets.items()},
-        ids=batch.ids[part],
-        groups=batch.groups[part],
-    )
+    return [batch.rows(slice(start, stop)) for start, stop in itertools.pairwise(bounds)]
