@@ -1,17 +1,22 @@
 """The one model class: encoders, fusion, projections, decoders, chosen by config."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.core.interfaces import CacheableEncoder, Decoder, Encoder, Fusion
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
+
+T = TypeVar("T")
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Model(nn.Module):
@@ -36,7 +41,7 @@ class Model(nn.Module):
 
     def encode(self, stream: str, value: Field | Features) -> Features:
         """Features of one stream. Cached Features pass only through the encoder's trainable part."""
-        encoder = self._part(self.encoders, stream, "encoder")
+        encoder = self.encoder(stream)
         if not isinstance(value, Features):
             return cast(Encoder, encoder)(value)
         if not isinstance(encoder, CacheableEncoder):
@@ -45,6 +50,10 @@ class Model(nn.Module):
                 f"{type(encoder).__name__} has no frozen part"
             )
         return encoder.trainable(value)
+
+    def encoder(self, stream: str) -> nn.Module:
+        """The encoder of that stream."""
+        return self._part(self.encoders, stream, "encoder")
 
     def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         """The streams after fusion; unchanged where the model has none."""
@@ -67,11 +76,20 @@ class Model(nn.Module):
 
 
 class Streams:
-    """The streams of one batch, each encoded the first time it is asked for and only once."""
+    """The streams of one batch, each encoded the first time it is asked for and only once.
 
-    def __init__(self, model: Model, batch: Batch) -> None:
+    micro_batch: rows that are encoded at a time, 0 for all at once. This is gradient caching (Gao et
+    al. 2021, arXiv:2101.06983, section 3): only inputs and outputs of the encoders are kept, and the
+    backward pass encodes one micro-batch after the other again, with the same dropout. Losses still
+    read the whole batch, so values and gradients are the whole batch's. An embedding that is asked
+    for before the features of its stream keeps no tokens; the features are then encoded anew, so
+    let objectives that read tokens come first.
+    """
+
+    def __init__(self, model: Model, batch: Batch, micro_batch: int = 0) -> None:
         self._model = model
         self._batch = batch
+        self._micro_batch = micro_batch
         self._features: dict[str, Features] = {}
         self._embeddings: dict[str, Tensor] = {}
         self._fused: dict[str, Features] | None = None
@@ -79,10 +97,8 @@ class Streams:
     def features(self, stream: str) -> Features:
         """Features of the stream before fusion."""
         if stream not in self._features:
-            if stream not in self._batch.inputs:
-                known = ", ".join(self._batch.inputs)
-                raise ValueError(f"the batch has no stream '{stream}', it has: {known}")
-            self._features[stream] = self._model.encode(stream, self._batch.inputs[stream])
+            parts = self._in_parts(stream, lambda part: self._model.encode(stream, part))
+            self._features[stream] = Features.join(parts)
         return self._features[stream]
 
     def fused(self) -> dict[str, Features]:
@@ -94,8 +110,54 @@ class Streams:
     def embedding(self, stream: str) -> Tensor:
         """(B, E) unit-length embedding of the stream before fusion."""
         if stream not in self._embeddings:
-            self._embeddings[stream] = self._model.embed(stream, self.features(stream))
+            self._embeddings[stream] = self._embed(stream)
         return self._embeddings[stream]
+
+    def _embed(self, stream: str) -> Tensor:
+        model = self._model
+        if not self._micro_batch or stream in self._features:
+            return model.embed(stream, self.features(stream))
+        return torch.cat(
+            self._in_parts(stream, lambda part: model.embed(stream, model.encode(stream, part)))
+        )
+
+    def _in_parts(self, stream: str, compute: Callable[[Field | Features], T]) -> list[T]:
+        """What `compute` makes of the stream, whole or by micro-batches."""
+        if stream not in self._batch.inputs:
+            known = ", ".join(self._batch.inputs)
+            raise ValueError(f"the batch has no stream '{stream}', it has: {known}")
+        value, size = self._batch.inputs[stream], self._micro_batch
+        if not size:
+            return [compute(value)]
+        encoder = self._model.encoder(stream)
+        _require_independent_rows(self._model, stream)
+        parts = [value.rows(slice(start, start + size)) for start in range(0, len(value), size)]
+        if not any(parameter.requires_grad for parameter in encoder.parameters()):
+            return [compute(part) for part in parts]  # a frozen encoder keeps nothing anyway
+        return [_computed_again(compute, part) for part in parts]
+
+
+def _computed_again(compute: Callable[[Field | Features], T], part: Field | Features) -> T:
+    """compute(part), of which nothing is kept but the result: the backward pass computes it again."""
+
+    def on_device(_: Tensor) -> T:
+        return compute(part)
+
+    # The random state is kept of the devices of tensor arguments only, so there must be one.
+    tensor = part.pooled if isinstance(part, Features) else part.values
+    computed: T = checkpoint(on_device, tensor, use_reentrant=False)
+    return computed
+
+
+def _require_independent_rows(model: Model, stream: str) -> None:
+    for name, module in model.named_modules():
+        its_own = name.startswith((f"encoders.{stream}.", f"projections.{stream}."))
+        if its_own and isinstance(module, BATCH_NORMS) and module.training:
+            raise ValueError(
+                f"{name} is a {type(module).__name__} in training, which mixes the rows of a "
+                "micro-batch; gradient caching expects parts that treat every row by itself: "
+                "freeze this encoder or set gradient_cache to 0"
+            )
 
 
 class Projection(nn.Module):

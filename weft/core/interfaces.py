@@ -67,6 +67,13 @@ class CacheableEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class Recomputing(Protocol):
+    """Layers that can keep their inputs only and compute the rest again in the backward pass."""
+
+    def recompute_activations(self) -> None: ...
+
+
+@runtime_checkable
 class Fusion(Protocol):
     """Streams that look at each other: {stream: Features} -> {stream: Features}."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -62,6 +63,14 @@ class Field:
             None if self.present is None else self.present.to(device, non_blocking=True),
         )
 
+    def rows(self, part: slice) -> "Field":
+        """Some of the rows, as views; padded as far as they were."""
+        return Field(
+            self.values[part],
+            None if self.mask is None else self.mask[part],
+            None if self.present is None else self.present[part],
+        )
+
 
 @dataclass(frozen=True)
 class Features:
@@ -93,6 +102,20 @@ class Features:
             self.mask.to(device, non_blocking=True),
             self.pooled.to(device, non_blocking=True),
         )
+
+    def rows(self, part: slice) -> "Features":
+        """Some of the rows, as views; padded as far as they were."""
+        return Features(self.tokens[part], self.mask[part], self.pooled[part])
+
+    @classmethod
+    def join(cls, parts: Sequence["Features"]) -> "Features":
+        """The rows of all parts in order, padded with zeros to the longest part."""
+        if len(parts) == 1:
+            return parts[0]
+        width = max(part.tokens.shape[1] for part in parts)
+        tokens = [F.pad(part.tokens, (0, 0, 0, width - part.tokens.shape[1])) for part in parts]
+        masks = [F.pad(part.mask, (0, width - part.mask.shape[1])) for part in parts]
+        return cls(torch.cat(tokens), torch.cat(masks), torch.cat([p.pooled for p in parts]))
 
 
 @dataclass(frozen=True)
@@ -127,6 +150,16 @@ class Batch:
                 name: value.to(device, non_blocking=True) for name, value in self.targets.items()
             },
             groups=self.groups.to(device, non_blocking=True),
+        )
+
+    def rows(self, part: slice) -> "Batch":
+        """Some of the rows, as views."""
+        return replace(
+            self,
+            inputs={name: value.rows(part) for name, value in self.inputs.items()},
+            targets={name: value[part] for name, value in self.targets.items()},
+            ids=self.ids[part],
+            groups=self.groups[part],
         )
 
     def with_inputs(self, **inputs: Field | Features) -> "Batch":

@@ -76,6 +76,12 @@ class HuggingFaceTower(nn.Module):
         self.trained_layers = layers
         return self.train(self.training)
 
+    def recompute_activations(self) -> None:
+        """From now on a training step keeps of every layer only its input."""
+        self.model.gradient_checkpointing_enable(  # type: ignore[operator]
+            gradient_checkpointing_kwargs={"use_reentrant": False}
+        )
+
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         if self.trained_layers is not None:

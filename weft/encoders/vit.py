@@ -45,7 +45,7 @@ class ViT(nn.Module):
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, H and W multiples of the patch size."""
-        tokens_BTD = self.embed(field)
+        tokens_BTD = self.drop_patches(self.embed(field))
         packing = Packing.dense(len(field), tokens_BTD.shape[1], tokens_BTD.device)
         tokens_SD = self.transformer(packing.pack(tokens_BTD), packing)
         return self.finish(tokens_SD, packing)
@@ -60,9 +60,10 @@ class ViT(nn.Module):
 
     def upper(self, features: Features, layers: int) -> Features:
         """The blocks after the first `layers`, last norm and pooling."""
-        packing = Packing.of(features.mask)
-        packed_SD = packing.pack(features.tokens)
-        return self.finish(self.transformer(packed_SD, packing, slice(layers, None)), packing)
+        tokens_BTD = self.drop_patches(features.tokens)
+        packing = Packing.of(features.mask[:, : tokens_BTD.shape[1]])
+        tokens_SD = self.transformer(packing.pack(tokens_BTD), packing, slice(layers, None))
+        return self.finish(tokens_SD, packing)
 
     def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
         """What `lower` computes with."""
@@ -102,6 +103,18 @@ class ViT(nn.Module):
         embedded: Tensor = self.input_norm(tokens_BTD + self.grid_positions(rows, columns))
         return embedded
 
+    def drop_patches(self, tokens_BTD: Tensor) -> Tensor:
+        """In training, a random part of each image's patches, in order, with their positions."""
+        if not self.training or not self.config.drop_patches:
+            return tokens_BTD
+        special = int(self.config.class_token)
+        rows, patches = len(tokens_BTD), tokens_BTD.shape[1] - special
+        kept = max(1, round(patches * (1 - self.config.drop_patches)))
+        order_BT = torch.rand(rows, patches, device=tokens_BTD.device).argsort(dim=1)
+        places_BT = special + order_BT[:, :kept].sort(dim=1).values
+        patches_BTD = tokens_BTD.gather(1, places_BT[:, :, None].expand(-1, -1, self.dim))
+        return torch.cat([tokens_BTD[:, :special], patches_BTD], dim=1)
+
     def grid_positions(self, rows: int, columns: int) -> Tensor:
         """(T, D) position embeddings for a grid, interpolated where it is not the trained one.
 
@@ -125,7 +138,10 @@ class ViTConfig(Config):
 
     image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of
     the patches. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
-    [0, 1]. weights: safetensors file with this class's keys, or None for random ones.
+    [0, 1]. drop_patches: share of the patches that a training step leaves out of the blocks, other
+    ones for every image (FLIP, Li et al. 2023, arXiv:2212.00794, section 3); it saves that share of
+    the work and is NOT exact: the gradient is that of what is left. Evaluation sees every patch.
+    weights: safetensors file with this class's keys, or None for random ones.
     """
 
     image_size: int = 224
@@ -143,6 +159,7 @@ class ViTConfig(Config):
     dropout: float = 0.0
     attention_dropout: float = 0.0
     drop_path: float = 0.0
+    drop_patches: float = 0.0
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     weights: str | None = None
@@ -154,6 +171,8 @@ class ViTConfig(Config):
             )
         if self.pooling == "class" and not self.class_token:
             raise ValueError("pooling is 'class' without a class token, expected 'mean'")
+        if not 0 <= self.drop_patches < 1:
+            raise ValueError(f"drop_patches is {self.drop_patches}, expected a number in [0, 1)")
         self.transformer()
 
     def transformer(self) -> TransformerConfig:

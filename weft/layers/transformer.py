@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.layers.attention import SelfAttention
@@ -100,6 +101,7 @@ class Transformer(nn.Module):
             TransformerBlock(config, config.drop_path * layer / steps)
             for layer in range(config.depth)
         )
+        self._recompute = False
         self.initialize()
 
     def initialize(self) -> None:
@@ -118,10 +120,18 @@ class Transformer(nn.Module):
                     block.attention.out.weight.mul_(shrink)
                     block.fc2.weight.mul_(shrink)
 
+    def recompute_activations(self) -> None:
+        """From now on a training step keeps of every block only its input (Chen et al. 2016,
+        arXiv:1604.06174, section 4.1); values and gradients stay the same."""
+        self._recompute = True
+
     def forward(self, tokens_SD: Tensor, packing: Packing, layers: slice = slice(None)) -> Tensor:
         """(S, D) packed tokens -> (S, D) after the blocks of `layers`, all by default."""
         for block in self.blocks[layers]:
-            tokens_SD = block(tokens_SD, packing)
+            if self._recompute:
+                tokens_SD = checkpoint(block, tokens_SD, packing, use_reentrant=False)
+            else:
+                tokens_SD = block(tokens_SD, packing)
         return tokens_SD
 
 

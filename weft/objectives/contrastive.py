@@ -14,56 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.distributed import gather, rank, world_size
 from weft.core.interfaces import EncodedStreams
-from weft.core.records import Batch, Field, Loss
-from weft.core.shapes import check_shape
+from weft.core.records import Batch, Loss
+from weft.objectives.similarity import Similarities, check_chunk, directions
 from weft.objectives.temperature import TemperatureConfig
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Cosines of this rank's B rows with the A columns of all ranks, in fp32.
-
-    forward_BA: rows of the first stream, columns of the second; backward_BA: the other way round.
-    positives_BA: True where row and column belong to one group. own_B: the column of a row's own
-    partner.
-    """
-
-    forward_BA: Tensor  # noqa: N815
-    backward_BA: Tensor  # noqa: N815
-    positives_BA: Tensor  # noqa: N815
-    own_B: Tensor  # noqa: N815
-
-    def accuracy(self) -> Tensor:
-        """Share of rows whose nearest column is a positive, mean of both directions."""
-        hits = [
-            self.positives_BA.gather(1, cosines.argmax(1, keepdim=True)).float().mean()
-            for cosines in (self.forward_BA, self.backward_BA)
-        ]
-        return torch.stack(hits).mean().detach()
-
-
-def pairs(batch: Batch, streams: EncodedStreams, names: tuple[str, str]) -> Pairs:
-    """The cosines between two streams of the batch; every row must have both."""
-    if names[0] == names[1]:
-        raise ValueError(f"both streams are '{names[0]}', expected two different ones")
-    for name in names:
-        value = batch.inputs.get(name)
-        if isinstance(value, Field) and value.present is not None and not value.present.all():
-            raise ValueError(
-                f"stream '{name}' is missing in {int((~value.present).sum())} of {len(batch)} rows, "
-                "expected both streams of a contrastive pair in every row"
-            )
-    first_BE, second_BE = (streams.embedding(name).float() for name in names)
-    check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
-    # Autocast would round the operands of the products to 8 bits of mantissa.
-    with torch.autocast(first_BE.device.type, enabled=False):
-        forward_BA = first_BE @ gather(second_BE).T
-        backward_BA = forward_BA.T if world_size() == 1 else second_BE @ gather(first_BE).T
-    positives_BA = batch.groups[:, None] == gather(batch.groups)[None, :]
-    own_B = torch.arange(len(batch), device=batch.groups.device) + rank() * len(batch)
-    return Pairs(forward_BA, backward_BA, positives_BA, own_B)
 
 
 class SoftmaxContrastive(nn.Module):
@@ -77,18 +31,26 @@ class SoftmaxContrastive(nn.Module):
         super().__init__()
         self._streams = config.streams
         self._label_smoothing = config.label_smoothing
+        self._chunk = config.chunk
         self.temperature = config.temperature.build()
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
-        found = pairs(batch, streams, self._streams)
         scale = self.temperature()
-        targets_BA = found.positives_BA / found.positives_BA.sum(1, keepdim=True)
-        costs = [
-            F.cross_entropy(scale * cosines, targets_BA, label_smoothing=self._label_smoothing)
-            for cosines in (found.forward_BA, found.backward_BA)
-        ]
-        terms = {"temperature": 1 / scale.detach(), "accuracy": found.accuracy()}
-        return Loss(torch.stack(costs).mean(), terms)
+
+        def measure(found: Similarities) -> tuple[Tensor, Tensor]:
+            targets_RA = found.positives_RA / found.positives_RA.sum(1, keepdim=True)
+            costs_R = F.cross_entropy(
+                scale * found.cosines_RA,
+                targets_RA,
+                label_smoothing=self._label_smoothing,
+                reduction="none",
+            )
+            return costs_R, found.hits()
+
+        both = directions(batch, streams, self._streams)
+        cost, accuracy = torch.stack([one.mean(measure, self._chunk) for one in both]).mean(0)
+        terms = {"temperature": 1 / scale.detach(), "accuracy": accuracy.detach()}
+        return Loss(cost, terms)
 
 
 class SigmoidContrastive(nn.Module):
@@ -101,20 +63,28 @@ class SigmoidContrastive(nn.Module):
     def __init__(self, config: "SigmoidContrastiveConfig") -> None:
         super().__init__()
         self._streams = config.streams
+        self._chunk = config.chunk
         self.temperature = config.temperature.build()
         self.bias = nn.Parameter(torch.tensor(config.bias))
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
-        found = pairs(batch, streams, self._streams)
         scale = self.temperature()
-        logits_BA = scale * found.forward_BA + self.bias
-        signs_BA = torch.where(found.positives_BA, 1.0, -1.0)
+
+        def measure(found: Similarities) -> tuple[Tensor, Tensor]:
+            logits_RA = scale * found.cosines_RA + self.bias
+            signs_RA = torch.where(found.positives_RA, 1.0, -1.0)
+            return -F.logsigmoid(signs_RA * logits_RA).sum(1), found.hits()
+
+        forward, backward = directions(batch, streams, self._streams)
+        cost, hits = forward.mean(measure, self._chunk)
+        # A pair is one question, so the other direction adds to the accuracy alone.
+        (other_hits,) = backward.mean(lambda found: (found.hits(),), self._chunk)
         terms = {
             "temperature": 1 / scale.detach(),
             "bias": self.bias.detach().clone(),
-            "accuracy": found.accuracy(),
+            "accuracy": (hits.detach() + other_hits.detach()) / 2,
         }
-        return Loss(-F.logsigmoid(signs_BA * logits_BA).sum(1).mean(), terms)
+        return Loss(cost, terms)
 
 
 class HingeContrastive(nn.Module):
@@ -130,25 +100,20 @@ class HingeContrastive(nn.Module):
         self._config = config
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
-        found = pairs(batch, streams, self._config.streams)
-        asked = {
-            "both": (found.forward_BA, found.backward_BA),
-            "forward": (found.forward_BA,),
-            "backward": (found.backward_BA,),
-        }[self._config.directions]
-        costs_BA = [self._costs(cosines, found) for cosines in asked]
-        active = torch.stack([(costs > 0).float().mean() for costs in costs_BA]).mean()
-        rows = [
-            costs.amax(1) if self._config.negatives == "hardest" else costs.sum(1)
-            for costs in costs_BA
-        ]
-        terms = {"active": active.detach(), "accuracy": found.accuracy()}
-        return Loss(torch.stack(rows).sum(0).mean(), terms)
+        both = directions(batch, streams, self._config.streams)
+        means = [one.mean(self._measure, self._config.chunk) for one in both]
+        asked = {"both": means, "forward": means[:1], "backward": means[1:]}
+        costs, active, _ = torch.stack(asked[self._config.directions]).unbind(1)
+        hits = torch.stack([mean[2].detach() for mean in means])
+        return Loss(costs.sum(), {"active": active.detach().mean(), "accuracy": hits.mean()})
 
-    def _costs(self, cosines_BA: Tensor, found: Pairs) -> Tensor:
-        own_B1 = cosines_BA.gather(1, found.own_B[:, None])
-        costs_BA = (self._config.margin - own_B1 + cosines_BA).clamp(min=0)
-        return costs_BA.masked_fill(found.positives_BA, 0.0)
+    def _measure(self, found: Similarities) -> tuple[Tensor, Tensor, Tensor]:
+        own_R1 = found.cosines_RA.gather(1, found.own_R[:, None])
+        costs_RA = (self._config.margin - own_R1 + found.cosines_RA).clamp(min=0)
+        costs_RA = costs_RA.masked_fill(found.positives_RA, 0.0)
+        hardest = self._config.negatives == "hardest"
+        costs_R = costs_RA.amax(1) if hardest else costs_RA.sum(1)
+        return costs_R, (costs_RA > 0).float().mean(1), found.hits()
 
 
 @dataclass(frozen=True)
@@ -160,8 +125,11 @@ class SoftmaxContrastiveConfig(Config):
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all columns."""
+    chunk: int | None = None
+    """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
+        check_chunk(self.chunk)
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
 
@@ -178,6 +146,11 @@ class SigmoidContrastiveConfig(Config):
     temperature: TemperatureConfig = field(default_factory=lambda: TemperatureConfig(init=0.1))
     bias: float = -10.0
     """Logit of an orthogonal pair at the start; learned."""
+    chunk: int | None = None
+    """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
+
+    def __post_init__(self) -> None:
+        check_chunk(self.chunk)
 
     def build(self) -> SigmoidContrastive:
         return SigmoidContrastive(self)
@@ -195,6 +168,11 @@ class HingeContrastiveConfig(Config):
     """Count every negative of the batch, or only the worst one of each row."""
     directions: Literal["both", "forward", "backward"] = "both"
     """forward: the first stream looks for the second (DeViSE), backward: the other way round."""
+    chunk: int | None = None
+    """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
+
+    def __post_init__(self) -> None:
+        check_chunk(self.chunk)
 
     def build(self) -> HingeContrastive:
         return HingeContrastive(self)

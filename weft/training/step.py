@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.architectures.model import Model, Streams
+from weft.core.interfaces import Recomputing
 from weft.core.records import Batch, Loss
 
 
@@ -16,6 +17,8 @@ class TrainStep(nn.Module):
     every parameter. All objectives read the same `Streams`, so each stream is encoded once. The
     total is the weighted sum; an objective without a weight has weight 1. Terms are named
     "objective/term", with the unweighted total as "objective/loss".
+
+    gradient_cache: rows that the encoders see at a time, 0 for all at once; see `Streams`.
     """
 
     def __init__(
@@ -34,9 +37,10 @@ class TrainStep(nn.Module):
         self.model = model
         self.objectives = nn.ModuleDict(dict(objectives))
         self.weights = {name: weights.get(name, 1.0) for name in objectives}
+        self.gradient_cache = 0
 
     def forward(self, batch: Batch) -> Loss:
-        streams = Streams(self.model, batch)
+        streams = Streams(self.model, batch, self.gradient_cache)
         totals: list[Tensor] = []
         terms: dict[str, Tensor] = {}
         for name, objective in self.objectives.items():
@@ -45,3 +49,12 @@ class TrainStep(nn.Module):
             terms[f"{name}/loss"] = loss.total.detach()
             terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}
         return Loss(torch.stack(totals).sum(), terms)
+
+
+def recompute_activations(step: nn.Module) -> None:
+    """Every stack of blocks in `step` keeps its inputs only, for a third more computation."""
+    stacks = [module for module in step.modules() if isinstance(module, Recomputing)]
+    if not stacks:
+        raise ValueError("recompute is on, but the model has no transformer blocks to recompute")
+    for stack in stacks:
+        stack.recompute_activations()

@@ -1,0 +1,100 @@
+"""Cosines between two streams over all ranks, some rows at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from weft.core.distributed import gather, rank
+from weft.core.interfaces import EncodedStreams
+from weft.core.records import Batch, Field
+from weft.core.shapes import check_shape
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Cosines of R rows of one stream with the A columns of the other on all ranks, in fp32.
+
+    positives_RA: True where row and column belong to one group. own_R: the column of a row's own
+    partner.
+    """
+
+    cosines_RA: Tensor  # noqa: N815
+    positives_RA: Tensor  # noqa: N815
+    own_R: Tensor  # noqa: N815
+
+    def hits(self) -> Tensor:
+        """(R,) 1 where the nearest column is a positive, else 0."""
+        return self.positives_RA.gather(1, self.cosines_RA.argmax(1, keepdim=True))[:, 0].float()
+
+
+@dataclass(frozen=True)
+class Direction:
+    """This rank's B rows of one stream, that look for partners among the A columns of all ranks."""
+
+    rows_BE: Tensor  # noqa: N815
+    columns_AE: Tensor  # noqa: N815
+    groups_B: Tensor  # noqa: N815
+    groups_A: Tensor  # noqa: N815
+
+    def mean(
+        self, measure: Callable[[Similarities], tuple[Tensor, ...]], chunk: int | None
+    ) -> Tensor:
+        """(K,) means over the rows of the K numbers (R,) that `measure` gives each row.
+
+        chunk: rows whose similarities exist at a time, None for all. The backward pass computes
+        them again, so that the memory is chunk x A instead of B x A.
+        """
+        rows = len(self.rows_BE)
+        size = rows if chunk is None else chunk
+
+        def total(start: int) -> Tensor:
+            return torch.stack(measure(self.similarities(slice(start, start + size)))).sum(1)
+
+        if size >= rows:
+            return total(0) / rows
+        sums = [
+            checkpoint(total, start, use_reentrant=False, preserve_rng_state=False)
+            for start in range(0, rows, size)
+        ]
+        return torch.stack(sums).sum(0) / rows
+
+    def similarities(self, part: slice) -> Similarities:
+        """Some rows against all columns."""
+        # Autocast would round the operands of the product to 8 bits of mantissa.
+        with torch.autocast(self.rows_BE.device.type, enabled=False):
+            cosines_RA = self.rows_BE[part] @ self.columns_AE.T
+        positives_RA = self.groups_B[part, None] == self.groups_A[None, :]
+        numbers_B = torch.arange(len(self.rows_BE), device=self.groups_B.device)
+        own_R = numbers_B[part] + rank() * len(self.rows_BE)
+        return Similarities(cosines_RA, positives_RA, own_R)
+
+
+def directions(
+    batch: Batch, streams: EncodedStreams, names: tuple[str, str]
+) -> tuple[Direction, Direction]:
+    """The first stream looking for the second, and the other way round; every row must have both."""
+    if names[0] == names[1]:
+        raise ValueError(f"both streams are '{names[0]}', expected two different ones")
+    for name in names:
+        value = batch.inputs.get(name)
+        if isinstance(value, Field) and value.present is not None and not value.present.all():
+            raise ValueError(
+                f"stream '{name}' is missing in {int((~value.present).sum())} of {len(batch)} rows, "
+                "expected both streams of a contrastive pair in every row"
+            )
+    first_BE, second_BE = (streams.embedding(name).float() for name in names)
+    check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
+    groups_A = gather(batch.groups)
+    return (
+        Direction(first_BE, gather(second_BE), batch.groups, groups_A),
+        Direction(second_BE, gather(first_BE), batch.groups, groups_A),
+    )
+
+
+def check_chunk(chunk: int | None) -> None:
+    """Raises ValueError unless `chunk` is a number of rows or None."""
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk is {chunk}, expected at least 1 row or None")
