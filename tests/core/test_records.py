@@ -33,6 +33,37 @@ def test_field_and_features_check_masks() -> None:
         Features(torch.zeros(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.zeros(3, 4))
 
 
+def test_rows_are_views_of_every_part() -> None:
+    mask = torch.tensor([[True, False], [True, True], [True, True]])
+    field = Field(torch.arange(6).view(3, 2), mask, present=mask[:, 1])
+    features = Features(torch.arange(6.0).view(3, 2, 1), mask, torch.arange(3.0)[:, None])
+    batch = Batch({"a": field, "b": features}, "xyz", torch.arange(3), {"label": torch.arange(3)})
+    some = batch.rows(slice(1, 9))
+    assert (some.ids, some.groups.tolist()) == ("yz", [1, 2])
+    assert some.targets["label"].tolist() == [1, 2]
+    assert some.inputs["a"].values.tolist() == [[2, 3], [4, 5]]
+    assert some.inputs["a"].present.tolist() == [True, True]
+    assert some.inputs["b"].pooled.tolist() == [[1.0], [2.0]]
+    assert some.inputs["a"].values.data_ptr() == field.values[1:].data_ptr()
+    plain = Field(torch.zeros(3, 1)).rows(slice(1))
+    assert (len(plain), plain.mask, plain.present) == (1, None, None)
+
+
+def test_joined_features_are_padded_to_the_longest() -> None:
+    def part(rows: int, width: int) -> Features:
+        tokens = torch.rand(rows, width, 2)
+        return Features(tokens, torch.ones(rows, width, dtype=torch.bool), tokens.mean(1))
+
+    parts = [part(2, 1), part(1, 3)]
+    joined = Features.join(parts)
+    assert joined.mask.tolist() == [[True, False, False]] * 2 + [[True] * 3]
+    assert torch.equal(joined.tokens[:2, :1], parts[0].tokens)
+    assert joined.tokens[:2, 1:].eq(0).all()
+    assert torch.equal(joined.tokens[2:], parts[1].tokens)
+    assert torch.equal(joined.pooled, torch.cat([p.pooled for p in parts]))
+    assert Features.join(parts[:1]) is parts[0]
+
+
 @given(st.text())
 def test_group_keys_are_stable_and_fit_int64(name: str) -> None:
     key = group_key(name)

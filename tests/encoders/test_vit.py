@@ -6,6 +6,7 @@ import torch
 from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.encoders.convert import convert, vision_config
+from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.vit import ViT, ViTConfig
 from weft.encoders.weights import load_tensors
 
@@ -94,6 +95,59 @@ def test_mean_pooling_leaves_the_class_token_out() -> None:
     plain = config.replace(class_token=False).build().eval()(images(8, 8))
     assert plain.tokens.shape == (2, 4, 8)
     torch.testing.assert_close(plain.pooled, plain.tokens.mean(1))
+
+
+DROPPING = ViTConfig(image_size=16, patch_size=4, dim=8, depth=2, heads=2, drop_patches=0.5)
+
+
+def test_dropped_patches_leave_the_others_with_their_positions() -> None:
+    encoder = DROPPING.build().train()
+    embedded = encoder.embed(images())
+    kept = encoder.drop_patches(embedded)
+    assert kept.shape == (2, 1 + 8, 8)
+    assert torch.equal(kept[:, 0], embedded[:, 0])
+    places = [
+        [next(i for i in range(1, 17) if torch.equal(token, embedded[row, i])) for token in tokens]
+        for row, tokens in enumerate(kept[:, 1:])
+    ]
+    assert places[0] != places[1]
+    for row in places:
+        assert row == sorted(set(row))
+
+
+def test_the_blocks_see_kept_patches_only_and_evaluation_sees_all() -> None:
+    encoder = DROPPING.build()
+    seen: list[int] = []
+    encoder.transformer.blocks[0].fc1.register_forward_hook(
+        lambda _, inputs, __: seen.append(len(inputs[0]))
+    )
+    assert encoder.train()(images()).tokens.shape == (2, 9, 8)
+    assert encoder.eval()(images()).tokens.shape == (2, 17, 8)
+    assert seen == [2 * 9, 2 * 17]
+    plain = DROPPING.replace(drop_patches=0.0).build().eval()
+    plain.load_state_dict(encoder.state_dict())
+    assert torch.equal(plain(images()).tokens, encoder(images()).tokens)
+
+
+def test_patches_are_dropped_at_random_and_from_the_global_seed() -> None:
+    encoder = DROPPING.replace(pooling="mean", class_token=False).build().train()
+    pooled = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        pooled.append(encoder(images()).pooled)
+    assert torch.equal(pooled[0], pooled[1])
+    assert not torch.allclose(pooled[0], pooled[2])
+    few = DROPPING.replace(drop_patches=0.99).build().train()
+    assert few(images()).tokens.shape == (2, 2, 8)
+    with pytest.raises(ValueError, match="drop_patches is 1.0"):
+        DROPPING.replace(drop_patches=1.0)
+
+
+def test_behind_a_frozen_part_the_trained_blocks_drop() -> None:
+    encoder = PartlyFrozen(DROPPING.build(), trainable_layers=1).train()
+    assert encoder.frozen(images()).tokens.shape == (2, 17, 8)
+    assert encoder(images()).tokens.shape == (2, 9, 8)
+    assert Frozen(DROPPING.build()).train()(images()).tokens.shape == (2, 17, 8)
 
 
 def test_wrong_sizes_are_named() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from weft.core.config import from_json, to_json
 from weft.core.records import Batch, Features, Field, Loss
@@ -33,6 +34,7 @@ CONFIGS = (
     HingeContrastiveConfig(negatives="sum", directions="forward"),
 )
 NAMES = ("softmax", "smoothed", "sigmoid", "hardest", "sum", "devise")
+BY_CHUNKS = tuple(config.replace(chunk=3) for config in CONFIGS)
 
 
 class GivenStreams:
@@ -236,8 +238,58 @@ def test_descends_to_a_perfect_match(config) -> None:
     assert loss.terms["accuracy"].item() >= (0.5 if config == CONFIGS[-1] else 1.0)
 
 
-def test_configs_survive_json() -> None:
+@pytest.mark.parametrize("chunk", [1, 3, 8, 9])
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_chunks_change_nothing(config, chunk: int) -> None:
+    image, text = unit(8, seed=1), unit(8, seed=2)
+    by_chunks = config.replace(chunk=chunk)
+    expected, found = loss_of(config, image, text, GROUPS), loss_of(by_chunks, image, text, GROUPS)
+    torch.testing.assert_close(found.total, expected.total, atol=1e-6, rtol=1e-6)
+    assert found.terms.keys() == expected.terms.keys()
+    for name, value in expected.terms.items():
+        torch.testing.assert_close(found.terms[name], value, atol=1e-6, rtol=1e-6)
+    pairs = zip(
+        gradients(by_chunks, image, text, GROUPS),
+        gradients(config, image, text, GROUPS),
+        strict=True,
+    )
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
+
+
+class Largest(TorchDispatchMode):
+    """Numbers of the largest tensor that any operation made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), settings=None):
+        made = operation(*arguments, **(settings or {}))
+        for value in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(value, Tensor):
+                self.numbers = max(self.numbers, value.numel())
+        return made
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
+def test_chunks_never_hold_all_similarities(config) -> None:
+    rows, dim, chunk = 64, 4, 5
+    image, text = unit(rows, dim, seed=1), unit(rows, dim, seed=2)
+    with Largest() as whole:
+        gradients(config, image, text, list(range(rows)))
+    with Largest() as parts:
+        gradients(config.replace(chunk=chunk), image, text, list(range(rows)))
+    assert whole.numbers == rows * rows
+    assert parts.numbers == chunk * rows
+
+
+def test_a_chunk_without_rows_is_refused() -> None:
     for config in CONFIGS:
+        with pytest.raises(ValueError, match="chunk is 0, expected at least 1"):
+            config.replace(chunk=0)
+
+
+def test_configs_survive_json() -> None:
+    for config in CONFIGS + BY_CHUNKS:
         assert from_json(to_json(config), type(config), "here") == config
 
 
@@ -298,7 +350,7 @@ def _rank_main(rank: int, folder: str) -> None:
     image, text = unit(8, seed=1)[mine], unit(8, seed=2)[mine]
     found = {
         f"{i}/{j}": value
-        for i, config in enumerate(CONFIGS)
+        for i, config in enumerate(CONFIGS + BY_CHUNKS)
         for j, value in enumerate(gradients(config, image, text, GROUPS[mine]))
     }
     for value in found.values():
@@ -314,8 +366,8 @@ def test_two_ranks_give_the_gradient_of_one(tmp_path: Path) -> None:
     ]
     assert [process.wait(timeout=60) for process in ranks] == [0, 0]
     found = load_file(tmp_path / "found.safetensors")
-    for i, config in enumerate(CONFIGS):
-        expected = gradients(config, unit(8, seed=1), unit(8, seed=2), GROUPS)
+    for i, config in enumerate(CONFIGS + BY_CHUNKS):
+        expected = gradients(config.replace(chunk=None), unit(8, seed=1), unit(8, seed=2), GROUPS)
         assert expected[1].abs().max() > 1e-3
         for j, value in enumerate(expected):
             torch.testing.assert_close(found[f"{i}/{j}"], value, atol=1e-6, rtol=1e-5)
