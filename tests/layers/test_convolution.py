@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.layers.convolution import Normalize, SameConv2d, channels_last
+from weft.layers.convolution import Normalize, PointwiseConv2d, SameConv2d, channels_last
 
 
 def test_normalize_is_mean_and_std_of_unit_pixels() -> None:
@@ -47,3 +47,26 @@ def test_channels_last_changes_the_layout_not_the_values() -> None:
     channels_last(conv)
     assert conv.weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(conv.weight, before)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_pointwise_convolution_is_the_strided_one(stride: int) -> None:
+    torch.manual_seed(0)
+    images = torch.randn(2, 9, 7, 8)
+    ours = PointwiseConv2d(9, 10, 1, stride=stride)
+    theirs = torch.nn.Conv2d(9, 10, 1, stride=stride)
+    theirs.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(images), theirs(images))
+    ours(images).square().sum().backward()
+    theirs(images).square().sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
+
+
+def test_few_channels_channels_last_with_a_stride_keep_the_memory_whole() -> None:
+    conv = PointwiseConv2d(4, 8, 1, stride=2, bias=False)
+    channels_last(conv)
+    for _ in range(20):
+        images = torch.randn(8, 4, 16, 16).contiguous(memory_format=torch.channels_last)
+        conv(images.requires_grad_()).square().sum().backward()
+    assert conv.weight.grad is not None
+    assert conv.weight.grad.isfinite().all()

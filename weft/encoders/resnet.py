@@ -13,6 +13,7 @@ from weft.layers.convolution import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Normalize,
+    PointwiseConv2d,
     channels_last,
     initialize_convolutions,
 )
@@ -78,7 +79,7 @@ def _shortcut(before: int, after: int, stride: int) -> nn.Sequential | None:
     if stride == 1 and before == after:
         return None
     return nn.Sequential(
-        nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
+        PointwiseConv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
     )
 
 
