@@ -204,6 +204,25 @@ def test_frozen_layers_of_a_wrapped_tower_have_no_dropout(folders: dict[str, Pat
     assert [layer.training for layer in layers] == [False, True]
 
 
+@pytest.mark.parametrize("changes", MODES[1:], ids=lambda changes: str(changes["mode"]))
+def test_a_wrapped_tower_recomputes_its_layers(
+    changes: dict[str, Any], folders: dict[str, Path]
+) -> None:
+    found, calls = [], []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        encoder = PretrainedConfig(str(folders["distilbert"]), **changes).build().train()
+        top = encoder.model.transformer.layer[-1].ffn
+        if recompute:
+            encoder.recompute_activations()
+            top.register_forward_hook(lambda *_: calls.append(1))
+        torch.manual_seed(1)
+        encoder(texts()).pooled.square().sum().backward()
+        found.append([parameter.grad for parameter in encoder.parameters()])
+    torch.testing.assert_close(found[1], found[0], atol=1e-6, rtol=1e-5)
+    assert len(calls) == 2
+
+
 def test_random_takes_the_architecture_only(folders: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((folders["bert"] / "config.json").read_bytes())
     config = PretrainedConfig(str(tmp_path), random=True, pooling="cls", tokens=False)

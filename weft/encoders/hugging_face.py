@@ -1,11 +1,13 @@
 """Towers that stay modules of Hugging Face transformers, and LoRA adapters in any tower."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.records import Features, Field
@@ -78,9 +80,9 @@ class HuggingFaceTower(nn.Module):
 
     def recompute_activations(self) -> None:
         """From now on a training step keeps of every layer only its input."""
-        self.model.gradient_checkpointing_enable(  # type: ignore[operator]
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        # Not by the model's own switch, which other versions of transformers call otherwise.
+        for layer in layers_of(self.model):
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)

@@ -138,10 +138,7 @@ class ViTConfig(Config):
 
     image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of
     the patches. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
-    [0, 1]. drop_patches: share of the patches that a training step leaves out of the blocks, other
-    ones for every image (FLIP, Li et al. 2023, arXiv:2212.00794, section 3); it saves that share of
-    the work and is NOT exact: the gradient is that of what is left. Evaluation sees every patch.
-    weights: safetensors file with this class's keys, or None for random ones.
+    [0, 1]. weights: safetensors file with this class's keys, or None for random ones.
     """
 
     image_size: int = 224
@@ -160,6 +157,9 @@ class ViTConfig(Config):
     attention_dropout: float = 0.0
     drop_path: float = 0.0
     drop_patches: float = 0.0
+    """Share of the patches that training leaves out, others for every image (FLIP, Li et al. 2023,
+    arXiv:2212.00794, section 3). Saves that share of the work but is not exact: the gradient is that
+    of the patches that stay. Evaluation sees all."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     weights: str | None = None

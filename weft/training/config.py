@@ -30,8 +30,7 @@ class RunConfig(Config):
     accumulate: int = 1
     """Micro-batches of an update, to save memory; a contrastive loss sees the negatives of one."""
     gradient_cache: int = 0
-    """Rows that a rank encodes at a time; 0 encodes all. Exact: the losses read the whole batch, in
-    the memory of so many rows, and the encoders run forward twice."""
+    """Rows that a rank encodes at a time, 0 for all. Exact; the encoders run forward twice."""
     recompute: bool = False
     """Keep only the inputs of transformer blocks and compute the rest again in the backward pass."""
     checkpoint_every: int = 200
