@@ -14,6 +14,7 @@ from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import scan as scanning
 from weft.data.prepare.check import CheckConfig, check
+from weft.data.prepare.engines import Processes
 from weft.data.prepare.report import DataReport
 from weft.report.card import write_card
 
@@ -165,14 +166,14 @@ def test_card_says_all_that_and_json_too(report: DataReport, tmp_path: Path) -> 
 def test_scan_continues_from_kept_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "UNIT_ROWS", 4)
     rows = [row(n, encoded(picture(n))) for n in range(10)]
-    first = scanning.scan(rows, workers=1, kept=tmp_path)
+    first = scanning.scan(rows, engine=Processes(1), kept=tmp_path)
     (tmp_path / "rows-000001.json").write_text("[{")
     monkeypatch.setattr(
         scanning,
         "scan_row",
         lambda read, n: pytest.fail("was read already") if n < 4 or n >= 8 else scan_row(read, n),
     )
-    assert scanning.scan(rows, workers=1, kept=tmp_path) == first
+    assert scanning.scan(rows, engine=Processes(1), kept=tmp_path) == first
 
 
 scan_row = scanning.scan_row

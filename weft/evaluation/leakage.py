@@ -7,8 +7,8 @@ from typing import Any
 
 from weft.data.formats import Dataset
 from weft.data.prepare.captions import folded
+from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.fingerprints import NearConfig, near_pairs
-from weft.data.prepare.parallel import cores
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -127,8 +127,8 @@ def audit_datasets(
     kept: a folder where what was read of the training rows stays for the next time. It must be of
     these very rows.
     """
-    number = cores(workers)
-    return audit(scan(train, workers=number, kept=kept), scan(evaluated, workers=number), near=near)
+    engine = Processes(cores(workers))
+    return audit(scan(train, engine=engine, kept=kept), scan(evaluated, engine=engine), near=near)
 
 
 Keyed = Sequence[tuple[Hashable, str]]

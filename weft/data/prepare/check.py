@@ -13,9 +13,9 @@ from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
+from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.fingerprints import NearConfig, near_pairs
 from weft.data.prepare.leakage import NO_SPLIT, exact_listing, near_listing, shared_groups
-from weft.data.prepare.parallel import cores
 from weft.data.prepare.report import (
     CaptionFacts,
     Column,
@@ -62,7 +62,8 @@ def check(
     row_errors: rows that the reader of the format had to leave out; they are listed as corrupt.
     """
     config = config or CheckConfig()
-    facts = scan(dataset, workers=cores(config.workers), progress=progress)
+    engine = Processes(cores(config.workers))
+    facts = scan(dataset, engine=engine, progress=progress)
     return report_of(facts, dataset, config, name=name, row_errors=row_errors)
 
 

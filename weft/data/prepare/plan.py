@@ -3,13 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.core.config import Config
+from weft.core.errors import unknown_name
 from weft.data.prepare.clean import CleanConfig, clean_captions, unusable
+from weft.data.prepare.engines import EngineName
 from weft.data.prepare.fingerprints import LikePairs, NearConfig, components, near_pairs
 from weft.data.prepare.scan import RowFacts
 from weft.data.prepare.split import SplitConfig, assign_splits, leaking_rows, rank
@@ -37,6 +39,8 @@ class PrepareConfig(Config):
     """Rows in a shard."""
     workers: int | None = None
     """Processes; by default one a core. The output does not depend on it."""
+    engine: EngineName = "processes"
+    """What spreads the work: processes of this machine, daft, or daft on a Ray cluster (of RAY_ADDRESS). The output does not depend on it."""
 
     def __post_init__(self) -> None:
         if self.shard_rows < 1 or not 1 <= self.quality <= 100:
@@ -44,6 +48,8 @@ class PrepareConfig(Config):
                 f"shard_rows is {self.shard_rows} and quality {self.quality}, "
                 "expected at least 1 and 1 to 100"
             )
+        if self.engine not in get_args(EngineName):
+            raise unknown_name("engine", self.engine, get_args(EngineName))
         if self.max_side is not None and self.max_side < 1:
             raise ValueError(f"max_side is {self.max_side}, expected at least 1")
 

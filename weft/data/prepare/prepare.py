@@ -20,7 +20,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
 from weft.data.formats import Dataset, open_dataset
 from weft.data.prepare.check import CheckConfig, report_of
-from weft.data.prepare.parallel import cores
+from weft.data.prepare.engines import build_engine
 from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
 from weft.data.prepare.report import DataReport
 from weft.data.prepare.scan import scan
@@ -66,17 +66,17 @@ def prepare(
     """
     config = config or PrepareConfig()
     out = Path(out)
+    engine = build_engine(config.engine, config.workers)
     identity = _identity(dataset, row_errors, config)
     if (done := _finished(out, identity)) is not None:
         return done
     _claim(out, identity)
-    workers = cores(config.workers)
-    facts = scan(dataset, workers=workers, progress=progress, kept=out / WORK)
+    facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK)
     plan = make_plan(facts, config)
     _require_rows(plan, out)
     job = Job(dataset, out, out / WORK, config)
     shards = shards_of(plan, config.shard_rows)
-    written = write_all(job, shards, workers, progress=progress)
+    written = write_all(job, shards, engine, progress=progress)
     dropped = [Dropped(-1, "", e.source, "unreadable", e.reason) for e in row_errors]
     dropped += plan.dropped
     lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in dropped)
@@ -103,12 +103,13 @@ def _identity(
     rows = len(dataset)
     for n in range(min(rows, PROBED_ROWS)):
         digest.update(_probe(dataset, n * rows // min(rows, PROBED_ROWS)).encode())
+    settings = to_json(config.replace(workers=None))
     return {
         "version": VERSION,
         "rows": rows,
         "row_errors": [str(error) for error in row_errors],
         "data": digest.hexdigest(),
-        "config": to_json(config.replace(workers=None)),
+        "config": {key: value for key, value in settings.items() if key != "engine"},
     }
 
 

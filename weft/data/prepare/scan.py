@@ -12,13 +12,13 @@ import numpy as np
 import simplejpeg
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_text
+from weft.core.files import write_bytes
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.prepare.captions import as_captions
+from weft.data.prepare.engines import Engine
 from weft.data.prepare.fingerprints import SIDE, fingerprint
-from weft.data.prepare.parallel import in_parallel
 from weft.modalities.image_decoding import jpeg_orientation, read_image
 
 UNIT_ROWS = 256
@@ -47,7 +47,7 @@ class RowFacts:
 
 
 def scan(
-    dataset: Dataset, *, workers: int, progress: bool = False, kept: Path | None = None
+    dataset: Dataset, *, engine: Engine, progress: bool = False, kept: Path | None = None
 ) -> list[RowFacts]:
     """The facts of every row, in order.
 
@@ -60,17 +60,17 @@ def scan(
     found: dict[int, list[RowFacts]] = {}
     if kept is not None:
         found = {
-            n: f for n in range(len(units)) if (f := load_facts(_unit_file(kept, n))) is not None
+            n: f for n in range(len(units)) if (f := _load_facts(_unit_file(kept, n))) is not None
         }
     missing = [n for n in range(len(units)) if n not in found]
     left = sum(len(units[n]) for n in missing)
     with core_progress("reading rows", left, shown=progress) as advance:
-        for number, facts in in_parallel(_scan_unit, dataset, [units[n] for n in missing], workers):
+        for number, made in engine.run(_scan_unit, dataset, [units[n] for n in missing]):
             unit = missing[number]
-            found[unit] = facts
+            found[unit] = facts_of(json.loads(made))
             if kept is not None:
-                save_facts(_unit_file(kept, unit), facts)
-            advance(len(facts))
+                write_bytes(_unit_file(kept, unit), made)
+            advance(len(found[unit]))
     return [row for unit in range(len(units)) for row in found[unit]]
 
 
@@ -134,8 +134,9 @@ def _picture_facts(raw: Any) -> dict[str, Any]:
     }
 
 
-def _scan_unit(dataset: Dataset, rows: Sequence[int]) -> list[RowFacts]:
-    return [scan_row(lambda row=row: dataset[row], row) for row in rows]  # type: ignore[misc]
+def _scan_unit(dataset: Dataset, rows: Sequence[int]) -> bytes:
+    facts = [scan_row(lambda row=row: dataset[row], row) for row in rows]  # type: ignore[misc]
+    return json.dumps(facts_json(facts)).encode()
 
 
 def _kind(value: Any) -> str:
@@ -154,26 +155,31 @@ def _unit_file(folder: Path, number: int) -> Path:
     return folder / f"rows-{number:06d}.json"
 
 
-def save_facts(path: Path, facts: Sequence[RowFacts]) -> None:
-    """Writes the facts as JSON, atomically."""
-    rows = [
+def facts_json(facts: Sequence[RowFacts]) -> list[dict[str, Any]]:
+    """The facts as plain JSON values."""
+    return [
         asdict(row) | {"look": base64.b64encode(row.look).decode() if row.look else None}
         for row in facts
     ]
-    write_text(path, json.dumps(rows, ensure_ascii=False))
 
 
-def load_facts(path: Path) -> list[RowFacts] | None:
-    """What `save_facts` wrote; None where it is not there or is damaged, and has to be made again."""
+def facts_of(values: Any) -> list[RowFacts]:
+    """The facts that `facts_json` gave. Raises ValueError or TypeError for anything else."""
+    names = {field.name for field in fields(RowFacts)}
+    facts = []
+    for row in values:
+        if set(row) != names:
+            raise ValueError(f"row facts have {sorted(row)}, expected {sorted(names)}")
+        row["captions"] = tuple(row["captions"])
+        row["size"] = tuple(row["size"]) if row["size"] else None
+        row["look"] = base64.b64decode(row["look"]) if row["look"] else None
+        facts.append(RowFacts(**row))
+    return facts
+
+
+def _load_facts(path: Path) -> list[RowFacts] | None:
+    """A finished unit; None where it is not there or is damaged, and has to be made again."""
     try:
-        rows = json.loads(path.read_bytes())
-        names = {field.name for field in fields(RowFacts)}
-        for row in rows:
-            if set(row) != names:
-                return None
-            row["captions"] = tuple(row["captions"])
-            row["size"] = tuple(row["size"]) if row["size"] else None
-            row["look"] = base64.b64decode(row["look"]) if row["look"] else None
-        return [RowFacts(**row) for row in rows]
-    except (OSError, ValueError, TypeError, AttributeError):
+        return facts_of(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
         return None

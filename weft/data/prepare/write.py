@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,20 +15,20 @@ import simplejpeg
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_text
+from weft.core.files import write_bytes
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.clean import clean_captions
-from weft.data.prepare.parallel import in_parallel
+from weft.data.prepare.engines import Engine
 from weft.data.prepare.plan import Kept, Plan, PrepareConfig, merged_captions
 from weft.data.prepare.scan import (
     MAX_PIXELS,
     RowFacts,
-    load_facts,
+    facts_json,
+    facts_of,
     picture_bytes,
-    save_facts,
     scan_row,
     upright_size,
 )
@@ -75,22 +76,29 @@ def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
     ]
 
 
-def write_all(job: Job, shards: Sequence[Shard], workers: int, *, progress: bool) -> list[Written]:
+def write_all(
+    job: Job, shards: Sequence[Shard], engine: Engine, *, progress: bool
+) -> list[Written]:
     """Writes the shards that are not there yet; all are returned in order."""
     written: dict[int, Written] = {}
     rows = sum(len(shard.rows) for shard in shards)
     with core_progress("writing shards", rows, shown=progress) as advance:
-        for number, made in in_parallel(_write_one, job, shards, workers):
-            written[number] = made
-            advance(len(made.facts))
+        for number, made in engine.run(_write_one, job, shards):
+            written[number] = _written(shards[number].name, made)
+            advance(len(written[number].facts))
     return [written[number] for number in range(len(shards))]
 
 
-def _write_one(job: Job, shard: Shard) -> Written:
+def _write_one(job: Job, shard: Shard) -> bytes:
     """Writes a shard and reads it again, as the reader of the format sees it."""
     path = job.out / shard.name
     notes = job.work / f"{shard.name}.json"
-    if path.exists() and (finished := _read_notes(notes, shard.name)) is not None:
+    if not job.work.is_dir():
+        raise WeftError(
+            f"{job.work}: is not seen by the worker on {platform.node()}; "
+            "the machines of a cluster need storage that all of them share"
+        )
+    if path.exists() and (finished := _finished(notes, shard.name)) is not None:
         return finished
     write_shard((_sample(job, kept) for kept in shard.rows), path)
     stored = open_dataset(path)
@@ -100,19 +108,25 @@ def _write_one(job: Job, shard: Shard) -> Written:
         what = f"{broken.source}: {broken.error}" if broken else f"{len(facts)} rows"
         raise WeftError(f"{path}: was not written as planned ({len(shard.rows)} rows): {what}")
     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    made = Written(shard.name, digest, path.stat().st_size, facts)
-    save_facts(notes.with_suffix(".rows"), facts)
-    write_text(notes, json.dumps({"digest": digest, "size": made.size}))
+    values = {"digest": digest, "size": path.stat().st_size, "facts": facts_json(facts)}
+    made = json.dumps(values).encode()
+    write_bytes(notes, made)
     return made
 
 
-def _read_notes(notes: Path, name: str) -> Written | None:
-    facts = load_facts(notes.with_suffix(".rows"))
+def _finished(notes: Path, name: str) -> bytes | None:
+    """What is noted of a shard; None where it is not there or is damaged, and has to be made again."""
     try:
-        values = json.loads(notes.read_bytes())
-    except (OSError, ValueError):
+        made = notes.read_bytes()
+        _written(name, made)
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return None if facts is None else Written(name, values["digest"], values["size"], tuple(facts))
+    return made
+
+
+def _written(name: str, made: bytes) -> Written:
+    values = json.loads(made)
+    return Written(name, values["digest"], values["size"], tuple(facts_of(values["facts"])))
 
 
 def _sample(job: Job, kept: Kept) -> Sample:

@@ -1,4 +1,4 @@
-"""Work on all cores: units of work go to processes, results come back in order, with progress."""
+"""Work on all cores: units go to processes of this machine."""
 
 import multiprocessing
 import os
@@ -7,17 +7,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any, TypeVar
 
 from weft.core.errors import WeftError
 
 Unit = TypeVar("Unit")
-Result = TypeVar("Result")
 Shared = TypeVar("Shared")
 
 FEW_UNITS = 3  # done before another process has started
-SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def cores(workers: int | None) -> int:
@@ -29,40 +29,43 @@ def cores(workers: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_parallel(
-    function: Callable[[Shared, Unit], Result],
-    shared: Shared,
-    units: Sequence[Unit],
-    workers: int,
-) -> Iterator[tuple[int, Result]]:
-    """(number of the unit, function(shared, unit)) as they are finished.
+@dataclass(frozen=True)
+class Processes:
+    """The default engine. One worker, or little work, is done in this process.
 
-    `shared` is sent once to each process. One worker, or little work, is done in this process.
-    Processes are spawned, not forked: forking a process that has threads (torch has) may lock up.
+    `shared` is sent once to each process. Processes are spawned, not forked: forking a process that
+    has threads (torch has) may lock up.
     """
-    if workers == 1 or len(units) <= FEW_UNITS:
-        for number, unit in enumerate(units):
-            yield number, function(shared, unit)
-        return
-    try:
-        with ProcessPoolExecutor(
-            min(workers, len(units)),
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start,
-            initargs=(function, shared),
-        ) as pool:
-            yield from _as_finished(pool, units, limit=4 * workers)
-    except BrokenProcessPool:
-        raise WeftError(
-            "a worker process was killed, perhaps because memory ran out: use fewer workers"
-        ) from None
+
+    workers: int
+
+    def run(
+        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+    ) -> Iterator[tuple[int, bytes]]:
+        """See Engine. Raises WeftError where a process is killed."""
+        if self.workers == 1 or len(units) <= FEW_UNITS:
+            for number, unit in enumerate(units):
+                yield number, function(shared, unit)
+            return
+        try:
+            with ProcessPoolExecutor(
+                min(self.workers, len(units)),
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_start,
+                initargs=(function, shared),
+            ) as pool:
+                yield from _as_finished(pool, units, limit=4 * self.workers)
+        except BrokenProcessPool:
+            raise WeftError(
+                "a worker process was killed, perhaps because memory ran out: use fewer workers"
+            ) from None
 
 
 def _as_finished(
     pool: ProcessPoolExecutor, units: Sequence[Unit], limit: int
-) -> Iterator[tuple[int, Result]]:
+) -> Iterator[tuple[int, bytes]]:
     """Few units wait at a time, so that an error or an interrupt ends the work at once."""
-    waiting: dict[Future[Result], int] = {}
+    waiting: dict[Future[bytes], int] = {}
     ahead = iter(enumerate(units))
     try:
         while True:
@@ -78,14 +81,13 @@ def _as_finished(
             future.cancel()
 
 
-_FUNCTION: Callable[..., Any] | None = None
+_FUNCTION: Callable[..., bytes] | None = None
 _SHARED: object = None
 
 
-def _start(function: Callable[..., Any], shared: object) -> None:
+def _start(function: Callable[..., bytes], shared: object) -> None:
     global _FUNCTION, _SHARED
-    for name in SINGLE_THREAD:
-        os.environ[name] = "1"
+    os.environ.update(SINGLE_THREAD)
     _FUNCTION, _SHARED = function, shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends the pool
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -99,7 +101,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(unit: object) -> Any:
+def _work(unit: Any) -> bytes:
     if _FUNCTION is None:
-        raise RuntimeError("this process was not started by in_parallel")
+        raise RuntimeError("this process was not started by Processes")
     return _FUNCTION(_SHARED, unit)

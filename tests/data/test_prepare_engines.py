@@ -1,0 +1,121 @@
+"""Engines: each does every unit once, and what goes wrong is one clear error."""
+
+import contextlib
+import importlib.util
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from weft.core.errors import MissingExtraError, WeftError
+from weft.data.prepare.engines import Daft, Engine, build_engine
+from weft.data.prepare.plan import PrepareConfig
+
+
+def engine_of(name: str, workers: int = 2) -> Engine:
+    for package in {"daft": ("daft",), "ray": ("daft", "ray")}.get(name, ()):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"the package {package} is not installed")
+    return build_engine(name, workers)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["processes", "daft"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    return engine_of(request.param)
+
+
+@pytest.mark.parametrize(("name", "workers"), [("processes", 1), ("daft", 1), ("ray", 2)])
+def test_every_unit_is_worked_on_once(name: str, workers: int) -> None:
+    units = list(range(12))
+    made = list(engine_of(name, workers).run(operator.mul, b"\xff\x00", units))
+    assert sorted(made) == [(n, b"\xff\x00" * n) for n in units]
+
+
+def test_several_workers(engine: Engine) -> None:
+    assert dict(engine.run(operator.mul, b"a", range(9))) == {n: b"a" * n for n in range(9)}
+    assert list(engine.run(operator.mul, b"a", [])) == []
+
+
+def test_a_killed_worker_is_one_clear_error(engine: Engine) -> None:
+    with pytest.raises(WeftError, match=r"^(a worker process was killed|daft stopped).*fewer work"):
+        list(engine.run(operator.call, os._exit, [9] * 5))
+
+
+def test_an_error_of_the_user_comes_out_as_it_is(engine: Engine) -> None:
+    with pytest.raises((WeftError, ValueError)) as caught:
+        list(engine.run(operator.call, int, ["x"] * 5))
+    assert str(caught.value) == "invalid literal for int() with base 10: 'x'"
+
+
+def test_a_mistake_in_the_code_is_no_error_of_the_user(engine: Engine) -> None:
+    with pytest.raises(Exception, match="object of type 'int' has no len") as caught:
+        list(engine.run(operator.call, len, [1] * 5))
+    assert not isinstance(caught.value, WeftError | ValueError | OSError)
+
+
+def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WeftError, match="unknown engine 'dask'.*known: daft, processes, ray"):
+        PrepareConfig(engine="dask")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="workers is 0"):
+        Daft(0)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"^the engine daft needs .* 'weft\[daft\]'$"):
+        build_engine("daft", None)
+
+
+WORK = """
+import operator, sys, time
+from weft.data.prepare.engines import build_engine
+
+if __name__ == "__main__":
+    try:
+        for _ in build_engine(sys.argv[1], 2).run(operator.mul, b"a", range(100_000)):
+            print("working", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupt_leaves_nothing_behind(sign: int, tmp_path: Path) -> None:
+    engine_of("daft")
+    script = tmp_path / "work.py"
+    script.write_text(WORK)
+    command = [sys.executable, script, "daft"]
+    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert work.stdout is not None
+    assert work.stdout.readline() == "working\n"
+    started = descendants(work.pid)
+    work.send_signal(sign)
+    out, err = work.communicate(timeout=60)
+    assert err == ""
+    assert len(started) >= 3
+    if sign == signal.SIGINT:
+        assert (work.returncode, out.splitlines()[-1]) == (0, "interrupted")
+    until = time.monotonic() + 20
+    while alive(started) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive(started) == []
+
+
+def descendants(parent: int) -> list[int]:
+    """The processes that `parent` and its children started."""
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    children = [int(pid) for task in tasks for pid in task.read_text().split()]
+    return children + [pid for child in children for pid in descendants(child)]
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Those that run; one that ended and was not waited for is a zombie, Z."""
+    states = {}
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            states[pid] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return [pid for pid, state in states.items() if state != "Z"]

@@ -1,0 +1,48 @@
+"""What spreads the units of the preparation over cores or machines; one module is one engine.
+
+The result of a unit is a function of the data and the config alone, so the output does not depend on
+the engine, and a run that one engine began can be finished by another.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol, TypeVar, get_args
+
+from weft.core.errors import unknown_name
+from weft.data.prepare.engines.daft import Daft
+from weft.data.prepare.engines.processes import Processes, cores
+
+__all__ = ["Daft", "Engine", "EngineName", "Processes", "build_engine", "cores"]
+
+EngineName = Literal["processes", "daft", "ray"]
+
+Unit = TypeVar("Unit")
+Shared = TypeVar("Shared")
+
+
+class Engine(Protocol):
+    """Spreads units of work."""
+
+    def run(
+        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+    ) -> Iterator[tuple[int, bytes]]:
+        """(number of the unit, function(shared, unit)), soon after each is finished.
+
+        `function` belongs to a module, `shared` and the units can be pickled. An error of one unit
+        ends the work.
+        """
+        ...
+
+
+def build_engine(name: EngineName, workers: int | None) -> Engine:
+    """The engine of that name. workers: None is as many as there are cores, for Ray in the cluster.
+
+    Raises MissingExtraError where a package that it needs is not installed.
+    """
+    match name:
+        case "processes":
+            return Processes(cores(workers))
+        case "daft":
+            return Daft(workers)
+        case "ray":
+            return Daft(workers, on_ray=True)
+    raise unknown_name("engine", name, get_args(EngineName))

@@ -1,0 +1,190 @@
+"""Work by daft (https://docs.daft.ai): on the cores of this machine, or on a Ray cluster.
+
+daft's query runs in a process of its own, the leader of a group that holds daft's workers too. So an
+interrupt ends all of them, whatever daft's threads are doing (they abort an interpreter that is about
+to leave), and daft's settings, signal handlers and output stay away from the command's.
+"""
+
+import contextlib
+import importlib.util
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from weft.core.errors import MissingExtraError, WeftError
+from weft.data.prepare.engines.processes import SINGLE_THREAD, cores
+
+Unit = TypeVar("Unit")
+Shared = TypeVar("Shared")
+
+SETTINGS = SINGLE_THREAD | {
+    "DO_NOT_TRACK": "1",  # daft tells its makers of each import and each query
+    "DAFT_ANALYTICS_ENABLED": "0",
+    "DAFT_PROGRESS_BAR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+SECONDS_TO_LEAVE = 5.0
+
+Outcome = dict[str, Any]
+"""Of one unit: "number", and "made" (bytes), "refused" (a user's error) or "failed" (a traceback)."""
+
+
+@dataclass(frozen=True)
+class Daft:
+    """workers: how many at a time; None: one a core of this machine, or of the Ray cluster.
+
+    on_ray: on the cluster whose address is in RAY_ADDRESS, else on a Ray of this machine that ends
+    with the work. All machines must have weft, and see the data and the output under the same paths.
+    """
+
+    workers: int | None = None
+    on_ray: bool = False
+
+    def __post_init__(self) -> None:
+        cores(self.workers)  # refuses fewer than one
+        for package in ("daft", "ray") if self.on_ray else ("daft",):
+            if importlib.util.find_spec(package) is None:
+                extra = "ray" if self.on_ray else "daft"
+                raise MissingExtraError(package, extra=extra, purpose=f"the engine {extra}")
+
+    def run(
+        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+    ) -> Iterator[tuple[int, bytes]]:
+        """See Engine. Raises WeftError where daft or one of its workers ends before the work does."""
+        if not units:
+            return
+        context = multiprocessing.get_context("spawn")
+        results, sent = context.Pipe(duplex=False)
+        # The leader hands the work on unopened: it need not import what only the workers call.
+        work = pickle.dumps((function, shared, list(units)))
+        leader = context.Process(target=_lead, args=(sent, self, work, len(units)), daemon=True)
+        leader.start()
+        sent.close()
+        try:
+            while (outcome := _received(results)) is not None:
+                yield outcome["number"], _made(outcome)
+        finally:
+            _end(leader)
+
+
+def _received(results: Connection) -> Outcome | None:
+    try:
+        outcome: Outcome | None = results.recv()
+    except EOFError:
+        raise WeftError(
+            "daft was killed, perhaps because memory ran out: use fewer workers"
+        ) from None
+    return outcome
+
+
+def _made(outcome: Outcome) -> bytes:
+    if outcome["refused"] is not None:
+        raise WeftError(outcome["refused"])
+    if outcome["failed"] is not None:
+        raise RuntimeError(f"in a worker of daft:\n{outcome['failed']}")
+    made: bytes = outcome["made"]
+    return made
+
+
+def _end(leader: BaseProcess) -> None:
+    """Ends the leader and its group; an interrupt first, which lets a worker remove what is half."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader.pid or 0, sign)
+        connection.wait([leader.sentinel], SECONDS_TO_LEAVE)
+    leader.kill()  # where it had not yet made its group
+    leader.join()
+
+
+def _lead(sent: Connection, engine: Daft, work: bytes, units: int) -> None:
+    """The leader: runs the query and sends each outcome, then None."""
+    os.setsid()
+    threading.Thread(target=_end_group_with_parent, daemon=True).start()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    os.environ.update(SETTINGS)
+    try:
+        for outcome in _query(engine, work, units):
+            sent.send(outcome)
+        sent.send(None)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        refused = f"daft stopped; if memory ran out, use fewer workers: {reason or repr(error)}"
+        sent.send({"number": -1, "made": None, "refused": refused, "failed": None})
+
+
+def _query(engine: Daft, work: bytes, units: int) -> Iterator[Outcome]:
+    import daft
+
+    text = daft.DataType.string()
+    outcome = {"made": daft.DataType.binary(), "refused": text, "failed": text}
+
+    class Worker:
+        def __init__(self, work: bytes, folder: str) -> None:
+            os.chdir(folder)  # where relative paths begin
+            self.function, self.shared, self.units = pickle.loads(work)
+
+        @daft.method.batch(return_dtype=daft.DataType.struct(outcome), batch_size=1)
+        def work(self, numbers: Any) -> list[Outcome]:
+            return [
+                _outcome(self.function, self.shared, self.units[n]) for n in numbers.to_pylist()
+            ]
+
+    workers = min(
+        units, _start_ray(engine.workers) if engine.on_ray else _start_native(engine.workers)
+    )
+    table = daft.from_pydict({"number": list(range(units))})
+    if engine.on_ray:
+        table = table.into_partitions(units)  # what Ray spreads
+    pool = daft.cls(Worker, max_concurrency=workers, use_process=True)
+    outcomes = pool(work, os.getcwd()).work(table["number"]).alias("outcome")
+    for row in table.select(table["number"], outcomes).iter_rows():
+        yield {"number": row["number"], **row["outcome"]}
+
+
+def _outcome(function: Callable[..., bytes], shared: object, unit: object) -> Outcome:
+    outcome: Outcome = {"made": None, "refused": None, "failed": None}
+    try:
+        outcome["made"] = function(shared, unit)
+    except (WeftError, ValueError, OSError) as error:
+        outcome["refused"] = str(error)
+    except Exception:
+        outcome["failed"] = traceback.format_exc()
+    return outcome
+
+
+def _start_native(workers: int | None) -> int:
+    import daft
+
+    daft.set_runner_native()
+    return cores(workers)
+
+
+def _start_ray(workers: int | None) -> int:
+    import daft
+    import ray
+
+    ray.init(
+        runtime_env={"env_vars": SETTINGS},
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    daft.set_runner_ray()
+    return workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _end_group_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os.killpg(0, signal.SIGKILL)
