@@ -105,6 +105,8 @@ def test_mistakes(tmp_path: Path) -> None:
         assert "shard_rows is 0" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--split.test", 2)
         assert "expected shares with a sum below 1" in line
+        line = refused("data", "prepare", table, "--out", tmp_path / "o", "--engine", "dask")
+        assert "'processes', 'daft', 'ray'" in line
 
 
 @pytest.mark.parametrize("kind", ["not json", "no columns"])

@@ -1,6 +1,7 @@
 """Engines: each does every unit once, and what goes wrong is one clear error."""
 
 import contextlib
+import functools
 import importlib.util
 import operator
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from weft.core.errors import MissingExtraError, WeftError
+from weft.core.files import write_bytes
 from weft.data.prepare.engines import Daft, Engine, build_engine
 from weft.data.prepare.plan import PrepareConfig
 
@@ -47,10 +49,13 @@ def test_a_killed_worker_is_one_clear_error(engine: Engine) -> None:
         list(engine.run(operator.call, os._exit, [9] * 5))
 
 
-def test_an_error_of_the_user_comes_out_as_it_is(engine: Engine) -> None:
-    with pytest.raises((WeftError, ValueError)) as caught:
-        list(engine.run(operator.call, int, ["x"] * 5))
-    assert str(caught.value) == "invalid literal for int() with base 10: 'x'"
+def test_a_full_disk_is_one_clear_error(engine: Engine, tmp_path: Path) -> None:
+    """As good as full: a folder has the name of the file."""
+    (tmp_path / "shard.tar").mkdir()
+    write = functools.partial(write_bytes, tmp_path / "shard.tar")
+    with pytest.raises(WeftError) as caught:
+        list(engine.run(operator.call, write, [b"data"] * 5))
+    assert str(caught.value) == f"{tmp_path / 'shard.tar'}: cannot be written: Is a directory"
 
 
 def test_a_mistake_in_the_code_is_no_error_of_the_user(engine: Engine) -> None:

@@ -2,6 +2,9 @@
 
 weft data check PATH [--out DIR] [--SETTING VALUE ...]
 weft data prepare PATH --out DIR [--SETTING VALUE ...]
+
+What prepares: --engine processes (of this machine, the default), daft (of this machine) or ray (daft on
+the Ray cluster at RAY_ADDRESS, whose machines share the storage). The output is the same.
 """
 
 from dataclasses import dataclass, field

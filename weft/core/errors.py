@@ -2,10 +2,23 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class WeftError(Exception):
     """Bad input. The command line prints the message alone and exits with code 2."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is rebuilt from its message alone, which not every __init__ here takes; so
+        # that of a worker process would never arrive.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[WeftError], args: tuple[Any, ...], values: dict[str, Any]) -> WeftError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(values)
+    return error
 
 
 class DataError(WeftError):
