@@ -181,8 +181,14 @@ def open_clip_model() -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
     model = open_clip.CLIP(
         WIDTH,
-        dict(layers=12, width=WIDTH, head_width=64, patch_size=PATCH, image_size=IMAGE),
-        dict(context_length=CONTEXT, vocab_size=VOCABULARY, width=WIDTH, heads=6, layers=6),
+        {"layers": 12, "width": WIDTH, "head_width": 64, "patch_size": PATCH, "image_size": IMAGE},
+        {
+            "context_length": CONTEXT,
+            "vocab_size": VOCABULARY,
+            "width": WIDTH,
+            "heads": 6,
+            "layers": 6,
+        },
         output_dict=True,
     )
     return model, open_clip.ClipLoss()
@@ -198,10 +204,10 @@ def open_clip_step(precision: Precision) -> Step:
 def transformers_step(precision: Precision) -> Step:
     transformers = peers.transformers()
     torch.manual_seed(0)
-    shape = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_attention_heads=6)
-    ends = dict(bos_token_id=VOCABULARY - 2, eos_token_id=END, pad_token_id=0)
-    text = dict(vocab_size=VOCABULARY, num_hidden_layers=6, max_position_embeddings=CONTEXT)
-    vision = dict(num_hidden_layers=12, image_size=IMAGE, patch_size=PATCH)
+    shape = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": 6}
+    ends = {"bos_token_id": VOCABULARY - 2, "eos_token_id": END, "pad_token_id": 0}
+    text = {"vocab_size": VOCABULARY, "num_hidden_layers": 6, "max_position_embeddings": CONTEXT}
+    vision = {"num_hidden_layers": 12, "image_size": IMAGE, "patch_size": PATCH}
     config = transformers.CLIPConfig(
         text_config={**shape, **ends, **text, "hidden_act": "gelu", "projection_dim": WIDTH},
         vision_config={**shape, **vision, "hidden_act": "gelu", "projection_dim": WIDTH},
@@ -209,11 +215,11 @@ def transformers_step(precision: Precision) -> Step:
     )
     model = transformers.CLIPModel(config).train()
     images, ids, lengths = data()
-    inputs = dict(
-        pixel_values=normalized(images),
-        input_ids=ids,
-        attention_mask=(torch.arange(CONTEXT) < lengths[:, None]).long(),
-    )
+    inputs = {
+        "pixel_values": normalized(images),
+        "input_ids": ids,
+        "attention_mask": (torch.arange(CONTEXT) < lengths[:, None]).long(),
+    }
     return _peer_step(model, lambda: model(**inputs, return_loss=True).loss, precision)
 
 
