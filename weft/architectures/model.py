@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.core.interfaces import CacheableEncoder, Decoder, Encoder, Fusion
+from weft.core.memory import return_free_memory
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
 
@@ -140,12 +141,17 @@ class Streams:
 def _computed_again(compute: Callable[[Field | Features], T], part: Field | Features) -> T:
     """compute(part), of which nothing is kept but the result: the backward pass computes it again."""
 
-    def on_device(_: Tensor) -> T:
-        return compute(part)
-
     # The random state is kept of the devices of tensor arguments only, so there must be one.
     tensor = part.pooled if isinstance(part, Features) else part.values
-    computed: T = checkpoint(on_device, tensor, use_reentrant=False)
+
+    def of_part(_: Tensor) -> T:
+        if tensor.device.type == "cpu":
+            # Before each micro-batch, in both passes. Without, 1,024 rows in micro-batches of 64
+            # took 1.3 times the memory of 64 rows, with it 1.1 times, and a step 14% longer.
+            return_free_memory()
+        return compute(part)
+
+    computed: T = checkpoint(of_part, tensor, use_reentrant=False)
     return computed
 
 
