@@ -28,11 +28,12 @@ class Comparison:
     """One number: the median ratio over rounds, with its quartiles.
 
     what: the quantity, such as "step, fp32". ours, theirs: medians in `unit`, None where the line
-    has no number (then `note` says why). ratio: theirs / ours where more is better (`at_least`),
-    ours / theirs where less is (`at_most`).
+    has no number (then `note` says why). ratio: theirs / ours where more is better (kind "faster", aim
+    `at_least`), ours / theirs where less is ("smaller", `at_most`).
     """
 
     what: str
+    kind: Literal["faster", "smaller"] = "faster"
     unit: str = "s"
     ours: float | None = None
     theirs: float | None = None
@@ -112,7 +113,9 @@ def smaller(
 ) -> Comparison:
     """Which share of the peer's cost is left."""
     ratios = [o / t for o, t in zip(ours, theirs, strict=True)]
-    return _compared(what, ours, theirs, ratios, unit=unit, at_most=at_most, note=note)
+    return _compared(
+        what, ours, theirs, ratios, kind="smaller", unit=unit, at_most=at_most, note=note
+    )
 
 
 def _compared(

@@ -3,13 +3,17 @@
 import json
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from benchmarks.measure import Comparison, Setting, in_process, smaller
+if TYPE_CHECKING:  # the harness imports torch, which must not happen before the clock starts
+    from benchmarks.measure import Comparison, Setting
 
 WIDTH, VOCABULARY = 384, 49408
 
 
-def measure(setting: Setting) -> list[Comparison]:
+def measure(setting: "Setting") -> "list[Comparison]":
+    from benchmarks.measure import in_process, smaller
+
     ours, theirs = [], []
     for _ in range(setting.rounds + 1):
         for side, kept in (("weft", ours), ("open_clip", theirs)):
@@ -29,6 +33,7 @@ def measure(setting: Setting) -> list[Comparison]:
 
 
 def weft() -> None:
+    import weft  # noqa: F401
     from weft.architectures.clip import clip
 
     imported()
