@@ -1,8 +1,8 @@
 """Gradient caching: a contrastive batch of 4,096 on micro-batches of 64, beside a batch of 64.
 
-python -m benchmarks.lines.gradient_cache ROWS MICRO_BATCH takes one training step in its own process.
-The pictures are 64 x 64: at 128 x 128 the large step takes a core a quarter of an hour. (Larger pictures
-only help the ratio: the memory of 64 rows grows with them, what must be kept of 4,096 hardly does.)
+python -m benchmarks.lines.gradient_cache ROWS MICRO_BATCH PIXELS DEVICE takes one training step in its
+own process. The line's pictures are 64 x 64: at 128 x 128 the large step takes a core a quarter of an
+hour.
 """
 
 import json
@@ -22,7 +22,7 @@ from weft.training.optim import OptimConfig
 from weft.training.step import TrainStep
 
 ROWS, MICRO_BATCH = 4096, 64
-SIZE, VOCABULARY, WORDS = 64, 8000, 12
+PIXELS, VOCABULARY, WORDS = 64, 8000, 12
 MIB = 2**20
 
 
@@ -30,12 +30,12 @@ def measure(setting: Setting) -> list[Comparison]:
     """Peak memory of the process, and of it what the step adds to model, optimizer and imports."""
 
     def peaks(rows: int, micro_batch: int) -> dict[str, float]:
-        words = (str(rows), str(micro_batch), setting.device)
+        words = (str(rows), str(micro_batch), str(PIXELS), setting.device)
         found: dict[str, float] = in_process(__name__, *words, threads=setting.threads)
         return found
 
     large, plain = peaks(ROWS, MICRO_BATCH), peaks(MICRO_BATCH, 0)
-    note = f"{ROWS} rows of {SIZE} x {SIZE} pixels on micro-batches of {MICRO_BATCH}; "
+    note = f"{ROWS} rows of {PIXELS} x {PIXELS} pixels on micro-batches of {MICRO_BATCH}; "
     note += f"step {large['seconds']:.0f} s"
     return [
         smaller(
@@ -49,10 +49,10 @@ def measure(setting: Setting) -> list[Comparison]:
     ]
 
 
-def batch(rows: int) -> Batch:
+def batch(rows: int, pixels: int) -> Batch:
     """Random pictures, and captions of about 12 tokens."""
     generator = torch.Generator().manual_seed(0)
-    shape = (rows, 3, SIZE, SIZE)
+    shape = (rows, 3, pixels, pixels)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     lengths = torch.randint(WORDS - 4, WORDS + 5, (rows, 1), generator=generator)
     mask = torch.arange(WORDS + 4) < lengths
@@ -61,20 +61,22 @@ def batch(rows: int) -> Batch:
     return Batch(inputs, ids=[str(row) for row in range(rows)], groups=torch.arange(rows))
 
 
-def step(rows: int, micro_batch: int, device: Literal["cpu", "cuda"]) -> dict[str, float]:
+def step(
+    rows: int, micro_batch: int, pixels: int, device: Literal["cpu", "cuda"]
+) -> dict[str, float]:
     """MiB at the peak of one fp32 step of the reference CLIP, and the step's seconds.
 
     whole: all that the process holds. added: without model, optimizer state and imported code, which
     a first step on two rows has brought into being; the batch itself counts.
     """
     torch.manual_seed(0)
-    model = clip(vocab_size=VOCABULARY, image_size=SIZE).build()
+    model = clip(vocab_size=VOCABULARY, image_size=pixels).build()
     objective = SoftmaxContrastiveConfig(chunk=micro_batch or None).build()
     run = RunConfig(steps=2, gradient_cache=micro_batch, precision="fp32", device=device)
     train = player("model", TrainStep(model, {"contrastive": objective}), OptimConfig(), run)
-    train.turn(batch(2).to(device))
+    train.turn(batch(2, pixels).to(device))
     before = torch.cuda.memory_allocated() / MIB if device == "cuda" else resident_memory()
-    taken = seconds(lambda: train.turn(batch(rows).to(device)))
+    taken = seconds(lambda: train.turn(batch(rows, pixels).to(device)))
     peak = torch.cuda.max_memory_allocated() / MIB if device == "cuda" else peak_memory()
     return {"whole": peak, "added": peak - before, "seconds": taken}
 
@@ -86,8 +88,6 @@ def resident_memory() -> float:
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(
-            step(int(sys.argv[1]), int(sys.argv[2]), "cuda" if "cuda" in sys.argv else "cpu")
-        )
-    )
+    rows, micro_batch, pixels = map(int, sys.argv[1:4])
+    place: Literal["cpu", "cuda"] = "cuda" if sys.argv[4] == "cuda" else "cpu"
+    print(json.dumps(step(rows, micro_batch, pixels, place)))
