@@ -309,7 +309,7 @@ def test_two_ranks_with_micro_batches_give_the_gradient_of_one(tmp_path: Path) -
     ranks = [
         subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in range(2)
     ]
-    assert [process.wait(timeout=60) for process in ranks] == [0, 0]
+    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
     found = load_file(tmp_path / "found.safetensors")
     for objective in OBJECTIVES:
         own = {
