@@ -121,7 +121,9 @@ def smaller(
 def _compared(
     what: str, ours: Sequence[float], theirs: Sequence[float], ratios: list[float], **rest: Any
 ) -> Comparison:
-    quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    # "inclusive" stays within what was seen, however few rounds there were.
+    several = len(ratios) > 1
+    quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if several else ratios * 3
     return Comparison(
         what,
         ours=statistics.median(ours),

@@ -198,7 +198,7 @@ def open_clip_step(precision: Precision) -> Step:
     model, loss = open_clip_model()
     images, ids, _ = data()
     pixels = normalized(images)
-    return _peer_step(model, lambda: loss(**model(pixels, ids)), precision)
+    return peer_step(model, lambda: loss(**model(pixels, ids)), precision)
 
 
 def transformers_step(precision: Precision) -> Step:
@@ -220,10 +220,10 @@ def transformers_step(precision: Precision) -> Step:
         "input_ids": ids,
         "attention_mask": (torch.arange(CONTEXT) < lengths[:, None]).long(),
     }
-    return _peer_step(model, lambda: model(**inputs, return_loss=True).loss, precision)
+    return peer_step(model, lambda: model(**inputs, return_loss=True).loss, precision)
 
 
-def _peer_step(model: nn.Module, forward: Callable[[], Any], precision: Precision) -> Step:
+def peer_step(model: nn.Module, forward: Callable[[], Any], precision: Precision) -> Step:
     """Decay for matrices only, and torch's default AdamW, as open_clip trains."""
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]

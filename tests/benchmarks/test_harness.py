@@ -31,9 +31,12 @@ def test_sides_take_turns_and_neither_is_always_first() -> None:
 def test_the_ratio_is_the_median_of_the_rounds_ratios() -> None:
     found = faster("x", [1.0, 2.0, 4.0], [3.0, 4.0, 40.0], at_least=2.5)
     assert (found.ratio, found.ours, found.theirs) == (3.0, 2.0, 4.0)
+    assert (found.low, found.high) == (2.5, 6.5)
     assert found.reached is True
     assert faster("x", [1.0], [2.0], at_least=2.5).reached is False
     assert faster("x", [1.0], [2.0]).reached is None
+    few = faster("x", [1.0, 1.0], [2.0, 4.0])
+    assert (few.low, few.high) == (2.5, 3.5)  # never outside the ratios that were seen
 
 
 def test_less_is_better_where_memory_is_compared() -> None:
