@@ -110,3 +110,27 @@ def test_a_projection_with_norm_does_not_see_the_scale_of_its_features() -> None
         projection(Features(pooled[:, None] * s, mask, pooled * s)) for s in (1.0, 100.0)
     )
     assert torch.allclose(small, large, atol=1e-3)
+
+
+def test_rows_that_lack_a_stream_have_no_tokens() -> None:
+    model = Model({"image": Counting()})
+    present = torch.tensor([True, False, True])
+    features = model.encode("image", Field(torch.zeros(3, 1), present=present))
+    assert features.mask[:, 0].tolist() == present.tolist()
+    assert features.pooled.any(1).tolist() == present.tolist()
+
+
+def test_only_streams_with_an_encoder_are_fused() -> None:
+    model = Model({"image": Counting()})
+    inputs = {"image": Field(torch.zeros(3, 1)), "caption": Field(torch.zeros(3, 2))}
+    streams = Streams(model, Batch(inputs, ids="abc", groups=torch.arange(3)))
+    assert set(streams.fused()) == {"image"}
+    assert streams.fused()["image"] is streams.features("image")
+
+
+def test_rows_by_number() -> None:
+    tokens = torch.arange(6.0).reshape(3, 2, 1)
+    features = Features(tokens, tokens[:, :, 0] > 0, tokens[:, 0])
+    taken = features.take(torch.tensor([2, 2, 0]))
+    assert taken.tokens[:, 0, 0].tolist() == [4, 4, 0]
+    assert taken.mask.tolist() == [[True, True], [True, True], [False, True]]

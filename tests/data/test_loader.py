@@ -18,9 +18,10 @@ from torch import Tensor
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Batch, Field, Sample, group_key
 from weft.data.formats import open_dataset
-from weft.data.loader import LabelSource, Loader, ModalitySource
+from weft.data.loader import Loader, ModalitySource, TargetSource
 from weft.data.policy import ErrorPolicy
 from weft.data.sampler import OrderedSampler, ShuffledSampler
+from weft.data.targets.classes import ClassesConfig
 
 
 class Noisy:
@@ -337,7 +338,7 @@ def test_labels_become_targets() -> None:
     ]
     sources = {
         "x": ModalitySource(dataset, "x", Noisy()),
-        "label": LabelSource(dataset, "label", ["dog", "cat"]),
+        "label": TargetSource(dataset, ClassesConfig("label", ("dog", "cat")).build()),
     }
     one = Loader(dataset, sources, batch_size=2, seed=0, train=False)
     batch = one.batch(0)

@@ -44,7 +44,8 @@ class Model(nn.Module):
         """Features of one stream. Cached Features pass only through the encoder's trainable part."""
         encoder = self.encoder(stream)
         if not isinstance(value, Features):
-            return cast(Encoder, encoder)(value)
+            features = cast(Encoder, encoder)(value)
+            return features if value.present is None else features.where(value.present)
         if not isinstance(encoder, CacheableEncoder):
             raise ValueError(
                 f"stream '{stream}' got cached Features, but its encoder "
@@ -57,7 +58,7 @@ class Model(nn.Module):
         return self._part(self.encoders, stream, "encoder")
 
     def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """The streams after fusion; unchanged where the model has none."""
+        """The streams after fusion, and JOINT; the streams unchanged where the model has none."""
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
 
     def embed(self, stream: str, features: Features) -> Tensor:
@@ -65,8 +66,8 @@ class Model(nn.Module):
         projection = self._part(self.projections, stream, "projection")
         return F.normalize(projection(features).float(), dim=-1)
 
-    def decode(self, name: str, context: Features, prefix: Field) -> Tensor:
-        """What the decoder of that name makes of the context and the prefix."""
+    def decode(self, name: str, context: Features, prefix: Field | None = None) -> Tensor:
+        """What the decoder of that name makes of the context and, where it reads one, the prefix."""
         return cast(Decoder, self._part(self.decoders, name, "decoder"))(context, prefix)
 
     @staticmethod
@@ -103,9 +104,10 @@ class Streams:
         return self._features[stream]
 
     def fused(self) -> dict[str, Features]:
-        """All streams of the batch after fusion."""
+        """All streams of the batch that have an encoder, after fusion."""
         if self._fused is None:
-            self._fused = self._model.fuse({s: self.features(s) for s in self._batch.inputs})
+            encoded = [s for s in self._batch.inputs if s in self._model.encoders]
+            self._fused = self._model.fuse({s: self.features(s) for s in encoded})
         return self._fused
 
     def embedding(self, stream: str) -> Tensor:

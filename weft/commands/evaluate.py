@@ -19,8 +19,8 @@ class Arguments:
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories; several are an ensemble, whose similarities are averaged."""
-    task: str = "retrieval"
-    """What is measured; `weft list tasks` shows what can be."""
+    task: str | None = None
+    """What is measured, the recipe's first task if not given; `weft list tasks` shows what can be."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
@@ -37,9 +37,10 @@ def main(words: list[str]) -> None:
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
     runs = [load(folder) for folder in arguments.runs]
+    task = arguments.task or next(iter(runs[0].recipe.tasks), "retrieval")
     found = measure(
         runs,
-        arguments.task,
+        task,
         data=arguments.data,
         split=arguments.split,
         audited=arguments.audit,
@@ -48,7 +49,7 @@ def main(words: list[str]) -> None:
     path = arguments.json
     if path is None and len(runs) == 1 and arguments.data is None:
         split = found.result.protocol["split"]
-        path = runs[0].folder / "metrics" / f"{arguments.task}-{split}.json"
+        path = runs[0].folder / "metrics" / f"{task}-{split}.json"
     if path is not None:
         save_result(found.result, path)
         print(f"written: {path}")

@@ -21,6 +21,7 @@ from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
 from weft.runs.train import TrainResult, resume, train
+from weft.tasks.base import HEADLINES
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,6 @@ def show(result: TrainResult) -> None:
     fit = result.fit
     print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
     for name, value in fit.metrics.items():
-        if name.endswith(("recall@1", "rsum", "accuracy@1")):
+        if name.rpartition("/")[2] in HEADLINES:
             print(f"  validation {name}: {value:.2f}")
     print(f"run directory: {result.folder}")

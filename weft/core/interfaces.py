@@ -73,9 +73,19 @@ class Recomputing(Protocol):
     def recompute_activations(self) -> None: ...
 
 
+JOINT = "joint"
+"""The name under which a fusion returns what it made of all streams together."""
+
+
 @runtime_checkable
 class Fusion(Protocol):
-    """Streams that look at each other: {stream: Features} -> {stream: Features}."""
+    """Streams that look at each other: {stream: Features} -> {stream: Features}, and JOINT.
+
+    A stream may be missing from the batch, and a row may lack one: its mask is all False there and
+    its pooled vector zero. The pooled vector of JOINT, (B, dim), is what classifiers read.
+    """
+
+    dim: int
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]: ...
 
@@ -84,11 +94,34 @@ class Fusion(Protocol):
 
 @runtime_checkable
 class Decoder(Protocol):
-    """Context and what is already produced -> logits or pixels."""
+    """Context, and what is already produced where there is such a thing -> logits or pixels."""
 
-    def forward(self, context: Features, prefix: Field) -> Tensor: ...
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
 
-    def __call__(self, context: Features, prefix: Field) -> Tensor: ...
+    def __call__(self, context: Features, prefix: Field | None = None) -> Tensor: ...
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A column of the rows -> what a loss compares predictions with, (B, ...).
+
+    `fit` learns what must be learned from the training rows (the classes); `state` and `restore`
+    carry that to inference as JSON values. `column` is the item of a row that is read.
+    """
+
+    column: str
+
+    def read(self, raw: Any) -> Any:
+        """The target of one row. Raises WeftError where the value cannot be one."""
+        ...
+
+    def collate(self, items: Sequence[Any]) -> Tensor: ...
+
+    def fit(self, raws: Iterable[Any]) -> None: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
 class EncodedStreams(Protocol):

@@ -107,6 +107,15 @@ class Features:
         """Some of the rows, as views; padded as far as they were."""
         return Features(self.tokens[part], self.mask[part], self.pooled[part])
 
+    def take(self, index_R: Tensor) -> "Features":
+        """The rows of these numbers (R,), in this order and as often as they are named."""
+        return Features(self.tokens[index_R], self.mask[index_R], self.pooled[index_R])
+
+    def where(self, present_B: Tensor) -> "Features":
+        """Rows that are not present have no tokens and a pooled vector of zeros."""
+        pooled = self.pooled.masked_fill(~present_B[:, None], 0)
+        return Features(self.tokens, self.mask & present_B[:, None], pooled)
+
     @classmethod
     def join(cls, parts: Sequence["Features"]) -> "Features":
         """The rows of all parts in order, padded with zeros to the longest part."""

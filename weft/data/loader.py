@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.interfaces import Modality
+from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
@@ -71,24 +71,25 @@ class ModalitySource:
         return self.modality.collate(items)
 
 
-class LabelSource:
-    """The column `key` as a target: (B,) int64, its place among `classes`."""
+class TargetSource:
+    """A column of a data set as `target` reads it."""
 
-    def __init__(self, dataset: Dataset, key: str, classes: Sequence[str]) -> None:
+    def __init__(self, dataset: Dataset, target: Target) -> None:
         self._dataset = dataset
-        self._key = key
-        self._places = {name: place for place, name in enumerate(classes)}
+        self._target = target
 
-    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int:  # noqa: ARG002
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
+        """The row's target, the same in every view."""
         sample = self._dataset[index]
-        label = item_of(sample, self._key)
-        if label not in self._places:
-            error = unknown_name(self._key, str(label), map(str, self._places))
-            raise DataError(str(error), source=sample.source)
-        return self._places[label]
+        try:
+            return self._target.read(item_of(sample, self._target.column))
+        except DataError:
+            raise
+        except WeftError as error:
+            raise DataError(str(error), source=sample.source) from error
 
-    def collate(self, items: Sequence[int]) -> Tensor:
-        return torch.tensor(items, dtype=torch.int64)
+    def collate(self, items: Sequence[Any]) -> Tensor:
+        return self._target.collate(items)
 
 
 def item_of(sample: Sample, key: str) -> Any:

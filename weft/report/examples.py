@@ -45,7 +45,7 @@ def _grouped(examples: Sequence[Example], dataset: Dataset) -> list[Html]:
 
 
 def _example(example: Example, dataset: Dataset) -> Html:
-    query = _value(example.query, dataset)
+    query = shown_value(example.query, dataset)
     answers = [(answer, _answered(answer, dataset)) for answer in example.answers]
     rank = Html(f'<div class="subtitle">right answer at rank {example.rank:,}</div>')
     missed = _missed(example, dataset)
@@ -104,7 +104,7 @@ def _framed(picture: Html, right: bool) -> Html:
     return Html(f'<div style="{FRAME}">{picture}</div>') if right else picture
 
 
-def _value(item: Item, dataset: Dataset) -> Shown:
+def shown_value(item: Item, dataset: Dataset) -> Shown:
     """The raw value of an item; of a list, the one that its view names."""
     raw = dataset[item.row].items[item.stream]
     chosen: Shown = raw[item.view or 0] if isinstance(raw, list) else raw
@@ -112,4 +112,4 @@ def _value(item: Item, dataset: Dataset) -> Shown:
 
 
 def _answered(answer: Answer, dataset: Dataset) -> Shown:
-    return answer.item if isinstance(answer.item, str) else _value(answer.item, dataset)
+    return answer.item if isinstance(answer.item, str) else shown_value(answer.item, dataset)

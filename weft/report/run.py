@@ -17,10 +17,8 @@ from weft.evaluation.leakage import Leakage
 from weft.report import charts, html
 from weft.report.card import card_sections
 from weft.report.examples import example_sections
-from weft.tasks.base import Queries, TaskResult
-
-HEADLINES = ("recall@1", "rsum", "accuracy@1")
-"""Metrics with these last words are shown large."""
+from weft.report.predictions import prediction_sections
+from weft.tasks.base import HEADLINES, Queries, TaskResult
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
 
@@ -84,6 +82,7 @@ def render(report: RunReport) -> str:
         sections.append(_training(report.log))
     for measured in report.measured:
         sections += example_sections(measured.result, measured.dataset)
+        sections += prediction_sections(measured.result, measured.dataset)
     sections.append(_data(report))
     sections.append(_recipe(report))
     subtitle = " · ".join(f"{m.title}: {_sizes(m.result)}" for m in report.measured)
@@ -106,9 +105,10 @@ def _scores(measured: Measured, alone: bool) -> html.Html:
     result = measured.result
     parts: list[str] = [_leakage_notice(result.leakage)]
     parts.append(html.tiles({_headline(result, n): _shown(e) for n, e in _headlines(result)}))
-    shares = [(n, e) for n, e in result.metrics.items() if "@" in n]
-    rows = [(_words(n), e.value, e.low, e.high) for n, e in shares]
-    parts.append(charts.interval_chart(rows, "Found, with 95% intervals", "percent of queries"))
+    shares = [(n, e) for n, e in result.metrics.items() if "@" in n or "accuracy" in n]
+    if shares:
+        rows = [(_words(n), e.value, e.low, e.high) for n, e in shares]
+        parts.append(charts.interval_chart(rows, "Right, with 95% intervals", "percent"))
     parts += [_rank_chart(way, found) for way, found in result.queries.items()]
     parts.append(_numbers(result))
     parts.append(html.details("Protocol", _protocol(result)))

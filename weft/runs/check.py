@@ -5,7 +5,9 @@ from typing import Protocol, cast, runtime_checkable
 
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.errors import WeftError, unknown_name
-from weft.core.interfaces import Encoder, Modality
+from weft.core.interfaces import Encoder, Modality, Target
+from weft.data.targets.classes import Classes
+from weft.decoders.classifier import ClassifierConfig
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe
@@ -37,13 +39,19 @@ def check_names(recipe: Recipe) -> None:
             raise unknown_name("stream in data.cache", name, recipe.data.streams)
         if name not in recipe.model.encoders:
             raise unknown_name("encoder of a stream in data.cache", name, recipe.model.encoders)
+    for name in recipe.data.targets:
+        if name in recipe.data.streams:
+            raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
     monitor = recipe.run.monitor
     if recipe.tasks and monitor is not None and monitor.partition("/")[0] not in recipe.tasks:
         raise unknown_name("task in run.monitor", monitor.partition("/")[0], recipe.tasks)
 
 
-def check_parts(recipe: Recipe, model: Model, modalities: Mapping[str, Modality]) -> None:
+def check_parts(
+    recipe: Recipe, model: Model, modalities: Mapping[str, Modality], targets: Mapping[str, Target]
+) -> None:
     """Raises WeftError where the sizes of the built parts do not fit each other."""
+    _check_classes(recipe, targets)
     for name, projection in recipe.model.projections.items():
         if isinstance(projection, ProjectionConfig) and name in model.encoders:
             width = cast(Encoder, model.encoders[name]).dim
@@ -66,4 +74,32 @@ def check_parts(recipe: Recipe, model: Model, modalities: Mapping[str, Modality]
             raise WeftError(
                 f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
                 f"{longest}, the max_length of data.streams.{name}"
+            )
+
+
+@runtime_checkable
+class Classifying(Protocol):
+    """The config of an objective that compares a decoder's logits with a target."""
+
+    target: str
+    decoder: str
+
+
+def _check_classes(recipe: Recipe, targets: Mapping[str, Target]) -> None:
+    """Every objective's decoder has a logit for each class of its target."""
+    for name, objective in recipe.objectives.items():
+        if not isinstance(objective, Classifying):
+            continue
+        if objective.target not in targets:
+            raise unknown_name(f"target of objectives.{name}", objective.target, targets)
+        if objective.decoder not in recipe.model.decoders:
+            known = recipe.model.decoders
+            raise unknown_name(f"decoder of objectives.{name}", objective.decoder, known)
+        target, decoder = targets[objective.target], recipe.model.decoders[objective.decoder]
+        if not isinstance(target, Classes) or not isinstance(decoder, ClassifierConfig):
+            continue
+        if decoder.classes < len(target.classes):
+            raise WeftError(
+                f"model.decoders.{objective.decoder}.classes is {decoder.classes}, expected at "
+                f"least {len(target.classes)}, the classes of data.targets.{objective.target}"
             )

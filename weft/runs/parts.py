@@ -1,9 +1,9 @@
 """The built parts of a recipe that training and inference share."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -11,10 +11,10 @@ from weft.architectures.model import Model
 from weft.core.config import read_mapping
 from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
-from weft.core.interfaces import CacheableEncoder, Modality
+from weft.core.interfaces import CacheableEncoder, Modality, Target
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource
+from weft.data.loader import ModalitySource, Source, TargetSource
 from weft.data.sources import DataSource
 from weft.encoders.weights import architecture
 from weft.runs.recipe import Recipe
@@ -46,42 +46,64 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
     return dataset
 
 
+class Learner(Protocol):
+    """A modality or a target: what it learns from the training rows is kept as JSON values."""
+
+    def fit(self, raws: Iterable[Any]) -> None: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
 def build_modalities(recipe: Recipe) -> dict[str, Modality]:
     """stream -> modality, as configured; nothing is learned yet."""
     return {name: config.build() for name, config in recipe.data.streams.items()}  # type: ignore[attr-defined]
 
 
-def fit_modalities(modalities: Mapping[str, Modality], dataset: Dataset) -> None:
-    """Lets every modality learn from the training rows; unreadable rows teach nothing."""
-    for stream, modality in modalities.items():
-        modality.fit(_raws(dataset, stream))
+def build_targets(recipe: Recipe) -> dict[str, Target]:
+    """name -> target, as configured; nothing is learned yet."""
+    return {name: config.build() for name, config in recipe.data.targets.items()}  # type: ignore[attr-defined]
 
 
-def _raws(dataset: Dataset, stream: str) -> Iterator[Any]:
+def fit(learners: Mapping[str, Learner], dataset: Dataset) -> None:
+    """Lets modalities and targets learn from the training rows; unreadable rows teach nothing."""
+    for name, learner in learners.items():
+        column = learner.column if isinstance(learner, Target) else name
+        learner.fit(_raws(dataset, column))
+
+
+def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
     for index in range(len(dataset)):
         try:
-            raw = dataset[index].items.get(stream)
+            raw = dataset[index].items.get(column)
         except DataError:
             continue
         if raw is not None:
             yield raw
 
 
-def save_modalities(modalities: Mapping[str, Modality], folder: Path) -> None:
-    state = {name: modality.state() for name, modality in modalities.items()}
+def save_learned(learners: Mapping[str, Learner], folder: Path) -> None:
+    state = {name: learner.state() for name, learner in learners.items()}
     write_text(folder / MODALITIES, json.dumps(state, ensure_ascii=False) + "\n")
 
 
-def restore_modalities(modalities: Mapping[str, Modality], folder: Path) -> None:
+def restore_learned(learners: Mapping[str, Learner], folder: Path) -> None:
     """Puts back what was learned. Raises WeftError where the file does not fit."""
-    state = read_mapping(folder / MODALITIES) if modalities else {}
-    for name, modality in modalities.items():
+    state = read_mapping(folder / MODALITIES) if learners else {}
+    for name, learner in learners.items():
+        kind = "target" if isinstance(learner, Target) else "stream"
         if name not in state:
-            raise WeftError(f"{folder / MODALITIES}: has no state of stream '{name}'")
+            raise WeftError(f"{folder / MODALITIES}: has no state of {kind} '{name}'")
         try:
-            modality.restore(state[name])
+            learner.restore(state[name])
         except WeftError as error:
-            raise WeftError(f"{folder / MODALITIES}: stream '{name}': {error}") from None
+            raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {error}") from None
+
+
+def target_sources(dataset: Dataset, targets: Mapping[str, Target]) -> dict[str, Source]:
+    """name -> source of the target's column."""
+    return {name: TargetSource(dataset, target) for name, target in targets.items()}
 
 
 def build_sources(

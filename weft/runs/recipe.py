@@ -19,6 +19,8 @@ class DataConfig(Config):
     """Where the rows come from."""
     streams: dict[str, Config]
     """Stream -> its modality."""
+    targets: dict[str, Config] = field(default_factory=dict)
+    """What objectives and tasks compare predictions with: name -> a column and how it is read."""
     cache: dict[str, CacheConfig] = field(default_factory=dict)
     """Streams whose frozen encoder is computed once and kept."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)

@@ -12,7 +12,7 @@ from torch import Tensor
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.interfaces import Modality
+from weft.core.interfaces import Modality, Target
 from weft.core.tensors import load_model
 from weft.data.formats import Dataset
 from weft.data.sources import FilesConfig
@@ -23,7 +23,8 @@ from weft.runs.parts import (
     WEIGHTS,
     build_modalities,
     build_sources,
-    restore_modalities,
+    build_targets,
+    restore_learned,
 )
 from weft.runs.recipe import Recipe
 from weft.tasks.base import Member
@@ -42,12 +43,14 @@ class Run:
         recipe: Recipe,
         model: Model,
         modalities: Mapping[str, Modality],
+        targets: Mapping[str, Target],
         device: torch.device,
     ) -> None:
         self.folder = folder
         self.recipe = recipe
         self.model = model
         self.modalities = dict(modalities)
+        self.targets = dict(targets)
         self.device = device
 
     def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
@@ -102,7 +105,7 @@ class Run:
         sources = build_sources(
             self.recipe, dataset, self.model, self.modalities, train=False, device=self.device
         )
-        return Member(self.model, sources, self.modalities)
+        return Member(self.model, sources, self.modalities, self.targets)
 
 
 def _decoded(modality: Modality, raw: Any) -> Any:
@@ -134,7 +137,7 @@ def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
     recipe = configs.load(folder / RECIPE, Recipe)
     model = configs.load(folder / MODEL, ModelConfig).build()
     load_model(folder / WEIGHTS, model)
-    modalities = build_modalities(recipe)
-    restore_modalities(modalities, folder)
+    modalities, targets = build_modalities(recipe), build_targets(recipe)
+    restore_learned({**modalities, **targets}, folder)
     place = distributed.device(device)
-    return Run(folder, recipe, model.to(place).eval(), modalities, place)
+    return Run(folder, recipe, model.to(place).eval(), modalities, targets, place)

@@ -11,7 +11,7 @@ from weft.architectures.model import Model, ModelConfig, build
 from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality
+from weft.core.interfaces import Modality, Target
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
@@ -23,18 +23,21 @@ from weft.runs.parts import (
     MODEL,
     RECIPE,
     WEIGHTS,
+    Learner,
     build_modalities,
     build_sources,
-    fit_modalities,
+    build_targets,
+    fit,
     open_split,
-    restore_modalities,
-    save_modalities,
+    restore_learned,
+    save_learned,
+    target_sources,
 )
 from weft.runs.recipe import Recipe
 from weft.tasks.base import Member
-from weft.training import checkpoint, distributed
+from weft.training import checkpoint, distributed, loop
 from weft.training.config import player
-from weft.training.loop import FitResult, fit
+from weft.training.loop import FitResult
 from weft.training.step import TrainStep
 
 
@@ -99,15 +102,16 @@ def _forget(folder: Path) -> None:
 
 def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     training = open_split(recipe, recipe.data.train)
-    modalities = _modalities(recipe, folder, training)
+    modalities, targets = build_modalities(recipe), build_targets(recipe)
+    _learn({**modalities, **targets}, recipe, folder, training)
     model = _model(recipe, folder).to(device)
-    check_parts(recipe, model, modalities)
+    check_parts(recipe, model, modalities, targets)
     if rank() == 0:
         configs.save(architecture(recipe.model), folder / MODEL)
     sources = build_sources(recipe, training, model, modalities, train=True, device=device)
     loader = Loader(
         training,
-        sources,
+        {**sources, **target_sources(training, targets)},
         batch_size=recipe.run.batch_size,
         seed=recipe.run.seed,
         train=True,
@@ -119,40 +123,37 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     run = recipe.run.resolved(loader.steps_per_epoch)
     objectives = {name: build(config) for name, config in recipe.objectives.items()}
     step = TrainStep(model, objectives, recipe.weights)
-    result = fit(
+    result = loop.fit(
         [player("model", step, recipe.optim, run)],
         loader.batches,
         run,
         folder,
-        validate=_validation(recipe, model, modalities, device),
+        validate=_validation(recipe, model, modalities, targets, device),
         recipe=recipe.replace(run=run),
         resume=True,
     )
     return TrainResult(folder, result)
 
 
-def _modalities(recipe: Recipe, folder: Path, training: Dataset) -> dict[str, Modality]:
-    """The recipe's modalities; what they learn is learned once and kept in the run directory."""
-    modalities = build_modalities(recipe)
+def _learn(
+    learners: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset
+) -> None:
+    """What modalities and targets learn is learned once and kept in the run directory."""
     if rank() == 0 and not (folder / MODALITIES).exists():
-        known = {} if recipe.init is None else _known(recipe, modalities, recipe.init)
-        restore_modalities(known, recipe.init or folder)
-        new = {name: part for name, part in modalities.items() if name not in known}
-        fit_modalities(new, training)
-        save_modalities(modalities, folder)
+        known = {} if recipe.init is None else _known(recipe, learners, recipe.init)
+        restore_learned(known, recipe.init or folder)
+        fit({name: part for name, part in learners.items() if name not in known}, training)
+        save_learned(learners, folder)
     barrier()
-    restore_modalities(modalities, folder)
-    return modalities
+    restore_learned(learners, folder)
 
 
-def _known(recipe: Recipe, modalities: Mapping[str, Modality], start: Path) -> dict[str, Modality]:
-    """The modalities that the run to start from has with the same settings."""
-    before = configs.load(start / RECIPE, Recipe).data.streams
-    return {
-        name: modality
-        for name, modality in modalities.items()
-        if before.get(name) == recipe.data.streams[name]
-    }
+def _known(recipe: Recipe, learners: Mapping[str, Learner], start: Path) -> dict[str, Learner]:
+    """What the run to start from has learned under the same settings."""
+    before = configs.load(start / RECIPE, Recipe).data
+    settings = {**before.streams, **before.targets}
+    wanted = {**recipe.data.streams, **recipe.data.targets}
+    return {name: part for name, part in learners.items() if settings.get(name) == wanted[name]}
 
 
 def _model(recipe: Recipe, folder: Path) -> Model:
@@ -178,7 +179,11 @@ def _start_from(model: Model, run: Path) -> None:
 
 
 def _validation(
-    recipe: Recipe, model: Model, modalities: Mapping[str, Modality], device: torch.device
+    recipe: Recipe,
+    model: Model,
+    modalities: Mapping[str, Modality],
+    targets: Mapping[str, Target],
+    device: torch.device,
 ) -> Callable[[], Mapping[str, float]] | None:
     """Measures every task on the validation split."""
     if not recipe.tasks:
@@ -186,7 +191,7 @@ def _validation(
     dataset = open_split(recipe, recipe.data.validation)
     sources = build_sources(recipe, dataset, model, modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}  # type: ignore[attr-defined]
-    member = Member(model, sources, modalities)
+    member = Member(model, sources, modalities, targets)
 
     def validate() -> dict[str, float]:
         metrics: dict[str, float] = {}

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.interfaces import Modality
+from weft.core.interfaces import Modality, Target
 from weft.data.formats import Dataset
 from weft.data.loader import Source
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
+
+HEADLINES = ("recall@1", "rsum", "accuracy@1", "accuracy", "Bleu_4", "CIDEr")
+"""Metrics with these last words are shown large."""
 
 
 class ViewedSource(Source, Protocol):
@@ -26,12 +29,14 @@ class Member:
     """A model and how it reads the data set; several of them make an ensemble.
 
     sources: stream -> source. modalities: stream -> how anything else than a row is read, such as
-    the sentences that a classifier makes of class names.
+    the sentences that a classifier makes of class names. targets: what was learned of the columns
+    that the model predicts (the classes).
     """
 
     model: Model
     sources: Mapping[str, ViewedSource]
     modalities: Mapping[str, Modality] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,30 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What a model made of a row: the items that it saw, its answer, and what would have been right.
+
+    right is None where there is no right or wrong, as for a caption. score: the model's probability,
+    or a metric's value. others: further answers and their scores, the best first.
+    """
+
+    inputs: tuple[Item, ...]
+    predicted: str
+    expected: tuple[str, ...]
+    right: bool | None = None
+    score: float | None = None
+    others: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Values:
+    """A number for each of Q rows and their groups, both (Q,): what paired comparisons need."""
+
+    values: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True)
 class Queries:
     """Every query's rank and group, both (Q,) int64: what paired comparisons need."""
 
@@ -75,7 +104,8 @@ class TaskResult:
 
     protocol: what was measured and how (split, sizes, captions an image). metrics: name -> estimate,
     in percent where it is a share. baselines: baseline -> {name of metric -> value}. queries and
-    examples: by direction.
+    examples: by direction. values: metric -> its value row by row, where it is a mean over rows.
+    predictions: some rows to be shown.
     """
 
     task: str
@@ -85,6 +115,8 @@ class TaskResult:
     leakage: Leakage | None = None
     queries: Mapping[str, Queries] = field(default_factory=dict)
     examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    values: Mapping[str, Values] = field(default_factory=dict)
+    predictions: Sequence[Prediction] = ()
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage}; leakage is null where none was audited."""

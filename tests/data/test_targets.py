@@ -1,0 +1,74 @@
+"""What every target keeps, found by walking weft/data/targets."""
+
+import importlib
+import json
+import pkgutil
+
+import pytest
+import torch
+
+import weft.data.targets
+from weft.core.config import Config, from_json, to_json
+from weft.core.errors import WeftError
+from weft.core.interfaces import Target
+from weft.data.targets import NO_CLASS
+from weft.data.targets.classes import ClassesConfig
+from weft.data.targets.numbers import NumbersConfig
+
+CASES = {
+    "classes": (ClassesConfig("answer"), ["red", "no", "red", True, 3]),
+    "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
+}
+
+
+def test_every_config_is_in_the_suite() -> None:
+    found = set()
+    for info in pkgutil.iter_modules(weft.data.targets.__path__):
+        for cls in vars(importlib.import_module(f"weft.data.targets.{info.name}")).values():
+            if isinstance(cls, type) and issubclass(cls, Config) and "build" in vars(cls):
+                found.add(cls)
+    assert found == {type(config) for config, _ in CASES.values()}
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_learned_survives(name: str) -> None:
+    config, raws = CASES[name]
+    target = config.build()
+    assert isinstance(target, Target)
+    target.fit(raws)
+    again = from_json(json.loads(json.dumps(to_json(config))), Config, "here").build()
+    again.restore(json.loads(json.dumps(target.state())))
+    one, other = (t.collate([t.read(raw) for raw in raws]) for t in (target, again))
+    assert torch.equal(one, other)
+    assert len(one) == len(raws)
+
+
+def test_frequent_classes_first_and_rare_ones_are_none() -> None:
+    target = ClassesConfig("answer", most=2).build()
+    target.fit(["b", "a", "c", "a", "b", None, ["x"]])
+    assert target.classes == ("a", "b")
+    assert [target.read(name) for name in (" a ", "b", "c", "never")] == [0, 1, NO_CLASS, NO_CLASS]
+
+
+def test_given_classes_are_closed() -> None:
+    target = ClassesConfig("label", ("true", "false")).build()
+    target.fit(["whatever"])
+    assert target.read(True) == 0
+    with pytest.raises(WeftError, match="unknown label 'tru': did you mean true"):
+        target.read("tru")
+
+
+@pytest.mark.parametrize("raw", ["high", None, float("nan"), "inf", []])
+def test_a_number_is_finite(raw: object) -> None:
+    with pytest.raises(WeftError, match="expected a finite number"):
+        NumbersConfig("score").build().read(raw)
+
+
+def test_bad_classes_are_named() -> None:
+    with pytest.raises(WeftError, match="no training row has a class in its column 'answer'"):
+        ClassesConfig("answer").build().fit([None, 1.5])
+    with pytest.raises(WeftError, match="expected a list of names"):
+        ClassesConfig("answer").build().restore({"classes": [1]})
+    with pytest.raises(WeftError, match="expected a string, a number or a truth"):
+        ClassesConfig("answer").build().read(1.5)

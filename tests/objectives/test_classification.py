@@ -1,0 +1,94 @@
+"""Classes and numbers from fused streams, against values computed by hand and by torch."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from weft.architectures.model import Model, Streams
+from weft.core.interfaces import JOINT, Objective
+from weft.core.records import Batch, Features, Field
+from weft.decoders.classifier import ClassifierConfig
+from weft.objectives.classification import ClassificationConfig, RegressionConfig
+
+
+class Values(nn.Module):
+    dim = 3
+
+    def forward(self, field: Field) -> Features:
+        mask = torch.ones(len(field), 1, dtype=torch.bool)
+        return Features(field.values[:, None], mask, field.values)
+
+
+class Sum(nn.Module):
+    dim = 3
+
+    def forward(self, streams):
+        first = next(iter(streams.values()))
+        pooled = sum(one.pooled for one in streams.values())
+        return {**streams, JOINT: Features(first.tokens, first.mask, pooled)}
+
+
+def parts(target: torch.Tensor, outputs: int = 4):
+    torch.manual_seed(0)
+    decoder = ClassifierConfig(3, outputs).build()
+    model = Model({"a": Values(), "b": Values()}, fusion=Sum(), decoders={"answer": decoder})
+    inputs = {name: Field(torch.randn(5, 3)) for name in ("a", "b")}
+    inputs["caption"] = Field(torch.zeros(5, 2))  # a stream without an encoder is not fused
+    batch = Batch(inputs, ids="abcde", groups=torch.arange(5), targets={"answer": target})
+    logits = decoder.out(inputs["a"].values + inputs["b"].values)
+    return model, batch, Streams(model, batch), logits
+
+
+def test_cross_entropy_where_a_class_is_known() -> None:
+    target = torch.tensor([0, 3, -1, 1, -1])
+    model, batch, streams, logits = parts(target)
+    objective = ClassificationConfig().build()
+    assert isinstance(objective, Objective)
+    loss = objective(model, batch, streams)
+    known = target != -1
+    expected = F.cross_entropy(logits[known], target[known], reduction="sum") / 5
+    torch.testing.assert_close(loss.total, expected)
+    assert loss.terms["known"].item() == pytest.approx(0.6)
+    hits = (logits.argmax(1) == target).float().mean()
+    assert loss.terms["accuracy"].item() == pytest.approx(hits.item())
+
+
+def test_no_class_at_all_is_a_loss_of_zero_with_a_gradient() -> None:
+    model, batch, streams, _ = parts(torch.full((5,), -1))
+    loss = ClassificationConfig(label_smoothing=0.1).build()(model, batch, streams)
+    loss.total.backward()
+    assert loss.total.item() == 0
+    assert all(p.grad is not None and not p.grad.any() for p in model.parameters())
+
+
+def test_soft_scores_are_questions_of_each_answer() -> None:
+    scores = torch.tensor([[1.0, 0, 0], [0, 0.3, 0.9], [0, 0, 0], [0.6, 0.6, 0], [0, 1, 0]])
+    model, batch, streams, logits = parts(scores)
+    loss = ClassificationConfig().build()(model, batch, streams)
+    padded = torch.cat([scores, torch.zeros(5, 1)], dim=1)
+    chance = torch.sigmoid(logits)
+    by_hand = -(padded * chance.log() + (1 - padded) * (1 - chance).log()).sum(1).mean()
+    torch.testing.assert_close(loss.total, by_hand)
+    found = padded[torch.arange(5), logits.argmax(1)].mean()
+    torch.testing.assert_close(loss.terms["accuracy"], found)
+
+
+@pytest.mark.parametrize("error", ["absolute", "squared"])
+def test_numbers(error) -> None:
+    target = torch.tensor([0.5, -1, 2, 0, 3])
+    model, batch, streams, logits = parts(target, outputs=1)
+    settings = RegressionConfig("answer", "answer", error=error)
+    found = settings.build()(model, batch, streams).total
+    torch_loss = F.l1_loss if error == "absolute" else F.mse_loss
+    torch.testing.assert_close(found, torch_loss(logits[:, 0], target))
+
+
+def test_what_is_missing_is_named() -> None:
+    model, batch, streams, _ = parts(torch.zeros(5, dtype=torch.int64))
+    with pytest.raises(ValueError, match="no target 'label', it has: answer"):
+        ClassificationConfig(target="label").build()(model, batch, streams)
+    with pytest.raises(ValueError, match="no 'text', they are: a, b, joint"):
+        ClassificationConfig(context="text").build()(model, batch, streams)
+    with pytest.raises(ValueError, match="gives 4 numbers a row, expected 1"):
+        RegressionConfig("answer", "answer").build()(model, batch, streams)

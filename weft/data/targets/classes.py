@@ -1,0 +1,100 @@
+"""A class of a closed set, learned from the training rows or given."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError, unknown_name
+from weft.data.targets import NO_CLASS
+
+
+class Classes:
+    """A value of the column -> its place among the classes, (B,) int64.
+
+    classes: names in the order of the logits; learned ones the most frequent first, then by name. A
+    value that is none of them is NO_CLASS where they were learned, and an error where they were given.
+    """
+
+    def __init__(self, config: "ClassesConfig") -> None:
+        self.column = config.column
+        self._most = config.most
+        self._given = bool(config.classes)
+        self.classes: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+        self._use(config.classes)
+
+    def read(self, raw: Any) -> int:
+        name = class_name(raw)
+        if self._given and name not in self._places:
+            raise unknown_name(self.column, name, self.classes)
+        return self._places.get(name, NO_CLASS)
+
+    def collate(self, items: Sequence[int]) -> Tensor:
+        return torch.tensor(items, dtype=torch.int64)
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns the classes, unless they were given. Raises WeftError where no row has one."""
+        if self._given:
+            return
+        counts = Counter(name for raw in raws if (name := _name_or_none(raw)) is not None)
+        if not counts:
+            raise WeftError(f"no training row has a class in its column '{self.column}'")
+        ordered = sorted(counts, key=lambda name: (-counts[name], name))
+        self._use(ordered[: self._most])
+
+    def state(self) -> dict[str, Any]:
+        return {"classes": list(self.classes)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        classes = state.get("classes")
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise WeftError(f"classes are {classes!r:.60}, expected a list of names")
+        self._use(classes)
+
+    def _use(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self._places = {name: place for place, name in enumerate(classes)}
+
+
+def class_name(raw: Any) -> str:
+    """The name of a class as a string: JSON's true and 3 are classes too."""
+    if isinstance(raw, str):
+        return raw.strip()
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    if isinstance(raw, int):
+        return str(raw)
+    raise WeftError(f"a class is a {type(raw).__name__}, expected a string, a number or a truth")
+
+
+def _name_or_none(raw: Any) -> str | None:
+    try:
+        return class_name(raw)
+    except WeftError:
+        return None  # whoever reads the row reports it
+
+
+@dataclass(frozen=True)
+class ClassesConfig(Config):
+    """One of a closed set of classes: answers, labels, true or false."""
+
+    column: str
+    """The column that holds the class."""
+    classes: tuple[str, ...] = ()
+    """The classes in the order of the logits; empty learns them from the training rows."""
+    most: int = 3000
+    """So many of the most frequent classes are learned; any other is no class."""
+
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise ValueError(f"most is {self.most}, expected at least 1 class")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes names one twice, expected each once")
+
+    def build(self) -> Classes:
+        return Classes(self)

@@ -1,0 +1,64 @@
+"""Logits from one vector: answers, classes, does the sentence fit the picture, a score."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.layers.transformer import Activation, activate
+
+
+class Classifier(nn.Module):
+    """The context's pooled vector (B, D) -> logits (B, V): an MLP, or one linear map."""
+
+    def __init__(self, config: "ClassifierConfig") -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.in_dim, *config.hidden)
+        self.hidden = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(widths, config.hidden, strict=False)
+        )
+        self.norm = nn.LayerNorm(widths[-1]) if config.norm else nn.Identity()
+        self.dropout = nn.Dropout(config.dropout)
+        self.out = nn.Linear(widths[-1], config.classes)
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
+        """Reads no prefix."""
+        if prefix is not None:
+            raise ValueError("a classifier got a prefix, expected none: it reads the context alone")
+        check_shape(context.pooled, "B D", "the input of a classifier", D=self.config.in_dim)
+        values_BD = context.pooled
+        for layer in self.hidden:
+            values_BD = self.dropout(activate(layer(values_BD), self.config.activation))
+        logits_BV: Tensor = self.out(self.norm(values_BD))
+        return logits_BV
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(Config):
+    """A classifier (or, with one output, a regression) on a pooled vector."""
+
+    in_dim: int
+    """Width D of the vector."""
+    classes: int
+    """Outputs V; at least the classes of the target."""
+    hidden: tuple[int, ...] = ()
+    """Widths of hidden layers."""
+    activation: Activation = "gelu"
+    """After each hidden layer."""
+    norm: bool = False
+    """A layer norm before the last map."""
+    dropout: float = 0.0
+    """After each hidden layer."""
+
+    def __post_init__(self) -> None:
+        widths = (self.in_dim, *self.hidden, self.classes)
+        if min(widths) < 1:
+            raise ValueError(f"widths are {widths}, expected at least 1 each")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
+
+    def build(self) -> Classifier:
+        return Classifier(self)

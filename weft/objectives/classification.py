@@ -1,0 +1,128 @@
+"""A class, several classes or a number from what a decoder of the model says of the fused streams."""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.records import Batch, Loss
+from weft.data.targets import NO_CLASS
+
+
+class Classification(nn.Module):
+    """Cross-entropy against one class (B,) int64, or against each class by itself for soft scores.
+
+    Soft scores (B, V) float are shares of annotators who gave an answer (VQA v2; Teney et al. 2018,
+    arXiv:1708.02711, section 3.6: binary cross-entropy against soft scores, summed over answers).
+    Rows without a class (NO_CLASS) count nothing; a batch of such rows alone gives 0.
+    """
+
+    def __init__(self, config: "ClassificationConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        target = _target(batch, self.config.target)
+        logits_BV = decoded(model, streams, self.config.decoder, self.config.context)
+        if target.is_floating_point():
+            return self._soft(logits_BV, target)
+        return self._hard(logits_BV, target)
+
+    def _hard(self, logits_BV: Tensor, target_B: Tensor) -> Loss:
+        known_B = target_B != NO_CLASS
+        costs_B = F.cross_entropy(
+            logits_BV,
+            target_B,
+            ignore_index=NO_CLASS,
+            label_smoothing=self.config.label_smoothing,
+            reduction="none",
+        )
+        hits_B = (logits_BV.argmax(1) == target_B).float()
+        # A mean over all rows, so that ranks and micro-batches of other shares add up to the same.
+        return Loss(costs_B.mean(), {"accuracy": hits_B.mean(), "known": known_B.float().mean()})
+
+    def _soft(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
+        columns = logits_BV.shape[1]
+        scores_BV = F.pad(scores_BV, (0, columns - scores_BV.shape[1]))
+        costs_B = F.binary_cross_entropy_with_logits(logits_BV, scores_BV, reduction="none").sum(1)
+        found_B = scores_BV.gather(1, logits_BV.argmax(1, keepdim=True))[:, 0]
+        return Loss(costs_B.mean(), {"accuracy": found_B.mean()})
+
+
+class Regression(nn.Module):
+    """Mean absolute or squared error of one number a row."""
+
+    def __init__(self, config: "RegressionConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        target_B = _target(batch, self.config.target)
+        found_B1 = decoded(model, streams, self.config.decoder, self.config.context)
+        if found_B1.shape[1] != 1:
+            raise ValueError(
+                f"decoder '{self.config.decoder}' gives {found_B1.shape[1]} numbers a row, expected 1"
+            )
+        errors_B = found_B1[:, 0].float() - target_B
+        absolute = errors_B.abs().mean()
+        cost = absolute if self.config.error == "absolute" else errors_B.square().mean()
+        return Loss(cost, {"absolute_error": absolute.detach()})
+
+
+def decoded(model: nn.Module, streams: EncodedStreams, decoder: str, context: str) -> Tensor:
+    """(B, V) logits in fp32 of the decoder on JOINT or on a stream, fused where the model fuses."""
+    fused = streams.fused()
+    if context not in fused:
+        raise ValueError(f"the fused streams have no '{context}', they are: {', '.join(fused)}")
+    logits: Tensor = cast(Model, model).decode(decoder, fused[context])
+    return logits.float()
+
+
+def _target(batch: Batch, name: str) -> Tensor:
+    if name not in batch.targets:
+        known = ", ".join(batch.targets) or "none"
+        raise ValueError(f"the batch has no target '{name}', it has: {known}")
+    return torch.as_tensor(batch.targets[name])
+
+
+@dataclass(frozen=True)
+class ClassificationConfig(Config):
+    """A class of a closed set: an answer, a label, true or false."""
+
+    target: str = "answer"
+    """Target of the batch."""
+    decoder: str = "answer"
+    """Decoder of the model that gives the logits."""
+    context: str = JOINT
+    """What the decoder reads: joint, or a stream."""
+    label_smoothing: float = 0.0
+    """Share of a hard target that is spread evenly over all classes."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
+
+    def build(self) -> Classification:
+        return Classification(self)
+
+
+@dataclass(frozen=True)
+class RegressionConfig(Config):
+    """A number: a score, a sentiment."""
+
+    target: str = "score"
+    """Target of the batch."""
+    decoder: str = "score"
+    """Decoder of the model that gives the number."""
+    context: str = JOINT
+    """What the decoder reads: joint, or a stream."""
+    error: Literal["absolute", "squared"] = "absolute"
+    """What is averaged."""
+
+    def build(self) -> Regression:
+        return Regression(self)

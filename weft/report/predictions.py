@@ -1,0 +1,47 @@
+"""Predictions as pictures and words: what was seen, what was answered, what would have been right."""
+
+from collections.abc import Sequence
+
+from weft.data.formats import Dataset
+from weft.report import html
+from weft.report.examples import ROW, shown_value
+from weft.report.html import Html
+from weft.tasks.base import Prediction, TaskResult
+
+PICTURE_WIDTH = 220
+
+
+def prediction_sections(result: TaskResult, dataset: Dataset) -> list[Html]:
+    """A section of all predictions that the result keeps, or none."""
+    if not result.predictions:
+        return []
+    return [html.section(f"Predictions: {result.task}", *_grouped(result.predictions, dataset))]
+
+
+def _grouped(predictions: Sequence[Prediction], dataset: Dataset) -> list[Html]:
+    parts: list[Html] = []
+    for title, right in (("Right", True), ("Wrong", False), ("", None)):
+        some = [one for one in predictions if one.right is right]
+        if some and title:
+            parts.append(html.heading(title))
+        parts += [_prediction(one, dataset) for one in some]
+    return parts
+
+
+def _prediction(prediction: Prediction, dataset: Dataset) -> Html:
+    values = [shown_value(item, dataset) for item in prediction.inputs]
+    pictures = [value for value in values if not isinstance(value, str)]
+    sentences = [value for value in values if isinstance(value, str)]
+    figures = "".join(html.figure(picture, "", PICTURE_WIDTH) for picture in pictures)
+    lines = [f"<div>{html.text(sentence)}</div>" for sentence in sentences]
+    score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
+    lines.append(f"<div><strong>{html.text(prediction.predicted)}</strong>{score}</div>")
+    lines += [
+        f"<div><small>{html.text(name)} {value:.3f}</small></div>"
+        for name, value in prediction.others
+    ]
+    if not prediction.right:
+        expected = html.text(" / ".join(prediction.expected))
+        lines.append(f"<div><small>expected: {expected}</small></div>")
+    words = f'<div style="flex:1 1 20rem">{"".join(lines)}</div>'
+    return Html(f'<div style="{ROW}">{figures}{words}</div>')
