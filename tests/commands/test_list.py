@@ -35,6 +35,9 @@ def test_parts_and_tasks() -> None:
         "encoders.ResNet",
         "encoders.ViT",
         "encoders.Pretrained",
+        "fusion.Early",
+        "fusion.Late",
+        "fusion.Hierarchical",
         "objectives.SoftmaxContrastive",
     }
     assert expected <= names("parts")

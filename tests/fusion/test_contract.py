@@ -1,0 +1,287 @@
+"""What every fusion keeps, found by walking weft/fusion."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+import torch
+from torch import nn
+
+import weft.fusion
+from weft.core.config import Config, from_json, to_json
+from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT, Fusion, Recomputing
+from weft.core.records import Features
+from weft.fusion._streams import FusionConfig
+from weft.fusion.early import EarlyConfig
+from weft.fusion.hierarchical import HierarchicalConfig
+from weft.fusion.late import LateConfig
+from weft.layers.transformer import TransformerConfig
+
+LENGTHS = {"text": (5, 2, 7, 1), "image": (4, 4, 4, 4), "audio": (1, 6, 3, 2)}
+"""Real tokens of each row."""
+TWO = {"text": 12, "image": 8}
+THREE = {**TWO, "audio": 6}
+BLOCKS = TransformerConfig(dim=16, depth=2, heads=2)
+PAIRS = {
+    "text_image": LateConfig(TWO, dim=10, how="product"),
+    "text_audio": EarlyConfig({"text": 12, "audio": 6}, BLOCKS),
+}
+
+CASES: dict[str, Config] = {
+    "early": EarlyConfig(TWO, BLOCKS),
+    "early-three": EarlyConfig(THREE, BLOCKS, pooling="mean", pooler=True),
+    "early-bert": EarlyConfig(
+        THREE, BLOCKS.replace(norm="post"), input_norm=True, pooling="first", pooler=True
+    ),
+    "early-vilt": EarlyConfig(
+        {"text": 16, "image": 16}, BLOCKS, maps=False, pooling="first", pooler=True
+    ),
+    "late-concatenation": LateConfig(TWO, dim=16, activation="relu"),
+    "late-concatenation-three": LateConfig(THREE, dim=16, norm=True),
+    "late-sum": LateConfig(THREE, dim=16, how="sum"),
+    "late-product": LateConfig(THREE, dim=16, how="product"),
+    "late-gated": LateConfig(TWO, dim=16, how="gated", activation="tanh"),
+    "late-gated-three": LateConfig(THREE, dim=16, how="gated"),
+    "late-attention": LateConfig(THREE, dim=16, how="attention"),
+    "hierarchical": HierarchicalConfig(
+        {**PAIRS, "all": LateConfig({"text_image": 10, "text_audio": 16}, dim=5)}
+    ),
+    "hierarchical-deep": HierarchicalConfig(
+        {
+            "text_image": PAIRS["text_image"],
+            "all": EarlyConfig({"text_image": 10, "audio": 6}, BLOCKS),
+        }
+    ),
+    "hierarchical-one": HierarchicalConfig({"all": LateConfig(TWO, dim=5, how="sum")}),
+}
+every_fusion = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
+
+
+def config_classes() -> set[type[Config]]:
+    found: set[type[Config]] = set()
+    for module_info in pkgutil.iter_modules(weft.fusion.__path__):
+        module = importlib.import_module(f"weft.fusion.{module_info.name}")
+        for _, member in inspect.getmembers(module, inspect.isclass):
+            own = member.__module__ == module.__name__
+            if own and issubclass(member, Config) and hasattr(member, "build"):
+                found.add(member)
+    return found
+
+
+def test_every_config_is_in_the_suite() -> None:
+    assert config_classes() == {type(config) for config in CASES.values()}
+    assert len(config_classes()) == 3
+    for kind in config_classes():
+        sizes = {len(widths(config)) for config in CASES.values() if type(config) is kind}
+        assert {2, 3} <= sizes, f"{kind.__name__} is tried with {sizes} streams, expected 2 and 3"
+
+
+def widths(config: Config) -> dict[str, int]:
+    assert isinstance(config, FusionConfig)
+    return dict(config.widths)
+
+
+def built(config: Config) -> nn.Module:
+    torch.manual_seed(0)
+    assert isinstance(config, FusionConfig)
+    fusion = config.build()
+    # Biases and the like begin at zero, where a mistake in them would not show.
+    for parameter in fusion.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return fusion.eval()
+
+
+def streams(config: Config) -> dict[str, Features]:
+    """Four rows of every stream, with NaN wherever there is no token."""
+    found: dict[str, Features] = {}
+    for number, (stream, width) in enumerate(widths(config).items()):
+        generator = torch.Generator().manual_seed(number)
+        lengths = torch.tensor(LENGTHS[stream])
+        tokens = torch.randn(4, int(lengths.max()), width, generator=generator)
+        mask = torch.arange(tokens.shape[1]) < lengths[:, None]
+        pooled = torch.randn(4, width, generator=generator)
+        found[stream] = Features(tokens.masked_fill(~mask[:, :, None], torch.nan), mask, pooled)
+    return found
+
+
+def rows(streams: dict[str, Features], chosen: Sequence[int]) -> dict[str, Features]:
+    """Those rows, padded no further than they need."""
+    index = torch.tensor(chosen)
+    found = {}
+    for stream, features in streams.items():
+        longest = int(features.mask[index].sum(dim=1).max())
+        tokens, mask = features.tokens[index, :longest], features.mask[index, :longest]
+        found[stream] = Features(tokens, mask, features.pooled[index])
+    return found
+
+
+def without(features: Features, row: int) -> Features:
+    """The stream where that row lacks it."""
+    there = torch.arange(len(features)) != row
+    return features.where(there)
+
+
+def assert_same_row(one: Features, row: int, other: Features, other_row: int) -> None:
+    torch.testing.assert_close(one.pooled[row], other.pooled[other_row], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        one.tokens[row][one.mask[row]],
+        other.tokens[other_row][other.mask[other_row]],
+        atol=1e-5,
+        rtol=0,
+    )
+
+
+@every_fusion
+def test_features_have_the_promised_shapes(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    fused = fusion(given)
+    assert isinstance(fusion, Fusion)
+    assert isinstance(config, FusionConfig)
+    assert fused.keys() == {*given, JOINT}
+    assert fused[JOINT].pooled.shape == (4, fusion.dim)
+    assert fusion.dim == config.dim
+    assert fused[JOINT].pooled.isfinite().all()
+    assert fused[JOINT].pooled.std(dim=0).max() > 0
+    for stream, features in given.items():
+        assert torch.equal(fused[stream].mask, features.mask)
+        assert len(fused[stream].pooled) == 4
+    for features in fused.values():
+        assert features.tokens[features.mask].isfinite().all()
+        assert features.mask.any(dim=1).all()
+
+
+@every_fusion
+def test_every_stream_counts(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    whole = fusion(given)[JOINT].pooled
+    for stream, features in given.items():
+        other = Features(-features.tokens, features.mask, -features.pooled)
+        assert not torch.allclose(fusion({**given, stream: other})[JOINT].pooled[0], whole[0])
+
+
+@every_fusion
+def test_same_seed_same_features(config: Config) -> None:
+    given = streams(config)
+    assert torch.equal(built(config)(given)[JOINT].pooled, built(config)(given)[JOINT].pooled)
+
+
+@every_fusion
+def test_alone_padded_and_reordered_are_the_same(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    together = fusion(given)
+    order = [2, 0, 3, 1]
+    reordered = fusion(rows(given, order))
+    for name, features in together.items():
+        for place, row in enumerate(order):
+            assert_same_row(reordered[name], place, features, row)
+            assert_same_row(fusion(rows(given, [row]))[name], 0, features, row)
+
+
+@every_fusion
+def test_the_order_of_the_streams_is_not_that_of_the_keys(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    reverse = {stream: given[stream] for stream in reversed(given)}
+    for name, features in fusion(given).items():
+        again = fusion(reverse)[name]
+        assert torch.equal(again.pooled, features.pooled)
+        assert torch.equal(again.mask, features.mask)
+        assert torch.equal(again.tokens[again.mask], features.tokens[features.mask])
+
+
+@every_fusion
+def test_a_batch_may_lack_any_stream(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    whole = fusion(given)[JOINT].pooled
+    for stream in given:
+        rest = {name: features for name, features in given.items() if name != stream}
+        fused = fusion(rest)
+        assert fused.keys() == {*rest, JOINT}
+        assert fused[JOINT].pooled.shape == whole.shape
+        assert fused[JOINT].pooled.isfinite().all()
+        assert not torch.allclose(fused[JOINT].pooled, whole)
+
+
+@every_fusion
+def test_a_row_that_lacks_a_stream_is_as_in_a_batch_without_it(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    whole = fusion(given)
+    for stream in given:
+        fused = fusion({**given, stream: without(given[stream], 1)})
+        rest = {name: features for name, features in given.items() if name != stream}
+        alone = fusion(rows(rest, [1]))
+        for name, features in alone.items():
+            assert_same_row(fused[name], 1, features, 0)
+        assert not fused[stream].mask[1].any()
+        for row in (0, 2, 3):
+            assert_same_row(fused[JOINT], row, whole[JOINT], row)
+
+
+@every_fusion
+def test_a_row_that_lacks_all_streams_is_zero_and_disturbs_nobody(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    whole = fusion(given)[JOINT]
+    given = {stream: without(features, 2) for stream, features in given.items()}
+    tokens = {s: f.tokens.detach().requires_grad_() for s, f in given.items()}
+    fused = fusion({s: Features(tokens[s], f.mask, f.pooled) for s, f in given.items()})[JOINT]
+    assert not fused.pooled[2].any()
+    assert not fused.mask[2].any()
+    for row in (0, 1, 3):
+        assert_same_row(fused, row, whole, row)
+    (fused.pooled.square().sum() + fused.tokens[fused.mask].square().sum()).backward()
+    for parameter in fusion.parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
+@every_fusion
+def test_gradient_reaches_every_parameter(config: Config) -> None:
+    fusion = built(config).train()
+    fused = fusion(streams(config))
+    loss = sum(f.tokens[f.mask].square().sum() + f.pooled.square().sum() for f in fused.values())
+    cast(torch.Tensor, loss).backward()
+    for name, parameter in fusion.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+@every_fusion
+def test_recomputed_layers_change_nothing(config: Config) -> None:
+    found = []
+    for recompute in (False, True):
+        fusion = built(config).train()
+        for module in fusion.modules():
+            if recompute and isinstance(module, Recomputing):
+                module.recompute_activations()
+        torch.manual_seed(1)
+        pooled = fusion(streams(config))[JOINT].pooled
+        pooled.square().sum().backward()
+        found.append([pooled, *(parameter.grad for parameter in fusion.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@every_fusion
+def test_config_survives_json(config: Config) -> None:
+    written = json.loads(json.dumps(to_json(config)))
+    read = from_json(written, Config, "test")
+    assert read == config
+    given = streams(config)
+    assert torch.equal(built(read)(given)[JOINT].pooled, built(config)(given)[JOINT].pooled)
+
+
+@every_fusion
+def test_wrong_streams_are_named(config: Config) -> None:
+    fusion, given = built(config), streams(config)
+    with pytest.raises(WeftError, match=r"unknown stream .*'video'.*known: .*text"):
+        fusion({**given, "video": given["image"]})
+    with pytest.raises(ValueError, match="got no stream"):
+        fusion({})
+    tokens = torch.zeros(4, 2, 3)
+    narrow = Features(tokens, torch.ones(4, 2, dtype=torch.bool), tokens[:, 0])
+    with pytest.raises(ValueError, match="'text' has shape"):
+        fusion({**given, "text": narrow})
