@@ -80,17 +80,24 @@ class Bootstrap:
         Where only some groups have a part in a column a resample may hit none of them; there the
         column's value stands in.
         """
-        above_NK, place_N = self._checked(numerators, groups, ndim=2)
-        below_NK, _ = self._checked(denominators, groups, ndim=2)
-        columns = above_NK.shape[1]
-        sums_GK = np.zeros((len(self.groups), 2 * columns))
-        np.add.at(sums_GK, place_N, np.column_stack([above_NK, below_NK]))
-        sums_RK = np.concatenate([counts_RG @ sums_GK for counts_RG in self._counts()])
-        above_RK, below_RK = sums_RK[:, :columns], sums_RK[:, columns:]
-        value_K = above_NK.sum(0) / below_NK.sum(0)
+        columns = np.asarray(numerators).shape[-1]
+        total_K, totals_RK = self.totals(np.column_stack([numerators, denominators]), groups)
+        above_RK, below_RK = totals_RK[:, :columns], totals_RK[:, columns:]
+        value_K = total_K[:columns] / total_K[columns:]
         with np.errstate(invalid="ignore"):
             ratio_RK = np.where(below_RK > 0, above_RK / below_RK, value_K)
         return [Statistic(float(value_K[k]), ratio_RK[:, k]) for k in range(columns)]
+
+    def totals(self, values: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats]:
+        """The sum of each column of `values` (N, K), and what it is on every resample (R, K).
+
+        Statistics of a whole set, such as BLEU, follow from sums of counts.
+        """
+        values_NK, place_N = self._checked(values, groups, ndim=2)
+        sums_GK = np.zeros((len(self.groups), values_NK.shape[1]))
+        np.add.at(sums_GK, place_N, values_NK)
+        sums_RK = np.concatenate([counts_RG @ sums_GK for counts_RG in self._counts()])
+        return values_NK.sum(0), sums_RK
 
     def means(self, values: ArrayLike, groups: ArrayLike) -> list[Statistic]:
         """The mean of each column of `values` (N, K), N observations that belong to `groups` (N,)."""

@@ -1,0 +1,265 @@
+"""BLEU, ROUGE-L and CIDEr-D of generated texts, with the conventions of the COCO caption evaluation.
+
+Each candidate's part in every metric is kept, so that a bootstrap over pictures costs no second look
+at a text: BLEU resamples its sums of counts; CIDEr-D resamples the scores of pictures, with the
+document frequencies of the whole set.
+"""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from weft.core.errors import WeftError
+from weft.evaluation.bootstrap import Bootstrap, Statistic
+
+Floats = NDArray[np.float64]
+Tokenize = Callable[[str], list[str]]
+Ngram = tuple[str, ...]
+
+ORDERS = 4
+BETA = 1.2
+"""Weight of the recall in ROUGE-L (C.-Y. Lin, 2004, equation 4)."""
+SIGMA = 6.0
+"""Words of difference in length that CIDEr-D forgives."""
+_MARKS = ". , ; : ? ! - -- ... ' '' ` `` \" ( ) -lrb- -rrb- -lcb- -rcb- 。 ， 、 ； ： ？ ！"
+PUNCTUATION = frozenset(_MARKS.split())
+
+
+def words(text: str) -> list[str]:
+    """The words between blanks, lower case, without marks of punctuation that stand alone."""
+    return [word for word in text.lower().split() if word not in PUNCTUATION]
+
+
+def characters(text: str) -> list[str]:
+    """Every character but blanks and punctuation: for scripts without blanks, such as Chinese."""
+    return [letter for word in text.lower().split() for letter in word if letter not in PUNCTUATION]
+
+
+def score(
+    candidates: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+    tokenize: Tokenize = words,
+) -> dict[str, float]:
+    """Bleu_1 to Bleu_4, ROUGE_L and CIDEr (which is CIDEr-D, 10 at most) of a set of candidates.
+
+    candidates: id -> text. references: the same ids -> one or more texts each. A candidate without
+    words scores 0 in its own right. Raises WeftError where ids disagree or an id has no reference.
+    """
+    return evaluate(candidates, references, tokenize).values()
+
+
+@dataclass(frozen=True)
+class CaptionScores:
+    """What each of N candidates adds to the metrics; rows in the order of `ids`.
+
+    lengths: (N, 2) words of the candidate and of the reference nearest in length. matches, ngrams:
+    (N, 4) n-grams that a reference has, and all n-grams, for n from 1 to 4. rouge, cider: (N,).
+    """
+
+    ids: tuple[str, ...]
+    lengths: Floats
+    matches: Floats
+    ngrams: Floats
+    rouge: Floats
+    cider: Floats
+
+    def values(self) -> dict[str, float]:
+        """The metrics of the whole set."""
+        counts = np.column_stack([self.lengths, self.matches, self.ngrams]).sum(0)
+        named = {f"Bleu_{n}": float(value) for n, value in enumerate(_bleu(counts), 1)}
+        return {**named, "ROUGE_L": float(self.rouge.mean()), "CIDEr": float(self.cider.mean())}
+
+    def statistics(self, bootstrap: Bootstrap, groups: ArrayLike) -> dict[str, Statistic]:
+        """The metrics with their values on every resample; groups: (N,), the group of each row."""
+        counts_NC = np.column_stack([self.lengths, self.matches, self.ngrams])
+        total_C, totals_RC = bootstrap.totals(counts_NC, groups)
+        bleu_4, bleu_R4 = _bleu(total_C), _bleu(totals_RC)
+        rouge, cider = bootstrap.means(np.column_stack([self.rouge, self.cider]), groups)
+        named = {f"Bleu_{n + 1}": Statistic(float(bleu_4[n]), bleu_R4[:, n]) for n in range(ORDERS)}
+        return {**named, "ROUGE_L": rouge, "CIDEr": cider}
+
+
+def evaluate(
+    candidates: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+    tokenize: Tokenize = words,
+) -> CaptionScores:
+    """As `score`, for each candidate by itself."""
+    _check(candidates, references)
+    tokenized = {
+        key: [found for text in texts if (found := tokenize(text))]
+        for key, texts in references.items()
+    }
+    without = [key for key, texts in tokenized.items() if not texts]
+    if without:
+        raise WeftError(
+            f"'{without[0]}' has no reference with a word, expected at least one for each candidate"
+        )
+    texts = [tokenize(candidates[key]) for key in candidates]
+    sets = [tokenized[key] for key in candidates]
+    pairs = list(zip(texts, sets, strict=True))
+    matches, ngrams = zip(*(_matches(*pair) for pair in pairs), strict=True)
+    consensus = Consensus(sets)
+    return CaptionScores(
+        ids=tuple(candidates),
+        lengths=np.array([(len(t), _nearest(len(t), s)) for t, s in pairs], dtype=float),
+        matches=np.array(matches, dtype=float),
+        ngrams=np.array(ngrams, dtype=float),
+        rouge=np.array([_rouge(*pair) for pair in pairs]),
+        cider=np.array([consensus.score(*pair) for pair in pairs]),
+    )
+
+
+def _check(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> None:
+    if not candidates:
+        raise WeftError("there is no candidate to score, expected at least one")
+    missing = sorted(candidates.keys() - references.keys())
+    surplus = sorted(references.keys() - candidates.keys())
+    if missing or surplus:
+        kind, ids = ("references", missing) if missing else ("candidate", surplus)
+        raise WeftError(
+            f"'{ids[0]}'{f' and {len(ids) - 1} more' if len(ids) > 1 else ''} without {kind}: "
+            f"{len(candidates)} candidates and {len(references)} sets of references, expected the same ids"
+        )
+    for key, texts in references.items():
+        if isinstance(texts, str):
+            raise WeftError(f"the references of '{key}' are a string, expected a list of strings")
+
+
+def _ngrams(text: Sequence[str], order: int) -> Counter[Ngram]:
+    return Counter(tuple(text[i : i + order]) for i in range(len(text) - order + 1))
+
+
+def _nearest(length: int, references: Sequence[Sequence[str]]) -> int:
+    """The length of the reference nearest in length, of two the shorter."""
+    return min((len(text) for text in references), key=lambda other: (abs(other - length), other))
+
+
+def _matches(
+    text: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[list[int], list[int]]:
+    """By order: n-grams, each counted as often at most as in one reference, and all n-grams."""
+    matches, totals = [], []
+    for order in range(1, ORDERS + 1):
+        allowed: Counter[Ngram] = Counter()
+        for reference in references:
+            allowed |= _ngrams(reference, order)
+        own = _ngrams(text, order)
+        matches.append((own & allowed).total())
+        totals.append(own.total())
+    return matches, totals
+
+
+def _bleu(counts: Floats) -> Floats:
+    """(..., 2 + 4 + 4) summed lengths, matches and n-grams -> (..., 4) BLEU-1 to BLEU-4.
+
+    K. Papineni et al. 2002, section 2.3. An order without n-grams or without a match gives 0.
+    """
+    length, nearest = counts[..., :1], counts[..., 1:2]
+    matches, ngrams = counts[..., 2 : 2 + ORDERS], counts[..., 2 + ORDERS :]
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(matches / np.maximum(ngrams, 1))
+        brevity = np.minimum(0.0, 1 - nearest / np.maximum(length, 1e-12))
+    orders = np.arange(1, ORDERS + 1)
+    bleu: Floats = np.exp(brevity + logarithms.cumsum(-1) / orders)
+    return bleu
+
+
+def _rouge(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """F-measure of the best precision and the best recall of longest common subsequences."""
+    if not text:
+        return 0.0
+    common = [_common(text, reference) for reference in references]
+    precision = max(common) / len(text)
+    recall = max(n / len(reference) for n, reference in zip(common, references, strict=True))
+    if not precision:
+        return 0.0
+    return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
+
+
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(second) + 1)
+    for word in first:
+        before = 0
+        for place, other in enumerate(second, 1):
+            above = row[place]
+            row[place] = before + 1 if word == other else max(above, row[place - 1])
+            before = above
+    return row[-1]
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """A text's n-grams weighted by TF-IDF, one table and its norm an order, and its number of bigrams."""
+
+    weights: list[dict[Ngram, float]]
+    norms: list[float]
+    bigrams: int
+
+
+class Consensus:
+    """CIDEr-D (R. Vedantam et al. 2015, equation 4) with the document frequencies of some sets.
+
+    A document is all references of one picture. As in the published code the penalty of length
+    counts bigrams.
+    """
+
+    def __init__(self, references: Sequence[Sequence[Sequence[str]]]) -> None:
+        self._frequency: Counter[Ngram] = Counter()
+        for texts in references:
+            self._frequency.update(
+                {n for text in texts for order in range(ORDERS) for n in _ngrams(text, order + 1)}
+            )
+        self._documents = math.log(len(references))
+
+    def score(self, text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+        """Ten times the mean over orders and references of clipped, penalised cosines."""
+        own = self._weigh(text)
+        return 10 * sum(self._similarity(own, self._weigh(r)) for r in references) / len(references)
+
+    def _weigh(self, text: Sequence[str]) -> _Weighted:
+        weights = [
+            {
+                ngram: count * (self._documents - math.log(max(1, self._frequency[ngram])))
+                for ngram, count in _ngrams(text, order).items()
+            }
+            for order in range(1, ORDERS + 1)
+        ]
+        norms = [math.sqrt(sum(w * w for w in table.values())) for table in weights]
+        return _Weighted(weights, norms, max(0, len(text) - 1))
+
+    def _similarity(self, own: _Weighted, other: _Weighted) -> float:
+        penalty = math.exp(-((own.bigrams - other.bigrams) ** 2) / (2 * SIGMA**2))
+        total = 0.0
+        for order in range(ORDERS):
+            mine, theirs = own.weights[order], other.weights[order]
+            product = sum(min(w, theirs[n]) * theirs[n] for n, w in mine.items() if n in theirs)
+            norm = own.norms[order] * other.norms[order]
+            total += product / norm if norm else 0.0
+        return penalty * total / ORDERS
+
+
+def leave_one_out(
+    references: Mapping[str, Sequence[str]], tokenize: Tokenize = words
+) -> dict[str, float]:
+    """What people reach: the first reference of each id scored against its others."""
+    several = {key: list(texts) for key, texts in references.items() if len(texts) > 1}
+    if not several:
+        raise WeftError("no id has two references, so none can be scored against the others")
+    first = {key: texts[0] for key, texts in several.items()}
+    return score(first, {key: texts[1:] for key, texts in several.items()}, tokenize)
+
+
+def commonest(texts: Sequence[str], tokenize: Tokenize = words) -> str:
+    """The text most often said word by word, of equals the first: what one can say of any picture."""
+    spoken = [" ".join(tokenize(text)) for text in texts]
+    counts = Counter(itertools.filterfalse(lambda text: not text, spoken))
+    if not counts:
+        raise WeftError("there is no text with a word to choose from")
+    return counts.most_common(1)[0][0]
