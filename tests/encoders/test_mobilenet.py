@@ -176,3 +176,23 @@ def test_weights_without_head_load_and_wrong_ones_are_named(tmp_path: Path) -> N
         config.replace(weights=str(path)).build()
     with pytest.raises(WeftError, match="no such file"):
         config.replace(weights=str(tmp_path / "absent")).build()
+
+
+@pytest.mark.parametrize("layers", [0, 7, 18, 19])
+def test_cut_anywhere_it_gives_the_same(layers: int) -> None:
+    torch.manual_seed(0)
+    encoder = MobileNetV2Config(width=0.25).build().eval()
+    whole = encoder(images())
+    found = encoder.upper(encoder.lower(images(), layers), layers)
+    torch.testing.assert_close(found.tokens, whole.tokens)
+    torch.testing.assert_close(found.pooled, whole.pooled)
+    lower = {id(p) for part in encoder.lower_parts(layers) for p in part.parameters()}
+    assert lower == {
+        id(p) for n, p in encoder.features.named_parameters() if int(n.split(".")[0]) < layers
+    }
+
+
+def test_only_the_grid_of_a_square_can_be_kept() -> None:
+    encoder = MobileNetV2Config(width=0.25).build()
+    with pytest.raises(ValueError, match="square"):
+        encoder.lower(Field(torch.zeros(1, 3, 64, 32, dtype=torch.uint8)), 18)

@@ -1,5 +1,6 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381)."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,8 @@ class MobileNetV2(nn.Module):
     """uint8 images -> tokens: the last grid (B, H/32 * W/32, D), row by row; pooled: its mean.
 
     State-dict keys are torchvision's; the folded form has biases in place of BatchNorm entries.
+    It can be cut after any of its `depth` stages: the stem, 17 blocks, the last convolution, whose
+    input has a quarter of the channels and is that much cheaper to keep.
     """
 
     def __init__(self, config: "MobileNetV2Config") -> None:
@@ -55,6 +58,7 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*stages)
         initialize_convolutions(self.features)
         channels_last(self.features)
+        self.depth = len(stages)
         self.dim = last
         if config.classes != "none":
             self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, IMAGENET_CLASSES))
@@ -62,15 +66,39 @@ class MobileNetV2(nn.Module):
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
+        return self._finish(self.features(self._pixels(field)))
+
+    def lower(self, field: Field, layers: int) -> Features:
+        """The square grid after the first `layers` stages as tokens; `upper` takes it from there."""
+        grid_BDHW = self._stages(slice(layers))(self._pixels(field))
+        if grid_BDHW.shape[2] != grid_BDHW.shape[3]:
+            raise ValueError(f"the grid is {tuple(grid_BDHW.shape[2:])}, expected square images")
+        return _as_tokens(grid_BDHW)
+
+    def upper(self, features: Features, layers: int) -> Features:
+        """The stages after the first `layers`."""
+        side = math.isqrt(features.tokens.shape[1])
+        grid_BDHW = features.tokens.transpose(1, 2).reshape(len(features), -1, side, side)
+        return self._finish(self._stages(slice(layers, None))(grid_BDHW))
+
+    def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
+        """What `lower` computes with."""
+        return list(self._stages(slice(layers)))
+
+    def _stages(self, layers: slice) -> nn.Sequential:
+        return nn.Sequential(*list(self.features)[layers])
+
+    def _pixels(self, field: Field) -> Tensor:
         weight = next(self.features.parameters())
-        pixels = self.normalize(field.values, weight.dtype)
-        grid_BDHW = self.features(pixels.contiguous(memory_format=torch.channels_last))
-        tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
-        pooled_BD = tokens_BTD.mean(dim=1)
-        if self.config.classes != "none":
-            tokens_BTD, pooled_BD = self.append_classes(tokens_BTD), self.append_classes(pooled_BD)
-        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
-        return Features(tokens_BTD, mask_BT, pooled_BD)
+        pixels_BCHW: Tensor = self.normalize(field.values, weight.dtype)
+        return pixels_BCHW.contiguous(memory_format=torch.channels_last)
+
+    def _finish(self, grid_BDHW: Tensor) -> Features:
+        features = _as_tokens(grid_BDHW)
+        if self.config.classes == "none":
+            return features
+        tokens_BTD = self.append_classes(features.tokens)
+        return Features(tokens_BTD, features.mask, self.append_classes(features.pooled))
 
     def append_classes(self, features: Tensor) -> Tensor:
         """(..., D) -> (..., D + 1000): ImageNet logits or probabilities at each position."""
@@ -78,6 +106,12 @@ class MobileNetV2(nn.Module):
         if self.config.classes == "probabilities":
             classes = classes.softmax(dim=-1)
         return torch.cat([features, classes.to(features.dtype)], dim=-1)
+
+
+def _as_tokens(grid_BDHW: Tensor) -> Features:
+    tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
+    mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+    return Features(tokens_BTD, mask_BT, tokens_BTD.mean(dim=1))
 
 
 class InvertedResidual(nn.Module):
