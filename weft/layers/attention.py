@@ -1,10 +1,12 @@
-"""Multi-head self-attention on packed tokens (Vaswani et al. 2017, arXiv:1706.03762, section 3.2)."""
+"""Multi-head attention on packed tokens (Vaswani et al. 2017, arXiv:1706.03762, section 3.2)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.layers.packing import Packing
+from weft.layers.pairing import Pairing
+from weft.layers.recording import Attention, active_records
 
 # Forward and backward in bf16 on a CPU, torch 2.13: two matrix products take a sixth of the time of
 # torch's fused attention at 64 tokens, half at 256 and the same at 512. In fp32 the fused one is as
@@ -17,8 +19,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int, *, causal: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
-        if heads < 1 or dim % heads:
-            raise ValueError(f"heads is {heads}, expected a divisor of dim, which is {dim}")
+        _check_heads(dim, heads)
         self.heads = heads
         self.causal = causal
         self.dropout = dropout
@@ -27,35 +28,170 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
         """(S, D) packed tokens -> (S, D)."""
-        dropout = self.dropout if self.training else 0.0
-        qkv_SD = self.qkv(tokens_SD)
-        mixed: list[Tensor] = []
-        for group in packing.groups:
-            qkv = qkv_SD[group.start : group.stop].view(group.rows, group.length, 3, self.heads, -1)
-            query_BNTK, key_BNTK, value_BNTK = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-            mixed_BNTK = attend(
-                query_BNTK, key_BNTK, value_BNTK, causal=self.causal, dropout=dropout
-            )
-            mixed.append(mixed_BNTK.transpose(1, 2).flatten(2).flatten(0, 1))
-        if not mixed:
-            mixed.append(torch.zeros_like(tokens_SD))
-        projected: Tensor = self.out(mixed[0] if len(mixed) == 1 else torch.cat(mixed))
+        qkv_S3NK = _heads(self.qkv(tokens_SD), 3, self.heads)
+        mixed_SD = mix(
+            self,
+            qkv_S3NK[:, 0],
+            qkv_S3NK[:, 1:],
+            Pairing.within(packing),
+            causal=self.causal,
+            dropout=self.dropout if self.training else 0.0,
+        )
+        projected: Tensor = self.out(mixed_SD)
         return projected
 
 
-def attend(
-    query_BNTK: Tensor, key_BNTK: Tensor, value_BNTK: Tensor, *, causal: bool, dropout: float
-) -> Tensor:
-    """softmax(q k^T / sqrt(K)) v for sequences of one length, (B, N, T, K)."""
-    length = query_BNTK.shape[2]
-    by_matmul = query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16
-    if not by_matmul or length > LONGEST_MATMUL:
-        return F.scaled_dot_product_attention(
-            query_BNTK, key_BNTK, value_BNTK, dropout_p=dropout, is_causal=causal
+class CrossAttention(nn.Module):
+    """Every token attends to the tokens of the same row in another stream, its context.
+
+    A row without context gets zeros, so that a residual around this leaves it as it was.
+    context_dim: width of the context, None for dim. width: of queries, keys and values of all heads
+    together, None for dim.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        *,
+        context_dim: int | None = None,
+        width: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        width = dim if width is None else width
+        _check_heads(width, heads)
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(dim, width)
+        self.key_value = nn.Linear(dim if context_dim is None else context_dim, 2 * width)
+        self.out = nn.Linear(width, dim)
+
+    def forward(self, tokens_SD: Tensor, context_SD: Tensor, pairing: Pairing) -> Tensor:
+        """(S, D) packed tokens and the packed context, another S and its own width -> (S, D)."""
+        mixed_SD = mix(
+            self,
+            _heads(self.query(tokens_SD), 1, self.heads)[:, 0],
+            _heads(self.key_value(context_SD), 2, self.heads),
+            pairing,
+            dropout=self.dropout if self.training else 0.0,
         )
-    scores_BNTT = (query_BNTK * query_BNTK.shape[3] ** -0.5) @ key_BNTK.transpose(2, 3)
-    if causal:
-        later_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
-        scores_BNTT = scores_BNTT.masked_fill(later_TT, -torch.inf)
-    weights_BNTT = F.dropout(scores_BNTT.float().softmax(dim=3), dropout)
-    return weights_BNTT.to(value_BNTK.dtype) @ value_BNTK
+        projected: Tensor = self.out(mixed_SD)
+        if pairing.without_keys is not None:
+            projected = projected.masked_fill(pairing.without_keys[:, None], 0)
+        return projected
+
+
+def mix(
+    layer: nn.Module,
+    query_SNK: Tensor,
+    key_value_S2NK: Tensor,
+    pairing: Pairing,
+    *,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Tensor:
+    """(S, N * K): the values that each packed query attends to, of its own row. See `recording`."""
+    records = active_records()
+    if records is not None:
+        return _mix_recorded(records, layer, query_SNK, key_value_S2NK, pairing, causal, dropout)
+    padded_S2NK = pairing.with_padding(key_value_S2NK)
+    mixed: list[Tensor] = []
+    for queries, keys in zip(pairing.queries.groups, pairing.key_groups, strict=True):
+        key_BLNK, value_BLNK = keys.take(padded_S2NK).unbind(2)
+        mixed_BNTK = attend(
+            queries.take(query_SNK).transpose(1, 2),
+            key_BLNK.transpose(1, 2),
+            value_BLNK.transpose(1, 2),
+            mask=keys.mask,
+            causal=causal,
+            dropout=dropout,
+        )
+        mixed.append(mixed_BNTK.transpose(1, 2).flatten(2).flatten(0, 1))
+    if not mixed:
+        return query_SNK.flatten(1)
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+
+
+def attend(
+    query_BNTK: Tensor,
+    key_BNLK: Tensor,
+    value_BNLK: Tensor,
+    *,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Tensor:
+    """softmax(q k^T / sqrt(K)) v, (B, N, T, K), for T queries and L keys a row.
+
+    mask: (B, L) True where a key is real, in every row at least one. causal: the queries are the
+    last T of the L places, since a cache may hold earlier ones; each sees its own and those before.
+    """
+    queries, keys = query_BNTK.shape[2], key_BNLK.shape[2]
+    causal = causal and queries > 1  # the last place alone sees every other
+    by_matmul = query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16
+    if not by_matmul or max(queries, keys) > LONGEST_MATMUL:
+        square = causal and mask is None and queries == keys
+        return F.scaled_dot_product_attention(
+            query_BNTK,
+            key_BNLK,
+            value_BNLK,
+            attn_mask=None if square else _seen(query_BNTK, keys, mask, causal),
+            dropout_p=dropout,
+            is_causal=square,
+        )
+    scores_BNTL = (query_BNTK * query_BNTK.shape[3] ** -0.5) @ key_BNLK.transpose(2, 3)
+    seen = _seen(query_BNTK, keys, mask, causal)
+    if seen is not None:
+        scores_BNTL = scores_BNTL.masked_fill(~seen, -torch.inf)
+    weights_BNTL = F.dropout(scores_BNTL.float().softmax(dim=3), dropout)
+    return weights_BNTL.to(value_BNLK.dtype) @ value_BNLK
+
+
+def _seen(query_BNTK: Tensor, keys: int, mask: Tensor | None, causal: bool) -> Tensor | None:
+    """Which keys a query sees, as far as they differ from all: broadcasts to (B, N, T, L)."""
+    seen = None if mask is None else mask[:, None, None, :]
+    if not causal:
+        return seen
+    queries = query_BNTK.shape[2]
+    earlier_TL = torch.ones(queries, keys, dtype=torch.bool, device=query_BNTK.device)
+    earlier_TL = earlier_TL.tril(keys - queries)
+    return earlier_TL if seen is None else seen & earlier_TL
+
+
+def _mix_recorded(
+    records: list[Attention],
+    layer: nn.Module,
+    query_SNK: Tensor,
+    key_value_S2NK: Tensor,
+    pairing: Pairing,
+    causal: bool,
+    dropout: float,
+) -> Tensor:
+    """What `mix` gives, by way of the weights of the whole padded batch, which are kept."""
+    queries, keys = pairing.queries, pairing.keys
+    query_BNTK = queries.unpack(query_SNK).transpose(1, 2)
+    key_BNLK, value_BNLK = keys.unpack(key_value_S2NK).permute(2, 0, 3, 1, 4).unbind(0)
+    scores_BNTL = (query_BNTK * query_BNTK.shape[3] ** -0.5) @ key_BNLK.transpose(2, 3)
+    seen_B1TL = queries.mask[:, None, :, None] & keys.mask[:, None, None, :]
+    if causal:  # places are counted in the padded row, in which packed tokens keep their order
+        seen_B1TL = seen_B1TL.tril()
+    # Not -inf: a query that sees nothing shall give zeros, not NaN.
+    scores_BNTL = scores_BNTL.float().masked_fill(~seen_B1TL, torch.finfo(torch.float32).min)
+    weights_BNTL = scores_BNTL.softmax(dim=3).masked_fill(~seen_B1TL, 0)
+    if weights_BNTL.requires_grad:
+        weights_BNTL.retain_grad()
+    records.append(Attention(layer, queries, keys, weights_BNTL))
+    mixed_BNTK = F.dropout(weights_BNTL, dropout).to(value_BNLK.dtype) @ value_BNLK
+    return queries.pack(mixed_BNTK.transpose(1, 2).flatten(2))
+
+
+def _heads(projected_SD: Tensor, parts: int, heads: int) -> Tensor:
+    """(S, parts * N * K) -> (S, parts, N, K)."""
+    size, width = projected_SD.shape
+    return projected_SD.view(size, parts, heads, width // (parts * heads))
+
+
+def _check_heads(dim: int, heads: int) -> None:
+    if heads < 1 or dim % heads:
+        raise ValueError(f"heads is {heads}, expected a divisor of dim, which is {dim}")

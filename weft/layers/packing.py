@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,10 +15,16 @@ class Group:
     start: int
     rows: int
     length: int
+    mask: ClassVar[None] = None
+    """Nothing is padded within a group."""
 
     @property
     def stop(self) -> int:
         return self.start + self.rows * self.length
+
+    def take(self, values: Tensor) -> Tensor:
+        """(S, ...) -> (rows, length, ...), a view."""
+        return values[self.start : self.stop].view(self.rows, self.length, *values.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,8 @@ class Packing:
     values are never read, not even multiplied by zero, so NaN in padding stays there.
 
     mask: (B, T) True where real. rows: (B,) row numbers in packed order. lengths: (B,) their
-    lengths. index: (S,) places in the flat (B * T), or None where nothing is padded.
+    lengths. index: (S,) places in the flat (B * T), or None where nothing is padded. stream: whose
+    tokens these are, where a fusion knows; explanations read it.
     """
 
     mask: Tensor
@@ -38,9 +46,12 @@ class Packing:
     lengths: Tensor
     index: Tensor | None
     groups: tuple[Group, ...]
+    stream: str = ""
 
     @classmethod
-    def dense(cls, rows: int, length: int, device: torch.device | str) -> "Packing":
+    def dense(
+        cls, rows: int, length: int, device: torch.device | str, stream: str = ""
+    ) -> "Packing":
         """No padding at all: packed tokens are the (B * T) tokens as they lie."""
         return cls(
             mask=torch.ones(rows, length, dtype=torch.bool, device=device),
@@ -48,10 +59,11 @@ class Packing:
             lengths=torch.full((rows,), length, device=device),
             index=None,
             groups=(Group(0, rows, length),) if rows and length else (),
+            stream=stream,
         )
 
     @classmethod
-    def of(cls, mask_BT: Tensor) -> "Packing":
+    def of(cls, mask_BT: Tensor, stream: str = "") -> "Packing":
         """The packing of a mask of any pattern; rows may be padded left, right, inside or wholly."""
         if mask_BT.dtype != torch.bool or mask_BT.ndim != 2:
             raise ValueError(
@@ -62,7 +74,7 @@ class Packing:
         # One transfer to the host a batch: the sizes of the groups steer Python.
         host_lengths = lengths.tolist()
         if all(length == width for length in host_lengths):
-            return cls.dense(len(mask_BT), width, mask_BT.device)
+            return cls.dense(len(mask_BT), width, mask_BT.device, stream)
         places_BT = rows[:, None] * width + torch.arange(width, device=mask_BT.device)
         groups: list[Group] = []
         start = 0
@@ -70,7 +82,7 @@ class Packing:
             if length:
                 groups.append(Group(start, len(list(run)), length))
                 start = groups[-1].stop
-        return cls(mask_BT, rows, lengths, places_BT[mask_BT[rows]], tuple(groups))
+        return cls(mask_BT, rows, lengths, places_BT[mask_BT[rows]], tuple(groups), stream)
 
     def pack(self, values: Tensor) -> Tensor:
         """(B, T, ...) -> (S, ...), the real tokens."""
@@ -94,6 +106,15 @@ class Packing:
             rows, length = self.mask.shape
             return torch.arange(length, device=self.mask.device).repeat(rows)
         return self.pack(self.mask.cumsum(dim=1) - 1)
+
+    @property
+    def count(self) -> int:
+        """S, how many real tokens there are."""
+        return self.mask.numel() if self.index is None else len(self.index)
+
+    def by_row(self, values_B: Tensor) -> Tensor:
+        """(B,) in packed order -> in the order of the batch."""
+        return torch.empty_like(values_B).index_copy_(0, self.rows, values_B)
 
     def spread(self, values_B: Tensor) -> Tensor:
         """(B,) -> (S,), each row's value at each of its tokens."""

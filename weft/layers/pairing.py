@@ -1,0 +1,95 @@
+"""Pairing: which packed keys the packed queries of each row attend to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.layers.packing import Group, Packing
+
+
+@dataclass(frozen=True)
+class KeyGroup:
+    """The keys of the rows of one group of queries, padded to the longest of them.
+
+    index: (rows, L) places among the packed keys, the place after the last one for padding.
+    mask: (rows, L) True where a key is real, or None where all are. A row without any key has one
+    that counts as real and is zero.
+    """
+
+    index: Tensor
+    mask: Tensor | None
+
+    def take(self, values: Tensor) -> Tensor:
+        """(S, ...) -> (rows, L, ...)."""
+        taken = values.index_select(0, self.index.flatten())
+        return taken.view(*self.index.shape, *values.shape[1:])
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two packings of the same batch, row by row: the one's tokens attend to the other's.
+
+    Queries need no mask and no copy, since rows of one length lie together; the keys of those rows
+    are gathered, once an attention layer, and masked only where their lengths differ.
+
+    key_groups: one for each group of `queries`. padded: whether any of them is. without_keys: (S,)
+    True at queries whose row has no key, or None where there are none of that kind.
+    """
+
+    queries: Packing
+    keys: Packing
+    key_groups: Sequence[Group | KeyGroup]
+    padded: bool
+    without_keys: Tensor | None
+
+    @classmethod
+    def within(cls, packing: Packing) -> "Pairing":
+        """Every row with itself."""
+        return cls(packing, packing, packing.groups, False, None)
+
+    @classmethod
+    def of(cls, queries: Packing, keys: Packing) -> "Pairing":
+        """Raises ValueError where the two are not of one batch."""
+        if len(queries.mask) != len(keys.mask):
+            raise ValueError(
+                f"queries have {len(queries.mask)} rows and keys {len(keys.mask)}, expected as many"
+            )
+        dense = queries.index is None and keys.index is None
+        if dense and queries.groups and keys.groups:
+            return cls(queries, keys, keys.groups, False, None)
+        starts_B = keys.by_row(keys.lengths.cumsum(0) - keys.lengths)[queries.rows]
+        lengths_B = keys.by_row(keys.lengths)[queries.rows]
+        host_lengths = lengths_B.tolist()
+        row = len(host_lengths) - sum(group.rows for group in queries.groups)
+        missing = 0 in host_lengths[row:]
+        groups: list[KeyGroup] = []
+        for group in queries.groups:
+            part = slice(row, row + group.rows)
+            groups.append(_keys(starts_B[part], lengths_B[part], host_lengths[part], keys.count))
+            row += group.rows
+        return cls(
+            queries,
+            keys,
+            groups,
+            padded=any(group.mask is not None for group in groups) or missing,
+            without_keys=(lengths_B == 0).repeat_interleave(queries.lengths) if missing else None,
+        )
+
+    def with_padding(self, values: Tensor) -> Tensor:
+        """(S, ...) values of the keys, with a zero after the last one where padding needs it."""
+        if not self.padded:
+            return values
+        return F.pad(values, (*(0, 0) * (values.ndim - 1), 0, 1))
+
+
+def _keys(starts_R: Tensor, lengths_R: Tensor, host_lengths: list[int], count: int) -> KeyGroup:
+    shortest, longest = min(host_lengths), max(host_lengths)
+    steps_L = torch.arange(max(longest, 1), device=starts_R.device)
+    real_RL = steps_L < lengths_R[:, None]
+    index_RL = (starts_R[:, None] + steps_L).masked_fill(~real_RL, count)
+    if shortest == longest:
+        return KeyGroup(index_RL, None)
+    return KeyGroup(index_RL, steps_L < lengths_R.clamp_min(1)[:, None])
