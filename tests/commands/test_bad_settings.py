@@ -61,6 +61,10 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "resamples is 0": ("--tasks.retrieval.resamples", "0"),
     "did you mean retrieval?": ("--run.monitor", "retreival/rsum"),
     "did you mean retrieval/rsum?": ("--run.monitor", "retrieval/rsun"),
+    "objectives.contrastive pairs image and text, but data.optional lets rows lack 'text'": (
+        *("--data.optional", "text"),
+    ),
+    "unknown stream in data.optional 'txt': did you mean text?": ("--data.optional", "txt"),
     "is not a trained run to start from": ("--init", "/no/run"),
 }
 

@@ -51,7 +51,8 @@ class Model(nn.Module):
                 f"stream '{stream}' got cached Features, but its encoder "
                 f"{type(encoder).__name__} has no frozen part"
             )
-        return encoder.trainable(value)
+        # Rows that were not there when the cache was read have no tokens, and must not gain any.
+        return encoder.trainable(value).where(value.mask.any(dim=1))
 
     def encoder(self, stream: str) -> nn.Module:
         """The encoder of that stream."""

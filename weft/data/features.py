@@ -25,9 +25,10 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import CacheableEncoder
 from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
-from weft.core.records import Features
+from weft.core.records import Features, Field
 from weft.core.tensors import read_state, read_tensors, write_tensors
 from weft.data.loader import ModalitySource
+from weft.data.presence import collate_present
 
 FORMAT = 1  # of the files below; a change of the layout makes new folders
 SAMPLES_PER_CHUNK = 1024
@@ -109,8 +110,10 @@ class CachedFeatures:
         """How many fixed evaluation views row `index` has."""
         return self._source.views(index)
 
-    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int:
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int | None:
         row = self._rows[index]
+        if not row and self._source.lacks(self._source.dataset[index]):
+            return None
         chosen = int(torch.randint(len(row), (1,), generator=generator)) if train and row else view
         if not row or row[chosen] is None:
             self._source.load(
@@ -119,8 +122,8 @@ class CachedFeatures:
             raise DataError("could not be encoded", source=self._source.dataset[index].source)
         return cast(int, row[chosen])
 
-    def collate(self, items: Sequence[int]) -> Features:
-        return self._store.features(items)
+    def collate(self, items: Sequence[int | None]) -> Field | Features | None:
+        return collate_present(items, self._store.features)
 
 
 def cache_features(
@@ -184,12 +187,9 @@ def _compute(
         digest = hashlib.blake2b(f"{config.seed} {entry.key}".encode(), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
         try:
-            item: Tensor = source.load(
-                entry.index, train=entry.train, generator=generator, view=entry.view
-            )
+            return source.load(entry.index, train=entry.train, generator=generator, view=entry.view)
         except DataError:
             return None  # the loader meets this row again and applies its error policy
-        return item
 
     with progress(f"features of '{source.key}'", len(entries)) as advance:
         for start in range(0, len(entries), SAMPLES_PER_CHUNK):
@@ -197,7 +197,7 @@ def _compute(
             keys: list[str] = []
             encoded: list[Features] = []
             for batch, tensors in _batches(part, load, config.batch_size):
-                field = source.collate(tensors)
+                field = source.modality.collate(tensors)
                 with torch.no_grad(), autocast(config.precision, device):
                     encoded.append(encoder.frozen(field.to(device)).to("cpu"))
                 keys += [entry.key for entry in batch]
@@ -265,6 +265,8 @@ class _Store:
                 per_entry = torch.split(chunk["tokens"], chunk["lengths"].tolist())
                 tokens.append(torch.cat([per_entry[n] for n in use]))
                 lengths.append(chunk["lengths"][use])
+        if not pooled:
+            raise WeftError(f"{folder}: of this stream no row could be encoded")
         self.pooled = torch.cat(pooled)
         self.tokens = torch.cat(tokens) if tokens else None
         self.lengths = (

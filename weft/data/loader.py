@@ -18,6 +18,7 @@ from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
+from weft.data.presence import collate_present
 from weft.data.sampler import Draw, OrderedSampler, Sampler, ShuffledSampler, row_generator
 
 PREFETCH = 2
@@ -31,16 +32,24 @@ class Source(Protocol):
         """The row's value, ready to be collated. Raises WeftError where the row cannot be used."""
         ...
 
-    def collate(self, items: Sequence[Any]) -> Field | Features | Tensor: ...
+    def collate(self, items: Sequence[Any]) -> Field | Features | Tensor | None:
+        """What the batch holds of these rows; None where it is to lack the stream."""
+        ...
 
 
 class ModalitySource:
-    """The stream `key` of a data set as `modality` decodes and transforms it."""
+    """The stream `key` of a data set as `modality` decodes and transforms it.
 
-    def __init__(self, dataset: Dataset, key: str, modality: Modality) -> None:
+    optional: a row may lack the stream; it is then not present in the batch, instead of an error.
+    """
+
+    def __init__(
+        self, dataset: Dataset, key: str, modality: Modality, *, optional: bool = False
+    ) -> None:
         self.dataset = dataset
         self.key = key
         self.modality = modality
+        self.optional = optional
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -51,11 +60,19 @@ class ModalitySource:
 
     def views(self, index: int) -> int:
         """How many fixed views row `index` has: of a list of captions one each."""
-        return _views(self.raw(index), self.modality)
+        return 1 if self.lacks(self.dataset[index]) else _views(self.raw(index), self.modality)
 
-    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Tensor:
-        """The transformed row; a view that it does not have is its view 0."""
+    def lacks(self, sample: Sample) -> bool:
+        """Whether the row may lack the stream, and does."""
+        return self.optional and sample.items.get(self.key) is None
+
+    def load(
+        self, index: int, *, train: bool, generator: torch.Generator, view: int
+    ) -> Tensor | None:
+        """The transformed row; a view that it does not have is its view 0. None if it may lack all."""
         sample = self.dataset[index]
+        if self.lacks(sample):
+            return None
         raw = item_of(sample, self.key)
         view = view if view < _views(raw, self.modality) else 0
         try:
@@ -67,8 +84,8 @@ class ModalitySource:
             reason = f"{error.filename or self.key} cannot be read: {error.strerror or error}"
             raise DataError(reason, source=sample.source) from error
 
-    def collate(self, items: Sequence[Tensor]) -> Field:
-        return self.modality.collate(items)
+    def collate(self, items: Sequence[Tensor | None]) -> Field | Features | None:
+        return collate_present(items, self.modality.collate)
 
 
 class TargetSource:
@@ -254,7 +271,7 @@ class Loader:
             for name, source in self._sources.items()
         }
         return Batch(
-            inputs={n: v for n, v in collated.items() if not isinstance(v, Tensor)},
+            inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
             targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
             ids=tuple(row.id for row in rows),
             groups=torch.tensor([group_key(row.group) for row in rows], dtype=torch.int64),

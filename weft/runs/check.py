@@ -42,6 +42,7 @@ def check_names(recipe: Recipe) -> None:
     for name in recipe.data.targets:
         if name in recipe.data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
+    _check_optional(recipe)
     monitor = recipe.run.monitor
     if recipe.tasks and monitor is not None and monitor.partition("/")[0] not in recipe.tasks:
         raise unknown_name("task in run.monitor", monitor.partition("/")[0], recipe.tasks)
@@ -75,6 +76,26 @@ def check_parts(
                 f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
                 f"{longest}, the max_length of data.streams.{name}"
             )
+
+
+@runtime_checkable
+class Pairing(Protocol):
+    """The config of an objective that compares two streams of every row."""
+
+    streams: tuple[str, str]
+
+
+def _check_optional(recipe: Recipe) -> None:
+    """Streams that rows may lack exist, and no objective needs one of every row."""
+    for name in recipe.data.optional:
+        if name not in recipe.data.streams:
+            raise unknown_name("stream in data.optional", name, recipe.data.streams)
+        for objective, config in recipe.objectives.items():
+            if isinstance(config, Pairing) and name in config.streams:
+                raise WeftError(
+                    f"objectives.{objective} pairs {' and '.join(config.streams)}, but data.optional "
+                    f"lets rows lack '{name}'; expected streams that every row has"
+                )
 
 
 @runtime_checkable

@@ -118,7 +118,8 @@ def build_sources(
     """stream -> source: from the feature cache where the recipe says so, else from the raw rows."""
     sources: dict[str, ViewedSource] = {}
     for stream, modality in modalities.items():
-        raw = ModalitySource(dataset, stream, modality)
+        optional = stream in recipe.data.optional
+        raw = ModalitySource(dataset, stream, modality, optional=optional)
         if stream not in recipe.data.cache:
             sources[stream] = raw
             continue

@@ -21,6 +21,8 @@ class DataConfig(Config):
     """Stream -> its modality."""
     targets: dict[str, Config] = field(default_factory=dict)
     """What objectives and tasks compare predictions with: name -> a column and how it is read."""
+    optional: tuple[str, ...] = ()
+    """Streams that a row may lack; of others a missing one is an error of the row."""
     cache: dict[str, CacheConfig] = field(default_factory=dict)
     """Streams whose frozen encoder is computed once and kept."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
