@@ -60,6 +60,8 @@ def test_killed_three_times_and_resumed_to_the_same_bits(tmp_path: Path) -> None
         run__evaluate_every=7,
         run__log_every=1,
         run__workers=2,
+        data__bucketing__stream="text",
+        data__bucketing__window=2,
         model__encoders__text__dropout=0.2,
         model__encoders__image__width=16,
         model__projections__image__in_dim=128,
@@ -76,7 +78,7 @@ def test_killed_three_times_and_resumed_to_the_same_bits(tmp_path: Path) -> None
     said = done("train", "--resume", killed)
 
     assert f"trained {STEPS} steps" in said
-    for name in ("model.safetensors", "model.json", "modalities.json"):
+    for name in ("model.safetensors", "model.json", "modalities.json", "lengths.safetensors"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     last = checkpoint.path_of(Path(), STEPS)
     assert (killed / last).read_bytes() == (whole / last).read_bytes()

@@ -40,6 +40,15 @@ class Modality(Protocol):
 
 
 @runtime_checkable
+class Measurable(Protocol):
+    """A modality that knows cheaply how long a raw item will be as a tensor."""
+
+    def length(self, raw: Any) -> int:
+        """The T of the item, or a number that grows with it. Raises WeftError as `decode` does."""
+        ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """A stream's Field -> Features of width `dim`."""
 

@@ -16,10 +16,18 @@ from torch import Tensor
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Features, Field, Sample, group_key
+from weft.data.bucketing import Buckets
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.presence import collate_present
-from weft.data.sampler import Draw, OrderedSampler, Sampler, ShuffledSampler, row_generator
+from weft.data.sampler import (
+    BucketedSampler,
+    Draw,
+    OrderedSampler,
+    Sampler,
+    ShuffledSampler,
+    row_generator,
+)
 
 PREFETCH = 2
 """Batches that are prepared ahead of the one being used."""
@@ -135,6 +143,7 @@ class Loader:
     workers: threads that read ahead; 0 reads in the caller's thread.
     errors: what happens to a row that cannot be read. In training a row that is left out is
     replaced by the next row of the data set, in evaluation its batch is shorter.
+    buckets: training on batches of like lengths; see `BucketedSampler`.
     """
 
     def __init__(
@@ -149,6 +158,7 @@ class Loader:
         rank: int = 0,
         world_size: int = 1,
         errors: ErrorPolicy | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if train and batch_size % world_size:
@@ -162,11 +172,7 @@ class Loader:
         self._world_size = world_size
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
-        self._sampler: Sampler = (
-            ShuffledSampler(len(dataset), batch_size, seed)
-            if train
-            else OrderedSampler(len(dataset), batch_size)
-        )
+        self._sampler = _sampler(len(dataset), batch_size, seed, train, buckets)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -276,6 +282,18 @@ class Loader:
             ids=tuple(row.id for row in rows),
             groups=torch.tensor([group_key(row.group) for row in rows], dtype=torch.int64),
         )
+
+
+def _sampler(
+    rows: int, batch_size: int, seed: int, train: bool, buckets: Buckets | None
+) -> Sampler:
+    if not train:
+        return OrderedSampler(rows, batch_size)
+    if buckets is None:
+        return ShuffledSampler(rows, batch_size, seed)
+    if len(buckets.lengths) != rows:
+        raise ValueError(f"buckets hold {len(buckets.lengths)} lengths, expected {rows}, the rows")
+    return BucketedSampler(buckets.lengths, batch_size, seed, buckets.window)
 
 
 def _check(rows: int, batch_size: int, seed: int, workers: int, rank: int, world_size: int) -> None:

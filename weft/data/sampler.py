@@ -53,6 +53,56 @@ class ShuffledSampler:
 
 
 @dataclass(frozen=True)
+class BucketedSampler:
+    """Training on batches of like lengths: the shuffled batches, rearranged inside windows.
+
+    `window` consecutive batches of an epoch are ordered by length and cut anew; then the order of
+    the batches is shuffled, and the rows of a batch are again in their shuffled order, so that no
+    rank has all the long ones. A batch that holds the end of one epoch and the start of the next
+    stays as it is. Rows of one length therefore meet at random, every row is seen once an epoch, and
+    the batch at step n needs nothing but its window.
+
+    lengths: one a row, in any unit.
+    """
+
+    lengths: NDArray[np.int64]
+    batch_size: int
+    seed: int
+    window: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which every row has been seen."""
+        return -(-self.rows // self.batch_size)
+
+    def draws(self, step: int) -> list[Draw]:
+        shuffled = ShuffledSampler(self.rows, self.batch_size, self.seed)
+        epoch, place = divmod(step * self.batch_size, self.rows)
+        if step < 0 or place + self.batch_size > self.rows:
+            return shuffled.draws(step)
+        first, stop = self._window(step, epoch)
+        start = first * self.batch_size - epoch * self.rows
+        size = (stop - first) * self.batch_size
+        rows = permutation(self.seed, epoch, self.rows)[start : start + size]
+        by_length = np.argsort(self.lengths[rows], kind="stable")
+        batches = by_length.reshape(stop - first, self.batch_size)
+        order = _generator(self.seed, epoch, 1 + first).permutation(len(batches))
+        chosen = rows[np.sort(batches[order[step - first]])]
+        return [Draw(epoch, int(row)) for row in chosen]
+
+    def _window(self, step: int, epoch: int) -> tuple[int, int]:
+        """First step of the window that holds `step`, and the step after its last one."""
+        whole = -(-epoch * self.rows // self.batch_size)  # the first batch of this epoch alone
+        first = step - (step - whole) % self.window
+        last_whole = (epoch + 1) * self.rows // self.batch_size
+        return first, min(first + self.window, last_whole)
+
+
+@dataclass(frozen=True)
 class OrderedSampler:
     """Evaluation: every row once, in the order of the data set; the last batch may be short."""
 
@@ -73,10 +123,13 @@ class OrderedSampler:
 @functools.lru_cache(maxsize=4)  # prefetching touches two epochs at once
 def permutation(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
     """The order of all rows in `epoch`, read-only."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, epoch))))
-    order = generator.permutation(rows)
+    order = _generator(seed, epoch).permutation(rows)
     order.setflags(write=False)
     return order
+
+
+def _generator(*key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
 def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:

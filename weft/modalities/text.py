@@ -65,6 +65,12 @@ class Text:
         )
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
 
+    def length(self, raw: str | list[str]) -> int:
+        """Tokens of the caption; of several the mean, since training draws one."""
+        item = self.decode(raw)
+        captions = [item] if isinstance(item, str) else item
+        return round(sum(len(self._ids(text)) for text in captions) / len(captions))
+
     def fit(self, raws: Iterable[str | list[str]]) -> None:
         """Trains the tokenizer on these captions; the same captions give the same tokenizer.
 

@@ -43,6 +43,9 @@ def check_names(recipe: Recipe) -> None:
         if name in recipe.data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
     _check_optional(recipe)
+    bucketed = recipe.data.bucketing.stream
+    if bucketed is not None and bucketed not in recipe.data.streams:
+        raise unknown_name("stream in data.bucketing", bucketed, recipe.data.streams)
     monitor = recipe.run.monitor
     if recipe.tasks and monitor is not None and monitor.partition("/")[0] not in recipe.tasks:
         raise unknown_name("task in run.monitor", monitor.partition("/")[0], recipe.tasks)

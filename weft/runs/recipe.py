@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
+from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.training.config import RunConfig
@@ -27,6 +28,8 @@ class DataConfig(Config):
     """Streams whose frozen encoder is computed once and kept."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
     """What happens to a row that cannot be read."""
+    bucketing: BucketingConfig = field(default_factory=BucketingConfig)
+    """Whether training batches hold rows of like lengths."""
     train: str = "train"
     """Split to train on."""
     validation: str = "validation"

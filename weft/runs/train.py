@@ -17,6 +17,7 @@ from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
+from weft.runs.bucketing import LENGTHS, buckets
 from weft.runs.check import check_names, check_parts
 from weft.runs.parts import (
     MODALITIES,
@@ -65,7 +66,8 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
         if rank() == 0:
-            (folder / MODALITIES).unlink(missing_ok=True)  # of other data, if it is there
+            for name in (MODALITIES, LENGTHS):
+                (folder / name).unlink(missing_ok=True)  # of other data, if it is there
             configs.save(recipe, folder / RECIPE)
         barrier()
         try:
@@ -96,7 +98,7 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
 def _forget(folder: Path) -> None:
     """A run that failed before anything was trained leaves its folder free for the next attempt."""
     if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
-        for name in (RECIPE, MODALITIES, MODEL):
+        for name in (RECIPE, MODALITIES, LENGTHS, MODEL):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -119,6 +121,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
         rank=rank(),
         world_size=world_size(),
         errors=recipe.data.errors,
+        buckets=buckets(recipe, folder, training, modalities),
     )
     run = recipe.run.resolved(loader.steps_per_epoch)
     objectives = {name: build(config) for name, config in recipe.objectives.items()}

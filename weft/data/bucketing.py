@@ -1,0 +1,54 @@
+"""How long the rows of a stream are: what batches of like lengths need."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.interfaces import Measurable, Modality
+from weft.data.formats import Dataset
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The length of every row, and the number of batches that are put in order together."""
+
+    lengths: NDArray[np.int64]
+    window: int
+
+
+@dataclass(frozen=True)
+class BucketingConfig(Config):
+    """Batches of rows that are about as long as each other, for parts that compute padding."""
+
+    stream: str | None = None
+    """Stream by whose length (of text: tokens) training rows are put together; None shuffles without
+    regard to it. Transformers skip padding anyway; recurrent and convolutional parts gain."""
+    window: int = 50
+    """Batches among which rows are ordered by length: more are tidier, fewer more random."""
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ValueError(f"window is {self.window}, expected at least 1 batch")
+
+
+def row_lengths(dataset: Dataset, stream: str, modality: Modality) -> NDArray[np.int64]:
+    """The length of every row's `stream` as its modality tells it.
+
+    A row that cannot be used, or has no such stream, has length 0: whoever loads it deals with it.
+    Raises WeftError where the modality tells no lengths.
+    """
+    if not isinstance(modality, Measurable):
+        raise WeftError(
+            f"data.bucketing.stream is '{stream}', but a {type(modality).__name__} tells no lengths"
+        )
+    lengths = np.zeros(len(dataset), dtype=np.int64)
+    for index in range(len(dataset)):
+        try:
+            raw = dataset[index].items.get(stream)
+            lengths[index] = 0 if raw is None else modality.length(raw)
+        except WeftError:
+            continue
+    return lengths
