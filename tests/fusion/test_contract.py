@@ -17,6 +17,9 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Fusion, Recomputing
 from weft.core.records import Features
 from weft.fusion._streams import FusionConfig
+from weft.fusion.coattention import CoAttentionConfig
+from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
 from weft.fusion.late import LateConfig
@@ -27,6 +30,8 @@ LENGTHS = {"text": (5, 2, 7, 1), "image": (4, 4, 4, 4), "audio": (1, 6, 3, 2)}
 TWO = {"text": 12, "image": 8}
 THREE = {**TWO, "audio": 6}
 BLOCKS = TransformerConfig(dim=16, depth=2, heads=2)
+POST = BLOCKS.replace(norm="post")
+OWN = {stream: TransformerConfig(width, 1, 2, norm="post") for stream, width in THREE.items()}
 PAIRS = {
     "text_image": LateConfig(TWO, dim=10, how="product"),
     "text_audio": EarlyConfig({"text": 12, "audio": 6}, BLOCKS),
@@ -58,6 +63,16 @@ CASES: dict[str, Config] = {
         }
     ),
     "hierarchical-one": HierarchicalConfig({"all": LateConfig(TWO, dim=5, how="sum")}),
+    "coattention": CoAttentionConfig(
+        {"text": OWN["text"], "image": OWN["image"].replace(depth=0)}, dim=16, depth=2, heads=4
+    ),
+    "coattention-three": CoAttentionConfig(
+        OWN, dim=16, depth=1, heads=4, pooling="mean", merge="sum"
+    ),
+    "cross-modality": CrossModalityConfig({"text": 16, "image": 16}, POST, maps=False),
+    "cross-modality-three": CrossModalityConfig(THREE, POST, pooling="mean", pooler=False),
+    "cross-attention": CrossAttentionConfig({"text": 16, "image": 8}, POST, pooler=True),
+    "cross-attention-upper": CrossAttentionConfig(THREE, BLOCKS, first=1, pooling="mean"),
 }
 every_fusion = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
@@ -75,7 +90,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 3
+    assert len(config_classes()) == 6
     for kind in config_classes():
         sizes = {len(widths(config)) for config in CASES.values() if type(config) is kind}
         assert {2, 3} <= sizes, f"{kind.__name__} is tried with {sizes} streams, expected 2 and 3"

@@ -50,7 +50,7 @@ class Early(nn.Module):
         """Any of the streams, (B, T, width) each -> those streams and JOINT, (B, T, dim)."""
         embedded = {s: self.embed(s, f) for s, f in in_order(streams, self.config.widths).items()}
         tokens_BTD, mask_BT = self.with_class_token(*joined(embedded))
-        packing = Packing.of(mask_BT)
+        packing = Packing.of(mask_BT, JOINT)
         tokens_SD = self.input_dropout(self.input_norm(packing.pack(tokens_BTD)))
         tokens_SD = self.norm(self.transformer(tokens_SD, packing))
         return self.parted(packing.unpack(tokens_SD), mask_BT, embedded)

@@ -1,7 +1,8 @@
 """The transformer stack that every tower and every fusion uses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
-from weft.layers.attention import SelfAttention
+from weft.layers.attention import CrossAttention, SelfAttention
 from weft.layers.packing import Packing
 
 Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "relu"]
@@ -51,14 +52,21 @@ class ResidualDropout(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention and an MLP, each around a residual, normalised before (pre) or after (post)."""
+    """An attention and an MLP, each around a residual, normalised before (pre) or after (post).
 
-    def __init__(self, config: "TransformerConfig", drop_path: float) -> None:
+    attention: None for self-attention as `config` has it, or a module that takes tokens, packing and
+    a context.
+    """
+
+    def __init__(
+        self,
+        config: "TransformerConfig",
+        drop_path: float = 0.0,
+        attention: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.pre_norm = config.norm == "pre"
-        self.attention = SelfAttention(
-            config.dim, config.heads, causal=config.causal, dropout=config.attention_dropout
-        )
+        self.attention = config.self_attention() if attention is None else attention
         self.norm1 = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.norm2 = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.fc1 = nn.Linear(config.dim, config.hidden)
@@ -66,21 +74,40 @@ class TransformerBlock(nn.Module):
         self.activation = config.activation
         self.drop = ResidualDropout(config.dropout, drop_path)
 
-    def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
+    def forward(self, tokens_SD: Tensor, packing: Packing, *context: Any) -> Tensor:
         """(S, D) packed tokens -> (S, D)."""
-        if self.pre_norm:
-            attended = self.attention(self.norm1(tokens_SD), packing)
-            tokens_SD = tokens_SD + self.drop(attended, packing)
-            tokens_SD = tokens_SD + self.drop(self.mlp(self.norm2(tokens_SD)), packing)
-        else:
-            attended = self.attention(tokens_SD, packing)
-            tokens_SD = self.norm1(tokens_SD + self.drop(attended, packing))
-            tokens_SD = self.norm2(tokens_SD + self.drop(self.mlp(tokens_SD), packing))
-        return tokens_SD
+        return self.feed_forward(self.attend(tokens_SD, packing, *context), packing)
+
+    def attend(self, tokens_SD: Tensor, packing: Packing, *context: Any) -> Tensor:
+        """The first half of the block: attention."""
+
+        def attention(given_SD: Tensor) -> Tensor:
+            attended: Tensor = self.attention(given_SD, packing, *context)
+            return attended
+
+        return residual(tokens_SD, attention, self.norm1, self.drop, packing, pre=self.pre_norm)
+
+    def feed_forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
+        """The second half: the MLP."""
+        return residual(tokens_SD, self.mlp, self.norm2, self.drop, packing, pre=self.pre_norm)
 
     def mlp(self, tokens_SD: Tensor) -> Tensor:
         projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))
         return projected
+
+
+def residual(
+    tokens_SD: Tensor,
+    branch: Callable[[Tensor], Tensor],
+    norm: nn.LayerNorm,
+    drop: ResidualDropout,
+    packing: Packing,
+    *,
+    pre: bool,
+) -> Tensor:
+    """tokens + branch(norm(tokens)), or norm(tokens + branch(tokens)) without `pre`."""
+    added: Tensor = tokens_SD + drop(branch(norm(tokens_SD) if pre else tokens_SD), packing)
+    return added if pre else norm(added)
 
 
 class Transformer(nn.Module):
@@ -102,23 +129,7 @@ class Transformer(nn.Module):
             for layer in range(config.depth)
         )
         self._recompute = False
-        self.initialize()
-
-    def initialize(self) -> None:
-        """Linear weights of variance 1 / fan-in; residual branches shrink with the depth.
-
-        Radford et al. 2019 (GPT-2), section 2.3: branches scaled by 1 / sqrt(number of branches).
-        """
-        shrink = (2 * max(self.config.depth, 1)) ** -0.5 if self.config.norm == "pre" else 1.0
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=module.in_features**-0.5)
-                nn.init.zeros_(module.bias)
-        for block in self.blocks:
-            if isinstance(block, TransformerBlock):
-                with torch.no_grad():
-                    block.attention.out.weight.mul_(shrink)
-                    block.fc2.weight.mul_(shrink)
+        initialize(self.blocks, config)
 
     def recompute_activations(self) -> None:
         """From now on a training step keeps of every block only its input (Chen et al. 2016,
@@ -133,6 +144,24 @@ class Transformer(nn.Module):
             else:
                 tokens_SD = block(tokens_SD, packing)
         return tokens_SD
+
+
+def initialize(blocks: nn.Module, config: "TransformerConfig") -> None:
+    """Linear weights of variance 1 / fan-in; residual branches shrink with the depth.
+
+    Radford et al. 2019 (GPT-2), section 2.3: branches scaled by 1 / sqrt(number of branches).
+    """
+    shrink = (2 * max(config.depth, 1)) ** -0.5 if config.norm == "pre" else 1.0
+    for module in blocks.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+            nn.init.zeros_(module.bias)
+    for module in blocks.modules():
+        with torch.no_grad():
+            if isinstance(module, SelfAttention | CrossAttention):
+                module.out.weight.mul_(shrink)
+            elif isinstance(module, TransformerBlock):
+                module.fc2.weight.mul_(shrink)
 
 
 @dataclass(frozen=True)
@@ -169,6 +198,12 @@ class TransformerConfig(Config):
     @property
     def hidden(self) -> int:
         return 4 * self.dim if self.mlp is None else self.mlp
+
+    def self_attention(self) -> SelfAttention:
+        """The self-attention of one block."""
+        return SelfAttention(
+            self.dim, self.heads, causal=self.causal, dropout=self.attention_dropout
+        )
 
     def build(self) -> Transformer:
         return Transformer(self)
