@@ -1,6 +1,7 @@
 """The one model class, and every architecture that is made of it."""
 
 import importlib
+import json
 import pkgutil
 
 import pytest
@@ -13,8 +14,13 @@ from weft.architectures.devise import devise
 from weft.architectures.lit import lit
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
 from weft.architectures.siglip import siglip
+from weft.architectures.vilt import vilt
+from weft.architectures.visualbert import visualbert
 from weft.architectures.vsepp import vsepp
+from weft.core.config import Config, from_json, to_json
+from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field
+from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
 
 IMAGE = ResNetConfig(depth=18, width=8)
@@ -24,15 +30,22 @@ ARCHITECTURES: dict[str, ModelConfig] = {
     "lit": lit(image=IMAGE, image_dim=64, vocab_size=50, width=64, depth=1, embedding=16),
     "devise": devise(image=IMAGE, image_dim=64, vocab_size=50, dim=16, ignored_ids=(0,)),
     "vsepp": vsepp(image=IMAGE, image_dim=64, vocab_size=50, words=8, dim=16),
+    "vilt": vilt(vocab_size=50, image_size=32, width=64, depth=1, max_length=6, answers=5),
+    "visualbert": visualbert(vocab_size=50, feature_dim=7, width=64, depth=1, answers=5),
 }
+EMBEDDING = [name for name, config in ARCHITECTURES.items() if config.projections]
+FUSING = [name for name, config in ARCHITECTURES.items() if config.fusion is not None]
 
 
-def batch() -> Batch:
+def batch(image: Config = IMAGE) -> Batch:
+    """Three rows as the encoder `image` takes them: pictures, or regions of them."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8, generator=generator)
     ids = torch.randint(1, 50, (3, 6), generator=generator)
     mask = torch.arange(6) < torch.tensor([[6], [3], [1]])
-    inputs = {"image": Field(images), "text": Field(ids * mask, mask)}
+    regions = torch.rand(3, 2, 4 + 7, generator=generator)
+    pictures = Field(regions if isinstance(image, RegionsConfig) else images)
+    inputs = {"image": pictures, "text": Field(ids * mask, mask)}
     return Batch(inputs, ids="abc", groups=torch.arange(3))
 
 
@@ -52,12 +65,13 @@ class Counting(nn.Module):
 def test_every_file_with_an_architecture_is_tested_here() -> None:
     names = {info.name for info in pkgutil.iter_modules(weft.architectures.__path__)}
     assert names - {"model"} == set(ARCHITECTURES)
+    assert set(EMBEDDING) | set(FUSING) == set(ARCHITECTURES)
     for name in ARCHITECTURES:
         module = importlib.import_module(f"weft.architectures.{name}")
         assert callable(vars(module)[name])
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", EMBEDDING)
 def test_an_architecture_embeds_both_streams_into_one_space(name: str) -> None:
     torch.manual_seed(0)
     model = ARCHITECTURES[name].build().eval()
@@ -66,6 +80,28 @@ def test_an_architecture_embeds_both_streams_into_one_space(name: str) -> None:
         vectors_BE = streams.embedding(stream)
         assert vectors_BE.shape == (3, 16)
         assert torch.allclose(vectors_BE.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FUSING)
+def test_an_architecture_that_fuses_decodes_what_it_fused(name: str) -> None:
+    torch.manual_seed(0)
+    config = ARCHITECTURES[name]
+    model = config.build().eval()
+    rows = batch(config.encoders["image"])
+    fused = Streams(model, rows).fused()
+    assert fused.keys() == {"image", "text", JOINT}
+    for decoder in config.decoders:
+        logits = model.decode(decoder, fused[JOINT])
+        assert logits.shape[0] == 3
+        assert logits.std(dim=0).max() > 0
+    alone = Streams(model, rows.rows(slice(2, 3))).fused()[JOINT].pooled
+    torch.testing.assert_close(alone, fused[JOINT].pooled[2:], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_survives_json(name: str) -> None:
+    written = json.loads(json.dumps(to_json(ARCHITECTURES[name])))
+    assert from_json(written, ModelConfig, "test") == ARCHITECTURES[name]
 
 
 def test_lit_trains_nothing_of_the_image_tower_but_its_projection() -> None:

@@ -20,7 +20,11 @@ def test_one_linear_map_without_hidden_layers() -> None:
 
 
 def test_a_perceptron_is_each_row_by_itself() -> None:
-    decoder = ClassifierConfig(6, 5, hidden=(8, 7), norm=True, dropout=0.5).build().eval()
+    decoder = (
+        ClassifierConfig(6, 5, hidden=(8, 7), hidden_norm=True, norm=True, dropout=0.5)
+        .build()
+        .eval()
+    )
     logits = decoder(context())
     assert logits.shape == (3, 5)
     torch.testing.assert_close(decoder(context().take(torch.tensor([2, 0]))), logits[[2, 0]])

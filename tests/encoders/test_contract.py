@@ -21,13 +21,16 @@ from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.recurrent import RecurrentConfig
+from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.encoders.weights import architecture
 from weft.encoders.word_vectors import WordVectorsConfig
+from weft.layers.transformer import TransformerConfig
 
 VOCABULARY = 40
+FEATURES = 6
 LENGTHS = (5, 2, 7, 1)
 TEXT = TextTransformerConfig(vocab_size=VOCABULARY, dim=16, depth=2, heads=2)
 VIT = ViTConfig(image_size=16, patch_size=8, dim=16, depth=2, heads=2)
@@ -50,7 +53,7 @@ BERT = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    kind: Literal["image", "text"]
+    kind: Literal["image", "text", "regions"]
     config: Config
 
 
@@ -61,9 +64,22 @@ CASES = {
     "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
     "vit": Case("image", VIT),
     "vit-mean": Case("image", VIT.replace(class_token=False, pooling="mean")),
+    "vit-patches": Case("image", VIT.replace(depth=0, last_norm=False, pooling="mean")),
     "text": Case("text", TEXT),
+    "text-words": Case("text", TEXT.replace(depth=0, last_norm=False)),
     "text-bert": Case("text", TEXT.replace(norm="post", pooling="cls", pooler=True)),
     "text-clip": Case("text", TEXT.replace(causal=True, pooling="eos", eos_id=39)),
+    "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
+    "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),
+    "regions-lxmert": Case(
+        "regions",
+        RegionsConfig(
+            FEATURES,
+            dim=16,
+            norm="each",
+            transformer=TransformerConfig(dim=16, depth=2, heads=2, norm="post"),
+        ),
+    ),
     "gru": Case("text", RecurrentConfig(VOCABULARY, embedding=8, hidden=8)),
     "lstm": Case("text", RecurrentConfig(VOCABULARY, 8, 8, cell="lstm", bidirectional=True)),
     "words": Case("text", WordVectorsConfig(VOCABULARY, 8, ignored_ids=(0,))),
@@ -94,7 +110,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 9
+    assert len(config_classes()) == 10
 
 
 def built(case: Case) -> nn.Module:
@@ -108,8 +124,11 @@ def inputs(kind: str) -> Field:
     if kind == "image":
         shape = (4, 3, 32, 32)
         return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
-    ids = torch.randint(1, VOCABULARY, (4, 7), generator=generator)
     mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
+    if kind == "regions":
+        values = torch.rand(4, 7, 4 + FEATURES, generator=generator)
+        return Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
+    ids = torch.randint(1, VOCABULARY, (4, 7), generator=generator)
     # Where there is no text there is an id that no table has: whoever reads it fails.
     return Field(ids.masked_fill(~mask, 10**9), mask)
 

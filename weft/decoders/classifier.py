@@ -20,6 +20,9 @@ class Classifier(nn.Module):
         self.hidden = nn.ModuleList(
             nn.Linear(before, after) for before, after in zip(widths, config.hidden, strict=False)
         )
+        self.hidden_norms = nn.ModuleList(
+            nn.LayerNorm(width) if config.hidden_norm else nn.Identity() for width in config.hidden
+        )
         self.norm = nn.LayerNorm(widths[-1]) if config.norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(widths[-1], config.classes)
@@ -30,8 +33,8 @@ class Classifier(nn.Module):
             raise ValueError("a classifier got a prefix, expected none: it reads the context alone")
         check_shape(context.pooled, "B D", "the input of a classifier", D=self.config.in_dim)
         values_BD = context.pooled
-        for layer in self.hidden:
-            values_BD = self.dropout(activate(layer(values_BD), self.config.activation))
+        for layer, norm in zip(self.hidden, self.hidden_norms, strict=True):
+            values_BD = self.dropout(activate(norm(layer(values_BD)), self.config.activation))
         logits_BV: Tensor = self.out(self.norm(values_BD))
         return logits_BV
 
@@ -48,6 +51,8 @@ class ClassifierConfig(Config):
     """Widths of hidden layers."""
     activation: Activation = "gelu"
     """After each hidden layer."""
+    hidden_norm: bool = False
+    """A layer norm before each activation."""
     norm: bool = False
     """A layer norm before the last map."""
     dropout: float = 0.0

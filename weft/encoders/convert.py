@@ -89,7 +89,7 @@ def convertible(settings: Settings) -> bool:
 
 def text_config(settings: Settings) -> TextTransformerConfig:
     """Our config of a BERT-like or CLIP text tower; pooling is the mean, or CLIP's end of text."""
-    common = _block_settings(settings)
+    common = block_settings(settings)
     if settings["model_type"] in BERT_TYPES:
         # RoBERTa counts positions from padding_idx + 1 on: the rows before are never used.
         unused = 0 if settings["model_type"] == "bert" else settings["pad_token_id"] + 1
@@ -128,11 +128,12 @@ def vision_config(settings: Settings) -> ViTConfig:
         patch_bias=not clip,
         norm_eps=settings["layer_norm_eps"],
         dropout=0.0 if clip else settings["hidden_dropout_prob"],
-        **_block_settings(settings),
+        **block_settings(settings),
     )
 
 
-def _block_settings(settings: Settings) -> dict[str, Any]:
+def block_settings(settings: Settings) -> dict[str, Any]:
+    """The shape of the blocks as our configs call it."""
     return {
         "dim": settings["hidden_size"],
         "depth": settings["num_hidden_layers"],
@@ -150,18 +151,18 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, where: str) -> di
     kind = settings["model_type"]
     try:
         if kind in BERT_TYPES:
-            return _bert(_below(tensors, ("", "bert.", "roberta."), "embeddings."), settings)
+            return _bert(below(tensors, ("", "bert.", "roberta."), "embeddings."), settings)
         if kind == "vit":
-            return _vit(_below(tensors, ("", "vit."), "embeddings."), settings)
+            return _vit(below(tensors, ("", "vit."), "embeddings."), settings)
         if kind == "clip_text_model":
-            return _clip_text(_below(tensors, ("", "text_model."), "embeddings."), settings)
-        return _clip_vision(_below(tensors, ("", "vision_model."), "embeddings."), settings)
+            return _clip_text(below(tensors, ("", "text_model."), "embeddings."), settings)
+        return _clip_vision(below(tensors, ("", "vision_model."), "embeddings."), settings)
     except KeyError as error:
         raise WeftError(f"{where}: has no tensor {error}, which a '{kind}' tower needs") from None
 
 
-def _below(tensors: Mapping[str, Tensor], prefixes: Sequence[str], first: str) -> dict[str, Tensor]:
-    """The tensors of the tower, whichever of `prefixes` the file puts before its names."""
+def below(tensors: Mapping[str, Tensor], prefixes: Sequence[str], first: str) -> dict[str, Tensor]:
+    """The tensors below whichever of `prefixes` the file puts before the name `first`."""
     for prefix in prefixes:
         if any(name.startswith(prefix + first) for name in tensors):
             return {
@@ -181,8 +182,8 @@ def _bert(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor
     return {
         "embedding.weight": tensors["embeddings.word_embeddings.weight"],
         "positions": positions + segment,
-        **_layer(tensors, "embeddings.LayerNorm", "input_norm"),
-        **_blocks(tensors, BERT_BLOCK, settings["num_hidden_layers"]),
+        **layer(tensors, "embeddings.LayerNorm", "input_norm"),
+        **blocks(tensors, BERT_BLOCK, settings["num_hidden_layers"]),
     }
 
 
@@ -192,8 +193,8 @@ def _vit(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]
         "patch.bias": tensors["embeddings.patch_embeddings.projection.bias"],
         "class_token": tensors["embeddings.cls_token"].flatten(),
         "positions": tensors["embeddings.position_embeddings"][0],
-        **_layer(tensors, "layernorm", "norm"),
-        **_blocks(tensors, VIT_BLOCK, settings["num_hidden_layers"]),
+        **layer(tensors, "layernorm", "norm"),
+        **blocks(tensors, VIT_BLOCK, settings["num_hidden_layers"]),
     }
 
 
@@ -201,8 +202,8 @@ def _clip_text(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, T
     return {
         "embedding.weight": tensors["embeddings.token_embedding.weight"],
         "positions": tensors["embeddings.position_embedding.weight"],
-        **_layer(tensors, "final_layer_norm", "norm"),
-        **_blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
+        **layer(tensors, "final_layer_norm", "norm"),
+        **blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
     }
 
 
@@ -211,13 +212,14 @@ def _clip_vision(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str,
         "patch.weight": tensors["embeddings.patch_embedding.weight"].flatten(1),
         "class_token": tensors["embeddings.class_embedding"],
         "positions": tensors["embeddings.position_embedding.weight"],
-        **_layer(tensors, "pre_layrnorm", "input_norm"),
-        **_layer(tensors, "post_layernorm", "norm"),
-        **_blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
+        **layer(tensors, "pre_layrnorm", "input_norm"),
+        **layer(tensors, "post_layernorm", "norm"),
+        **blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
     }
 
 
-def _blocks(tensors: Mapping[str, Tensor], names: BlockNames, depth: int) -> dict[str, Tensor]:
+def blocks(tensors: Mapping[str, Tensor], names: BlockNames, depth: int) -> dict[str, Tensor]:
+    """A stack of `depth` blocks under the names of `weft.layers.transformer`."""
     mapped: dict[str, Tensor] = {}
     for number in range(depth):
         theirs, ours = f"{names.blocks}.{number}", f"transformer.blocks.{number}"
@@ -225,16 +227,17 @@ def _blocks(tensors: Mapping[str, Tensor], names: BlockNames, depth: int) -> dic
             mapped[f"{ours}.attention.qkv.{part}"] = torch.cat(
                 [tensors[f"{theirs}.{name}.{part}"] for name in names.query_key_value]
             )
-        mapped |= _layer(tensors, f"{theirs}.{names.out}", f"{ours}.attention.out")
+        mapped |= layer(tensors, f"{theirs}.{names.out}", f"{ours}.attention.out")
         for part, name in (
             ("norm1", names.norm1),
             ("norm2", names.norm2),
             ("fc1", names.fc1),
             ("fc2", names.fc2),
         ):
-            mapped |= _layer(tensors, f"{theirs}.{name}", f"{ours}.{part}")
+            mapped |= layer(tensors, f"{theirs}.{name}", f"{ours}.{part}")
     return mapped
 
 
-def _layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
+def layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
+    """Weight and bias of a linear map or a norm."""
     return {f"{ours}.{part}": tensors[f"{theirs}.{part}"] for part in ("weight", "bias")}

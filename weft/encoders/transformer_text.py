@@ -38,7 +38,8 @@ class TextTransformer(nn.Module):
         self.input_norm = self._norm() if post_norm else nn.Identity()
         self.input_dropout = nn.Dropout(config.dropout)
         self.transformer = config.transformer().build()
-        self.norm = nn.Identity() if post_norm else self._norm()
+        last_norm = config.last_norm and not post_norm
+        self.norm = self._norm() if last_norm else nn.Identity()
         self.pooler = nn.Linear(config.dim, config.dim) if config.pooler else None
 
     def _norm(self) -> nn.LayerNorm:
@@ -106,7 +107,8 @@ class TextTransformerConfig(Config):
 
     norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
     pooling: the first token ("cls"), the last one ("eos"), or the mean or maximum of all. pooler:
-    a linear layer and tanh on the pooled vector. eos_id: a text ends with this token, what follows
+    a linear layer and tanh on the pooled vector. last_norm: of "pre"; with depth 0 and without it the
+    encoder only embeds tokens, for a fusion to compute with. eos_id: a text ends with this token, what follows
     is padding. weights: safetensors file with this class's keys, or None for random ones.
     """
 
@@ -117,6 +119,7 @@ class TextTransformerConfig(Config):
     mlp: int | None = None
     max_length: int = 77
     norm: Literal["pre", "post"] = "pre"
+    last_norm: bool = True
     causal: bool = False
     pooling: Literal["cls", "mean", "eos", "max"] = "mean"
     pooler: bool = False

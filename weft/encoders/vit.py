@@ -15,11 +15,14 @@ from weft.layers.packing import Packing
 from weft.layers.pooling import pool
 from weft.layers.transformer import Activation, TransformerConfig
 
+Interpolation = Literal["bicubic", "bilinear"]
+
 
 class ViT(nn.Module):
     """uint8 images -> tokens: class token first where there is one, then patches row by row.
 
-    pooled: the class token or the mean of the patches, after the last norm, as all tokens are.
+    pooled: the class token or the mean of the patches, after the last norm, as all tokens are. With
+    depth 0 and without that norm it only embeds patches, for a fusion to compute with.
     Images of another size than `image_size` get interpolated position embeddings.
     """
 
@@ -41,7 +44,9 @@ class ViT(nn.Module):
             nn.LayerNorm(config.dim, eps=config.norm_eps) if config.input_norm else nn.Identity()
         )
         self.transformer = config.transformer().build()
-        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm = (
+            nn.LayerNorm(config.dim, eps=config.norm_eps) if config.last_norm else nn.Identity()
+        )
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, H and W multiples of the patch size."""
@@ -118,15 +123,17 @@ class ViT(nn.Module):
     def grid_positions(self, rows: int, columns: int) -> Tensor:
         """(T, D) position embeddings for a grid, interpolated where it is not the trained one.
 
-        Section 3.2 of the paper: 2-D interpolation by place in the image.
+        Section 3.2 of the paper: 2-D interpolation by place in the image. Bilinear: the outermost
+        patches keep their positions (ViLT).
         """
         side = self.config.image_size // self.config.patch_size
         if rows == columns == side:
             return self.positions
         special = int(self.config.class_token)
         grid_1DHW = self.positions[special:].float().T.reshape(1, self.dim, side, side)
+        kind = self.config.interpolation
         grid_1DHW = F.interpolate(
-            grid_1DHW, size=(rows, columns), mode="bicubic", align_corners=False
+            grid_1DHW, size=(rows, columns), mode=kind, align_corners=kind == "bilinear"
         )
         grid_TD = grid_1DHW[0].flatten(1).T.to(self.positions.dtype)
         return torch.cat([self.positions[:special], grid_TD])
@@ -138,7 +145,7 @@ class ViTConfig(Config):
 
     image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of
     the patches. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
-    [0, 1]. weights: safetensors file with this class's keys, or None for random ones.
+    [0, 1]. last_norm: a norm after the last block. weights: safetensors file with this class's keys, or None for random ones.
     """
 
     image_size: int = 224
@@ -150,12 +157,15 @@ class ViTConfig(Config):
     pooling: Literal["class", "mean"] = "class"
     class_token: bool = True
     input_norm: bool = False
+    last_norm: bool = True
     patch_bias: bool = True
     activation: Activation = "gelu"
     norm_eps: float = 1e-6
     dropout: float = 0.0
     attention_dropout: float = 0.0
     drop_path: float = 0.0
+    interpolation: Interpolation = "bicubic"
+    """Of the position embeddings, for images of another size."""
     drop_patches: float = 0.0
     """Share of the patches that training leaves out, others for every image (FLIP, Li et al. 2023,
     arXiv:2212.00794, section 3). Saves that share of the work but is not exact: the gradient is that
