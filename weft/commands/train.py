@@ -56,7 +56,7 @@ def main(words: list[str]) -> None:
         raise WeftError(
             f"the first word after 'weft train' is '{words[0]}', expected a recipe's name"
         )
-    name, base = _starting_point(words[0])
+    name, base = starting_point(words[0])
     rest = words[1:]
     data = _value(rest, "--data")
     if data is not None:  # first, so that the settings of files are flags
@@ -78,7 +78,7 @@ def _value(words: list[str], flag: str) -> str | None:
     return None
 
 
-def _starting_point(word: str) -> tuple[str, Recipe]:
+def starting_point(word: str) -> tuple[str, Recipe]:
     """A recipe by name, or by a file that names one and lays settings over it."""
     path = Path(word)
     if path.suffix not in (".yaml", ".yml", ".json"):

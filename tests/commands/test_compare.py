@@ -1,0 +1,110 @@
+"""Recipes compared on the same rows, from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_runs import weft
+
+from weft.core.errors import WeftError
+from weft.data.scenes import ScenesConfig, write_scenes
+from weft.runs.compare import Budget
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    parts = [
+        write_scenes(ScenesConfig(count=count, split=split), folder)
+        for split, count in (("train", 8), ("validation", 4), ("test", 6))
+    ]
+    path = folder / "scenes.jsonl"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("500", Budget(steps=500)),
+        ("7 steps", Budget(steps=7)),
+        ("1 step", Budget(steps=1)),
+        ("2.5 minutes", Budget(minutes=2.5)),
+        ("3min", Budget(minutes=3)),
+    ],
+)
+def test_budgets(text: str, budget: Budget) -> None:
+    assert Budget.parse(text) == budget
+
+
+@pytest.mark.parametrize("text", ["", "0", "soon", "1.5 steps", "-3", "0 min", ". min", "3 hours"])
+def test_other_budgets_are_refused(text: str) -> None:
+    with pytest.raises(WeftError, match="expected a number of steps or minutes"):
+        Budget.parse(text)
+
+
+def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
+    fast = tmp_path / "fast.yaml"
+    fast.write_text("recipe: scenes\noptim: {lr: 0.01}\nrun: {batch_size: 4, precision: fp32}\n")
+    slow = tmp_path / "slow.yaml"
+    slow.write_text("recipe: scenes\noptim: {lr: 0.001}\nrun: {batch_size: 4, precision: fp32}\n")
+    out = tmp_path / "out"
+    words = ["compare", fast, slow, "--data", table, "--budget", "2 steps", "--out", out]
+    done = weft(*words, "--seeds", "0", "1")
+    assert done.code == 0, done.err
+    found = json.loads((out / "comparison.json").read_text())
+    assert [len(s["by_seed"]) for s in found["systems"]] == [2, 2]
+    assert {s["name"] for s in found["systems"]} == {"fast", "slow"}
+    first, second = found["systems"]
+    assert first["against_best"] is None
+    assert first["value"] >= second["value"]
+    difference = second["against_best"]
+    assert difference["value"] == pytest.approx(second["value"] - first["value"])
+    assert difference["low"] <= difference["value"] <= difference["high"]
+    page = (out / "report.html").read_text()
+    assert "fast" in page
+    assert "image_to_text/recall@1" in page
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    again = weft(*words, "--seeds", "0", "1")
+    assert again.code == 0
+    assert (
+        json.loads((out / "comparison.json").read_text())["systems"][0]["value"] == first["value"]
+    )
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    other = weft(*words[:-3], "3 steps", "--out", out)
+    assert other.code == 2
+    assert "holds a run of another recipe, budget or seed" in other.err
+
+
+def test_minutes_become_steps(table: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.yaml"
+    small.write_text("recipe: scenes\nrun: {batch_size: 2, precision: fp32}\n")
+    other = tmp_path / "other.yaml"
+    other.write_text("recipe: scenes\nrun: {batch_size: 2, precision: fp32, seed: 1}\n")
+    out = tmp_path / "out"
+    words = ("compare", small, other, "--data", table, "--budget", "0.002 minutes", "--out", out)
+    assert weft(*words).code == 0
+    found = json.loads((out / "comparison.json").read_text())
+    assert found["budget"] == "0.002 minutes"
+    assert all(system["steps"] >= 1 for system in found["systems"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["scenes"], "needs two recipes or more"),
+        (["scenes", "scenes"], "expected each name once"),
+        (["scenes", "clipp"], "did you mean clip"),
+        (["scenes", "clip", "--budget", "never"], "the budget is 'never'"),
+        (["scenes", "clip", "--metric", "vq/a"], "unknown task 'vq'"),
+        (["scenes", "clip", "--sseds", "0"], "--seeds"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    done = weft("compare", *words, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,146 @@
+"""Train several recipes on the same data, budget and seeds, and compare them in pairs.
+
+weft compare RECIPE RECIPE ... [--data PATH] [--budget "500 steps" or "3 minutes"] [--seeds 0 1 2]
+
+A RECIPE is a name that `weft list recipes` shows, or a YAML file with settings laid over one.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from weft.commands._parsing import parse
+from weft.commands.train import starting_point
+from weft.core.errors import WeftError
+from weft.core.files import write_text
+from weft.report.comparison import HEADER, ComparisonReport, System, render, row
+from weft.report.run import read_log
+from weft.runs.compare import Budget, Contest, contest
+from weft.runs.run import on_files
+
+SHOWN = 6
+"""Columns that fit a terminal; the page has all."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is compared, on what, and for how long."""
+
+    recipes: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Two or more recipes, by name or as YAML files."""
+    data: Path | None = None
+    """Rows for all of them instead of the recipes' own: a file or folder in any known format."""
+    budget: str = "500 steps"
+    """What each run may use: steps, or minutes (turned into steps by timing the first ones)."""
+    seeds: tuple[int, ...] = (0,)
+    """Each recipe is trained once a seed; the seeds' mean is compared."""
+    metric: str | None = None
+    """TASK/METRIC to compare; the first task's first metric if not given."""
+    split: str | None = None
+    """Split to measure; the recipes' test split if not given."""
+    out: Path = Path("runs/compare")
+    """Folder for the runs, comparison.json and report.html; finished runs there are taken over."""
+
+
+def main(words: list[str]) -> None:
+    """Prints the table and writes it as JSON and as a page."""
+    arguments = parse(Arguments, words, "weft compare")
+    if len(arguments.recipes) < 2:
+        raise WeftError("weft compare needs two recipes or more")
+    entries = dict(starting_point(word) for word in arguments.recipes)
+    if len(entries) < len(arguments.recipes):
+        raise WeftError(f"recipes are {', '.join(arguments.recipes)}, expected each name once")
+    if arguments.data is not None:
+        entries = {name: on_files(entry, arguments.data) for name, entry in entries.items()}
+    found = contest(
+        entries,
+        arguments.out,
+        budget=Budget.parse(arguments.budget),
+        seeds=arguments.seeds,
+        metric=arguments.metric,
+        split=arguments.split,
+    )
+    page = _report(found, arguments)
+    _print(found, page)
+    write_text(arguments.out / "comparison.json", json.dumps(_json(found), indent=2) + "\n")
+    write_text(arguments.out / "report.html", render(page))
+    print(f"report: {arguments.out / 'report.html'}")
+
+
+def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
+    return ComparisonReport(
+        title=f"Comparison: {found.task}",
+        metric=found.metric,
+        systems=[
+            System(
+                name=one.name,
+                estimate=one.estimate,
+                by_seed=one.metrics,
+                parameters=one.parameters,
+                steps=one.steps,
+                seconds=_sum(one.seconds),
+                difference=found.against_best.get(one.name),
+                log=read_log(one.runs[0]),
+            )
+            for one in found.contestants
+        ],
+        baselines=found.contestants[0].baselines,
+        facts={
+            "data": "the recipes' own" if arguments.data is None else str(arguments.data),
+            "split": found.split,
+            "rows": len(found.contestants[0].values.groups),
+            "budget of a run": found.budget,
+            "seeds": ", ".join(map(str, found.seeds)),
+        },
+    )
+
+
+def _print(found: Contest, page: ComparisonReport) -> None:
+    baselines = "".join(f"; {name} {value:.1f}" for name, value in page.baselines.items())
+    table = Table(title=f"{found.task}/{found.metric}, {found.split}{baselines}")
+    for number, name in enumerate(HEADER[:SHOWN]):
+        table.add_column(name, justify="right" if number else "left")
+    for system in page.systems:
+        table.add_row(*map(str, row(system)[:SHOWN]))
+    Console().print(table)
+
+
+def _sum(seconds: Sequence[float | None]) -> float | None:
+    """None where not all runs were trained now."""
+    known = [one for one in seconds if one is not None]
+    return sum(known) if len(known) == len(seconds) else None
+
+
+def _json(found: Contest) -> dict[str, object]:
+    return {
+        "task": found.task,
+        "metric": found.metric,
+        "split": found.split,
+        "budget": found.budget,
+        "seeds": list(found.seeds),
+        "systems": [
+            {
+                "name": one.name,
+                "runs": [str(run) for run in one.runs],
+                "steps": one.steps,
+                "parameters": one.parameters,
+                "seconds": list(one.seconds),
+                "by_seed": list(one.metrics),
+                **one.estimate.to_json(),
+                "against_best": None
+                if one.name not in found.against_best
+                else {
+                    **found.against_best[one.name].difference.to_json(),
+                    "p_value": found.against_best[one.name].p_value,
+                },
+            }
+            for one in found.contestants
+        ],
+        "baselines": dict(found.contestants[0].baselines),
+    }

@@ -1,0 +1,110 @@
+"""Several systems beside each other on one page: numbers, differences, curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.comparison import Comparison
+from weft.report import charts, html
+from weft.report.run import LogLine
+
+
+@dataclass(frozen=True)
+class System:
+    """A system's numbers. log: lines of its first run's log. difference: against the best system."""
+
+    name: str
+    estimate: Estimate
+    by_seed: Sequence[float]
+    parameters: int
+    steps: int
+    seconds: float | None
+    difference: Comparison | None = None
+    log: Sequence[LogLine] = ()
+
+
+@dataclass(frozen=True)
+class ComparisonReport:
+    """What the page shows. systems: the best first. baselines: name -> value. facts: how it was done."""
+
+    title: str
+    metric: str
+    systems: Sequence[System]
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, html.Cell] = field(default_factory=dict)
+
+
+HEADER = (
+    *("system", "value", "95% interval", "to the best", "95% interval", "p"),
+    *("by seed", "parameters", "steps", "seconds"),
+)
+
+
+def render(report: ComparisonReport) -> str:
+    """The page as HTML."""
+    chart = charts.interval_chart(
+        [(s.name, s.estimate.value, s.estimate.low, s.estimate.high) for s in report.systems],
+        f"{report.metric}, with 95% intervals",
+        report.metric,
+        max(report.baselines.values(), default=None),
+    )
+    facts: list[list[html.Cell]] = [[name, value] for name, value in report.facts.items()]
+    baselines = html.table(["baseline", "value"], [[n, v] for n, v in report.baselines.items()])
+    sections = [
+        html.section(
+            "Scores",
+            chart,
+            html.table(HEADER, [row(system) for system in report.systems]),
+            html.paragraph(
+                "Differences are paired: each row of the split is answered by both systems, and whole "
+                "groups of rows are resampled. Several seeds are averaged row by row."
+            ),
+            *([baselines] if report.baselines else []),
+        ),
+        *_curves(report),
+        html.section("How it was done", html.table(["", "value"], facts)),
+    ]
+    return html.page(report.title, sections)
+
+
+def row(system: System) -> list[html.Cell]:
+    """A system as a row under HEADER."""
+    difference: list[html.Cell] = ["", "", ""]
+    if system.difference is not None:
+        d = system.difference.difference
+        difference = [
+            f"{d.value:.1f}",
+            f"{d.low:.1f} – {d.high:.1f}",
+            f"{system.difference.p_value:.3f}",
+        ]
+    return [
+        system.name,
+        f"{system.estimate.value:.1f}",
+        f"{system.estimate.low:.1f} – {system.estimate.high:.1f}",
+        *difference,
+        " ".join(f"{value:.1f}" for value in system.by_seed),
+        f"{system.parameters:,}",
+        f"{system.steps:,}",
+        "–" if system.seconds is None else f"{system.seconds:.0f}",
+    ]
+
+
+def _curves(report: ComparisonReport) -> list[html.Html]:
+    """The validation metric and the loss of every system's first run by step."""
+    parts = []
+    for title, last, unit in (
+        ("On the validation split while training", f"/{report.metric}", report.metric),
+        ("Training loss", "loss", "loss"),
+    ):
+        series = {
+            system.name: [
+                (float(line["step"] or 0), float(value))
+                for line in system.log
+                for name, value in line.items()
+                if value is not None and (name == last if last == "loss" else name.endswith(last))
+            ]
+            for system in report.systems
+        }
+        if any(series.values()):
+            parts.append(charts.line_chart(series, title, "step", unit))
+    return [html.section("Training", *parts)] if parts else []

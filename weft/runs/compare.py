@@ -1,0 +1,237 @@
+"""Several recipes on the same data, budget and seeds: trained, measured, and compared in pairs."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from weft.core import config as configs
+from weft.core.errors import WeftError, unknown_name
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.comparison import Comparison, compare
+from weft.runs.measure import measure
+from weft.runs.parts import RECIPE
+from weft.runs.recipe import Recipe
+from weft.runs.run import load
+from weft.runs.train import resume, train
+from weft.tasks.base import TaskResult, Values
+
+WARM, TIMED = 4, 16
+"""Steps that are not timed, and steps that are, where a budget is a time."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each run may use: steps (updates of the weights) or minutes of training."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """`500 steps`, `500`, `3 minutes`, `2.5min`. Raises WeftError for anything else."""
+        found = re.fullmatch(r"([\d.]+)\s*(steps?|min(?:utes?)?|)", text.strip().lower())
+        number = found[1] if found else ""
+        if found and found[2].startswith("min") and re.fullmatch(r"\d+\.?\d*|\.\d+", number):
+            if float(number) > 0:
+                return cls(minutes=float(number))
+        elif found and number.isdigit() and int(number) > 0:
+            return cls(steps=int(number))
+        raise WeftError(
+            f"the budget is '{text}', expected a number of steps or minutes, such as "
+            "'500 steps' or '3 minutes'"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps" if self.minutes is None else f"{self.minutes:g} minutes"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One recipe's runs, one a seed, and what they came to.
+
+    metrics: the metric's value for each seed, on the rows of the split. values: the mean over the
+    seeds, row by row. estimate: the mean over rows and its interval over groups. seconds: of training
+    each run, None where it was there before.
+    """
+
+    name: str
+    runs: Sequence[Path]
+    steps: int
+    parameters: int
+    seconds: Sequence[float | None]
+    metrics: Sequence[float]
+    values: Values
+    estimate: Estimate
+    baselines: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """All contestants, the best first, and each one against the best, paired row by row."""
+
+    task: str
+    metric: str
+    split: str
+    budget: str
+    seeds: Sequence[int]
+    contestants: Sequence[Contestant]
+    against_best: Mapping[str, Comparison]
+
+
+def contest(
+    entries: Mapping[str, Recipe],
+    folder: Path,
+    *,
+    budget: Budget,
+    seeds: Sequence[int] = (0,),
+    metric: str | None = None,
+    split: str | None = None,
+) -> Contest:
+    """Trains every recipe with every seed into `folder`, and compares them on the same rows.
+
+    metric: task/metric; the first task's first metric that is a mean over rows if not given. split:
+    the recipes' test split if not given. Runs that `folder` already holds are taken over or gone on
+    with, if their recipe is the same. Raises WeftError where the recipes do not share the task, or
+    where the rows of their splits differ.
+    """
+    if len(entries) < 2 or not seeds:
+        raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
+    task = _task(entries, metric)
+    contestants: list[Contestant] = []
+    name = None if metric is None else metric.partition("/")[2]
+    for entry, recipe in entries.items():
+        steps = _steps(recipe, budget)
+        results: list[TaskResult] = []
+        runs: list[Path] = []
+        seconds: list[float | None] = []
+        for seed in seeds:
+            run = folder / f"{entry}-seed{seed}"
+            seconds.append(_trained(_within(recipe, steps, seed), run))
+            results.append(measure([load(run)], task, split=split).result)
+            runs.append(run)
+        name = name or next(iter(_columns(results[0])), None)
+        if name is None:
+            raise WeftError(f"task '{task}' gives no value row by row, so nothing can be paired")
+        contestants.append(_contestant(entry, runs, steps, seconds, results, name))
+    _require_same_rows(contestants)
+    contestants.sort(key=lambda one: -one.estimate.value)
+    best = contestants[0]
+    return Contest(
+        task=task,
+        metric=str(name),
+        split=split or next(iter(entries.values())).data.test,
+        budget=str(budget),
+        seeds=tuple(seeds),
+        contestants=contestants,
+        against_best={
+            one.name: compare(best.values.values, one.values.values, best.values.groups)
+            for one in contestants[1:]
+        },
+    )
+
+
+def row_values(result: TaskResult, metric: str) -> Values:
+    """The metric row by row, in percent where it is a share. Raises WeftError for an unknown name."""
+    columns = _columns(result)
+    if metric not in columns:
+        raise unknown_name(f"metric of {result.task} that is a mean over rows", metric, columns)
+    return columns[metric]
+
+
+def _columns(result: TaskResult) -> dict[str, Values]:
+    """Every metric of the result that is a mean over rows, and recalls from the ranks."""
+    columns = dict(result.values)
+    for way, queries in result.queries.items():
+        for name in result.metrics:
+            found = re.fullmatch(re.escape(way) + r"/recall@(\d+)", name)
+            if found:
+                hits = (queries.rank <= int(found[1])).double() * 100
+                columns[name] = Values(hits, queries.groups)
+    return columns
+
+
+def _task(entries: Mapping[str, Recipe], metric: str | None) -> str:
+    """The task that all recipes are measured by."""
+    first = next(iter(entries.values()))
+    task = next(iter(first.tasks)) if metric is None else metric.partition("/")[0]
+    for name, recipe in entries.items():
+        if task not in recipe.tasks:
+            raise WeftError(f"{name}: {unknown_name('task', task, recipe.tasks)}")
+    return task
+
+
+def _within(recipe: Recipe, steps: int, seed: int) -> Recipe:
+    """The recipe with that budget and seed, evaluated five times and at the end."""
+    every = max(1, steps // 5)
+    run = recipe.run.replace(steps=steps, epochs=None, seed=seed, evaluate_every=every)
+    return recipe.replace(run=run.replace(checkpoint_every=every))
+
+
+def _steps(recipe: Recipe, budget: Budget) -> int:
+    """The budget in steps; minutes are turned into steps by timing the recipe's first ones."""
+    if budget.minutes is None:
+        return int(budget.steps or 0)
+    seconds: list[float] = []
+    for steps in (WARM, WARM + TIMED):
+        with tempfile.TemporaryDirectory() as place:
+            run = recipe.run.replace(steps=steps, epochs=None, evaluate_every=0, checkpoint_every=0)
+            short = recipe.replace(run=run.replace(monitor=None), tasks={})
+            seconds.append(train(short, Path(place) / "timing").fit.seconds)
+    return max(1, int(60 * budget.minutes * TIMED / max(seconds[1] - seconds[0], 1e-6)))
+
+
+def _trained(recipe: Recipe, run: Path) -> float | None:
+    """Trains into `run`, or goes on with what is there. Returns the seconds where it was trained now."""
+    if not (run / RECIPE).exists():
+        return train(recipe, run).fit.seconds
+    there = configs.load(run / RECIPE, Recipe)
+    # The precision is settled by the machine when a run begins.
+    if there != recipe.replace(run=recipe.run.replace(precision=there.run.precision)):
+        raise WeftError(
+            f"{run}: holds a run of another recipe, budget or seed: choose another --out"
+        )
+    resume(run)
+    return None
+
+
+def _contestant(
+    name: str,
+    runs: Sequence[Path],
+    steps: int,
+    seconds: Sequence[float | None],
+    results: Sequence[TaskResult],
+    metric: str,
+) -> Contestant:
+    columns = [row_values(result, metric) for result in results]
+    values = torch.stack([column.values.double() for column in columns]).mean(0)
+    groups = columns[0].groups
+    model = load(runs[0]).model
+    return Contestant(
+        name=name,
+        runs=runs,
+        steps=steps,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        seconds=seconds,
+        metrics=[float(column.values.double().mean()) for column in columns],
+        values=Values(values, groups),
+        estimate=Bootstrap(groups).mean(values, groups).estimate(),
+        baselines={
+            baseline: values[metric]
+            for baseline, values in results[0].baselines.items()
+            if metric in values
+        },
+    )
+
+
+def _require_same_rows(contestants: Sequence[Contestant]) -> None:
+    first = contestants[0]
+    for one in contestants[1:]:
+        if not torch.equal(one.values.groups, first.values.groups):
+            raise WeftError(
+                f"{one.name} was measured on other rows ({len(one.values.groups)}) than {first.name} "
+                f"({len(first.values.groups)}): give all the same --data"
+            )
