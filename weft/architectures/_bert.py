@@ -1,0 +1,48 @@
+"""What the descendants of BERT share (Devlin et al. 2019, arXiv:1810.04805, section 3)."""
+
+from weft.core.config import Config
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.transformer_text import TextTransformerConfig
+from weft.layers.transformer import TransformerConfig
+
+EPSILON = 1e-12
+"""Of BERT's norms."""
+
+
+def blocks(width: int, depth: int, dropout: float) -> TransformerConfig:
+    """Post-norm blocks with heads of 64."""
+    return TransformerConfig(
+        width,
+        depth,
+        max(1, width // 64),
+        norm="post",
+        norm_eps=EPSILON,
+        dropout=dropout,
+        attention_dropout=dropout,
+    )
+
+
+def text_encoder(vocab_size: int, own: TransformerConfig, max_length: int) -> TextTransformerConfig:
+    """Embedded words under these blocks, pooled by the class token; only embedded where depth is 0."""
+    return TextTransformerConfig(
+        vocab_size=vocab_size,
+        dim=own.dim,
+        depth=own.depth,
+        heads=own.heads,
+        max_length=max_length,
+        norm=own.norm,
+        pooling="cls",
+        norm_eps=own.norm_eps,
+        dropout=own.dropout,
+        attention_dropout=own.attention_dropout,
+    )
+
+
+def heads(width: int, answers: int) -> dict[str, Config]:
+    """ "matching": do picture and text belong together, 2 logits. "answer": where there are answers,
+    the classifier of questions that LXMERT and ViLBERT have, one hidden layer twice as wide."""
+    matching = ClassifierConfig(width, 2)
+    if not answers:
+        return {"matching": matching}
+    answer = ClassifierConfig(width, answers, hidden=(2 * width,), norm=True)
+    return {"matching": matching, "answer": answer}

@@ -1,0 +1,79 @@
+"""BLIP: a ViT, and BERT with cross-attention to it in every layer (Li et al., ICML 2022,
+arXiv:2201.12086, section 3.1 and figure 2)."""
+
+from weft.architectures import _bert
+from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.encoders.vit import ViTConfig
+from weft.fusion.cross_attention import CrossAttentionConfig
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def blip(
+    *,
+    vocab_size: int,
+    image_size: int = 384,
+    patch_size: int = 16,
+    width: int = 768,
+    depth: int = 12,
+    image_depth: int = 12,
+    max_length: int = 512,
+    dropout: float = 0.0,
+    text: str = "text",
+    answers: int = 0,
+) -> ModelConfig:
+    """The image-grounded text encoder: it reads the text together with the picture.
+
+    The text stream's encoder only embeds words; all blocks of BERT are the fusion, which reads a text
+    without a picture as the unimodal encoder does. width: of everything, with heads of 64. The decoder
+    "matching" says whether picture and text belong together (2 logits); with `answers` there is
+    "answer" too. text: the name of the stream.
+    """
+    words = _bert.blocks(width, depth, dropout)
+    return ModelConfig(
+        encoders={
+            text: _bert.text_encoder(vocab_size, words.replace(depth=0), max_length),
+            "image": _vit(image_size, patch_size, width, image_depth),
+        },
+        fusion=CrossAttentionConfig({text: width, "image": width}, words, queries=text),
+        decoders=_bert.heads(width, answers),
+    )
+
+
+def blip_towers(
+    *,
+    vocab_size: int,
+    image_size: int = 384,
+    patch_size: int = 16,
+    width: int = 768,
+    depth: int = 12,
+    image_depth: int = 12,
+    max_length: int = 512,
+    dropout: float = 0.0,
+    embedding: int = 256,
+) -> ModelConfig:
+    """The two unimodal encoders, whose class tokens are contrasted: what retrieval searches with."""
+    words = _bert.blocks(width, depth, dropout)
+    return ModelConfig(
+        encoders={
+            "text": _bert.text_encoder(vocab_size, words, max_length),
+            "image": _vit(image_size, patch_size, width, image_depth),
+        },
+        projections={
+            name: ProjectionConfig(width, embedding, bias=True) for name in ("text", "image")
+        },
+    )
+
+
+def _vit(image_size: int, patch_size: int, width: int, depth: int) -> ViTConfig:
+    return ViTConfig(
+        image_size=image_size,
+        patch_size=patch_size,
+        dim=width,
+        depth=depth,
+        heads=max(1, width // 64),
+        norm_eps=1e-5,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+    )

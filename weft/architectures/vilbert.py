@@ -1,0 +1,48 @@
+"""ViLBERT: two streams with co-attention between them (Lu et al., NeurIPS 2019, arXiv:1908.02265,
+section 3.1)."""
+
+from weft.architectures import _bert
+from weft.architectures.model import ModelConfig
+from weft.encoders.regions import RegionsConfig
+from weft.fusion.coattention import CoAttentionConfig
+
+
+def vilbert(
+    *,
+    vocab_size: int,
+    feature_dim: int = 2048,
+    text_width: int = 768,
+    image_width: int = 1024,
+    text_depth: int = 6,
+    fusion_depth: int = 6,
+    max_length: int = 512,
+    dropout: float = 0.1,
+    text: str = "text",
+    image: str = "image",
+    answers: int = 0,
+) -> ModelConfig:
+    """The lower half of BERT for words and embedded regions meet in blocks of co-attention, each with a
+    block of the stream's own after it.
+
+    feature_dim: of a region's features. image_width: of the regions, of co-attention and of what
+    classifiers read, with heads of 128; words have heads of 64. text, image: the names of the streams.
+    The decoder "matching" says whether picture and text belong together (2 logits); with `answers`
+    there is "answer" too.
+    """
+    words = _bert.blocks(text_width, text_depth, dropout)
+    own = words.replace(depth=1)
+    image_heads = max(1, image_width // 128)
+    # The MLPs between regions do not widen.
+    regions = own.replace(dim=image_width, heads=image_heads, mlp=image_width)
+    return ModelConfig(
+        encoders={
+            text: _bert.text_encoder(vocab_size, words, max_length),
+            image: RegionsConfig(
+                feature_dim, image_width, position="box_area", norm="sum", dropout=dropout
+            ),
+        },
+        fusion=CoAttentionConfig(
+            {text: own, image: regions}, dim=image_width, depth=fusion_depth, heads=image_heads
+        ),
+        decoders=_bert.heads(image_width, answers),
+    )
