@@ -176,6 +176,8 @@ def test_cutting_characters_changes_no_token() -> None:
         {"vocab_size": 10},
         {"word_dropout": 1.0},
         {"eval_captions": 0},
+        {"train_captions": 0},
+        {"min_frequency": 0},
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, object]) -> None:
@@ -185,3 +187,22 @@ def test_impossible_settings_are_refused(changes: dict[str, object]) -> None:
 
 def test_views_are_the_captions_to_average() -> None:
     assert TextConfig(eval_captions=5).build().views == 5
+
+
+def test_several_captions_are_drawn_one_after_another_without_repetition() -> None:
+    text = TextConfig(kind="word", min_frequency=1, train_captions=2).build()
+    captions = ["a dog", "one cat sits", "the sun"]
+    text.fit([captions])
+    single = {tuple(text.encode(caption)) for caption in captions}
+    seen = set()
+    for seed in range(20):
+        ids = text.transform(captions, train=True, generator=torch.Generator().manual_seed(seed))
+        end = ids.tolist().index(text.sep_id) + 1
+        pair = tuple(ids[:end].tolist()), tuple(ids[end:].tolist())
+        assert set(pair) <= single
+        assert pair[0] != pair[1]
+        seen.add(pair)
+    assert len(seen) == 6
+    alone = text.transform("a dog", train=True, generator=torch.Generator())
+    assert alone.tolist() == text.encode("a dog")
+    assert len(text.transform(captions, train=False, generator=torch.Generator())) == 4

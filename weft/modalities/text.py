@@ -11,7 +11,13 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.records import Field
-from weft.modalities.tokenization import Tokens, load_pretrained, train_bpe, train_wordpiece
+from weft.modalities.tokenization import (
+    Tokens,
+    load_pretrained,
+    train_bpe,
+    train_wordpiece,
+    train_words,
+)
 
 # No natural text has tokens this long on average; what lies beyond max_length tokens of them is
 # cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
@@ -48,13 +54,18 @@ class Text:
     ) -> Tensor:
         """int64 (T,) ids, T <= max_length, with the special tokens at both ends.
 
-        Of several captions training draws one; evaluation takes number `view`, counted around.
+        Of several captions training draws `train_captions`, one after another in one row; evaluation
+        takes number `view`, counted around.
         """
         captions = [item] if isinstance(item, str) else item
         if not train:
             return torch.tensor(self._ids(captions[view % len(captions)]))
-        chosen = int(torch.randint(len(captions), (), generator=generator))
-        ids = torch.tensor(self._ids(captions[chosen]))
+        if self.config.train_captions > 1:
+            order = torch.randperm(len(captions), generator=generator).tolist()
+            drawn = order[: self.config.train_captions]
+        else:
+            drawn = [int(torch.randint(len(captions), (), generator=generator))]
+        ids = torch.tensor([token for place in drawn for token in self._ids(captions[place])])
         return self._drop_words(ids, generator) if self.config.word_dropout else ids
 
     def collate(self, items: Sequence[Tensor]) -> Field:
@@ -83,8 +94,14 @@ class Text:
         captions = list(self._usable(raws))
         if not captions:
             raise WeftError("the tokenizer cannot be trained: there is no caption in the data")
-        train = train_bpe if self.config.kind == "bpe" else train_wordpiece
-        self._use(train(captions, self.config.vocab_size, self.config.lowercase))
+        config = self.config
+        if config.kind == "word":
+            self._use(
+                train_words(captions, config.vocab_size, config.lowercase, config.min_frequency)
+            )
+            return
+        train = train_bpe if config.kind == "bpe" else train_wordpiece
+        self._use(train(captions, config.vocab_size, config.lowercase))
 
     def state(self) -> dict[str, Any]:
         """The whole tokenizer as JSON values, a pretrained one too: a run needs nothing else."""
@@ -180,8 +197,9 @@ class Text:
 class TextConfig(Config):
     """How captions become token ids."""
 
-    kind: Literal["wordpiece", "bpe", "pretrained"] = "wordpiece"
-    """wordpiece and bpe (byte-level) are trained on the training captions, in any language."""
+    kind: Literal["wordpiece", "bpe", "word", "pretrained"] = "wordpiece"
+    """wordpiece and bpe (byte-level) are trained on the training captions, in any language; so is
+    word, whole words between blanks."""
     vocab_size: int = 8000
     """Upper bound of the trained vocabulary; every character (wordpiece) or byte (bpe) stays in."""
     max_length: int = 64
@@ -192,6 +210,11 @@ class TextConfig(Config):
     """With kind pretrained: a folder, package:NAME of an installed package, or a hub name."""
     word_dropout: float = 0.0
     """Training: probability that a token is left out."""
+    min_frequency: int = 5
+    """With kind word: how often a word must be said to be in the vocabulary."""
+    train_captions: int = 1
+    """Training: how many of a row's captions are drawn. Several stand one after another, each between
+    its special tokens, for objectives that tell them apart."""
     eval_captions: int = 1
     """Evaluation views: how many captions of one sample are embedded, to be averaged."""
 
@@ -207,8 +230,9 @@ class TextConfig(Config):
             raise ValueError(f"vocab_size is {self.vocab_size}, expected at least 300")
         if not 0 <= self.word_dropout < 1:
             raise ValueError(f"word_dropout is {self.word_dropout}, expected 0 to below 1")
-        if self.eval_captions < 1:
-            raise ValueError(f"eval_captions is {self.eval_captions}, expected at least 1")
+        for name in ("min_frequency", "train_captions", "eval_captions"):
+            if vars(self)[name] < 1:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
 
     def build(self) -> Text:
         return Text(self)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,35 @@ def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -
     tokenizer.train_from_iterator(captions, trainer)
     # A new tokenizer, in which those characters are no longer special.
     tokenizer = _wordpiece(tokenizer.get_vocab(), lowercase)
+    tokenizer.add_special_tokens(list(SPECIAL.values()))
+    return _between_cls_and_sep(tokenizer)
+
+
+def train_words(
+    captions: Iterable[str], vocab_size: int, lowercase: bool, min_frequency: int
+) -> Tokens:
+    """Whole words between blanks, as often as `min_frequency` at least; all others are unknown.
+
+    For captions whose marks of punctuation stand alone: what is generated then has the very words
+    that caption metrics count.
+    """
+    _train_on_one_thread()
+    counts = Counter(
+        word for text in captions for word in (text.lower() if lowercase else text).split()
+    )
+    # By frequency, then by name, so that equal counts have one order.
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    frequent = [word for word, count in ranked if count >= min_frequency]
+    vocab = [*SPECIAL.values(), *(word for word in frequent if word not in SPECIAL.values())]
+    tokenizer = Tokenizer(
+        models.WordLevel(
+            {word: place for place, word in enumerate(vocab[:vocab_size])}, unk_token=SPECIAL["unk"]
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens(list(SPECIAL.values()))
     return _between_cls_and_sep(tokenizer)
 
