@@ -1,0 +1,71 @@
+"""What decoders of text have in common: whole texts in training, one token after another in use."""
+
+from typing import Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.layers.packing import Packing
+
+
+class State(Protocol):
+    """What a decoder keeps of the texts so far, R of them."""
+
+    def take(self, rows_R: Tensor) -> Self:
+        """The state of these texts, in this order and as often as they are named; each stays with its
+        context."""
+        ...
+
+
+@runtime_checkable
+class AutoregressiveDecoder(Protocol):
+    """Context (B, ...) and texts (R, T) -> logits of each next token; R is a multiple of B, and the
+    texts of one context follow each other.
+
+    forward(context, prefix) is `logits(hidden(context, prefix))`, unpacked. Stepping through a text
+    gives the same logits as reading it whole.
+    """
+
+    max_length: int
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
+
+    def hidden(self, context: Features, prefix: Field) -> tuple[Tensor, Packing]:
+        """(S, D) packed states of the real tokens of (R, T) texts, and where they lie."""
+        ...
+
+    def logits(self, hidden_SD: Tensor) -> Tensor:
+        """(S, V) of packed states."""
+        ...
+
+    def start(self, context: Features, texts: int, longest: int) -> State:
+        """The state before the first token of `texts` texts a context, of up to `longest` tokens."""
+        ...
+
+    def step(self, ids_R: Tensor, state: State) -> Tensor:
+        """The next token of each text -> (R, V) logits of the one after; changes the state."""
+        ...
+
+
+def text_packing(context: Features, prefix: Field | None, longest: int) -> Packing:
+    """Where the tokens of the texts lie. Raises ValueError for texts that a decoder cannot read."""
+    if prefix is None:
+        raise ValueError(
+            "a decoder of text got no prefix, expected the tokens before each next one"
+        )
+    check_shape(prefix.values, "R T", "token ids")
+    texts, contexts = len(prefix), len(context)
+    if contexts == 0 or texts % contexts:
+        raise ValueError(f"got {texts} texts of {contexts} contexts, expected as many of each")
+    mask_RT = prefix.mask
+    if mask_RT is None:
+        mask_RT = torch.ones_like(prefix.values, dtype=torch.bool)
+    if bool((mask_RT[:, 1:] & ~mask_RT[:, :-1]).any()):
+        raise ValueError("a text has a token after padding, expected padding at its end only")
+    packing = Packing.of(mask_RT)
+    length = packing.groups[-1].length if packing.groups else 0
+    if length > longest:
+        raise ValueError(f"a text has {length} tokens, expected at most max_length, {longest}")
+    return packing

@@ -1,0 +1,165 @@
+"""LSTM decoder of text: Show and Tell (Vinyals et al. 2015, arXiv:1411.4555), with or without attention."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.decoders.autoregressive import text_packing
+from weft.layers.attention import attend
+from weft.layers.packing import Packing
+
+
+@dataclass
+class RecurrentState:
+    """Hidden and cell states, (layers, R, D) each, and what attention reads of the B contexts."""
+
+    hidden: Tensor
+    cell: Tensor
+    context: Features
+
+    def take(self, rows_R: Tensor) -> "RecurrentState":
+        """The state of these texts; each stays with its context, of which nothing is copied."""
+        return replace(self, hidden=self.hidden[:, rows_R], cell=self.cell[:, rows_R])
+
+
+class RecurrentDecoder(nn.Module):
+    """A context and the tokens before -> logits of the next token.
+
+    The context's pooled vector is the LSTM's first input, before the first token (Vinyals et al.,
+    equations 10 to 12). With `attention` each state also looks at the context's tokens, and what it
+    finds joins it before the last map (Luong et al. 2015, arXiv:1508.04025, section 3.1, general score).
+    """
+
+    def __init__(self, config: "RecurrentDecoderConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.max_length = config.max_length
+        self.first = nn.Linear(config.context_dim, config.embedding)
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.recurrence = nn.LSTM(
+            config.embedding,
+            config.hidden,
+            num_layers=config.layers,
+            dropout=config.dropout if config.layers > 1 else 0.0,
+            batch_first=True,
+        )
+        if config.attention:
+            self.query = nn.Linear(config.hidden, config.context_dim, bias=False)
+            self.join = nn.Linear(config.hidden + config.context_dim, config.hidden)
+        self.out = nn.Linear(config.hidden, config.vocab_size)
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
+        """Ids (R, T) int64, padded at their ends, of context (B, L, context_dim) -> (R, T, V)."""
+        packing = text_packing(context, prefix, self.max_length)
+        assert prefix is not None
+        return packing.unpack(self.logits(self._hidden(context, prefix, packing)))
+
+    def hidden(self, context: Features, prefix: Field) -> tuple[Tensor, Packing]:
+        """(S, D) packed states of the real tokens, and where they lie."""
+        packing = text_packing(context, prefix, self.max_length)
+        return self._hidden(context, prefix, packing), packing
+
+    def logits(self, hidden_SD: Tensor) -> Tensor:
+        """(S, V) of packed states."""
+        logits_SV: Tensor = self.out(self.dropout(hidden_SD))
+        return logits_SV
+
+    def start(self, context: Features, texts: int, longest: int) -> RecurrentState:
+        """The state before the first token of `texts` texts a context, of up to `longest` tokens."""
+        if longest > self.max_length:
+            raise ValueError(f"texts of {longest} tokens, expected at most {self.max_length}")
+        context = self._checked(context)
+        hidden, cell = self._begin(context)
+        return RecurrentState(
+            hidden.repeat_interleave(texts, 1), cell.repeat_interleave(texts, 1), context
+        )
+
+    def step(self, ids_R: Tensor, state: RecurrentState) -> Tensor:
+        """The next token of each text -> (R, V) logits of the one after; changes the state."""
+        embedded_R1D = self.embedding(ids_R)[:, None]
+        states_R1D, (state.hidden, state.cell) = self.recurrence(
+            embedded_R1D, (state.hidden, state.cell)
+        )
+        logits_RV: Tensor = self.out(self._joined(states_R1D, state.context)[:, 0])
+        return logits_RV
+
+    def _hidden(self, context: Features, prefix: Field, packing: Packing) -> Tensor:
+        context = self._checked(context)
+        texts = len(prefix) // len(context)
+        hidden, cell = (part.repeat_interleave(texts, 1) for part in self._begin(context))
+        if not packing.groups:
+            return self.out.weight.new_zeros(0, self.config.hidden)
+        # Padding may hold any number; a recurrence needs one token a row.
+        ids_RT = prefix.values.masked_fill(~packing.mask, 0)
+        lengths = packing.mask.sum(1).clamp_min(1).cpu()
+        embedded = self.dropout(self.embedding(ids_RT))
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        outputs, _ = self.recurrence(packed, (hidden, cell))
+        states_RTD, _ = pad_packed_sequence(outputs, batch_first=True, total_length=ids_RT.shape[1])
+        return packing.pack(self._joined(states_RTD, context))
+
+    def _begin(self, context: Features) -> tuple[Tensor, Tensor]:
+        """Hidden and cell states (layers, B, D) after the context's vector."""
+        first_B1D = self.dropout(self.first(context.pooled))[:, None]
+        _, (hidden, cell) = self.recurrence(first_B1D)
+        return hidden, cell
+
+    def _joined(self, states_RTD: Tensor, context: Features) -> Tensor:
+        """The states with what each finds in its context's tokens."""
+        if not self.config.attention:
+            return states_RTD
+        rows, length, _ = states_RTD.shape
+        contexts = len(context)
+        query_RTD = self.query(states_RTD)
+        query_B1TD = query_RTD.reshape(contexts, 1, rows // contexts * length, -1)
+        tokens_B1LD = context.tokens[:, None]
+        found = attend(query_B1TD, tokens_B1LD, tokens_B1LD, mask=context.mask)
+        both = torch.cat([states_RTD, found.reshape(rows, length, -1)], dim=-1)
+        return torch.tanh(self.join(both))
+
+    def _checked(self, context: Features) -> Features:
+        """The context with zeros in its padding; a row of nothing else may read all of it."""
+        check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
+        if not self.config.attention:
+            return context
+        tokens_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
+        mask_BL = context.mask | ~context.mask.any(dim=1, keepdim=True)
+        return Features(tokens_BLD, mask_BL, context.pooled)
+
+
+@dataclass(frozen=True)
+class RecurrentDecoderConfig(Config):
+    """An LSTM that writes text about a context."""
+
+    vocab_size: int
+    """Tokens V; at least those of the stream that is generated."""
+    context_dim: int
+    """Width of the context."""
+    embedding: int = 512
+    """Width of the tokens' embeddings."""
+    hidden: int = 512
+    """Width of the states."""
+    layers: int = 1
+    attention: bool = False
+    """Look at the context's tokens at each step, not only at its pooled vector at the start."""
+    max_length: int = 64
+    """Most tokens of a text, the special ones included."""
+    dropout: float = 0.0
+    """Of the inputs, between layers and before the last map."""
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context_dim", "embedding", "hidden", "layers", "max_length"):
+            if vars(self)[name] < 1:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
+
+    def build(self) -> RecurrentDecoder:
+        return RecurrentDecoder(self)

@@ -1,0 +1,139 @@
+"""A transformer block that reads what was said before and a context, whole or a token at a time.
+
+Vaswani et al. 2017, arXiv:1706.03762, section 3.1, normalised before each branch.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.records import Features
+from weft.layers.attention import CrossAttention, SelfAttention, attend
+from weft.layers.packing import Packing
+from weft.layers.transformer import ResidualDropout, TransformerConfig, activate
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Keys and values (B, N, L, K) of a context, and where it is real (B, L), or None for everywhere."""
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor | None
+
+    def contiguous(self) -> "Memory":
+        """The same, laid out for being read many times."""
+        return Memory(self.keys.contiguous(), self.values.contiguous(), self.mask)
+
+    def attended(self, query_BNTK: Tensor, dropout: float = 0.0) -> Tensor:
+        """What queries of the same rows find; zeros in a row without context."""
+        return attend(query_BNTK, self.keys, self.values, mask=self.mask, dropout=dropout)
+
+
+@dataclass
+class Cache:
+    """Keys and values (R, N, capacity, K) of the tokens so far, of which `length` are filled in."""
+
+    keys: Tensor
+    values: Tensor
+    length: int = 0
+
+    def append(self, key_RN1K: Tensor, value_RN1K: Tensor) -> tuple[Tensor, Tensor]:
+        """Adds a token to every row; gives all keys and values up to it."""
+        self.keys[:, :, self.length : self.length + 1] = key_RN1K
+        self.values[:, :, self.length : self.length + 1] = value_RN1K
+        self.length += 1
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+    def take(self, rows_R: Tensor) -> "Cache":
+        """The cache of these rows, in this order and as often as they are named."""
+        keys = self.keys.new_empty(len(rows_R), *self.keys.shape[1:])
+        values = torch.empty_like(keys)
+        keys[:, :, : self.length] = self.keys[rows_R, :, : self.length]
+        values[:, :, : self.length] = self.values[rows_R, :, : self.length]
+        return Cache(keys, values, self.length)
+
+
+class DecoderBlock(nn.Module):
+    """Causal self-attention, attention to the context, an MLP, each around a residual.
+
+    There may be several texts of one context: their rows follow each other, and the context's keys
+    and values are neither computed nor kept more than once.
+    """
+
+    def __init__(self, config: TransformerConfig, context_dim: int) -> None:
+        super().__init__()
+        dim, dropout = config.dim, config.attention_dropout
+        self.attention = SelfAttention(dim, config.heads, causal=True, dropout=dropout)
+        self.cross_attention = CrossAttention(
+            dim, config.heads, context_dim=context_dim, dropout=dropout
+        )
+        self.norm1, self.norm2, self.norm3 = (
+            nn.LayerNorm(dim, eps=config.norm_eps) for _ in range(3)
+        )
+        self.fc1 = nn.Linear(dim, config.hidden)
+        self.fc2 = nn.Linear(config.hidden, dim)
+        self.activation = config.activation
+        self.drop = ResidualDropout(config.dropout, 0.0)
+
+    def memory(self, context: Features) -> Memory:
+        """What this block reads of the context (B, L, width), of which padding is never read."""
+        packing = Packing.of(context.mask)
+        projected_SD = self.cross_attention.key_value(packing.pack(context.tokens))
+        parts_2BNLK = _heads(packing.unpack(projected_SD), 2, self.cross_attention.heads)
+        keys, values = parts_2BNLK.unbind(0)
+        if packing.index is None:
+            return Memory(keys, values, None)
+        # Keys and values are zero in the padding; a row of nothing else may read all of it.
+        return Memory(keys, values, context.mask | ~context.mask.any(dim=1, keepdim=True))
+
+    def forward(self, tokens_SD: Tensor, packing: Packing, memory: Memory) -> Tensor:
+        """(S, D) packed tokens of texts that are padded at their ends -> (S, D)."""
+        dropout = self.attention.dropout if self.training else 0.0
+        attended_SD = self._attended(self.norm1(tokens_SD), packing, dropout)
+        tokens_SD = tokens_SD + self.drop(attended_SD, packing)
+        query_SD = self.cross_attention.query(self.norm2(tokens_SD))
+        found = self._from_memory(packing.unpack(query_SD), memory, dropout)
+        tokens_SD = tokens_SD + self.drop(self.cross_attention.out(packing.pack(found)), packing)
+        outcome_SD: Tensor = tokens_SD + self.drop(self._mlp(self.norm3(tokens_SD)), packing)
+        return outcome_SD
+
+    def step(self, token_RD: Tensor, cache: Cache, memory: Memory) -> Tensor:
+        """The next token of every text, (R, D) -> (R, D); the cache then holds it."""
+        qkv_R1D = self.attention.qkv(self.norm1(token_RD))[:, None]
+        query_RN1K, key_RN1K, value_RN1K = _heads(qkv_R1D, 3, self.attention.heads).unbind(0)
+        mixed_RN1K = attend(query_RN1K, *cache.append(key_RN1K, value_RN1K))
+        token_RD = token_RD + self.attention.out(mixed_RN1K.flatten(1))
+        query_R1D = self.cross_attention.query(self.norm2(token_RD))[:, None]
+        found_R1D = self._from_memory(query_R1D, memory, 0.0)
+        token_RD = token_RD + self.cross_attention.out(found_R1D[:, 0])
+        return token_RD + self._mlp(self.norm3(token_RD))
+
+    def _attended(self, tokens_SD: Tensor, packing: Packing, dropout: float) -> Tensor:
+        # Padding lies at the ends, where no earlier token sees it: one causal call for all rows.
+        qkv_RTD = packing.unpack(self.attention.qkv(tokens_SD))
+        query, key, value = _heads(qkv_RTD, 3, self.attention.heads).unbind(0)
+        mixed = attend(query, key, value, causal=True, dropout=dropout)
+        attended: Tensor = self.attention.out(packing.pack(mixed.transpose(1, 2).flatten(2)))
+        return attended
+
+    def _from_memory(self, query_RTD: Tensor, memory: Memory, dropout: float) -> Tensor:
+        """(R, T, D): R / B texts of each context ask it together."""
+        rows, length, _ = query_RTD.shape
+        contexts = len(memory.keys)
+        together = query_RTD.reshape(contexts, rows // contexts * length, -1)
+        (query,) = _heads(together, 1, self.cross_attention.heads).unbind(0)
+        found = memory.attended(query, dropout).transpose(1, 2)
+        return found.reshape(rows, length, -1)
+
+    def _mlp(self, tokens_SD: Tensor) -> Tensor:
+        projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))
+        return projected
+
+
+def _heads(projected_BTD: Tensor, parts: int, heads: int) -> Tensor:
+    """(B, T, parts * N * K) -> (parts, B, N, T, K)."""
+    rows, length, width = projected_BTD.shape
+    split = projected_BTD.view(rows, length, parts, heads, width // (parts * heads))
+    return split.permute(2, 0, 3, 1, 4)
