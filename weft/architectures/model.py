@@ -69,7 +69,11 @@ class Model(nn.Module):
 
     def decode(self, name: str, context: Features, prefix: Field | None = None) -> Tensor:
         """What the decoder of that name makes of the context and, where it reads one, the prefix."""
-        return cast(Decoder, self._part(self.decoders, name, "decoder"))(context, prefix)
+        return cast(Decoder, self.decoder(name))(context, prefix)
+
+    def decoder(self, name: str) -> nn.Module:
+        """The decoder of that name."""
+        return self._part(self.decoders, name, "decoder")
 
     @staticmethod
     def _part(parts: nn.ModuleDict, name: str, kind: str) -> nn.Module:

@@ -1,0 +1,110 @@
+"""Captioning: every next token of a text, given its context and the true tokens before it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.distributed import gather, world_size
+from weft.core.interfaces import EncodedStreams
+from weft.core.records import Batch, Field, Loss
+from weft.decoders.autoregressive import AutoregressiveDecoder
+
+
+class Captioning(nn.Module):
+    """Cross-entropy of the next token under teacher forcing (Show and Tell, Vinyals et al. 2015,
+    arXiv:1411.4555, equation 2), a mean over all real tokens of the batch.
+
+    Only real tokens pass the map to the vocabulary. A row may hold several texts, one after another,
+    each beginning with the row's first token; they share its context.
+    """
+
+    def __init__(self, config: "CaptioningConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        config = self.config
+        decoder = cast(Model, model).decoder(config.decoder)
+        if not isinstance(decoder, AutoregressiveDecoder):
+            raise ValueError(
+                f"the decoder '{config.decoder}' is a {type(decoder).__name__}, expected one of text"
+            )
+        texts = separate_texts(text_field(batch, config.text))
+        assert texts.mask is not None
+        prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
+        hidden_SD, packing = decoder.hidden(streams.fused()[config.context], prefix)
+        targets_S = packing.pack(texts.values[:, 1:])
+        logits_SV = decoder.logits(hidden_SD).float()
+        costs_S = F.cross_entropy(
+            logits_SV, targets_S, label_smoothing=config.label_smoothing, reduction="none"
+        )
+        # Ranks have different numbers of tokens; their mean must be that of the whole batch.
+        count = gather(costs_S.new_tensor([len(targets_S)])).sum().clamp_min(1) / world_size()
+        hits_S = (logits_SV.detach().argmax(1) == targets_S).float()
+        return Loss(costs_S.sum() / count, {"accuracy": hits_S.sum() / count})
+
+
+def text_field(batch: Batch, stream: str) -> Field:
+    """The token ids of a stream, none where it is not present. Raises ValueError where it has none."""
+    field = batch.inputs.get(stream)
+    if not isinstance(field, Field):
+        held = ", ".join(batch.inputs) or "nothing"
+        raise ValueError(f"the batch has no token ids of '{stream}', it has: {held}")
+    mask_BT = field.mask
+    if mask_BT is None:
+        mask_BT = torch.ones_like(field.values, dtype=torch.bool)
+    if field.present is not None:
+        mask_BT = mask_BT & field.present[:, None]
+    return Field(field.values, mask_BT)
+
+
+def separate_texts(field: Field) -> Field:
+    """Rows (B, T) of several texts -> a row for each text, (B * R, T') padded at the ends.
+
+    A text begins wherever a row's first token stands again. R is the most texts that a row has; the
+    missing ones of others are rows without tokens.
+    """
+    ids_BT, mask_BT = field.values, field.mask
+    assert mask_BT is not None
+    starts_BT = (ids_BT == ids_BT[:, :1]) & mask_BT
+    number_BT = starts_BT.cumsum(1) - 1
+    texts = max(int(starts_BT.sum(1).max()), 1) if len(ids_BT) else 1
+    if texts == 1:
+        return field
+    rows_S, places_S = mask_BT.nonzero(as_tuple=True)
+    text_S = rows_S * texts + number_BT[mask_BT]
+    first_R = torch.full((len(ids_BT) * texts,), ids_BT.shape[1], device=ids_BT.device)
+    first_R = first_R.scatter_reduce(0, text_S, places_S, "amin")
+    within_S = places_S - first_R[text_S]
+    length = int(within_S.max()) + 1
+    values = ids_BT.new_zeros(len(first_R), length)
+    mask = torch.zeros_like(values, dtype=torch.bool)
+    values[text_S, within_S] = ids_BT[mask_BT]
+    mask[text_S, within_S] = True
+    return Field(values, mask)
+
+
+@dataclass(frozen=True)
+class CaptioningConfig(Config):
+    """Teacher-forced captioning."""
+
+    text: str = "text"
+    """Stream of the texts; it needs no encoder."""
+    context: str = "image"
+    """What the texts are about: a stream after fusion, or the joint one."""
+    decoder: str = "caption"
+    """Decoder that writes the texts."""
+    label_smoothing: float = 0.0
+    """Share of the target that is spread evenly over the vocabulary."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1")
+
+    def build(self) -> Captioning:
+        return Captioning(self)
