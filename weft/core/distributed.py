@@ -44,6 +44,17 @@ def gather(tensor: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def mean_of_all(costs: Tensor) -> Tensor:
+    """The mean of what all ranks hold (N,) together, each any number; 0 where none holds any.
+
+    This rank's part of it, scaled so that the mean over ranks, which data-parallel training takes of
+    losses and gradients, is that mean.
+    """
+    count = torch.tensor([costs.numel()], device=costs.device)
+    everywhere = gather(count).sum().clamp(min=1)
+    return costs.sum() * world_size() / everywhere
+
+
 def barrier() -> None:
     """Waits until every rank is here."""
     if world_size() > 1:

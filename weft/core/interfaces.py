@@ -150,3 +150,12 @@ class Objective(Protocol):
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
 
     def __call__(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
+
+
+@runtime_checkable
+class NeedsModalities(Protocol):
+    """An objective that has to know what the modalities have learned, such as the ids of words."""
+
+    def prepare(self, modalities: Mapping[str, Modality]) -> None:
+        """Called once, before training. Raises WeftError where they lack what it needs."""
+        ...

@@ -18,6 +18,7 @@ from weft.modalities.tokenization import (
     train_wordpiece,
     train_words,
 )
+from weft.modalities.vocabulary import Vocabulary, continuing_ids
 
 # No natural text has tokens this long on average; what lies beyond max_length tokens of them is
 # cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
@@ -151,6 +152,11 @@ class Text:
     def special_ids(self) -> tuple[int, ...]:
         """The ids of all special tokens that the tokenizer has, ascending."""
         return tuple(sorted(set(self._ready().special.values())))
+
+    def vocabulary(self) -> Vocabulary:
+        """What masking needs. Raises WeftError where the tokenizer has no mask token."""
+        continuing = continuing_ids(self._ready().tokenizer)
+        return Vocabulary(self.vocab_size, self.mask_id, self.special_ids, continuing)
 
     def _special_id(self, role: str) -> int:
         tokens = self._ready()

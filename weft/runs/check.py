@@ -39,6 +39,7 @@ def check_names(recipe: Recipe) -> None:
             raise unknown_name("stream in data.cache", name, recipe.data.streams)
         if name not in recipe.model.encoders:
             raise unknown_name("encoder of a stream in data.cache", name, recipe.model.encoders)
+    _check_masked(recipe)
     for name in recipe.data.targets:
         if name in recipe.data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
@@ -99,6 +100,29 @@ def _check_optional(recipe: Recipe) -> None:
                     f"objectives.{objective} pairs {' and '.join(config.streams)}, but data.optional "
                     f"lets rows lack '{name}'; expected streams that every row has"
                 )
+
+
+@runtime_checkable
+class Masking(Protocol):
+    """The config of an objective that hides a part of a stream's input."""
+
+    masked: str
+
+
+def _check_masked(recipe: Recipe) -> None:
+    """What is to be hidden from the encoder is not a feature that was computed from the whole input."""
+    for name, objective in recipe.objectives.items():
+        if not isinstance(objective, Masking):
+            continue
+        if objective.masked not in recipe.data.streams:
+            raise unknown_name(
+                f"stream of objectives.{name}", objective.masked, recipe.data.streams
+            )
+        if objective.masked in recipe.data.cache:
+            raise WeftError(
+                f"objectives.{name} masks stream '{objective.masked}', which data.cache reads from "
+                "features of the whole input; expected a stream that is not cached"
+            )
 
 
 @runtime_checkable

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
 
 from weft.architectures.model import Model, ModelConfig, build
 from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality, Target
+from weft.core.interfaces import Modality, NeedsModalities, Target
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
@@ -124,8 +125,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
         buckets=buckets(recipe, folder, training, modalities),
     )
     run = recipe.run.resolved(loader.steps_per_epoch)
-    objectives = {name: build(config) for name, config in recipe.objectives.items()}
-    step = TrainStep(model, objectives, recipe.weights)
+    step = TrainStep(model, _objectives(recipe, modalities), recipe.weights)
     result = loop.fit(
         [player("model", step, recipe.optim, run)],
         loader.batches,
@@ -179,6 +179,15 @@ def _start_from(model: Model, run: Path) -> None:
     model.load_state_dict(same, strict=False)
     if rank() == 0:
         print(f"starting from {run}: {len(same)} of {len(own)} weights")
+
+
+def _objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, nn.Module]:
+    """The recipe's objectives, each told what it must know of the modalities."""
+    objectives = {name: build(config) for name, config in recipe.objectives.items()}
+    for objective in objectives.values():
+        if isinstance(objective, NeedsModalities):
+            objective.prepare(modalities)
+    return objectives
 
 
 def _validation(
