@@ -1,6 +1,7 @@
 """Two gloo ranks that torchrun starts see and compute what one does, from the command line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,20 @@ def test_the_same_losses(one: Path, tmp_path: Path) -> None:
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-3, rtol=0)
     assert weft("evaluate", two).code == 0
+
+
+def test_weights_cut_over_ranks_give_the_same_losses_and_one_rank_goes_on(
+    one: Path, tmp_path: Path
+) -> None:
+    two = tmp_path / "two"
+    said = on_two_ranks(*WORDS, "--out", str(two), "--run.parallel", "fsdp")
+    assert said.returncode == 0, said.stderr
+    torch.testing.assert_close(losses(two), losses(one), atol=1e-5, rtol=0)
+    assert weft("evaluate", two).code == 0
+    last, first = (two / "checkpoints" / f"step-{step:08d}" for step in (STEPS, STEPS // 2))
+    assert len(list(first.glob("*.safetensors"))) == 2
+    shutil.rmtree(last)
+    said_alone = weft("train", "--resume", two, "--parallel", "ddp")
+    assert said_alone.code == 0, said_alone.err
+    assert last.with_suffix(".safetensors").is_file()
+    torch.testing.assert_close(losses(two), losses(one), atol=1e-5, rtol=0)

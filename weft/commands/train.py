@@ -1,7 +1,7 @@
 """Train a recipe into a run directory, or go on with an interrupted one.
 
 weft train RECIPE [--data PATH] [--out RUN] [--SETTING VALUE ...]
-weft train --resume RUN
+weft train --resume RUN [--parallel ddp|fsdp]
 
 RECIPE is a name that `weft list recipes` shows, or a YAML file with the key `recipe` and settings laid over it.
 """
@@ -22,6 +22,7 @@ from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
 from weft.runs.train import TrainResult, resume, train
 from weft.tasks.base import HEADLINES
+from weft.training.config import Parallel
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class ResumeArguments:
 
     resume: Path
     """Run directory."""
+    parallel: Parallel | None = None
+    """How several ranks go on with it, if not as it began."""
 
 
 def main(words: list[str]) -> None:
@@ -50,7 +53,8 @@ def main(words: list[str]) -> None:
         print("weft train RECIPE --help shows the settings of one.")
         return
     if words[0].startswith("--resume"):
-        show(resume(parse(ResumeArguments, words, "weft train").resume))
+        given = parse(ResumeArguments, words, "weft train")
+        show(resume(given.resume, given.parallel))
         return
     if words[0].startswith("-"):
         raise WeftError(

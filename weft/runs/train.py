@@ -38,7 +38,7 @@ from weft.runs.parts import (
 from weft.runs.recipe import Recipe
 from weft.tasks.base import Member
 from weft.training import checkpoint, distributed, loop
-from weft.training.config import player
+from weft.training.config import Parallel, player
 from weft.training.loop import FitResult
 from weft.training.step import TrainStep
 
@@ -78,12 +78,17 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
             raise
 
 
-def resume(folder: Path | str) -> TrainResult:
-    """Goes on with the run in `folder` from its newest checkpoint, to the same bits."""
+def resume(folder: Path | str, parallel: Parallel | None = None) -> TrainResult:
+    """Goes on with the run in `folder` from its newest checkpoint, to the same bits.
+
+    parallel: in place of the run's own, where several ranks go on with it.
+    """
     folder = Path(folder)
     if not (folder / RECIPE).exists():
         raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing)")
     recipe = configs.load(folder / RECIPE, Recipe)
+    if parallel is not None:
+        recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
     with distributed.session(recipe.run.device) as device:
         return _train(recipe, folder, device)
 
@@ -126,12 +131,14 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     )
     run = recipe.run.resolved(loader.steps_per_epoch)
     step = TrainStep(model, _objectives(recipe, modalities), recipe.weights)
+    # Before the player: what is cached of frozen encoders is computed while the model is whole.
+    validate = _validation(recipe, model, modalities, targets, device)
     result = loop.fit(
         [player("model", step, recipe.optim, run)],
         loader.batches,
         run,
         folder,
-        validate=_validation(recipe, model, modalities, targets, device),
+        validate=validate,
         recipe=recipe.replace(run=run),
         resume=True,
     )

@@ -1,4 +1,4 @@
-"""A checkpoint is everything that the next step depends on, in one safetensors file.
+"""A checkpoint is everything that the next step depends on, in safetensors: see `storage`.
 
 Model and objectives (one TrainStep a player), optimizer moments, averaged weights, the number of
 turns, which fixes the schedule, and the recipe. No generator states: the loop seeds every
@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
-from weft.core.tensors import check_same, read_state, read_tensors, write_tensors
+from weft.core.tensors import check_same
+from weft.training import storage
 from weft.training.player import Player
 
 # Settings that do not change the numbers, so a run may be resumed with others.
-FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep"})
+FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep", "parallel"})
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,15 @@ class Standing:
 
 
 def path_of(folder: Path, step: int) -> Path:
-    return folder / "checkpoints" / f"step-{step:08d}.safetensors"
+    """Where the checkpoint of that step is, if it is one file; of steps cut over ranks without suffix."""
+    return folder / "checkpoints" / f"step-{step:08d}{storage.SUFFIX}"
 
 
 def save(
     folder: Path, players: Sequence[Player], standing: Standing, recipe: Mapping[str, Any]
 ) -> Path:
-    """Writes the checkpoint of `standing.step` atomically."""
-    path = path_of(folder, standing.step)
+    """Writes the checkpoint of `standing.step`, whole or not at all. Every rank calls it."""
+    path = path_of(folder, standing.step).with_suffix("")
     tensors = {name: t for player in players for name, t in _tensors(player).items()}
     state = {
         "standing": asdict(standing),
@@ -53,13 +55,13 @@ def save(
         "averages": {player.name: player.ema.updates for player in players if player.ema},
         "recipe": recipe,
     }
-    write_tensors(path, tensors, state)
-    return path
+    return storage.write(path, tensors, state)
 
 
 def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Standing:
     """Puts the checkpoint into the players, or raises WeftError and changes nothing."""
-    tensors, state = read_tensors(path)
+    stored = storage.open_stored(path)
+    tensors, state = stored.tensors, stored.state
     try:
         standing = Standing(**state["standing"])
         turns = {player.name: int(state["turns"][player.name]) for player in players}
@@ -84,8 +86,13 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> St
         parameter = parameters.get(name.rpartition("/")[0])
         if parameter is None or moment.shape not in (parameter.shape, torch.Size()):
             raise WeftError(f"{path}: is a checkpoint of another recipe: unexpected {name}")
+    found = {
+        name: _laid_out_as(parameters[name.rpartition("/")[0]], moment)
+        for name, moment in moments.items()
+    }
+    stored.read_into({**_fixed(players), **found})
     for player in players:
-        _restore(player, tensors, moments)
+        _restore_moments(player, found)
         player.turns = turns[player.name]
         if player.ema is not None:
             player.ema.updates = updates[player.name]
@@ -101,7 +108,7 @@ def latest(folder: Path) -> Path | None:
     first_error: WeftError | None = None
     for path in reversed(saved(folder)):
         try:
-            read_state(path)
+            storage.check(path)
         except WeftError as error:
             first_error = first_error or error
         else:
@@ -113,21 +120,21 @@ def latest(folder: Path) -> Path | None:
 
 def saved(folder: Path) -> list[Path]:
     """All checkpoints of a run, oldest first, readable or not."""
-    found = (folder / "checkpoints").glob("step-*.safetensors")
-    return sorted(path for path in found if re.fullmatch(r"step-\d{8,}", path.stem))
+    found = (folder / "checkpoints").glob("step-*")
+    return sorted(p for p in found if re.fullmatch(r"step-\d{8,}(\.safetensors)?", p.name))
 
 
 def tidy(folder: Path, keep: int) -> None:
     """Removes all but the newest `keep` checkpoints."""
     for path in saved(folder)[:-keep]:
-        path.unlink(missing_ok=True)
+        storage.remove(path)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what writes that were killed left in a run's folder (safetensors' own, and ours)."""
     for place in (folder, folder / "checkpoints"):
         for path in [*place.glob(".tmp*"), *place.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
+            storage.remove(path)
 
 
 def _tensors(player: Player) -> dict[str, Tensor]:
@@ -150,10 +157,7 @@ def _fixed(players: Sequence[Player]) -> dict[str, Tensor]:
     return found
 
 
-@torch.no_grad()
-def _restore(player: Player, tensors: Mapping[str, Tensor], moments: Mapping[str, Tensor]) -> None:
-    for name, tensor in _fixed([player]).items():
-        tensor.copy_(tensors[name])
+def _restore_moments(player: Player, moments: Mapping[str, Tensor]) -> None:
     names = {parameter: name for name, parameter in player.step.named_parameters()}
     slots: dict[str, dict[str, Tensor]] = {}
     for name, moment in moments.items():
@@ -162,22 +166,18 @@ def _restore(player: Player, tensors: Mapping[str, Tensor], moments: Mapping[str
     state = player.optimizer.state_dict()
     ordered = [p for group in player.optimizer.param_groups for p in group["params"]]
     owners = [f"{player.name}/optimizer/{names[parameter]}" for parameter in ordered]
-    state["state"] = {
-        i: {slot: _laid_out_like(parameter, moment) for slot, moment in slots[owner].items()}
-        for i, (owner, parameter) in enumerate(zip(owners, ordered, strict=True))
-        if owner in slots
-    }
+    state["state"] = {i: slots[owner] for i, owner in enumerate(owners) if owner in slots}
     player.optimizer.load_state_dict(state)
 
 
-def _laid_out_like(parameter: Tensor, moment: Tensor) -> Tensor:
-    """The moment in the parameter's order in memory, since a fused optimizer walks both as they lie.
+def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """Room for a moment: a whole one is cut over ranks and lies in memory as its parameter does.
 
-    A file holds all tensors row by row, but weights of convolutions may lie channels last.
+    A fused optimizer walks both as they lie, and weights of convolutions may lie channels last.
     """
     if moment.shape != parameter.shape:
-        return moment
-    return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
+        return torch.empty(moment.shape, dtype=moment.dtype, device=parameter.device)
+    return torch.empty_like(parameter, dtype=moment.dtype, requires_grad=False)
 
 
 def _differences(here: Any, written: Any, where: str) -> Iterator[str]:

@@ -5,11 +5,12 @@ from typing import Literal
 
 from weft.core.config import Config
 from weft.core.precision import Precision
-from weft.training import distributed
+from weft.training import distributed, sharding
 from weft.training.optim import OptimConfig
 from weft.training.player import Player, Rule
 from weft.training.step import TrainStep, recompute_activations
 
+Parallel = Literal["ddp", "fsdp"]
 LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
 """More is a slip of the keyboard, and would take all memory before anything else fails."""
 
@@ -52,6 +53,9 @@ class RunConfig(Config):
     compile: bool = False
     """Compile the step with torch.compile: minutes at the start, faster steps afterwards. A small CLIP
     gave the same losses to 1e-6 on a CPU; names in checkpoints stay as they are."""
+    parallel: Parallel = "ddp"
+    """On several ranks: ddp keeps everything on each; fsdp (FSDP2) cuts weights, gradients, optimizer and
+    average over them, for models that one device cannot hold. A run may go on with the other."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     find_unused: bool = False
     """On several ranks: True if some trainable parameter takes no part in some batch's loss."""
@@ -75,6 +79,11 @@ class RunConfig(Config):
             raise ValueError(
                 f"accumulate is {self.accumulate}, expected at most batch_size, {self.batch_size}"
             )
+        for name in ("compile", "find_unused"):
+            if self.parallel == "fsdp" and vars(self)[name]:
+                raise ValueError(
+                    f"{name} is True and parallel 'fsdp', expected {name} with 'ddp' only"
+                )
         if self.gradient_cache and self.accumulate > 1:
             raise ValueError(
                 f"accumulate is {self.accumulate} and gradient_cache {self.gradient_cache}, expected "
@@ -94,6 +103,8 @@ def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Pl
     step.gradient_cache = run.gradient_cache
     if run.recompute:
         recompute_activations(step)
+    if run.parallel == "fsdp":
+        sharding.shard(step, distributed.device(run.device))
     if run.compile:
         step.compile()
     rule = Rule(run.accumulate, run.precision, optim.clip_norm, run.find_unused)

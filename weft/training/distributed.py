@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
+from weft.training import sharding
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -68,7 +69,7 @@ def unsynchronised(step: nn.Module) -> AbstractContextManager[None]:
     """Gradients inside stay local: for all but the last micro-batch of a turn."""
     if isinstance(step, DistributedDataParallel):
         return step.no_sync()
-    return nullcontext()
+    return sharding.unsynchronised(step) if sharding.holds_shards(step) else nullcontext()
 
 
 def mean(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -18,8 +18,8 @@ from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
-from weft.core.tensors import load_model, save_model
-from weft.training import checkpoint, distributed
+from weft.core.tensors import check_same, read_tensors, write_tensors
+from weft.training import checkpoint, distributed, sharding
 from weft.training.checkpoint import Standing
 from weft.training.config import RunConfig
 from weft.training.log import Display, RunLog
@@ -178,7 +178,9 @@ def _evaluate(
 ) -> tuple[dict[str, float], Standing]:
     """Validation numbers, and where the run stands now; a new best is saved."""
     with evaluation(players):
-        with torch.no_grad():
+        with ExitStack() as gathered, torch.no_grad():
+            for player in players:
+                gathered.enter_context(sharding.gathered(player.step))
             metrics = distributed.from_first(dict(validate()), players[0].device)
         monitor = run.monitor or next(iter(metrics))
         if monitor not in metrics:
@@ -192,16 +194,15 @@ def _evaluate(
             standing = replace(
                 standing, best=value, best_step=standing.step, stale=0, metrics=metrics
             )
-            if distributed.is_first():
-                save_model(folder / MODEL_FILE, players[0].step.model)
+            _save_model(folder / MODEL_FILE, players[0])
     return {f"validation/{name}": number for name, number in metrics.items()}, standing
 
 
 def _write_checkpoint(
     players: Sequence[Player], standing: Standing, recipe: dict[str, Any], folder: Path, keep: int
 ) -> None:
+    checkpoint.save(folder, players, standing, recipe)
     if distributed.is_first():
-        checkpoint.save(folder, players, standing, recipe)
         checkpoint.tidy(folder, keep)
     distributed.barrier()
 
@@ -211,11 +212,11 @@ def _finish(
 ) -> FitResult:
     """The best weights, or without any evaluation the last ones, end in the file and the model."""
     path = folder / MODEL_FILE
-    if standing.best is None and distributed.is_first():
+    if standing.best is None:
         with evaluation(players):
-            save_model(path, players[0].step.model)
+            _save_model(path, players[0])
     distributed.barrier()
-    load_model(path, players[0].step.model)
+    _load_model(path, players[0])
     return FitResult(
         model=path,
         steps=standing.step,
@@ -224,3 +225,17 @@ def _finish(
         stopped_early=standing.step < run.steps,
         seconds=seconds,
     )
+
+
+def _save_model(path: Path, player: Player) -> None:
+    """Writes the weights of the player's model as they are now."""
+    tensors = sharding.whole_on_first(player.step.model.state_dict())
+    if distributed.is_first():
+        write_tensors(path, tensors, {})
+
+
+def _load_model(path: Path, player: Player) -> None:
+    own, (tensors, _) = player.step.model.state_dict(), read_tensors(path)
+    check_same(path, own, tensors)
+    for name, tensor in own.items():
+        sharding.fill(tensor, tensors[name])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.errors import unknown_name
+from weft.training.sharding import is_sharded, local
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class EMA:
         """Moves the averages towards the module as it is now."""
         warm = (1 + self.updates) / (10 + self.updates)
         decay = min(self.decay, warm) if self.warmup else self.decay
-        torch._foreach_lerp_(list(self.averages.values()), list(self._live.values()), 1 - decay)
+        torch._foreach_lerp_(_locals(self.averages), _locals(self._live), 1 - decay)
         self.updates += 1
 
     @contextmanager
@@ -73,7 +74,11 @@ class EMA:
 
     @torch.no_grad()
     def _copy_into_module(self, values: Mapping[str, Tensor]) -> None:
-        torch._foreach_copy_(list(self._live.values()), list(values.values()))
+        torch._foreach_copy_(_locals(self._live), _locals(values))
+
+
+def _locals(tensors: Mapping[str, Tensor]) -> list[Tensor]:
+    return [local(tensor) for tensor in tensors.values()]
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def parameter_groups(
 ) -> list[dict[str, object]]:
     """Groups of parameters with the same decay and learning rate, in order of first appearance.
 
-    Names are those of `module`; a leading "model." may be left out of a prefix.
+    What is cut over ranks is apart from what is whole: a fused optimizer takes one kind at a time. Names are those of `module`; a leading "model." may be left out of a prefix.
     """
     named = {
         name.removeprefix("model."): parameter
@@ -156,13 +161,13 @@ def parameter_groups(
             depth = prefix.count(".") + 1
             known = {".".join(name.split(".")[:depth]) for name in named}
             raise unknown_name("group of trainable parameters", prefix, known)
-    grouped: dict[tuple[bool, float], list[Tensor]] = {}
+    grouped: dict[tuple[bool, float, bool], list[Tensor]] = {}
     for name, parameter in named.items():
-        key = (parameter.ndim >= 2, _factor(name, factors))
+        key = (parameter.ndim >= 2, _factor(name, factors), is_sharded(parameter))
         grouped.setdefault(key, []).append(parameter)
     return [
         {"params": parameters, "lr": lr * factor, "weight_decay": weight_decay if decays else 0.0}
-        for (decays, factor), parameters in grouped.items()
+        for (decays, factor, _), parameters in grouped.items()
     ]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from weft.core.errors import WeftError
 from weft.core.precision import Precision, autocast
 from weft.core.records import Batch, Loss
-from weft.training import distributed
+from weft.training import distributed, sharding
 from weft.training.optim import EMA
 from weft.training.step import TrainStep
 
@@ -42,8 +42,8 @@ class Player:
     """Ordinary training is one player; a GAN is two in the same loop.
 
     `turn` does forward, backward and one update from one batch. It wraps the step for several
-    ranks itself, so build the player after `step` is on its device, frozen where it should be, and
-    the ranks have met.
+    ranks itself unless `sharding.shard` has cut it, so build the player after `step` is on its device,
+    frozen where it should be, and the ranks have met.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class Player:
         self.rule = rule or Rule()
         self.ema = ema
         self.turns = 0
-        self._forward = distributed.wrap(step, find_unused=self.rule.find_unused)
+        self._is_cut = sharding.holds_shards(step)
+        self._forward: nn.Module = (
+            step if self._is_cut else distributed.wrap(step, find_unused=self.rule.find_unused)
+        )
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
 
@@ -78,8 +81,9 @@ class Player:
         """
         self.optimizer.zero_grad(set_to_none=True)
         terms = self._backward(batch)
-        limit = self.rule.clip_norm
-        norm = nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
+        if self._is_cut:
+            sharding.average_scalars(self._parameters)
+        norm = sharding.clip_gradient(self._parameters, self.rule.clip_norm)
         averaged = distributed.mean({**terms, "gradient_norm": norm})
         self._require_finite(averaged, terms["total"], batch)
         for group, base in zip(self.optimizer.param_groups, self._base_lr, strict=True):

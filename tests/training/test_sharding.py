@@ -1,0 +1,154 @@
+"""Two gloo ranks that hold half of everything each train like one that holds it all."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sharded_training
+import torch
+from safetensors.torch import load_file
+from sharded_training import CLIP, SETTINGS, STEPS, train
+from torch import nn
+
+from weft.core.errors import WeftError
+from weft.layers.transformer import TransformerBlock
+from weft.training import checkpoint, sharding
+from weft.training.config import RunConfig
+
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def log_of(folder: Path) -> torch.Tensor:
+    """(steps, numbers): loss, gradient's norm and temperature."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    names = ("loss", "gradient_norm", "itc/temperature")
+    return torch.tensor([[line[name] for name in names] for line in lines])
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs on one rank."""
+    folder = tmp_path_factory.mktemp("one")
+    for name, settings in SETTINGS.items():
+        train(folder / name, STEPS, **settings)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs on two ranks."""
+    folder = tmp_path_factory.mktemp("two")
+    train(folder / "from one rank", 2)
+    command = [*LAUNCHER, sharded_training.__file__, str(folder)]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, timeout=120, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_same_numbers(name: str, one: Path, two: Path) -> None:
+    expected = log_of(one / name)
+    tolerance = 5e-2 if name == "bf16" else 1e-5
+    torch.testing.assert_close(log_of(two / name), expected, atol=tolerance, rtol=tolerance)
+    assert expected[-1, 2] == pytest.approx(sharded_training.TEMPERATURE.maximum)
+    sizes = [(folder / name / "model.safetensors").stat().st_size for folder in (one, two)]
+    assert sizes[0] == sizes[1]
+
+
+def test_accumulated_as_with_ddp(two: Path) -> None:
+    cut, whole = (log_of(two / f"accumulated, {parallel}") for parallel in ("fsdp", "ddp"))
+    torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["to and fro", "resumed", "from one rank"])
+def test_a_run_goes_on_with_the_other_and_on_another_number_of_ranks(
+    name: str, one: Path, two: Path
+) -> None:
+    torch.testing.assert_close(log_of(two / name), log_of(one / "plain"), atol=1e-5, rtol=1e-5)
+
+
+def test_resumed_to_the_same_bits_and_nothing_is_pickled(one: Path, two: Path) -> None:
+    folders = [two / name / "checkpoints" / f"step-{STEPS:08d}" for name in ("plain", "resumed")]
+    files = sorted(path.name for path in folders[0].iterdir())
+    assert [Path(name).suffix for name in files] == [".safetensors", ".safetensors", ".json"]
+    for name in files[:2]:
+        expected, found = (load_file(folder / name) for folder in folders)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[tensor], expected[tensor]) for tensor in expected)
+    states = [json.loads((folder / files[2]).read_text()) for folder in folders]
+    assert states[0] == states[1]
+    whole = checkpoint.path_of(one / "plain", STEPS).stat().st_size
+    assert all((folders[0] / name).stat().st_size < 0.65 * whole for name in files[:2])
+    weights = [(two / name / "model.safetensors").read_bytes() for name in ("plain", "resumed")]
+    assert weights[0] == weights[1]
+
+
+def test_killed_while_writing_and_resumed_on_one_rank(one: Path, tmp_path: Path) -> None:
+    command = [*LAUNCHER, sharded_training.__file__, str(tmp_path), "200"]
+    ranks = subprocess.Popen(
+        command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if checkpoint.saved(tmp_path) and list(tmp_path.glob("checkpoints/.step-*")):
+            break
+        assert ranks.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.001)
+    os.killpg(ranks.pid, signal.SIGKILL)
+    ranks.wait()
+    newest = checkpoint.latest(tmp_path)
+    assert newest is not None
+    assert newest.is_dir()
+    step = int(newest.name.removeprefix("step-"))
+    train(tmp_path, step + 2)
+    train(tmp_path / "whole", step + 2)
+    torch.testing.assert_close(log_of(tmp_path), log_of(tmp_path / "whole"), atol=1e-4, rtol=1e-4)
+    assert not list(tmp_path.rglob(".step-*"))
+
+
+def test_a_folder_that_is_not_whole_is_passed_over(two: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / "checkpoints" / f"step-{step:08d}" for step in (2, 4)]
+    for folder in folders:
+        source = two / "plain" / "checkpoints" / folder.name
+        folder.mkdir(parents=True)
+        for path in source.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+    assert checkpoint.latest(tmp_path) == folders[1]
+    shard = sorted(folders[1].glob("*.safetensors"))[1]
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert checkpoint.latest(tmp_path) == folders[0]
+    (folders[0] / "state.json").unlink()
+    with pytest.raises(
+        WeftError, match=r"shard-00002.*: is missing or cut off, expected \d+ bytes"
+    ):
+        checkpoint.latest(tmp_path)
+    checkpoint.tidy(tmp_path, keep=1)
+    assert checkpoint.saved(tmp_path) == [folders[1]]
+
+
+def test_blocks_are_cut_by_themselves_and_found_once() -> None:
+    model = CLIP.build()
+    found = sharding.blocks(nn.ModuleList([model]))
+    assert len(found) == 4
+    assert all(isinstance(block, TransformerBlock) for block in found)
+
+
+def test_one_process_has_nothing_to_cut() -> None:
+    module = nn.Linear(2, 2)
+    sharding.shard(module, torch.device("cpu"))
+    assert type(module) is nn.Linear
+    assert not sharding.holds_shards(module)
+
+
+@pytest.mark.parametrize("name", ["compile", "find_unused"])
+def test_what_does_not_go_together_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is True and parallel 'fsdp', expected"):
+        RunConfig(parallel="fsdp", **{name: True})

@@ -1,0 +1,158 @@
+"""What a checkpoint lies in: one safetensors file, or a folder with one for each rank.
+
+Steps that are cut over ranks are written in parts, by torch.distributed.checkpoint as safetensors;
+its other formats pickle. Either is there whole or not at all, and is read by any number of ranks
+whose steps are cut or not.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from weft.core.distributed import barrier, rank, world_size
+from weft.core.errors import WeftError
+from weft.core.files import write_text
+from weft.core.tensors import read_state, read_tensors, write_tensors
+from weft.training.sharding import fill, is_sharded
+
+SUFFIX, STATE = ".safetensors", "state.json"
+
+
+class Stored(Protocol):
+    """An opened checkpoint. `tensors` tell name, type and shape; those of a folder have no values."""
+
+    tensors: Mapping[str, Tensor]
+    state: dict[str, Any]
+
+    def read_into(self, targets: Mapping[str, Tensor]) -> None:
+        """Fills targets, which may be cut over ranks, with the tensors of their names."""
+        ...
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
+    """Writes `path` with the suffix of a file, or as a folder where tensors are cut. Every rank calls it."""
+    if any(is_sharded(tensor) for tensor in tensors.values()):
+        _write_folder(path, tensors, state)
+        return path
+    file = path.with_name(path.name + SUFFIX)
+    if rank() == 0:
+        write_tensors(file, tensors, state)
+    return file
+
+
+def open_stored(path: Path) -> Stored:
+    """The checkpoint at `path`. Raises WeftError where it is none, or not whole."""
+    return _Folder(path) if path.is_dir() else _File(path)
+
+
+def check(path: Path) -> None:
+    """Raises WeftError where the checkpoint at `path` is not whole; reads no tensors."""
+    if path.is_dir():
+        _read_state(path)
+    else:
+        read_state(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or folder, a folder under a leftover's name: it may take time, and be killed."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    hidden = path if path.name.startswith(".") else path.rename(_hidden(path))
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+class _File:
+    def __init__(self, path: Path) -> None:
+        self.tensors: Mapping[str, Tensor]
+        self.tensors, self.state = read_tensors(path)
+
+    def read_into(self, targets: Mapping[str, Tensor]) -> None:
+        for name, target in targets.items():
+            fill(target, self.tensors[name])
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+
+        self._path = path
+        self.state = _read_state(path)
+        found = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
+        self.tensors: Mapping[str, Tensor] = {
+            name: torch.empty(entry.size, dtype=entry.properties.dtype, device="meta")  # type: ignore[union-attr]
+            for name, entry in found.items()
+        }
+
+    def read_into(self, targets: Mapping[str, Tensor]) -> None:
+        from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+        from torch.distributed.checkpoint.state_dict_loader import load
+
+        with warnings.catch_warnings():
+            # On one process it says that it takes it for one process.
+            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+            reader = HuggingFaceStorageReader(str(self._path))
+            load(dict(targets), storage_reader=reader)
+
+
+def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Each rank writes its rows into a hidden folder; rank 0 adds the state and gives it its name."""
+    from torch.distributed.checkpoint.api import CheckpointException
+    from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+    from torch.distributed.checkpoint.state_dict_saver import save
+
+    hidden = _hidden(path)
+    if rank() == 0:
+        shutil.rmtree(hidden, ignore_errors=True)
+    barrier()
+    try:
+        save(
+            {name: tensor.detach() for name, tensor in tensors.items()},
+            storage_writer=HuggingFaceStorageWriter(str(hidden), save_distributed=True),
+            # Of what every rank holds, rank 0's counts, as under DDP.
+            planner=DefaultSavePlanner(dedup_save_to_lowest_rank=True),
+        )
+    except CheckpointException as error:
+        reasons = {str(failure[0]) for failure in error.failures.values()}
+        raise WeftError(f"{path}: cannot be written: {'; '.join(sorted(reasons))}") from None
+    if rank() == 0:
+        sizes = {file.name: file.stat().st_size for file in sorted(hidden.glob(f"*{SUFFIX}"))}
+        written = {"ranks": world_size(), "files": sizes, "state": state}
+        write_text(hidden / STATE, json.dumps(written, sort_keys=True))
+        if path.exists():  # of before a resume from an earlier step
+            shutil.rmtree(path)
+        hidden.rename(path)
+    barrier()
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        written = json.loads((path / STATE).read_bytes())
+        sizes = {str(name): int(size) for name, size in written["files"].items()}
+        state = written["state"]
+        if not sizes or not isinstance(state, dict):
+            raise ValueError("it names no files")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeftError(f"{path}: is no whole checkpoint: {STATE}: {error}") from None
+    for name, size in sizes.items():
+        file = path / Path(name).name
+        if not file.is_file() or file.stat().st_size != size:
+            raise WeftError(f"{file}: is missing or cut off, expected {size} bytes")
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise WeftError(f"{file}: is not a safetensors file ({error})") from None
+    return state
