@@ -1,6 +1,7 @@
 """Where a pretrained model lies: a local folder, an installed package, or a name on the Hugging Face hub."""
 
 import importlib.util
+import json
 import os
 import re
 import socket
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -37,6 +39,35 @@ def locate(name: str) -> Path | str:
             f"(expected a folder, {PACKAGE}NAME or a hub name such as owner/model)"
         )
     return _on_hub(name)
+
+
+def fetched(name: str, *, weights: bool) -> Path:
+    """The local folder of the model, fetched from the hub where `name` is a hub name.
+
+    weights: fetch its safetensors too, not only its settings.
+    """
+    place = locate(name)
+    if isinstance(place, Path):
+        return place
+    with loading(name):
+        from huggingface_hub import snapshot_download
+
+        patterns = ["*.json", "model*.safetensors"] if weights else ["*.json"]
+        return Path(snapshot_download(place, allow_patterns=patterns))
+
+
+def read_settings(name: str, folder: Path) -> dict[str, Any]:
+    """The config.json of the model in `folder` as JSON values, what it leaves out filled in."""
+    try:
+        from transformers import AutoConfig
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "transformers", extra="pretrained", purpose=f"the pretrained model '{name}'"
+        ) from None
+    with loading(name):
+        config = AutoConfig.from_pretrained(folder)
+        settings: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    return settings
 
 
 @contextmanager

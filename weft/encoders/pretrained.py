@@ -8,8 +8,8 @@ from typing import Any, Literal
 from torch import nn
 
 from weft.core.config import Config
-from weft.core.errors import MissingExtraError, WeftError
-from weft.core.pretrained import loading, locate
+from weft.core.errors import WeftError
+from weft.core.pretrained import fetched, loading, read_settings
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.hugging_face import HuggingFaceTower, lora, read_tower
@@ -61,9 +61,9 @@ class PretrainedConfig(Config):
     def architecture(self) -> "PretrainedConfig":
         if self.definition is not None:
             return self
-        folder = _folder(self.name, weights=False)
+        folder = fetched(self.name, weights=False)
         settings = _settings(self.name, folder, self.tower)
-        mean, std = _pixels(folder)
+        mean, std = pixels(folder)
         return self.replace(
             definition=json.dumps(settings, sort_keys=True),
             mean=self.mean or mean,
@@ -77,7 +77,7 @@ class PretrainedConfig(Config):
         settings = json.loads(described.definition)
         source = None
         if self.definition is None and not self.random:
-            source = _folder(self.name, weights=True)
+            source = fetched(self.name, weights=True)
         tower: nn.Module
         if convertible(settings):
             tower = _own_tower(described, settings, source)
@@ -132,29 +132,9 @@ def _wrapped_tower(
     )
 
 
-def _folder(name: str, *, weights: bool) -> Path:
-    """The local folder of the model, fetched from the hub where it is a hub name."""
-    place = locate(name)
-    if isinstance(place, Path):
-        return place
-    with loading(name):
-        from huggingface_hub import snapshot_download
-
-        patterns = ["*.json", "model*.safetensors"] if weights else ["*.json"]
-        return Path(snapshot_download(place, allow_patterns=patterns))
-
-
 def _settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     """The full settings of one tower as JSON values."""
-    try:
-        from transformers import AutoConfig
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "transformers", extra="pretrained", purpose=f"the pretrained tower '{name}'"
-        ) from None
-    with loading(name):
-        config = AutoConfig.from_pretrained(folder)
-        settings: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    settings = read_settings(name, folder)
     towers = {kind: settings.get(f"{kind}_config") for kind in ("text", "vision")}
     if not any(towers.values()):
         kind = "vision" if "num_channels" in settings else "text"
@@ -169,7 +149,7 @@ def _settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     return chosen
 
 
-def _pixels(folder: Path) -> tuple[RGB | None, RGB | None]:
+def pixels(folder: Path) -> tuple[RGB | None, RGB | None]:
     """Mean and std of the pixels that the model was trained with, where the folder says so."""
     file = folder / "preprocessor_config.json"
     if not file.is_file():

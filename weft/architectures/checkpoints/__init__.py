@@ -1,0 +1,61 @@
+"""Published models as ours; one module of this folder is one architecture of Hugging Face transformers.
+
+A module has MODEL_TYPE, the `model_type` of config.json, and `convert(tensors, settings, folder)`.
+Adding an architecture is adding its file: `checkpoints()` finds it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+from torch import Tensor
+
+from weft.architectures.checkpoints._checkpoint import Checkpoint
+from weft.core.errors import WeftError
+from weft.core.pretrained import fetched, read_settings
+from weft.encoders.convert import ACTIVATIONS, Settings
+from weft.encoders.weights import read_folder
+
+__all__ = ["Architecture", "Checkpoint", "checkpoints", "read_checkpoint"]
+
+
+class Architecture(Protocol):
+    """What a module of this folder offers."""
+
+    MODEL_TYPE: str
+
+    def convert(
+        self, tensors: Mapping[str, Tensor], settings: Settings, folder: Path
+    ) -> Checkpoint:
+        """The model as ours. Raises KeyError for a tensor that is not there."""
+        ...
+
+
+def checkpoints() -> dict[str, Architecture]:
+    """All architectures that can be read, by their model_type."""
+    modules = (
+        cast(Architecture, importlib.import_module(f"{__name__}.{info.name}"))
+        for info in pkgutil.iter_modules(__path__)
+        if not info.name.startswith("_")
+    )
+    return {module.MODEL_TYPE: module for module in modules}
+
+
+def read_checkpoint(name: str) -> Checkpoint:
+    """The model `name`: a folder with config.json and safetensors, package:NAME or a hub name.
+
+    Nothing is unpickled. Raises WeftError where the model cannot be read or is of another kind.
+    """
+    folder = fetched(name, weights=True)
+    settings = read_settings(name, folder)
+    kind, known = settings["model_type"], checkpoints()
+    if kind not in known:
+        raise WeftError(f"{name}: is a '{kind}' model, expected one of: {', '.join(sorted(known))}")
+    if settings["hidden_act"] not in ACTIVATIONS:
+        raise WeftError(f"{name}: has activation '{settings['hidden_act']}', which weft has not")
+    try:
+        return known[kind].convert(read_folder(folder), settings, folder)
+    except KeyError as error:
+        raise WeftError(f"{name}: has no tensor {error}, which a '{kind}' model needs") from None
