@@ -10,7 +10,18 @@ import weft.commands.list as listing
 from weft import __version__, cli
 from weft.core.errors import WeftError
 
-COMMANDS = ("data", "demo", "doctor", "embed", "evaluate", "list", "report", "search", "train")
+COMMANDS = (
+    "convert",
+    "data",
+    "demo",
+    "doctor",
+    "embed",
+    "evaluate",
+    "list",
+    "report",
+    "search",
+    "train",
+)
 
 
 def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,4 +52,5 @@ class Recipe(Config):
     weights: dict[str, float] = field(default_factory=dict)
     """Objective -> its weight in the total loss; 1 where none is given."""
     init: Path | None = None
-    """Run whose weights (of the same name and shape) training starts from: fine-tuning."""
+    """Run, or folder that `weft convert` wrote, whose weights (of the same name and shape) training
+    starts from: fine-tuning."""

@@ -159,7 +159,9 @@ def _learn(
 
 
 def _known(recipe: Recipe, learners: Mapping[str, Learner], start: Path) -> dict[str, Learner]:
-    """What the run to start from has learned under the same settings."""
+    """What the run to start from has learned under the same settings; a mere model has nothing."""
+    if not (start / RECIPE).exists():
+        return {}
     before = configs.load(start / RECIPE, Recipe).data
     settings = {**before.streams, **before.targets}
     wanted = {**recipe.data.streams, **recipe.data.targets}

@@ -1,24 +1,23 @@
 """Published models as ours; one module of this folder is one architecture of Hugging Face transformers.
 
-A module has MODEL_TYPE, the `model_type` of config.json, and `convert(tensors, settings, folder)`.
+A module has MODEL_TYPE, the `model_type` of config.json, and `convert(tensors, settings, source)`.
 Adding an architecture is adding its file: `checkpoints()` finds it.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol, cast
 
 from torch import Tensor
 
-from weft.architectures.checkpoints._checkpoint import Checkpoint
+from weft.architectures.checkpoints._checkpoint import Checkpoint, Source
 from weft.core.errors import WeftError
 from weft.core.pretrained import fetched, read_settings
 from weft.encoders.convert import ACTIVATIONS, Settings
 from weft.encoders.weights import read_folder
 
-__all__ = ["Architecture", "Checkpoint", "checkpoints", "read_checkpoint"]
+__all__ = ["Architecture", "Checkpoint", "Source", "checkpoints", "read_checkpoint"]
 
 
 class Architecture(Protocol):
@@ -27,7 +26,7 @@ class Architecture(Protocol):
     MODEL_TYPE: str
 
     def convert(
-        self, tensors: Mapping[str, Tensor], settings: Settings, folder: Path
+        self, tensors: Mapping[str, Tensor], settings: Settings, source: Source
     ) -> Checkpoint:
         """The model as ours. Raises KeyError for a tensor that is not there."""
         ...
@@ -43,9 +42,10 @@ def checkpoints() -> dict[str, Architecture]:
     return {module.MODEL_TYPE: module for module in modules}
 
 
-def read_checkpoint(name: str) -> Checkpoint:
+def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
     """The model `name`: a folder with config.json and safetensors, package:NAME or a hub name.
 
+    text: how the text stream is to be called, such as "question"; the other stream is "image".
     Nothing is unpickled. Raises WeftError where the model cannot be read or is of another kind.
     """
     folder = fetched(name, weights=True)
@@ -56,6 +56,6 @@ def read_checkpoint(name: str) -> Checkpoint:
     if settings["hidden_act"] not in ACTIVATIONS:
         raise WeftError(f"{name}: has activation '{settings['hidden_act']}', which weft has not")
     try:
-        return known[kind].convert(read_folder(folder), settings, folder)
+        return known[kind].convert(read_folder(folder), settings, Source(folder, text))
     except KeyError as error:
         raise WeftError(f"{name}: has no tensor {error}, which a '{kind}' model needs") from None

@@ -1,4 +1,4 @@
-"""What became of a published model."""
+"""What became of a published model, and what its architectures share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,37 +9,48 @@ from torch import Tensor
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.tensors import save_model
-from weft.encoders.convert import Settings
+from weft.encoders.convert import Settings, layer
 from weft.encoders.weights import load_tensors
+
+MODEL, WEIGHTS = "model.json", "model.safetensors"
+"""The files of a run that a saved checkpoint has, too."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is read from, and how its text stream is to be called."""
+
+    folder: Path
+    text: str
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A published model as ours.
 
-    config: the model's parts. tensors: their weights. where: the folder that they came from. heads:
-    weights of heads that only training needs, by the name of the objective. answers: what the
-    logits of the decoder "answer" mean, in order.
+    config: the model's parts. tensors: their weights. folder: where they came from.
+    language_head: weights for an objective of masked language modelling, where the model has some.
+    answers: what the logits of the decoder "answer" mean, in order.
     """
 
     config: ModelConfig
     tensors: Mapping[str, Tensor]
-    where: Path
-    heads: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    folder: Path
+    language_head: Mapping[str, Tensor] = field(default_factory=dict)
     answers: tuple[str, ...] = ()
 
     def build(self) -> Model:
         """The model with its weights. Raises WeftError where they do not fit."""
         model = self.config.build()
-        load_tensors(model, self.tensors, where=str(self.where))
+        load_tensors(model, self.tensors, where=str(self.folder))
         return model
 
     def save(self, folder: Path) -> None:
         """Writes model.json and model.safetensors, from which training can start (`init`)."""
         model = self.build()
         folder.mkdir(parents=True, exist_ok=True)
-        configs.save(self.config, folder / "model.json")
-        save_model(folder / "model.safetensors", model)
+        configs.save(self.config, folder / MODEL)
+        save_model(folder / WEIGHTS, model)
 
 
 def answers_of(settings: Settings) -> tuple[str, ...]:
@@ -47,6 +58,19 @@ def answers_of(settings: Settings) -> tuple[str, ...]:
     return tuple(name for _, name in sorted((int(k), v) for k, v in settings["id2label"].items()))
 
 
-def below_parts(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    """The tensors with the name of the model's part before theirs."""
+def inside(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the model's part of that name, under their names in the model."""
     return {f"{part}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def language_head(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
+    """A head of BERT's kind below the name `head`, tied to the words; empty where there is none."""
+    if f"{head}.transform.dense.weight" not in tensors:
+        return {}
+    # Some files keep the bias beside the last map, some in it, many in both places.
+    bias = f"{head}.decoder.bias" if f"{head}.decoder.bias" in tensors else f"{head}.bias"
+    return {
+        **layer(tensors, f"{head}.transform.dense", "head.dense"),
+        **layer(tensors, f"{head}.transform.LayerNorm", "head.norm"),
+        "bias": tensors[bias],
+    }

@@ -1,12 +1,17 @@
 """ViLT: the bare model, and those for masked words, for answers and for retrieval."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 from torch import Tensor
 
-from weft.architectures.checkpoints._checkpoint import Checkpoint, answers_of, below_parts
+from weft.architectures.checkpoints._checkpoint import (
+    Checkpoint,
+    Source,
+    answers_of,
+    inside,
+    language_head,
+)
 from weft.architectures.model import ModelConfig
 from weft.architectures.vilt import vilt
 from weft.core.config import Config
@@ -22,92 +27,91 @@ from weft.layers.transformer import TransformerConfig
 MODEL_TYPE = "vilt"
 
 
-def convert(tensors: Mapping[str, Tensor], settings: Settings, folder: Path) -> Checkpoint:
+def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
     """The model as ours. The head for pairs of pictures (NLVR2) is left behind."""
     if not settings["qkv_bias"] or not isinstance(settings["image_size"], int):
-        raise WeftError(f"{folder}: expected a ViLT with qkv_bias and square pictures")
+        raise WeftError(f"{source.folder}: expected a ViLT with qkv_bias and square pictures")
     body = below(tensors, ("", "vilt."), "embeddings.")
-    heads = {"answer": _answer(tensors), "rank": _rank(tensors)}
-    heads = {name: head for name, head in heads.items() if head}
-    config = _config(settings, folder)
+    answer, rank = _answer(tensors), _rank(tensors)
     decoders: dict[str, Config] = {}
-    width = settings["hidden_size"]
-    if "answer" in heads:
-        answers = len(heads["answer"]["out.weight"])
-        decoders["answer"] = vilt(vocab_size=1, width=width, answers=answers).decoders["answer"]
-    if "rank" in heads:
-        decoders["rank"] = ClassifierConfig(width, 1)
+    if answer:
+        classes, width = answer["out.weight"].shape[0], settings["hidden_size"]
+        decoders["answer"] = vilt(vocab_size=1, width=width, answers=classes).decoders["answer"]
+    if rank:
+        decoders["rank"] = ClassifierConfig(settings["hidden_size"], 1)
     return Checkpoint(
-        config=config.replace(decoders=decoders),
+        config=_config(settings, source).replace(decoders=decoders),
         tensors={
-            **_body(body, settings["num_hidden_layers"]),
-            **{
-                f"decoders.{name}.{key}": t
-                for name, head in heads.items()
-                for key, t in head.items()
-            },
+            **inside(f"encoders.{source.text}", _text(body)),
+            **inside("encoders.image", _image(body)),
+            **inside("fusion", _fusion(body, settings["num_hidden_layers"])),
+            **inside("decoders.answer", answer),
+            **inside("decoders.rank", rank),
         },
-        where=folder,
-        answers=answers_of(settings) if "answer" in heads else (),
+        folder=source.folder,
+        language_head=language_head(tensors, "mlm_score"),
+        answers=answers_of(settings) if answer else (),
     )
 
 
-def _config(settings: Settings, folder: Path) -> ModelConfig:
-    dropout, eps = settings["hidden_dropout_prob"], settings["layer_norm_eps"]
+def _config(settings: Settings, source: Source) -> ModelConfig:
     config = vilt(
         vocab_size=settings["vocab_size"],
         image_size=settings["image_size"],
         patch_size=settings["patch_size"],
         width=settings["hidden_size"],
         max_length=settings["max_position_embeddings"],
+        text=source.text,
     )
-    mean, std = pixels(folder)
+    mean, std = pixels(source.folder)
+    eps = settings["layer_norm_eps"]
+    text = cast(TextTransformerConfig, config.encoders[source.text]).replace(norm_eps=eps)
     image = cast(ViTConfig, config.encoders["image"]).replace(mean=mean or HALF, std=std or HALF)
-    text = cast(TextTransformerConfig, config.encoders["text"]).replace(norm_eps=eps)
     transformer = TransformerConfig(
         norm_eps=eps,
-        dropout=dropout,
+        dropout=settings["hidden_dropout_prob"],
         attention_dropout=settings["attention_probs_dropout_prob"],
         **block_settings(settings),
     )
     fusion = cast(EarlyConfig, config.fusion).replace(transformer=transformer)
-    return config.replace(encoders={"text": text, "image": image}, fusion=fusion)
+    return config.replace(encoders={source.text: text, "image": image}, fusion=fusion)
 
 
-def _body(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
-    words, patches = "embeddings.text_embeddings", "embeddings.patch_embeddings.projection"
+def _text(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    words = "embeddings.text_embeddings"
+    # A Field is one segment: token type 0 is the same at every position and joins it.
     segment = tensors[f"{words}.token_type_embeddings.weight"][0]
-    text = {
+    return {
         "embedding.weight": tensors[f"{words}.word_embeddings.weight"],
-        # A Field is one segment: token type 0 is the same at every position and joins it.
         "positions": tensors[f"{words}.position_embeddings.weight"] + segment,
         **layer(tensors, f"{words}.LayerNorm", "input_norm"),
     }
-    image = {
+
+
+def _image(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    patches = "embeddings.patch_embeddings.projection"
+    return {
         "patch.weight": tensors[f"{patches}.weight"].flatten(1),
         "patch.bias": tensors[f"{patches}.bias"],
         "class_token": tensors["embeddings.cls_token"].flatten(),
         "positions": tensors["embeddings.position_embeddings"][0],
     }
-    fusion = {
-        # A third type, of a second picture, has no place here.
+
+
+def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
+    return {
+        # A third type, that of a second picture, has no place here.
         "types": tensors["embeddings.token_type_embeddings.weight"][:2],
         **blocks(tensors, VIT_BLOCK, depth),
         **layer(tensors, "layernorm", "norm"),
         **layer(tensors, "pooler.dense", "pooler"),
     }
-    return {
-        **below_parts(text, "encoders.text"),
-        **below_parts(image, "encoders.image"),
-        **below_parts(fusion, "fusion"),
-    }
 
 
 def _answer(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The head for one picture and a question; that for several pictures is wider than the model."""
-    if "classifier.3.weight" not in tensors:
-        return {}
-    if tensors["classifier.0.weight"].shape[0] != 2 * tensors["classifier.0.weight"].shape[1]:
+    """The head for a question, twice as wide as the model; that for pairs of pictures is not."""
+    hidden = tensors.get("classifier.0.weight")
+    if hidden is None or hidden.shape[0] != 2 * hidden.shape[1]:
         return {}
     return {
         **layer(tensors, "classifier.0", "hidden.0"),

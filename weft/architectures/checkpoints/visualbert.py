@@ -1,13 +1,12 @@
 """VisualBERT: the bare model, and that of its pretraining."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from weft.architectures.checkpoints._checkpoint import Checkpoint, below_parts
+from weft.architectures.checkpoints._checkpoint import Checkpoint, Source, inside, language_head
 from weft.architectures.model import ModelConfig
 from weft.architectures.visualbert import visualbert
 from weft.core.errors import WeftError
@@ -18,23 +17,32 @@ from weft.layers.transformer import TransformerConfig
 MODEL_TYPE = "visual_bert"
 
 
-def convert(tensors: Mapping[str, Tensor], settings: Settings, folder: Path) -> Checkpoint:
+def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
     """The model as ours. The heads of single tasks, which read single words, are left behind."""
     if settings["bypass_transformer"]:
-        raise WeftError(f"{folder}: bypass_transformer is true, expected regions in every block")
-    config = _config(settings)
-    body = _body(below(tensors, ("", "visual_bert."), "embeddings."), settings)
-    matching = _matching(tensors)
-    decoders = {name: part for name, part in config.decoders.items() if matching}
-    return Checkpoint(config.replace(decoders=decoders), {**body, **matching}, folder)
+        raise WeftError(f"{source.folder}: bypass_transformer is true, expected false")
+    body = below(tensors, ("", "visual_bert."), "embeddings.")
+    config, matching = _config(settings, source), _matching(tensors)
+    return Checkpoint(
+        config=config.replace(decoders=config.decoders if matching else {}),
+        tensors={
+            **inside(f"encoders.{source.text}", _text(body)),
+            **inside("encoders.image", layer(body, "embeddings.visual_projection", "feature")),
+            **inside("fusion", _fusion(body, settings["num_hidden_layers"])),
+            **inside("decoders.matching", matching),
+        },
+        folder=source.folder,
+        language_head=language_head(tensors, "cls.predictions"),
+    )
 
 
-def _config(settings: Settings) -> ModelConfig:
+def _config(settings: Settings, source: Source) -> ModelConfig:
     config = visualbert(
         vocab_size=settings["vocab_size"],
         feature_dim=settings["visual_embedding_dim"],
         width=settings["hidden_size"],
         max_length=settings["max_position_embeddings"],
+        text=source.text,
     )
     transformer = TransformerConfig(
         norm="post",
@@ -46,25 +54,23 @@ def _config(settings: Settings) -> ModelConfig:
     return config.replace(fusion=cast(EarlyConfig, config.fusion).replace(transformer=transformer))
 
 
-def _body(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    table = {
-        name: tensors[f"embeddings.{name}_embeddings.weight"]
-        for name in ("word", "position", "token_type", "visual_position", "visual_token_type")
-    }
-    text = {"embedding.weight": table["word"], "positions": table["position"]}
-    image = layer(tensors, "embeddings.visual_projection", "feature")
-    # Regions are of segment 1 and all at position 0 unless words are aligned with them.
-    regions = table["visual_token_type"][1] + table["visual_position"][0]
-    fusion = {
-        "types": torch.stack([table["token_type"][0], regions]),
-        **layer(tensors, "embeddings.LayerNorm", "input_norm"),
-        **blocks(tensors, BERT_BLOCK, settings["num_hidden_layers"]),
-        **layer(tensors, "pooler.dense", "pooler"),
-    }
+def _text(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
-        **below_parts(text, "encoders.text"),
-        **below_parts(image, "encoders.image"),
-        **below_parts(fusion, "fusion"),
+        "embedding.weight": tensors["embeddings.word_embeddings.weight"],
+        "positions": tensors["embeddings.position_embeddings.weight"],
+    }
+
+
+def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
+    words = tensors["embeddings.token_type_embeddings.weight"][0]
+    # Regions are of segment 1, and all at position 0: they are aligned with no words.
+    segment = tensors["embeddings.visual_token_type_embeddings.weight"][1]
+    regions = segment + tensors["embeddings.visual_position_embeddings.weight"][0]
+    return {
+        "types": torch.stack([words, regions]),
+        **layer(tensors, "embeddings.LayerNorm", "input_norm"),
+        **blocks(tensors, BERT_BLOCK, depth),
+        **layer(tensors, "pooler.dense", "pooler"),
     }
 
 
@@ -73,4 +79,4 @@ def _matching(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if "cls.seq_relationship.weight" not in tensors:
         return {}
     head = layer(tensors, "cls.seq_relationship", "out")
-    return below_parts({name: value.flip(0) for name, value in head.items()}, "decoders.matching")
+    return {name: value.flip(0) for name, value in head.items()}
