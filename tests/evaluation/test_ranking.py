@@ -17,10 +17,10 @@ from torchmetrics.functional.retrieval import (
 from weft.evaluation import ranking
 from weft.evaluation.ranking import (
     Ranks,
-    average_similarity,
+    averaged,
     dot_product,
     rank_queries,
-    standardised_dot_product,
+    standardised,
     top_k,
 )
 
@@ -133,24 +133,24 @@ def test_standardised_scores_have_unit_deviation():
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(40, 6, generator=generator) * 3 + 1
     b = torch.randn(50, 6, generator=generator)
-    scores = standardised_dot_product(a, b)(0, 40)
+    queries, gallery = standardised(a, b)
+    scores = queries @ gallery.T
     assert float(scores.std(unbiased=False)) == pytest.approx(1, abs=1e-5)
     torch.testing.assert_close(scores / scores[0, 0], (a @ b.T) / (a @ b.T)[0, 0])
 
 
-def test_an_average_of_similarities_is_the_average_of_matrices():
+def test_averaged_embeddings_have_the_average_of_the_scores():
     generator = torch.Generator().manual_seed(0)
     pairs = [
         (torch.randn(9, e, generator=generator), torch.randn(7, e, generator=generator))
         for e in (3, 5)
     ]
-    members = [dot_product(a, b) for a, b in pairs]
-    matrix = sum(a @ b.T for a, b in pairs) / 2
-    torch.testing.assert_close(average_similarity(members)(2, 6), matrix[2:6])
-    weighted = average_similarity(members, [1.0, 0.0])(0, 9)
-    torch.testing.assert_close(weighted, pairs[0][0] @ pairs[0][1].T)
+    queries, gallery = averaged(pairs)
+    torch.testing.assert_close(queries @ gallery.T, sum(a @ b.T for a, b in pairs) / 2)
+    queries, gallery = averaged(pairs, [1.0, 0.0])
+    torch.testing.assert_close(queries @ gallery.T, pairs[0][0] @ pairs[0][1].T)
     with pytest.raises(ValueError, match="at least one"):
-        average_similarity([])
+        averaged([])
 
 
 def test_top_k_is_the_head_of_the_sorted_gallery():

@@ -38,6 +38,30 @@ class Ranks:
     def __len__(self) -> int:
         return len(self.rank)
 
+    @classmethod
+    def counted(cls, right_CP: Tensor, real_CP: Tensor, below_CP: Tensor, gallery: int) -> "Ranks":
+        """What follows from how many of the gallery's scores are `below` each right one."""
+        # Counted as "all but those below", so that a NaN among the wrong items counts as above.
+        above_CP = (gallery - below_CP - _right_at_or_above(right_CP, real_CP)).cpu()
+        real_CP = real_CP.cpu()
+        count = real_CP.sum(1)
+        nth_P = torch.arange(1, real_CP.shape[1] + 1)
+        precision_CP = torch.where(real_CP, nth_P / (nth_P + above_CP.double()), 0)
+        return cls(above_CP[:, 0] + 1, precision_CP.sum(1) / count, count)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ranks"]) -> "Ranks":
+        """The queries of all parts, one after another."""
+        return cls(
+            torch.cat([part.rank for part in parts]),
+            torch.cat([part.average_precision for part in parts]),
+            torch.cat([part.positives for part in parts]),
+        )
+
+    def take(self, index: Tensor) -> "Ranks":
+        """Those of some queries, in that order."""
+        return Ranks(self.rank[index], self.average_precision[index], self.positives[index])
+
     @property
     def reciprocal(self) -> Tensor:
         return 1 / self.rank.double()
@@ -64,66 +88,65 @@ def rank_queries(
     check_shape(gallery_groups, "G", "gallery_groups")
     query_groups, gallery_groups = query_groups.cpu(), gallery_groups.cpu()
     queries, gallery = len(query_groups), len(gallery_groups)
-    order, first, count = _positives(query_groups, gallery_groups)
+    order, first, count = positives(query_groups, gallery_groups)
     chunk = chunk or max(1, CHUNK_ELEMENTS // max(gallery, 1))
-    rank = torch.empty(queries, dtype=torch.int64)
-    average_precision = torch.empty(queries, dtype=torch.float64)
+    parts: list[Ranks] = []
     for start in range(0, queries, chunk):
         stop = min(start + chunk, queries)
         scores_CG = similarity(start, stop)
         check_shape(scores_CG, "C G", "similarity's scores", C=stop - start, G=gallery)
         offset_P = torch.arange(int(count[start:stop].max()))
-        real_CP = offset_P < count[start:stop, None]
+        real_CP = (offset_P < count[start:stop, None]).to(scores_CG.device)
         position_CP = (first[start:stop, None] + offset_P).clamp(max=gallery - 1)
-        above_CP = _wrong_above(scores_CG, order[position_CP], real_CP)
-        nth_CP = offset_P + 1
-        precision_CP = torch.where(real_CP, nth_CP / (nth_CP + above_CP.double()), 0)
-        rank[start:stop] = above_CP[:, 0] + 1
-        average_precision[start:stop] = precision_CP.sum(1) / count[start:stop]
-    return Ranks(rank, average_precision, count)
+        right_CP = scores_CG.gather(1, order[position_CP].to(scores_CG.device))
+        right_CP = best_first(right_CP, real_CP)
+        parts.append(Ranks.counted(right_CP, real_CP, below(scores_CG, right_CP), gallery))
+    return Ranks.joined(parts)
 
 
 def dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
     """Inner products; cosines where the embeddings have unit length."""
+    check_embeddings(query_QE, gallery_GE)
+    gallery_EG = gallery_GE.T
+    return lambda start, stop: query_QE[start:stop] @ gallery_EG
+
+
+def check_embeddings(query_QE: Tensor, gallery_GE: Tensor) -> None:
+    """Raises ValueError unless both are matrices of one width and of finite numbers."""
     check_shape(query_QE, "Q E", "query_QE")
     check_shape(gallery_GE, "G E", "gallery_GE", E=query_QE.shape[1])
     for name, embeddings in (("query", query_QE), ("gallery", gallery_GE)):
         if not torch.isfinite(embeddings).all():
             raise ValueError(f"the {name} embeddings hold NaN or infinity, expected finite numbers")
-    gallery_EG = gallery_GE.T
-    return lambda start, stop: query_QE[start:stop] @ gallery_EG
 
 
-def standardised_dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
-    """Inner products divided by their standard deviation over all pairs of query and item.
+def standardised(query_QE: Tensor, gallery_GE: Tensor) -> tuple[Tensor, Tensor]:
+    """The embeddings, scaled so that their inner products have unit deviation over all pairs.
 
     Models spread their cosines differently; so scaled, each has the same say in an average. Mean
     and variance over the Q * G pairs follow from the two (E, E) second moments, no pair is formed.
     """
-    similarity = dot_product(query_QE, gallery_GE)
     queries, gallery = query_QE.double(), gallery_GE.double()
     mean = queries.mean(0) @ gallery.mean(0)
     square = (queries.T @ queries / len(queries) * (gallery.T @ gallery / len(gallery))).sum()
     scale = 1 / float((square - mean**2).clamp(min=1e-12).sqrt())
-    return lambda start, stop: similarity(start, stop).mul_(scale)
+    return query_QE * scale, gallery_GE
 
 
-def average_similarity(
-    members: Sequence[Similarity], weights: Sequence[float] | None = None
-) -> Similarity:
-    """The (weighted) mean of several models' scores, chunk by chunk."""
+def averaged(
+    members: Sequence[tuple[Tensor, Tensor]], weights: Sequence[float] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Embeddings (Q, E) and (G, E) whose inner products are the (weighted) mean of several models'.
+
+    A sum of inner products is the inner product of the vectors one after another.
+    """
     if not members:
-        raise ValueError("an average of similarities needs at least one")
+        raise ValueError("an average of models needs at least one")
+    if len(members) == 1 and weights is None:
+        return members[0]
     weights = [1 / len(members)] * len(members) if weights is None else weights
-
-    def scores(start: int, stop: int) -> Tensor:
-        parts = (member(start, stop) * w for member, w in zip(members, weights, strict=True))
-        total = next(parts)
-        for part in parts:
-            total += part
-        return total
-
-    return scores
+    queries = [query * w for (query, _), w in zip(members, weights, strict=True)]
+    return torch.cat(queries, dim=1), torch.cat([gallery for _, gallery in members], dim=1)
 
 
 def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tensor, Tensor]:
@@ -142,7 +165,7 @@ def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
     return chosen
 
 
-def _positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The gallery in order of its groups, and where in it each query's right items begin; how many."""
     sorted_groups, order = gallery_groups.sort(stable=True)
     first = torch.searchsorted(sorted_groups, query_groups)
@@ -156,21 +179,18 @@ def _positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Te
     return order, first, count
 
 
-def _wrong_above(scores_CG: Tensor, positive_CP: Tensor, real_CP: Tensor) -> Tensor:
-    """(C, P) int64: wrong items that score at least as high as the query's n-th best right item."""
-    gallery = scores_CG.shape[1]
-    positive_CP, real_CP = positive_CP.to(scores_CG.device), real_CP.to(scores_CG.device)
-    right_CP = scores_CG.gather(1, positive_CP)
+def best_first(right_CP: Tensor, real_CP: Tensor) -> Tensor:
+    """The scores of each query's right items, descending; those that are not real come last."""
     # A right item of score NaN belongs at the end, as does the padding of queries with fewer items.
     right_CP = right_CP.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
-    right_CP = right_CP.masked_fill(~real_CP, -math.inf).sort(1, descending=True).values
+    return right_CP.masked_fill(~real_CP, -math.inf).sort(1, descending=True).values
+
+
+def below(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
+    """(C, P) int64: how many scores are below the query's n-th best right one."""
     if right_CP.shape[1] <= FEW_POSITIVES:
-        below_CP = _below_by_passes(scores_CG, right_CP)
-    else:
-        below_CP = _below_by_search(scores_CG, right_CP)
-    # Counted as "all but those below", so that a NaN among the wrong items counts as above.
-    right_above_CP = _right_at_or_above(right_CP, real_CP)
-    return ((gallery - below_CP) - right_above_CP).cpu()
+        return _below_by_passes(scores_CG, right_CP)
+    return _below_by_search(scores_CG, right_CP)
 
 
 def _right_at_or_above(right_CP: Tensor, real_CP: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import (
     Ranks,
     Similarity,
-    average_similarity,
+    averaged,
     dot_product,
     rank_queries,
     right_and_wrong,
@@ -139,11 +139,11 @@ class ZeroShot:
         classes: Sequence[str],
         device: torch.device | str,
     ) -> Similarity:
-        scores = []
+        pairs = []
         for member, found in zip(members, embedded, strict=True):
             vectors = found.vectors[[item in kept for item in found.items]].to(device)
-            scores.append(dot_product(vectors, self.class_vectors(member, classes, device)))
-        return scores[0] if len(scores) == 1 else average_similarity(scores)
+            pairs.append((vectors, self.class_vectors(member, classes, device)))
+        return dot_product(*averaged(pairs))
 
     def class_vectors(
         self, member: Member, classes: Sequence[str], device: torch.device | str = "cpu"

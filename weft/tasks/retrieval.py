@@ -16,13 +16,13 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import (
     Ranks,
     Similarity,
-    average_similarity,
+    averaged,
     dot_product,
-    rank_queries,
     right_and_wrong,
-    standardised_dot_product,
+    standardised,
     top_k,
 )
+from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult, check_measures
 from weft.tasks.embedding import EmbeddingConfig, embed_items
 from weft.tasks.items import list_items
@@ -104,11 +104,11 @@ class Retrieval:
             f"{config.first}_to_{config.second}": (first, second),
             f"{config.second}_to_{config.first}": (second, first),
         }
-        similarities = {way: self._similarity(*pair) for way, pair in ways.items()}
-        ranks = {
-            way: rank_queries(similarities[way], query.groups, gallery.groups)
-            for way, (query, gallery) in ways.items()
-        }
+        vectors = self._vectors(first, second)
+        ranks = dict(zip(ways, rank_both_ways(*vectors, first.groups, second.groups), strict=True))
+        similarities = dict(
+            zip(ways, (dot_product(*vectors), dot_product(*reversed(vectors))), strict=True)
+        )
         return TaskResult(
             task=self.name,
             protocol={
@@ -155,10 +155,12 @@ class Retrieval:
         read = tuple(item for item in items if item in common)
         return _Gallery(read, torch.tensor([groups[item.row] for item in read]), vectors)
 
-    def _similarity(self, queries: _Gallery, gallery: _Gallery) -> Similarity:
-        score = standardised_dot_product if self.config.standardise else dot_product
-        members = [score(q, g) for q, g in zip(queries.vectors, gallery.vectors, strict=True)]
-        return members[0] if len(members) == 1 else average_similarity(members)
+    def _vectors(self, first: _Gallery, second: _Gallery) -> tuple[Tensor, Tensor]:
+        """Embeddings of both whose inner products are the members' average similarity."""
+        members = list(zip(first.vectors, second.vectors, strict=True))
+        if self.config.standardise:
+            members = [standardised(*pair) for pair in members]
+        return averaged(members)
 
     def _metrics(
         self, ranks: Mapping[str, Ranks], groups: Mapping[str, Tensor]
