@@ -34,7 +34,7 @@ class BlockNames:
     """Where a checkpoint keeps the parts of one block, below the name of the block."""
 
     blocks: str
-    query_key_value: tuple[str, str, str]
+    query_key_value: tuple[str, ...]
     out: str
     norm1: str
     norm2: str
@@ -218,24 +218,38 @@ def _clip_vision(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str,
     }
 
 
-def blocks(tensors: Mapping[str, Tensor], names: BlockNames, depth: int) -> dict[str, Tensor]:
-    """A stack of `depth` blocks under the names of `weft.layers.transformer`."""
+def blocks(
+    tensors: Mapping[str, Tensor], names: BlockNames, depth: int, ours: str = "transformer.blocks"
+) -> dict[str, Tensor]:
+    """A stack of `depth` blocks under the names of `weft.layers.transformer`, below `ours`."""
     mapped: dict[str, Tensor] = {}
     for number in range(depth):
-        theirs, ours = f"{names.blocks}.{number}", f"transformer.blocks.{number}"
-        for part in ("weight", "bias"):
-            mapped[f"{ours}.attention.qkv.{part}"] = torch.cat(
-                [tensors[f"{theirs}.{name}.{part}"] for name in names.query_key_value]
-            )
-        mapped |= layer(tensors, f"{theirs}.{names.out}", f"{ours}.attention.out")
-        for part, name in (
-            ("norm1", names.norm1),
-            ("norm2", names.norm2),
-            ("fc1", names.fc1),
-            ("fc2", names.fc2),
-        ):
-            mapped |= layer(tensors, f"{theirs}.{name}", f"{ours}.{part}")
+        mapped |= block(tensors, names, f"{names.blocks}.{number}", f"{ours}.{number}")
     return mapped
+
+
+def block(
+    tensors: Mapping[str, Tensor], names: BlockNames, theirs: str, ours: str
+) -> dict[str, Tensor]:
+    """One block."""
+    return {
+        **joined_layers(tensors, theirs, names.query_key_value, f"{ours}.attention.qkv"),
+        **layer(tensors, f"{theirs}.{names.out}", f"{ours}.attention.out"),
+        **layer(tensors, f"{theirs}.{names.norm1}", f"{ours}.norm1"),
+        **layer(tensors, f"{theirs}.{names.norm2}", f"{ours}.norm2"),
+        **layer(tensors, f"{theirs}.{names.fc1}", f"{ours}.fc1"),
+        **layer(tensors, f"{theirs}.{names.fc2}", f"{ours}.fc2"),
+    }
+
+
+def joined_layers(
+    tensors: Mapping[str, Tensor], theirs: str, names: Sequence[str], ours: str
+) -> dict[str, Tensor]:
+    """Several linear maps of the same input as one."""
+    return {
+        f"{ours}.{part}": torch.cat([tensors[f"{theirs}.{name}.{part}"] for name in names])
+        for part in ("weight", "bias")
+    }
 
 
 def layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
