@@ -12,6 +12,7 @@ import weft.architectures
 from weft.architectures.albef import albef
 from weft.architectures.blip import blip
 from weft.architectures.clip import clip
+from weft.architectures.cnn_lstm import cnn_lstm
 from weft.architectures.devise import devise
 from weft.architectures.lit import lit
 from weft.architectures.lxmert import lxmert
@@ -63,6 +64,9 @@ ARCHITECTURES: dict[str, ModelConfig] = {
         fusion_depth=2,
         embedding=16,
         answers=5,
+    ),
+    "cnn_lstm": cnn_lstm(
+        image=IMAGE, image_dim=64, vocab_size=50, answers=5, hidden=16, width=16, text="text"
     ),
     "blip": blip(vocab_size=50, image_size=32, width=64, depth=2, image_depth=1, answers=5),
 }

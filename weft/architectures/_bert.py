@@ -29,6 +29,8 @@ def text_encoder(vocab_size: int, own: TransformerConfig, max_length: int) -> Te
         dim=own.dim,
         depth=own.depth,
         heads=own.heads,
+        mlp=own.mlp,
+        activation=own.activation,
         max_length=max_length,
         norm=own.norm,
         pooling="cls",

@@ -1,0 +1,243 @@
+"""Image-text matching: does a fused model see which text belongs to which picture?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import JOINT
+from weft.core.records import Features
+from weft.core.shapes import check_shape
+from weft.data.formats import Dataset
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.ranking import right_and_wrong
+from weft.tasks.base import Item, Member, Prediction, TaskResult, Values, check_measures
+from weft.tasks.embedding import evaluating
+from weft.tasks.rows import RowsConfig, read_rows
+
+ROWS_AT_ONCE = 1024
+"""Rows for which others are drawn at a time."""
+
+
+@dataclass(frozen=True)
+class MatchingConfig(Config):
+    """Which of a few texts belongs to the picture, and which of a few pictures to the text."""
+
+    first: str = "image"
+    """One stream."""
+    second: str = "text"
+    """The other; of several captions the first is read."""
+    decoder: str = "matching"
+    """Decoder that makes two logits of the fused pair, the last of which says yes."""
+    choices: int = 10
+    """The right one and others, drawn at random from rows of other groups."""
+    resamples: int = 2000
+    """Of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap and of what is drawn."""
+    examples: int = 12
+    """Rows that are kept to be shown, half of them right, half wrong."""
+    rows: RowsConfig = field(default_factory=RowsConfig)
+    """How the model is run."""
+
+    def __post_init__(self) -> None:
+        check_measures((1,), self.resamples, self.examples)
+        if self.choices < 2:
+            raise ValueError(f"choices is {self.choices}, expected at least 2")
+        if self.first == self.second:
+            raise ValueError(f"both streams are '{self.first}', expected two different ones")
+
+    def build(self) -> "Matching":
+        return Matching(self)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """N rows. rows: their numbers. groups: (N,). candidates: (N, C) places among the N, the row's own
+    first. scores: stream of the candidates -> (N, C) log odds that they belong to the row."""
+
+    rows: tuple[int, ...]
+    groups: Tensor
+    candidates: Tensor
+    scores: dict[str, Tensor]
+
+
+class Matching:
+    """Accuracy of choosing among a few, both ways, and of saying yes or no to right and wrong pairs.
+
+    Every row's own pair competes with the same other rows for every model. In a choice a tie counts
+    against the model. Yes-or-no accuracy weighs right pairs as much as wrong ones.
+    """
+
+    name = "matching"
+
+    def __init__(self, config: MatchingConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Evaluates one model, or the ensemble of several by the mean of their log odds."""
+        config = self.config
+        found = self._pairs(members, dataset, device)
+        values = self._values(found)
+        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "rows": len(found.rows),
+                "choices": config.choices,
+                "models": len(members),
+                "left_out": len(dataset) - len(found.rows),
+                "interval": f"95% bootstrap over groups, {config.resamples} resamples",
+            },
+            metrics={
+                name: _estimate(bootstrap, of_rows, found.groups)
+                for name, of_rows in values.items()
+            },
+            baselines={
+                "chance": {
+                    name: 50.0 if name == "accuracy" else 100 / config.choices for name in values
+                }
+            },
+            leakage=leakage,
+            values={name: Values(of_rows, found.groups) for name, of_rows in values.items()},
+            predictions=self._shown(found, values),
+        )
+
+    def _pairs(
+        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
+    ) -> _Pairs:
+        if not members:
+            raise ValueError("evaluate got no members, expected at least one model")
+        found: list[_Pairs] = []
+        for member in members:
+            with evaluating(member.model, device, self.config.rows.precision):
+                found.append(self._scored(member, dataset, device))
+            if found[-1].rows != found[0].rows:
+                raise WeftError("the members of the ensemble could not read the same rows")
+        mean = {
+            stream: torch.stack([one.scores[stream] for one in found]).mean(dim=0)
+            for stream in found[0].scores
+        }
+        return _Pairs(**{**vars(found[0]), "scores": mean})
+
+    def _scored(self, member: Member, dataset: Dataset, device: torch.device | str) -> _Pairs:
+        config, streams = self.config, (self.config.first, self.config.second)
+        if config.decoder not in member.model.decoders:
+            raise unknown_name("decoder of the model", config.decoder, member.model.decoders)
+        rows: list[int] = []
+        groups: list[Tensor] = []
+        parts: dict[str, list[Features]] = {stream: [] for stream in streams}
+        for read in read_rows(
+            member, dataset, streams, config.rows, device=device, what="matching"
+        ):
+            for stream, features in parts.items():
+                features.append(member.model.encode(stream, read.batch.inputs[stream]))
+            groups.append(read.batch.groups)
+            rows += read.rows
+        if not rows:
+            raise WeftError("no row of the data set can be read")
+        encoded = {stream: Features.join(features) for stream, features in parts.items()}
+        there = torch.stack([f.mask.any(dim=1) for f in encoded.values()]).all(dim=0)
+        encoded = {stream: f.take(there.nonzero()[:, 0]) for stream, f in encoded.items()}
+        group_N = torch.cat(groups)[there]
+        candidates_NC = _candidates(group_N.cpu(), config.choices, config.seed).to(device)
+        scores = {
+            stream: self._log_odds(member.model, encoded, candidates_NC, stream).cpu()
+            for stream in streams
+        }
+        kept = tuple(row for row, has_both in zip(rows, there.tolist(), strict=True) if has_both)
+        return _Pairs(kept, group_N.cpu(), candidates_NC.cpu(), scores)
+
+    def _log_odds(
+        self, model: Model, encoded: Mapping[str, Features], candidates_NC: Tensor, varied: str
+    ) -> Tensor:
+        """(N, C): of each row with the candidates' stream `varied` in the place of its own."""
+        own_NC = torch.arange(len(candidates_NC), device=candidates_NC.device)[:, None]
+        own_P = own_NC.expand_as(candidates_NC).flatten()
+        other_P = candidates_NC.flatten()
+        scores: list[Tensor] = []
+        for start in range(0, len(own_P), self.config.rows.batch_size):
+            part = slice(start, start + self.config.rows.batch_size)
+            pairs = {
+                stream: features.take((other_P if stream == varied else own_P)[part])
+                for stream, features in encoded.items()
+            }
+            fused = model.fuse(pairs)
+            if JOINT not in fused:
+                raise WeftError("matching reads fused streams, but the model has no fusion")
+            logits_P2 = model.decode(self.config.decoder, fused[JOINT]).float()
+            check_shape(logits_P2, "P 2", f"what decoder '{self.config.decoder}' gives")
+            scores.append(logits_P2[:, 1] - logits_P2[:, 0])
+        return torch.cat(scores).view(candidates_NC.shape)
+
+    def _values(self, found: _Pairs) -> dict[str, Tensor]:
+        """Metric -> (N,) float64: of saying yes or no, and of choosing each stream for the other."""
+        first, second = self.config.first, self.config.second
+        yes = torch.stack([(s[:, 0] > 0).double() for s in found.scores.values()])
+        no = torch.stack([(s[:, 1] <= 0).double() for s in found.scores.values()])
+        return {
+            "accuracy": (yes.mean(dim=0) + no.mean(dim=0)) / 2,
+            f"{first}_to_{second}/accuracy": _chosen(found.scores[second]),
+            f"{second}_to_{first}/accuracy": _chosen(found.scores[first]),
+        }
+
+    def _shown(self, found: _Pairs, values: Mapping[str, Tensor]) -> list[Prediction]:
+        """Some pictures with the text that was chosen, half of them right and half wrong."""
+        first, second = self.config.first, self.config.second
+        right = values[f"{first}_to_{second}/accuracy"]
+        scores_NC = found.scores[second]
+        shown = []
+        for row in right_and_wrong(2 - right.long(), self.config.examples, self.config.seed):
+            best = int(found.candidates[row, scores_NC[row].argmax()])
+            shown.append(
+                Prediction(
+                    inputs=(Item(first, found.rows[row]), Item(second, found.rows[best], 0)),
+                    predicted=f"of {self.config.choices} this fits best",
+                    expected=(),
+                    right=bool(right[row]),
+                    score=float(scores_NC[row].max().sigmoid()),
+                )
+            )
+        return shown
+
+
+def _candidates(groups_N: Tensor, choices: int, seed: int) -> Tensor:
+    """(N, C): each row, then C - 1 others of other groups, each once, the same for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
+    found: list[Tensor] = []
+    for start in range(0, len(groups_N), ROWS_AT_ONCE):
+        some = torch.arange(start, min(start + ROWS_AT_ONCE, len(groups_N)))
+        drawn_RN = torch.rand(len(some), len(groups_N), generator=generator)
+        drawn_RN = drawn_RN.masked_fill(groups_N[some, None] == groups_N, -1)
+        if choices > len(groups_N) or bool((drawn_RN >= 0).sum(dim=1).min() < choices - 1):
+            raise WeftError(
+                f"choices is {choices}, but some row has fewer than {choices - 1} rows of other "
+                f"groups to choose from, of {len(groups_N)} in all"
+            )
+        others_RC = drawn_RN.topk(choices - 1, dim=1).indices
+        found.append(torch.cat([some[:, None], others_RC], dim=1))
+    return torch.cat(found)
+
+
+def _chosen(scores_NC: Tensor) -> Tensor:
+    """(N,) 1 where the row's own scores above all others."""
+    return (scores_NC[:, 0] > scores_NC[:, 1:].amax(dim=1)).double()
+
+
+def _estimate(bootstrap: Bootstrap, values: Tensor, groups: Tensor) -> Estimate:
+    whole = bool(((values == 0) | (values == 1)).all())
+    if whole:
+        return bootstrap.proportion(values, groups).percent()
+    return (bootstrap.mean(values, groups) * 100).estimate()
