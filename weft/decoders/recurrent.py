@@ -11,6 +11,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
 from weft.layers.attention import attend
+from weft.layers.dropout import Dropout
 from weft.layers.packing import Packing
 
 
@@ -42,7 +43,7 @@ class RecurrentDecoder(nn.Module):
         self.first = nn.Linear(config.context_dim, config.embedding)
         self.embedding = nn.Embedding(config.vocab_size, config.embedding)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.recurrence = nn.LSTM(
             config.embedding,
             config.hidden,

@@ -11,6 +11,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
 from weft.layers.decoder import Cache, DecoderBlock, Memory
+from weft.layers.dropout import Dropout
 from weft.layers.packing import Packing
 from weft.layers.transformer import Activation, TransformerConfig
 
@@ -41,12 +42,12 @@ class TransformerDecoder(nn.Module):
         stack = config.transformer()
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.positions = nn.Parameter(0.01 * torch.randn(config.max_length, config.dim))
-        self.input_dropout = nn.Dropout(config.dropout)
+        self.input_dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
             DecoderBlock(stack, config.context_dim) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
-        self.output_dropout = nn.Dropout(config.dropout)
+        self.output_dropout = Dropout(config.dropout)
         self.out = nn.Linear(config.dim, config.vocab_size)
         self._initialize()
 

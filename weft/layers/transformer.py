@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.layers.attention import CrossAttention, SelfAttention
+from weft.layers.dropout import dropout
 from weft.layers.packing import Packing
 
 Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "relu"]
@@ -43,7 +44,7 @@ class ResidualDropout(nn.Module):
         if not self.training:
             return branch_SD
         if self.dropout:
-            branch_SD = F.dropout(branch_SD, self.dropout)
+            branch_SD = dropout(branch_SD, self.dropout)
         if self.drop_path:
             keep = 1.0 - self.drop_path
             kept_B = torch.rand(len(packing.rows), device=branch_SD.device) < keep
