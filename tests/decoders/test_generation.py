@@ -199,6 +199,8 @@ def test_constraints_hold_for_every_method(method) -> None:
     got = generate(parts, Vocabulary(START, END, allowed), settings)
     for number, ids in enumerate(got.ids):
         assert set(ids) <= {number + 4, number + 5}
+    few = Vocabulary(START, END, torch.ones(7, dtype=torch.bool))
+    assert all(max(ids) < 7 for ids in generate(parts, few, settings).ids)
     for size in (1, 2):
         for ids in generate(parts, VOCABULARY, settings.replace(no_repeat=size)).ids:
             parts_of = [tuple(ids[n : n + size]) for n in range(len(ids) - size + 1)]

@@ -1,13 +1,15 @@
 """What a generated text may not say next."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
 class Constraints:
     """Takes away the probability of tokens: those not allowed, an end too early, what was said before.
 
-    allowed: (V,) or (B, V) bool, or None for all tokens; the end is always allowed. texts: of each of
+    allowed: (V,) or (B, V) bool, or None for all tokens; the end is always allowed, tokens beyond V
+    never. texts: of each of
     the B contexts. min_length: fewest tokens before the end. no_repeat: no sequence of so many
     tokens twice in a text; 0 allows all.
     """
@@ -34,6 +36,9 @@ class Constraints:
     def __call__(self, log_RV: Tensor, said_RT: Tensor) -> Tensor:
         """Log-probabilities of the tokens after `said_RT`, which has the start first."""
         if self._forbidden is not None:
+            beyond = log_RV.shape[1] - self._forbidden.shape[-1]
+            if beyond:  # the decoder has room for more tokens than there are
+                self._forbidden = F.pad(self._forbidden, (0, beyond), value=True)
             log_RV = log_RV.masked_fill(self._forbidden, -torch.inf)
         if said_RT.shape[1] - 1 < self._min_length:
             log_RV = log_RV.index_fill(1, torch.tensor(self._end, device=log_RV.device), -torch.inf)

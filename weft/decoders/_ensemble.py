@@ -6,11 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weft.core.records import Features
-from weft.decoders.autoregressive import AutoregressiveDecoder, State
-
-Part = tuple[AutoregressiveDecoder, Features]
-"""A decoder and its context."""
+from weft.decoders.autoregressive import Part, State
 
 
 class Ensemble:

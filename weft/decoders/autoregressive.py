@@ -49,6 +49,10 @@ class AutoregressiveDecoder(Protocol):
         ...
 
 
+Part = tuple[AutoregressiveDecoder, Features]
+"""A decoder and its context, alone or one of an ensemble."""
+
+
 def text_packing(context: Features, prefix: Field | None, longest: int) -> Packing:
     """Where the tokens of the texts lie. Raises ValueError for texts that a decoder cannot read."""
     if prefix is None:

@@ -15,7 +15,8 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.decoders._beam import beam_search
 from weft.decoders._constraints import Constraints
-from weft.decoders._ensemble import Ensemble, Part
+from weft.decoders._ensemble import Ensemble
+from weft.decoders.autoregressive import Part
 
 
 @dataclass(frozen=True)
