@@ -22,13 +22,17 @@ from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import train
+from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.retrieval import RetrievalConfig
 
 SCENES = ("clip", "scenes", "scenes_zh", "siglip")
 PHOTOGRAPHS = (
     "flickr8k",
     "flickr8k_bilingual",
+    "flickr8k_captions",
+    "flickr8k_captions_zh",
     "flickr8k_devise",
+    "flickr8k_show_and_tell",
     "flickr8k_vsepp",
     "flickr8k_zh",
 )
@@ -78,7 +82,7 @@ def shortened(made: Recipe, **data: object) -> Recipe:
     tasks = {
         name: task.replace(resamples=10)
         for name, task in made.tasks.items()
-        if isinstance(task, RetrievalConfig)
+        if isinstance(task, RetrievalConfig | CaptioningTaskConfig)
     }
     assert len(tasks) == len(made.tasks)
     run = made.run.replace(steps=2, batch_size=4, workers=0, device="cpu", precision="fp32")
@@ -93,7 +97,7 @@ def check_trained(made: Recipe, folder: Path) -> None:
     steps = [line["step"] for line in read_rows(folder / "log.jsonl")]
     assert steps[-1] == 2
     run = load(folder, device="cpu")
-    assert set(run.streams) == set(made.data.streams)
+    assert set(run.streams) == set(made.model.projections)
 
 
 @pytest.mark.parametrize("name", SCENES)

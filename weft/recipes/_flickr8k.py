@@ -9,10 +9,10 @@ from pathlib import Path
 from weft.core.config import Config
 from weft.data.features import CacheConfig
 from weft.data.sources import FilesConfig
-from weft.encoders.frozen import FrozenConfig
+from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.pretrained import PretrainedConfig
-from weft.modalities.image import ImageConfig, corners
+from weft.modalities.image import ImageConfig, corners, mirrored
 from weft.modalities.image_transforms import JitterConfig
 from weft.modalities.text import TextConfig
 from weft.runs.recipe import DataConfig
@@ -38,10 +38,25 @@ def photographs() -> ImageConfig:
     )
 
 
+def grid_photographs() -> ImageConfig:
+    """The picture and its mirror image; training sees random parts too."""
+    return ImageConfig(size=288, fit="squash", eval_views=mirrored(), crop_scale=(0.5, 1.0))
+
+
 def mobilenet() -> FrozenConfig:
     """MobileNetV2 trained on ImageNet, frozen: one vector of 1280 a view."""
+    return FrozenConfig(_mobilenet(), tokens=False)
+
+
+def grid() -> PartlyFrozenConfig:
+    """MobileNetV2, frozen up to the 9 x 9 grid of 320 channels that is kept; its last convolution,
+    which makes 1280 of them, goes on learning."""
+    return PartlyFrozenConfig(_mobilenet(), trainable_layers=1)
+
+
+def _mobilenet() -> MobileNetV2Config:
     weights = folder() / "mobilenet_v2" / "mobilenet_v2_1.0_224_folded_fp16.safetensors"
-    return FrozenConfig(MobileNetV2Config(weights=str(weights)), tokens=False)
+    return MobileNetV2Config(weights=str(weights))
 
 
 def minilm() -> PretrainedConfig:
@@ -59,18 +74,27 @@ def english(**texts: TextConfig) -> DataConfig:
 
 
 def captions(
-    table: str, texts: dict[str, TextConfig], joined: dict[str, Path] | None = None
+    table: str,
+    texts: dict[str, TextConfig],
+    joined: dict[str, Path] | None = None,
+    image: ImageConfig | None = None,
+    train_views: int = 0,
 ) -> DataConfig:
-    streams: dict[str, Config] = {"image": photographs(), **texts}
+    streams: dict[str, Config] = {"image": image or photographs(), **texts}
     pretrained = [name for name, text in texts.items() if text.kind == "pretrained"]
     return DataConfig(
         source=FilesConfig(folder() / "flickr8k" / table, joined=joined or {}),
         streams=streams,
-        cache={name: CacheConfig(precision="auto") for name in ("image", *pretrained)},
+        cache={
+            "image": CacheConfig(precision="auto", train_views=train_views),
+            **{name: CacheConfig(precision="auto") for name in pretrained},
+        },
     )
 
 
-def run(epochs: int, batch_size: int, evaluations: int = 10) -> RunConfig:
+def run(
+    epochs: int, batch_size: int, evaluations: int = 10, monitor: str = "retrieval/rsum"
+) -> RunConfig:
     """6,000 training pictures; one caption of each in an epoch."""
     steps = epochs * -(-6000 // batch_size)
     return RunConfig(
@@ -78,6 +102,6 @@ def run(epochs: int, batch_size: int, evaluations: int = 10) -> RunConfig:
         batch_size=batch_size,
         evaluate_every=max(1, steps // evaluations),
         checkpoint_every=max(1, steps // 4),
-        monitor="retrieval/rsum",
+        monitor=monitor,
         precision="auto",
     )

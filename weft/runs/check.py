@@ -9,6 +9,7 @@ from weft.core.interfaces import Encoder, Modality, Target
 from weft.data.targets.classes import Classes
 from weft.decoders.classifier import ClassifierConfig
 from weft.modalities.text import Text
+from weft.objectives.captioning import CaptioningConfig
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe
 
@@ -57,6 +58,7 @@ def check_parts(
 ) -> None:
     """Raises WeftError where the sizes of the built parts do not fit each other."""
     _check_classes(recipe, targets)
+    _check_writers(recipe, modalities)
     for name, projection in recipe.model.projections.items():
         if isinstance(projection, ProjectionConfig) and name in model.encoders:
             width = cast(Encoder, model.encoders[name]).dim
@@ -151,3 +153,26 @@ def _check_classes(recipe: Recipe, targets: Mapping[str, Target]) -> None:
                 f"model.decoders.{objective.decoder}.classes is {decoder.classes}, expected at "
                 f"least {len(target.classes)}, the classes of data.targets.{objective.target}"
             )
+
+
+def _check_writers(recipe: Recipe, modalities: Mapping[str, Modality]) -> None:
+    """Every decoder that learns to write has a logit for each token and room for each text."""
+    for name, objective in recipe.objectives.items():
+        if not isinstance(objective, CaptioningConfig):
+            continue
+        text = modalities.get(objective.text)
+        if not isinstance(text, Text):
+            known = [stream for stream, part in modalities.items() if isinstance(part, Text)]
+            raise unknown_name(f"stream of texts of objectives.{name}", objective.text, known)
+        if objective.decoder not in recipe.model.decoders:
+            known = list(recipe.model.decoders)
+            raise unknown_name(f"decoder of objectives.{name}", objective.decoder, known)
+        decoder = recipe.model.decoders[objective.decoder]
+        needed = {"vocab_size": text.vocab_size, "max_length": text.config.max_length}
+        for setting, least in needed.items():
+            held = vars(decoder).get(setting, least)
+            if held < least:
+                raise WeftError(
+                    f"model.decoders.{objective.decoder}.{setting} is {held}, expected at least "
+                    f"{least}, that of data.streams.{objective.text}"
+                )

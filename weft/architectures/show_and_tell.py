@@ -1,0 +1,37 @@
+"""Show and Tell: a CNN's vector begins an LSTM that writes (Vinyals et al., CVPR 2015, section 3)."""
+
+from weft.architectures.model import ModelConfig
+from weft.core.config import Config
+from weft.decoders.recurrent import RecurrentDecoderConfig
+
+
+def show_and_tell(
+    *,
+    image: Config,
+    image_dim: int,
+    vocab_size: int,
+    words: int = 512,
+    hidden: int = 512,
+    max_length: int = 64,
+    attention: bool = False,
+    dropout: float = 0.0,
+) -> ModelConfig:
+    """`image` is a pretrained encoder of width `image_dim`; the decoder "caption" writes.
+
+    words: width of the word embeddings. hidden: width of the LSTM. attention: look at the picture's
+    tokens before each word, after Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044).
+    """
+    return ModelConfig(
+        encoders={"image": image},
+        decoders={
+            "caption": RecurrentDecoderConfig(
+                vocab_size,
+                image_dim,
+                embedding=words,
+                hidden=hidden,
+                attention=attention,
+                max_length=max_length,
+                dropout=dropout,
+            )
+        },
+    )
