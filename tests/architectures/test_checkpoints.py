@@ -8,55 +8,19 @@ from typing import Any
 
 import pytest
 import torch
+from published import IDS, SIZES, assert_same_tokens, fused, images, ours, regions, shaken
 from torch import Tensor
 
 import weft.architectures.checkpoints
 from weft.architectures.checkpoints import checkpoints, read_checkpoint
-from weft.architectures.model import Model, ModelConfig
+from weft.architectures.model import ModelConfig
 from weft.core import config as configs
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
-from weft.core.records import Features, Field
+from weft.core.records import Field
 from weft.core.tensors import load_model
 
-VOCABULARY = 40
-SIZES: dict[str, Any] = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-    "max_position_embeddings": 12,
-}
 VILT = {**SIZES, "image_size": 16, "patch_size": 4}
-IDS = torch.tensor([[2, 7, 9, 11, 3], [2, 5, 3, 0, 0]])
-TEXT = Field(IDS.masked_fill(IDS == 0, 10**9), IDS > 0)
-
-
-def shaken(model: torch.nn.Module) -> Any:
-    """Random values everywhere, biases and norms too, so that none can be lost unseen."""
-    torch.manual_seed(0)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, mean=0.02, std=0.2)
-    return model.eval()
-
-
-def images(height: int = 16, width: int = 16) -> Field:
-    generator = torch.Generator().manual_seed(1)
-    shape = (2, 3, height, width)
-    return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
-
-
-def ours(model: Any, folder: Path) -> Model:
-    model.save_pretrained(folder)
-    return read_checkpoint(str(folder)).build().eval()
-
-
-def fused(model: Model, image: Field) -> dict[str, Features]:
-    with torch.no_grad():
-        return model.fuse(
-            {"text": model.encode("text", TEXT), "image": model.encode("image", image)}
-        )
 
 
 def their_inputs(image: Field) -> dict[str, Tensor]:
@@ -73,10 +37,6 @@ def patches_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "multinomial", lambda weights, count, **_: torch.arange(int(count)))
 
 
-def assert_same_tokens(got: Features, wanted: Tensor) -> None:
-    torch.testing.assert_close(got.tokens[got.mask], wanted[got.mask], atol=1e-4, rtol=1e-4)
-
-
 def test_every_architecture_is_tested_here() -> None:
     files = {info.name for info in pkgutil.iter_modules(weft.architectures.checkpoints.__path__)}
     found = {name for name in files if not name.startswith("_")}
@@ -85,8 +45,8 @@ def test_every_architecture_is_tested_here() -> None:
         for name in found
     }
     assert kinds == checkpoints().keys()
-    tests = "".join(name for name in globals() if name.startswith("test_parity"))
-    assert all(name in tests for name in found)
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_checkpoints*.py"))
+    assert all(f"def test_parity_of_{name}" in tests for name in found)
 
 
 @pytest.mark.usefixtures("patches_in_order")
@@ -142,20 +102,6 @@ def test_of_vilt_for_two_pictures_the_body_is_read(tmp_path: Path) -> None:
     assert not found.decoders
     wanted = model.vilt.embeddings.token_type_embeddings.weight[:2]
     assert torch.equal(found.get_parameter("fusion.types"), wanted)
-
-
-def regions() -> tuple[Field, dict[str, Tensor]]:
-    """Three regions and two, as ours and as theirs."""
-    features = torch.randn(2, 3, 7, generator=torch.Generator().manual_seed(2))
-    mask = torch.tensor([[True, True, True], [True, True, False]])
-    boxes = torch.rand(2, 3, 4)
-    theirs = {
-        "input_ids": IDS,
-        "attention_mask": (IDS > 0).long(),
-        "visual_embeds": features,
-        "visual_attention_mask": mask.long(),
-    }
-    return Field(torch.cat([boxes, features], dim=2), mask), theirs
 
 
 def test_parity_of_visualbert(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Turn a published model (ViLT, VisualBERT, ...) into one of weft, for `weft train --init`."""
+"""Turn a published model (ViLT, VisualBERT, LXMERT, BLIP) into one of weft, for `weft train --init`."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -53,9 +53,16 @@ def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
     kind, known = settings["model_type"], checkpoints()
     if kind not in known:
         raise WeftError(f"{name}: is a '{kind}' model, expected one of: {', '.join(sorted(known))}")
-    if settings["hidden_act"] not in ACTIVATIONS:
-        raise WeftError(f"{name}: has activation '{settings['hidden_act']}', which weft has not")
+    for activation in _activations(settings):
+        if activation not in ACTIVATIONS:
+            raise WeftError(f"{name}: has activation '{activation}', which weft has not")
     try:
         return known[kind].convert(read_folder(folder), settings, Source(folder, text))
     except KeyError as error:
         raise WeftError(f"{name}: has no tensor {error}, which a '{kind}' model needs") from None
+
+
+def _activations(settings: Settings) -> list[str]:
+    """Those of the model, or of its towers where it has some."""
+    towers = [settings.get(f"{kind}_config") for kind in ("text", "vision")]
+    return [part["hidden_act"] for part in (towers if any(towers) else [settings]) if part]
