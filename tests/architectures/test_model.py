@@ -11,12 +11,14 @@ from torch import nn
 import weft.architectures
 from weft.architectures.albef import albef
 from weft.architectures.blip import blip
+from weft.architectures.captioner import captioner
 from weft.architectures.clip import clip
 from weft.architectures.cnn_lstm import cnn_lstm
 from weft.architectures.devise import devise
 from weft.architectures.lit import lit
 from weft.architectures.lxmert import lxmert
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.show_and_tell import show_and_tell
 from weft.architectures.siglip import siglip
 from weft.architectures.vilbert import vilbert
 from weft.architectures.vilt import vilt
@@ -69,9 +71,16 @@ ARCHITECTURES: dict[str, ModelConfig] = {
         image=IMAGE, image_dim=64, vocab_size=50, answers=5, hidden=16, width=16, text="text"
     ),
     "blip": blip(vocab_size=50, image_size=32, width=64, depth=2, image_depth=1, answers=5),
+    "captioner": captioner(image=IMAGE, image_dim=64, vocab_size=50, dim=16, heads=2),
+    "show_and_tell": show_and_tell(image=IMAGE, image_dim=64, vocab_size=50, words=8, hidden=16),
 }
+WRITING = [name for name, config in ARCHITECTURES.items() if "caption" in config.decoders]
 EMBEDDING = [name for name, config in ARCHITECTURES.items() if config.projections]
-FUSING = [name for name, config in ARCHITECTURES.items() if config.fusion is not None]
+FUSING = [
+    name
+    for name, config in ARCHITECTURES.items()
+    if config.fusion is not None and name not in WRITING
+]
 
 
 def batch(image: Config = IMAGE) -> Batch:
@@ -103,7 +112,7 @@ def test_every_file_with_an_architecture_is_tested_here() -> None:
     files = pkgutil.iter_modules(weft.architectures.__path__)
     names = {info.name for info in files if not info.ispkg and not info.name.startswith("_")}
     assert names - {"model"} == set(ARCHITECTURES)
-    assert set(EMBEDDING) | set(FUSING) == set(ARCHITECTURES)
+    assert {*EMBEDDING, *FUSING, *WRITING} == set(ARCHITECTURES)
     for name in ARCHITECTURES:
         module = importlib.import_module(f"weft.architectures.{name}")
         assert callable(vars(module)[name])
@@ -134,6 +143,19 @@ def test_an_architecture_that_fuses_decodes_what_it_fused(name: str) -> None:
         assert logits.std(dim=0).max() > 0
     alone = Streams(model, rows.rows(slice(2, 3))).fused()[JOINT].pooled
     torch.testing.assert_close(alone, fused[JOINT].pooled[2:], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_an_architecture_that_writes_gives_logits_for_each_word(name: str) -> None:
+    torch.manual_seed(0)
+    model = ARCHITECTURES[name].build().eval()
+    text = batch().inputs["text"]
+    assert isinstance(text, Field)
+    seen = Streams(model, Batch({"image": batch().inputs["image"]}, "abc", torch.arange(3))).fused()
+    logits = model.decode("caption", seen.get(JOINT, seen["image"]), text)
+    assert logits.shape == (3, 6, 50)
+    assert text.mask is not None
+    assert logits[text.mask].isfinite().all()
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
