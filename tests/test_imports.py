@@ -21,6 +21,7 @@ ROOMS = (
     "training",
     "evaluation",
     "tasks",
+    "explain",
     "index",
     "report",
     "runs",

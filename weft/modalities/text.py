@@ -120,6 +120,11 @@ class Text:
         text: str = self._ready().tokenizer.decode(list(ids), skip_special_tokens=True)
         return text.strip()
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Each id as its own piece of text, special tokens included."""
+        tokenizer = self._ready().tokenizer
+        return [tokenizer.id_to_token(one) or "" for one in ids]
+
     @property
     def vocab_size(self) -> int:
         size: int = self._ready().tokenizer.get_vocab_size()

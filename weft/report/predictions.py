@@ -1,30 +1,42 @@
 """Predictions as pictures and words: what was seen, what was answered, what would have been right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from weft.data.formats import Dataset
 from weft.report import html
 from weft.report.examples import ROW, shown_value
+from weft.report.explanations import Explained, explained_html
 from weft.report.html import Html
 from weft.tasks.base import Prediction, TaskResult
 
 PICTURE_WIDTH = 220
 
 
-def prediction_sections(result: TaskResult, dataset: Dataset) -> list[Html]:
-    """A section of all predictions that the result keeps, or none."""
+def prediction_sections(
+    result: TaskResult, dataset: Dataset, explained: Mapping[int, Explained] | None = None
+) -> list[Html]:
+    """A section of all predictions that the result keeps, or none.
+
+    explained: number of a prediction -> what it rests on.
+    """
     if not result.predictions:
         return []
-    return [html.section(f"Predictions: {result.task}", *_grouped(result.predictions, dataset))]
+    parts = _grouped(result.predictions, dataset, explained or {})
+    return [html.section(f"Predictions: {result.task}", *parts)]
 
 
-def _grouped(predictions: Sequence[Prediction], dataset: Dataset) -> list[Html]:
+def _grouped(
+    predictions: Sequence[Prediction], dataset: Dataset, explained: Mapping[int, Explained]
+) -> list[Html]:
     parts: list[Html] = []
     for title, right in (("Right", True), ("Wrong", False), ("", None)):
-        some = [one for one in predictions if one.right is right]
+        some = [n for n, one in enumerate(predictions) if one.right is right]
         if some and title:
             parts.append(html.heading(title))
-        parts += [_prediction(one, dataset) for one in some]
+        for number in some:
+            parts.append(_prediction(predictions[number], dataset))
+            if number in explained:
+                parts.append(explained_html(explained[number]))
     return parts
 
 

@@ -17,6 +17,7 @@ from weft.evaluation.leakage import Leakage
 from weft.report import charts, html
 from weft.report.card import card_sections
 from weft.report.examples import example_sections
+from weft.report.explanations import Explained
 from weft.report.predictions import prediction_sections
 from weft.tasks.base import HEADLINES, Queries, TaskResult
 
@@ -27,11 +28,15 @@ LogLine = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation: what it came to, and the rows, from which the examples are shown."""
+    """One evaluation: what it came to, and the rows, from which the examples are shown.
+
+    explained: number of a prediction -> what it rests on.
+    """
 
     title: str
     result: TaskResult
     dataset: Dataset
+    explained: Mapping[int, Explained] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def render(report: RunReport) -> str:
         sections.append(_training(report.log))
     for measured in report.measured:
         sections += example_sections(measured.result, measured.dataset)
-        sections += prediction_sections(measured.result, measured.dataset)
+        sections += prediction_sections(measured.result, measured.dataset, measured.explained)
     sections.append(_data(report))
     sections.append(_recipe(report))
     subtitle = " · ".join(f"{m.title}: {_sizes(m.result)}" for m in report.measured)

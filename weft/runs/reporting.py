@@ -11,6 +11,7 @@ from weft.core.config import to_json
 from weft.data.prepare.report import DataReport
 from weft.report.html import Cell
 from weft.report.run import Measured, RunReport, read_log, write_report
+from weft.runs.explaining import explain_predictions
 from weft.runs.measure import Measurement
 from weft.runs.run import Run
 
@@ -32,7 +33,15 @@ def report(
     page = RunReport(
         name=name,
         recipe=to_json(run.recipe),
-        measured=[Measured(title, found.result, found.dataset) for title, found in measurements],
+        measured=[
+            Measured(
+                title,
+                found.result,
+                found.dataset,
+                explain_predictions(run, found.result, found.dataset),
+            )
+            for title, found in measurements
+        ],
         log=read_log(run.folder),
         card=card,
         facts=_facts(run),

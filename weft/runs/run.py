@@ -13,6 +13,7 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
+from weft.core.records import Batch, Field
 from weft.core.tensors import load_model
 from weft.data.formats import Dataset
 from weft.data.sources import FilesConfig
@@ -94,16 +95,41 @@ class Run:
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
         return torch.cat(vectors).clone()
 
+    def batch(self, **streams: Any) -> Batch:
+        """One row of the values that the run's modalities read, as `embed` takes them.
+
+        A stream that is not given is missing from the batch.
+        """
+        inputs: dict[str, Field] = {}
+        generator = torch.Generator()
+        for name, raw in streams.items():
+            if name not in self.modalities:
+                raise unknown_name("stream", name, self.modalities)
+            modality = self.modalities[name]
+            item = _decoded(modality, _as_raw(name, raw))
+            tensor = modality.transform(item, train=False, generator=generator)
+            inputs[name] = modality.collate([tensor])
+        return Batch(inputs, ids=["given"], groups=torch.zeros(1, dtype=torch.int64)).to(
+            self.device
+        )
+
     def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
         """The k nearest items of `index` for each query: `text=...` or `image=...`, as in `embed`."""
         if len(query) != 1:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
         return index.search(cast(Tensor, self.embed(**query)), k)
 
-    def member(self, dataset: Dataset) -> Member:
-        """The model with sources that read `dataset`."""
+    def member(self, dataset: Dataset, *, cached: bool = True) -> Member:
+        """The model with sources that read `dataset`. cached: from the feature cache, as the recipe
+        says; otherwise every stream is raw."""
+        data = self.recipe.data if cached else replace(self.recipe.data, cache={})
         sources = build_sources(
-            self.recipe, dataset, self.model, self.modalities, train=False, device=self.device
+            self.recipe.replace(data=data),
+            dataset,
+            self.model,
+            self.modalities,
+            train=False,
+            device=self.device,
         )
         return Member(self.model, sources, self.modalities, self.targets)
 
@@ -120,7 +146,8 @@ def _decoded(modality: Modality, raw: Any) -> Any:
 
 def _as_raw(stream: str, raw: Any) -> Any:
     """A string names a picture's file where the stream is not text."""
-    return Path(raw) if isinstance(raw, str) and not stream.startswith("text") else raw
+    words = isinstance(raw, str) and not stream.startswith(("text", "question"))
+    return Path(raw) if words else raw
 
 
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:

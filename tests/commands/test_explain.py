@@ -1,0 +1,61 @@
+"""Explanations from the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import weft
+
+from weft.report.explanations import Heat, Marked, marked_words, overlay
+
+
+def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
+    run = scenes_copy
+    done = weft("explain", run, "--rows", "2", "--deletion", "4")
+    assert done.code == 0, done.err
+    assert "image, occlusion: deleting what is marked costs" in done.out
+    assert "text, relevance: deleting what is marked costs" in done.out
+    page = (run / "explanations.html").read_text()
+    assert page.count("<img") >= 2
+    picture = tmp_path / "p.png"
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(picture)
+    words = ("--image", picture, "--text", "a red circle", "--out", tmp_path / "own.html")
+    done = weft("explain", run, *words)
+    assert done.code == 0, done.err
+    assert "similarity" in done.out
+    assert "text (relevance): " in done.out
+    assert "red" in (tmp_path / "own.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--text", "a red circle"], "needs --image, for its stream 'image'"),
+        (["--image", "none.png"], "needs --text, for its stream 'text'"),
+        (["--image", "none.png", "--text", "x"], "none.png"),
+        (["--method", "guess"], "--method"),
+        (["--rows", "-1"], "expected 0 or more"),
+    ],
+)
+def test_mistakes_are_one_line(scenes_run: Path, words: list[str], said: str) -> None:
+    done = weft("explain", scenes_run, *words)
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_heat_is_where_the_weight_is() -> None:
+    grey = np.full((8, 8, 3), 100, np.uint8)
+    values = np.zeros((2, 2))
+    values[1, 0] = 1
+    shown = overlay(Heat("image", "occlusion", grey, values))
+    assert shown.shape == grey.shape
+    assert shown[7, 0, 0] > 150 > shown[7, 0, 1]
+    assert len(set(shown[0, 7].tolist())) == 1
+
+
+def test_words_are_escaped_and_marked() -> None:
+    shown = marked_words(Marked("text", "relevance", [("<b>", 1.0), ("dog", 0.0)]))
+    assert "&lt;b&gt;" in shown
+    assert "0.65" in shown

@@ -1,0 +1,156 @@
+"""Occlusion, ablation and the deletion test, against models whose reasons are known."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from tiny_models import CNN, WIDTHS, batch, subject
+from torch import nn
+
+from weft.architectures.model import Model
+from weft.core.errors import WeftError
+from weft.core.records import Batch, Features, Field
+from weft.explain.ablation import ablate
+from weft.explain.decision import Subject, chosen, scores
+from weft.explain.deletion import deletion_test
+from weft.explain.explanation import explain, token_grid
+from weft.explain.occlusion import occlusion, removable, take
+from weft.fusion.early import EarlyConfig
+from weft.fusion.late import LateConfig
+from weft.layers.transformer import TransformerConfig
+
+CELL = 5 * 8 + 2
+"""The cell of a picture that the model below looks at."""
+
+
+class Bright(nn.Module):
+    """A picture's one feature: the mean of one cell of 4 x 4 pixels."""
+
+    dim = 1
+
+    def forward(self, field: Field) -> Features:
+        row, column = divmod(CELL, 8)
+        cell = field.values[:, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        mean = cell.float().mean(dim=(1, 2, 3))[:, None] / 255
+        return Features(mean[:, None], torch.ones(len(mean), 1, dtype=torch.bool), mean)
+
+
+class Ids(nn.Module):
+    """A text's one feature: the sum of its ids."""
+
+    dim = 1
+
+    def forward(self, field: Field) -> Features:
+        mask = torch.ones_like(field.values, dtype=torch.bool) if field.mask is None else field.mask
+        total = (field.values * mask).sum(1, keepdim=True).float()
+        return Features(field.values[:, :, None].float(), mask, total)
+
+
+@dataclass(frozen=True)
+class Total:
+    """The number that the pooled vectors add up to."""
+
+    names: tuple[str, ...] = ("total",)
+
+    def logits(self, model, streams):
+        return sum(100 * f.pooled if s == "image" else f.pooled for s, f in streams.items())
+
+
+def known() -> tuple[Subject, Batch]:
+    model = Model({"image": Bright(), "text": Ids()})
+    pictures = torch.full((2, 3, 32, 32), 10, dtype=torch.uint8)
+    row, column = divmod(CELL, 8)
+    pictures[:, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = 200
+    ids = torch.tensor([[1, 7, 3, 2], [1, 4, 2, 0]])
+    mask = torch.tensor([[True] * 4, [True, True, True, False]])
+    inputs = {"image": Field(pictures), "text": Field(ids, mask)}
+    given = Batch(inputs, ids=["a", "b"], groups=torch.arange(2))
+    return Subject(model, Total(), {"text": (1, 2)}), given
+
+
+def test_the_cell_that_is_looked_at() -> None:
+    one, given = known()
+    falls = occlusion(one, given, "image", most=7)
+    assert falls.argmax(1).tolist() == [CELL, CELL]
+    assert (falls > 1e-4).sum() == 2
+    mean = given.inputs["image"].values[0].float().mean().to(torch.uint8)
+    assert falls[0, CELL].item() == pytest.approx(100 * (200 - mean.item()) / 255, rel=1e-4)
+
+
+def test_words_but_not_special_tokens() -> None:
+    one, given = known()
+    falls = occlusion(one, given, "text")
+    assert falls.tolist() == [[0, 7, 3, 0], [0, 4, 0, 0]]
+    assert removable(one, given, "text").sum().item() == 3
+
+
+def test_the_answer_without_a_stream() -> None:
+    one = subject(LateConfig(WIDTHS, dim=16, how="sum").build())
+    found = ablate(one, batch())
+    text = one.model.encode("text", batch().inputs["text"])
+    only = one.decision.logits(one.model, {"text": text})
+    assert found["image"].chosen.tolist() == chosen(only).tolist()
+    before = chosen(one.logits(batch()))
+    torch.testing.assert_close(found["image"].scores, scores(only, before))
+
+
+def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
+    one, given = known()
+    many = take(given, torch.arange(2).repeat(20))
+    many = Batch(many.inputs, ids=[str(n) for n in range(40)], groups=torch.arange(40))
+    found = deletion_test(one, [many], "image", method="occlusion")
+    assert found.method == "occlusion"
+    assert found.rows == 40
+    assert found.comparison.difference.low > 0
+    # A wrong explanation does not beat chance: what is marked is not what is looked at.
+    one.model.encoders["image"].forward = lambda field: Features(
+        torch.zeros(len(field), 1, 1),
+        torch.ones(len(field), 1, dtype=torch.bool),
+        torch.rand(len(field), 1, generator=torch.Generator().manual_seed(len(field))),
+    )
+    found = deletion_test(one, [many], "image", method="occlusion")
+    assert found.comparison.difference.low <= 0
+
+
+def test_each_stream_by_what_explains_it() -> None:
+    blocks = TransformerConfig(dim=16, depth=1, heads=2)
+    both = explain(subject(EarlyConfig(WIDTHS, blocks).build()), batch())
+    assert {s: one.method for s, one in both.streams.items()} == {
+        "image": "relevance",
+        "text": "relevance",
+    }
+    assert both.streams["image"].grid == (4, 4)
+    assert both.streams["image"].values.shape == (3, 16)  # without the class token of the encoder
+    assert both.streams["text"].values.amax(1).tolist() == pytest.approx([1, 1, 1])
+    mixed = explain(subject(LateConfig(WIDTHS, dim=16).build(), image=CNN), batch())
+    assert mixed.streams["image"].method == "occlusion"
+    assert mixed.streams["text"].method == "relevance"
+    assert set(mixed.without) == {"image", "text"}
+    one, given = known()
+    with pytest.raises(WeftError, match="method 'rollout' explains none"):
+        explain(one, given, "rollout")
+
+
+def test_cached_features_cannot_be_taken_away() -> None:
+    one = subject(LateConfig(WIDTHS, dim=16).build())
+    cached = one.model.encode("image", batch().inputs["image"])
+    with pytest.raises(WeftError, match="cached features, expected raw input"):
+        occlusion(one, batch().with_inputs(image=cached), "image")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "size", "grid"),
+    [
+        (16, (32, 32), (4, 4)),
+        (17, (32, 32), (4, 4)),
+        (50, (224, 224), (7, 7)),
+        (8, (16, 32), (2, 4)),
+    ],
+)
+def test_tokens_over_a_picture(tokens, size, grid) -> None:
+    assert token_grid(tokens, *size) == grid
+
+
+def test_tokens_that_are_no_grid() -> None:
+    with pytest.raises(WeftError, match="7 tokens are no grid"):
+        token_grid(7, 32, 32)

@@ -1,0 +1,143 @@
+"""Show what a run's answers rest on: of your own picture and text, or of rows of its data.
+
+weft explain RUN --image FILE --text "..."      what this one answer rests on
+weft explain RUN [--rows N] [--deletion N]      rows of a split, and whether the explanations hold
+"""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from weft.commands._parsing import parse
+from weft.core.errors import WeftError
+from weft.core.files import write_text
+from weft.explain.deletion import Deletion
+from weft.explain.explanation import Method
+from weft.modalities.text import Text
+from weft.report import html
+from weft.report.explanations import Explained, Heat, Marked, explained_html
+from weft.runs.explaining import deletion_of_rows, explain_batch, explain_rows
+from weft.runs.parts import open_split
+from weft.runs.run import Run, load, on_files
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is explained."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    image: Path | None = None
+    """A picture of your own ..."""
+    text: str | None = None
+    """... and the text or question that goes with it."""
+    method: Method = "auto"
+    """relevance: gradient x attention; rollout: attention alone; occlusion: parts taken away, for any
+    model; auto: relevance where attention reads a stream, occlusion elsewhere."""
+    rows: int = 8
+    """Without own input: so many rows of the split, drawn at random."""
+    deletion: int = 100
+    """Rows of the deletion test; 0 leaves it out."""
+    data: Path | None = None
+    """Other rows than those of the recipe: a file or folder in any known format."""
+    split: str | None = None
+    """Split of the rows; the recipe's test split if not given."""
+    seed: int = 0
+    """Which rows are drawn."""
+    out: Path | None = None
+    """Where the page goes; RUN/explanations.html if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Prints what the answers rest on, and writes a page with pictures."""
+    arguments = parse(Arguments, words, "weft explain")
+    if arguments.rows < 0 or arguments.deletion < 0:
+        raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
+    run = load(arguments.run)
+    own = arguments.image is not None or arguments.text is not None
+    sections = _of_own_input(run, arguments) if own else _of_rows(run, arguments)
+    path = arguments.out or arguments.run / "explanations.html"
+    write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
+    print(f"page: {path}")
+
+
+def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
+    texts = [
+        s for s, m in run.modalities.items() if isinstance(m, Text) and s in run.model.encoders
+    ]
+    others = [s for s in run.model.encoders if s not in texts]
+    values: dict[str, Any] = {}
+    for what, value, streams in (
+        ("--text", arguments.text, texts),
+        ("--image", arguments.image, others),
+    ):
+        if (value is None) == bool(streams):
+            needs = (
+                f"needs {what}, for its stream '{streams[0]}'" if streams else f"takes no {what}"
+            )
+            raise WeftError(f"{arguments.run}: this run {needs}")
+        if streams:
+            values[streams[0]] = value
+    (explained,) = explain_batch(run, run.batch(**values), arguments.method)
+    _print(explained)
+    return [html.section(explained.answer, explained_html(explained))]
+
+
+def _of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
+    recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
+    dataset = open_split(recipe, arguments.split or recipe.data.test)
+    drawn = random.Random(arguments.seed).sample(
+        range(len(dataset)), min(len(dataset), max(arguments.rows, arguments.deletion))
+    )
+    sections: list[html.Html] = []
+    if arguments.deletion:
+        found = deletion_of_rows(run, dataset, drawn[: arguments.deletion], arguments.method)
+        for one in found:
+            print(_said(one))
+        sections.append(
+            html.section("Deletion test", *(html.paragraph(_said(one)) for one in found))
+        )
+    if arguments.rows:
+        rows = drawn[: arguments.rows]
+        shown = explain_rows(run, dataset, rows, arguments.method)
+        parts = [
+            html.join(
+                html.heading(f"{one.answer} ({one.score:.3f}), {dataset[row].id}"),
+                explained_html(one),
+            )
+            for row, one in zip(rows, shown, strict=True)
+        ]
+        sections.append(html.section("Rows, drawn at random", *parts))
+    return sections
+
+
+def _said(one: Deletion) -> str:
+    """The result of a deletion test in a sentence."""
+    c = one.comparison
+    d = c.difference
+    return (
+        f"{one.stream}, {one.method}: deleting what is marked costs {c.second.value:.1f} % of the score, "
+        f"at random {c.first.value:.1f} %; difference {d.value:.1f} ({d.low:.1f} – {d.high:.1f}), "
+        f"{one.rows} rows"
+    )
+
+
+def _print(explained: Explained) -> None:
+    print(f"{explained.answer}  {explained.score:.3f}")
+    for part in explained.parts:
+        if isinstance(part, Marked):
+            strongest = sorted(part.pieces, key=lambda pair: -pair[1])[:5]
+            words = ", ".join(f"{piece} {value:.2f}" for piece, value in strongest)
+            print(f"  {part.stream} ({part.method}): {words}")
+        elif isinstance(part, Heat):
+            row, column = divmod(int(part.values.argmax()), part.values.shape[1])
+            rows, columns = part.values.shape
+            print(
+                f"  {part.stream} ({part.method}): most at row {row + 1} of {rows}, "
+                f"column {column + 1} of {columns}"
+            )
+    for one in explained.without:
+        print(f"  without {one.stream}: {one.answer} ({explained.answer} {one.score:.3f})")

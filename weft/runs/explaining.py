@@ -1,0 +1,103 @@
+"""A run's decisions explained: of new input, of rows, and of the predictions in its report."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+
+from weft.core.errors import WeftError
+from weft.core.records import Batch, Features
+from weft.data.formats import Dataset
+from weft.explain.decision import SimilarityDecision, Subject
+from weft.explain.deletion import Deletion, deletion_test
+from weft.explain.explanation import Explanation, Method, Saliency, explain
+from weft.explain.rows import batch_of
+from weft.modalities.text import Text
+from weft.report.explanations import Explained, Heat, Marked, Without
+from weft.runs.run import Run
+from weft.tasks.base import Member, TaskResult
+
+BATCH = 16
+
+
+def explain_batch(run: Run, batch: Batch, method: Method = "auto") -> list[Explained]:
+    """One explanation a row. Raises WeftError where the run's model makes no decision."""
+    subject = Subject.of(Member(run.model, {}, run.modalities, run.targets))
+    found = explain(subject, batch, method)
+    return [_row(run, subject, batch, found, row) for row in range(len(batch))]
+
+
+def explain_rows(
+    run: Run, dataset: Dataset, rows: Sequence[int], method: Method = "auto"
+) -> list[Explained]:
+    """One explanation for each of these rows of a data set."""
+    member = run.member(dataset, cached=False)
+    explained: list[Explained] = []
+    for start in range(0, len(rows), BATCH):
+        batch = batch_of(member, dataset, rows[start : start + BATCH], run.device)
+        explained += explain_batch(run, batch, method)
+    return explained
+
+
+def explain_predictions(run: Run, result: TaskResult, dataset: Dataset) -> dict[int, Explained]:
+    """Number of a prediction -> what it rests on; none where the model makes no such decision."""
+    if not result.predictions:
+        return {}
+    rows = [one.inputs[0].row for one in result.predictions]
+    try:
+        Subject.of(Member(run.model, {}, run.modalities, run.targets))
+    except WeftError:
+        return {}
+    return dict(enumerate(explain_rows(run, dataset, rows)))
+
+
+def deletion_of_rows(
+    run: Run, dataset: Dataset, rows: Sequence[int], method: Method = "auto"
+) -> list[Deletion]:
+    """Of each stream: does deleting what is marked cost more than deleting at random?"""
+    member = run.member(dataset, cached=False)
+    subject = Subject.of(member)
+    batches = [
+        batch_of(member, dataset, rows[start : start + BATCH], run.device)
+        for start in range(0, len(rows), BATCH)
+    ]
+    return [deletion_test(subject, batches, stream, method=method) for stream in batches[0].inputs]
+
+
+def _row(run: Run, subject: Subject, batch: Batch, found: Explanation, row: int) -> Explained:
+    def name(output: torch.Tensor) -> str:
+        number = int(output[row])
+        names = subject.decision.names
+        return names[number] if number < len(names) else f"output {number}"
+
+    return Explained(
+        answer=name(found.chosen),
+        score=float(found.scores[row]),
+        parts=[_part(run, batch, s, one, row) for s, one in found.streams.items()],
+        without=[
+            Without(stream, name(one.chosen), float(one.scores[row]))
+            for stream, one in found.without.items()
+            if not isinstance(subject.decision, SimilarityDecision)  # nothing is left to be similar
+        ],
+    )
+
+
+def _part(run: Run, batch: Batch, stream: str, found: Saliency, row: int) -> Heat | Marked:
+    values = found.values[row].detach().float().cpu()
+    value = batch.inputs[stream]
+    if isinstance(value, Features):
+        raise WeftError(f"stream '{stream}' was cached, expected raw input")
+    if found.grid is not None:
+        picture = value.values[row].permute(1, 2, 0).cpu().numpy()
+        return Heat(stream, found.method, picture, values.view(found.grid).numpy())
+    real = slice(None) if value.mask is None else value.mask[row].cpu()
+    pieces = [str(number) for number in range(len(values))]
+    modality = run.modalities.get(stream)
+    if isinstance(modality, Text):
+        pieces = modality.pieces(cast(list[int], value.values[row].tolist()))
+        special = set(modality.pieces(modality.special_ids))
+    else:
+        special = set()
+    numbers = torch.arange(len(values))[real].tolist()
+    kept = [(pieces[n], float(values[n])) for n in numbers if pieces[n] not in special]
+    return Marked(stream, found.method, kept)
