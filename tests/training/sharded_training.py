@@ -4,6 +4,7 @@
 FOLDER STEPS` trains one run, slowly, to be killed.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,18 +12,27 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from weft.architectures.clip import clip
-from weft.architectures.model import Model
+from weft.architectures.model import Model, build
+from weft.core.config import Config
 from weft.core.distributed import rank, world_size
-from weft.core.records import Batch, Field
+from weft.core.records import Batch, Features, Field, Loss
+from weft.encoders.recurrent import Recurrent, RecurrentConfig
+from weft.encoders.resnet import ResNet, ResNetConfig
+from weft.fusion.coattention import CoAttentionConfig
+from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.fusion.cross_modality import CrossModalityConfig
+from weft.fusion.early import EarlyConfig
+from weft.layers.transformer import TransformerConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.objectives.temperature import TemperatureConfig
-from weft.training import distributed
+from weft.training import distributed, sharding
 from weft.training.config import RunConfig, player
 from weft.training.loop import FitResult, fit
 from weft.training.optim import OptimConfig
-from weft.training.step import TrainStep
+from weft.training.step import TrainStep, recompute_activations
 
 ROWS = 8
 CLIP = clip(
@@ -31,6 +41,18 @@ CLIP = clip(
 OPTIM = OptimConfig(lr=3e-3, clip_norm=0.5, ema=0.9, warmup=0.0, schedule="constant")
 TEMPERATURE = TemperatureConfig(init=0.07, maximum=0.0702)  # the bound is met after three steps
 STEPS = 4
+BLOCKS = TransformerConfig(dim=16, depth=2, heads=2, norm="post")
+WIDTHS = {"text": 16, "image": 16}
+PARTS: Mapping[str, Config] = {
+    "early": EarlyConfig(WIDTHS, BLOCKS),
+    "coattention": CoAttentionConfig(dict.fromkeys(WIDTHS, BLOCKS), dim=16, depth=2, heads=2),
+    "cross-modality": CrossModalityConfig(WIDTHS, BLOCKS),
+    "cross-attention": CrossAttentionConfig(WIDTHS, BLOCKS),
+    "resnet": ResNetConfig(depth=18, width=8),
+    "recurrent": RecurrentConfig(
+        vocab_size=50, embedding=8, hidden=8, layers=2, bidirectional=True
+    ),
+}
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "plain": {},
     "cached": {"gradient_cache": 2},
@@ -39,8 +61,8 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 }
 
 
-def batch_at(step: int) -> Batch:
-    """This rank's rows of the batch at that step."""
+def batch_at(step: int, whole: bool = False) -> Batch:
+    """This rank's rows of the batch at that step, or all."""
     generator = torch.Generator().manual_seed(step)
     images = torch.randint(0, 256, (ROWS, 3, 16, 16), dtype=torch.uint8, generator=generator)
     ids = torch.randint(1, 50, (ROWS, 6), generator=generator)
@@ -48,7 +70,8 @@ def batch_at(step: int) -> Batch:
     inputs = {"image": Field(images), "text": Field(ids * mask, mask)}
     share = slice(ROWS * rank() // world_size(), ROWS * (rank() + 1) // world_size())
     names = [str(row) for row in range(ROWS)]
-    return Batch(inputs, ids=names, groups=torch.arange(ROWS) // 2 * 2).rows(share)
+    batch = Batch(inputs, ids=names, groups=torch.arange(ROWS) // 2 * 2)
+    return batch if whole else batch.rows(share)
 
 
 def validation(model: Model) -> Callable[[], dict[str, float]]:
@@ -83,8 +106,60 @@ def train(folder: Path, steps: int, pause: float = 0.0, **settings: object) -> F
     return fit(players, batches, run, folder, validation(step.model), recipe=OPTIM, resume=True)
 
 
+class Part(nn.Module):
+    """A fusion or an encoder as a step whose loss reads everything that comes out."""
+
+    def __init__(self, config: Config, recompute: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.part = build(config)
+        if recompute and sharding.blocks(self):
+            recompute_activations(self)
+
+    def forward(self, batch: Batch) -> Loss:
+        if isinstance(self.part, ResNet | Recurrent):
+            found = {
+                "": self.part(batch.inputs["image" if isinstance(self.part, ResNet) else "text"])
+            }
+        else:
+            tokens_BTD = torch.randn(ROWS, 6, 16, generator=torch.Generator().manual_seed(1))
+            mask_BT = torch.arange(6) < torch.arange(1, ROWS + 1)[:, None]
+            given = Features(tokens_BTD, mask_BT, tokens_BTD[:, 0])
+            found = self.part({"text": given, "image": given})
+        used = [part for f in found.values() for part in (f.tokens[f.mask], f.pooled)]
+        return Loss(torch.stack([part.sin().sum() for part in used]).sum(), {})
+
+
+def gradient_errors() -> dict[str, float]:
+    """Largest difference between the gradient of each part whole and cut over ranks."""
+    errors: dict[str, float] = {}
+    for name, config in PARTS.items():
+        for recompute in (False, True):
+            whole, cut = Part(config, recompute), Part(config, recompute)
+            sharding.shard(cut, torch.device("cpu"))
+            for step in (whole, cut):
+                torch.autograd.backward(step(batch_at(0, whole=True)).total)
+            pairs = zip(whole.parameters(), cut.parameters(), strict=True)
+            difference = [
+                (gradient(two) - gradient(one)).abs().max() / (1 + gradient(one).abs().max())
+                for one, two in pairs
+            ]
+            errors[f"{name}{', recomputed' if recompute else ''}"] = max(difference).item()
+    return errors
+
+
+def gradient(parameter: nn.Parameter) -> torch.Tensor:
+    found = parameter.grad
+    if found is None:
+        return torch.zeros(parameter.shape)
+    return found.full_tensor() if sharding.is_sharded(found) else found  # type: ignore[operator]
+
+
 def on_two_ranks(folder: Path) -> None:
     """Everything that two ranks do, in one start."""
+    errors = gradient_errors()
+    if rank() == 0:
+        (folder / "errors.json").write_text(json.dumps(errors))
     for name, settings in SETTINGS.items():
         train(folder / name, STEPS, parallel="fsdp", **settings)
     for parallel in ("ddp", "fsdp"):

@@ -63,6 +63,12 @@ def test_the_same_numbers(name: str, one: Path, two: Path) -> None:
     assert sizes[0] == sizes[1]
 
 
+def test_the_same_gradients_of_every_kind_of_part(two: Path) -> None:
+    errors = json.loads((two / "errors.json").read_text())
+    assert len(errors) == 2 * len(sharded_training.PARTS)
+    assert max(errors.values()) < 1e-5, errors
+
+
 def test_accumulated_as_with_ddp(two: Path) -> None:
     cut, whole = (log_of(two / f"accumulated, {parallel}") for parallel in ("fsdp", "ddp"))
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)

@@ -38,6 +38,9 @@ def shard(step: nn.Module, device: torch.device) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    for parameter in step.parameters():
+        # Weights of convolutions may lie channels last, which FSDP does not cut.
+        parameter.data = parameter.data.contiguous()
     for tensor in (*step.parameters(), *step.buffers()):
         dist.broadcast(tensor.detach(), src=0)
     mesh = init_device_mesh(device.type, (world_size(),))
