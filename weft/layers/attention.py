@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.layers.packing import Packing
-from weft.layers.pairing import Pairing
+from weft.layers.pairing import Pairing, by_group
 from weft.layers.recording import Attention, active_records
 
 # Forward and backward in bf16 on a CPU, torch 2.13: two matrix products take a sixth of the time of
@@ -29,10 +29,11 @@ class SelfAttention(nn.Module):
     def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
         """(S, D) packed tokens -> (S, D)."""
         qkv_S3NK = _heads(self.qkv(tokens_SD), 3, self.heads)
+        query_S1NK, key_value_S2NK = torch.split(qkv_S3NK, [1, 2], dim=1)
         mixed_SD = mix(
             self,
-            qkv_S3NK[:, 0],
-            qkv_S3NK[:, 1:],
+            query_S1NK[:, 0],
+            key_value_S2NK,
             Pairing.within(packing),
             causal=self.causal,
             dropout=self.dropout if self.training else 0.0,
@@ -95,12 +96,16 @@ def mix(
     records = active_records()
     if records is not None:
         return _mix_recorded(records, layer, query_SNK, key_value_S2NK, pairing, causal, dropout)
-    padded_S2NK = pairing.with_padding(key_value_S2NK)
     mixed: list[Tensor] = []
-    for queries, keys in zip(pairing.queries.groups, pairing.key_groups, strict=True):
-        key_BLNK, value_BLNK = keys.take(padded_S2NK).unbind(2)
+    for query_BTNK, key_value_BL2NK, keys in zip(
+        by_group(pairing.queries.groups, query_SNK),
+        by_group(pairing.key_groups, pairing.with_padding(key_value_S2NK)),
+        pairing.key_groups,
+        strict=True,
+    ):
+        key_BLNK, value_BLNK = key_value_BL2NK.unbind(2)
         mixed_BNTK = attend(
-            queries.take(query_SNK).transpose(1, 2),
+            query_BTNK.transpose(1, 2),
             key_BLNK.transpose(1, 2),
             value_BLNK.transpose(1, 2),
             mask=keys.mask,

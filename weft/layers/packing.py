@@ -22,9 +22,9 @@ class Group:
     def stop(self) -> int:
         return self.start + self.rows * self.length
 
-    def take(self, values: Tensor) -> Tensor:
-        """(S, ...) -> (rows, length, ...), a view."""
-        return values[self.start : self.stop].view(self.rows, self.length, *values.shape[1:])
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, self.length
 
 
 @dataclass(frozen=True)
