@@ -171,7 +171,9 @@ def test_scan_continues_from_kept_units(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         scanning,
         "scan_row",
-        lambda read, n: pytest.fail("was read already") if n < 4 or n >= 8 else scan_row(read, n),
+        lambda read, n, pictures: (
+            pytest.fail("was read already") if n < 4 or n >= 8 else scan_row(read, n, pictures)
+        ),
     )
     assert scanning.scan(rows, engine=Processes(1), kept=tmp_path) == first
 

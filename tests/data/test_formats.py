@@ -257,7 +257,7 @@ def test_paths_that_are_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_text("?")
     assert "found 1 .xyz, expected one of" in message(tmp_path)
     assert "found a .xyz file of 1 bytes" in message(tmp_path / "a.xyz")
-    assert "unknown format 'jsnl': did you mean jsonl?" in message(tmp_path, format="jsnl")
+    assert "unknown format 'jsnl': did you mean jsonl" in message(tmp_path, format="jsnl")
     assert "no such file" in message(tmp_path / "no.jsonl", format="jsonl")
     (tmp_path / "a.jpg").write_text("")
     assert message(tmp_path, format="jsonl") == f"{tmp_path}: holds no rows"

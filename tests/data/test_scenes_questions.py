@@ -1,14 +1,18 @@
 """Questions: every answer is right, and the words alone do not give it away."""
 
+import pickle
 import re
 from collections import Counter, defaultdict
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from weft.data.scenes import ANSWERS, COLORS, QUESTION_TYPES, SHAPES, SPLITS, ScenesConfig
+from weft.data.scenes.question_rows import SceneQuestions
+from weft.data.sources import GeneratedConfig
 
 Thing = dict[str, Any]
 Row = dict[str, str]
@@ -187,3 +191,29 @@ def test_answers_are_balanced_within_each_type(train: dict[str, list[Row]]) -> N
             even = sum(counts.values()) / len(counts)
             assert max(counts.values()) < even + 5 * even**0.5, (kind, counts)
             assert min(counts.values()) > even - 5 * even**0.5, (kind, counts)
+
+
+def test_one_row_a_question() -> None:
+    config = ScenesConfig(count=5, split="validation", captions=1)
+    rows, scenes = SceneQuestions(config), config.build()
+    asked = [(n, q) for n, scene in enumerate(scenes) for q in scene.items["questions"]]
+    assert len(rows) == len(asked)
+    assert len({row.id for row in rows}) == len(rows)
+    for row, (number, question) in zip(rows, asked, strict=True):
+        scene = scenes[number]
+        assert row.group == scene.group
+        assert {name: row.items[name] for name in question} == question
+        assert row.items["split"] == "validation"
+        assert np.array_equal(row.items["image"], scene.items["image"])
+        assert "text" not in row.items
+    assert rows[0].items["image"] is rows[1].items["image"]
+    again = pickle.loads(pickle.dumps(rows))
+    assert [row.id for row in again] == [row.id for row in rows]
+
+
+def test_a_source_of_questions() -> None:
+    source = GeneratedConfig(train=4, validation=2, test=3, rows="questions")
+    assert isinstance(source.open("train"), SceneQuestions)
+    groups = {row.group for row in source.open("test_heldout")}
+    assert groups == {f"test_heldout-00000{n}" for n in range(3)}
+    assert source.open("val")[0].items["split"] == "validation"

@@ -14,9 +14,14 @@ from weft.core.interfaces import Target
 from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.soft_answers import SoftAnswersConfig
 
 CASES = {
     "classes": (ClassesConfig("answer"), ["red", "no", "red", True, 3]),
+    "soft_answers": (
+        SoftAnswersConfig("answers"),
+        [["yes"] * 10, ["yes"] * 3 + ["no"] * 7, ["the Net"] * 9 + ["net"]],
+    ),
     "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
 }
 
@@ -28,7 +33,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and "build" in vars(cls):
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -49,6 +54,29 @@ def test_frequent_classes_first_and_rare_ones_are_none() -> None:
     target.fit(["b", "a", "c", "a", "b", None, ["x"]])
     assert target.classes == ("a", "b")
     assert [target.read(name) for name in (" a ", "b", "c", "never")] == [0, 1, NO_CLASS, NO_CLASS]
+
+
+def test_answers_outside_the_vocabulary_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    ClassesConfig("answer", most=1).build().fit(["a", "a", "b", "c"])
+    expected = "2 of 4 training rows have a 'answer' that is none of the 1 that are learned"
+    assert [record.getMessage() for record in caplog.records] == [expected]
+    caplog.clear()
+    SoftAnswersConfig("answers", most=1).build().fit(
+        [["a1"] * 10, ["b1"] * 9 + ["a1"], ["c1"] * 10]
+    )
+    expected = "1 of 3 training rows have no answer among the 1 that are learned"
+    assert [record.getMessage() for record in caplog.records] == [expected]
+
+
+def test_soft_answers_score_what_annotators_agree_on() -> None:
+    target = SoftAnswersConfig("answers", most=2).build()
+    target.fit([["yes"] * 10, ["no"] * 6 + ["maybe"] * 4, None, [], [3]])
+    assert target.classes == ("yes", "no")
+    assert target.read(["Yes.", "no", "no"] + ["maybe"] * 7).tolist() == pytest.approx([0.3, 0.6])
+    assert target.read(["what"] * 10).tolist() == [0, 0]
+    for raw in (None, "yes", [], ["yes", 3]):
+        with pytest.raises(WeftError, match="'answers' is .* expected a list of answers"):
+            target.read(raw)
 
 
 def test_given_classes_are_closed() -> None:

@@ -17,6 +17,7 @@ import weft.encoders
 from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import CacheableEncoder, Encoder, Recomputing
 from weft.core.records import Features, Field
+from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.pretrained import PretrainedConfig
@@ -60,6 +61,10 @@ class Case:
 CASES = {
     "resnet18": Case("image", ResNetConfig(width=8)),
     "resnet26": Case("image", ResNetConfig(depth=26, width=8)),
+    "convnet": Case("image", ConvNetConfig(widths=(4, 8))),
+    "convnet-coordinates": Case(
+        "image", ConvNetConfig(widths=(4, 8, 8), halvings=2, coordinates=True, pooling="max")
+    ),
     "mobilenet": Case("image", MobileNetV2Config(width=0.35, classes="logits")),
     "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
     "vit": Case("image", VIT),
@@ -110,7 +115,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 10
+    assert len(config_classes()) == 11
 
 
 def built(case: Case) -> nn.Module:
@@ -224,7 +229,7 @@ def test_convolutions_work_pixel_by_pixel() -> None:
                 module.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output))
         if name in outputs:
             encoder(Field(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)))
-    assert len(outputs) == 5
+    assert len(outputs) == 7
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_runs import read_rows
 
@@ -24,6 +25,7 @@ from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.vqa import VQAConfig
 
 SCENES = ("clip", "scenes", "scenes_zh", "siglip")
 PHOTOGRAPHS = (
@@ -36,7 +38,8 @@ PHOTOGRAPHS = (
     "flickr8k_vsepp",
     "flickr8k_zh",
 )
-NAMES = (*SCENES, *PHOTOGRAPHS)
+EASY_VQA = ("easy_vqa",)
+NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA)
 ROWS = {"train": 16, "dev": 5, "test": 5}
 
 
@@ -82,7 +85,7 @@ def shortened(made: Recipe, **data: object) -> Recipe:
     tasks = {
         name: task.replace(resamples=10)
         for name, task in made.tasks.items()
-        if isinstance(task, RetrievalConfig | CaptioningTaskConfig)
+        if isinstance(task, RetrievalConfig | CaptioningTaskConfig | VQAConfig)
     }
     assert len(tasks) == len(made.tasks)
     run = made.run.replace(steps=2, batch_size=4, workers=0, device="cpu", precision="fp32")
@@ -145,3 +148,23 @@ def test_trains_on_photographs(
         for stream in made.data.cache
     }
     check_trained(shortened(made, streams=streams, cache=cache), tmp_path)
+
+
+@pytest.mark.parametrize("name", EASY_VQA)
+def test_trains_on_easy_vqa(
+    name: str,
+    shared_data: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the questions about the first pictures."""
+    whole, few = shared_data("easy_vqa"), tmp_path / "easy_vqa"
+    few.mkdir()
+    for split in ("train", "test"):
+        with np.load(whole / f"{split}_images.npz") as arrays:
+            np.savez(few / f"{split}_images.npz", images=arrays["images"][:20])
+        lines = (whole / f"{split}_questions.jsonl").read_text().splitlines()
+        kept = [line for line in lines if json.loads(line)["image"] < 20]
+        (few / f"{split}_questions.jsonl").write_text("\n".join(kept) + "\n")
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path))
+    check_trained(shortened(recipe(name)), tmp_path / "run")

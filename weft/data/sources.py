@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
@@ -11,6 +11,7 @@ from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset, split_name
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
 from weft.data.scenes import SPLITS, ScenesConfig
+from weft.data.scenes.question_rows import SceneQuestions
 
 
 @runtime_checkable
@@ -34,6 +35,8 @@ class FilesConfig(Config):
 
     division: SplitConfig = field(default_factory=SplitConfig)
     """How rows are divided where the data has no splits of its own: by group, by a stable hash."""
+    validation_from_train: bool = False
+    """Data that has train and test only: divide train, by the same rule, into train and validation."""
 
     def open(self, split: str | None) -> Dataset:
         dataset = self._rows(split)
@@ -44,6 +47,9 @@ class FilesConfig(Config):
     def _rows(self, split: str | None) -> Dataset:
         if split is None:
             return open_dataset(self.path, format=self.format)
+        if self.validation_from_train and split_name(split) in (TRAIN, VALIDATION):
+            train = open_dataset(self.path, split=TRAIN, format=self.format)
+            return _divided(train, split_name(split), self.division.replace(test=0.0))
         try:
             return open_dataset(self.path, split=split, format=self.format)
         except WeftError:
@@ -53,9 +59,14 @@ class FilesConfig(Config):
         name = split_name(split)
         if name not in (TRAIN, VALIDATION, TEST):
             raise unknown_name("split", split, (TRAIN, VALIDATION, TEST))
-        groups = (every[n].group for n in range(len(every)))
-        chosen = [n for n, g in enumerate(groups) if hashed_split(g, self.division) == name]
-        return Subset(every, chosen, name)
+        return _divided(every, name, self.division)
+
+
+def _divided(dataset: Dataset, split: str, division: SplitConfig) -> Dataset:
+    """The rows whose group the hash puts into `split`."""
+    groups = (dataset[n].group for n in range(len(dataset)))
+    chosen = [n for n, group in enumerate(groups) if hashed_split(group, division) == split]
+    return Subset(dataset, chosen, split)
 
 
 class Subset(Sequence[Sample]):
@@ -107,6 +118,8 @@ class GeneratedConfig(Config):
     """Scenes in the split test, and in test_heldout, whose compositions are never trained on."""
     scenes: ScenesConfig = field(default_factory=ScenesConfig)
     """How every scene is drawn and described; its split and count are not used."""
+    rows: Literal["scenes", "questions"] = "scenes"
+    """A row a scene, with its captions; or a row a question about a scene, about six times as many."""
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
@@ -125,5 +138,6 @@ class GeneratedConfig(Config):
         name = split_name(split)
         for known in SPLITS:
             if name == known:
-                return self.scenes.replace(split=known, count=counts[name]).build()
+                scenes = self.scenes.replace(split=known, count=counts[name])
+                return SceneQuestions(scenes) if self.rows == "questions" else scenes.build()
         raise unknown_name("split", split, counts)

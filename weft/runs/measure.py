@@ -43,8 +43,9 @@ def measure(
     settings = task_config(first.recipe, task)
     name = split or first.recipe.data.test
     dataset = open_split(first.recipe if data is None else on_files(first.recipe, data), name)
-    leakage = _audit(runs, dataset) if audited else None
-    members = [run.member(dataset) for run in runs]
+    trained_on = [_training(run) for run in runs]
+    leakage = _audit(runs, trained_on, dataset) if audited else None
+    members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
     built = settings.build()  # type: ignore[attr-defined]
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
@@ -64,17 +65,23 @@ def save_result(result: TaskResult, path: Path) -> None:
     write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
 
 
-def _audit(runs: Sequence[Run], dataset: Dataset) -> Leakage | None:
+def _training(run: Run) -> Dataset | None:
+    """The rows that it was trained on; None where they are not on this machine."""
+    try:
+        return open_split(run.recipe, run.recipe.data.train)
+    except WeftError:
+        return None
+
+
+def _audit(
+    runs: Sequence[Run], trained_on: Sequence[Dataset | None], dataset: Dataset
+) -> Leakage | None:
     """The audit against the training rows of all runs, each different set of rows once."""
     audits: dict[str, Leakage] = {}
-    for run in runs:
+    for run, training in zip(runs, trained_on, strict=True):
         described = json.dumps(to_json(run.recipe.data.source), sort_keys=True)
-        if described in audits:
-            continue
-        try:
-            training = open_split(run.recipe, run.recipe.data.train)
-        except WeftError:
-            continue  # the training data is not on this machine: the result says "not audited"
+        if training is None or described in audits:
+            continue  # without any the result says "not audited"
         # What was read of the training rows is kept beside the run, under the name of the data.
         kept = run.folder / "audit" / f"{group_key(described):016x}-{len(training)}"
         audits[described] = audit_datasets(training, dataset, kept=kept)

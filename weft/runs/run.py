@@ -119,9 +119,14 @@ class Run:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
         return index.search(cast(Tensor, self.embed(**query)), k)
 
-    def member(self, dataset: Dataset, *, cached: bool = True) -> Member:
-        """The model with sources that read `dataset`. cached: from the feature cache, as the recipe
-        says; otherwise every stream is raw."""
+    def member(
+        self, dataset: Dataset, training: Dataset | None = None, *, cached: bool = True
+    ) -> Member:
+        """The model with sources that read `dataset`.
+
+        training: the rows that it was trained on, for baselines. cached: from the feature cache, as the
+        recipe says; otherwise every stream is raw.
+        """
         data = self.recipe.data if cached else replace(self.recipe.data, cache={})
         sources = build_sources(
             self.recipe.replace(data=data),
@@ -131,7 +136,7 @@ class Run:
             train=False,
             device=self.device,
         )
-        return Member(self.model, sources, self.modalities, self.targets)
+        return Member(self.model, sources, self.modalities, self.targets, training)
 
 
 def _decoded(modality: Modality, raw: Any) -> Any:

@@ -30,13 +30,15 @@ class Member:
 
     sources: stream -> source. modalities: stream -> how anything else than a row is read, such as
     the sentences that a classifier makes of class names. targets: what was learned of the columns
-    that the model predicts (the classes).
+    that the model predicts (the classes). training: the rows that it was trained on, where they are at
+    hand, for baselines that learn from them.
     """
 
     model: Model
     sources: Mapping[str, ViewedSource]
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
+    training: Dataset | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 
+GENERAL = ("csv", "jsonl", "folder")
+"""Layouts of no data set in particular: where a published one fits as well, that one is meant."""
+
 FALLBACK = "folder"
 """Where another format fits as well, the pictures of a folder are described by that one's files."""
 
@@ -90,7 +93,8 @@ def _open(path: Path, split: str | None, format: str | None, on_error: OnError) 
         _require_path(path)
         return known[format].read(path, split, on_error)
     fitting = [name for name, module in known.items() if module.detect(path)]
-    fitting = [name for name in fitting if name != FALLBACK] or fitting
+    for left_out in (GENERAL, (FALLBACK,)):
+        fitting = [name for name in fitting if name not in left_out] or fitting
     if len(fitting) == 1:
         return known[fitting[0]].read(path, split, on_error)
     _require_path(path)

@@ -74,7 +74,22 @@ def scan(
     return [row for unit in range(len(units)) for row in found[unit]]
 
 
-def scan_row(read: Callable[[], Sample], row: int) -> RowFacts:
+class Pictures:
+    """Facts of pictures. Rows about one picture, such as questions, lie side by side: it is read once."""
+
+    def __init__(self) -> None:
+        self._last: Any = None
+        self._facts: dict[str, Any] = {}
+
+    def facts(self, raw: Any) -> dict[str, Any]:
+        """Raises WeftError for a picture that cannot be read."""
+        if raw is self._last or (isinstance(raw, Path) and raw == self._last):
+            return self._facts
+        self._facts, self._last = _picture_facts(raw), raw
+        return self._facts
+
+
+def scan_row(read: Callable[[], Sample], row: int, pictures: Pictures | None = None) -> RowFacts:
     """The facts of the row that `read` gives. What is wrong with it becomes its `error`."""
     try:
         sample = read()
@@ -91,7 +106,7 @@ def scan_row(read: Callable[[], Sample], row: int) -> RowFacts:
     }
     if "image" in sample.items:
         try:
-            facts |= _picture_facts(sample.items["image"])
+            facts |= (pictures or Pictures()).facts(sample.items["image"])
         except WeftError as error:
             facts["error"] = error.reason if isinstance(error, DataError) else str(error)
     return RowFacts(**facts)
@@ -135,7 +150,11 @@ def _picture_facts(raw: Any) -> dict[str, Any]:
 
 
 def _scan_unit(dataset: Dataset, rows: Sequence[int]) -> bytes:
-    facts = [scan_row(lambda row=row: dataset[row], row) for row in rows]  # type: ignore[misc]
+    pictures = Pictures()
+    facts = [
+        scan_row(lambda row=row: dataset[row], row, pictures)  # type: ignore[misc]
+        for row in rows
+    ]
     return json.dumps(facts_json(facts)).encode()
 
 

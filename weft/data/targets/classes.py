@@ -1,5 +1,6 @@
 """A class of a closed set, learned from the training rows or given."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.data.targets import NO_CLASS
+
+log = logging.getLogger("weft.data")
 
 
 class Classes:
@@ -46,6 +49,12 @@ class Classes:
             raise WeftError(f"no training row has a class in its column '{self.column}'")
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
         self._use(ordered[: self._most])
+        unknown = sum(counts[name] for name in ordered[self._most :])
+        if unknown:
+            log.warning(
+                "%d of %d training rows have a '%s' that is none of the %d that are learned",
+                *(unknown, counts.total(), self.column, self._most),
+            )
 
     def state(self) -> dict[str, Any]:
         return {"classes": list(self.classes)}

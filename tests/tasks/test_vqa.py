@@ -1,0 +1,243 @@
+"""Answer classification against scikit-learn and numbers computed by hand."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from weft.architectures.model import Model
+from weft.core.errors import DataError, WeftError
+from weft.core.records import Sample
+from weft.data.answers import soft_score
+from weft.data.loader import ModalitySource
+from weft.data.targets.classes import ClassesConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.fusion.late import LateConfig
+from weft.tasks.base import Item, Member
+from weft.tasks.labels import LabelsConfig
+from weft.tasks.rows import RowsConfig
+from weft.tasks.vqa import VQAConfig
+
+ANSWERS = ("blue", "no", "red", "yes")
+ROWS = RowsConfig(batch_size=7, workers=0)
+
+
+def questions(count: int, split: str = "test", seed: int = 0) -> list[Sample]:
+    """Three questions a picture; an answer is what the picture's number and the words say."""
+    random = np.random.default_rng(seed)
+    pictures = random.integers(0, 256, (count, 2, 2, 3), dtype=np.uint8)
+    rows = []
+    for n in range(count):
+        for k in range(3):
+            answer = ANSWERS[(n + k) % 4] if n else "green"
+            items = {
+                "image": pictures[n],
+                "question": f"{k + 1} {n % 2}",
+                "answer": answer,
+                "type": "color" if answer in ("red", "blue", "green") else "truth",
+                "split": split,
+            }
+            rows.append(
+                Sample(f"{split}{n}-{k}", f"{split}{n}", items, f"made.jsonl:{3 * n + k + 1}")
+            )
+    return rows
+
+
+class Counted(nn.Module):
+    """How often it ran."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part, self.dim, self.calls = part, part.dim, 0
+
+    def forward(self, field):
+        self.calls += 1
+        return self.part(field)
+
+
+@pytest.fixture
+def asked(world) -> SimpleNamespace:
+    """A random model over pictures and questions."""
+    w = world(images=4)
+    torch.manual_seed(0)
+    known = w.member()
+    encoders = {
+        "image": Counted(known.model.encoders["image"]),
+        "question": Counted(known.model.encoders["text"]),
+    }
+    widths = {name: encoder.dim for name, encoder in encoders.items()}
+    model = Model(
+        encoders,
+        fusion=LateConfig(widths, dim=8, how="product").build(),
+        decoders={"answer": ClassifierConfig(8, classes=6).build()},
+    ).eval()
+    target = ClassesConfig("answer").build()
+    target.fit(ANSWERS)
+    modalities = {"image": known.modalities["image"], "question": known.modalities["text"]}
+
+    def member(rows, training=None, model=model) -> Member:
+        sources = {s: ModalitySource(rows, s, m) for s, m in modalities.items()}
+        return Member(model, sources, modalities, {"answer": target}, training)
+
+    def logits(rows, partner=None) -> torch.Tensor:
+        """Row by row; the picture is that of row partner(n) of its batch of seven."""
+        found = []
+        for n, row in enumerate(rows):
+            picture = rows[n if partner is None else partner(n)].items["image"]
+            image, text = modalities["image"], modalities["question"]
+            fields = {
+                "image": image.collate([image.decode(picture).contiguous()]),
+                "question": text.collate(
+                    [text.transform(row.items["question"], train=False, generator=None)]
+                ),
+            }
+            fused = model.fuse({s: model.encode(s, f) for s, f in fields.items()})
+            found.append(model.decode("answer", fused["joint"])[:, :4])
+        return torch.cat(found).detach()
+
+    return SimpleNamespace(member=member, logits=logits, model=model)
+
+
+def test_numbers_are_those_of_scikit_learn(asked) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rows = questions(9)
+    result = VQAConfig(resamples=100, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
+    right = [row.items["answer"] for row in rows]
+    accuracy = result.metrics["accuracy"]
+    assert accuracy.value == pytest.approx(100 * metrics.accuracy_score(right, said))
+    assert accuracy.low < accuracy.value < accuracy.high
+    assert result.metrics["macro_f1"].value == pytest.approx(
+        100 * metrics.f1_score(right, said, average="macro", zero_division=0)
+    )
+    for kind in ("color", "truth"):
+        of = [n for n, row in enumerate(rows) if row.items["type"] == kind]
+        expected = 100 * np.mean([said[n] == right[n] for n in of])
+        assert result.metrics[f"type/{kind}/accuracy"].value == pytest.approx(expected)
+    values = result.values["accuracy"]
+    assert values.values.tolist() == [float(a == b) for a, b in zip(said, right, strict=True)]
+    assert len(values.groups.unique()) == 9
+    assert result.protocol["questions"] == 27
+    assert result.protocol["images"] == 9
+    assert result.protocol["answers_not_known"] == 3  # green was never learned
+
+
+def test_baselines_learn_from_the_training_rows(asked) -> None:
+    rows, training = questions(9), questions(40, "train", seed=1)
+    rows.append(
+        dataclasses.replace(rows[-1], id="new", items={**rows[-1].items, "question": "3 3 3"})
+    )
+    result = (
+        VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows, training)], rows)
+    )
+    answers = [row.items["answer"] for row in training]
+    best = min(set(answers), key=lambda answer: (-answers.count(answer), answer))
+    right = [row.items["answer"] for row in rows]
+    expected = 100 * np.mean([one == best for one in right])
+    assert result.baselines["majority"]["accuracy"] == pytest.approx(expected)
+    guesses = []
+    for row in rows:
+        same = [t.items["answer"] for t in training if t.items["question"] == row.items["question"]]
+        guesses.append(min(set(same), key=lambda a: (-same.count(a), a)) if same else best)
+    expected = 100 * np.mean([a == b for a, b in zip(guesses, right, strict=True)])
+    assert result.baselines["question alone"]["accuracy"] == pytest.approx(expected)
+    assert result.protocol["questions_not_in_training"] == 1
+    assert (
+        "question alone"
+        not in VQAConfig(resamples=20, rows=ROWS)
+        .build()
+        .evaluate([asked.member(rows)], rows)
+        .baselines
+    )
+
+
+def test_the_picture_of_another_row_by_one_encoding_of_each(asked) -> None:
+    rows = questions(7)
+    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+
+    def partner(n: int) -> int:
+        return n - n % 7 + (n % 7 + 3) % 7
+
+    said = [ANSWERS[place] for place in asked.logits(rows, partner).argmax(1).tolist()]
+    expected = 100 * np.mean([a == r.items["answer"] for a, r in zip(said, rows, strict=True)])
+    assert result.baselines["image of another"]["accuracy"] == pytest.approx(expected)
+    assert set(result.baselines) == {"majority", "image of another", "question of another"}
+    assert asked.model.encoders["image"].calls == asked.model.encoders["question"].calls == 3 + 21
+
+
+def test_ten_answers_give_the_soft_accuracy(asked) -> None:
+    rows = [
+        dataclasses.replace(
+            row, items={**row.items, "answers": ["Yes."] * (n % 5) + ["No"] * 3 + ["?"] * 7}
+        )
+        for n, row in enumerate(questions(8))
+    ]
+    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
+    scores = [soft_score(a, row.items["answers"]) for a, row in zip(said, rows, strict=True)]
+    assert result.metrics["soft_accuracy"].value == pytest.approx(100 * np.mean(scores))
+    assert next(iter(result.metrics)) == "soft_accuracy"
+    assert "accuracy" in result.metrics
+    assert "type/color/soft_accuracy" in result.metrics
+
+
+def test_some_right_and_some_wrong_are_shown(asked) -> None:
+    rows = questions(9)
+    config = VQAConfig(resamples=20, rows=ROWS, examples=6)
+    shown = config.build().evaluate([asked.member(rows)], rows).predictions
+    assert [one.right for one in shown] == [True] * 3 + [False] * 3
+    logits = asked.logits(rows)
+    for one in shown:
+        assert [item.stream for item in one.inputs] == ["image", "question"]
+        row = one.inputs[0].row
+        assert one.inputs[1] == Item("question", row)
+        assert one.expected == (rows[row].items["answer"],)
+        assert one.predicted == ANSWERS[int(logits[row].argmax())]
+        assert one.right == (one.predicted == one.expected[0])
+        assert one.score == pytest.approx(float(logits[row].softmax(0).max()), abs=1e-5)
+        assert len(one.others) == 3
+
+
+def test_an_ensemble_averages_probabilities(asked) -> None:
+    rows = questions(6)
+    alone = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    twice = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)] * 2, rows)
+    assert twice.protocol["models"] == 2
+    assert twice.metrics == alone.metrics
+    other = asked.member(rows)
+    other.targets["answer"].restore({"classes": ["x"]})
+    strange = ClassesConfig("answer").build()
+    strange.restore({"classes": ["y", "z"]})
+    third = dataclasses.replace(asked.member(rows), targets={"answer": strange})
+    with pytest.raises(WeftError, match="know 1 and 2 classes of 'answer', expected the same"):
+        VQAConfig(rows=ROWS).build().evaluate([other, third], rows)
+
+
+def test_a_row_without_what_is_needed(asked) -> None:
+    rows = questions(3)
+    del rows[4].items["answer"]
+    with pytest.raises(DataError, match=r"made.jsonl:5: has no 'answer'"):
+        VQAConfig(rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    with pytest.raises(WeftError, match="unknown decoder of the model 'reply'"):
+        VQAConfig(decoder="reply").build().evaluate([asked.member(rows)], rows)
+
+
+def test_labels_of_any_kind(asked) -> None:
+    rows = questions(9)[3:]
+    config = LabelsConfig(("image", "question"), "answer", "answer", resamples=20, rows=ROWS)
+    result = config.build().evaluate([asked.member(rows)], rows)
+    assert result.task == "classification"
+    said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
+    right = [row.items["answer"] for row in rows]
+    same = [a == b for a, b in zip(said, right, strict=True)]
+    assert result.metrics["accuracy"].value == pytest.approx(100 * np.mean(same))
+    of = [n for n, one in enumerate(right) if one == "red"]
+    expected = 100 * np.mean([same[n] for n in of])
+    assert result.metrics["class/red/accuracy"].value == pytest.approx(expected)
+    assert result.baselines["chance"] == {"accuracy": 25}
+    assert result.baselines["majority"]["accuracy"] == pytest.approx(
+        100 * max(map(right.count, right)) / len(right)
+    )

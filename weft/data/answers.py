@@ -1,0 +1,69 @@
+"""Answers of VQA v2: one spelling for what means the same, and the score among ten annotators.
+
+The rules are those that the challenge's evaluation states (visualqa.org/evaluation.html; Antol et al.
+2015, arXiv:1505.00468): lower case; no articles; number words as digits; apostrophes back in
+contractions; punctuation as a space, except apostrophes and colons; no full stop but a decimal point;
+no comma between digits.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+ENOUGH = 3
+"""An answer of so many other annotators is right."""
+
+ARTICLES = frozenset(("a", "an", "the"))
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+NUMBERS = {"none": "0", **{word: str(number) for number, word in enumerate(_UNITS)}}
+
+# Words that are something else without the apostrophe (its, well, were, id, ill, shell) stay as they are.
+_CONTRACTED = {
+    "'t": (
+        "ain aren can couldn didn doesn don hadn hasn haven isn mightn mustn needn oughtn shan "
+        "shouldn wasn weren won wouldn"
+    ),
+    "'ve": "could i might must should they we who would you",
+    "'ll": "how it that they what who you",
+    "'re": "they what you",
+    "'s": "he here how let she that there what where who why",
+    "'d": "how that they where who why you",
+    "'m": "i",
+}
+CONTRACTIONS = {
+    **{word + end[1:]: word + end for end, words in _CONTRACTED.items() for word in words.split()},
+    **{"maam": "ma'am", "oclock": "o'clock", "yall": "y'all"},
+}
+
+
+def normalised(answer: str) -> str:
+    """The answer in the spelling in which answers are compared."""
+    text = answer.lower().replace("’", "'")
+    text = re.sub(r"(?<=\d),(?=\d)", "", text)
+    text = re.sub(r"\.(?!\d)", "", text)
+    text = re.sub(r"[^\w\s':.]|_", " ", text)
+    words = (NUMBERS.get(word, word) for word in text.split())
+    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
+
+
+def soft_scores(answers: Sequence[str]) -> dict[str, float]:
+    """Every normalised answer of the annotators -> its score, 0 to 1.
+
+    The score of an answer is min(1, n / 3) where n others gave it, averaged over leaving out each of
+    the annotators in turn. With ten of them 1, 2, 3 and 4 or more that agree give 0.3, 0.6, 0.9 and 1.
+    The public evaluation code normalises the annotators' answers only where they differ; here always.
+    """
+    counts = Counter(map(normalised, answers))
+    total = len(answers)
+    return {
+        answer: (
+            count * min(1.0, (count - 1) / ENOUGH) + (total - count) * min(1.0, count / ENOUGH)
+        )
+        / total
+        for answer, count in counts.items()
+    }
+
+
+def soft_score(answer: str, answers: Sequence[str]) -> float:
+    """The score of `answer` among those of the annotators."""
+    return soft_scores(answers).get(normalised(answer), 0.0)

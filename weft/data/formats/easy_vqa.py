@@ -1,0 +1,120 @@
+"""easy-VQA (Victor Zhou): questions about one coloured shape, as arrays or as the package has it.
+
+As arrays: train_questions.jsonl with {"image": number, "question", "answer"} a line, and
+train_images.npz whose array `images` (N, 64, 64, 3) holds that picture in that row. In the package:
+train/questions.json with [question, answer, number] each, and train/images/0.png, ...
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weft.core.errors import DataError, WeftError
+from weft.core.records import Sample
+from weft.data.formats._captions import column
+from weft.data.formats._files import lines, read_json
+from weft.data.formats._questions import question_sample
+from weft.data.formats._rows import OnError, select
+
+NAME = "easy_vqa"
+DESCRIPTION = "easy-VQA: train_questions.jsonl and train_images.npz, or train/questions.json"
+SPLITS = ("train", "test")
+
+Row = tuple[str, Any, Any, Any]
+"""Where it stands, number of the picture, question, answer."""
+
+
+def detect(path: Path) -> bool:
+    return any(_table(path, split) is not None for split in SPLITS)
+
+
+def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+    """One sample a question; the group is the picture."""
+    samples: list[Sample] = []
+    for name in SPLITS:
+        table = _table(path, name)
+        if table is not None:
+            samples += _read_split(table, name, on_error)
+    return select(samples, split, path)
+
+
+def _table(path: Path, split: str) -> Path | None:
+    """The file with the questions of that split."""
+    arrays, package = path / f"{split}_questions.jsonl", path / split / "questions.json"
+    if arrays.is_file() and (path / f"{split}_images.npz").is_file():
+        return arrays
+    return package if package.is_file() and (path / split / "images").is_dir() else None
+
+
+def _read_split(table: Path, split: str, on_error: OnError) -> Iterator[Sample]:
+    as_arrays = table.suffix == ".jsonl"
+    rows = _lines(table, on_error) if as_arrays else _entries(table, on_error)
+    images = _images(table.parent / f"{split}_images.npz") if as_arrays else None
+    for number, (source, image, question, answer) in enumerate(rows):
+        try:
+            row = {"question": question, "answer": answer, "image": image}
+            group = f"{split}-{column(row, 'image', int, source)}"
+            yield question_sample(
+                f"{split}-{number}",
+                group,
+                table.parent / "images" / f"{image}.png"
+                if images is None
+                else _row_of(images, image, source),
+                column(row, "question", str, source),
+                split,
+                source,
+                answer=column(row, "answer", str, source),
+            )
+        except DataError as error:
+            on_error(error)
+
+
+def _lines(table: Path, on_error: OnError) -> Iterator[Row]:
+    for source, text in lines(table, on_error):
+        try:
+            row = json.loads(text)
+            yield source, *(column(row, n, object, source) for n in ("image", "question", "answer"))
+        except DataError as error:
+            on_error(error)
+        except (ValueError, RecursionError):
+            on_error(DataError(f"is not JSON: {text[:60]!r}", source=source))
+
+
+def _entries(table: Path, on_error: OnError) -> Iterator[Row]:
+    content = read_json(table)
+    if not isinstance(content, list):
+        raise DataError(f"holds a {type(content).__name__}, expected a list", source=str(table))
+    for number, entry in enumerate(content):
+        source = f"{table}:[{number}]"
+        if isinstance(entry, list) and len(entry) == 3:
+            yield source, entry[2], entry[0], entry[1]
+        else:
+            reason = f"is {entry!r:.60}, expected [question, answer, number of the picture]"
+            on_error(DataError(reason, source=source))
+
+
+def _images(path: Path) -> list[np.ndarray]:
+    """N pictures (H, W, 3) uint8."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images: np.ndarray = arrays["images"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise WeftError(
+            f"{path}: cannot be read as arrays of which one is images: {error}"
+        ) from None
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise WeftError(
+            f"{path}: images is {images.dtype} {images.shape}, expected uint8 of (N, H, W, 3)"
+        )
+    return list(images)
+
+
+def _row_of(images: Sequence[np.ndarray], image: int, source: str) -> np.ndarray:
+    if not 0 <= image < len(images):
+        reason = f"asks about picture {image}, but there are pictures 0 to {len(images) - 1}"
+        raise DataError(reason, source=source)
+    return images[image]

@@ -1,0 +1,110 @@
+"""VQA v2 (Goyal et al. 2017) as distributed: questions, annotations, and COCO's pictures beside them.
+
+v2_OpenEnded_mscoco_train2014_questions.json, v2_mscoco_train2014_annotations.json (absent for the
+tests) and train2014/COCO_train2014_000000000009.jpg. VQA v1 has the same files without "v2_".
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import DataError
+from weft.core.records import Sample
+from weft.data.formats._captions import column
+from weft.data.formats._files import read_json
+from weft.data.formats._questions import question_sample
+from weft.data.formats._rows import OnError, UniqueIds, picture_folder, select
+
+NAME = "vqa"
+DESCRIPTION = (
+    "VQA v2: v2_OpenEnded_mscoco_train2014_questions.json, ..._annotations.json, train2014/"
+)
+_QUESTIONS = re.compile(r"(?P<version>(?:v2_)?)OpenEnded_mscoco_(?P<subset>[\w-]+)_questions\.json")
+_BASES = (Path(), Path("Questions"), Path("questions"))
+_ANNOTATIONS = (Path(), Path("../Annotations"), Path("../annotations"))
+
+
+def detect(path: Path) -> bool:
+    return bool(_files(path))
+
+
+def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+    """One sample a question: answer is the annotators' most frequent one, answers are all ten.
+
+    type is the kind of answer (yes/no, number, other), question_type how the question begins. The
+    questions of a test have no answers. test-dev is a split of its own name.
+    """
+    ids = UniqueIds()
+    samples = [s for file in _files(path) for s in _read_file(file, ids, on_error)]
+    return select(samples, split, path)
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of questions that `path` means."""
+    if path.is_file():
+        return [path] if _QUESTIONS.fullmatch(path.name) else []
+    if not path.is_dir():
+        return []
+    found = (p for base in _BASES if (path / base).is_dir() for p in (path / base).iterdir())
+    return sorted({p.resolve(): p for p in found if _QUESTIONS.fullmatch(p.name)}.values())
+
+
+def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
+    named = _QUESTIONS.fullmatch(file.name)
+    assert named is not None
+    subset = named["subset"]
+    pictures = "test2015" if subset == "test-dev2015" else subset
+    questions = column(read_json(file), "questions", list, str(file))
+    annotations = _annotations(
+        file, f"{named['version']}mscoco_{subset}_annotations.json", on_error
+    )
+    names = [_picture(row.get("image_id"), pictures) for row in questions if isinstance(row, dict)]
+    folders = [b / n for b in (file.parent, file.parent.parent) for n in (pictures, "images")]
+    folders += [base / "images" / pictures for base in (file.parent, file.parent.parent)]
+    folder = picture_folder([*folders, file.parent], names)
+    samples: list[Sample] = []
+    for number, row in enumerate(questions):
+        source = f"{file}:questions[{number}]"
+        try:
+            question_id = column(row, "question_id", int, source)
+            image = _picture(column(row, "image_id", int, source), pictures)
+            question = column(row, "question", str, source)
+            ids.claim(str(question_id), source)
+            answered = {} if annotations is None else annotations.get(question_id)
+            if answered is None:
+                raise DataError(f"question {question_id} has no annotation", source=source)
+            split = re.sub(r"\d+$", "", subset)
+            samples.append(
+                question_sample(
+                    str(question_id), image, folder / image, question, split, source, **answered
+                )
+            )
+        except DataError as error:
+            on_error(error)
+    return samples
+
+
+def _annotations(questions: Path, name: str, on_error: OnError) -> dict[int, dict[str, Any]] | None:
+    """question_id -> its items; None where there is no such file, as for the tests."""
+    file = next((f for b in _ANNOTATIONS if (f := questions.parent / b / name).is_file()), None)
+    if file is None:
+        return None
+    found: dict[int, dict[str, Any]] = {}
+    for number, row in enumerate(column(read_json(file), "annotations", list, str(file))):
+        source = f"{file}:annotations[{number}]"
+        try:
+            answers = column(row, "answers", list, source)
+            found[column(row, "question_id", int, source)] = {
+                "answer": column(row, "multiple_choice_answer", str, source),
+                "answers": [column(answer, "answer", str, source) for answer in answers],
+                "type": row.get("answer_type"),
+                "question_type": row.get("question_type"),
+            }
+        except DataError as error:
+            on_error(error)
+    return found
+
+
+def _picture(image_id: Any, subset: str) -> str:
+    number = f"{image_id:012d}" if isinstance(image_id, int) else str(image_id)
+    return f"COCO_{subset}_{number}.jpg"

@@ -1,0 +1,96 @@
+"""A plain stack of 3 x 3 convolutions, for small drawn pictures that need no depth."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.encoders.weights import load_weights
+from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
+
+
+class ConvNet(nn.Module):
+    """uint8 images -> tokens: the last grid (B, H * W, D), row by row; pooled: its mean or maximum.
+
+    Each layer is a convolution with stride 2 or, after `halvings` of them, 1, then batch norm and
+    ReLU. With `coordinates` the pixels also say where they are, x and y from -1 to 1, so that tokens
+    know their place (Liu et al. 2018, arXiv:1807.03247, section 3).
+    """
+
+    def __init__(self, config: "ConvNetConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.widths[-1]
+        self.normalize = Normalize(config.mean, config.std)
+        layers: list[nn.Module] = []
+        channels = 5 if config.coordinates else 3
+        for number, width in enumerate(config.widths):
+            stride = 2 if number < config.halvings else 1
+            layers += [
+                nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+            channels = width
+        self.layers = nn.Sequential(*layers)
+        initialize_convolutions(self)
+        channels_last(self)
+
+    def forward(self, field: Field) -> Features:
+        """Images (B, 3, H, W) uint8 of any size."""
+        pixels = self.normalize(field.values, self.layers[0].weight.dtype)
+        if self.config.coordinates:
+            pixels = torch.cat([pixels, coordinates_like(pixels)], dim=1)
+        grid_BDHW = self.layers(pixels.contiguous(memory_format=torch.channels_last))
+        tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
+        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        pooled_BD = tokens_BTD.mean(1) if self.config.pooling == "mean" else tokens_BTD.amax(1)
+        return Features(tokens_BTD, mask_BT, pooled_BD)
+
+
+def coordinates_like(grid_BDHW: torch.Tensor) -> torch.Tensor:
+    """(B, 2, H, W): x and y of each cell, from -1 at the left and top to 1."""
+    height, width = grid_BDHW.shape[2:]
+    y, x = (
+        torch.linspace(-1, 1, size, device=grid_BDHW.device, dtype=grid_BDHW.dtype)
+        for size in (height, width)
+    )
+    return torch.stack(torch.meshgrid(x, y, indexing="xy")).expand(len(grid_BDHW), -1, -1, -1)
+
+
+@dataclass(frozen=True)
+class ConvNetConfig(Config):
+    """A plain stack of 3 x 3 convolutions with batch norm and ReLU."""
+
+    widths: tuple[int, ...] = (32, 64, 128)
+    """Channels of each layer."""
+    halvings: int = 3
+    """So many layers, from the first, halve the sides."""
+    coordinates: bool = False
+    """Two more channels at the input: where the pixel is."""
+    pooling: Literal["mean", "max"] = "mean"
+    """Over the grid."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Of pixels in [0, 1]."""
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Of pixels in [0, 1]."""
+    weights: str | None = None
+    """Safetensors file with this class's keys, or none for random weights."""
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths are {self.widths}, expected one or more of at least 1")
+        if self.halvings < 0:
+            raise ValueError(f"halvings is {self.halvings}, expected 0 or more")
+
+    def architecture(self) -> "ConvNetConfig":
+        return self.replace(weights=None)
+
+    def build(self) -> ConvNet:
+        encoder = ConvNet(self)
+        if self.weights is not None:
+            load_weights(encoder, self.weights)
+        return encoder

@@ -1,0 +1,151 @@
+"""Accuracy of predicted classes, by kind of row too, and F1: with intervals and beside baselines."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from weft.data.answers import normalised, soft_scores
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.ranking import right_and_wrong
+from weft.tasks._predicting import Predictions
+from weft.tasks.base import Item, Prediction, Values
+
+CLASSES_AT_ONCE = 64
+OTHERS = 3
+"""Further answers that are shown with a prediction."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What would have been right: N rows.
+
+    answers: the name of the right class. given: the answers of all annotators, or None where the rows
+    have none. kinds: of each row, or None.
+    """
+
+    answers: Sequence[str]
+    given: Sequence[Sequence[str]] | None = None
+    kinds: Sequence[str] | None = None
+
+    def values(self, said: Sequence[str]) -> dict[str, Tensor]:
+        """Metric -> (N,) float64: accuracy, and soft_accuracy where there are annotators."""
+        pairs = zip(said, self.answers, strict=True)
+        if self.given is None:
+            return {"accuracy": torch.tensor([float(a == b) for a, b in pairs]).double()}
+        scores = [
+            soft_scores(given).get(normalised(one), 0.0)
+            for one, given in zip(said, self.given, strict=True)
+        ]
+        same = [float(normalised(a) == normalised(b)) for a, b in pairs]
+        return {
+            "soft_accuracy": torch.tensor(scores, dtype=torch.float64),
+            "accuracy": torch.tensor(same, dtype=torch.float64),
+        }
+
+    def of_kinds(self) -> dict[str, Tensor]:
+        """Kind -> (N,) bool, where rows have a kind; the kinds in order of their names."""
+        if self.kinds is None:
+            return {}
+        return {
+            kind: torch.tensor([one == kind for one in self.kinds])
+            for kind in sorted(set(self.kinds))
+        }
+
+    def means(self, said: Sequence[str]) -> dict[str, float]:
+        """Metric -> percent, of all rows and of each kind: what a baseline reaches."""
+        found = {}
+        for name, values in self.values(said).items():
+            found[name] = 100 * float(values.mean())
+            for kind, of in self.of_kinds().items():
+                found[f"type/{kind}/{name}"] = 100 * float(values[of].mean())
+        return found
+
+    def estimates(
+        self, values: Mapping[str, Tensor], bootstrap: Bootstrap, groups: Tensor
+    ) -> dict[str, Estimate]:
+        """The means of `values` with their intervals, of all rows and of each kind."""
+        found = {}
+        for name, of_rows in values.items():
+            found[name] = bootstrap.proportion(of_rows, groups).percent()
+        for name, of_rows in values.items():
+            for kind, of in self.of_kinds().items():
+                estimate = bootstrap.proportion(of_rows[of], groups[of])
+                found[f"type/{kind}/{name}"] = estimate.percent()
+        return found
+
+
+def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
+    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), in percent.
+
+    Classes are those that are right or predicted for some row; all answers that the model does not
+    know are one class more, whose F1 is 0.
+    """
+    said, target = predictions.predicted, predictions.target
+    classes = torch.unique(torch.cat([said, target]))
+    total = None
+    for some in classes.split(CLASSES_AT_ONCE):
+        said_NC, right_NC = said[:, None] == some, target[:, None] == some
+        both_NC = 2 * (said_NC & right_NC).double()
+        either_NC = said_NC.double() + right_NC.double()
+        for statistic in bootstrap.ratios(both_NC, either_NC, predictions.groups):
+            total = statistic if total is None else total + statistic
+    assert total is not None
+    return (total * (100 / len(classes))).estimate()
+
+
+def as_values(values: Mapping[str, Tensor], groups: Tensor) -> dict[str, Values]:
+    return {name: Values(of_rows, groups) for name, of_rows in values.items()}
+
+
+def most_common(answers: Sequence[str]) -> str:
+    """The most frequent one, the first by name of several."""
+    counts = Counter(answers)
+    return min(counts, key=lambda answer: (-counts[answer], answer))
+
+
+def blind_guesses(
+    training: Sequence[tuple[str, str]], questions: Sequence[str]
+) -> tuple[list[str], int]:
+    """The most frequent training answer to the very same words, and how many questions have none.
+
+    training: (question, answer) of each row. Where no training row has the words: the most frequent
+    answer of all.
+    """
+    by_question: dict[str, list[str]] = defaultdict(list)
+    for question, answer in training:
+        by_question[question].append(answer)
+    best = {question: most_common(answers) for question, answers in by_question.items()}
+    otherwise = most_common([answer for _, answer in training])
+    unseen = sum(question not in best for question in questions)
+    return [best.get(question, otherwise) for question in questions], unseen
+
+
+def shown(
+    predictions: Predictions,
+    right: Tensor,
+    expected: Expected,
+    streams: Sequence[str],
+    number: int,
+    seed: int,
+) -> list[Prediction]:
+    """Some rows with their first answers, half of them right and half wrong, drawn at random."""
+    chosen = right_and_wrong(2 - (right > 0).long(), number, seed)
+    found = []
+    for row in chosen:
+        best = predictions.probabilities[row].topk(min(1 + OTHERS, len(predictions.classes)))
+        first, *others = zip(predictions.names(best.indices), best.values.tolist(), strict=True)
+        given = expected.answers[row : row + 1] if expected.given is None else expected.given[row]
+        found.append(
+            Prediction(
+                inputs=tuple(Item(stream, predictions.rows[row]) for stream in streams),
+                predicted=first[0],
+                expected=tuple(dict.fromkeys(given)),
+                right=bool(right[row] > 0),
+                score=first[1],
+                others=tuple(others),
+            )
+        )
+    return found

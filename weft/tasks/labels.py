@@ -1,0 +1,110 @@
+"""Classification by a model's own classifier: visual entailment, true or false, any label of a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from weft.core.config import Config
+from weft.core.interfaces import JOINT
+from weft.data.formats import Dataset
+from weft.data.targets.classes import class_name
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.leakage import Leakage
+from weft.tasks._accuracy import Expected, as_values, macro_f1, most_common, shown
+from weft.tasks._predicting import Predictions, Reading, predict_classes
+from weft.tasks.base import Member, TaskResult, check_measures
+from weft.tasks.rows import RowsConfig
+
+
+@dataclass(frozen=True)
+class LabelsConfig(Config):
+    """Classification of rows by their label."""
+
+    streams: tuple[str, ...] = ("image", "text")
+    """What the model reads."""
+    target: str = "label"
+    """Target whose classes are the labels."""
+    decoder: str = "label"
+    """Decoder that gives a logit for each label."""
+    context: str = JOINT
+    """What the decoder reads: joint, or a stream."""
+    resamples: int = 2000
+    """Of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap and of the rows that are shown."""
+    examples: int = 12
+    """Rows that are kept to be shown, half of them right, half wrong."""
+    rows: RowsConfig = field(default_factory=RowsConfig)
+    """How the model is run."""
+
+    def __post_init__(self) -> None:
+        check_measures((1,), self.resamples, self.examples)
+        if not self.streams:
+            raise ValueError("streams are empty, expected at least one")
+
+    def build(self) -> "Labels":
+        return Labels(self)
+
+
+class Labels:
+    """Accuracy, that of each class, and macro F1.
+
+    Baselines: chance; the most frequent label of the measured rows; and, where the model reads several
+    streams, the model itself with one of them of another row.
+    """
+
+    name = "classification"
+
+    def __init__(self, config: LabelsConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
+        config = self.config
+        reading = Reading(config.streams, config.target, config.decoder, config.context)
+        found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
+        column = members[0].targets[config.target].column
+        labels = [class_name(dataset[row].items[column]) for row in found.rows]
+        expected = Expected(answers=labels, kinds=labels)
+        values = expected.values(found.names(found.predicted))
+        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
+        metrics = expected.estimates(values, bootstrap, found.groups)
+        named = {name.replace("type/", "class/"): one for name, one in metrics.items()}
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "rows": len(found.rows),
+                "groups": len(set(found.groups.tolist())),
+                "classes": len(found.classes),
+                "labels_not_known": int((found.target < 0).sum()),
+                "models": len(members),
+                "left_out_unreadable": len(dataset) - len(found.rows),
+                "interval": f"95% bootstrap over groups, {config.resamples} resamples",
+            },
+            metrics={**named, "macro_f1": macro_f1(found, bootstrap)},
+            baselines=_baselines(found, labels),
+            leakage=leakage,
+            values=as_values(values, found.groups),
+            predictions=shown(
+                found, values["accuracy"], expected, config.streams, config.examples, config.seed
+            ),
+        )
+
+
+def _baselines(found: Predictions, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    expected = Expected(answers=labels)
+    baselines = {
+        "chance": {"accuracy": 100 / len(found.classes)},
+        "majority": expected.means([most_common(labels)] * len(labels)),
+    }
+    for stream, places in found.swapped.items():
+        baselines[f"{stream} of another"] = expected.means(found.names(places))
+    return baselines
