@@ -15,19 +15,27 @@ from tiny_runs import read_rows
 import weft.recipes
 from weft.commands._parsing import parse
 from weft.commands.train import Arguments
-from weft.core.config import from_json, to_json
+from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.data.features import CacheConfig
+from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
+from weft.tasks.matching import MatchingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
 
-SCENES = ("clip", "scenes", "scenes_zh", "siglip")
+SCENES = (
+    "clip",
+    "cnn_lstm",
+    "scenes",
+    "scenes_zh",
+    "siglip",
+)
 PHOTOGRAPHS = (
     "flickr8k",
     "flickr8k_bilingual",
@@ -65,27 +73,35 @@ def test_described_built_saved_and_read(name: str) -> None:
 def test_settings_are_flags(name: str) -> None:
     made = recipe(name)
     words = ["--run.batch-size", "7", "--run.seed", "3", "--optim.lr", "0.125"]
-    words += ["--data.streams.image.size", "48", "--out", "there"]
+    image = made.data.streams["image"]
+    regions = isinstance(image, GridRegionsConfig)
+    words += [f"--data.streams.image.{'picture.' if regions else ''}size", "48", "--out", "there"]
     parsed = parse(Arguments, words, "weft train", default=Arguments(made))
     assert parsed.out == Path("there")
-    image = made.data.streams["image"]
-    assert isinstance(image, ImageConfig)
     assert parsed.recipe == made.replace(
         run=made.run.replace(batch_size=7, seed=3),
         optim=made.optim.replace(lr=0.125),
-        data=made.data.replace(streams={**made.data.streams, "image": image.replace(size=48)}),
+        data=made.data.replace(streams={**made.data.streams, "image": sized(image, 48)}),
     )
     assert parse(Arguments, [], "weft train", default=Arguments(made)).recipe == made
     with pytest.raises(WeftError, match="--run.steps"):
         parse(Arguments, ["--run.step", "1"], "weft train", default=Arguments(made))
 
 
+def sized(image: Config, size: int) -> Config:
+    """Pictures of that size."""
+    if isinstance(image, GridRegionsConfig):
+        return image.replace(picture=image.picture.replace(size=size))
+    assert isinstance(image, ImageConfig)
+    return image.replace(size=size)
+
+
 def shortened(made: Recipe, **data: object) -> Recipe:
     """Two steps of four rows, measured with few resamples."""
     tasks = {
-        name: task.replace(resamples=10)
+        name: task.replace(resamples=10, **({"choices": 3} if name == "matching" else {}))
         for name, task in made.tasks.items()
-        if isinstance(task, RetrievalConfig | CaptioningTaskConfig | VQAConfig)
+        if isinstance(task, RetrievalConfig | CaptioningTaskConfig | MatchingConfig | VQAConfig)
     }
     assert len(tasks) == len(made.tasks)
     run = made.run.replace(steps=2, batch_size=4, workers=0, device="cpu", precision="fp32")

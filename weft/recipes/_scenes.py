@@ -2,12 +2,15 @@
 
 from weft.data.scenes import ScenesConfig
 from weft.data.sources import GeneratedConfig
+from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.runs.recipe import DataConfig
 from weft.training.config import RunConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
+REGIONS = GridRegionsConfig(ImageConfig(size=SIZE, crop_scale=None, flip=0.0), cells=8)
+"""Regions without a detector."""
 
 
 def data() -> DataConfig:
@@ -21,6 +24,12 @@ def data() -> DataConfig:
     )
 
 
+def region_data() -> DataConfig:
+    """The same with pictures as regions."""
+    pictures = data()
+    return pictures.replace(streams={**pictures.streams, "image": REGIONS})
+
+
 def run(steps: int = 1000) -> RunConfig:
     """Minutes on two cores."""
     return RunConfig(
@@ -30,4 +39,14 @@ def run(steps: int = 1000) -> RunConfig:
         checkpoint_every=250,
         monitor="retrieval/rsum",
         workers=2,
+    )
+
+
+def fusion_run(steps: int = 600) -> RunConfig:
+    """Minutes on two cores for a model that fuses its streams, measured by matching."""
+    return run(steps).replace(
+        batch_size=32,
+        evaluate_every=steps // 2,
+        checkpoint_every=steps // 2,
+        monitor="matching/accuracy",
     )
