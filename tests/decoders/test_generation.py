@@ -213,6 +213,13 @@ def test_a_sequence_may_be_repeated_where_nothing_forbids_it() -> None:
     assert any(len(set(one)) < len(one) for one in ids)
 
 
+@pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
+def test_no_text_is_longer_than_a_decoder_can_write(method) -> None:
+    settings = GenerationConfig(method=method, max_length=50, min_length=40)
+    got = generate([(built(SMALL), contexts())], VOCABULARY, settings)
+    assert [len(ids) for ids in got.ids] == [SMALL.max_length] * 3
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     for change, message in (
         ({"beams": 0}, "beams is 0"),

@@ -37,7 +37,7 @@ class GenerationConfig(Config):
     """With sample: only the likeliest tokens that together have this probability (Holtzman et al. 2020,
     section 3.1)."""
     max_length: int = 30
-    """Most tokens of a text, its end included."""
+    """Most tokens of a text, its end included; fewer where a decoder cannot write as many."""
     min_length: int = 1
     """Fewest tokens of a text, without its end."""
     no_repeat: int = 0
@@ -100,7 +100,8 @@ def generate(
     if config.method != "sample" and texts != 1:
         raise ValueError(f"texts is {texts} with method {config.method}, expected 1: all are equal")
     texts = config.beams if config.method == "beam" else texts
-    ensemble = Ensemble(parts, texts, config.max_length)
+    longest = min([config.max_length, *(decoder.max_length for decoder, _ in parts)])
+    ensemble = Ensemble(parts, texts, longest)
     constraints = Constraints(
         vocabulary.allowed,
         vocabulary.end,
@@ -115,12 +116,12 @@ def generate(
             start=vocabulary.start,
             end=vocabulary.end,
             beams=config.beams,
-            longest=config.max_length,
+            longest=longest,
             exponent=config.length_exponent,
         )
         return Generated(until_end(ids_BT, vocabulary.end), scores_B)
     choose = _likeliest if config.method == "greedy" else partial(draw, config, generator)
-    return one_by_one(ensemble, constraints, vocabulary, config.max_length, choose)
+    return one_by_one(ensemble, constraints, vocabulary, longest, choose)
 
 
 def one_by_one(
@@ -163,7 +164,13 @@ def draw(config: GenerationConfig, generator: torch.Generator | None, log_RV: Te
         # What lies before a token must have less than top_p; so the likeliest always stays.
         beyond_RV = sorted_RV.cumsum(1) - sorted_RV >= config.top_p
         log_RV = log_RV.masked_fill(beyond_RV.scatter(1, order_RV, beyond_RV), -torch.inf)
-    return torch.multinomial(log_RV.softmax(1), 1, generator=generator)[:, 0]
+    # By the inverse of the cumulative sum: one number a text, where multinomial draws one a token.
+    sums_RV = log_RV.double().softmax(1).cumsum(1)
+    drawn_R1 = torch.rand(
+        len(log_RV), 1, generator=generator, dtype=torch.float64, device=log_RV.device
+    )
+    chosen_R1 = torch.searchsorted(sums_RV, drawn_R1 * sums_RV[:, -1:], right=True)
+    return chosen_R1[:, 0]
 
 
 def until_end(ids_RT: Tensor, end: int) -> list[list[int]]:
