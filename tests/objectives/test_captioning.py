@@ -3,56 +3,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from tiny_captions import CAPTIONS, VOCABULARY, WIDTH, batch_of, joined, model_of, padded, pictures
+from torch import Tensor
 
 from weft.architectures.model import Model, Streams
-from weft.core.records import Batch, Features, Field
+from weft.core.records import Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.recurrent import RecurrentDecoderConfig
-from weft.decoders.text import TransformerDecoderConfig
 from weft.objectives.captioning import CaptioningConfig, separate_texts
-
-START, END, WIDTH, VOCABULARY = 2, 3, 6, 11
-CAPTIONS = [[[2, 5, 6, 3], [2, 7, 3]], [[2, 8, 3], [2, 9, 10, 4, 3]], [[2, 3], [2, 4, 4, 3]]]
-
-
-class Given(nn.Module):
-    """The field's values as tokens."""
-
-    dim = WIDTH
-
-    def forward(self, field: Field) -> Features:
-        mask = torch.ones(field.values.shape[:2], dtype=torch.bool)
-        return Features(field.values, mask, field.values.mean(1))
-
-
-def model_of(config=None) -> Model:
-    torch.manual_seed(0)
-    config = config or TransformerDecoderConfig(
-        VOCABULARY, WIDTH, dim=16, depth=1, heads=4, max_length=8
-    )
-    return Model({"image": Given()}, decoders={"caption": config.build()}).eval()
-
-
-def joined(texts: list[list[int]]) -> list[int]:
-    return [token for ids in texts for token in ids]
-
-
-def padded(rows: list[list[int]]) -> Field:
-    lengths = torch.tensor([len(row) for row in rows])
-    width = int(lengths.max())
-    values = torch.tensor([row + [0] * (width - len(row)) for row in rows])
-    return Field(values, torch.arange(width) < lengths[:, None])
-
-
-def pictures() -> Tensor:
-    return torch.randn(3, 4, WIDTH, generator=torch.Generator().manual_seed(1))
-
-
-def batch_of(text: Field) -> Batch:
-    return Batch(
-        {"image": Field(pictures()), "text": text}, ids=["a", "b", "c"], groups=torch.arange(3)
-    )
 
 
 def loss_of(model: Model, text: Field, config: CaptioningConfig | None = None):

@@ -8,7 +8,7 @@ document frequencies of the whole set.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ from weft.evaluation.bootstrap import Bootstrap, Statistic
 
 Floats = NDArray[np.float64]
 Tokenize = Callable[[str], list[str]]
-Ngram = tuple[str, ...]
+Text = Sequence[Hashable]
+Ngram = tuple[Hashable, ...]
 
 ORDERS = 4
 BETA = 1.2
@@ -131,18 +132,16 @@ def _check(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]
             raise WeftError(f"the references of '{key}' are a string, expected a list of strings")
 
 
-def _ngrams(text: Sequence[str], order: int) -> Counter[Ngram]:
+def _ngrams(text: Text, order: int) -> Counter[Ngram]:
     return Counter(tuple(text[i : i + order]) for i in range(len(text) - order + 1))
 
 
-def _nearest(length: int, references: Sequence[Sequence[str]]) -> int:
+def _nearest(length: int, references: Sequence[Text]) -> int:
     """The length of the reference nearest in length, of two the shorter."""
     return min((len(text) for text in references), key=lambda other: (abs(other - length), other))
 
 
-def _matches(
-    text: Sequence[str], references: Sequence[Sequence[str]]
-) -> tuple[list[int], list[int]]:
+def _matches(text: Text, references: Sequence[Text]) -> tuple[list[int], list[int]]:
     """By order: n-grams, each counted as often at most as in one reference, and all n-grams."""
     matches, totals = [], []
     for order in range(1, ORDERS + 1):
@@ -170,7 +169,7 @@ def _bleu(counts: Floats) -> Floats:
     return bleu
 
 
-def _rouge(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def _rouge(text: Text, references: Sequence[Text]) -> float:
     """F-measure of the best precision and the best recall of longest common subsequences."""
     if not text:
         return 0.0
@@ -182,7 +181,7 @@ def _rouge(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
 
 
-def _common(first: Sequence[str], second: Sequence[str]) -> int:
+def _common(first: Text, second: Text) -> int:
     """Length of the longest common subsequence."""
     row = [0] * (len(second) + 1)
     for word in first:
@@ -210,7 +209,7 @@ class Consensus:
     counts bigrams.
     """
 
-    def __init__(self, references: Sequence[Sequence[Sequence[str]]]) -> None:
+    def __init__(self, references: Sequence[Sequence[Text]]) -> None:
         self._frequency: Counter[Ngram] = Counter()
         for texts in references:
             self._frequency.update(
@@ -218,12 +217,19 @@ class Consensus:
             )
         self._documents = math.log(len(references))
 
-    def score(self, text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    def score(self, text: Text, references: Sequence[Text]) -> float:
         """Ten times the mean over orders and references of clipped, penalised cosines."""
-        own = self._weigh(text)
-        return 10 * sum(self._similarity(own, self._weigh(r)) for r in references) / len(references)
+        return self.scores([text], references)[0]
 
-    def _weigh(self, text: Sequence[str]) -> _Weighted:
+    def scores(self, texts: Sequence[Text], references: Sequence[Text]) -> list[float]:
+        """The score of each of these texts."""
+        others = [self._weigh(reference) for reference in references]
+        return [
+            10 * sum(self._similarity(own, other) for other in others) / len(others)
+            for own in map(self._weigh, texts)
+        ]
+
+    def _weigh(self, text: Text) -> _Weighted:
         weights = [
             {
                 ngram: count * (self._documents - math.log(max(1, self._frequency[ngram])))

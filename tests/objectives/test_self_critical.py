@@ -1,0 +1,120 @@
+"""Self-critical training: its gradient by hand, its rewards, and that rewarded captions become likelier."""
+
+import pytest
+import torch
+from tiny_captions import CAPTIONS, WIDTH, Given, batch_of, joined, padded, pictures
+
+from weft.architectures.model import Model, Streams
+from weft.core.precision import autocast
+from weft.core.records import Features, Field
+from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.text import TransformerDecoderConfig
+from weft.evaluation.captions import Consensus
+from weft.objectives.self_critical import SelfCriticalConfig
+
+END, VOCABULARY = 3, 11
+CONFIG = SelfCriticalConfig(tokens=VOCABULARY, captions=4, max_length=5)
+
+
+def model_of(dropout: float = 0.0) -> Model:
+    torch.manual_seed(0)
+    decoder = TransformerDecoderConfig(
+        VOCABULARY, WIDTH, dim=16, depth=1, heads=4, max_length=8, dropout=dropout
+    )
+    return Model({"image": Given()}, decoders={"caption": decoder.build()})
+
+
+def everything() -> Field:
+    return padded([joined(texts) for texts in CAPTIONS])
+
+
+def loss_of(model: Model, text: Field, config: SelfCriticalConfig = CONFIG, seed: int = 0):
+    batch = batch_of(text)
+    torch.manual_seed(seed)
+    objective = config.build()
+    drawn = []
+    own = objective._draw
+    objective._draw = lambda *given: drawn.append(own(*given)) or drawn[-1]
+    return objective(model, batch, Streams(model, batch)), drawn[0]
+
+
+def test_the_total_is_advantage_times_log_likelihood() -> None:
+    model = model_of()
+    found, drawn = loss_of(model, everything())
+    references = [[ids[1:] for ids in texts] for texts in CAPTIONS]
+    consensus = Consensus(references)
+    total, rewards = torch.zeros(()), []
+    for row in range(3):
+        own = drawn[4 * row : 4 * row + 4]
+        ended = [[*ids, END] if len(ids) < 5 else ids for ids in own]
+        reward = torch.tensor(consensus.scores(ended, references[row]))
+        rewards.append(reward)
+        tokens = pictures()[row : row + 1]
+        context = Features(tokens, torch.ones(1, 4, dtype=torch.bool), tokens.mean(1))
+        for place, ids in enumerate(own):
+            said = torch.tensor([[2, *ids]])
+            log = model.decode("caption", context, Field(said))[0].log_softmax(1)
+            likelihood = log[range(len(ids) + 1), [*ids, END]].sum()
+            others = (reward.sum() - reward[place]) / 3
+            total = total - (reward[place] - others) * likelihood / 12
+    torch.testing.assert_close(found.total, total)
+    torch.testing.assert_close(found.terms["reward"], torch.cat(rewards).mean())
+    assert found.terms["length"] == sum(map(len, drawn)) / 12
+    assert all(token >= 5 for ids in drawn for token in ids)
+
+
+def test_the_step_decides_and_dropout_stays_out_of_the_draws() -> None:
+    model = model_of(dropout=0.5).train()
+    (_, first), (_, second), (_, third) = (
+        loss_of(model, everything(), seed=seed) for seed in (0, 0, 1)
+    )
+    assert first == second != third
+    assert first == loss_of(model.eval(), everything())[1]
+    model.train()
+    loss_of(model, everything())
+    assert all(module.training for module in model.modules())
+
+
+def test_all_weights_learn_under_autocast() -> None:
+    """Weights that are cast without gradient must not be kept for the pass with one."""
+    model = model_of().train()
+    with autocast("bf16", "cpu"):
+        found, _ = loss_of(model, everything())
+    found.total.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_rewarded_captions_become_likelier() -> None:
+    model = model_of()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    told = padded([[2, 5 + n, 8, 9, 3] for n in range(3)])
+    rewards = []
+    for step in range(60):
+        found, _ = loss_of(model, told, CONFIG.replace(captions=8), seed=step)
+        optimizer.zero_grad()
+        found.total.backward()
+        optimizer.step()
+        rewards.append(found.terms["reward"].item())
+    assert sum(rewards[-10:]) > 3 * sum(rewards[:10])
+
+
+def test_a_row_without_text_teaches_nothing() -> None:
+    model, text = model_of(), everything()
+    some = Field(text.values, text.mask, torch.tensor([True, False, True]))
+    found, drawn = loss_of(model, some)
+    found.total.backward()
+    assert found.total.isfinite()
+    assert len(drawn) == 12
+    none = Field(text.values, text.mask, torch.zeros(3, dtype=torch.bool))
+    with pytest.raises(ValueError, match="no row of the batch has a text"):
+        loss_of(model, none)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    model = model_of()
+    model.decoders["caption"] = ClassifierConfig(WIDTH, 2).build()
+    with pytest.raises(ValueError, match="'caption' is a Classifier, expected one that writes"):
+        CONFIG.build()(model, batch_of(everything()), Streams(model, batch_of(everything())))
+    for change in ({"tokens": 0}, {"captions": 1}, {"max_length": 1}, {"special": -1}):
+        with pytest.raises(ValueError, match="expected at least"):
+            CONFIG.replace(**change)
