@@ -11,6 +11,7 @@ from weft import __version__, cli
 from weft.core.errors import WeftError
 
 COMMANDS = (
+    "caption",
     "convert",
     "data",
     "demo",

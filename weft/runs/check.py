@@ -11,6 +11,7 @@ from weft.data.targets.soft_answers import SoftAnswers
 from weft.decoders.classifier import ClassifierConfig
 from weft.modalities.text import Text
 from weft.objectives.captioning import CaptioningConfig
+from weft.objectives.self_critical import SelfCriticalConfig
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe
 
@@ -161,7 +162,7 @@ def _check_classes(recipe: Recipe, targets: Mapping[str, Target]) -> None:
 def _check_writers(recipe: Recipe, modalities: Mapping[str, Modality]) -> None:
     """Every decoder that learns to write has a logit for each token and room for each text."""
     for name, objective in recipe.objectives.items():
-        if not isinstance(objective, CaptioningConfig):
+        if not isinstance(objective, CaptioningConfig | SelfCriticalConfig):
             continue
         text = modalities.get(objective.text)
         if not isinstance(text, Text):
