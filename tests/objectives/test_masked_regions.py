@@ -1,0 +1,121 @@
+"""Masked regions: what is hidden, from what it is predicted, and what it costs."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from weft.architectures.lxmert import lxmert
+from weft.architectures.model import Model, Streams
+from weft.core.interfaces import Objective
+from weft.core.records import Batch, Field
+from weft.objectives.masked_regions import MaskedRegions, MaskedRegionsConfig, hidden
+
+CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, share=0.4)
+MASK = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
+
+
+def model() -> Model:
+    torch.manual_seed(0)
+    config = lxmert(
+        vocab_size=20,
+        feature_dim=5,
+        width=16,
+        text_depth=1,
+        region_depth=1,
+        fusion_depth=1,
+        max_length=6,
+        dropout=0.0,
+    )
+    return config.build()
+
+
+def objective(config: MaskedRegionsConfig = CONFIG) -> MaskedRegions:
+    torch.manual_seed(0)
+    return config.build()
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1, 20, (3, 5), generator=generator)
+    regions = torch.rand(3, 4, 9, generator=generator)
+    present = torch.tensor([True, True, False])
+    inputs = {"text": Field(ids, ids > 0), "image": Field(regions, MASK, present)}
+    return Batch(inputs, ids="abc", groups=torch.arange(3))
+
+
+def test_hidden_regions_keep_their_boxes_alone() -> None:
+    regions = torch.rand(2, 3, 9)
+    chosen = torch.tensor([[True, False, False], [False, True, True]])
+    altered = hidden(regions, chosen)
+    assert torch.equal(altered[:, :, :4], regions[:, :, :4])
+    assert not altered[chosen][:, 4:].any()
+    assert torch.equal(altered[~chosen], regions[~chosen])
+
+
+def test_only_regions_that_are_there_are_chosen_and_one_at_least_in_a_row() -> None:
+    field = batch().inputs["image"]
+    assert isinstance(field, Field)
+    few = objective(CONFIG.replace(share=1e-6))
+    assert few.choose(field).sum(dim=1).tolist() == [1, 1, 0]
+    everything = objective(CONFIG.replace(share=1.0)).choose(field)
+    assert torch.equal(everything, MASK & torch.tensor([[True], [True], [False]]))
+
+
+def test_the_cost_is_the_squared_error_of_what_was_hidden() -> None:
+    reader, built, rows = model().eval(), objective(CONFIG.replace(share=1.0)), batch()
+    assert isinstance(built, Objective)
+    loss = built(reader, rows, Streams(reader, rows))
+    field = rows.inputs["image"]
+    assert isinstance(field, Field)
+    chosen = MASK & torch.tensor([[True], [True], [False]])
+    dark = replace(field, values=hidden(field.values, chosen))
+    fused = reader.fuse(
+        {"text": reader.encode("text", rows.inputs["text"]), "image": reader.encode("image", dark)}
+    )
+    found = built.out(built.head(fused["image"].tokens[chosen]))
+    wanted = field.values[chosen][:, 4:]
+    torch.testing.assert_close(loss.total, (found - wanted).square().mean())
+    spread = (wanted - wanted.mean(0)).square().mean()
+    torch.testing.assert_close(loss.terms["variance"], spread)
+
+
+def test_what_is_hidden_cannot_be_read_and_the_text_can() -> None:
+    reader, rows = model().eval(), batch()
+    field = rows.inputs["image"]
+    assert isinstance(field, Field)
+    built = objective(CONFIG.replace(share=1.0))
+    seen: list[torch.Tensor] = []
+    built.out.register_forward_hook(lambda _, __, output: seen.append(output))
+    for inputs in (
+        rows,
+        rows.with_inputs(
+            image=replace(field, values=field.values + torch.tensor([0] * 4 + [1] * 5))
+        ),
+        rows.with_inputs(text=Field(torch.full((3, 5), 7))),
+    ):
+        built(reader, inputs, Streams(reader, inputs))
+    assert torch.equal(seen[1], seen[0])
+    assert not torch.allclose(seen[2], seen[0])
+
+
+def test_it_learns_what_the_text_says() -> None:
+    reader, built, rows = model().train(), objective(CONFIG.replace(share=1.0)), batch()
+    optimizer = torch.optim.Adam([*reader.parameters(), *built.parameters()], lr=3e-3)
+    costs = []
+    for _ in range(300):
+        loss = built(reader, rows, Streams(reader, rows))
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+        costs.append(float(loss.total.detach()))
+    assert costs[-1] < 0.5 * float(loss.terms["variance"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"share": 0.0}, "share is 0.0"), ({"feature_dim": 0}, "feature_dim 0, expected at least 1")],
+)
+def test_impossible_settings_are_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CONFIG.replace(**changes)
