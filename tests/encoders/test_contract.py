@@ -18,6 +18,7 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import CacheableEncoder, Encoder, Recomputing
 from weft.core.records import Features, Field
 from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.pretrained import PretrainedConfig
@@ -34,6 +35,7 @@ VOCABULARY = 40
 FEATURES = 6
 LENGTHS = (5, 2, 7, 1)
 TEXT = TextTransformerConfig(vocab_size=VOCABULARY, dim=16, depth=2, heads=2)
+BLOCKS = TransformerConfig(dim=12, depth=1, heads=2)
 VIT = ViTConfig(image_size=16, patch_size=8, dim=16, depth=2, heads=2)
 BERT = json.dumps(
     {
@@ -93,6 +95,10 @@ CASES = {
     "frozen-pooled": Case("text", FrozenConfig(TEXT, tokens=False)),
     "partly-frozen": Case("text", PartlyFrozenConfig(TEXT)),
     "partly-frozen-vit": Case("image", PartlyFrozenConfig(VIT)),
+    "extended": Case("image", ExtendedConfig(FrozenConfig(ResNetConfig(width=8)), BLOCKS)),
+    "extended-text": Case(
+        "text", ExtendedConfig(PartlyFrozenConfig(TEXT), BLOCKS, pooling="first")
+    ),
     "pretrained": Case("text", PretrainedConfig("none", definition=BERT)),
     "pretrained-partial": Case(
         "text", PretrainedConfig("none", definition=BERT, mode="partial", trainable_layers=1)

@@ -23,6 +23,7 @@ from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
 from weft.fusion.late import LateConfig
+from weft.fusion.similarity import SimilarityConfig
 from weft.layers.transformer import TransformerConfig
 
 LENGTHS = {"text": (5, 2, 7, 1), "image": (4, 4, 4, 4), "audio": (1, 6, 3, 2)}
@@ -73,6 +74,8 @@ CASES: dict[str, Config] = {
     "cross-modality-three": CrossModalityConfig(THREE, POST, pooling="mean", pooler=False),
     "cross-attention": CrossAttentionConfig({"text": 16, "image": 8}, POST, pooler=True),
     "cross-attention-upper": CrossAttentionConfig(THREE, BLOCKS, first=1, pooling="mean"),
+    "similarity": SimilarityConfig(TWO, dim=8),
+    "similarity-three": SimilarityConfig(THREE, dim=16, queries="audio"),
 }
 every_fusion = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
@@ -90,7 +93,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 6
+    assert len(config_classes()) == 7
     for kind in config_classes():
         sizes = {len(widths(config)) for config in CASES.values() if type(config) is kind}
         assert {2, 3} <= sizes, f"{kind.__name__} is tried with {sizes} streams, expected 2 and 3"

@@ -41,6 +41,15 @@ def read_altered(
     return reader.fuse({stream: features, **{s: streams.features(s) for s in others}})[stream]
 
 
+def real(field: Field) -> Tensor:
+    """(B, T) True at the tokens that are there, in rows that have the stream."""
+    shape, device = field.values.shape[:2], field.values.device
+    real_BT = torch.ones(shape, dtype=torch.bool, device=device)
+    if field.mask is not None:
+        real_BT = real_BT & field.mask
+    return real_BT if field.present is None else real_BT & field.present[:, None]
+
+
 def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, share: float) -> Tensor:
     """(B, T) True at a `share` of the candidates, at one at least in every row that has any.
 

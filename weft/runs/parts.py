@@ -16,6 +16,7 @@ from weft.data.features import cache_features
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource, Source, TargetSource
 from weft.data.sources import DataSource
+from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
 from weft.runs.recipe import Recipe
 from weft.tasks.base import ViewedSource
@@ -134,7 +135,7 @@ def build_sources(
             cast(CacheableEncoder, encoder),
             recipe.data.cache[stream],
             described_by=(
-                architecture(recipe.model.encoders[stream]),
+                architecture(cached_part(recipe.model.encoders[stream])),
                 recipe.data.streams[stream],
                 modality.state(),
             ),

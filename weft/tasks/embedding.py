@@ -57,7 +57,10 @@ class Embedded:
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
+    """One view of the item at `place`."""
+
+    stream: str
     place: int
     row: int
     view: int
@@ -83,24 +86,43 @@ def embed_items(
     # Sums over views; an item is left out if any of its views is.
     total_NE: Tensor | None = None
     unread = torch.zeros(len(items), dtype=torch.bool)
-    views = list(_views_of(items, source))
+    views = views_of(items, source)
     with (
         evaluating(model, device, config.precision),
         progress(f"embedding '{stream}'", len(views)) as advance,
     ):
-        for batch, failed in _batches(views, source, dataset, bad, config):
+        for batch, features, failed in encode_views(
+            model, source, views, dataset, config, bad, device
+        ):
             unread[[view.place for view in failed]] = True
-            if batch:
-                inputs = _inputs(source.collate([value for _, value in batch]), device)
-                vectors = model.embed(stream, model.encode(stream, inputs)).cpu()
+            if features is not None:
+                vectors = model.embed(stream, features).cpu()
                 if total_NE is None:
                     total_NE = torch.zeros(len(items), vectors.shape[1])
-                total_NE.index_add_(0, torch.tensor([view.place for view, _ in batch]), vectors)
+                total_NE.index_add_(0, torch.tensor([view.place for view in batch]), vectors)
             advance(len(batch) + len(failed))
     if total_NE is None:
         return Embedded(torch.zeros(0, 0), ())
     kept = tuple(item for item, missing in zip(items, unread.tolist(), strict=True) if not missing)
     return Embedded(F.normalize(total_NE[~unread], dim=-1), kept)
+
+
+def encode_views(
+    model: Model,
+    source: ViewedSource,
+    views: Sequence["View"],
+    dataset: Dataset,
+    config: EmbeddingConfig,
+    bad: BadRows,
+    device: torch.device | str,
+) -> Iterator[tuple[list["View"], Features | None, list["View"]]]:
+    """Batches of views with their Features, None for an empty one, and those that cannot be read."""
+    for batch, failed in _batches(views, source, dataset, bad, config):
+        features = None
+        if batch:
+            inputs = _inputs(source.collate([value for _, value in batch]), device)
+            features = model.encode(views[0].stream, inputs)
+        yield [view for view, _ in batch], features, failed
 
 
 @contextlib.contextmanager
@@ -116,12 +138,13 @@ def evaluating(model: Model, device: torch.device | str, precision: Precision) -
             module.training = training
 
 
-def _views_of(items: Sequence[Item], source: ViewedSource) -> Iterator[_View]:
+def views_of(items: Sequence[Item], source: ViewedSource) -> list[View]:
+    """The view that each item names, or all that it has."""
+    found: list[View] = []
     for place, item in enumerate(items):
-        if item.view is not None:
-            yield _View(place, item.row, item.view)
-        else:
-            yield from (_View(place, item.row, view) for view in range(source.views(item.row)))
+        views = range(source.views(item.row)) if item.view is None else [item.view]
+        found += [View(item.stream, place, item.row, view) for view in views]
+    return found
 
 
 def _inputs(collated: Any, device: torch.device | str) -> Field | Features:
@@ -131,19 +154,19 @@ def _inputs(collated: Any, device: torch.device | str) -> Field | Features:
 
 
 def _batches(
-    views: Sequence[_View],
+    views: Sequence[View],
     source: ViewedSource,
     dataset: Dataset,
     bad: BadRows,
     config: EmbeddingConfig,
-) -> Iterator[tuple[list[tuple[_View, Any]], list[_View]]]:
+) -> Iterator[tuple[list[tuple[View, Any]], list[View]]]:
     """Batches of loaded views, and those that could not be read.
 
     Sequences of tokens are cheap to hold and dear to pad: many batches of them are loaded and put in
     order of length first.
     """
 
-    def load(view: _View) -> Any:
+    def load(view: View) -> Any:
         generator = torch.Generator()
         try:
             return source.load(view.row, train=False, generator=generator, view=view.view)
@@ -152,8 +175,8 @@ def _batches(
             return error
 
     loaded = _ahead(load, views, config.workers, PREFETCHED_BATCHES * config.batch_size)
-    window: list[tuple[_View, Any]] = []
-    failed: list[_View] = []
+    window: list[tuple[View, Any]] = []
+    failed: list[View] = []
     for view, value in loaded:
         if isinstance(value, DataError):
             failed.append(view)
@@ -174,23 +197,21 @@ def _sample(dataset: Dataset, row: int) -> Sample | None:
         return None
 
 
-def _by_length(
-    window: list[tuple[_View, Any]], batch_size: int
-) -> Iterator[list[tuple[_View, Any]]]:
+def _by_length(window: list[tuple[View, Any]], batch_size: int) -> Iterator[list[tuple[View, Any]]]:
     window.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
     for start in range(0, len(window), batch_size):
         yield window[start : start + batch_size]
 
 
 def _ahead(
-    load: Callable[[_View], Any], views: Iterable[_View], workers: int, ahead: int
-) -> Iterator[tuple[_View, Any]]:
+    load: Callable[[View], Any], views: Iterable[View], workers: int, ahead: int
+) -> Iterator[tuple[View, Any]]:
     """(view, load(view)) in order, loaded by threads that are at most `ahead` views in front."""
     if workers == 0:
         yield from ((view, load(view)) for view in views)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="weft-embedding")
-    pending: collections.deque[tuple[_View, Future[Any]]] = collections.deque()
+    pending: collections.deque[tuple[View, Future[Any]]] = collections.deque()
     try:
         for view in views:
             pending.append((view, pool.submit(load, view)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ class RetrievalConfig(Config):
 
 
 @dataclass(frozen=True)
-class _Gallery:
+class Gallery:
     """The items of one stream, their groups (N,), and each member's embeddings (N, E)."""
 
     items: tuple[Item, ...]
@@ -65,6 +66,16 @@ class _Gallery:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Both ways of looking: way -> (queries, gallery), their similarity, and the queries' ranks."""
+
+    ways: Mapping[str, tuple[Gallery, Gallery]]
+    similarities: Mapping[str, Similarity]
+    ranks: Mapping[str, Ranks]
+    protocol: Mapping[str, Any]
 
 
 class Retrieval:
@@ -89,6 +100,12 @@ class Retrieval:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the average of their similarities."""
+        return self.result(self.search(members, dataset, device), leakage)
+
+    def search(
+        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str = "cpu"
+    ) -> "Search":
+        """Embeds what is to be found, and says how alike any query and any item are."""
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
@@ -104,29 +121,35 @@ class Retrieval:
             f"{config.first}_to_{config.second}": (first, second),
             f"{config.second}_to_{config.first}": (second, first),
         }
+        protocol = {
+            **paired.protocol,
+            f"{config.first}s": len(first),
+            f"{config.second}s": len(second),
+            f"{config.second}s_per_{config.first}": len(second) / len(first),
+            "models": len(members),
+            "left_out_without_partner": len(listed) - len(paired),
+            "left_out_unreadable": len(paired) - len(first) - len(second),
+            "interval": f"95% bootstrap over groups, {config.resamples} resamples",
+        }
         vectors = self._vectors(first, second)
         ranks = dict(zip(ways, rank_both_ways(*vectors, first.groups, second.groups), strict=True))
         similarities = dict(
             zip(ways, (dot_product(*vectors), dot_product(*reversed(vectors))), strict=True)
         )
+        return Search(ways, similarities, ranks, protocol)
+
+    def result(self, search: "Search", leakage: Leakage | None = None) -> TaskResult:
+        """The numbers of a search."""
+        ranks, ways = search.ranks, search.ways
         return TaskResult(
             task=self.name,
-            protocol={
-                **paired.protocol,
-                f"{config.first}s": len(first),
-                f"{config.second}s": len(second),
-                f"{config.second}s_per_{config.first}": len(second) / len(first),
-                "models": len(members),
-                "left_out_without_partner": len(listed) - len(paired),
-                "left_out_unreadable": len(paired) - len(first) - len(second),
-                "interval": f"95% bootstrap over groups, {config.resamples} resamples",
-            },
+            protocol=search.protocol,
             metrics=self._metrics(ranks, {way: pair[0].groups for way, pair in ways.items()}),
             baselines={"chance": self._chance(ranks, ways)},
             leakage=leakage,
             queries={way: Queries(ranks[way].rank, ways[way][0].groups) for way in ways},
             examples={
-                way: self._examples(ranks[way], similarities[way], *pair)
+                way: self._examples(ranks[way], search.similarities[way], *pair)
                 for way, pair in ways.items()
             },
         )
@@ -139,7 +162,7 @@ class Retrieval:
         groups: Mapping[int, int],
         bad: BadRows,
         device: torch.device | str,
-    ) -> _Gallery:
+    ) -> Gallery:
         """Every member's embeddings of the items that all of them could read."""
         stream = items[0].stream
         found = []
@@ -153,9 +176,9 @@ class Retrieval:
         common = set(found[0].items).intersection(*(e.items for e in found[1:]))
         vectors = tuple(e.vectors[[item in common for item in e.items]].to(device) for e in found)
         read = tuple(item for item in items if item in common)
-        return _Gallery(read, torch.tensor([groups[item.row] for item in read]), vectors)
+        return Gallery(read, torch.tensor([groups[item.row] for item in read]), vectors)
 
-    def _vectors(self, first: _Gallery, second: _Gallery) -> tuple[Tensor, Tensor]:
+    def _vectors(self, first: Gallery, second: Gallery) -> tuple[Tensor, Tensor]:
         """Embeddings of both whose inner products are the members' average similarity."""
         members = list(zip(first.vectors, second.vectors, strict=True))
         if self.config.standardise:
@@ -192,7 +215,7 @@ class Retrieval:
         return {**metrics, "rsum": total.estimate()}
 
     def _chance(
-        self, ranks: Mapping[str, Ranks], ways: Mapping[str, tuple[_Gallery, _Gallery]]
+        self, ranks: Mapping[str, Ranks], ways: Mapping[str, tuple[Gallery, Gallery]]
     ) -> dict[str, float]:
         values: dict[str, float] = {}
         for way, found in ranks.items():
@@ -206,7 +229,7 @@ class Retrieval:
         return values
 
     def _examples(
-        self, ranks: Ranks, similarity: Similarity, queries: _Gallery, gallery: _Gallery
+        self, ranks: Ranks, similarity: Similarity, queries: Gallery, gallery: Gallery
     ) -> tuple[Example, ...]:
         chosen = right_and_wrong(ranks.rank, self.config.examples, self.config.seed)
         if not chosen:
@@ -225,7 +248,7 @@ class Retrieval:
         )
 
 
-def _both_readable(first: _Gallery, second: _Gallery) -> tuple[_Gallery, _Gallery]:
+def _both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:
     """Only the groups that both sides still have after unreadable rows were left out."""
     common = set(first.groups.tolist()) & set(second.groups.tolist())
     if not common:
@@ -233,10 +256,10 @@ def _both_readable(first: _Gallery, second: _Gallery) -> tuple[_Gallery, _Galler
     return _only(first, common), _only(second, common)
 
 
-def _only(gallery: _Gallery, groups: set[int]) -> _Gallery:
+def _only(gallery: Gallery, groups: set[int]) -> Gallery:
     keep = torch.tensor([group in groups for group in gallery.groups.tolist()])
     if keep.all():
         return gallery
     items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
     vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
-    return _Gallery(items, gallery.groups[keep], vectors)
+    return Gallery(items, gallery.groups[keep], vectors)

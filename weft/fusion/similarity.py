@@ -1,0 +1,125 @@
+"""Similarity fusion: what JOINT holds is how alike the streams are, word by word and as wholes.
+
+Diao et al. 2021 (SGRAF, arXiv:2101.01368): similarity vectors (section 3.2) of every token and what it
+attends to in the other stream (Lee et al. 2018, SCAN, arXiv:1803.08024, section 3.1), filtered by
+attention (section 3.4). It costs one product of tokens with tokens, where a transformer costs many.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import JOINT
+from weft.core.records import Features
+from weft.fusion._streams import check_widths, in_order, linear, map_tokens, present
+from weft.layers.pooling import pool
+
+
+class Similarity(nn.Module):
+    """One stream's tokens, each against what it attends to in every other stream.
+
+    JOINT's tokens are unit similarity vectors: of the wholes (the means of the tokens), then of each
+    token of the stream that asks; with several others they add up. Its pooled vector is their mean,
+    weighted by a gate, of unit length. A row without the one or all the others is like nothing: zero.
+    The streams are returned as they came.
+    """
+
+    def __init__(self, config: "SimilarityConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        others = [stream for stream in config.widths if stream != config.queries]
+        # The paper has no map; there is one only where a stream has another width.
+        self.maps = nn.ModuleDict(
+            {s: linear(w, config.dim) for s, w in config.widths.items() if w != config.dim}
+        )
+        self.parts = nn.ModuleDict({s: linear(config.dim, config.dim) for s in others})
+        self.wholes = nn.ModuleDict({s: linear(config.dim, config.dim) for s in others})
+        self.gate = linear(config.dim, 1)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
+
+    def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
+        """Any of the streams, (B, T, width) each -> those streams and JOINT, (B, 1 + T, dim)."""
+        given = in_order(streams, self.config.widths)
+        mapped = {stream: self.mapped(stream, features) for stream, features in given.items()}
+        queries = self.config.queries
+        if queries not in given:
+            first = next(iter(mapped.values()))
+            nothing_B0 = next(iter(given.values())).mask[:, :0]
+            joint = Features(first[:, :0], nothing_B0, first.new_zeros(len(first), self.dim))
+            return {**given, JOINT: joint}
+        asking = Features(mapped[queries], given[queries].mask, given[queries].pooled)
+        alike_BTD = mapped[queries].new_zeros(len(asking), 1 + asking.mask.shape[1], self.dim)
+        any_B = torch.zeros(len(asking), dtype=torch.bool, device=asking.mask.device)
+        for stream, features in given.items():
+            if stream != queries:
+                other = Features(mapped[stream], features.mask, features.pooled)
+                alike_BTD = alike_BTD + self.alike(stream, asking, other)
+                any_B = any_B | present(other)
+        there_B1 = (present(asking) & any_B)[:, None]
+        mask_BT = torch.cat([there_B1, asking.mask & there_B1], dim=1)
+        alike_BTD = alike_BTD.masked_fill(~mask_BT[:, :, None], 0)
+        return {**given, JOINT: Features(alike_BTD, mask_BT, self.filtered(alike_BTD, mask_BT))}
+
+    def mapped(self, stream: str, features: Features) -> Tensor:
+        """(B, T, dim) tokens in the width of the fusion, zero in the padding."""
+        if stream in self.maps:
+            return map_tokens(self.maps[stream], features)
+        return features.tokens.masked_fill(~features.mask[:, :, None], 0)
+
+    def alike(self, stream: str, asking: Features, other: Features) -> Tensor:
+        """(B, 1 + T, dim) similarity vectors of the wholes and of each token; zero without the other."""
+        query_BTD, key_BKD = (F.normalize(f.tokens, dim=-1) for f in (asking, other))
+        # A row without keys is a softmax over nothing; it reads zeros, and is zeroed.
+        seen_B1K = (other.mask | ~present(other)[:, None])[:, None, :]
+        logits_BTK = self.log_scale.exp() * (query_BTD @ key_BKD.transpose(1, 2))
+        weights_BTK = logits_BTK.masked_fill(~seen_B1K, -torch.inf).softmax(dim=-1)
+        attended_BTD = F.normalize(weights_BTK.to(key_BKD.dtype) @ other.tokens, dim=-1)
+        parts_BTD = similarity(self.parts[stream], query_BTD, attended_BTD)
+        means = (F.normalize(pool(f.tokens, f.mask, "mean"), dim=-1) for f in (asking, other))
+        whole_B1D = similarity(self.wholes[stream], *means)[:, None]
+        both_BTD = torch.cat([whole_B1D, parts_BTD], dim=1)
+        return both_BTD.masked_fill(~present(other)[:, None, None], 0)
+
+    def filtered(self, alike_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+        """(B, dim) the gated mean of the similarity vectors, of unit length."""
+        gates_BT1 = torch.sigmoid(self.gate(alike_BTD)).masked_fill(~mask_BT[:, :, None], 0)
+        return F.normalize((gates_BT1 * alike_BTD).sum(dim=1), dim=-1)
+
+
+def similarity(weights: nn.Module, one: Tensor, other: Tensor) -> Tensor:
+    """(..., dim) unit similarity vectors (SGRAF, equation 1), of vectors of unit length."""
+    # The squares of unit vectors' differences are about 1 / dim each.
+    return F.normalize(weights((one - other).square() * one.shape[-1]), dim=-1)
+
+
+@dataclass(frozen=True)
+class SimilarityConfig(Config):
+    """Similarity vectors of each token and what it attends to in the other streams (SCAN, SGRAF)."""
+
+    widths: dict[str, int]
+    """Stream -> width of its tokens."""
+    dim: int = 256
+    """Width in which tokens meet, and of the similarity vectors."""
+    queries: str = "text"
+    """The stream whose tokens are compared, each with what it attends to in the others."""
+    scale: float = 9.0
+    """By how much cosines are multiplied before the softmax of attention, at the start; learned."""
+
+    def __post_init__(self) -> None:
+        check_widths(self.widths)
+        if self.queries not in self.widths or len(self.widths) < 2:
+            raise ValueError(
+                f"queries is '{self.queries}' and widths are {self.widths}, "
+                "expected one of at least two streams"
+            )
+        if self.dim < 1 or self.scale <= 0:
+            raise ValueError(f"dim is {self.dim} and scale {self.scale}, expected both above 0")
+
+    def build(self) -> Similarity:
+        return Similarity(self)

@@ -1,0 +1,305 @@
+"""Retrieval in two stages: a dual encoder finds candidates, a matching head ranks them again.
+
+Li et al. 2021 (ALBEF, arXiv:2107.07651, section 5) and 2022 (BLIP, arXiv:2201.12086, section 5.1).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.progress import progress
+from weft.core.records import Features
+from weft.data.formats import Dataset
+from weft.data.policy import BadRows
+from weft.evaluation.comparison import Comparison, compare
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.ranking import Similarity, rank_queries
+from weft.objectives.matching import MATCH, matching_logits
+from weft.tasks.base import Item, Member, TaskResult
+from weft.tasks.embedding import EmbeddingConfig, encode_views, evaluating, views_of
+from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
+
+ABOVE_COSINES = 2.0
+"""Candidates are lifted by this: no other item, whose score is a mean of cosines, comes near."""
+
+
+@dataclass(frozen=True)
+class RerankingConfig(Config):
+    """Retrieval whose best candidates a matching head ranks again, compared with it."""
+
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    """How candidates are found, and what is measured."""
+    decoder: str = "matching"
+    """Decoder of the model that makes two logits of a fused pair."""
+    candidates: int = 16
+    """So many of each query's best items are ranked again."""
+    weight: float = 0.05
+    """What a unit of the match's log-odds adds to the similarity, a cosine. The temperature of the
+    contrastive loss makes the cosines log-odds too."""
+    pairs: int = 256
+    """Pairs that are fused at once."""
+
+    def __post_init__(self) -> None:
+        if self.candidates < 2 or self.pairs < 1:
+            raise ValueError(
+                f"candidates is {self.candidates} and pairs {self.pairs}, expected at least 2 and 1"
+            )
+        if self.weight <= 0:
+            raise ValueError(f"weight is {self.weight}, expected a number above 0")
+        if self.retrieval.standardise:
+            raise ValueError("retrieval.standardise is True, expected False: cosines are weighted")
+
+    def build(self) -> "Reranking":
+        return Reranking(self)
+
+
+class Reranking:
+    """What `retrieval` measures, after the candidates were ranked again, and the gain by it.
+
+    A candidate's score is its similarity plus the weighted log-odds of the match; the other items stay
+    behind the candidates, in their order. Of several models those without the decoder find the
+    candidates, and those with it rank them; one model alone does both.
+    """
+
+    name = "reranking"
+
+    def __init__(self, config: RerankingConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Every item is encoded once, and every pair that any query asks for is fused once."""
+        matchers = [m for m in members if self.config.decoder in m.model.decoders]
+        if not matchers:
+            known = sorted({name for member in members for name in member.model.decoders})
+            raise WeftError(
+                f"no model has the decoder '{self.config.decoder}' that ranks again, "
+                f"they have: {', '.join(known) or 'none'}"
+            )
+        finders = [m for m in members if self.config.decoder not in m.model.decoders] or matchers
+        retrieval = self.config.retrieval.build()
+        found = retrieval.search(finders, dataset, device)
+        candidates = {
+            way: _candidates(
+                found.similarities[way], len(queries), len(gallery), self.config.candidates
+            )
+            for way, (queries, gallery) in found.ways.items()
+        }
+        matches = self._matches(matchers, found, candidates, dataset, device)
+        similarities = {
+            way: self._reranked(found.similarities[way], candidates[way], matches[way])
+            for way in found.ways
+        }
+        ranks = {
+            way: rank_queries(similarities[way], queries.groups, gallery.groups)
+            for way, (queries, gallery) in found.ways.items()
+        }
+        again = replace(found, similarities=similarities, ranks=ranks)
+        before = retrieval.result(found)
+        gains = self._gains(found, again)
+        result = retrieval.result(again, leakage)
+        return replace(
+            result,
+            task=self.name,
+            protocol={**result.protocol, **self._protocol(finders, matchers, gains)},
+            metrics={**result.metrics, **{n: c.difference.percent() for n, c in gains.items()}},
+            baselines={
+                **result.baselines,
+                "dual encoder": {name: one.value for name, one in before.metrics.items()},
+            },
+        )
+
+    def _protocol(
+        self,
+        finders: Sequence[Member],
+        matchers: Sequence[Member],
+        gains: Mapping[str, Comparison],
+    ) -> dict[str, Any]:
+        chances = {f"{n}, p": c.p_value for n, c in gains.items() if n.endswith("@1_gain")}
+        return {
+            "models": f"{len(finders)} to find, {len(matchers)} to rank again",
+            "candidates": self.config.candidates,
+            "weight": self.config.weight,
+            **chances,
+        }
+
+    def _gains(self, found: Search, again: Search) -> dict[str, Comparison]:
+        """Recall after minus before, on the same queries and resamples."""
+        settings = self.config.retrieval
+        return {
+            f"{way}/recall@{k}_gain": compare(
+                found.ranks[way].hits(k),
+                again.ranks[way].hits(k),
+                queries.groups,
+                resamples=settings.resamples,
+                seed=settings.seed,
+            )
+            for way, (queries, _) in found.ways.items()
+            for k in settings.ks
+        }
+
+    def _matches(
+        self,
+        matchers: Sequence[Member],
+        found: Search,
+        candidates: Mapping[str, Tensor],
+        dataset: Dataset,
+        device: torch.device | str,
+    ) -> dict[str, Tensor]:
+        """Way -> (Q, k) log-odds that query and candidate belong together, the mean of the models."""
+        (forward, (first, second)), (backward, _) = found.ways.items()
+        forward_QK, backward_QK = candidates[forward], candidates[backward]
+        # Both ways ask for pairs (first, second), often for the same ones.
+        asked = torch.cat(
+            [
+                torch.arange(len(first)).repeat_interleave(forward_QK.shape[1]) * len(second)
+                + forward_QK.flatten(),
+                backward_QK.flatten() * len(second)
+                + torch.arange(len(second)).repeat_interleave(backward_QK.shape[1]),
+            ]
+        )
+        pairs, places = torch.unique(asked, return_inverse=True)
+        pairs_P2 = torch.stack([pairs // len(second), pairs % len(second)], dim=1)
+        scores_P = torch.zeros(len(pairs))
+        for member in matchers:
+            scores_P += self._match(member, first, second, pairs_P2, dataset, device)
+        answers = (scores_P / len(matchers))[places]
+        return {
+            forward: answers[: forward_QK.numel()].view_as(forward_QK),
+            backward: answers[forward_QK.numel() :].view_as(backward_QK),
+        }
+
+    def _match(
+        self,
+        member: Member,
+        first: Gallery,
+        second: Gallery,
+        pairs_P2: Tensor,
+        dataset: Dataset,
+        device: torch.device | str,
+    ) -> Tensor:
+        """(P,) log-odds of pairs, sorted by the first; the mean over the first's views."""
+        model, embedding = member.model, self.config.retrieval.embedding
+        names = self.config.retrieval.first, self.config.retrieval.second
+        bad = embedding.errors.build(len(dataset))
+        shelf = _Shelf.of(member, second.items, dataset, embedding, bad, device)
+        views = views_of(first.items, member.sources[names[0]])
+        bounds = torch.searchsorted(pairs_P2[:, 0].contiguous(), torch.arange(len(first) + 1))
+        total_P, count_P = torch.zeros(len(pairs_P2)), torch.zeros(len(pairs_P2))
+        with (
+            evaluating(model, device, embedding.precision),
+            progress("matching", len(views)) as advance,
+        ):
+            for batch, features, _ in encode_views(
+                model, member.sources[names[0]], views, dataset, embedding, bad, device
+            ):
+                if features is None:
+                    continue
+                spans = [torch.arange(*bounds[v.place : v.place + 2].tolist()) for v in batch]
+                row_N = torch.arange(len(batch)).repeat_interleave(torch.tensor([*map(len, spans)]))
+                pair_N = torch.cat(spans)
+                for start in range(0, len(pair_N), self.config.pairs):
+                    part = slice(start, start + self.config.pairs)
+                    inputs = {
+                        names[0]: features.take(row_N[part].to(device)),
+                        names[1]: shelf.take(pairs_P2[pair_N[part], 1]).to(device),
+                    }
+                    odds = log_odds(model, self.config.decoder, inputs).cpu()
+                    total_P.index_add_(0, pair_N[part], odds)
+                    count_P.index_add_(0, pair_N[part], torch.ones_like(odds))
+                advance(len(batch))
+        return total_P / count_P
+
+    def _reranked(
+        self, similarity: Similarity, candidates_QK: Tensor, odds_QK: Tensor
+    ) -> Similarity:
+        """The similarity with the candidates above all others, ordered by the new score."""
+
+        def scores(start: int, stop: int) -> Tensor:
+            scores_CG = similarity(start, stop).clone()
+            places_CK = candidates_QK[start:stop].to(scores_CG.device)
+            odds_CK = odds_QK[start:stop].to(scores_CG)
+            new_CK = scores_CG.gather(1, places_CK) + self.config.weight * odds_CK
+            lifted_CK = new_CK - new_CK.amin(dim=1, keepdim=True) + ABOVE_COSINES
+            return scores_CG.scatter_(1, places_CK, lifted_CK)
+
+        return scores
+
+
+def log_odds(model: Model, decoder: str, inputs: Mapping[str, Features]) -> Tensor:
+    """(P,) log-odds that the rows' streams belong together."""
+    logits_P2 = matching_logits(model, decoder, model.fuse(inputs))
+    return logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH]
+
+
+def _candidates(similarity: Similarity, queries: int, gallery: int, number: int) -> Tensor:
+    """(Q, k) places of each query's best items."""
+    size = 1024
+    parts = [
+        similarity(start, min(start + size, queries))
+        .topk(min(number, gallery), dim=1)
+        .indices.cpu()
+        for start in range(0, queries, size)
+    ]
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """Encoded items of one stream, without padding: (S, D) tokens, lengths and starts (N,)."""
+
+    tokens: Tensor
+    lengths: Tensor
+    starts: Tensor
+    pooled: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        member: Member,
+        items: Sequence[Item],
+        dataset: Dataset,
+        config: EmbeddingConfig,
+        bad: BadRows,
+        device: torch.device | str,
+    ) -> "_Shelf":
+        """The items, each in the view that it names or the plain one."""
+        plain = [replace(item, view=item.view or 0) for item in items]
+        stream = items[0].stream
+        source = member.sources[stream]
+        parts: list[Features] = []
+        places: list[int] = []
+        with evaluating(member.model, device, config.precision):
+            for batch, features, _ in encode_views(
+                member.model, source, views_of(plain, source), dataset, config, bad, device
+            ):
+                if features is not None:
+                    parts.append(features.to("cpu"))
+                    places += [view.place for view in batch]
+        order = torch.tensor(places).argsort()
+        lengths = torch.cat([part.mask.sum(1) for part in parts])
+        tokens = torch.cat([part.tokens[part.mask] for part in parts])
+        starts = lengths.cumsum(0) - lengths
+        pooled = torch.cat([part.pooled for part in parts])
+        return cls(tokens, lengths[order], starts[order], pooled[order])
+
+    def take(self, index_R: Tensor) -> Features:
+        """These items, padded to the longest of them."""
+        lengths_R = self.lengths[index_R]
+        steps_T = torch.arange(int(lengths_R.max()))
+        mask_RT = steps_T < lengths_R[:, None]
+        places_RT = (self.starts[index_R][:, None] + steps_T).masked_fill(~mask_RT, 0)
+        tokens_RTD = self.tokens[places_RT].masked_fill(~mask_RT[:, :, None], 0)
+        return Features(tokens_RTD, mask_RT, self.pooled[index_R])
