@@ -95,7 +95,7 @@ CASES = {
     "frozen-pooled": Case("text", FrozenConfig(TEXT, tokens=False)),
     "partly-frozen": Case("text", PartlyFrozenConfig(TEXT)),
     "partly-frozen-vit": Case("image", PartlyFrozenConfig(VIT)),
-    "extended": Case("image", ExtendedConfig(FrozenConfig(ResNetConfig(width=8)), BLOCKS)),
+    "extended": Case("image", ExtendedConfig(FrozenConfig(VIT), BLOCKS)),
     "extended-text": Case(
         "text", ExtendedConfig(PartlyFrozenConfig(TEXT), BLOCKS, pooling="first")
     ),
