@@ -121,7 +121,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 11
+    assert len(config_classes()) == 12
 
 
 def built(case: Case) -> nn.Module:

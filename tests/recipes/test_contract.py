@@ -43,6 +43,7 @@ PHOTOGRAPHS = (
     "flickr8k_captions_rewarded",
     "flickr8k_captions_zh",
     "flickr8k_devise",
+    "flickr8k_reranked",
     "flickr8k_show_and_tell",
     "flickr8k_vsepp",
     "flickr8k_zh",

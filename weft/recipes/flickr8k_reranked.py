@@ -48,7 +48,9 @@ def flickr8k_reranked() -> Recipe:
                 ),
             },
             fusion=SimilarityConfig({"text": TEXT_DIM, "image": DIM}, DIM),
-            decoders={"matching": ClassifierConfig(DIM, 2, hidden=(DIM,), dropout=0.2)},
+            decoders={
+                "matching": ClassifierConfig(DIM, 2, hidden=(DIM,), hidden_norm=True, dropout=0.2)
+            },
         ),
         objectives={
             "contrastive": SoftmaxContrastiveConfig(
@@ -57,7 +59,7 @@ def flickr8k_reranked() -> Recipe:
             "hardest": HingeContrastiveConfig(margin=0.2),
             "matching": MatchingConfig(negatives="hard", temperature=0.05),
         },
-        tasks={"reranking": RerankingConfig(candidates=10)},
+        tasks={"reranking": RerankingConfig(weight=0.04)},
         optim=OptimConfig(
             lr=5e-4,
             weight_decay=0.05,
@@ -66,5 +68,5 @@ def flickr8k_reranked() -> Recipe:
             warmup=0.05,
             groups={"encoders.text": 0.2, "encoders.image.encoder": 0.2},
         ),
-        run=run(epochs=15, batch_size=96, evaluations=3, monitor="reranking/rsum"),
+        run=run(epochs=30, batch_size=96, evaluations=3, monitor="reranking/rsum"),
     )
