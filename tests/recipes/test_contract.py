@@ -26,6 +26,7 @@ from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig
+from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
 
@@ -50,6 +51,13 @@ PHOTOGRAPHS = (
 )
 EASY_VQA = ("easy_vqa",)
 NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA)
+MEASURES = (
+    CaptioningTaskConfig,
+    MatchingConfig,
+    RerankingConfig,
+    RetrievalConfig,
+    VQAConfig,
+)
 ROWS = {"train": 16, "dev": 5, "test": 5}
 
 
@@ -101,9 +109,11 @@ def sized(image: Config, size: int) -> Config:
 def shortened(made: Recipe, **data: object) -> Recipe:
     """Two steps of four rows, measured with few resamples."""
     tasks = {
-        name: task.replace(resamples=10, **({"choices": 3} if name == "matching" else {}))
+        name: task.replace(retrieval=task.retrieval.replace(resamples=10), candidates=3)
+        if isinstance(task, RerankingConfig)
+        else task.replace(resamples=10, **({"choices": 3} if name == "matching" else {}))
         for name, task in made.tasks.items()
-        if isinstance(task, RetrievalConfig | CaptioningTaskConfig | MatchingConfig | VQAConfig)
+        if isinstance(task, MEASURES)
     }
     assert len(tasks) == len(made.tasks)
     run = made.run.replace(steps=2, batch_size=4, workers=0, device="cpu", precision="fp32")
