@@ -223,12 +223,14 @@ def transformers_step(precision: Precision) -> Step:
     return peer_step(model, lambda: model(**inputs, return_loss=True).loss, precision)
 
 
-def peer_step(model: nn.Module, forward: Callable[[], Any], precision: Precision) -> Step:
-    """Decay for matrices only, and torch's default AdamW, as open_clip trains."""
+def peer_step(
+    model: nn.Module, forward: Callable[[], Any], precision: Precision, *, fused: bool = False
+) -> Step:
+    """Decay for matrices only; torch's default AdamW, as open_clip trains, or the fused one."""
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), eps=1e-6)
+    optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), eps=1e-6, fused=fused)
 
     def step() -> None:
         optimizer.zero_grad()

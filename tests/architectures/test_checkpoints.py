@@ -19,6 +19,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Field
 from weft.core.tensors import load_model
+from weft.objectives.masked import MaskedLanguageConfig
 
 VILT = {**SIZES, "image_size": 16, "patch_size": 4}
 
@@ -128,6 +129,36 @@ def test_parity_of_visualbert_for_pretraining(tmp_path: Path) -> None:
         logits = got.decode("matching", fused(got, image)[JOINT])
     # Theirs says yes first, ours last.
     torch.testing.assert_close(logits, wanted.flip(1), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("patches_in_order")
+@pytest.mark.parametrize("kind", ["vilt", "visual_bert"])
+def test_parity_of_the_head_for_masked_words(kind: str, tmp_path: Path) -> None:
+    from transformers import (
+        ViltConfig,
+        ViltForMaskedLM,
+        VisualBertConfig,
+        VisualBertForPreTraining,
+    )
+
+    if kind == "vilt":
+        theirs, image = shaken(ViltForMaskedLM(ViltConfig(**VILT))), images()
+        inputs = their_inputs(image)
+    else:
+        config = VisualBertConfig(**SIZES, visual_embedding_dim=7)
+        theirs, (image, inputs) = shaken(VisualBertForPreTraining(config)), regions()
+    theirs.save_pretrained(tmp_path)
+    checkpoint = read_checkpoint(str(tmp_path))
+    model = checkpoint.build().eval()
+    objective = MaskedLanguageConfig(dim=32, vocab_size=SIZES["vocab_size"]).build()
+    objective.load_state_dict(checkpoint.language_head)
+    with torch.no_grad():
+        output = theirs(**inputs)
+        wanted = output.logits if kind == "vilt" else output.prediction_logits
+        tokens = fused(model, image)["text"].tokens[IDS > 0]
+        logits = objective.logits(tokens, model)
+    length = IDS.shape[1]
+    torch.testing.assert_close(logits, wanted[:, :length][IDS > 0], atol=1e-4, rtol=1e-4)
 
 
 def saved(folder: Path, **changes: Any) -> Path:

@@ -78,7 +78,7 @@ class Head(nn.Module):
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.dense = scaled(nn.Linear(dim, hidden))
-        self.norm = nn.LayerNorm(hidden)
+        self.norm = nn.LayerNorm(hidden, eps=1e-12)  # as BERT, so that its heads fit
 
     def forward(self, tokens_MD: Tensor) -> Tensor:
         hidden_MD: Tensor = self.norm(F.gelu(self.dense(tokens_MD)))
