@@ -31,11 +31,16 @@ from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
 
 SCENES = (
+    "albef",
     "clip",
     "cnn_lstm",
+    "lxmert",
     "scenes",
     "scenes_zh",
     "siglip",
+    "vilbert",
+    "vilt",
+    "visualbert",
 )
 PHOTOGRAPHS = (
     "flickr8k",
