@@ -206,6 +206,7 @@ def test_one_row_a_question() -> None:
         assert row.items["split"] == "validation"
         assert np.array_equal(row.items["image"], scene.items["image"])
         assert "text" not in row.items
+        assert row.items["objects"] == scene.items["objects"]
     assert rows[0].items["image"] is rows[1].items["image"]
     again = pickle.loads(pickle.dumps(rows))
     assert [row.id for row in again] == [row.id for row in rows]

@@ -12,12 +12,19 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Target
 from weft.data.targets import NO_CLASS
+from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 
+THINGS = [
+    {"shape": "star", "color": "red", "size": "small", "box": [0.0, 0.0, 0.4, 0.4]},
+    {"shape": "ring", "color": "blue", "size": "small", "box": [0.5, 0.6, 0.9, 1.0]},
+    {"shape": "star", "color": "blue", "size": "large", "box": [0.6, 0.5, 1.0, 0.9]},
+]
 CASES = {
     "classes": (ClassesConfig("answer"), ["red", "no", "red", True, 3]),
+    "cells": (CellsConfig(cells=2), [THINGS, THINGS[:1], []]),
     "soft_answers": (
         SoftAnswersConfig("answers"),
         [["yes"] * 10, ["yes"] * 3 + ["no"] * 7, ["the Net"] * 9 + ["net"]],
@@ -33,7 +40,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and "build" in vars(cls):
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 3
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -66,6 +73,31 @@ def test_answers_outside_the_vocabulary_are_told_once(caplog: pytest.LogCaptureF
     )
     expected = "1 of 3 training rows have no answer among the 1 that are learned"
     assert [record.getMessage() for record in caplog.records] == [expected]
+
+
+def test_cells_hold_the_classes_of_the_object_on_top() -> None:
+    target = CellsConfig(cells=2).build()
+    target.fit([THINGS])
+    assert target.classes["shape"] == ("ring", "star")
+    assert target.read(THINGS).tolist() == [[2, 2, 2], [0, 0, 0], [0, 0, 0], [2, 1, 1]]
+    assert target.read([{**THINGS[0], "color": "pink"}])[0].tolist() == [2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("star", "'objects' is 'star', expected a list of objects"),
+        ([{"shape": "star"}], "an object's box is None, expected x0, y0, x1, y1"),
+        ([{**THINGS[0], "box": [0.4, 0.0, 0.0, 0.4]}], r"expected x0 < x1 and y0 < y1"),
+        ([{**THINGS[0], "box": [0.9, 0.0, 1.4, 0.4]}], r"its centre in \[0, 1\]"),
+        ([{"box": [0, 0, 1, 1], "shape": "star"}], "an object has no 'color', it has: box, shape"),
+    ],
+)
+def test_objects_that_are_none(raw: object, said: str) -> None:
+    target = CellsConfig().build()
+    target.fit([THINGS])
+    with pytest.raises(WeftError, match=said):
+        target.read(raw)
 
 
 def test_soft_answers_score_what_annotators_agree_on() -> None:

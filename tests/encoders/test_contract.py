@@ -67,6 +67,7 @@ CASES = {
     "convnet-coordinates": Case(
         "image", ConvNetConfig(widths=(4, 8, 8), halvings=2, coordinates=True, pooling="max")
     ),
+    "convnet-positions": Case("image", ConvNetConfig(widths=(4, 8), positions=True)),
     "mobilenet": Case("image", MobileNetV2Config(width=0.35, classes="logits")),
     "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
     "vit": Case("image", VIT),
@@ -235,7 +236,7 @@ def test_convolutions_work_pixel_by_pixel() -> None:
                 module.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output))
         if name in outputs:
             encoder(Field(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)))
-    assert len(outputs) == 7
+    assert len(outputs) == 8
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

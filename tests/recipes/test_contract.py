@@ -36,6 +36,7 @@ SCENES = (
     "cnn_lstm",
     "lxmert",
     "scenes",
+    "scenes_vqa",
     "scenes_zh",
     "siglip",
     "vilbert",

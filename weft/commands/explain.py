@@ -7,16 +7,16 @@ weft explain RUN [--rows N] [--deletion N]      rows of a split, and whether the
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from weft.commands._own_input import own_values
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.explain.deletion import Deletion
 from weft.explain.explanation import Method
-from weft.modalities.text import Text
 from weft.report import html
 from weft.report.explanations import Explained, Heat, Marked, explained_html
 from weft.runs.explaining import deletion_of_rows, explain_batch, explain_rows
@@ -65,22 +65,7 @@ def main(words: list[str]) -> None:
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    texts = [
-        s for s, m in run.modalities.items() if isinstance(m, Text) and s in run.model.encoders
-    ]
-    others = [s for s in run.model.encoders if s not in texts]
-    values: dict[str, Any] = {}
-    for what, value, streams in (
-        ("--text", arguments.text, texts),
-        ("--image", arguments.image, others),
-    ):
-        if (value is None) == bool(streams):
-            needs = (
-                f"needs {what}, for its stream '{streams[0]}'" if streams else f"takes no {what}"
-            )
-            raise WeftError(f"{arguments.run}: this run {needs}")
-        if streams:
-            values[streams[0]] = value
+    values = own_values(run, image=arguments.image, text=arguments.text)
     (explained,) = explain_batch(run, run.batch(**values), arguments.method)
     _print(explained)
     return [html.section(explained.answer, explained_html(explained))]

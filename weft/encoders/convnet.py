@@ -17,7 +17,8 @@ class ConvNet(nn.Module):
 
     Each layer is a convolution with stride 2 or, after `halvings` of them, 1, then batch norm and
     ReLU. With `coordinates` the pixels also say where they are, x and y from -1 to 1, so that tokens
-    know their place (Liu et al. 2018, arXiv:1807.03247, section 3).
+    know their place (Liu et al. 2018, arXiv:1807.03247, section 3). With `positions` tokens are
+    layer-normalised after a fixed code of their place is added.
     """
 
     def __init__(self, config: "ConvNetConfig") -> None:
@@ -36,6 +37,7 @@ class ConvNet(nn.Module):
             ]
             channels = width
         self.layers = nn.Sequential(*layers)
+        self.norm = nn.LayerNorm(self.dim) if config.positions else None
         initialize_convolutions(self)
         channels_last(self)
 
@@ -46,6 +48,8 @@ class ConvNet(nn.Module):
             pixels = torch.cat([pixels, coordinates_like(pixels)], dim=1)
         grid_BDHW = self.layers(pixels.contiguous(memory_format=torch.channels_last))
         tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
+        if self.norm is not None:
+            tokens_BTD = self.norm(tokens_BTD + sine_positions(grid_BDHW))
         mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
         pooled_BD = tokens_BTD.mean(1) if self.config.pooling == "mean" else tokens_BTD.amax(1)
         return Features(tokens_BTD, mask_BT, pooled_BD)
@@ -61,6 +65,23 @@ def coordinates_like(grid_BDHW: torch.Tensor) -> torch.Tensor:
     return torch.stack(torch.meshgrid(x, y, indexing="xy")).expand(len(grid_BDHW), -1, -1, -1)
 
 
+def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:
+    """(H * W, D): sines and cosines of x and y, as Carion et al. 2020 (arXiv:2005.12872, section 3.2).
+
+    The lowest frequency is a quarter of a period over the picture, so that left and right are told apart
+    by a linear map; the highest is one period for two cells.
+    """
+    dim, height, width = grid_BDHW.shape[1:]
+    x_HW, y_HW = (1 + coordinates_like(grid_BDHW[:1].float())[0]) / 2
+    count = dim // 4
+    highest = max(height, width) / 2
+    scale = torch.linspace(0, 1, count, device=grid_BDHW.device)
+    frequencies_K = 0.25 * (highest / 0.25) ** scale * 2 * torch.pi
+    angles = [place_HW.flatten()[:, None] * frequencies_K for place_HW in (x_HW, y_HW)]
+    waves = [wave(angle) for angle in angles for wave in (torch.sin, torch.cos)]
+    return torch.cat(waves, dim=1).to(grid_BDHW.dtype)
+
+
 @dataclass(frozen=True)
 class ConvNetConfig(Config):
     """A plain stack of 3 x 3 convolutions with batch norm and ReLU."""
@@ -71,6 +92,8 @@ class ConvNetConfig(Config):
     """So many layers, from the first, halve the sides."""
     coordinates: bool = False
     """Two more channels at the input: where the pixel is."""
+    positions: bool = False
+    """Tokens carry a code of their place, for a fusion that attends to them."""
     pooling: Literal["mean", "max"] = "mean"
     """Over the grid."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -83,6 +106,10 @@ class ConvNetConfig(Config):
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths are {self.widths}, expected one or more of at least 1")
+        if self.positions and self.widths[-1] % 4:
+            raise ValueError(
+                f"widths end with {self.widths[-1]}, expected a multiple of 4 for positions"
+            )
         if self.halvings < 0:
             raise ValueError(f"halvings is {self.halvings}, expected 0 or more")
 

@@ -136,7 +136,7 @@ class Scenes:
             "text": texts.pop(self.config.languages[0]),
             "boxes": np.array([thing.box for thing in scene.objects]),
             "classes": [thing.shape for thing in scene.objects],
-            "objects": [_attributes(thing) for thing in scene.objects],
+            "objects": [attributes(thing) for thing in scene.objects],
             "questions": self.questions(scene, index),
             "split": self.config.split,
         }
@@ -145,7 +145,8 @@ class Scenes:
         return Sample(name, name, items, f"scenes:{self.config.split}/{index}")
 
 
-def _attributes(thing: Object) -> dict[str, Any]:
+def attributes(thing: Object) -> dict[str, Any]:
+    """What a row says of an object."""
     return {
         "shape": thing.shape,
         "color": thing.color,

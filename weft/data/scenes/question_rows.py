@@ -2,17 +2,18 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from weft.core.records import Sample
-from weft.data.scenes.dataset import Scenes, ScenesConfig
+from weft.data.scenes.dataset import Scenes, ScenesConfig, attributes
 
 
 class SceneQuestions(Sequence[Sample]):
     """Up to six questions about each scene, in order; the scene is their group.
 
-    Items: image, question, answer, type, split. A picture is drawn when it is first asked for and kept,
+    Items: image, question, answer, type, objects, split. A picture is drawn when it is first asked for and kept,
     since each is asked for once a question and again every epoch: 12 KB a scene of 64 x 64 pixels.
     """
 
@@ -20,7 +21,7 @@ class SceneQuestions(Sequence[Sample]):
         self.config = config
         self._scenes = Scenes(config)
         self._lock = threading.Lock()
-        self._pictures: dict[int, np.ndarray] = {}
+        self._drawn: dict[int, tuple[np.ndarray, list[dict[str, Any]]]] = {}
         self._rows: list[tuple[int, dict[str, str]]] = []
         for number in range(len(self._scenes)):
             asked = self._scenes.questions(self._scenes.scene(number), number)
@@ -36,14 +37,17 @@ class SceneQuestions(Sequence[Sample]):
         number, question = self._rows[index]
         group = f"{self.config.split}-{number:06d}"
         name = f"{group}-{question['type']}"
-        items = {"image": self._picture(number), **question, "split": self.config.split}
+        image, objects = self._draw(number)
+        items = {"image": image, **question, "objects": objects, "split": self.config.split}
         return Sample(name, group, items, f"scenes:{self.config.split}/{number}")
 
     def __reduce__(self) -> tuple[type["SceneQuestions"], tuple[ScenesConfig]]:
         return SceneQuestions, (self.config,)
 
-    def _picture(self, number: int) -> np.ndarray:
+    def _draw(self, number: int) -> tuple[np.ndarray, list[dict[str, Any]]]:
         with self._lock:
-            if number not in self._pictures:
-                self._pictures[number] = self._scenes.image(self._scenes.scene(number))
-            return self._pictures[number]
+            if number not in self._drawn:
+                scene = self._scenes.scene(number)
+                objects = [attributes(thing) for thing in scene.objects]
+                self._drawn[number] = self._scenes.image(scene), objects
+            return self._drawn[number]

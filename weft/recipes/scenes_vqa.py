@@ -1,0 +1,65 @@
+"""Questions about the generated world: words that look at the cells of a picture."""
+
+from weft.architectures.model import ModelConfig
+from weft.data.scenes import ANSWERS, COLORS, SHAPES, SIZES
+from weft.data.sources import GeneratedConfig
+from weft.data.targets.cells import CellsConfig
+from weft.data.targets.classes import ClassesConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.transformer_text import TextTransformerConfig
+from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.layers.transformer import TransformerConfig
+from weft.modalities.text import TextConfig
+from weft.objectives.classification import ClassificationConfig
+from weft.objectives.objects import ObjectsConfig
+from weft.recipes._scenes import LENGTH, VOCABULARY, data, run
+from weft.runs.recipe import Recipe
+from weft.tasks.vqa import VQAConfig
+from weft.training.optim import OptimConfig
+
+DIM, DEPTH, HEADS, CELLS = 128, 3, 4, 8
+WIDTHS = (32, 64, DIM, DIM)
+
+
+def scenes_vqa() -> Recipe:
+    """Questions about the generated world: a small CNN, looked at by the words of the question."""
+    scenes = data()
+    source = scenes.source
+    assert isinstance(source, GeneratedConfig)
+    return Recipe(
+        data=scenes.replace(
+            source=source.replace(train=40000, rows="questions"),
+            streams={
+                "image": scenes.streams["image"],
+                "question": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH),
+            },
+            targets={"answer": ClassesConfig("answer"), "objects": CellsConfig(cells=CELLS)},
+        ),
+        model=ModelConfig(
+            encoders={
+                "image": ConvNetConfig(widths=WIDTHS, halvings=3, positions=True),
+                "question": TextTransformerConfig(
+                    VOCABULARY, dim=DIM, depth=0, heads=HEADS, max_length=LENGTH
+                ),
+            },
+            fusion=CrossAttentionConfig(
+                {"question": DIM, "image": DIM},
+                TransformerConfig(dim=DIM, depth=DEPTH, heads=HEADS),
+                queries="question",
+            ),
+            decoders={"answer": ClassifierConfig(DIM, classes=len(ANSWERS))},
+        ),
+        objectives={
+            "answer": ClassificationConfig(),
+            "objects": ObjectsConfig(DIM, (len(SHAPES), len(COLORS), len(SIZES))),
+        },
+        tasks={"vqa": VQAConfig()},
+        optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.03, ema=0.995),
+        run=run(8000).replace(
+            evaluate_every=1000,
+            checkpoint_every=1000,
+            monitor="vqa/accuracy",
+            precision="auto",
+        ),
+    )
