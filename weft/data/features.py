@@ -8,7 +8,6 @@ never meet a stale entry: they name another folder or another key.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from torch import Tensor
 from weft.core.config import Config, to_json
 from weft.core.distributed import barrier, rank
 from weft.core.errors import DataError, WeftError
+from weft.core.files import cache_folder
 from weft.core.interfaces import CacheableEncoder
 from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
@@ -54,8 +54,7 @@ class CacheConfig(Config):
     def root(self) -> Path:
         if self.folder is not None:
             return self.folder
-        home = os.environ.get("XDG_CACHE_HOME")
-        return (Path(home) if home else Path.home() / ".cache") / "weft" / "features"
+        return cache_folder() / "features"
 
 
 def fingerprint(encoder: CacheableEncoder, *described_by: Any) -> str:

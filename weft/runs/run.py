@@ -15,7 +15,7 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Field
 from weft.core.tensors import load_model
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, address_of
 from weft.data.sources import FilesConfig
 from weft.index import EmbeddingIndex, Hit
 from weft.runs.parts import (
@@ -156,8 +156,9 @@ def _as_raw(stream: str, raw: Any) -> Any:
 
 
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:
-    """`recipe` with its rows read from the files at `data`."""
-    return recipe.replace(data=replace(recipe.data, source=FilesConfig(Path(data).absolute())))
+    """`recipe` with its rows read from the files at `data`, a path or an address."""
+    path = Path(data) if address_of(data) is not None else Path(data).absolute()
+    return recipe.replace(data=replace(recipe.data, source=FilesConfig(path)))
 
 
 def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:

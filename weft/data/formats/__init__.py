@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from weft.core.errors import WeftError, unknown_name
+from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
     Dataset,
     OnError,
@@ -23,6 +24,7 @@ __all__ = [
     "Dataset",
     "Format",
     "OnError",
+    "address_of",
     "formats",
     "missing_files",
     "open_dataset",
@@ -34,6 +36,8 @@ __all__ = [
 GENERAL = ("csv", "jsonl", "folder")
 """Layouts of no data set in particular: where a published one fits as well, that one is meant."""
 
+SHARDS = "webdataset"
+"""The one format that is read from an address as well."""
 FALLBACK = "folder"
 """Where another format fits as well, the pictures of a folder are described by that one's files."""
 
@@ -70,7 +74,7 @@ def open_dataset(
     format: str | None = None,
     on_error: OnError = raise_error,
 ) -> Dataset:
-    """The samples at `path`, a file or folder in any known format.
+    """The samples at `path`, a file or folder in any known format, or an address with tar shards.
 
     split: "train", "validation" (or "dev", "val"), "test", another name that the data has, or None
     for all rows. format: a name of `formats()`, or None to detect it.
@@ -87,9 +91,13 @@ def open_dataset(
 
 def _open(path: Path, split: str | None, format: str | None, on_error: OnError) -> Dataset:
     known = formats()
+    if format is not None and format not in known:
+        raise unknown_name("format", format, known)
+    if address_of(path) is not None:
+        if format not in (None, SHARDS):
+            raise WeftError(f"{address_of(path)}: format is '{format}', expected {SHARDS}")
+        return known[SHARDS].read(path, split, on_error)
     if format is not None:
-        if format not in known:
-            raise unknown_name("format", format, known)
         _require_path(path)
         return known[format].read(path, split, on_error)
     fitting = [name for name, module in known.items() if module.detect(path)]

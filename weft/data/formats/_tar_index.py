@@ -1,19 +1,23 @@
 """The index beside a tar shard: where each member of each sample lies, for reading by number.
 
 Plain JSON, checked on reading; built by one pass over the headers when it is absent or older than
-the shard, and kept beside the shard where that folder can be written.
+the shard, and kept beside the shard where that folder can be written. Of a shard in a store the index
+beside it is believed where the size agrees, since copying changes times, and every header is checked
+again on reading; without one the headers are read once, and what they say is kept in the cache.
 """
 
+import hashlib
 import json
 import logging
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_text
+from weft.core.files import cache_folder, write_text
+from weft.data.formats._remote import RemoteFile
 
 VERSION = 1
 BLOCK = tarfile.BLOCKSIZE
@@ -38,39 +42,61 @@ class TarIndex:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def index_path(shard: Path) -> Path:
-    return shard.with_name(f"{shard.name}.index.json")
+SUFFIX = ".index.json"
 
 
-def load_index(shard: Path) -> TarIndex:
+def index_path(shard: Path | RemoteFile) -> Path:
+    """Where the index of `shard` is kept once its headers were read."""
+    if isinstance(shard, RemoteFile):
+        digest = hashlib.blake2b(str(shard).encode(), digest_size=16).hexdigest()
+        return cache_folder() / "indexes" / f"{digest}{SUFFIX}"
+    return shard.with_name(shard.name + SUFFIX)
+
+
+def load_index(shard: Path | RemoteFile) -> TarIndex:
     """The index of `shard`, from the file beside it or from its headers.
 
-    Raises DataError where the shard cannot be read at all.
+    Raises DataError where the shard cannot be read at all, WeftError where its store cannot.
     """
+    path = index_path(shard)
+    if isinstance(shard, RemoteFile):
+        size = {"version": VERSION, "size": shard.size}
+        beside = _parsed(shard.beside(SUFFIX), size)
+        if beside is not None:
+            return beside
+        stamp: dict[str, Any] = {**size, "content": shard.version()}
+    else:
+        stamp = _stamp(shard)
     try:
-        stat = shard.stat()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", source=str(shard)) from None
-    stamp = {"version": VERSION, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    kept = _read(index_path(shard), stamp)
+        kept = _parsed(path.read_bytes(), stamp)
+    except OSError:
+        kept = None
     if kept is not None:
         return kept
     index = scan(shard)
     try:
-        write_text(index_path(shard), json.dumps({**stamp, **asdict(index)}, ensure_ascii=False))
+        write_text(path, json.dumps({**stamp, **asdict(index)}, ensure_ascii=False))
     except WeftError as error:
         log.debug("the index stays in memory: %s", error)
     return index
 
 
-def scan(shard: Path) -> TarIndex:
+def _stamp(shard: Path) -> dict[str, Any]:
+    try:
+        stat = shard.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=str(shard)) from None
+    return {"version": VERSION, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def scan(shard: Path | RemoteFile) -> TarIndex:
     """Reads all headers of `shard`, and the JSON members for their id and split."""
     index = TarIndex()
-    size = shard.stat().st_size
+    size = shard.size if isinstance(shard, RemoteFile) else shard.stat().st_size
     end = 0
     last = ""
-    with shard.open("rb") as file:
-        for member in _members(shard):
+    with _opened(shard) as file:
+        for member in _members(file, str(shard)):
             last = member.name
             end = member.offset_data + member.size
             name = split_member(member.name)
@@ -101,10 +127,14 @@ def split_member(name: str) -> tuple[str, str] | None:
     return f"{folder}{slash}{stem}", extension
 
 
-def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
-    """The members of `shard` up to the first header or content that is not whole."""
+def _opened(shard: Path | RemoteFile) -> IO[bytes]:
+    return shard.open() if isinstance(shard, RemoteFile) else shard.open("rb")
+
+
+def _members(file: IO[bytes], source: str) -> Iterator[tarfile.TarInfo]:
+    """The members of a shard up to the first header or content that is not whole."""
     try:
-        with tarfile.open(shard, "r:") as tar:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             while True:
                 try:
                     member = tar.next()
@@ -115,7 +145,7 @@ def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
                 yield member
     except (tarfile.TarError, OSError) as error:
         reason = f"is no uncompressed tar archive: {error}"
-        raise DataError(reason, source=str(shard)) from None
+        raise DataError(reason, source=source) from None
 
 
 def _add(index: TarIndex, key: str, extension: str, member: tarfile.TarInfo) -> None:
@@ -156,10 +186,12 @@ def _json_of(file: Any, entry: Entry) -> dict[str, Any]:
     return details
 
 
-def _read(path: Path, stamp: dict[str, int]) -> TarIndex | None:
+def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
     """The kept index, or None where there is none for this very shard."""
+    if data is None:
+        return None
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(data)
         if any(kept[name] != value for name, value in stamp.items()):
             return None
         samples = [

@@ -4,7 +4,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from weft.core.errors import DataError
 from weft.core.records import Sample
+from weft.data.formats._remote import RemoteFile, address_of, remote_shards
 from weft.data.formats._rows import (
     PICTURE_SUFFIXES,
     SPLIT_NAMES,
@@ -25,7 +26,9 @@ from weft.data.formats._rows import (
 from weft.data.formats._tar_index import Entry, load_index
 
 NAME = "webdataset"
-DESCRIPTION = "tar shards (a folder, one .tar, or shard-{000..012}.tar), read by number"
+DESCRIPTION = (
+    "tar shards (a folder, one .tar, or shard-{000..012}.tar; also at s3://...), read by number"
+)
 COLUMNS = {suffix[1:]: "image" for suffix in PICTURE_SUFFIXES} | {
     "txt": "text",
     "text": "text",
@@ -38,6 +41,8 @@ TEXT_KINDS = ("txt", "text", "caption", "cls")
 
 
 def detect(path: Path) -> bool:
+    if address_of(path) is not None:
+        return True
     if path.is_dir():
         return any(p.suffix == ".tar" for p in path.iterdir())
     return path.suffix == ".tar" and (path.exists() or "{" in str(path))
@@ -49,7 +54,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
     The split is the one in a sample's JSON, or what the shard's name (train-0000.tar) or its
     folder's name says. What is cut off or damaged goes to `on_error`, with shard and member.
     """
-    entries: list[tuple[Path, Entry]] = []
+    entries: list[tuple[Path | RemoteFile, Entry]] = []
     ids = UniqueIds()
     for shard in shards_of(path):
         try:
@@ -77,7 +82,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
 class ShardDataset:
     """Samples of tar shards. Each is read when it is asked for, from the offsets in the index."""
 
-    def __init__(self, entries: list[tuple[Path, Entry]]) -> None:
+    def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:
         self._entries = entries
 
     def __len__(self) -> int:
@@ -89,7 +94,11 @@ class ShardDataset:
     def __getitem__(self, index: int, /) -> Sample:
         shard, entry = self._entries[index]
         source = f"{shard}:{entry.key}"
-        members = _read_members(shard, entry, source)
+        if isinstance(shard, RemoteFile):
+            members = shard.members(entry.members, source)
+        else:
+            members = _read_members(shard, entry.members, source)
+        _check_whole(members, entry, source)
         items: dict[str, Any] = {}
         try:
             details = json.loads(members.pop("json", b"{}"))
@@ -111,8 +120,11 @@ class ShardDataset:
         )
 
 
-def shards_of(path: Path) -> list[Path]:
+def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
     """The shards that a folder, a file or a pattern such as train-{000..012}.tar means."""
+    address = address_of(path)
+    if address is not None:
+        return remote_shards(address, expand_braces(address))
     if path.is_dir():
         return sorted(p for p in path.iterdir() if p.suffix == ".tar")
     return [path] if path.exists() else [Path(name) for name in expand_braces(str(path))]
@@ -133,20 +145,25 @@ def _choices(inside: str) -> list[str]:
     return [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
 
 
-def _read_members(shard: Path, entry: Entry, source: str) -> dict[str, bytes]:
+def _read_members(
+    shard: Path, places: Mapping[str, tuple[int, int]], source: str
+) -> dict[str, bytes]:
     members: dict[str, bytes] = {}
     try:
         with shard.open("rb", buffering=0) as file:
-            for extension, (offset, size) in entry.members.items():
+            for extension, (offset, size) in places.items():
                 file.seek(offset)
                 members[extension] = file.read(size)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=source) from None
+    return members
+
+
+def _check_whole(members: Mapping[str, bytes], entry: Entry, source: str) -> None:
     for extension, (_, size) in entry.members.items():
         if len(members[extension]) != size:
             reason = f"holds {len(members[extension])} bytes, expected {size}: the shard is cut off"
             raise DataError(reason, source=f"{source}.{extension}")
-    return members
 
 
 def _value(extension: str, data: bytes) -> tuple[str, Any]:

@@ -1,0 +1,164 @@
+"""Tar shards at any address that fsspec reads (s3://, gs://, http://, ...), by ranged reads.
+
+A sample is one request. What goes wrong with the store or the way to it is a WeftError, which stops a
+run after a few tries: it says nothing of the rows, so no error policy leaves them out for it.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from weft.core.errors import DataError, MissingExtraError, WeftError
+
+TRIES, PAUSE = 4, 0.5
+"""Times that a range is asked for, and seconds before the second one; each pause doubles."""
+EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+"""Scheme -> the package of the extra that reads it; other stores need a package that fsspec names."""
+HEADER, MAGIC, SIZE = 512, slice(257, 262), slice(124, 136)
+"""Of a tar member: the header's length, and where "ustar" and the octal size stand in it."""
+# What has one letter before the colon is a drive. A Path has one slash of an address's two.
+_ADDRESS = re.compile(r"(?!file:)([a-z][a-z0-9+.:-]+):/+(.*)", re.DOTALL)
+
+
+def address_of(path: Path | str) -> str | None:
+    """`scheme://rest` where `path` is an address, also one that went through a Path; else None."""
+    found = _ADDRESS.fullmatch(str(path))
+    return None if found is None else f"{found[1]}://{found[2]}"
+
+
+class RemoteFile:
+    """A file in a store, with as much of a Path as reading a shard needs."""
+
+    def __init__(self, filesystem: Any, path: str, size: int) -> None:
+        self._filesystem = filesystem
+        self._path = path
+        self.size = size
+        self.address = str(filesystem.unstrip_protocol(path))
+        self.parent = PurePosixPath(path).parent
+        self.stem = PurePosixPath(path).stem
+
+    def __str__(self) -> str:
+        return self.address
+
+    def version(self) -> str:
+        """Another for other content: of the store's tag, time or size, whichever it has."""
+        with _said_of(self.address):
+            return str(self._filesystem.ukey(self._path))
+
+    def open(self) -> IO[bytes]:
+        """For reading from the start to the end, with skips."""
+        with _said_of(self.address):
+            opened: IO[bytes] = self._filesystem.open(self._path, "rb", block_size=1 << 20)
+            return opened
+
+    def beside(self, suffix: str) -> bytes | None:
+        """The content of the file with that after its name, or None where there is none."""
+        with _said_of(self.address):
+            try:
+                data: bytes = self._filesystem.cat_file(self._path + suffix)
+            except (FileNotFoundError, PermissionError):  # S3 says 403 to who may not list
+                return None
+            return data
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from start to stop, after a few tries. Raises WeftError."""
+        for trial in range(TRIES):
+            try:
+                with _said_of(self.address):
+                    data: bytes = self._filesystem.cat_file(self._path, start=start, end=stop)
+                break
+            except WeftError:
+                if trial + 1 == TRIES:
+                    raise
+                time.sleep(PAUSE * 2**trial)
+        if len(data) > stop - start:
+            raise WeftError(f"{self.address}: the server gives whole files only, expected ranges")
+        return data
+
+    def members(self, places: Mapping[str, tuple[int, int]], source: str) -> dict[str, bytes]:
+        """The content of each member, extension -> bytes, given where (offset, size) the index has it.
+
+        All in one read, with their headers. Raises DataError where those say otherwise.
+        """
+        if not places:
+            return {}
+        start = min(offset for offset, _ in places.values()) - HEADER
+        data = self.read(start, max(offset + size for offset, size in places.values()))
+        members: dict[str, bytes] = {}
+        for extension, (offset, size) in places.items():
+            begin = offset - start
+            header = data[begin - HEADER : begin]
+            if header[MAGIC] != b"ustar" or _size_in(header) != size:
+                reason = "the index is of another shard than this: write it anew, or remove it"
+                raise DataError(reason, source=f"{source}.{extension}")
+            members[extension] = data[begin : begin + size]
+        return members
+
+
+def remote_shards(address: str, patterns: Sequence[str]) -> list[RemoteFile]:
+    """The shards at `address`, a folder; or those of the patterns' names, if there are several.
+
+    Raises WeftError where there are none, or the store cannot be read.
+    """
+    filesystem, path = _filesystem(address)
+    with _said_of(address):
+        if path.endswith(".tar"):
+            places = [filesystem._strip_protocol(pattern) for pattern in patterns]
+            found = [filesystem.info(place) for place in places]
+        else:
+            listed = filesystem.ls(path, detail=True)
+            found = [info for info in listed if info["name"].endswith(".tar")]
+        files = [RemoteFile(filesystem, info["name"], int(info["size"] or 0)) for info in found]
+    if not files:
+        raise WeftError(f"{address}: holds {len(listed)} files and no .tar shard")
+    return sorted(files, key=str)
+
+
+def _filesystem(address: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ModuleNotFoundError:
+        raise MissingExtraError("fsspec", extra="remote", purpose=f"{address}") from None
+    scheme = address.partition(":")[0]
+    try:
+        with _said_of(address):
+            filesystem, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        if scheme in EXTRA:
+            raise MissingExtraError(EXTRA[scheme], extra="remote", purpose=address) from None
+        raise WeftError(f"{address}: {_line(error)}") from None
+    return filesystem, str(path)
+
+
+@contextmanager
+def _said_of(address: str) -> Iterator[None]:
+    """Makes one line of whatever a store's client raises; each has exceptions of its own."""
+    try:
+        yield
+    except (WeftError, ImportError):
+        raise
+    except FileNotFoundError:
+        raise WeftError(f"{address}: no such file, folder or bucket") from None
+    except PermissionError as error:
+        raise WeftError(f"{address}: access is denied ({_line(error)})") from None
+    except Exception as error:
+        raise WeftError(f"{address}: cannot be read: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    """What an error says, as one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _size_in(header: bytes) -> int | None:
+    """The size in a tar header: octal digits, or above 8 GiB a number of base 256."""
+    written = header[SIZE]
+    if written[:1] == b"\x80":
+        return int.from_bytes(written[1:], "big")
+    try:
+        return int(written.rstrip(b"\0 ") or b"0", 8)
+    except ValueError:
+        return None
