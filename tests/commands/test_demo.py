@@ -25,9 +25,14 @@ def test_it_ends_with_a_table_and_the_report(demo: tuple[Path, str]) -> None:
     assert lines[-1] == f"report: {folder / 'report.html'}"
     assert said.count("text_to_image/recall@1 ") == 2
     assert "text_zh_to_image/recall@1" in said
+    assert "macro_f1" in said
+    assert "CIDEr-D" in said
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert "data:image/" in page
+    assert "Predictions: vqa" in page
+    assert "Predictions: captioning" in page
+    assert "without question" in page  # explanations come with the answers
 
 
 def test_what_it_leaves(demo: tuple[Path, str]) -> None:
@@ -42,7 +47,7 @@ def test_what_it_leaves(demo: tuple[Path, str]) -> None:
         "test": 12,
         "test_heldout": 12,
     }
-    for run in ("scenes", "scenes_zh"):
+    for run in ("scenes", "scenes_zh", "scenes_questions", "scenes_captions"):
         assert (folder / run / "model.safetensors").exists()
     card = json.loads((folder / "data" / "card.json").read_text())
     assert card

@@ -51,8 +51,9 @@ class Total:
     """The number that the pooled vectors add up to."""
 
     names: tuple[str, ...] = ("total",)
+    by_fusion: bool = True
 
-    def logits(self, model, streams):
+    def logits(self, model, streams, batch):
         return sum(100 * f.pooled if s == "image" else f.pooled for s, f in streams.items())
 
 
@@ -88,7 +89,7 @@ def test_the_answer_without_a_stream() -> None:
     one = subject(LateConfig(WIDTHS, dim=16, how="sum").build())
     found = ablate(one, batch())
     text = one.model.encode("text", batch().inputs["text"])
-    only = one.decision.logits(one.model, {"text": text})
+    only = one.decision.logits(one.model, {"text": text}, batch())
     assert found["image"].chosen.tolist() == chosen(only).tolist()
     before = chosen(one.logits(batch()))
     torch.testing.assert_close(found["image"].scores, scores(only, before))

@@ -70,7 +70,7 @@ def first_row(one):
             streams[stream] = one.model.encode(stream, alone.inputs[stream])
         own[stream] = found
     with recording() as fused:
-        logits = one.decision.logits(one.model, streams)
+        logits = one.decision.logits(one.model, streams, alone)
     logits.max().backward()
 
     def mixing(record):

@@ -24,6 +24,8 @@ from weft.runs.train import train
 from weft.tasks.printing import print_result
 
 MARKER = "demo.json"
+QUESTIONED = 3
+"""Of so many test scenes one is asked about, up to six questions each."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,14 @@ def main(words: list[str]) -> None:
     worlds = _worlds(arguments)  # everything that may be refused, before an earlier demo is gone
     pretraining = _recipe("scenes", arguments, arguments.steps)
     finetuning = _recipe("scenes_zh", arguments, arguments.finetune_steps)
+    captioning = _recipe("scenes_captions", arguments, arguments.finetune_steps)
+    answering = _questions(arguments)
     _clear(arguments.out)
     _generate(worlds, _table(arguments))
     pretrained = _train("scenes", pretraining, arguments)
     finetuned = _train("scenes_zh", finetuning.replace(init=pretrained), arguments)
+    answers = _train("scenes_questions", answering.replace(init=pretrained), arguments)
+    captions = _train("scenes_captions", captioning.replace(init=pretrained), arguments)
     english, chinese = load(pretrained), load(finetuned)
     found = [
         ("English captions, compositions never seen together", _measure(english, "test_heldout")),
@@ -62,6 +68,8 @@ def main(words: list[str]) -> None:
             "Chinese captions after fine-tuning, compositions never seen",
             _measure(chinese, "test_heldout"),
         ),
+        ("Questions after fine-tuning", _measure(load(answers), "test")),
+        ("Captions written after fine-tuning", _measure(load(captions), "test")),
     ]
     build_index(english.member(found[0][1].dataset), found[0][1].dataset).save(pretrained / "index")
     for _, one in found:
@@ -75,11 +83,12 @@ def main(words: list[str]) -> None:
     )
     print(f"the whole demo took {time.perf_counter() - began:.0f} s")
     print(f'try: weft search {pretrained} --text "a large red star above a blue square"')
+    print(f"     weft explain {answers}")
     print(f"report: {page}")
 
 
 def _worlds(arguments: Arguments) -> list[ScenesConfig]:
-    counts = {"train": arguments.train, "validation": min(500, arguments.test)}
+    counts = _counts(arguments)
     return [
         ScenesConfig(
             count=counts.get(split, arguments.test),
@@ -91,10 +100,27 @@ def _worlds(arguments: Arguments) -> list[ScenesConfig]:
     ]
 
 
+def _counts(arguments: Arguments) -> dict[str, int]:
+    return {"train": arguments.train, "validation": min(500, arguments.test)}
+
+
 def _recipe(name: str, arguments: Arguments, steps: int | None) -> Recipe:
     chosen = recipe(name)
     run = chosen.run.replace(seed=arguments.seed)
     source = FilesConfig(_table(arguments))
+    return chosen.replace(
+        data=chosen.data.replace(source=source),
+        run=run if steps is None else run.replace(steps=steps),
+    )
+
+
+def _questions(arguments: Arguments) -> Recipe:
+    """The questions of the same scenes: any row is a function of seed, split and number."""
+    chosen = recipe("scenes_questions")
+    counts = {**_counts(arguments), "test": max(1, arguments.test // QUESTIONED)}
+    source = chosen.data.source.replace(**counts, scenes=ScenesConfig(seed=arguments.seed))
+    steps = arguments.finetune_steps
+    run = chosen.run.replace(seed=arguments.seed)
     return chosen.replace(
         data=chosen.data.replace(source=source),
         run=run if steps is None else run.replace(steps=steps),
@@ -136,6 +162,7 @@ def _train(name: str, chosen: Recipe, arguments: Arguments) -> Path:
 
 
 def _measure(run: Run, split: str) -> Measurement:
-    found = measure([run], "retrieval", split=split)
-    save_result(found.result, run.folder / "metrics" / f"retrieval-{split}.json")
+    task = next(iter(run.recipe.tasks))
+    found = measure([run], task, split=split)
+    save_result(found.result, run.folder / "metrics" / f"{task}-{split}.json")
     return found

@@ -105,6 +105,6 @@ def show(result: TrainResult) -> None:
     fit = result.fit
     print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
     for name, value in fit.metrics.items():
-        if name.rpartition("/")[2] in HEADLINES:
+        if name.rpartition("/")[2] in HEADLINES and name.count("/") <= 2:
             print(f"  validation {name}: {value:.2f}")
     print(f"run directory: {result.folder}")

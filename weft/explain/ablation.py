@@ -27,12 +27,12 @@ def ablate(subject: Subject, batch: Batch) -> dict[str, Ablation]:
     """
     model, decision = subject.model, subject.decision
     streams = subject.encode(batch)
-    logits_BV = decision.logits(model, streams)
+    logits_BV = decision.logits(model, streams, batch)
     chosen_B = chosen(logits_BV)
     nobody_B = torch.zeros(len(batch), dtype=torch.bool, device=logits_BV.device)
     found: dict[str, Ablation] = {}
     for stream, features in streams.items():
         without = {**streams, stream: features.where(nobody_B)}
-        left_BV = decision.logits(model, without)
+        left_BV = decision.logits(model, without, batch)
         found[stream] = Ablation(chosen(left_BV), scores(left_BV, chosen_B))
     return found

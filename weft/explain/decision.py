@@ -10,8 +10,9 @@ from torch import Tensor
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
-from weft.core.records import Batch, Features
+from weft.core.records import Batch, Features, Field
 from weft.data.targets.classes import Classes
+from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.classifier import Classifier
 from weft.modalities.text import Text
 from weft.tasks.base import Member
@@ -20,13 +21,17 @@ from weft.tasks.base import Member
 class Decision(Protocol):
     """What a model says of encoded streams: (B, V) logits, or (B, 1) of one number.
 
-    names: what the outputs mean, in their order; later ones may have none.
+    names: what the outputs mean, in their order; later ones may have none. by_fusion: the model comes
+    to it by encoders and fusion alone, so that their attention is all there is.
     """
 
     @property
     def names(self) -> tuple[str, ...]: ...
 
-    def logits(self, model: Model, streams: Mapping[str, Features]) -> Tensor: ...
+    @property
+    def by_fusion(self) -> bool: ...
+
+    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,9 @@ class ClassDecision:
     decoder: str
     names: tuple[str, ...] = ()
     context: str = JOINT
+    by_fusion: bool = True
 
-    def logits(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
+    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
         return model.decode(self.decoder, model.fuse(streams)[self.context]).float()
 
 
@@ -48,10 +54,34 @@ class SimilarityDecision:
     first: str
     second: str
     names: tuple[str, ...] = ("similarity",)
+    by_fusion: bool = True
 
-    def logits(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
+    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
         first_BE, second_BE = (model.embed(s, streams[s]) for s in (self.first, self.second))
         return (first_BE * second_BE).sum(1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class SentenceDecision:
+    """The mean log-probability a token of a sentence about the streams; the batch holds the sentence."""
+
+    decoder: str
+    context: str
+    text: str
+    names: tuple[str, ...] = ("log-probability",)
+    by_fusion: bool = False
+
+    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:
+        written = batch.inputs[self.text]
+        if not isinstance(written, Field) or written.mask is None:
+            raise ValueError(f"'{self.text}' holds no token ids with a mask")
+        ids_BT, mask_BT = written.values, written.mask
+        prefix = Field(ids_BT[:, :-1], mask_BT[:, 1:])
+        logits_BTV = model.decode(self.decoder, model.fuse(streams)[self.context], prefix)
+        chances_BTV = logits_BTV.float().log_softmax(dim=2)
+        next_BT1 = ids_BT[:, 1:, None].masked_fill(~mask_BT[:, 1:, None], 0)
+        said_BT = chances_BTV.gather(2, next_BT1)[:, :, 0].masked_fill(~mask_BT[:, 1:], 0)
+        return said_BT.sum(1, keepdim=True) / mask_BT[:, 1:].sum(1, keepdim=True).clamp_min(1)
 
 
 @dataclass(frozen=True)
@@ -68,8 +98,8 @@ class Subject:
 
     @classmethod
     def of(cls, member: Member) -> "Subject":
-        """The model and the decision that it was trained for: its classifier, else the similarity of
-        two streams. Raises WeftError where the model has neither."""
+        """The model and the decision that it was trained for: its classifier, else the sentence
+        that it writes, else the similarity of two streams. Raises WeftError where it has none."""
         texts = {s: m for s, m in member.modalities.items() if isinstance(m, Text)}
         return cls(
             member.model, _decision(member), {s: text.special_ids for s, text in texts.items()}
@@ -85,7 +115,7 @@ class Subject:
     @torch.no_grad()
     def logits(self, batch: Batch) -> Tensor:
         """(B, V) logits of the batch."""
-        return self.decision.logits(self.model, self.encode(batch))
+        return self.decision.logits(self.model, self.encode(batch), batch)
 
 
 def _decision(member: Member) -> Decision:
@@ -95,12 +125,19 @@ def _decision(member: Member) -> Decision:
             target = member.targets.get(name)
             names = target.classes if isinstance(target, Classes) else ()
             return ClassDecision(name, names, _context(model))
+        if isinstance(decoder, AutoregressiveDecoder):
+            texts = [s for s, m in member.modalities.items() if isinstance(m, Text)]
+            written = [s for s in texts if s not in model.encoders]
+            if written:
+                only = len(model.encoders) == 1
+                context = next(iter(model.encoders)) if only else JOINT
+                return SentenceDecision(name, context, written[0])
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:
         return SimilarityDecision(embedded[0], embedded[1])
     raise WeftError(
-        "the model has neither a classifier nor two streams with projections, so there is no decision "
-        f"to explain; its decoders are: {', '.join(model.decoders) or 'none'}"
+        "the model has no classifier, no decoder of text and no two streams with projections, so there "
+        f"is no decision to explain; its decoders are: {', '.join(model.decoders) or 'none'}"
     )
 
 

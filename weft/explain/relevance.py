@@ -59,6 +59,8 @@ def relevance(subject: Subject, batch: Batch, rule: Rule = "relevance") -> dict[
     missing. The gradient is that of the logit of the output that the model chooses. Raises
     NoAttentionError where no stream is read.
     """
+    if not subject.decision.by_fusion:
+        raise NoAttentionError("the decision is not made by encoders and fusion alone")
     model = subject.model
     records: dict[str, list[Attention]] = {}
     streams: dict[str, Features] = {}
@@ -69,7 +71,7 @@ def relevance(subject: Subject, batch: Batch, rule: Rule = "relevance") -> dict[
                     streams[stream] = model.encode(stream, value)
                 records[stream] = own
         with recording() as fused, _order_of_fusion(model) as order:
-            logits_BV = subject.decision.logits(model, streams)
+            logits_BV = subject.decision.logits(model, streams, batch)
         total = logits_BV.gather(1, chosen(logits_BV)[:, None]).sum()
     layers = _layers(total, {**records, JOINT: fused})
     below = [layer for stream in streams for layer in layers[stream]]

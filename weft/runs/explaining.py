@@ -6,9 +6,10 @@ from typing import cast
 import torch
 
 from weft.core.errors import WeftError
-from weft.core.records import Batch, Features
+from weft.core.records import Batch, Features, Field
 from weft.data.formats import Dataset
-from weft.explain.decision import SimilarityDecision, Subject
+from weft.decoders.generation import GenerationConfig
+from weft.explain.decision import ClassDecision, SentenceDecision, Subject
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Method, Saliency, explain
 from weft.explain.rows import batch_of
@@ -16,6 +17,7 @@ from weft.modalities.text import Text
 from weft.report.explanations import Explained, Heat, Marked, Without
 from weft.runs.run import Run
 from weft.tasks.base import Member, TaskResult
+from weft.tasks.describing import describe, text_modality
 
 BATCH = 16
 
@@ -23,6 +25,8 @@ BATCH = 16
 def explain_batch(run: Run, batch: Batch, method: Method = "auto") -> list[Explained]:
     """One explanation a row. Raises WeftError where the run's model makes no decision."""
     subject = Subject.of(Member(run.model, {}, run.modalities, run.targets))
+    if isinstance(subject.decision, SentenceDecision):
+        batch = _with_sentences(run, subject.decision, batch)
     found = explain(subject, batch, method)
     return [_row(run, subject, batch, found, row) for row in range(len(batch))]
 
@@ -61,11 +65,32 @@ def deletion_of_rows(
         batch_of(member, dataset, rows[start : start + BATCH], run.device)
         for start in range(0, len(rows), BATCH)
     ]
-    return [deletion_test(subject, batches, stream, method=method) for stream in batches[0].inputs]
+    streams = list(batches[0].inputs)
+    if isinstance(subject.decision, SentenceDecision):
+        batches = [_with_sentences(run, subject.decision, batch) for batch in batches]
+    return [deletion_test(subject, batches, stream, method=method) for stream in streams]
+
+
+def _with_sentences(run: Run, decision: SentenceDecision, batch: Batch) -> Batch:
+    """The batch with what the model writes about each row."""
+    text = text_modality(run.modalities, decision.text)
+    seen = [(run.model, {s: v for s, v in batch.inputs.items() if s in run.model.encoders})]
+    written = describe(
+        seen,
+        text,
+        GenerationConfig(method="beam", max_length=text.config.max_length),
+        decoder=decision.decoder,
+        context=decision.context,
+        device=run.device,
+    )
+    field = text.collate([torch.tensor(text.encode(sentence)) for sentence in written])
+    return batch.with_inputs(**{decision.text: field.to(run.device)})
 
 
 def _row(run: Run, subject: Subject, batch: Batch, found: Explanation, row: int) -> Explained:
     def name(output: torch.Tensor) -> str:
+        if isinstance(subject.decision, SentenceDecision):
+            return _sentence(run, batch, subject.decision.text, row)
         number = int(output[row])
         names = subject.decision.names
         return names[number] if number < len(names) else f"output {number}"
@@ -77,9 +102,17 @@ def _row(run: Run, subject: Subject, batch: Batch, found: Explanation, row: int)
         without=[
             Without(stream, name(one.chosen), float(one.scores[row]))
             for stream, one in found.without.items()
-            if not isinstance(subject.decision, SimilarityDecision)  # nothing is left to be similar
+            if isinstance(subject.decision, ClassDecision)
         ],
     )
+
+
+def _sentence(run: Run, batch: Batch, stream: str, row: int) -> str:
+    field = batch.inputs[stream]
+    if not isinstance(field, Field) or field.mask is None:
+        raise ValueError(f"'{stream}' holds no token ids with a mask")
+    ids: list[int] = field.values[row][field.mask[row]].tolist()
+    return text_modality(run.modalities, stream).decode_ids(ids)
 
 
 def _part(run: Run, batch: Batch, stream: str, found: Saliency, row: int) -> Heat | Marked:

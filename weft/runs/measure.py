@@ -20,10 +20,11 @@ from weft.tasks.base import TaskResult
 
 @dataclass(frozen=True)
 class Measurement:
-    """A task's result, and the rows that it was measured on."""
+    """A task's result, the rows that it was measured on, and the run, or the first of an ensemble."""
 
     result: TaskResult
     dataset: Dataset
+    run: Run
 
 
 def measure(
@@ -49,7 +50,7 @@ def measure(
     built = settings.build()  # type: ignore[attr-defined]
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
-    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset)
+    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, first)
 
 
 def task_config(recipe: Recipe, name: str) -> Config:

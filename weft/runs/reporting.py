@@ -38,7 +38,7 @@ def report(
                 title,
                 found.result,
                 found.dataset,
-                explain_predictions(run, found.result, found.dataset),
+                explain_predictions(found.run, found.result, found.dataset),
             )
             for title, found in measurements
         ],

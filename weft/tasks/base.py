@@ -14,7 +14,7 @@ from weft.data.loader import Source
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
 
-HEADLINES = ("recall@1", "rsum", "accuracy@1", "accuracy", "Bleu_4", "CIDEr")
+HEADLINES = ("recall@1", "rsum", "accuracy@1", "accuracy", "BLEU-4", "CIDEr-D")
 """Metrics with these last words are shown large."""
 
 

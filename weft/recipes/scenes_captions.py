@@ -1,0 +1,39 @@
+"""The demo's captions: a decoder learns to write about pictures that are known from pretraining."""
+
+from weft.architectures.captioner import captioner
+from weft.decoders.generation import GenerationConfig
+from weft.objectives.captioning import CaptioningConfig
+from weft.recipes._scenes import LENGTH, VOCABULARY, data, run
+from weft.recipes.scenes import TEXT, WIDTH, scenes
+from weft.runs.recipe import Recipe
+from weft.tasks.captioning import CaptioningTaskConfig
+from weft.training.optim import OptimConfig
+
+
+def scenes_captions() -> Recipe:
+    """Captions of the generated world, written in a minute; --init RUN takes the pictures of `scenes`."""
+    pretraining = scenes()
+    base = data()
+    text = base.streams["text"].replace(train_captions=5)
+    return pretraining.replace(
+        data=base.replace(streams={**base.streams, "text": text}),
+        model=captioner(
+            image=pretraining.model.encoders["image"],
+            image_dim=8 * WIDTH,
+            vocab_size=VOCABULARY,
+            dim=TEXT,
+            heads=4,
+            decoder_depth=1,
+            max_length=LENGTH,
+        ),
+        objectives={"captioning": CaptioningConfig()},
+        tasks={
+            "captioning": CaptioningTaskConfig(
+                generation=GenerationConfig(max_length=LENGTH), limit=200
+            )
+        },
+        optim=OptimConfig(lr=3e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        run=run(100).replace(
+            batch_size=128, evaluate_every=100, monitor="captioning/CIDEr-D", precision="auto"
+        ),
+    )
