@@ -36,6 +36,8 @@ SCENES = (
     "cnn_lstm",
     "lxmert",
     "scenes",
+    "scenes_captions",
+    "scenes_questions",
     "scenes_vqa",
     "scenes_zh",
     "siglip",
