@@ -32,7 +32,9 @@ class Normalize(nn.Module):
         check_shape(pixels_BCHW, "B 3 H W", "images")
         if pixels_BCHW.dtype != torch.uint8:
             raise ValueError(f"images have dtype {pixels_BCHW.dtype}, expected torch.uint8")
-        return torch.addcmul(self.shift.to(dtype), pixels_BCHW.to(dtype), self.scale.to(dtype))
+        values = pixels_BCHW.to(dtype)
+        # In place: memory of the size of a batch that is new each time costs more than the sum.
+        return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype), out=values)
 
 
 class SameConv2d(nn.Conv2d):

@@ -2,9 +2,11 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -106,6 +108,11 @@ class Packing:
             rows, length = self.mask.shape
             return torch.arange(length, device=self.mask.device).repeat(rows)
         return self.pack(self.mask.cumsum(dim=1) - 1)
+
+    @cached_property
+    def bounds(self) -> Tensor:
+        """(B + 1,) int32: where in packed order each sequence begins, and where the last one ends."""
+        return F.pad(self.lengths.cumsum(0), (1, 0)).to(torch.int32)
 
     @property
     def count(self) -> int:
