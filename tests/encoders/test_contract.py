@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
@@ -145,6 +146,27 @@ def inputs(kind: str) -> Field:
     return Field(ids.masked_fill(~mask, 10**9), mask)
 
 
+def widened(field: Field, columns: int) -> Field:
+    """More padding, which holds what nobody may read: NaN, or ids that no table has."""
+    if field.mask is None:
+        return field
+    poison = torch.nan if field.values.is_floating_point() else 10**9
+    after = (*(0, 0) * (field.values.ndim - 2), 0, columns)
+    return Field(F.pad(field.values, after, value=poison), F.pad(field.mask, (0, columns)))
+
+
+def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
+    """Of a sum over rows and real tokens, so that those of rows add up to those of their batch."""
+    encoder.zero_grad()
+    features = encoder(field)
+    # Real tokens alone: what an encoder leaves out of a single row is zero in a batch.
+    total = features.pooled.square().sum() + features.tokens[features.mask].sin().sum()
+    if total.requires_grad:
+        total.backward()
+    named = encoder.named_parameters()
+    return {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+
 def rows(field: Field, chosen: list[int]) -> Field:
     return Field(field.values[chosen], None if field.mask is None else field.mask[chosen])
 
@@ -193,6 +215,36 @@ def test_alone_padded_and_reordered_are_the_same(case: Case) -> None:
         torch.testing.assert_close(
             features.tokens[0], together.tokens[row, :count], atol=1e-5, rtol=0
         )
+
+
+@every_encoder
+def test_more_padding_changes_nothing(case: Case) -> None:
+    encoder = built(case)
+    field = inputs(case.kind)
+    narrow, wide = encoder(field), encoder(widened(field, 3))
+    torch.testing.assert_close(wide.pooled, narrow.pooled, atol=1e-5, rtol=0)
+    columns = narrow.tokens.shape[1]
+    torch.testing.assert_close(wide.tokens[:, :columns], narrow.tokens, atol=1e-5, rtol=0)
+    assert not wide.tokens[:, columns:].any()
+
+
+@every_encoder
+def test_gradients_are_those_of_the_rows_alone(case: Case) -> None:
+    """Padding gives no gradient and takes none: the sum over single rows is that of the batch."""
+    encoder = built(case)
+    field = inputs(case.kind)
+    together = gradients(encoder, field)
+    summed: dict[str, torch.Tensor] = {}
+    for row, length in enumerate(LENGTHS):
+        alone = rows(field, [row])
+        if alone.mask is not None:
+            alone = Field(alone.values[:, :length])
+        for name, gradient in gradients(encoder, alone).items():
+            summed[name] = summed[name] + gradient if name in summed else gradient
+    assert together.keys() == summed.keys()
+    for name, gradient in together.items():
+        scale = max(1.0, float(gradient.abs().max()))
+        torch.testing.assert_close(gradient / scale, summed[name] / scale, atol=1e-5, rtol=0)
 
 
 @every_encoder
