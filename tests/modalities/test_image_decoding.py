@@ -179,6 +179,16 @@ def test_damaged_exif_says_nothing(noise: bytes, order: bytes) -> None:
     assert 1 <= jpeg_orientation(b"\xff\xd8\xff\xe1\0\x10Exif\0\0" + order + noise) <= 8
 
 
+def test_exif_is_a_segment_before_the_first_scan() -> None:
+    tiff = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1, 6)
+    exif = b"\xff\xe1" + (8 + len(tiff)).to_bytes(2, "big") + b"Exif\0\0" + tiff
+    comment = b"\xff\xfe\0\x09" + b"Exif\0\0\0"
+    assert jpeg_orientation(b"\xff\xd8" + comment + b"\xff" + exif) == 6
+    assert jpeg_orientation(b"\xff\xd8" + comment) == 1
+    assert jpeg_orientation(b"\xff\xd8\xff\xda\0\x02" + exif) == 1
+    assert jpeg_orientation(b"\xff\xd8\xff\xe0\0\0" + exif) == 1  # a length that cannot be
+
+
 def test_big_endian_exif() -> None:
     entry = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
     tiff = b"MM\0*" + struct.pack(">IH", 8, 1) + entry

@@ -30,8 +30,7 @@ _FORMATS = (
 # fmt: on
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION_TAG = 0x0112
-# The EXIF segment is one of the first of a file; a segment has at most 64 KiB.
-_EXIF_WITHIN = 1 << 18
+_APP1, _SCAN = b"\xe1", b"\xda"
 _FILTERS = threading.Lock()
 
 
@@ -66,10 +65,7 @@ def jpeg_orientation(data: bytes) -> int:
 
     EXIF 2.32, section 4.6: a TIFF header, then the tags of image file directory 0.
     """
-    start = data.find(b"Exif\0\0", 0, _EXIF_WITHIN)
-    if start < 0:
-        return 1
-    tiff = data[start + 6 : start + 6 + (1 << 16)]
+    tiff = _exif(data)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2], "")
     if not order:
         return 1
@@ -83,6 +79,25 @@ def jpeg_orientation(data: bytes) -> int:
     except struct.error:  # a damaged directory says nothing about the picture
         return 1
     return 1
+
+
+def _exif(data: bytes) -> bytes:
+    """The TIFF data of a JPEG's EXIF segment, b"" where there is none before its first scan.
+
+    ISO 10918-1, annex B.1.1: a segment is 0xff, its kind, and its length with the two bytes that say it.
+    """
+    place = 2
+    while data[place : place + 1] == b"\xff":
+        kind, length = data[place + 1 : place + 2], int.from_bytes(data[place + 2 : place + 4])
+        if kind == b"\xff":  # a byte that only fills
+            place += 1
+        elif kind in (b"", _SCAN) or length < 2:
+            break
+        elif kind == _APP1 and data[place + 4 : place + 10] == b"Exif\0\0":
+            return data[place + 10 : place + 2 + length]
+        else:
+            place += 2 + length
+    return b""
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

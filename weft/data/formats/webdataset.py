@@ -37,6 +37,8 @@ COLUMNS = {suffix[1:]: "image" for suffix in PICTURE_SUFFIXES} | {
     **dict.fromkeys(("wav", "flac", "mp3", "ogg", "opus", "m4a"), "audio"),
     **dict.fromkeys(("mp4", "mkv", "webm", "avi", "mov"), "video"),
 }
+RECENT = 8
+"""Samples that a data set keeps in memory: as many as threads read at once."""
 TEXT_KINDS = ("txt", "text", "caption", "cls")
 
 
@@ -84,6 +86,7 @@ class ShardDataset:
 
     def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:
         self._entries = entries
+        self._recent: dict[int, Sample] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -92,6 +95,16 @@ class ShardDataset:
         return (self[row] for row in range(len(self)))
 
     def __getitem__(self, index: int, /) -> Sample:
+        # Every stream of a row asks for it: the last few are kept, so that each is read once.
+        sample = self._recent.get(index)
+        if sample is None:
+            sample = self._read(index)
+            if len(self._recent) >= RECENT:
+                self._recent = {}
+            self._recent[index] = sample
+        return sample
+
+    def _read(self, index: int) -> Sample:
         shard, entry = self._entries[index]
         source = f"{shard}:{entry.key}"
         if isinstance(shard, RemoteFile):
