@@ -29,11 +29,11 @@ class Comparison:
 
     what: the quantity, such as "step, fp32". ours, theirs: medians in `unit`, None where the line
     has no number (then `note` says why). ratio: theirs / ours where more is better (kind "faster", aim
-    `at_least`), ours / theirs where less is ("smaller", `at_most`).
+    `at_least`), ours / theirs where less is ("smaller", `at_most`), and a "value" that is no ratio.
     """
 
     what: str
-    kind: Literal["faster", "smaller"] = "faster"
+    kind: Literal["faster", "smaller", "value"] = "faster"
     unit: str = "s"
     ours: float | None = None
     theirs: float | None = None
@@ -115,6 +115,30 @@ def smaller(
     ratios = [o / t for o, t in zip(ours, theirs, strict=True)]
     return _compared(
         what, ours, theirs, ratios, kind="smaller", unit=unit, at_most=at_most, note=note
+    )
+
+
+def value(
+    what: str,
+    found: float,
+    others: Sequence[float] = (),
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    unit: str = "",
+    note: str = "",
+) -> Comparison:
+    """A number that is no ratio, and the range of the `others` that it stands for."""
+    return Comparison(
+        what,
+        kind="value",
+        unit=unit,
+        ratio=found,
+        low=min([found, *others]),
+        high=max([found, *others]),
+        at_least=at_least,
+        at_most=at_most,
+        note=note,
     )
 
 

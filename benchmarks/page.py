@@ -91,6 +91,9 @@ def printed(measured: Measured) -> str:
     aim = aim if found.at_most is None else f" (asked <= {found.at_most:g})"
     mark = {True: " reached", False: " NOT REACHED", None: ""}[found.reached]
     note = f"  [{found.note}]" if found.note else ""
+    if found.kind == "value":
+        said = f"{found.ratio:7.3g} {found.unit} ({found.low:.3g}-{found.high:.3g}){aim}{mark}"
+        return f"{where}  {found.what:44s} {said}{note}"
     return (
         f"{where}  {found.what:44s} {found.ratio:7.2f}x ({found.low:.2f}-{found.high:.2f})"
         f"{aim}{mark}  ours {found.ours:.4g} {found.unit}, theirs {found.theirs:.4g}{note}"
@@ -125,14 +128,15 @@ def _row(measured: Measured) -> str:
     aim = "" if found.at_least is None else f"at least {found.at_least:g}"
     aim = aim if found.at_most is None else f"at most {found.at_most:g}"
     aim += {True: ", reached", False: ", **not reached**", None: ""}[found.reached]
-    ratio = f"{found.ratio:.3g} ({found.low:.3g}–{found.high:.3g})"
-    medians = f"{found.ours:.4g} | {found.theirs:.4g} {found.unit}"
+    unit = f" {found.unit}" if found.kind == "value" and found.unit else ""
+    ratio = f"{found.ratio:.3g}{unit} ({found.low:.3g}–{found.high:.3g})"
+    medians = f"{found.ours:.4g} | {found.theirs:.4g} {found.unit}" if found.ours else " | "
     return f"{start} {ratio} | {aim} | {medians} | {found.note} |"
 
 
 def plot(rows: list[Measured]) -> str:
     """An SVG: how many times better than the peer, on a logarithmic axis, with quartiles and aims."""
-    rows = [row for row in rows if row.comparison.ratio and row.comparison.unit]
+    rows = [row for row in rows if row.comparison.ratio and row.comparison.kind != "value"]
     left, width, step, top = 430, 560, 22, 34
     height = top + step * len(rows) + 30
 

@@ -58,7 +58,7 @@ TOWERS = (TextTower(2, 256, 20), TextTower(6, 384, None))
 
 def measure(setting: Setting) -> list[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
-        rows = pictures(Path(folder))
+        rows = pictures(Path(folder), PICTURES)
         text = TextConfig(vocab_size=VOCABULARY, max_length=CONTEXT).build()
         text.fit(row.items["text"] for row in rows)
         return [compared(tower, rows, text, Path(folder), setting) for tower in TOWERS]
@@ -135,17 +135,17 @@ class Pairs:
         return self._transform(Image.open(items["image"])), ids
 
 
-def pictures(folder: Path) -> list[Sample]:
+def pictures(folder: Path, count: int) -> list[Sample]:
     """Rows of a picture's file and one caption; source says which pictures they are."""
     photographs = data_folder() / "flickr8k"
     if photographs.exists():
         table = open_dataset(photographs, split="train")
-        found = [table[index].items for index in range(PICTURES)]
+        found = [table[index].items for index in range(count)]
         pairs = [(items["image"], items["text"][0], "Flickr8k") for items in found]
     else:
-        scenes = ScenesConfig(count=PICTURES, size=SIDE).build()
+        scenes = ScenesConfig(count=count, size=SIDE).build()
         pairs = []
-        for index in range(PICTURES):
+        for index in range(count):
             items, path = scenes[index].items, folder / f"{index}.jpg"
             Image.fromarray(items["image"]).save(path, quality=90)
             pairs.append((path, items["text"][0], "generated scenes"))
