@@ -12,7 +12,7 @@ import pytest
 import sharded_training
 import torch
 from safetensors.torch import load_file
-from sharded_training import CLIP, SETTINGS, STEPS, train
+from sharded_training import CLIP, PAIRS, SETTINGS, STEPS, train
 from torch import nn
 
 from weft.core.errors import WeftError
@@ -56,8 +56,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_same_numbers(name: str, one: Path, two: Path) -> None:
     expected = log_of(one / name)
-    tolerance = 5e-2 if name == "bf16" else 1e-5
-    torch.testing.assert_close(log_of(two / name), expected, atol=tolerance, rtol=tolerance)
+    torch.testing.assert_close(log_of(two / name), expected, atol=1e-5, rtol=1e-5)
     assert expected[-1, 2] == pytest.approx(sharded_training.TEMPERATURE.maximum)
     sizes = [(folder / name / "model.safetensors").stat().st_size for folder in (one, two)]
     assert sizes[0] == sizes[1]
@@ -69,9 +68,13 @@ def test_the_same_gradients_of_every_kind_of_part(two: Path) -> None:
     assert max(errors.values()) < 1e-5, errors
 
 
-def test_accumulated_as_with_ddp(two: Path) -> None:
-    cut, whole = (log_of(two / f"accumulated, {parallel}") for parallel in ("fsdp", "ddp"))
-    torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_same_numbers_as_with_ddp(name: str, two: Path) -> None:
+    cut, whole = (log_of(two / f"{name}, {parallel}") for parallel in ("fsdp", "ddp"))
+    # In bf16 the last bit of a sum may round a weight the other way, a step or two later.
+    exact = 2 if name == "bf16" else STEPS
+    torch.testing.assert_close(cut[:exact], whole[:exact], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(cut, whole, atol=2e-2, rtol=2e-2)
 
 
 @pytest.mark.parametrize("name", ["to and fro", "resumed", "from one rank"])
@@ -89,8 +92,10 @@ def test_resumed_to_the_same_bits_and_nothing_is_pickled(one: Path, two: Path) -
         expected, found = (load_file(folder / name) for folder in folders)
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[tensor], expected[tensor]) for tensor in expected)
+    tied = "main/step/model.projections.{}.layers.0.weight"
     states = [json.loads((folder / files[2]).read_text()) for folder in folders]
     assert states[0] == states[1]
+    assert states[0]["aliases"][tied.format("text")] == tied.format("image")
     whole = checkpoint.path_of(one / "plain", STEPS).stat().st_size
     assert all((folders[0] / name).stat().st_size < 0.65 * whole for name in files[:2])
     weights = [(two / name / "model.safetensors").read_bytes() for name in ("plain", "resumed")]

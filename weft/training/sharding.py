@@ -87,13 +87,30 @@ def whole_on_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     What was cut comes to the memory of rank 0's host, tensor after tensor.
     """
     whole: dict[str, Tensor] = {}
+    aliases = tied(tensors)
     for name, tensor in tensors.items():
         full = tensor.detach()
         if is_sharded(tensor):
             full = cast("DTensor", full).full_tensor().cpu()
         if rank() == 0:
-            whole[name] = full
+            whole[name] = whole.get(aliases.get(name, name), full)
     return whole
+
+
+def tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Name -> the first name of the same tensor, for the further ones, as this rank sees it.
+
+    A rank that holds no row of a tensor does not see it; rank 0 holds a row of every one.
+    """
+    names: dict[tuple[object, ...], str] = {}
+    aliases: dict[str, str] = {}
+    for name, tensor in tensors.items():
+        part = local(tensor)
+        key = (part.data_ptr(), part.device, part.dtype, part.shape, part.stride())
+        first = names.setdefault(key, name)
+        if first != name and part.numel():
+            aliases[name] = first
+    return aliases
 
 
 @torch.no_grad()

@@ -20,7 +20,8 @@ from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.tensors import read_state, read_tensors, write_tensors
-from weft.training.sharding import fill, is_sharded
+from weft.training.distributed import all_strings
+from weft.training.sharding import fill, is_sharded, local, tied
 
 SUFFIX, STATE = ".safetensors", "state.json"
 
@@ -84,12 +85,14 @@ class _Folder:
         from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
         self._path = path
-        self.state = _read_state(path)
+        self.state, self._aliases = _read_state(path)
         found = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
-        self.tensors: Mapping[str, Tensor] = {
+        tensors = {
             name: torch.empty(entry.size, dtype=entry.properties.dtype, device="meta")  # type: ignore[union-attr]
             for name, entry in found.items()
         }
+        shared = {alias: tensors[name] for alias, name in self._aliases.items()}
+        self.tensors: Mapping[str, Tensor] = {**tensors, **shared}
 
     def read_into(self, targets: Mapping[str, Tensor]) -> None:
         from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
@@ -99,7 +102,11 @@ class _Folder:
             # On one process it says that it takes it for one process.
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             reader = HuggingFaceStorageReader(str(self._path))
-            load(dict(targets), storage_reader=reader)
+            own = {name: t for name, t in targets.items() if name not in self._aliases}
+            load(own, storage_reader=reader)
+        for alias, name in self._aliases.items():
+            if alias in targets:
+                local(targets[alias]).copy_(local(targets[name]))
 
 
 def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -113,19 +120,20 @@ def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
     if rank() == 0:
         shutil.rmtree(hidden, ignore_errors=True)
     barrier()
+    aliases: dict[str, str] = json.loads(all_strings([json.dumps(tied(tensors))])[0])
     try:
         save(
-            {name: tensor.detach() for name, tensor in tensors.items()},
+            {name: t.detach() for name, t in tensors.items() if name not in aliases},
             storage_writer=HuggingFaceStorageWriter(str(hidden), save_distributed=True),
             # Of what every rank holds, rank 0's counts, as under DDP.
             planner=DefaultSavePlanner(dedup_save_to_lowest_rank=True),
         )
     except CheckpointException as error:
-        reasons = {str(failure[0]) for failure in error.failures.values()}
+        reasons = {" ".join(str(failure[0]).split()) for failure in error.failures.values()}
         raise WeftError(f"{path}: cannot be written: {'; '.join(sorted(reasons))}") from None
     if rank() == 0:
         sizes = {file.name: file.stat().st_size for file in sorted(hidden.glob(f"*{SUFFIX}"))}
-        written = {"ranks": world_size(), "files": sizes, "state": state}
+        written = {"ranks": world_size(), "files": sizes, "aliases": aliases, "state": state}
         write_text(hidden / STATE, json.dumps(written, sort_keys=True))
         if path.exists():  # of before a resume from an earlier step
             shutil.rmtree(path)
@@ -137,11 +145,12 @@ def _hidden(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def _read_state(path: Path) -> dict[str, Any]:
+def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The state, and the names of tied tensors."""
     try:
         written = json.loads((path / STATE).read_bytes())
         sizes = {str(name): int(size) for name, size in written["files"].items()}
-        state = written["state"]
+        state, aliases = written["state"], dict(written["aliases"])
         if not sizes or not isinstance(state, dict):
             raise ValueError("it names no files")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,4 +164,4 @@ def _read_state(path: Path) -> dict[str, Any]:
                 pass
         except SafetensorError as error:
             raise WeftError(f"{file}: is not a safetensors file ({error})") from None
-    return state
+    return state, aliases
