@@ -13,6 +13,9 @@ from weft.layers.recording import Attention, active_records
 # torch's fused attention at 64 tokens and half at 256, on processors with AMX as on those that multiply
 # bf16 by AVX-512; at 512 and more the fused one is as fast or faster, in fp32 at any length.
 LONGEST_MATMUL = 256
+SHORTEST_BF16 = 48
+"""On a CPU the products of shorter sequences are in fp32. oneDNN makes a kernel for every new shape of a
+bf16 product, which takes longer than such a product itself, and batches rarely repeat a shape."""
 
 
 class SelfAttention(nn.Module):
@@ -141,6 +144,17 @@ def attend(
     queries, keys = query_BNTK.shape[2], key_BNLK.shape[2]
     causal = causal and queries > 1  # the last place alone sees every other
     by_matmul = query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16
+    if by_matmul and max(queries, keys) < SHORTEST_BF16:
+        with torch.autocast("cpu", enabled=False):
+            mixed_BNTK = attend(
+                query_BNTK.float(),
+                key_BNLK.float(),
+                value_BNLK.float(),
+                mask=mask,
+                causal=causal,
+                dropout=dropout,
+            )
+        return mixed_BNTK.to(value_BNLK.dtype)
     if not by_matmul or max(queries, keys) > LONGEST_MATMUL:
         square = causal and mask is None and queries == keys
         return F.scaled_dot_product_attention(
