@@ -79,7 +79,8 @@ class Scenes:
 
     Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
     language's are text_zh or text_en. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
-    N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one.
+    N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one;
+    regions: the same as a detector's boxes, classes and attributes.
     questions: dicts with question, answer, type. split.
     """
 
@@ -137,6 +138,7 @@ class Scenes:
             "boxes": np.array([thing.box for thing in scene.objects]),
             "classes": [thing.shape for thing in scene.objects],
             "objects": [attributes(thing) for thing in scene.objects],
+            "regions": _regions(scene),
             "questions": self.questions(scene, index),
             "split": self.config.split,
         }
@@ -151,9 +153,22 @@ def attributes(thing: Object) -> dict[str, Any]:
         "shape": thing.shape,
         "color": thing.color,
         "size": thing.size,
-        "box": [round(value, 4) for value in thing.box],
+        "box": _rounded(thing.box),
         "visible": thing.visible,
     }
+
+
+def _regions(scene: Scene) -> dict[str, Any]:
+    """The objects as a detector would give them."""
+    return {
+        "boxes": [_rounded(thing.box) for thing in scene.objects],
+        "classes": [thing.shape for thing in scene.objects],
+        "attributes": [[thing.color, thing.size] for thing in scene.objects],
+    }
+
+
+def _rounded(box: tuple[float, ...]) -> list[float]:
+    return [round(value, 4) for value in box]
 
 
 def write_scenes(
