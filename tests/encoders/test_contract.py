@@ -22,6 +22,7 @@ from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.points import Points, PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.recurrent import RecurrentConfig
 from weft.encoders.regions import RegionsConfig
@@ -57,7 +58,7 @@ BERT = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    kind: Literal["image", "text", "regions"]
+    kind: Literal["image", "text", "regions", "panels"]
     config: Config
 
 
@@ -78,6 +79,7 @@ CASES = {
     "text-words": Case("text", TEXT.replace(depth=0, last_norm=False)),
     "text-bert": Case("text", TEXT.replace(norm="post", pooling="cls", pooler=True)),
     "text-clip": Case("text", TEXT.replace(causal=True, pooling="eos", eos_id=39)),
+    "points": Case("panels", PointsConfig(5, dim=16, size=32, most=4, prior=0.5)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
     "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),
     "regions-lxmert": Case(
@@ -123,7 +125,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 12
+    assert len(config_classes()) == 13
 
 
 def built(case: Case) -> nn.Module:
@@ -137,6 +139,10 @@ def inputs(kind: str) -> Field:
     if kind == "image":
         shape = (4, 3, 32, 32)
         return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
+    if kind == "panels":
+        return Field(
+            torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8, generator=generator)
+        )
     mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
     if kind == "regions":
         values = torch.rand(4, 7, 4 + FEATURES, generator=generator)
@@ -254,7 +260,11 @@ def test_gradient_reaches_what_trains_and_nothing_else(case: Case) -> None:
     if not features.pooled.requires_grad:
         assert not any(parameter.requires_grad for parameter in encoder.parameters())
         return
-    (features.tokens.square().sum() + features.pooled.square().sum()).backward()
+    total = features.tokens.square().sum() + features.pooled.square().sum()
+    if isinstance(encoder, Points):  # what finds objects learns from being asked for them alone
+        cells_BTC, heat_BT = encoder.look(inputs(case.kind))
+        total = total + heat_BT.sum() + encoder.classify(cells_BTC.flatten(0, 1)).sum()
+    total.backward()
     for name, parameter in encoder.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
@@ -287,8 +297,9 @@ def test_convolutions_work_pixel_by_pixel() -> None:
                 kept = outputs.setdefault(name, [])
                 module.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output))
         if name in outputs:
-            encoder(Field(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)))
-    assert len(outputs) == 8
+            shape = (2, 3, 3, 32, 32) if case.kind == "panels" else (2, 3, 64, 64)
+            encoder(Field(torch.zeros(shape, dtype=torch.uint8)))
+    assert len(outputs) == 9
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

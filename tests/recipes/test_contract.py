@@ -20,12 +20,14 @@ from weft.core.errors import WeftError
 from weft.data.features import CacheConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
+from weft.modalities.panels import PanelsConfig
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig
+from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
@@ -58,14 +60,17 @@ PHOTOGRAPHS = (
     "flickr8k_zh",
 )
 EASY_VQA = ("easy_vqa",)
-NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA)
+NLVR = ("nlvr", "nlvr_pretraining")
+NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA, *NLVR)
 MEASURES = (
     CaptioningTaskConfig,
     MatchingConfig,
+    ReasoningConfig,
     RerankingConfig,
     RetrievalConfig,
     VQAConfig,
 )
+
 ROWS = {"train": 16, "dev": 5, "test": 5}
 
 
@@ -92,8 +97,7 @@ def test_settings_are_flags(name: str) -> None:
     made = recipe(name)
     words = ["--run.batch-size", "7", "--run.seed", "3", "--optim.lr", "0.125"]
     image = made.data.streams["image"]
-    regions = isinstance(image, GridRegionsConfig)
-    words += [f"--data.streams.image.{'picture.' if regions else ''}size", "48", "--out", "there"]
+    words += [f"--data.streams.image.{_side(image)}", "48", "--out", "there"]
     parsed = parse(Arguments, words, "weft train", default=Arguments(made))
     assert parsed.out == Path("there")
     assert parsed.recipe == made.replace(
@@ -106,8 +110,17 @@ def test_settings_are_flags(name: str) -> None:
         parse(Arguments, ["--run.step", "1"], "weft train", default=Arguments(made))
 
 
+def _side(image: Config) -> str:
+    """The setting that says how large pictures are."""
+    if isinstance(image, PanelsConfig):
+        return "shrink"
+    return "picture.size" if isinstance(image, GridRegionsConfig) else "size"
+
+
 def sized(image: Config, size: int) -> Config:
-    """Pictures of that size."""
+    """Pictures of that size; panels shrunk by it."""
+    if isinstance(image, PanelsConfig):
+        return image.replace(shrink=size)
     if isinstance(image, GridRegionsConfig):
         return image.replace(picture=image.picture.replace(size=size))
     assert isinstance(image, ImageConfig)
@@ -204,3 +217,25 @@ def test_trains_on_easy_vqa(
         (few / f"{split}_questions.jsonl").write_text("\n".join(kept) + "\n")
     monkeypatch.setenv("WEFT_DATA", str(tmp_path))
     check_trained(shortened(recipe(name)), tmp_path / "run")
+
+
+def test_trains_on_drawn_boxes_then_on_nlvr(
+    shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, few = shared_data("nlvr"), tmp_path / "nlvr"
+    few.mkdir()
+    for split, count in ROWS.items():
+        lines = (whole / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+        (few / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (few / f"{split}_images.zip").symlink_to(whole / f"{split}_images.zip")
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path))
+    drawn = recipe("nlvr_pretraining")
+    source = drawn.data.source.replace(train=12, validation=6, test=6)
+    check_trained(shortened(drawn, source=source), tmp_path / "drawn")
+    tuned = shortened(recipe("nlvr"))
+    check_trained(tuned.replace(init=tmp_path / "drawn"), tmp_path / "tuned")
+    kept = [
+        load(tmp_path / name, device="cpu").modalities["text"].state()
+        for name in ("drawn", "tuned")
+    ]
+    assert kept[0] == kept[1]

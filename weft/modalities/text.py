@@ -1,5 +1,6 @@
 """Captions: strings -> token ids -> Field (B, T) with its mask."""
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class Text:
         if self.config.kind == "pretrained":
             self._ready()
             return
-        captions = list(self._usable(raws))
+        captions = list(itertools.islice(self._usable(raws), self.config.fit_captions))
         if not captions:
             raise WeftError("the tokenizer cannot be trained: there is no caption in the data")
         config = self.config
@@ -219,6 +220,8 @@ class TextConfig(Config):
     """For trained tokenizers; a pretrained one has its own rule."""
     pretrained: str | None = None
     """With kind pretrained: a folder, package:NAME of an installed package, or a hub name."""
+    fit_captions: int | None = None
+    """The tokenizer is trained on so many captions, the first ones; None for all."""
     word_dropout: float = 0.0
     """Training: probability that a token is left out."""
     min_frequency: int = 5
@@ -239,6 +242,8 @@ class TextConfig(Config):
             raise ValueError(f"max_length is {self.max_length}, expected at least 3")
         if self.vocab_size < 300:
             raise ValueError(f"vocab_size is {self.vocab_size}, expected at least 300")
+        if self.fit_captions is not None and self.fit_captions < 1:
+            raise ValueError(f"fit_captions is {self.fit_captions}, expected at least 1")
         if not 0 <= self.word_dropout < 1:
             raise ValueError(f"word_dropout is {self.word_dropout}, expected 0 to below 1")
         for name in ("min_frequency", "train_captions", "eval_captions"):

@@ -1,0 +1,48 @@
+"""Class numbers of many places, as an array in the row: of the cells of a grid, of the pixels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+
+
+class Labels:
+    """An array of class numbers -> (B, ...) int64; all rows have the same shape."""
+
+    def __init__(self, config: "LabelsConfig") -> None:
+        self.column = config.column
+
+    def read(self, raw: Any) -> Tensor:
+        numbers = np.asarray(raw)
+        if numbers.dtype.kind not in "iu":
+            raise WeftError(f"'{self.column}' is {numbers.dtype}, expected whole numbers")
+        return torch.from_numpy(numbers.astype(np.int64))
+
+    def collate(self, items: Sequence[Tensor]) -> Tensor:
+        return torch.stack(tuple(items))
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Nothing is to be learned."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing was learned."""
+
+
+@dataclass(frozen=True)
+class LabelsConfig(Config):
+    """An array of class numbers, one a place."""
+
+    column: str
+    """The column that holds the array."""
+
+    def build(self) -> Labels:
+        return Labels(self)

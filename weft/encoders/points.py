@@ -1,0 +1,138 @@
+"""Objects as points (Zhou et al. 2019, arXiv:1904.07850): a token for each thing that is seen."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
+from weft.layers.pooling import pool
+
+_STRIDE = 4
+
+
+class Points(nn.Module):
+    """Panels of a picture -> one token for each object found in them; pooled is their mean.
+
+    A small convolutional network looks at every panel alone and says of each cell of a grid whether it
+    holds the centre of an object. Those that do, at most `most` a panel, become tokens: their features,
+    with the place of the cell and the number of the panel. Only an objective that calls `look` and
+    `classify` teaches the network; what reads the tokens changes nothing below them.
+    """
+
+    def __init__(self, config: "PointsConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        first, second, last = config.widths
+        # Outside of a panel is 0, which is a middle grey: a wall that convolutions see.
+        self.normalize = Normalize((0.5,) * 3, (0.25,) * 3)
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(3, first, 7, stride=2, padding=3),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, last, 3, padding=1),
+            nn.ReLU(),
+        )
+        initialize_convolutions(self)
+        self.heat = nn.Linear(last, 1)
+        # Lin et al. 2017, arXiv:1708.02002, section 3.3.
+        nn.init.constant_(self.heat.bias, math.log(config.prior / (1 - config.prior)))
+        self.hidden = nn.Sequential(nn.Linear(last, 2 * last), nn.ReLU())
+        self.kinds = nn.Linear(2 * last, config.classes)
+        self.feature = nn.Linear(2 * last, config.dim)
+        self.norm = nn.LayerNorm(config.dim)
+        self.cells = nn.Parameter(0.5 * torch.randn(config.grid**2, config.dim))
+        self.panels = nn.Parameter(0.5 * torch.randn(config.panels, config.dim))
+        self.panel = nn.Parameter(0.5 * torch.randn(config.dim))
+        channels_last(self)
+
+    def forward(self, field: Field) -> Features:
+        """Panels (B, P, 3, S, S) uint8 -> tokens (B, P + P * most, D).
+
+        First one token a panel, which is always there; then the objects, those of a panel together.
+        """
+        rows, panels = field.values.shape[:2]
+        cell_BPM, found_BPM, hidden_BPMC = self.find(field)
+        place_P1D = self.panels[:panels, None]
+        tokens_BPMD = self.norm(self.feature(hidden_BPMC)) + F.embedding(cell_BPM, self.cells)
+        tokens_BTD = (tokens_BPMD + place_P1D).flatten(1, 2) * found_BPM.flatten(1)[..., None]
+        panels_BPD = (place_P1D[:, 0] + self.panel).expand(rows, -1, -1).to(tokens_BTD.dtype)
+        tokens_BTD = torch.cat([panels_BPD, tokens_BTD], dim=1)
+        always_BP = found_BPM.new_ones(rows, panels)
+        mask_BT = torch.cat([always_BP, found_BPM.flatten(1)], dim=1)
+        return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, "mean"))
+
+    @torch.no_grad()
+    def find(self, field: Field) -> tuple[Tensor, Tensor, Tensor]:
+        """The hottest cells of each panel (B, P, M), whether there is something, features (B, P, M, C)."""
+        grid_BTC, heat_BT = self.look(field)
+        shape = (*field.values.shape[:2], -1)
+        score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.most, dim=2)
+        grid_BPTC = grid_BTC.view(*shape, grid_BTC.shape[2])
+        hidden_BPMC = self.hidden(grid_BPTC.take_along_dim(cell_BPM[..., None], dim=2))
+        return cell_BPM, score_BPM > 0, hidden_BPMC
+
+    def look(self, field: Field) -> tuple[Tensor, Tensor]:
+        """Panels (B, P, 3, S, S) -> features (B, T, C) and heat (B, T) of the T = P * grid * grid cells.
+
+        Panel by panel and row by row. Heat is the logit of holding the centre of an object.
+        """
+        check_shape(field.values, "B P 3 H W", "panels", H=self.config.size, W=self.config.size)
+        panels, most = field.values.shape[1], self.config.panels
+        if panels > most:
+            raise ValueError(f"a picture has {panels} panels, expected at most {most}")
+        pixels = self.normalize(field.values.flatten(0, 1), self.feature.weight.dtype)
+        grid_NCHW = self.convolutions(pixels.contiguous(memory_format=torch.channels_last))
+        grid_BTC = grid_NCHW.permute(0, 2, 3, 1).reshape(len(field), -1, grid_NCHW.shape[1])
+        return grid_BTC, self.heat(grid_BTC)[..., 0].float()
+
+    def classify(self, cells_SC: Tensor) -> Tensor:
+        """Features (S, C) of cells -> logits (S, classes) of what they hold."""
+        logits: Tensor = self.kinds(self.hidden(cells_SC))
+        return logits
+
+
+@dataclass(frozen=True)
+class PointsConfig(Config):
+    """Objects as points: a detector whose finds are tokens."""
+
+    classes: int
+    """Kinds of objects that a cell may hold."""
+    dim: int = 128
+    size: int = 50
+    """Side of a panel in pixels; the grid has a cell for every four."""
+    panels: int = 3
+    """Most panels of a picture."""
+    most: int = 8
+    """Most objects of a panel."""
+    prior: float = 0.02
+    """Share of cells that are thought to hold something before anything is learned."""
+    widths: tuple[int, int, int] = (16, 32, 96)
+    """Channels of the three convolutions."""
+
+    def __post_init__(self) -> None:
+        least = {"classes": 1, "dim": 1, "size": 1, "panels": 1, "most": 1}
+        for name, smallest in least.items():
+            if vars(self)[name] < smallest:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least {smallest}")
+        if not 0 < self.prior < 1:
+            raise ValueError(f"prior is {self.prior}, expected a share between 0 and 1")
+        if min(self.widths) < 1:
+            raise ValueError(f"widths are {self.widths}, expected at least 1 each")
+        if self.most > self.grid**2:
+            raise ValueError(f"most is {self.most}, expected at most {self.grid**2}, the cells")
+
+    @property
+    def grid(self) -> int:
+        """Cells along each side."""
+        return -(-self.size // _STRIDE)
+
+    def build(self) -> Points:
+        return Points(self)

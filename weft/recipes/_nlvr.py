@@ -1,0 +1,45 @@
+"""What the recipes for NLVR share: pictures of three boxes, sentences, and the model that reads both."""
+
+from weft.architectures.model import ModelConfig
+from weft.core.config import Config
+from weft.data.boxes import BOXES, KINDS, MOST
+from weft.data.targets.classes import ClassesConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.points import PointsConfig
+from weft.encoders.transformer_text import TextTransformerConfig
+from weft.fusion.early import EarlyConfig
+from weft.layers.transformer import TransformerConfig
+from weft.modalities.panels import PanelsConfig
+from weft.modalities.text import TextConfig
+
+VOCABULARY, LENGTH, WIDTH, HEADS = 400, 64, 128, 4
+TRUTH = ClassesConfig("label", ("false", "true"))
+COUNT = ClassesConfig("count", tuple(str(n) for n in range(MOST + 1)))
+
+
+def streams(*, shuffle: bool) -> dict[str, Config]:
+    """shuffle: the boxes of a training picture in any order, which the sentence never speaks of."""
+    return {
+        "image": PanelsConfig(count=BOXES, shuffle=shuffle),
+        "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=50_000),
+    }
+
+
+def model(dropout: float = 0.0) -> ModelConfig:
+    """Objects as points and words, in one sequence under a transformer."""
+    return ModelConfig(
+        encoders={
+            "image": PointsConfig(KINDS, WIDTH),
+            "text": TextTransformerConfig(
+                VOCABULARY, dim=WIDTH, depth=1, heads=HEADS, mlp=2 * WIDTH, max_length=LENGTH
+            ),
+        },
+        fusion=EarlyConfig(
+            {"image": WIDTH, "text": WIDTH},
+            TransformerConfig(WIDTH, depth=4, heads=HEADS, mlp=2 * WIDTH, dropout=dropout),
+        ),
+        decoders={
+            "label": ClassifierConfig(WIDTH, len(TRUTH.classes)),
+            "count": ClassifierConfig(WIDTH, len(COUNT.classes)),
+        },
+    )

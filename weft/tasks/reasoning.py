@@ -1,0 +1,134 @@
+"""Visual reasoning: is the sentence true of the picture (NLVR, NLVR2)?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT
+from weft.core.records import group_key
+from weft.data.formats import Dataset
+from weft.data.targets.classes import class_name
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.leakage import Leakage
+from weft.tasks._accuracy import Expected, as_values, most_common, shown
+from weft.tasks._predicting import Predictions, Reading, predict_classes
+from weft.tasks.base import Member, TaskResult, check_measures
+from weft.tasks.rows import RowsConfig
+
+
+@dataclass(frozen=True)
+class ReasoningConfig(Config):
+    """True or false: a sentence about a picture, beside what the sentence alone gives away."""
+
+    streams: tuple[str, ...] = ("image", "text")
+    """What the model reads."""
+    target: str = "label"
+    """Target whose classes are true and false."""
+    decoder: str = "label"
+    """Decoder that gives a logit for each."""
+    context: str = JOINT
+    """What the decoder reads: joint, or a stream."""
+    average: str | None = None
+    """Rows that share this column get the mean of their probabilities, such as "example" where one
+    scene is shown in several orders; None judges every row by itself."""
+    resamples: int = 2000
+    """Of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap and of the rows that are shown."""
+    examples: int = 12
+    """Rows that are kept to be shown, half of them right, half wrong."""
+    rows: RowsConfig = field(default_factory=RowsConfig)
+    """How the model is run."""
+
+    def __post_init__(self) -> None:
+        check_measures((1,), self.resamples, self.examples)
+        if not self.streams:
+            raise ValueError("streams are empty, expected at least one")
+
+    def build(self) -> "Reasoning":
+        return Reasoning(self)
+
+
+class Reasoning:
+    """Accuracy over pictures, and consistency: the share of groups (sentences) all of whose rows are
+    right (Suhr et al. 2019, arXiv:1811.00491, section 5).
+
+    Baselines: the more frequent truth of the measured rows, and the model with the picture (the
+    swapped-scene check: what the sentence gives away without its picture) or the sentence of another row.
+    """
+
+    name = "reasoning"
+
+    def __init__(self, config: ReasoningConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
+        config = self.config
+        reading = Reading(config.streams, config.target, config.decoder, config.context)
+        found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
+        if config.average is not None:
+            found = _averaged(found, dataset, config.average)
+        column = members[0].targets[config.target].column
+        expected = Expected([class_name(dataset[row].items[column]) for row in found.rows])
+        values = expected.values(found.names(found.predicted))
+        right, consistent_G, groups_G = _consistent(values["accuracy"], found.groups)
+        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "rows": len(found.rows),
+                "sentences": len(groups_G),
+                "averaged_over": config.average or "nothing: every picture is judged by itself",
+                "models": len(members),
+                "left_out_unreadable": len(dataset) - len(found.rows),
+                "interval": f"95% bootstrap over sentences, {config.resamples} resamples",
+            },
+            metrics={
+                "accuracy": bootstrap.proportion(right, found.groups).percent(),
+                "consistency": bootstrap.proportion(consistent_G, groups_G).percent(),
+            },
+            baselines=_baselines(found, expected),
+            leakage=leakage,
+            values=as_values(values, found.groups),
+            predictions=shown(found, right, expected, config.streams, config.examples, config.seed),
+        )
+
+
+def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
+    """The probabilities of each row: the mean of those rows that share `column`."""
+    names = [dataset[row].items.get(column) for row in found.rows]
+    if None in names:
+        source = dataset[found.rows[names.index(None)]].source
+        raise WeftError(f"{source}: has no '{column}', by which probabilities are averaged")
+    keys = torch.tensor([group_key(str(name)) for name in names])
+    _, place_N, size_K = torch.unique(keys, return_inverse=True, return_counts=True)
+    sums_KV = found.probabilities.new_zeros(len(size_K), found.probabilities.shape[1])
+    means_KV = sums_KV.index_add(0, place_N, found.probabilities) / size_K[:, None]
+    return replace(found, probabilities=means_KV[place_N])
+
+
+def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows' values, and of each group whether all of its rows are right, and its number."""
+    groups_G, place_N = torch.unique(groups_N, return_inverse=True)
+    least_G = right_N.new_ones(len(groups_G)).scatter_reduce(0, place_N, right_N, "amin")
+    return right_N, least_G, groups_G
+
+
+def _baselines(found: Predictions, expected: Expected) -> dict[str, dict[str, float]]:
+    majority = [most_common(expected.answers)] * len(expected.answers)
+    baselines = {"majority": expected.means(majority)}
+    for stream, places in found.swapped.items():
+        baselines[f"{stream} of another"] = expected.means(found.names(places))
+    return baselines
