@@ -48,7 +48,7 @@ def tiny(data: Path) -> Recipe:
             decoder_dropout=0.0,
         ),
         objectives={"captioning": CaptioningConfig()},
-        tasks={"captioning": CaptioningTaskConfig(resamples=20, examples=3)},
+        tasks={"captioning": CaptioningTaskConfig(resamples=20, examples=3, meteor=False)},
         optim=OptimConfig(lr=1e-2),
         run=RunConfig(steps=120, batch_size=PICTURES, evaluate_every=0, device="cpu"),
     )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from weft.core.errors import WeftError
+from weft.evaluation import meteor
 from weft.evaluation.bootstrap import Bootstrap, Statistic
 
 Floats = NDArray[np.float64]
@@ -45,13 +46,16 @@ def score(
     candidates: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     tokenize: Tokenize = words,
+    *,
+    with_meteor: bool = False,
 ) -> dict[str, float]:
     """Bleu_1 to Bleu_4, ROUGE_L and CIDEr (which is CIDEr-D, 10 at most) of a set of candidates.
 
+    with_meteor: METEOR too, for English words, by Java and the package pycocoevalcap (ten seconds).
     candidates: id -> text. references: the same ids -> one or more texts each. A candidate without
     words scores 0 in its own right. Raises WeftError where ids disagree or an id has no reference.
     """
-    return evaluate(candidates, references, tokenize).values()
+    return evaluate(candidates, references, tokenize, with_meteor=with_meteor).values()
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class CaptionScores:
 
     lengths: (N, 2) words of the candidate and of the reference nearest in length. matches, ngrams:
     (N, 4) n-grams that a reference has, and all n-grams, for n from 1 to 4. rouge, cider: (N,).
+    meteor: (N, 23) METEOR's counts, or None where it was not computed.
     """
 
     ids: tuple[str, ...]
@@ -68,12 +73,16 @@ class CaptionScores:
     ngrams: Floats
     rouge: Floats
     cider: Floats
+    meteor: Floats | None = None
 
     def values(self) -> dict[str, float]:
         """The metrics of the whole set."""
         counts = np.column_stack([self.lengths, self.matches, self.ngrams]).sum(0)
         named = {f"Bleu_{n}": float(value) for n, value in enumerate(_bleu(counts), 1)}
-        return {**named, "ROUGE_L": float(self.rouge.mean()), "CIDEr": float(self.cider.mean())}
+        named |= {"ROUGE_L": float(self.rouge.mean()), "CIDEr": float(self.cider.mean())}
+        if self.meteor is not None:
+            named["METEOR"] = float(meteor.meteor(self.meteor.sum(0)))
+        return named
 
     def statistics(self, bootstrap: Bootstrap, groups: ArrayLike) -> dict[str, Statistic]:
         """The metrics with their values on every resample; groups: (N,), the group of each row."""
@@ -82,15 +91,21 @@ class CaptionScores:
         bleu_4, bleu_R4 = _bleu(total_C), _bleu(totals_RC)
         rouge, cider = bootstrap.means(np.column_stack([self.rouge, self.cider]), groups)
         named = {f"Bleu_{n + 1}": Statistic(float(bleu_4[n]), bleu_R4[:, n]) for n in range(ORDERS)}
-        return {**named, "ROUGE_L": rouge, "CIDEr": cider}
+        named |= {"ROUGE_L": rouge, "CIDEr": cider}
+        if self.meteor is not None:
+            total_C, totals_RC = bootstrap.totals(self.meteor, groups)
+            named["METEOR"] = Statistic(float(meteor.meteor(total_C)), meteor.meteor(totals_RC))
+        return named
 
 
 def evaluate(
     candidates: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     tokenize: Tokenize = words,
+    *,
+    with_meteor: bool = False,
 ) -> CaptionScores:
-    """As `score`, for each candidate by itself."""
+    """As `score`, for each candidate by itself; METEOR where it is asked for."""
     _check(candidates, references)
     tokenized = {
         key: [found for text in texts if (found := tokenize(text))]
@@ -113,6 +128,12 @@ def evaluate(
         ngrams=np.array(ngrams, dtype=float),
         rouge=np.array([_rouge(*pair) for pair in pairs]),
         cider=np.array([consensus.score(*pair) for pair in pairs]),
+        meteor=meteor.counts(
+            [" ".join(text) for text in texts],
+            [[" ".join(text) for text in some] for some in sets],
+        )
+        if with_meteor
+        else None,
     )
 
 

@@ -14,14 +14,18 @@ from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.decoders.generation import GenerationConfig
-from weft.evaluation import captions
+from weft.evaluation import captions, meteor
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
 from weft.tasks.base import Item, Member, Prediction, TaskResult, Values
 from weft.tasks.describing import Seen, describe, text_modality
 from weft.tasks.rows import RowsConfig, read_rows
 
-NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {"ROUGE_L": "ROUGE-L", "CIDEr": "CIDEr-D"}
+NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {
+    "ROUGE_L": "ROUGE-L",
+    "CIDEr": "CIDEr-D",
+    "METEOR": "METEOR",
+}
 PERCENT = 100
 
 
@@ -39,6 +43,8 @@ class CaptioningTaskConfig(Config):
     """Decoder that writes the captions."""
     unit: Literal["word", "character"] = "word"
     """What metrics count; characters where a script has no blanks, such as Chinese."""
+    meteor: bool = True
+    """METEOR too, for English words, where Java and the package pycocoevalcap (weft[meteor]) are there."""
     generation: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(method="beam", max_length=24)
     )
@@ -99,7 +105,12 @@ class CaptioningTask:
         if not candidates:
             raise WeftError("no row could be read, so no caption was generated")
         references = {group: told.texts[group] for group in candidates}
-        scores = captions.evaluate(candidates, references, self._tokenize)
+        scores = captions.evaluate(
+            candidates,
+            references,
+            self._tokenize,
+            with_meteor=config.meteor and config.unit == "word" and meteor.available(),
+        )
         groups = np.array([group_key(group) for group in candidates])
         cider = Values(torch.from_numpy(PERCENT * scores.cider), torch.from_numpy(groups))
         return TaskResult(
