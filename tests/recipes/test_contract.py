@@ -51,7 +51,6 @@ PHOTOGRAPHS = (
     "flickr8k",
     "flickr8k_bilingual",
     "flickr8k_captions",
-    "flickr8k_captions_rewarded",
     "flickr8k_captions_zh",
     "flickr8k_devise",
     "flickr8k_reranked",

@@ -1,6 +1,7 @@
 """Flickr8k captions: a transformer that writes about the grid of a frozen MobileNetV2."""
 
 from weft.architectures.captioner import captioner
+from weft.decoders.generation import GenerationConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.recipes._flickr8k import IMAGE_DIM, captions, grid, grid_photographs, run
@@ -9,6 +10,7 @@ from weft.tasks.captioning import CaptioningTaskConfig
 from weft.training.optim import OptimConfig
 
 VOCABULARY, LONGEST = 2600, 40
+BEAM = GenerationConfig(method="beam", beams=4, length_exponent=0.9, max_length=24)
 
 
 def flickr8k_captions() -> Recipe:
@@ -29,7 +31,7 @@ def flickr8k_captions() -> Recipe:
             decoder_dropout=0.25,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
-        tasks={"captioning": CaptioningTaskConfig(views=2)},
+        tasks={"captioning": CaptioningTaskConfig(views=2, generation=BEAM)},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995, groups={"encoders.image": 0.1}),
-        run=run(epochs=16, batch_size=32, evaluations=5, monitor="captioning/CIDEr-D"),
+        run=run(epochs=16, batch_size=32, evaluations=3, monitor="captioning/CIDEr-D"),
     )
