@@ -8,18 +8,22 @@ import pytest
 import torch
 from torch import nn
 
-from weft.architectures.model import Model
+from weft.architectures.model import Model, Streams
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
-from weft.data.answers import soft_score
-from weft.data.loader import ModalitySource
+from weft.data.answers import normalised, soft_score
+from weft.data.loader import Loader, ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.late import LateConfig
+from weft.modalities.text import TextConfig
+from weft.objectives.captioning import CaptioningConfig
 from weft.tasks.base import Item, Member
 from weft.tasks.labels import LabelsConfig
 from weft.tasks.rows import RowsConfig
 from weft.tasks.vqa import VQAConfig
+from weft.tasks.vqa_generation import VQAGenerationConfig
 
 ANSWERS = ("blue", "no", "red", "yes")
 ROWS = RowsConfig(batch_size=7, workers=0)
@@ -241,3 +245,59 @@ def test_labels_of_any_kind(asked) -> None:
     assert result.baselines["majority"]["accuracy"] == pytest.approx(
         100 * max(map(right.count, right)) / len(right)
     )
+
+
+def test_written_answers_are_compared_in_one_spelling(asked) -> None:
+    """A decoder that has learned to write the answers by heart, and one that has not."""
+    rows = [
+        dataclasses.replace(
+            row, items={**row.items, "answer": f"The {row.items['answer'].upper()}."}
+        )
+        for row in questions(4)
+    ]
+    text = TextConfig(vocab_size=300, max_length=8).build()
+    text.fit([" ".join(("the", answer)) for answer in (*ANSWERS, "green")] * 3)
+    torch.manual_seed(0)
+    decoder = TransformerDecoderConfig(300, 8, dim=16, depth=1, heads=2, max_length=8).build()
+    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
+    member = asked.member(rows, questions(5, "train"), model=model)
+    member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
+    task = VQAGenerationConfig(resamples=20, rows=ROWS).build()
+    untrained = task.evaluate([member], rows)
+    assert untrained.metrics["accuracy"].value < 60
+    assert untrained.baselines["question alone"].keys() == untrained.metrics.keys()
+    said = task._written(member, rows, "cpu")
+    assert set(said) == set(range(len(rows)))
+    right = [normalised(said[n]) == normalised(row.items["answer"]) for n, row in enumerate(rows)]
+    assert untrained.values["accuracy"].values.tolist() == list(map(float, right))
+    with pytest.raises(WeftError, match="2 models are to write answers, expected one"):
+        task.evaluate([member, member], rows)
+    classifier = dataclasses.replace(member, model=asked.model)
+    with pytest.raises(WeftError, match="is a Classifier, expected one that writes text"):
+        task.evaluate([classifier], rows)
+
+
+def test_a_decoder_learns_to_write_answers(asked) -> None:
+    rows = questions(4)
+    text = TextConfig(vocab_size=300, max_length=6).build()
+    text.fit([row.items["answer"] for row in rows] * 3)
+    torch.manual_seed(0)
+    decoder = TransformerDecoderConfig(300, 8, dim=32, depth=1, heads=2, max_length=6).build()
+    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
+    member = asked.member(rows, model=model)
+    member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
+    sources = {
+        **{name: member.sources[name] for name in ("image", "question")},
+        "answer": ModalitySource(rows, "answer", text),
+    }
+    (batch,) = Loader(rows, sources, batch_size=12, seed=0, train=False, workers=0).batches_once()
+    objective = CaptioningConfig(text="answer", decoder="answer", context="joint").build()
+    optimizer = torch.optim.Adam([*decoder.parameters(), *model.fusion.parameters()], lr=0.01)
+    for _ in range(150):
+        loss = objective(model, batch, Streams(model, batch)).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    result = VQAGenerationConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
+    assert result.metrics["accuracy"].value == 100
+    assert result.predictions[0].predicted == result.predictions[0].expected[0]

@@ -23,27 +23,35 @@ class Expected:
     """What would have been right: N rows.
 
     answers: the name of the right class. given: the answers of all annotators, or None where the rows
-    have none. kinds: of each row, or None.
+    have none. kinds: of each row, or None. spelling: answers are compared in the spelling of VQA v2, as
+    they always are where there are annotators.
     """
 
     answers: Sequence[str]
     given: Sequence[Sequence[str]] | None = None
     kinds: Sequence[str] | None = None
+    spelling: bool = False
 
     def values(self, said: Sequence[str]) -> dict[str, Tensor]:
         """Metric -> (N,) float64: accuracy, and soft_accuracy where there are annotators."""
+        spelled = normalised if self.spelling or self.given is not None else str
         pairs = zip(said, self.answers, strict=True)
+        same = torch.tensor([spelled(a) == spelled(b) for a, b in pairs]).double()
         if self.given is None:
-            return {"accuracy": torch.tensor([float(a == b) for a, b in pairs]).double()}
+            return {"accuracy": same}
         scores = [
             soft_scores(given).get(normalised(one), 0.0)
             for one, given in zip(said, self.given, strict=True)
         ]
-        same = [float(normalised(a) == normalised(b)) for a, b in pairs]
         return {
             "soft_accuracy": torch.tensor(scores, dtype=torch.float64),
-            "accuracy": torch.tensor(same, dtype=torch.float64),
+            "accuracy": same,
         }
+
+    def shown(self, row: int) -> tuple[str, ...]:
+        """The right answer of a row, or those of its annotators, each once."""
+        given = self.answers[row : row + 1] if self.given is None else self.given[row]
+        return tuple(dict.fromkeys(given))
 
     def of_kinds(self) -> dict[str, Tensor]:
         """Kind -> (N,) bool, where rows have a kind; the kinds in order of their names."""
@@ -137,12 +145,11 @@ def shown(
     for row in chosen:
         best = predictions.probabilities[row].topk(min(1 + OTHERS, len(predictions.classes)))
         first, *others = zip(predictions.names(best.indices), best.values.tolist(), strict=True)
-        given = expected.answers[row : row + 1] if expected.given is None else expected.given[row]
         found.append(
             Prediction(
                 inputs=tuple(Item(stream, predictions.rows[row]) for stream in streams),
                 predicted=first[0],
-                expected=tuple(dict.fromkeys(given)),
+                expected=expected.shown(row),
                 right=bool(right[row] > 0),
                 score=first[1],
                 others=tuple(others),

@@ -2,26 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
 from weft.core.config import Config
-from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.data.formats import Dataset
-from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.tasks._accuracy import (
-    Expected,
-    as_values,
-    blind_guesses,
-    macro_f1,
-    most_common,
-    shown,
-)
+from weft.tasks._accuracy import Expected, as_values, macro_f1, shown
 from weft.tasks._predicting import Predictions, Reading, predict_classes
+from weft.tasks._questions import Columns, expected_answers, guesses_from_words
 from weft.tasks.base import Member, TaskResult, check_measures
 from weft.tasks.rows import RowsConfig
 
@@ -58,6 +49,10 @@ class VQAConfig(Config):
     def __post_init__(self) -> None:
         check_measures((1,), self.resamples, self.examples)
 
+    @property
+    def columns(self) -> Columns:
+        return Columns(self.question, self.answer, self.answers, self.kind)
+
     def build(self) -> "VQA":
         return VQA(self)
 
@@ -89,10 +84,10 @@ class VQA:
         streams = (config.image, config.question)
         reading = Reading(streams, config.target, config.decoder, config.context)
         found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
-        expected = self._expected(dataset, found)
+        expected = expected_answers(dataset, found.rows, config.columns)
         values = expected.values(found.names(found.predicted))
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
-        baselines, unseen = self._baselines(members[0], dataset, found, expected)
+        baselines, told = self._baselines(members[0], dataset, found, expected)
         return TaskResult(
             task=self.name,
             protocol={
@@ -100,7 +95,7 @@ class VQA:
                 "images": len(set(found.groups.tolist())),
                 "answers_known": len(found.classes),
                 "answers_not_known": int((found.target < 0).sum()),
-                **unseen,
+                **told,
                 "models": len(members),
                 "left_out_unreadable": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over images, {config.resamples} resamples",
@@ -122,53 +117,13 @@ class VQA:
             ),
         )
 
-    def _expected(self, dataset: Dataset, found: Predictions) -> Expected:
-        config = self.config
-        samples = [dataset[row] for row in found.rows]
-        annotated = all(isinstance(s.items.get(config.answers), list) for s in samples)
-        kinds = [s.items.get(config.kind) for s in samples]
-        return Expected(
-            answers=[_answer(s.items, config.answer, s.source) for s in samples],
-            given=[s.items[config.answers] for s in samples] if annotated else None,
-            kinds=[str(kind) for kind in kinds] if None not in kinds else None,
-        )
-
     def _baselines(
         self, member: Member, dataset: Dataset, found: Predictions, expected: Expected
     ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
         """Baseline -> {metric -> percent}, and what the protocol says of them."""
-        config, rows = self.config, len(found.rows)
-        questions = [str(dataset[row].items[config.question]) for row in found.rows]
-        said: dict[str, list[str]] = {}
-        unseen: dict[str, int] = {}
-        training = _question_answers(member.training, config.question, config.answer)
-        if training:
-            said["majority"] = [most_common([answer for _, answer in training])] * rows
-            said["question alone"], unseen["questions_not_in_training"] = blind_guesses(
-                training, questions
-            )
-        else:
-            said["majority"] = [most_common(expected.answers)] * rows
+        said, told = guesses_from_words(
+            member.training, dataset, found.rows, expected, self.config.columns
+        )
         for stream, places in found.swapped.items():
             said[f"{stream} of another"] = found.names(places)
-        return {name: expected.means(answers) for name, answers in said.items()}, unseen
-
-
-def _answer(items: dict[str, Any], column: str, source: str) -> str:
-    if items.get(column) is None:
-        raise DataError(f"has no '{column}', it has: {', '.join(items)}", source=source)
-    return class_name(items[column])
-
-
-def _question_answers(
-    training: Dataset | None, question: str, answer: str
-) -> list[tuple[str, str]]:
-    """(question, answer) of every row that can be read and has both."""
-    found = []
-    for row in range(0 if training is None else len(training)):
-        try:
-            items = training[row].items  # type: ignore[index]
-            found.append((str(items[question]), class_name(items[answer])))
-        except (WeftError, KeyError):
-            continue
-    return found
+        return {name: expected.means(answers) for name, answers in said.items()}, told

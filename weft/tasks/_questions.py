@@ -1,0 +1,76 @@
+"""Rows of questions: what would be right, and what can be answered by the words alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.errors import DataError, WeftError
+from weft.data.formats import Dataset
+from weft.data.targets.classes import class_name
+from weft.tasks._accuracy import Expected, blind_guesses, most_common
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a question, its answer, all annotators' answers, and its kind."""
+
+    question: str
+    answer: str
+    answers: str
+    kind: str
+
+
+def expected_answers(
+    dataset: Dataset, rows: Sequence[int], columns: Columns, *, spelling: bool = False
+) -> Expected:
+    """What would be right, see `Expected`. Raises DataError where a row has no answer."""
+    samples = [dataset[row] for row in rows]
+    annotated = all(isinstance(s.items.get(columns.answers), list) for s in samples)
+    kinds = [s.items.get(columns.kind) for s in samples]
+    return Expected(
+        answers=[_answer(s.items, columns.answer, s.source) for s in samples],
+        given=[s.items[columns.answers] for s in samples] if annotated else None,
+        kinds=[str(kind) for kind in kinds] if None not in kinds else None,
+        spelling=spelling,
+    )
+
+
+def guesses_from_words(
+    training: Dataset | None,
+    dataset: Dataset,
+    rows: Sequence[int],
+    expected: Expected,
+    columns: Columns,
+) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """Baseline -> its answer to every row, and what the protocol says of them.
+
+    Without training rows only the most frequent answer is known, from the rows measured.
+    """
+    learned = _question_answers(training, columns)
+    if not learned:
+        return {"majority": [most_common(expected.answers)] * len(rows)}, {}
+    questions = [str(dataset[row].items[columns.question]) for row in rows]
+    guesses, unseen = blind_guesses(learned, questions)
+    majority = most_common([answer for _, answer in learned])
+    said = {"majority": [majority] * len(rows), "question alone": guesses}
+    return said, {"questions_not_in_training": unseen}
+
+
+def _answer(items: Mapping[str, Any], column: str, source: str) -> str:
+    if items.get(column) is None:
+        raise DataError(f"has no '{column}', it has: {', '.join(items)}", source=source)
+    return class_name(items[column])
+
+
+def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[str, str]]:
+    """(question, answer) of every row that can be read and has both."""
+    found: list[tuple[str, str]] = []
+    if training is None:
+        return found
+    for row in range(len(training)):
+        try:
+            items = training[row].items
+            found.append((str(items[columns.question]), class_name(items[columns.answer])))
+        except (WeftError, KeyError):
+            continue
+    return found
