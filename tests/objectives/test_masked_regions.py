@@ -9,7 +9,12 @@ from weft.architectures.lxmert import lxmert
 from weft.architectures.model import Model, Streams
 from weft.core.interfaces import Objective
 from weft.core.records import Batch, Field
-from weft.objectives.masked_regions import MaskedRegions, MaskedRegionsConfig, hidden
+from weft.objectives.masked_regions import (
+    MaskedRegionClassesConfig,
+    MaskedRegions,
+    MaskedRegionsConfig,
+    hidden,
+)
 
 CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, share=0.4)
 MASK = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
@@ -119,3 +124,65 @@ def test_it_learns_what_the_text_says() -> None:
 def test_impossible_settings_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CONFIG.replace(**changes)
+
+
+CLASSES = MaskedRegionClassesConfig(dim=16, classes=3, share=1.0)
+
+
+def cost_by_hand(config: MaskedRegionClassesConfig, rows: Batch, chosen: torch.Tensor):
+    reader = model().eval()
+    torch.manual_seed(0)
+    built = config.build()
+    loss = built(reader, rows, Streams(reader, rows))
+    field = rows.inputs["image"]
+    assert isinstance(field, Field)
+    dark = replace(field, values=hidden(field.values, chosen))
+    fused = reader.fuse(
+        {"text": reader.encode("text", rows.inputs["text"]), "image": reader.encode("image", dark)}
+    )
+    return loss, built.out(built.head(fused["image"].tokens[chosen])).softmax(1)
+
+
+def test_classes_from_the_features_are_met_softly_or_hard() -> None:
+    rows = batch()
+    field = rows.inputs["image"]
+    assert isinstance(field, Field)
+    chosen = MASK & torch.tensor([[True], [True], [False]])
+    shares = field.values[chosen][:, -3:]
+    shares = shares / shares.sum(1, keepdim=True)
+    loss, found = cost_by_hand(CLASSES, rows, chosen)
+    divergence = (shares * (shares / found).log()).sum(1).mean()
+    torch.testing.assert_close(loss.total, divergence)
+    hits = (found.argmax(1) == shares.argmax(1)).float().mean()
+    torch.testing.assert_close(loss.terms["accuracy"], hits)
+    loss, found = cost_by_hand(CLASSES.replace(hard=True), rows, chosen)
+    best = found.gather(1, shares.argmax(1)[:, None]).log().mean()
+    torch.testing.assert_close(loss.total, -best)
+
+
+def test_classes_from_a_target_and_regions_without_one() -> None:
+    classes = torch.tensor([[0, -1, 2, 1], [2, 0, 1, 1], [0, 0, 0, 0]])
+    rows = replace(batch(), targets={"objects": classes})
+    chosen = MASK & torch.tensor([[True], [True], [False]]) & (classes != -1)
+    loss, found = cost_by_hand(CLASSES.replace(target="objects"), rows, chosen)
+    expected = -found.gather(1, classes[chosen][:, None]).log().mean()
+    torch.testing.assert_close(loss.total, expected)
+    one_hot = torch.nn.functional.one_hot(classes.clamp(min=0), 3).float()
+    one_hot[classes == -1] = 0
+    soft = replace(batch(), targets={"objects": one_hot})
+    for config in (CLASSES, CLASSES.replace(hard=True)):
+        other, _ = cost_by_hand(config.replace(target="objects"), soft, chosen)
+        torch.testing.assert_close(other.total, expected)
+
+
+def test_classes_that_do_not_fit_are_named() -> None:
+    reader, rows = model(), batch()
+    with pytest.raises(ValueError, match="no target 'objects', it has: none"):
+        CLASSES.replace(target="objects").build()(reader, rows, Streams(reader, rows))
+    with pytest.raises(ValueError, match="have 5 features, expected at least 9"):
+        CLASSES.replace(classes=9).build()(reader, rows, Streams(reader, rows))
+    negative = replace(rows, targets={"objects": -torch.ones(3, 4, 3)})
+    with pytest.raises(ValueError, match="expected probabilities, not logits"):
+        CLASSES.replace(target="objects").build()(reader, negative, Streams(reader, negative))
+    with pytest.raises(ValueError, match="classes 0"):
+        CLASSES.replace(classes=0)

@@ -50,6 +50,20 @@ def real(field: Field) -> Tensor:
     return real_BT if field.present is None else real_BT & field.present[:, None]
 
 
+def real_values(field: Field) -> Tensor:
+    """The values with zeros where there is nothing: padding may hold anything."""
+    real_BT = real(field)
+    return field.values.masked_fill(
+        ~real_BT.view(*real_BT.shape, *[1] * (field.values.ndim - 2)), 0
+    )
+
+
+def choose(field: Field, share: float) -> Tensor:
+    """(B, T) True at a random share of the tokens that are there; see `chosen_places`."""
+    shape, device = field.values.shape[:2], field.values.device
+    return chosen_places(torch.rand(shape, device=device), real(field), share)
+
+
 def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, share: float) -> Tensor:
     """(B, T) True at a `share` of the candidates, at one at least in every row that has any.
 

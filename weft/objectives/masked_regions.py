@@ -1,9 +1,9 @@
 """Masked regions: features of hidden regions are regressed (LXMERT: Tan & Bansal 2019, arXiv:1908.07490,
-section 3.1.2; UNITER: Chen et al. 2020, arXiv:1909.11740, section 3.2, MRFR)."""
+section 3.1.2; UNITER: Chen et al. 2020, arXiv:1909.11740, section 3.2, MRFR), or their classes predicted (section 3.2, MRC and MRC-kl)."""
 
 from dataclasses import dataclass, replace
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
@@ -11,13 +11,15 @@ from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
+from weft.data.targets import NO_CLASS
 from weft.encoders.regions import CORNERS
 from weft.objectives._altered import (
     Head,
     check_share,
-    chosen_places,
+    choose,
     input_field,
     read_altered,
+    real_values,
     rows_at,
     scaled,
 )
@@ -53,13 +55,75 @@ class MaskedRegions(nn.Module):
 
     def choose(self, field: Field) -> Tensor:
         """(B, R) True where a region is hidden: never padding, nor where the row has no picture."""
-        shape, device = field.values.shape[:2], field.values.device
-        candidates_BR = torch.ones(shape, dtype=torch.bool, device=device)
-        if field.mask is not None:
-            candidates_BR = candidates_BR & field.mask
-        if field.present is not None:
-            candidates_BR = candidates_BR & field.present[:, None]
-        return chosen_places(torch.rand(shape, device=device), candidates_BR, self.config.share)
+        return choose(field, self.config.share)
+
+
+class MaskedRegionClasses(nn.Module):
+    """The features of some regions become zero, and the classes of those regions are predicted.
+
+    Soft: the Kullback-Leibler divergence of the predicted distribution from the detector's (ViLBERT:
+    Lu et al. 2019, arXiv:1908.02265, section 3.2). Hard: cross-entropy with one class (LXMERT, label
+    classification). A mean over the chosen regions of all ranks that have a class: one without (a hard
+    target of NO_CLASS, or a distribution of zeros) is never chosen.
+    """
+
+    def __init__(self, config: "MaskedRegionClassesConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.head = Head(config.dim, config.dim)
+        self.out = scaled(nn.Linear(config.dim, config.classes))
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        field = input_field(batch, self.config.masked)
+        targets = self.targets(batch, field)
+        known_BR = targets != NO_CLASS if targets.ndim == 2 else targets.amax(dim=2) > 0
+        mask_BR = known_BR if field.mask is None else known_BR & field.mask
+        chosen_BR = choose(replace(field, mask=mask_BR), self.config.share)
+        altered = replace(field, values=hidden(field.values, chosen_BR))
+        features = read_altered(model, batch, streams, self.config.masked, altered)
+        check_shape(features.tokens, "B R D", "the masked stream", R=field.values.shape[1])
+        logits_MC = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
+        wanted = rows_at(targets, chosen_BR)
+        if wanted.ndim == 1:
+            costs_M, best_M = F.cross_entropy(logits_MC, wanted, reduction="none"), wanted
+        else:
+            wanted = wanted.float() / wanted.float().sum(dim=1, keepdim=True)
+            logs_MC = logits_MC.log_softmax(dim=1)
+            costs_M = F.kl_div(logs_MC, wanted, reduction="none").sum(dim=1)
+            best_M = wanted.argmax(dim=1)
+        hits_M = (logits_MC.argmax(dim=1) == best_M).float()
+        return Loss(mean_of_all(costs_M), {"accuracy": mean_of_all(hits_M)})
+
+    def targets(self, batch: Batch, field: Field) -> Tensor:
+        """Classes (B, R) int64, or shares of classes (B, R, C)."""
+        config, name = self.config, self.config.target
+        if name is None:
+            check_shape(field.values, "B R F", "regions (corners and features)")
+            features_BRF = real_values(field)[:, :, CORNERS:]
+            if features_BRF.shape[2] < config.classes:
+                raise ValueError(
+                    f"regions have {features_BRF.shape[2]} features, expected at least "
+                    f"{config.classes}: the last ones are the shares of the classes"
+                )
+            found = features_BRF[:, :, -config.classes :]
+        else:
+            if name not in batch.targets:
+                known = ", ".join(batch.targets) or "none"
+                raise ValueError(f"the batch has no target '{name}', it has: {known}")
+            found = batch.targets[name]
+        rows, regions = field.values.shape[:2]
+        if not found.is_floating_point():
+            check_shape(found, "B R", "the regions' classes", B=rows, R=regions)
+            return found
+        check_shape(found, "B R C", "the regions' classes", B=rows, R=regions, C=config.classes)
+        if bool((found < 0).any()):
+            raise ValueError("shares of classes are negative, expected probabilities, not logits")
+        return found if not config.hard else hard(found)
+
+
+def hard(shares_BRC: Tensor) -> Tensor:
+    """(B, R) the largest class, NO_CLASS where all are zero."""
+    return shares_BRC.argmax(dim=2).masked_fill(shares_BRC.amax(dim=2) == 0, NO_CLASS)
 
 
 def hidden(regions_BRF: Tensor, chosen_BR: Tensor) -> Tensor:
@@ -91,3 +155,32 @@ class MaskedRegionsConfig(Config):
 
     def build(self) -> MaskedRegions:
         return MaskedRegions(self)
+
+
+@dataclass(frozen=True)
+class MaskedRegionClassesConfig(Config):
+    """Masked regions: predict the classes of hidden regions (ViLBERT, LXMERT, UNITER)."""
+
+    dim: int
+    """Width of the stream's tokens where they are read: after fusion, or its encoder's."""
+    classes: int
+    """Logits C."""
+    target: str | None = None
+    """Target of the batch with a class or shares of classes a region; None takes the last C features of
+    a region as the shares that the detector gave its classes."""
+    hard: bool = False
+    """Of shares take the largest class instead of the distribution."""
+    masked: str = "image"
+    """Stream whose regions are hidden."""
+    share: float = 0.15
+    """Share of the regions that is predicted."""
+
+    def __post_init__(self) -> None:
+        check_share(self.share)
+        if min(self.dim, self.classes) < 1:
+            raise ValueError(
+                f"dim is {self.dim} and classes {self.classes}, expected at least 1 each"
+            )
+
+    def build(self) -> MaskedRegionClasses:
+        return MaskedRegionClasses(self)

@@ -1,0 +1,105 @@
+"""Word-region alignment by optimal transport (UNITER: Chen et al. 2020, arXiv:1909.11740, section 3.2)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams
+from weft.core.records import Batch, Loss
+from weft.core.shapes import check_shape
+
+
+class Alignment(nn.Module):
+    """The least cost of moving the tokens of one stream onto those of the other, of each row's own pair.
+
+    Moving a token costs 1 - cosine; every token of a stream has the same share. The transport is found
+    without gradient (equation 4 and IPOT), the cost is differentiated under it. A mean over the rows of
+    all ranks that have both streams. Fused features are read, those that other objectives read too.
+    """
+
+    def __init__(self, config: "AlignmentConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+        fused = streams.fused()
+        for stream in self.config.streams:
+            if stream not in fused:
+                raise ValueError(
+                    f"the fused streams have no '{stream}', they are: {', '.join(fused)}"
+                )
+        first, second = (fused[stream] for stream in self.config.streams)
+        check_shape(second.tokens, "B T D", "the second stream", D=first.tokens.shape[2])
+        there_R = (first.mask.any(dim=1) & second.mask.any(dim=1)).nonzero()[:, 0]
+        first, second = first.take(there_R), second.take(there_R)
+        # Autocast would round the cosines to 8 bits of mantissa.
+        with torch.autocast(first.tokens.device.type, enabled=False):
+            one_RTD, other_RKD = (
+                F.normalize(f.tokens.float().masked_fill(~f.mask[:, :, None], 0), dim=-1)
+                for f in (first, second)
+            )
+            costs_RTK = 1 - one_RTD @ other_RKD.transpose(1, 2)
+            plan_RTK = transport(
+                costs_RTK.detach(), first.mask, second.mask, self.config.beta, self.config.steps
+            )
+            distance_R = (plan_RTK * costs_RTK).sum(dim=(1, 2))
+        return Loss(mean_of_all(distance_R), {})
+
+
+def transport(
+    costs_RTK: Tensor, first_RT: Tensor, second_RK: Tensor, beta: float, steps: int
+) -> Tensor:
+    """(R, T, K) how much of each token goes where, summing to 1; nothing from or to padding.
+
+    The inexact proximal point method (IPOT: Xie et al. 2018, arXiv:1802.04307, algorithm 1): unlike
+    Sinkhorn's it comes to the exact plan, whatever beta, which only sets how fast.
+    """
+    pairs_RTK = first_RT[:, :, None] & second_RK[:, None, :]
+    kernel_RTK = torch.exp(-costs_RTK / beta).masked_fill(~pairs_RTK, 0)
+    from_RT = share(first_RT)
+    to_RK = share(second_RK)
+    plan_RTK = pairs_RTK.to(costs_RTK)
+    scale_RK = to_RK
+    for _ in range(steps):
+        step_RTK = kernel_RTK * plan_RTK
+        scale_RT = divided(from_RT, (step_RTK @ scale_RK[:, :, None])[:, :, 0])
+        scale_RK = divided(to_RK, (scale_RT[:, None] @ step_RTK)[:, 0])
+        plan_RTK = scale_RT[:, :, None] * step_RTK * scale_RK[:, None, :]
+    return plan_RTK
+
+
+def share(mask_RT: Tensor) -> Tensor:
+    """(R, T) the same for every token that is there, 1 in all."""
+    return mask_RT / mask_RT.sum(dim=1, keepdim=True)
+
+
+def divided(part: Tensor, by: Tensor) -> Tensor:
+    """part / by, 0 where there is no part."""
+    return torch.where(part > 0, part / by.clamp(min=torch.finfo(by.dtype).tiny), 0)
+
+
+@dataclass(frozen=True)
+class AlignmentConfig(Config):
+    """Word-region alignment by optimal transport (UNITER)."""
+
+    streams: tuple[str, str] = ("text", "image")
+    """The two streams; their tokens have one width after fusion."""
+    beta: float = 0.5
+    """Step size of the transport's search."""
+    steps: int = 50
+    """Steps of the transport's search."""
+
+    def __post_init__(self) -> None:
+        if self.streams[0] == self.streams[1]:
+            raise ValueError(f"both streams are '{self.streams[0]}', expected two different ones")
+        if self.beta <= 0 or self.steps < 1:
+            raise ValueError(
+                f"beta is {self.beta} and steps {self.steps}, expected above 0 and at least 1"
+            )
+
+    def build(self) -> Alignment:
+        return Alignment(self)
