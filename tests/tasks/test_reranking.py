@@ -104,6 +104,10 @@ def test_ranks_equal_those_by_hand(world, alone, pairs):
         assert plain == pytest.approx(100 * float((first <= 1).double().mean()))
         assert result.metrics[f"{way}/recall@1"].value == pytest.approx(plain + gain.value)
         assert result.protocol[f"{way}/recall@1_gain, p"] == found.p_value
+    both = [result.metrics[f"{way}/recall@1_gain"] for way in (I2T, T2I)]
+    overall = result.metrics["recall@1_gain"]
+    assert overall.value == pytest.approx((both[0].value + both[1].value) / 2)
+    assert overall.low < overall.value < overall.high
     assert "chance" in result.baselines
 
 

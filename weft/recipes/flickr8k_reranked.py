@@ -59,7 +59,7 @@ def flickr8k_reranked() -> Recipe:
             "hardest": HingeContrastiveConfig(margin=0.2),
             "matching": MatchingConfig(negatives="hard", temperature=0.05),
         },
-        tasks={"reranking": RerankingConfig(weight=0.04)},
+        tasks={"reranking": RerankingConfig(candidates=10, weight=0.035)},
         optim=OptimConfig(
             lr=5e-4,
             weight_decay=0.05,
@@ -68,5 +68,5 @@ def flickr8k_reranked() -> Recipe:
             warmup=0.05,
             groups={"encoders.text": 0.2, "encoders.image.encoder": 0.2},
         ),
-        run=run(epochs=30, batch_size=96, evaluations=3, monitor="reranking/rsum"),
+        run=run(epochs=15, batch_size=96, evaluations=3, monitor="reranking/rsum"),
     )

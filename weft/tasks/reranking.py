@@ -17,6 +17,7 @@ from weft.core.progress import progress
 from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
+from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, compare
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import Similarity, rank_queries
@@ -114,7 +115,11 @@ class Reranking:
             result,
             task=self.name,
             protocol={**result.protocol, **self._protocol(finders, matchers, gains)},
-            metrics={**result.metrics, **{n: c.difference.percent() for n, c in gains.items()}},
+            metrics={
+                **result.metrics,
+                **{name: gain.difference.percent() for name, gain in gains.items()},
+                **self._both(found, again),
+            },
             baselines={
                 **result.baselines,
                 "dual encoder": {name: one.value for name, one in before.metrics.items()},
@@ -149,6 +154,22 @@ class Reranking:
             for way, (queries, _) in found.ways.items()
             for k in settings.ks
         }
+
+    def _both(self, found: Search, again: Search) -> dict[str, Estimate]:
+        """The gains, a mean over both ways; each resample is of the same groups in both."""
+        settings = self.config.retrieval
+        groups = {way: queries.groups for way, (queries, _) in found.ways.items()}
+        bootstrap = Bootstrap(
+            torch.cat(list(groups.values())), resamples=settings.resamples, seed=settings.seed
+        )
+        gains: dict[str, Estimate] = {}
+        for k in settings.ks:
+            one, other = (
+                bootstrap.mean(again.ranks[way].hits(k).int() - found.ranks[way].hits(k).int(), of)
+                for way, of in groups.items()
+            )
+            gains[f"recall@{k}_gain"] = ((one + other) * 50).estimate()
+        return gains
 
     def _matches(
         self,
