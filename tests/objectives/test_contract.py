@@ -39,6 +39,7 @@ from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
 from weft.objectives.matching import MatchingConfig
+from weft.objectives.objects import ObjectsConfig
 from weft.objectives.self_critical import SelfCriticalConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
@@ -65,6 +66,7 @@ CASES: dict[str, Config] = {
     "matching-soft": MatchingConfig(("text", "regions"), negatives="soft"),
     "alignment": AlignmentConfig(),
     "alignment-regions": AlignmentConfig(("text", "regions")),
+    "objects": ObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
     "self-critical": SelfCriticalConfig(tiny.WORDS, captions=2, max_length=6),
 }
@@ -86,7 +88,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 13
+    assert len(config_classes()) == 14
 
 
 def model() -> Model:
@@ -118,7 +120,11 @@ def batch() -> Batch:
     mask = torch.arange(4) < torch.tensor([4, 2, 3, 4, 1, 4])[:, None]
     values = torch.rand(6, 4, 4 + FEATURES, generator=generator)
     regions = Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
-    targets = {"answer": torch.tensor([0, 1, -1, 3, 2, 1]), "score": torch.rand(6)}
+    targets = {
+        "answer": torch.tensor([0, 1, -1, 3, 2, 1]),
+        "score": torch.rand(6, generator=generator),
+        "objects": torch.randint(3, (6, 4, 2), generator=generator),
+    }
     inputs = {**rows.inputs, "regions": regions}
     return Batch(inputs, rows.ids, rows.groups, targets)
 

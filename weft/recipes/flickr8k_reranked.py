@@ -48,9 +48,7 @@ def flickr8k_reranked() -> Recipe:
                 ),
             },
             fusion=SimilarityConfig({"text": TEXT_DIM, "image": DIM}, DIM),
-            decoders={
-                "matching": ClassifierConfig(DIM, 2, hidden=(DIM,), hidden_norm=True, dropout=0.2)
-            },
+            decoders={"matching": ClassifierConfig(DIM, 2, hidden=(DIM,), dropout=0.2)},
         ),
         objectives={
             "contrastive": SoftmaxContrastiveConfig(
