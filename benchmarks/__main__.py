@@ -18,6 +18,8 @@ from benchmarks import lines, page
 from benchmarks.measure import Comparison, Setting, pin, thread_environment
 
 RESULT = "RESULT "
+ON_A_GPU = ("gpu_step", "gradient_cache")
+"""Lines that --device cuda runs where none is named."""
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
     unknown = sorted(set(options.lines) - set(known))
     if unknown:
         parser.error(f"no line {unknown[0]!r}, expected some of {', '.join(known)}")
-    chosen = options.lines or known
+    chosen = options.lines or (known if options.device == "cpu" else list(ON_A_GPU))
     if options.here is not None:
         measure_here(chosen[0], Setting(options.here, options.device, options.rounds))
         return 0
@@ -50,8 +52,10 @@ def main() -> int:
             for comparison in found:
                 measured.append(page.Measured(name, counts[cores], comparison))
                 print(page.printed(measured[-1]), flush=True)
-    if options.write:
-        print(f"written: {', '.join(map(str, page.write(measured)))}")
+        if options.write:
+            page.write(
+                measured
+            )  # after each line, so that a run that is cut off leaves what it has
     for line in failed:
         print(f"failed: {line}", file=sys.stderr)
     return 1 if failed else 0

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ an environment of its own with the peers in it first:
 make bench                                        # all lines
 make bench BENCH="clip_step --cores one"          # one line
 make bench BENCH="--write"                        # all lines, and this page anew
+make bench BENCH="--device cuda --cores all"      # ViT-B/32 and ViT-B/16 on a GPU, and gradient caching
 ```
 
 Each line runs in processes of its own, pinned to one core and then on all cores. Both sides take turns (A B,
@@ -69,15 +71,17 @@ class Measured:
     comparison: Comparison
 
 
+@cache
 def machine() -> str:
-    """Processor, cores, device, versions and date."""
+    """Processor, cores, device, versions and date, and how busy the machine was when it was asked first."""
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     cores = len(os.sched_getaffinity(0))
     today = datetime.datetime.now(datetime.UTC).date()
     return (
         f"{_processor()}, {cores} cores, {torch.backends.cpu.get_cpu_capability()}{gpu}; "
-        f"Python {platform.python_version()}, {versions}; {today}"
+        f"Python {platform.python_version()}, {versions}; {today}; "
+        f"load average {os.getloadavg()[0]:.1f} at the start"
     )
 
 
@@ -92,7 +96,8 @@ def printed(measured: Measured) -> str:
     mark = {True: " reached", False: " NOT REACHED", None: ""}[found.reached]
     note = f"  [{found.note}]" if found.note else ""
     if found.kind == "value":
-        said = f"{found.ratio:7.3g} {found.unit} ({found.low:.3g}-{found.high:.3g}){aim}{mark}"
+        spread = "" if found.low == found.high else f" ({found.low:.3g}-{found.high:.3g})"
+        said = f"{found.ratio:7.3g} {found.unit}{spread}{aim}{mark}"
         return f"{where}  {found.what:44s} {said}{note}"
     return (
         f"{where}  {found.what:44s} {found.ratio:7.2f}x ({found.low:.2f}-{found.high:.2f})"
@@ -129,7 +134,8 @@ def _row(measured: Measured) -> str:
     aim = aim if found.at_most is None else f"at most {found.at_most:g}"
     aim += {True: ", reached", False: ", **not reached**", None: ""}[found.reached]
     unit = f" {found.unit}" if found.kind == "value" and found.unit else ""
-    ratio = f"{found.ratio:.3g}{unit} ({found.low:.3g}–{found.high:.3g})"
+    spread = "" if found.low == found.high else f" ({found.low:.3g}–{found.high:.3g})"
+    ratio = f"{found.ratio:.3g}{unit}{spread}"
     medians = f"{found.ours:.4g} | {found.theirs:.4g} {found.unit}" if found.ours else " | "
     return f"{start} {ratio} | {aim} | {medians} | {found.note} |"
 

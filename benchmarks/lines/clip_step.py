@@ -220,7 +220,12 @@ def transformers_step(precision: Precision) -> Step:
 
 
 def peer_step(
-    model: nn.Module, forward: Callable[[], Any], precision: Precision, *, fused: bool = False
+    model: nn.Module,
+    forward: Callable[[], Any],
+    precision: Precision,
+    *,
+    fused: bool = False,
+    device: str = "cpu",
 ) -> Step:
     """Decay for matrices only; torch's default AdamW, as open_clip trains, or the fused one."""
     decayed = [p for p in model.parameters() if p.ndim >= 2]
@@ -230,7 +235,7 @@ def peer_step(
 
     def step() -> None:
         optimizer.zero_grad()
-        with autocast(precision, "cpu"):
+        with autocast(precision, device):
             loss = forward()
             if isinstance(loss, dict):
                 loss = loss["contrastive_loss"]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks import peers
 from benchmarks.lines.clip_step import LENGTHS, normalized, peer_step
-from benchmarks.measure import Comparison, Setting, alternate, faster
+from benchmarks.measure import Comparison, Setting, alternate, faster, value
 from weft.architectures.checkpoints import Checkpoint, Source, checkpoints
 from weft.core.precision import Precision, bf16_is_faster
 from weft.core.records import Batch, Field
@@ -73,14 +73,9 @@ def gradients() -> Comparison:
     worst = max(
         _difference(model, reference.tensors), _difference(objective, reference.language_head)
     )
-    return Comparison(
+    return value(
         "largest relative difference of gradients",
-        unit="",
-        ours=worst,
-        theirs=0.0,
-        ratio=worst,
-        low=worst,
-        high=worst,
+        worst,
         at_most=1e-3,
         note="against transformers, fp32, same weights and masked tokens",
     )
