@@ -11,6 +11,7 @@ from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset, split_name
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
 from weft.data.scenes import SPLITS, ScenesConfig
+from weft.data.scenes.dialog_rows import SceneDialogs
 from weft.data.scenes.question_rows import SceneQuestions
 
 
@@ -118,8 +119,9 @@ class GeneratedConfig(Config):
     """Scenes in the split test, and in test_heldout, whose compositions are never trained on."""
     scenes: ScenesConfig = field(default_factory=ScenesConfig)
     """How every scene is drawn and described; its split and count are not used."""
-    rows: Literal["scenes", "questions"] = "scenes"
-    """A row a scene, with its captions; or a row a question about a scene, about six times as many."""
+    rows: Literal["scenes", "questions", "dialogs"] = "scenes"
+    """A row a scene, with its captions; or a row a question about a scene, about six times as many; or
+    the same with the questions before it and their answers."""
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
@@ -139,5 +141,7 @@ class GeneratedConfig(Config):
         for known in SPLITS:
             if name == known:
                 scenes = self.scenes.replace(split=known, count=counts[name])
+                if self.rows == "dialogs":
+                    return SceneDialogs(scenes)
                 return SceneQuestions(scenes) if self.rows == "questions" else scenes.build()
         raise unknown_name("split", split, counts)

@@ -33,6 +33,10 @@ class SceneQuestions(Sequence[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
+    def asked(self, index: int) -> tuple[int, dict[str, str]]:
+        """The number of the scene, and the question, its answer and its type; nothing is drawn."""
+        return self._rows[index]
+
     def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
         number, question = self._rows[index]
         group = f"{self.config.split}-{number:06d}"

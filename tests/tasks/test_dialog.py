@@ -1,0 +1,164 @@
+"""Dialog: MRR, recall, mean rank and NDCG by hand; the ranker's loss by hand; what is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from weft.architectures.model import Model, PooledConfig, Streams
+from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import JOINT
+from weft.core.records import Batch, Features, Field, Sample
+from weft.data.loader import ModalitySource
+from weft.data.scenes import ScenesConfig
+from weft.data.scenes.dialog_rows import SceneDialogs
+from weft.objectives.answer_ranking import AnswerRankingConfig
+from weft.tasks.base import Member
+from weft.tasks.dialog import DialogConfig
+
+
+class Angles:
+    """A modality whose items are angles in degrees, also in words."""
+
+    views = 1
+
+    def decode(self, raw: Any) -> float:
+        return float(raw)
+
+    def transform(
+        self, item: float, *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> torch.Tensor:
+        del train, generator, view
+        return torch.tensor([item])
+
+    def collate(self, items: Sequence[torch.Tensor]) -> Field:
+        return Field(torch.stack(tuple(items)))
+
+    def fit(self, raws: Any) -> None: ...
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+class OnTheCircle(nn.Module):
+    """An angle as a point of the unit circle."""
+
+    dim = 2
+
+    def forward(self, field: Field) -> Features:
+        angle = field.values.float().deg2rad()
+        pooled = torch.cat([angle.cos(), angle.sin()], dim=1)
+        return Features(pooled[:, None], torch.ones(len(pooled), 1).bool(), pooled)
+
+
+class First(nn.Module):
+    """What the first stream says."""
+
+    dim = 2
+
+    def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
+        return {**streams, JOINT: next(iter(streams.values()))}
+
+
+def model() -> Model:
+    return Model(
+        {name: OnTheCircle() for name in ("image", "answer")},
+        First(),
+        {name: PooledConfig().build() for name in (JOINT, "answer")},
+    )
+
+
+def member(samples: list[Sample], training: list[Sample] | None = None) -> Member:
+    modality = Angles()
+    source = ModalitySource(samples, "image", modality)
+    return Member(model(), {"image": source}, {"answer": modality}, {}, training)
+
+
+def row(number: int, angle: float, candidates: list[str], right: int, **others: Any) -> Sample:
+    items = {"image": angle, "candidates": candidates, "right": right, **others}
+    return Sample(str(number), f"dialog{number // 2}", items, f"rows:{number}")
+
+
+# Candidates are ranked by how near their angle is.
+ROWS = [
+    row(0, 0, ["10", "90", "50"], 0),
+    row(1, 80, ["10", "90", "50"], 2, relevance=[0.0, 0.5, 1.0]),
+    row(2, 0, ["90", "50", "10"], 0),
+]
+CONFIG = DialogConfig(streams=("image",), ks=(1, 2), resamples=50, examples=2)
+
+
+def test_metrics_by_hand() -> None:
+    result = CONFIG.build().evaluate([member(ROWS, ROWS)], ROWS)
+    ranks = (1, 2, 3)
+    assert result.metrics["mrr"].value == pytest.approx(100 * sum(1 / r for r in ranks) / 3)
+    assert result.metrics["recall@1"].value == pytest.approx(100 / 3)
+    assert result.metrics["recall@2"].value == pytest.approx(200 / 3)
+    assert result.metrics["mean_rank"].value == pytest.approx(2)
+    # The two relevant ones stand first, but the wrong way round.
+    log3 = float(torch.tensor(3.0).log2())
+    assert result.metrics["ndcg"].value == pytest.approx(
+        100 * (0.5 + 1 / log3) / (1 + 0.5 / log3), 1e-5
+    )
+    assert result.baselines["chance"]["mean_rank"] == pytest.approx(2)
+    # "10", "50" and "90" are right once each: all tie, which counts against the right one.
+    assert result.baselines["most frequent"]["recall@1"] == 0
+    assert result.protocol["dialogs"] == 2
+    assert result.protocol["questions_with_relevance"] == 1
+    assert [p.right for p in result.predictions] == sorted([p.right for p in result.predictions])[
+        ::-1
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"candidates": []}, "has no list 'candidates'"),
+        ({"right": 3}, "'right' is 3, expected 0 to 2"),
+        ({"relevance": [1.0]}, "3 candidates and 1 relevances"),
+    ],
+)
+def test_says_what_is_wrong(changed: dict[str, Any], message: str) -> None:
+    samples = [row(0, 0, **{"candidates": ["1", "2", "3"], "right": 0, **changed})]
+    with pytest.raises(DataError, match=message):
+        CONFIG.build().evaluate([member(samples)], samples)
+
+
+def test_needs_a_projection_of_the_context() -> None:
+    bare = member(ROWS)
+    del bare.model.projections[JOINT]
+    with pytest.raises(WeftError, match="unknown projection of the model 'joint'"):
+        CONFIG.build().evaluate([bare], ROWS)
+
+
+def test_the_loss_is_a_choice_among_the_different_answers() -> None:
+    made = model()
+    answers = torch.tensor([[10], [90], [10]])
+    batch = Batch(
+        {"image": Field(torch.tensor([[0.0], [80.0], [40.0]])), "answer": Field(answers)},
+        ("a", "b", "c"),
+        torch.arange(3),
+    )
+    objective = AnswerRankingConfig(streams=("image",)).build()
+    loss = objective(made, batch, Streams(made, batch))
+    cosines = (torch.tensor([[0.0], [80.0], [40.0]]) - torch.tensor([10.0, 90.0])).deg2rad().cos()
+    expected = F.cross_entropy(cosines / 0.07, torch.tensor([0, 1, 0]))
+    assert loss.total.item() == pytest.approx(float(expected), rel=1e-4)
+    assert loss.terms["accuracy"] == pytest.approx(1)
+
+
+def test_turns_of_a_scene_follow_each_other() -> None:
+    dialogs = SceneDialogs(ScenesConfig(count=2))
+    turns = [sample for sample in dialogs if sample.group == dialogs[0].group]
+    assert len(turns) > 3
+    assert turns[0].items["text"] == turns[0].items["question"]
+    said = ""
+    for turn in turns:
+        assert turn.items["text"] == said + turn.items["question"]
+        assert turn.items["candidates"][turn.items["right"]] == turn.items["answer"]
+        said = f"{turn.items['text']} {turn.items['answer']} | "

@@ -1,0 +1,78 @@
+"""The right answer among those of the batch: a dual encoder of contexts and answers."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.architectures.model import Model
+from weft.core.config import Config
+from weft.core.distributed import gather, rank
+from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.records import Batch, Field, Loss
+from weft.objectives.temperature import TemperatureConfig
+
+_FACTOR = 1_000_003
+
+
+class AnswerRanking(nn.Module):
+    """Cross-entropy of the cosines between a context and every different answer of the whole batch.
+
+    The context is what the fusion made of the streams, under the projection `joint`. Rows with the
+    same answer are one candidate, so that a frequent answer is not its own wrong one. After the
+    discriminative decoder of Das et al. 2017 (Visual Dialog), arXiv:1611.08669, section 4.
+    """
+
+    def __init__(self, config: "AnswerRankingConfig") -> None:
+        super().__init__()
+        self._streams = config.streams
+        self._answer = config.answer
+        self.temperature = config.temperature.build()
+
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        answers = batch.inputs[self._answer]
+        if not isinstance(answers, Field):
+            raise ValueError(f"stream '{self._answer}' is cached, expected token ids")
+        built = cast(Model, model)
+        context = built.fuse({stream: streams.features(stream) for stream in self._streams})
+        context_BE = built.embed(JOINT, context[JOINT])
+        answer_AE = gather(streams.embedding(self._answer))
+        key_A = gather(_keys(answers))
+        own_B = rank() * len(batch) + torch.arange(len(batch), device=key_A.device)
+        same_AA = key_A[:, None] == key_A
+        first_A = same_AA.int().argmax(dim=1)  # the first row with this answer stands for it
+        repeated_A = first_A != torch.arange(len(key_A), device=key_A.device)
+        scale = self.temperature()
+        logits_BA = (scale * context_BE @ answer_AE.T).masked_fill(repeated_A, -torch.inf)
+        target_B = first_A[own_B]
+        total = F.cross_entropy(logits_BA, target_B)
+        hits = (logits_BA.argmax(dim=1) == target_B).float().mean()
+        return Loss(total, {"temperature": 1 / scale.detach(), "accuracy": hits})
+
+
+def _keys(answers: Field) -> Tensor:
+    """(B,) a number of each text: equal texts have equal ones."""
+    ids_BT = answers.values + 1
+    if answers.mask is not None:
+        ids_BT = ids_BT * answers.mask
+    key_B = torch.zeros_like(ids_BT[:, 0])
+    for ids_B in ids_BT.unbind(dim=1):
+        key_B = torch.where(ids_B > 0, key_B * _FACTOR + ids_B, key_B)
+    return key_B
+
+
+@dataclass(frozen=True)
+class AnswerRankingConfig(Config):
+    """The right answer among those of the batch."""
+
+    streams: tuple[str, ...] = ("image", "text")
+    """What the context is fused from."""
+    answer: str = "answer"
+    """Stream of the answers, which the fusion does not read."""
+    temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
+    """By which cosines are divided."""
+
+    def build(self) -> AnswerRanking:
+        return AnswerRanking(self)

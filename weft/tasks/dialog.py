@@ -1,0 +1,257 @@
+"""Visual dialog: which of the candidate answers follows on what was said about the picture?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.interfaces import JOINT
+from weft.core.records import Sample
+from weft.data.formats import Dataset
+from weft.data.loader import ModalitySource
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.candidates import chance, ndcg, rank_of_right
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.ranking import right_and_wrong
+from weft.tasks.base import Item, Member, Prediction, TaskResult, Values, check_measures
+from weft.tasks.embedding import EmbeddingConfig, embed_items, evaluating
+from weft.tasks.rows import RowsConfig, read_rows
+
+OTHERS = 3
+"""Further candidates that are shown with a prediction."""
+
+
+@dataclass(frozen=True)
+class DialogConfig(Config):
+    """Ranking of candidate answers by a dual encoder of contexts and answers."""
+
+    streams: tuple[str, ...] = ("image", "text")
+    """What the context is fused from; text holds the turns before and the question."""
+    answer: str = "answer"
+    """Stream as which candidates are encoded."""
+    candidates: str = "candidates"
+    """Column with the candidate answers of a row."""
+    right: str = "right"
+    """Column with the number of the right one, from 0."""
+    relevance: str = "relevance"
+    """Column with a relevance for each candidate, for NDCG, in those rows that have one."""
+    ks: tuple[int, ...] = (1, 5, 10)
+    """Right if among the first k."""
+    resamples: int = 2000
+    """Of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap and of the rows that are shown."""
+    examples: int = 12
+    """Rows that are kept to be shown, half of them right, half wrong."""
+    rows: RowsConfig = field(default_factory=RowsConfig)
+    """How the model is run."""
+
+    def __post_init__(self) -> None:
+        check_measures(self.ks, self.resamples, self.examples)
+        if not self.streams:
+            raise ValueError("streams are empty, expected at least one")
+
+    def build(self) -> "Dialog":
+        return Dialog(self)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a row asks: candidates, the number of the right one, and a relevance for each or None."""
+
+    candidates: list[str]
+    right: int
+    relevance: Tensor | None
+
+
+class Dialog:
+    """MRR, recall@k, mean rank, and NDCG over the rows with relevances; ties count against the model.
+
+    Baselines: chance, and candidates in the order of how often they are the training rows' right
+    answers, where those are at hand.
+    """
+
+    name = "dialog"
+
+    def __init__(self, config: DialogConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Evaluates one model, or the ensemble of several by the mean of their cosines."""
+        if not members:
+            raise ValueError("evaluate got no members, expected at least one model")
+        config = self.config
+        contexts = [self._contexts(member, dataset, device) for member in members]
+        rows, groups = contexts[0][0], contexts[0][2]
+        asked = [self._asked(dataset[row]) for row in rows]
+        names = sorted({name for one in asked for name in one.candidates})
+        places = {name: place for place, name in enumerate(names)}
+        scored: list[Tensor] = []
+        answers = [self._answers(member, names, device) for member in members]
+        for place, one in enumerate(asked):
+            index = torch.tensor([places[name] for name in one.candidates])
+            each = [v[index] @ c[1][place] for v, c in zip(answers, contexts, strict=True)]
+            scored.append(torch.stack(each).mean(dim=0))
+        values = self._values(scored, asked)
+        bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
+        counts = [len(one.candidates) for one in asked]
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "questions": len(rows),
+                "dialogs": len(set(groups.tolist())),
+                "candidates": sum(counts) / len(counts),
+                "questions_with_relevance": sum(one.relevance is not None for one in asked),
+                "models": len(members),
+                "left_out_unreadable": len(dataset) - len(rows),
+                "interval": f"95% bootstrap over dialogs, {config.resamples} resamples",
+            },
+            metrics=_estimates(values, groups, bootstrap),
+            baselines=self._baselines(asked, members[0].training),
+            leakage=leakage,
+            values={name: Values(v, groups) for name, v in values.items() if len(v) == len(groups)},
+            predictions=self._shown(rows, scored, asked),
+        )
+
+    def _contexts(
+        self, member: Member, dataset: Dataset, device: torch.device | str
+    ) -> tuple[list[int], Tensor, Tensor]:
+        """Rows that could be read, their contexts (N, E) and groups (N,)."""
+        model, config = member.model, self.config
+        if JOINT not in model.projections:
+            raise unknown_name("projection of the model", JOINT, model.projections)
+        rows: list[int] = []
+        vectors: list[Tensor] = []
+        groups: list[Tensor] = []
+        with evaluating(model, device, config.rows.precision):
+            for read in read_rows(
+                member, dataset, config.streams, config.rows, device=device, what="asking"
+            ):
+                inputs = read.batch.inputs
+                fused = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})
+                vectors.append(model.embed(JOINT, fused[JOINT]).cpu())
+                groups.append(read.batch.groups.cpu())
+                rows += read.rows
+        if not rows:
+            raise WeftError("no row of the data set can be read")
+        return rows, torch.cat(vectors), torch.cat(groups)
+
+    def _answers(self, member: Member, names: Sequence[str], device: torch.device | str) -> Tensor:
+        """(C, E) embeddings of the candidates."""
+        stream, config = self.config.answer, self.config.rows
+        if stream not in member.modalities:
+            raise unknown_name("stream", stream, member.modalities)
+        samples = [Sample(name, name, {stream: name}, f"candidate '{name}'") for name in names]
+        source = ModalitySource(samples, stream, member.modalities[stream])
+        items = [Item(stream, row, 0) for row in range(len(samples))]
+        settings = EmbeddingConfig(config.batch_size, config.workers, config.precision)
+        bad = settings.errors.build(len(samples))
+        return embed_items(member.model, source, items, samples, settings, bad, device).vectors
+
+    def _asked(self, sample: Sample) -> _Asked:
+        config, items, source = self.config, sample.items, sample.source
+        candidates, right = items.get(config.candidates), items.get(config.right)
+        if not isinstance(candidates, list) or not candidates:
+            raise DataError(f"has no list '{config.candidates}' of answers", source=source)
+        if not isinstance(right, int) or not 0 <= right < len(candidates):
+            reason = f"'{config.right}' is {right!r}, expected 0 to {len(candidates) - 1}"
+            raise DataError(reason, source=source)
+        given = items.get(config.relevance)
+        if given is not None and len(given) != len(candidates):
+            reason = f"has {len(candidates)} candidates and {len(given)} relevances"
+            raise DataError(reason, source=source)
+        relevance = None if given is None else torch.tensor(given, dtype=torch.float64)
+        return _Asked([str(name) for name in candidates], right, relevance)
+
+    def _values(self, scored: Sequence[Tensor], asked: Sequence[_Asked]) -> dict[str, Tensor]:
+        """Metric -> its value row by row; NDCG is NaN where a row has no relevances."""
+        pairs = list(zip(scored, asked, strict=True))
+        ranks = torch.tensor([rank_of_right(s, one.right) for s, one in pairs]).double()
+        found = {f"recall@{k}": (ranks <= k).double() for k in self.config.ks}
+        found |= {"mrr": 1 / ranks, "mean_rank": ranks}
+        gains = [
+            float("nan") if one.relevance is None else ndcg(s, one.relevance) for s, one in pairs
+        ]
+        if any(one.relevance is not None for one in asked):
+            found["ndcg"] = torch.tensor(gains, dtype=torch.float64)
+        return found
+
+    def _baselines(
+        self, asked: Sequence[_Asked], training: Dataset | None
+    ) -> dict[str, dict[str, float]]:
+        by_row: dict[str, list[float]] = {}
+        for one in asked:
+            for k in self.config.ks:
+                recall, reciprocal, rank = chance(len(one.candidates), k)
+                by_row.setdefault(f"recall@{k}", []).append(100 * recall)
+            by_row.setdefault("mrr", []).append(100 * reciprocal)
+            by_row.setdefault("mean_rank", []).append(rank)
+        baselines = {"chance": {name: sum(v) / len(v) for name, v in by_row.items()}}
+        counts = self._frequencies(training)
+        if counts:
+            scored = [torch.tensor([float(counts[c]) for c in one.candidates]) for one in asked]
+            values = self._values(scored, asked)
+            baselines["most frequent"] = {
+                name: (1 if name == "mean_rank" else 100) * float(v[~v.isnan()].mean())
+                for name, v in values.items()
+            }
+        return baselines
+
+    def _frequencies(self, training: Dataset | None) -> Counter[str]:
+        """How often each answer is the right one in training."""
+        counts: Counter[str] = Counter()
+        for row in range(0 if training is None else len(training)):
+            try:
+                one = self._asked(training[row])  # type: ignore[index]
+            except DataError:
+                continue
+            counts[one.candidates[one.right]] += 1
+        return counts
+
+    def _shown(
+        self, rows: Sequence[int], scored: Sequence[Tensor], asked: Sequence[_Asked]
+    ) -> list[Prediction]:
+        ranks = [rank_of_right(s, one.right) for s, one in zip(scored, asked, strict=True)]
+        chosen = right_and_wrong(torch.tensor(ranks), self.config.examples, self.config.seed)
+        found = []
+        for place in chosen:
+            one, scores = asked[place], scored[place]
+            best = scores.topk(min(1 + OTHERS, len(scores)))
+            named: list[tuple[str, float]] = [
+                (one.candidates[c], float(s))
+                for c, s in zip(best.indices, best.values, strict=True)
+            ]
+            found.append(
+                Prediction(
+                    inputs=tuple(Item(stream, rows[place]) for stream in self.config.streams),
+                    predicted=named[0][0],
+                    expected=(one.candidates[one.right],),
+                    right=ranks[place] == 1,
+                    score=named[0][1],
+                    others=tuple(named[1:]),
+                )
+            )
+        return found
+
+
+def _estimates(
+    values: dict[str, Tensor], groups: Tensor, bootstrap: Bootstrap
+) -> dict[str, Estimate]:
+    found: dict[str, Any] = {}
+    for name, of_rows in values.items():
+        there = ~of_rows.isnan()
+        (mean,) = bootstrap.ratios(of_rows.nan_to_num()[:, None], there.double()[:, None], groups)
+        found[name] = mean.estimate() if name == "mean_rank" else mean.estimate().percent()
+    return found
