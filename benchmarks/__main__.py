@@ -15,7 +15,7 @@ from dataclasses import asdict
 from importlib import import_module
 
 from benchmarks import lines, page
-from benchmarks.measure import Comparison, Setting, pin, thread_environment
+from benchmarks.measure import Comparison, Measured, Setting, pin, thread_environment
 
 RESULT = "RESULT "
 ON_A_GPU = ("gpu_step", "gradient_cache")
@@ -40,7 +40,7 @@ def main() -> int:
         measure_here(chosen[0], Setting(options.here, options.device, options.rounds))
         return 0
     counts = {"one": 1, "all": len(os.sched_getaffinity(0))}
-    measured: list[page.Measured] = []
+    measured: list[Measured] = []
     failed: list[str] = []
     print(page.machine())
     for name in chosen:
@@ -50,7 +50,7 @@ def main() -> int:
                 failed.append(f"{name}, {cores} core{'s' if cores == 'all' else ''}")
                 continue
             for comparison in found:
-                measured.append(page.Measured(name, counts[cores], comparison))
+                measured.append(Measured(name, counts[cores], comparison))
                 print(page.printed(measured[-1]), flush=True)
         if options.write:
             page.write(

@@ -54,6 +54,15 @@ class Comparison:
         )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A comparison, the line that it belongs to, and the cores that it was measured on."""
+
+    line: str
+    cores: int
+    comparison: Comparison
+
+
 def alternate(
     ours: Callable[[], object],
     theirs: Callable[[], object],

@@ -1,12 +1,10 @@
 """The results as lines of text, and docs/benchmarks.md with its plot."""
 
 import datetime
-import html
 import json
-import math
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +12,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import Comparison
+from benchmarks.measure import Comparison, Measured
+from benchmarks.plot import plot
 from weft.core.files import write_text
 
 DOCS = Path(__file__).parent.parent / "docs"
-LOWEST, HIGHEST = 0.4, 150
-"""Ends of the plot's axis."""
 PAGE = """# Benchmarks
 
 What Weft costs beside its peers. Everything here is printed by one command on a fresh clone, which sets up
@@ -60,15 +57,6 @@ PACKAGES = (
     "webdataset",
     "numpy",
 )
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A comparison, the line that it belongs to, and the cores that it was measured on."""
-
-    line: str
-    cores: int
-    comparison: Comparison
 
 
 @cache
@@ -118,7 +106,7 @@ def write(measured: list[Measured], folder: Path = DOCS) -> list[Path]:
     kept.sort(key=lambda row: (row["line"], row["cores"]))
     write_text(store, json.dumps(kept, indent=1) + "\n")
     rows = [Measured(r["line"], r["cores"], Comparison(**r["comparison"])) for r in kept]
-    write_text(folder / "benchmarks.svg", plot([m for m in rows if m.comparison.ratio is not None]))
+    write_text(folder / "benchmarks.svg", plot(rows))
     table = [_row(measured) for measured in rows]
     machines = "\n".join(f"- {name}" for name in sorted({row["machine"] for row in kept}))
     write_text(folder / "benchmarks.md", PAGE.format(machines=machines, table="\n".join(table)))
@@ -138,48 +126,6 @@ def _row(measured: Measured) -> str:
     ratio = f"{found.ratio:.3g}{unit}{spread}"
     medians = f"{found.ours:.4g} | {found.theirs:.4g} {found.unit}" if found.ours else " | "
     return f"{start} {ratio} | {aim} | {medians} | {found.note} |"
-
-
-def plot(rows: list[Measured]) -> str:
-    """An SVG: how many times better than the peer, on a logarithmic axis, with quartiles and aims."""
-    rows = [row for row in rows if row.comparison.ratio and row.comparison.kind != "value"]
-    left, width, step, top = 430, 560, 22, 34
-    height = top + step * len(rows) + 30
-
-    def x(times: float) -> float:
-        share = (math.log10(min(max(times, LOWEST), HIGHEST)) - math.log10(LOWEST)) / (
-            math.log10(HIGHEST) - math.log10(LOWEST)
-        )
-        return round(left + share * width, 1)
-
-    def better(found: Comparison, value: float) -> float:
-        return value if found.kind == "faster" else 1 / max(value, 1e-3)
-
-    body = [
-        f'<text x="{left}" y="16">times better than the peer (log scale; bar: quartiles, tick: aim)</text>'
-    ]
-    for mark in (0.5, 1, 2, 5, 10, 20, 50, 100):
-        dash = "" if mark == 1 else ' stroke-dasharray="2 4"'
-        body.append(f'<path d="M{x(mark)} {top - 6}V{height - 24}" stroke="#999"{dash}/>')
-        body.append(f'<text x="{x(mark)}" y="{height - 8}" text-anchor="middle">{mark:g}</text>')
-    for place, row in enumerate(rows):
-        found, y = row.comparison, top + step * place + step / 2
-        name = html.escape(f"{row.line}: {found.what} ({row.cores})")
-        body.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{name}</text>')
-        low, value, high = (better(found, v or 0.0) for v in (found.low, found.ratio, found.high))
-        colour = "#d55e00" if found.reached is False else "#0072b2"
-        body.append(f'<path d="M{x(low)} {y}H{x(high)}" stroke="{colour}" stroke-width="3"/>')
-        body.append(f'<circle cx="{x(value)}" cy="{y}" r="4" fill="{colour}"/>')
-        aim = found.at_least if found.at_most is None else found.at_most
-        if aim is not None:
-            at = x(better(found, aim))
-            body.append(f'<path d="M{at} {y - 7}V{y + 7}" stroke="#000" stroke-width="2"/>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {height}" '
-        'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
-        + "".join(body)
-        + "</svg>\n"
-    )
 
 
 def _processor() -> str:

@@ -17,7 +17,16 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import page, peers
 from benchmarks.lines.clip_step import LENGTHS, Step, peer_step
-from benchmarks.measure import Comparison, Setting, alternate, faster, seconds, smaller, value
+from benchmarks.measure import (
+    Comparison,
+    Measured,
+    Setting,
+    alternate,
+    faster,
+    seconds,
+    smaller,
+    value,
+)
 from weft.architectures.clip import clip
 from weft.architectures.model import ModelConfig
 from weft.core.records import Batch, Field
@@ -233,4 +242,4 @@ def breakdown(step: Step, device: Device) -> dict[str, float]:
 if __name__ == "__main__":
     rehearsal = Setting(torch.get_num_threads(), "cpu", rounds=3)
     for row in compared(TINY, False, product_rate(512, "cpu"), rehearsal):
-        print(page.printed(page.Measured("gpu_step", rehearsal.threads, row)))
+        print(page.printed(Measured("gpu_step", rehearsal.threads, row)))

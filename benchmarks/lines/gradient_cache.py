@@ -13,7 +13,7 @@ from typing import Literal
 
 import torch
 
-from benchmarks.measure import Comparison, Setting, in_process, peak_memory, seconds, smaller
+from benchmarks.measure import Comparison, Setting, in_process, peak_memory, seconds, value
 from weft.architectures.clip import clip
 from weft.core.records import Batch, Field
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
@@ -35,15 +35,15 @@ def measure(setting: Setting) -> list[Comparison]:
         return found
 
     large, plain = peaks(ROWS, MICRO_BATCH), peaks(MICRO_BATCH, 0)
-    note = f"{ROWS} rows of {PIXELS} x {PIXELS} pixels on micro-batches of {MICRO_BATCH}; "
-    note += f"step {large['seconds']:.0f} s"
+    note = f"{ROWS} rows of {PIXELS} x {PIXELS} pixels on micro-batches of {MICRO_BATCH}"
+    note += f" ({large['seconds']:.0f} s), beside a batch of {MICRO_BATCH} in one piece"
     return [
-        smaller(
-            f"peak memory of a batch of {ROWS}, beside {MICRO_BATCH}: {name}",
-            [large[key]],
-            [plain[key]],
+        value(
+            f"memory of a batch of {ROWS}: {name}",
+            large[key] / plain[key],
             at_most=aim,
-            note=note,
+            unit="times",
+            note=f"{large[key]:.0f} and {plain[key]:.0f} MiB; {note}",
         )
         for key, name, aim in (
             ("whole", "whole process", 1.3),

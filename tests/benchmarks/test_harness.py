@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import page
-from benchmarks.measure import Comparison, alternate, faster, smaller, value
+from benchmarks.measure import Comparison, Measured, alternate, faster, smaller, value
 
 
 def test_sides_take_turns_and_neither_is_always_first() -> None:
@@ -47,19 +47,17 @@ def test_less_is_better_where_memory_is_compared() -> None:
 
 def test_the_page_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
     first = [
-        page.Measured("a", 1, faster("step", [1.0], [2.0], at_least=1.5)),
-        page.Measured("b", 1, Comparison("bf16 step", note="no instructions")),
+        Measured("a", 1, faster("step", [1.0], [2.0], at_least=1.5)),
+        Measured("b", 1, Comparison("bf16 step", note="no instructions")),
     ]
     page.write(first, tmp_path)
-    page.write([page.Measured("a", 1, faster("step", [1.0], [1.2], at_least=1.5))], tmp_path)
+    page.write([Measured("a", 1, faster("step", [1.0], [1.2], at_least=1.5))], tmp_path)
     said = (tmp_path / "benchmarks.md").read_text()
     assert "| `a` | 1 | step | 1.2 | at least 1.5, **not reached** |" in said
     assert "| `b` | 1 | bf16 step | not measured | | | | no instructions |" in said
     assert len(json.loads((tmp_path / "benchmarks.json").read_text())) == 2
     assert (tmp_path / "benchmarks.svg").read_text().count("<circle") == 1
-    assert "NOT REACHED" in page.printed(
-        page.Measured("a", 1, smaller("m", [2.0], [1.0], at_most=1))
-    )
+    assert "NOT REACHED" in page.printed(Measured("a", 1, smaller("m", [2.0], [1.0], at_most=1)))
 
 
 def test_an_unknown_line_is_one_message(monkeypatch, capsys) -> None:
@@ -73,7 +71,7 @@ def test_an_unknown_line_is_one_message(monkeypatch, capsys) -> None:
 
 
 def test_a_value_is_no_ratio(tmp_path: Path) -> None:
-    measured = page.Measured("a", 1, value("likeness", 41.0, [45.0], at_least=40, unit="dB"))
+    measured = Measured("a", 1, value("likeness", 41.0, [45.0], at_least=40, unit="dB"))
     assert "41 dB (41-45) (asked >= 40) reached" in page.printed(measured)
     page.write([measured], tmp_path)
     assert (tmp_path / "benchmarks.svg").read_text().count("<circle") == 0
