@@ -1,0 +1,95 @@
+"""Conceptual Captions (Sharma et al. 2018): caption TAB address a line, the pictures downloaded.
+
+A picture is found by the row that it belongs to, as images/12.jpg or images/000000012.jpg for the
+thirteenth line, or by images.tsv beside the table, with address TAB file a line. Lines whose picture
+was not downloaded, of which there are many, are left out.
+"""
+
+import re
+from pathlib import Path
+
+from weft.core.errors import DataError, WeftError
+from weft.core.records import Sample
+from weft.data.formats._files import lines
+from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, known_split, select
+
+NAME = "conceptual_captions"
+DESCRIPTION = "Conceptual Captions: Train_GCC-training.tsv (caption TAB address), images/12.jpg"
+MAPPING = "images.tsv"
+_LINE = re.compile(rb"[^\t\r\n]+\thttps?://[^\t\r\n]+\r?\n?")
+
+
+def detect(path: Path) -> bool:
+    return bool(_tables(path))
+
+
+def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+    """One sample a line whose picture is there; the group is the address. Raises WeftError for none.
+
+    Items: image, text, url, split (from the name of the table).
+    """
+    tables = _tables(path)
+    samples = [sample for table in tables for sample in _read_table(table, on_error)]
+    if not samples:
+        where = ", ".join(str(_folder(table)) for table in tables)
+        raise WeftError(f"{path}: none of its pictures is there, looked into {where}")
+    return select(samples, split, path)
+
+
+def _tables(path: Path) -> list[Path]:
+    found = [path] if path.is_file() else sorted(path.glob("*.tsv"))
+    return [p for p in found if p.suffix == ".tsv" and p.name != MAPPING and _is_table(p)]
+
+
+def _is_table(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _LINE.fullmatch(file.readline(1 << 16)) is not None
+
+
+def _folder(table: Path) -> Path:
+    """images/NAME of the table, where several tables share a folder, or images/."""
+    own = table.parent / "images" / table.stem
+    return own if own.is_dir() else table.parent / "images"
+
+
+def _read_table(table: Path, on_error: OnError) -> list[Sample]:
+    by_row, by_address = _by_row(_folder(table)), _by_address(table, on_error)
+    split = known_split(table.stem.lower().rpartition("-")[2])
+    samples: list[Sample] = []
+    for source, text in lines(table, on_error):
+        caption, _, address = text.partition("\t")
+        if not caption.strip() or not address.strip():
+            reason = f"is {text[:60]!r}, expected caption TAB address"
+            on_error(DataError(reason, source=source))
+            continue
+        number = int(source.rpartition(":")[2]) - 1
+        picture = by_address.get(address.strip(), by_row.get(number))
+        if picture is None:
+            continue
+        items = {"image": picture, "text": caption.strip(), "url": address.strip()}
+        if split is not None:
+            items["split"] = split
+        samples.append(Sample(f"{table.stem}-{number}", address.strip(), items, source))
+    return samples
+
+
+def _by_row(folder: Path) -> dict[int, Path]:
+    """Row -> the picture whose name is its number."""
+    if not folder.is_dir():
+        return {}
+    named = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+    return {int(p.stem): p for p in named if p.stem.isascii() and p.stem.isdigit()}
+
+
+def _by_address(table: Path, on_error: OnError) -> dict[str, Path]:
+    """Address -> its picture, from images.tsv."""
+    mapping = table.with_name(MAPPING)
+    found: dict[str, Path] = {}
+    for source, text in lines(mapping, on_error) if mapping.is_file() else ():
+        address, _, file = text.partition("\t")
+        if not file.strip():
+            reason = f"is {text[:60]!r}, expected address TAB file"
+            on_error(DataError(reason, source=source))
+        elif (table.parent / file.strip()).is_file():
+            found[address.strip()] = table.parent / file.strip()
+    return found
