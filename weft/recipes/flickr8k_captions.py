@@ -28,10 +28,10 @@ def flickr8k_captions() -> Recipe:
             vocab_size=VOCABULARY,
             max_length=LONGEST,
             encoder_dropout=0.1,
-            decoder_dropout=0.25,
+            decoder_dropout=0.2,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
         tasks={"captioning": CaptioningTaskConfig(views=2, generation=BEAM)},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995, groups={"encoders.image": 0.1}),
-        run=run(epochs=16, batch_size=32, evaluations=3, monitor="captioning/CIDEr-D"),
+        run=run(epochs=8, batch_size=32, evaluations=4, monitor="captioning/CIDEr-D"),
     )

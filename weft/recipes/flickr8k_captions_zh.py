@@ -4,6 +4,7 @@ from weft.architectures.captioner import captioner
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.recipes._flickr8k import IMAGE_DIM, captions, grid, grid_photographs, run
+from weft.recipes.flickr8k_captions import BEAM
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.training.optim import OptimConfig
@@ -29,7 +30,7 @@ def flickr8k_captions_zh() -> Recipe:
             decoder_dropout=0.2,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
-        tasks={"captioning": CaptioningTaskConfig(unit="character")},
+        tasks={"captioning": CaptioningTaskConfig(unit="character", views=2, generation=BEAM)},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995, groups={"encoders.image": 0.1}),
-        run=run(epochs=8, batch_size=32, evaluations=8, monitor="captioning/CIDEr-D"),
+        run=run(epochs=8, batch_size=32, evaluations=4, monitor="captioning/CIDEr-D"),
     )

@@ -4,7 +4,7 @@ from weft.architectures.show_and_tell import show_and_tell
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.recipes._flickr8k import IMAGE_DIM, english, mobilenet, run
-from weft.recipes.flickr8k_captions import LONGEST, VOCABULARY
+from weft.recipes.flickr8k_captions import BEAM, LONGEST, VOCABULARY
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.training.optim import OptimConfig
@@ -22,7 +22,7 @@ def flickr8k_show_and_tell() -> Recipe:
             dropout=0.5,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
-        tasks={"captioning": CaptioningTaskConfig()},
+        tasks={"captioning": CaptioningTaskConfig(generation=BEAM)},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995),
-        run=run(epochs=10, batch_size=64, evaluations=10, monitor="captioning/CIDEr-D"),
+        run=run(epochs=10, batch_size=64, evaluations=4, monitor="captioning/CIDEr-D"),
     )
