@@ -25,7 +25,7 @@ def test_recipes() -> None:
 
 
 def test_formats() -> None:
-    assert len(names("formats")) == len(modules(weft.data.formats)) >= 8
+    assert len(names("formats")) == len(modules(weft.data.formats)) >= 17
 
 
 def test_parts_and_tasks() -> None:

@@ -36,7 +36,7 @@ def message(path: Path | str, **options: Any) -> str:
 
 
 def test_every_format_describes_itself_in_a_line() -> None:
-    assert len(formats()) >= 8
+    assert len(formats()) >= 17
     for name, module in formats().items():
         assert name == module.NAME
         assert module.DESCRIPTION

@@ -7,30 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from layouts import errors_of, touch, write
 
 from weft.core.errors import DataError, WeftError
 from weft.data.formats import missing_files, open_dataset
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def touch(folder: Path, *names: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).write_bytes(b"\xff\xd8\xff")
-
-
-def errors_of(path: Path) -> list[str]:
-    errors: list[DataError] = []
-    open_dataset(path, on_error=errors.append)
-    with pytest.raises(WeftError) as raised:
-        open_dataset(path)
-    assert str(raised.value) == str(errors[0])
-    return [str(error) for error in errors]
 
 
 def flickr8k(root: Path) -> Path:

@@ -8,32 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layouts import errors_of, touch, write
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.data.formats import missing_files, open_dataset
 from weft.data.sources import FilesConfig
-
-
-def write(path: Path, content: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    return path
-
-
-def touch(folder: Path, *names: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).write_bytes(b"\xff\xd8\xff")
-
-
-def errors_of(path: Path) -> list[str]:
-    errors: list[DataError] = []
-    open_dataset(path, on_error=errors.append)
-    with pytest.raises(WeftError) as raised:
-        open_dataset(path)
-    assert str(raised.value) == str(errors[0])
-    return [str(error) for error in errors]
 
 
 def vqa(root: Path, subset: str, questions: list[tuple[int, int, str]], answers: bool) -> Path:

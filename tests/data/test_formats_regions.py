@@ -1,130 +1,240 @@
-"""Visual Genome, COCO's objects and Conceptual Captions in the layouts in which they are distributed."""
+"""The layouts in which sets of pictures with boxes are passed on, made in small."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from layouts import errors_of, touch, write
 
-from weft.core.errors import DataError, WeftError
-from weft.data.formats import open_dataset
+from weft.core.errors import WeftError
+from weft.data.formats import missing_files, open_dataset
 from weft.modalities.regions import RegionsConfig
 
 
-def write(path: Path, value: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8")
-    return path
-
-
-def touch(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"")
-    return path
-
-
-def genome(root: Path, **changes: object) -> Path:
-    data = {"image_id": 1, "url": "https://x/1.jpg", "width": 800, "height": 600, "coco_id": None}
-    write(root / "image_data.json", [data, {**data, "image_id": 2}])
-    thing = {
-        **{"object_id": 5091, "x": 80, "y": 60, "w": 400, "h": 300},
-        **{"names": ["clock"], "synsets": ["clock.n.01"], "merged_object_ids": []},
-        **changes,
+def instances(split: str, *, boxes: list[list[float]]) -> dict[str, Any]:
+    images = [
+        {"license": 1, "file_name": f"{n:012d}.jpg", "height": 50, "width": 100, "id": n}
+        for n in (9, 25)
+    ]
+    annotations = [
+        {
+            "segmentation": [[0.0, 0.0, 1.0, 1.0, 2.0, 0.0]],
+            "area": 10.0,
+            "iscrowd": 0,
+            "image_id": 9,
+            "bbox": box,
+            "category_id": 18 if n % 2 == 0 else 44,
+            "id": n,
+        }
+        for n, box in enumerate(boxes)
+    ]
+    annotations.append({**annotations[0], "iscrowd": 1, "bbox": [0, 0, 100, 50]})
+    return {
+        "info": {"description": f"COCO 2017 {split}"},
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"supercategory": "animal", "id": 18, "name": "dog"},
+            {"supercategory": "kitchen", "id": 44, "name": "bottle"},
+        ],
     }
-    write(root / "objects.json", [{"image_id": 1, "image_url": "", "objects": [thing]}])
-    described = {"object_id": 5091, "x": 80, "y": 60, "attributes": ["green", "tall"]}
+
+
+def test_coco_instances(tmp_path: Path) -> None:
+    boxes = [[10.0, 5.0, 20.0, 20.0], [50, 40, 50.4, 10.0]]
+    file = write(
+        tmp_path / "annotations" / "instances_train2017.json", instances("train", boxes=boxes)
+    )
+    touch(tmp_path / "train2017", f"{9:012d}.jpg", f"{25:012d}.jpg")
+    dataset = open_dataset(tmp_path)
+    assert list(missing_files(dataset)) == []
+    first, empty = dataset
+    corners = [[0.1, 0.1, 0.3, 0.5], [0.5, 0.8, 1.0, 1.0]]
+    assert first.items == {
+        "image": tmp_path / "train2017" / f"{9:012d}.jpg",
+        "boxes": corners,
+        "classes": ["dog", "bottle"],
+        "regions": {"boxes": corners, "classes": ["dog", "bottle"]},
+        "split": "train",
+        "image_id": 9,
+    }
+    assert (empty.items["boxes"], empty.items["classes"]) == ([], [])
+    assert first.source == f"{file}:images[0]"
+    assert [s.id for s in open_dataset(file)] == [s.id for s in dataset]
+
+
+def test_coco_instances_are_what_the_modality_of_regions_reads(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "instances_val2017.json", instances("val", boxes=[[10.0, 5.0, 20.0, 20.0]])
+    )
+    regions = RegionsConfig().build()
+    raws = [sample.items["regions"] for sample in open_dataset(file)]
+    regions.fit(raws)
+    generator = torch.Generator()
+    items = [regions.transform(regions.decode(r), train=False, generator=generator) for r in raws]
+    field = regions.collate(items)
+    assert regions.names == ("dog",)
+    assert field.values[0].tolist() == [pytest.approx([0.1, 0.1, 0.3, 0.5, 1.0])]
+    assert field.mask is not None
+    assert field.mask.tolist() == [[True], [False]]
+
+
+def test_coco_instances_with_captions(tmp_path: Path) -> None:
+    """Such a folder opens as captions, unless the boxes are asked for."""
+    content = instances("val", boxes=[[10.0, 5.0, 20.0, 20.0]])
+    write(tmp_path / "annotations" / "instances_val2017.json", content)
+    captions = [{"image_id": n, "id": n, "caption": f"About {n}.\n"} for n in (9, 25)]
+    write(
+        tmp_path / "annotations" / "captions_val2017.json",
+        {"images": content["images"], "annotations": captions},
+    )
+    assert "boxes" not in open_dataset(tmp_path)[0].items
+    both = open_dataset(tmp_path, format="coco_instances", split="val")
+    assert [s.items["text"] for s in both] == [["About 9."], ["About 25."]]
+    assert [s.items["classes"] for s in both] == [["dog"], []]
+
+
+def test_coco_instances_errors_name_the_row(tmp_path: Path) -> None:
+    boxes = [
+        [90, 0, 20, 5],
+        [10, 10, -4, 5],
+        [120, 0, 5, 5],
+        [0, 0, 5],
+        [1, 2, "3", 4],
+        [0, 0, 5, 5],
+    ]
+    content = instances("val", boxes=boxes)
+    content["annotations"][5]["category_id"] = 1
+    content["annotations"].append({**content["annotations"][0], "image_id": 7})
+    content["images"].append({"file_name": "x.jpg", "id": 30, "width": 0, "height": 3})
+    file = write(tmp_path / "instances_val2017.json", content)
+    size = "the picture of 100 x 50 pixels"
+    box = "(x, y, width, height)"
+    where = f"{file}:annotations"
+    assert errors_of(file) == [
+        f"{file}:images[2]: width and height are 0 and 3, expected pixels",
+        f"{where}[0]: the box [90, 0, 20, 5] {box} leaves {size}",
+        f"{where}[1]: the box [10, 10, -4, 5] {box} is inverted, expected a width and height of 0 or more",
+        f"{where}[2]: the box [120, 0, 5, 5] {box} lies outside {size}",
+        f"{where}[3]: the box is [0, 0, 5], expected 4 numbers: x, y, width, height",
+        f"{where}[4]: the box is [1, 2, '3', 4], expected 4 numbers: x, y, width, height",
+        f"{where}[5]: category 1 is not in categories",
+        f"{where}[7]: image 7 is not in images, or has no size",
+    ]
+
+
+def visual_genome(root: Path) -> Path:
+    """Version 1.4: three pictures, of which the last has no objects and no phrases."""
+    url = "https://cs.stanford.edu/people/rak248/{}/{}.jpg"
+    images = [
+        {
+            "width": 200,
+            "url": url.format(folder, n),
+            "height": 100,
+            "image_id": n,
+            "coco_id": None,
+            "flickr_id": None,
+        }
+        for n, folder in ((1, "VG_100K_2"), (2, "VG_100K"), (3, "VG_100K"))
+    ]
+    phrases = [
+        {
+            "id": n,
+            "regions": [
+                {
+                    "region_id": 10 * n + k,
+                    "width": 50,
+                    "height": 20,
+                    "image_id": n,
+                    "phrase": f"phrase {k} of {n} " if k < 2 else " ",
+                    "y": 10,
+                    "x": 100 * k,
+                }
+                for k in range(3)
+            ],
+        }
+        for n in (1, 2)
+    ]
+    things = [
+        {
+            "image_id": n,
+            "objects": [
+                {
+                    "synsets": ["tree.n.01"],
+                    "h": 100,
+                    "object_id": 5 * n,
+                    "merged_object_ids": [],
+                    "names": ["trees", "tree"],
+                    "w": 30,
+                    "y": -5,
+                    "x": 190,
+                }
+            ],
+            "image_url": url.format("VG_100K", n),
+        }
+        for n in (1, 2)
+    ]
+    write(root / "image_data.json", images)
+    write(root / "region_descriptions.json", phrases)
+    write(root / "objects.json", things)
+    described = {"object_id": 5, "x": 190, "y": 0, "attributes": ["green", "tall "]}
     write(root / "attributes.json", [{"image_id": 1, "attributes": [described]}])
-    region = {"region_id": 13, "image_id": 1, "x": 1, "y": 2, "width": 3, "height": 4}
-    regions = [{**region, "phrase": "the clock is green "}, {**region, "phrase": " "}]
-    write(root / "region_descriptions.json", [{"id": 1, "regions": regions}])
-    touch(root / "VG_100K_2" / "1.jpg")
+    touch(root / "VG_100K_2", "1.jpg")
+    touch(root / "VG_100K", "2.jpg", "3.jpg")
     return root
 
 
 def test_visual_genome(tmp_path: Path) -> None:
-    first, second = open_dataset(genome(tmp_path))
-    assert first.items["image"] == tmp_path / "VG_100K_2" / "1.jpg"
-    assert first.items["text"] == ["the clock is green"]
-    assert first.items["text_boxes"] == [[1, 2, 3, 4]]
-    regions = RegionsConfig(format="xywh", pixels=True).build()
-    regions.fit([first.items["regions"]])
-    assert regions.names == ("clock", "green", "tall")
-    read = regions.transform(
-        regions.decode(first.items["regions"]), train=False, generator=torch.Generator()
-    )
-    assert torch.allclose(read, torch.tensor([[0.1, 0.1, 0.6, 0.6, 1, 1, 1]]))
-    assert set(second.items) == {"image"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [({"names": []}, r"objects\[0\]: has no name"), ({"w": "wide"}, "'w' holds 'wide'")],
-)
-def test_visual_genome_says_what_is_wrong(
-    tmp_path: Path, changes: dict[str, object], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        open_dataset(genome(tmp_path, **changes))
-
-
-def coco(root: Path, category: int = 18) -> Path:
-    images = [
-        {"id": 9, "file_name": "000000000009.jpg", "width": 640, "height": 480},
-        {"id": 25, "file_name": "000000000025.jpg", "width": 640, "height": 426},
-    ]
-    box = {
-        "id": 1,
-        "image_id": 9,
-        "category_id": category,
-        "bbox": [64, 48, 128.0, 96.0],
-        "area": 1,
+    root = visual_genome(tmp_path)
+    dataset = open_dataset(root)
+    assert list(missing_files(dataset)) == []
+    first, second, third = dataset
+    over_the_edge = [[0.95, 0.0, 1.0, 0.95]]
+    assert first.items == {
+        "image": root / "VG_100K_2" / "1.jpg",
+        "text": ["phrase 0 of 1", "phrase 1 of 1"],
+        "text_boxes": [[0.0, 0.1, 0.25, 0.3], [0.5, 0.1, 0.75, 0.3]],
+        "boxes": over_the_edge,
+        "classes": ["trees"],
+        "regions": {
+            "boxes": over_the_edge,
+            "classes": ["trees"],
+            "attributes": [["green", "tall"]],
+        },
     }
-    crowd = {**box, "id": 2, "iscrowd": 1, "bbox": [0, 0, 640, 480]}
-    annotations = [{**box, "iscrowd": 0}, crowd]
-    categories = [{"id": 18, "name": "dog", "supercategory": "animal"}]
-    touch(root / "val2017" / "000000000009.jpg")
-    captions = [{"id": 3, "image_id": 9, "caption": "A dog. "}]
-    write(
-        root / "annotations" / "captions_val2017.json", {"images": images, "annotations": captions}
-    )
-    return write(
-        root / "annotations" / "instances_val2017.json",
-        {"images": images, "annotations": annotations, "categories": categories},
-    )
+    assert (second.id, second.group) == ("2", "2")
+    assert second.items["regions"]["attributes"] == [[]]
+    regions = RegionsConfig().build()
+    regions.fit([first.items["regions"]])
+    assert regions.names == ("green", "tall", "trees")
+    assert third.items == {"image": root / "VG_100K" / "3.jpg"}
+    assert [s.id for s in open_dataset(root / "objects.json")] == ["1", "2", "3"]
+    (root / "objects.json").unlink()
+    assert "boxes" not in open_dataset(root)[0].items
+    (root / "region_descriptions.json").unlink()
+    with pytest.raises(
+        WeftError, match=r"expected image_data.json and region_descriptions.json or"
+    ):
+        open_dataset(root, format="visual_genome")
 
 
-def test_coco_objects_with_captions(tmp_path: Path) -> None:
-    file = coco(tmp_path)
-    first, second = open_dataset(file, split="validation")
-    assert first.items["image"] == tmp_path / "val2017" / "000000000009.jpg"
-    expected = {"boxes": [[64, 48, 128, 96]], "classes": ["dog"], "width": 640, "height": 480}
-    assert first.items["regions"] == expected
-    assert first.items["text"] == ["A dog."]
-    assert second.items["regions"]["boxes"] == []
-    assert "text" not in second.items
-    (tmp_path / "annotations" / "captions_val2017.json").unlink()
-    assert len(open_dataset(tmp_path)) == 2
-    with pytest.raises(DataError, match="category 5, which is not in categories"):
-        open_dataset(coco(tmp_path / "other", category=5))
-
-
-def test_conceptual_captions(tmp_path: Path) -> None:
-    table = tmp_path / "Train_GCC-training.tsv"
-    rows = [
-        "a very typical bus station\thttp://a/1.jpg",
-        "sierra looked stunning\thttp://b/2",
-        "gone\thttps://c/3",
+def test_visual_genome_errors_name_the_row(tmp_path: Path) -> None:
+    root = visual_genome(tmp_path)
+    thing = {"names": ["a"], "x": 300, "y": 0, "w": 5, "h": 5}
+    bad = [
+        thing,
+        {**thing, "x": 0, "w": -1},
+        {"names": ["a"], "x": 0},
+        {**thing, "x": 1, "names": []},
     ]
-    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    with pytest.raises(WeftError, match="none of its pictures is there"):
-        open_dataset(tmp_path)
-    touch(tmp_path / "images" / "000000000.jpg")
-    touch(tmp_path / "other" / "b.png")
-    (tmp_path / "images.tsv").write_text("http://b/2\tother/b.png\nhttps://c/3\tno.jpg\n")
-    first, second = open_dataset(tmp_path, split="train")
-    assert (first.id, first.items["image"].name) == ("Train_GCC-training-0", "000000000.jpg")
-    assert (second.items["text"], second.items["image"].name) == ("sierra looked stunning", "b.png")
-    assert second.group == second.items["url"] == "http://b/2"
-    table.write_text("\n".join([*rows, "without an address"]) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="training.tsv:4: .*expected caption TAB address"):
-        open_dataset(table)
+    write(root / "objects.json", [{"image_id": 1, "objects": bad}, {"image_id": 9, "objects": []}])
+    where = f"{root}/objects.json:[0].objects"
+    box = "(x, y, width, height)"
+    assert errors_of(root) == [
+        f"{where}[0]: the box [300, 0, 5, 5] {box} lies outside the picture of 200 x 100 pixels",
+        f"{where}[1]: the box [0, 0, -1, 5] {box} is inverted, expected a width and height of 0 or more",
+        f"{where}[2]: has no 'y', it has: names, x",
+        f"{where}[3]: names are [], expected one or more",
+        f"{root}/objects.json:[1]: image 9 is not in image_data.json",
+    ]

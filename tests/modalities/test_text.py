@@ -160,6 +160,20 @@ def test_enormous_captions_are_cut_and_cheap(kind: str, unit: str) -> None:
     assert (ids[0], ids[-1]) == (text.cls_id, text.sep_id)
 
 
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_the_end_of_a_long_text_can_be_kept(kind: str) -> None:
+    question = "the man with the hat sits on a bench"
+    text = trained(kind, max_length=16, keep="end")
+    ids = text.encode(f"{'a girl in a red dress climbs the stairs | ' * 50}{question}")
+    assert len(ids) == 16
+    assert (ids[0], ids[-1]) == (text.cls_id, text.sep_id)
+    assert text.decode_ids(ids).endswith(question)
+    assert text.encode(question) == trained(kind, max_length=16).encode(question)
+    again = text.config.build()
+    again.restore(text.state())
+    assert again.encode("x " * 40 + question)[-5:] == ids[-5:]
+
+
 def test_cutting_characters_changes_no_token() -> None:
     text = trained("bpe", max_length=16)
     words = " ".join(ENGLISH * 50)

@@ -24,7 +24,9 @@ def scenes_dialog() -> Recipe:
             source=scenes.source.replace(rows="dialogs"),
             streams={
                 "image": scenes.streams["image"],
-                "text": TextConfig(vocab_size=VOCABULARY, max_length=128, fit_captions=50_000),
+                "text": TextConfig(
+                    vocab_size=VOCABULARY, max_length=128, keep="end", fit_captions=50_000
+                ),
                 "answer": TextConfig(vocab_size=300, max_length=8, fit_captions=50_000),
             },
         ),

@@ -1,6 +1,7 @@
 """COCO captions as distributed: annotations/captions_train2017.json beside train2017/."""
 
 from pathlib import Path
+from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.records import Sample
@@ -21,6 +22,8 @@ def detect(path: Path) -> bool:
         ends = file.read(1 << 14)
         file.seek(max(0, path.stat().st_size - (1 << 14)))
         ends += file.read()
+    if b'"answer_options"' in ends:  # dialogs about COCO's pictures have captions too
+        return False
     return b'"caption"' in ends and b'"image_id"' in ends
 
 
@@ -35,14 +38,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
 def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
     content = read_json(file)
     images = column(content, "images", list, str(file))
-    captions: dict[object, list[str]] = {}
-    for number, row in enumerate(column(content, "annotations", list, str(file))):
-        source = f"{file}:annotations[{number}]"
-        try:
-            text = column(row, "caption", str, source)
-            captions.setdefault(column(row, "image_id", object, source), []).append(text.strip())
-        except DataError as error:
-            on_error(error)
+    captions = captions_of(file, content, on_error)
     dated = file.stem.removeprefix("captions_")
     names = [str(row.get("file_name")) for row in images if isinstance(row, dict)]
     places = [
@@ -67,6 +63,19 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
             DataError(f"captions of image {image_id}, which is not in images", source=str(file))
         )
     return samples
+
+
+def captions_of(file: Path, content: Any, on_error: OnError) -> dict[object, list[str]]:
+    """image id -> its captions, of the content of a file of captions."""
+    captions: dict[object, list[str]] = {}
+    for number, row in enumerate(column(content, "annotations", list, str(file))):
+        source = f"{file}:annotations[{number}]"
+        try:
+            text = column(row, "caption", str, source)
+            captions.setdefault(column(row, "image_id", object, source), []).append(text.strip())
+        except DataError as error:
+            on_error(error)
+    return captions
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,112 +1,133 @@
-"""COCO's objects as distributed: annotations/instances_train2017.json, with the captions beside it.
+"""COCO's boxes as distributed: annotations/instances_train2017.json beside train2017/.
 
-Name the file: a folder that holds captions too is read for its captions alone.
+Captions are read from captions_train2017.json, where that lies beside it. A folder that has captions
+too is read as `coco`, captions only, unless this format is named.
 """
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.records import Sample
+from weft.data.formats import coco
+from weft.data.formats._boxes import Size, region_items
 from weft.data.formats._captions import column
 from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, known_split, picture_folder, select
+from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, select
 
 NAME = "coco_instances"
-DESCRIPTION = (
-    "instances_train2017.json (boxes, classes), captions_train2017.json, train2017/ beside it"
-)
+DESCRIPTION = "instances_train2017.json (boxes, categories), pictures in train2017/ beside it"
 
 
 def detect(path: Path) -> bool:
     if path.is_file():
-        return path.name.startswith("instances_") and path.suffix == ".json"
-    captions = [*path.glob("captions_*.json"), *path.glob("annotations/captions_*.json")]
-    return bool(_files(path)) and not captions
+        return path.suffix.lower() == ".json" and path.stem.startswith("instances_")
+    return bool(_files(path)) and not coco.detect(path)
 
 
 def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
-    """One sample a picture; the split comes from the file's name.
+    """One sample a picture with boxes (shares of the picture) and classes (names of categories).
 
-    Items: image; regions: boxes in pixels (left, top, width, height), classes, and width and height of
-    the picture, crowds left out; text: the captions, where the file of captions is beside it; split.
+    `regions` has both together. Crowds, whose box holds many things, are left out, as is the custom
+    of detection. A picture without boxes has empty lists. The split comes from the file's name.
     """
+    ids = UniqueIds()
     files = [path] if path.is_file() else _files(path)
-    samples = [sample for file in files for sample in _read_file(file, on_error)]
+    samples = [sample for file in files for sample in _read_file(file, ids, on_error)]
     return select(samples, split, path)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("instances_*.json"), *folder.glob("annotations/instances_*.json")])
-
-
-def _read_file(file: Path, on_error: OnError) -> list[Sample]:
+def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
     content = read_json(file)
     images = column(content, "images", list, str(file))
-    names = {
-        column(row, "id", int, str(file)): column(row, "name", str, str(file))
-        for row in column(content, "categories", list, str(file))
-    }
-    found: dict[object, list[tuple[list[float], str]]] = defaultdict(list)
-    for number, row in enumerate(column(content, "annotations", list, str(file))):
-        source = f"{file}:annotations[{number}]"
-        try:
-            if not row.get("iscrowd"):
-                found[column(row, "image_id", object, source)].append(_object(row, names, source))
-        except DataError as error:
-            on_error(error)
-    captions = _captions(file, on_error)
-    dated = file.stem.removeprefix("instances_")
-    folders = [
-        base / name for base in (file.parent.parent, file.parent) for name in (dated, "images")
-    ]
-    folder = picture_folder(folders, [str(row.get("file_name")) for row in images])
+    captions = _texts(file, on_error)
+    named = known_split(_date(file))
+    sizes = _sizes(file, images, on_error)
+    found = _boxes(file, content, sizes, on_error)
+    names = [str(row.get("file_name")) for row in images if isinstance(row, dict)]
+    bases = (file.parent.parent, file.parent)
+    places = [base / name for base in bases for name in (_date(file), "images")]
+    folder = picture_folder([*places, file.parent], names)
     samples: list[Sample] = []
     for number, row in enumerate(images):
         source = f"{file}:images[{number}]"
         try:
-            image_id, name = (
-                column(row, "id", object, source),
-                column(row, "file_name", str, source),
-            )
-            items: dict[str, Any] = {
-                "image": folder / name,
-                "regions": {
-                    "boxes": [box for box, _ in found[image_id]],
-                    "classes": [kind for _, kind in found[image_id]],
-                    "width": column(row, "width", int, source),
-                    "height": column(row, "height", int, source),
-                },
-                "image_id": image_id,
-            }
+            image_id = column(row, "id", object, source)
+            if image_id not in sizes:
+                continue  # reported with its size
+            name = column(row, "file_name", str, source)
+            ids.claim(name, source)
+            boxes, classes = found[image_id]
+            items: dict[str, Any] = {"image": folder / name, **region_items(boxes, classes)}
             if captions.get(image_id):
                 items["text"] = captions[image_id]
-            if (split := known_split(dated)) is not None:
-                items["split"] = split
-            samples.append(Sample(name, name, items, source))
+            if named is not None:
+                items["split"] = named
+            samples.append(Sample(name, name, {**items, "image_id": image_id}, source))
         except DataError as error:
             on_error(error)
     return samples
 
 
-def _object(row: Any, names: dict[int, str], source: str) -> tuple[list[float], str]:
-    box, kind = column(row, "bbox", list, source), column(row, "category_id", int, source)
-    if kind not in names:
-        raise DataError(f"is of category {kind}, which is not in categories", source=source)
-    return [float(value) for value in box], names[kind]
-
-
-def _captions(file: Path, on_error: OnError) -> dict[object, list[str]]:
-    beside = file.with_name(file.name.replace("instances_", "captions_", 1))
-    found: dict[object, list[str]] = defaultdict(list)
-    if not beside.is_file():
-        return found
-    for number, row in enumerate(column(read_json(beside), "annotations", list, str(beside))):
-        source = f"{beside}:annotations[{number}]"
+def _sizes(file: Path, images: list[Any], on_error: OnError) -> dict[Any, Size]:
+    """image id -> size, of those that have one."""
+    sizes: dict[Any, Size] = {}
+    for number, row in enumerate(images):
+        source = f"{file}:images[{number}]"
         try:
-            text = column(row, "caption", str, source).strip()
-            found[column(row, "image_id", object, source)].append(text)
+            sizes[column(row, "id", object, source)] = Size.of(row, source)
+        except DataError as error:
+            on_error(error)
+    return sizes
+
+
+def _boxes(
+    file: Path, content: Any, sizes: dict[Any, Size], on_error: OnError
+) -> dict[Any, tuple[list[list[float]], list[str]]]:
+    """image id -> its boxes and their classes."""
+    categories = {
+        column(row, "id", object, f"{file}:categories[{number}]"): column(
+            row, "name", str, f"{file}:categories[{number}]"
+        )
+        for number, row in enumerate(column(content, "categories", list, str(file)))
+    }
+    found: dict[Any, tuple[list[list[float]], list[str]]] = {one: ([], []) for one in sizes}
+    for number, row in enumerate(column(content, "annotations", list, str(file))):
+        source = f"{file}:annotations[{number}]"
+        try:
+            image_id = column(row, "image_id", object, source)
+            if row.get("iscrowd"):
+                continue
+            if image_id not in sizes:
+                raise DataError(f"image {image_id} is not in images, or has no size", source=source)
+            category = column(row, "category_id", object, source)
+            if category not in categories:
+                raise DataError(f"category {category} is not in categories", source=source)
+            box = sizes[image_id].share(column(row, "bbox", list, source), source, cut=False)
+            boxes, classes = found[image_id]
+            boxes.append(box)
+            classes.append(categories[category])
         except DataError as error:
             on_error(error)
     return found
+
+
+def _texts(file: Path, on_error: OnError) -> dict[Any, list[str]]:
+    """image id -> captions; none where there is no such file."""
+    captions = _captions(file)
+    return coco.captions_of(captions, read_json(captions), on_error) if captions.is_file() else {}
+
+
+def _captions(file: Path) -> Path:
+    return file.with_name(f"captions_{_date(file)}.json")
+
+
+def _date(file: Path) -> str:
+    return file.stem.removeprefix("instances_")
+
+
+def _files(folder: Path) -> list[Path]:
+    """instances_*.json in `folder` or in its annotations/."""
+    if not folder.is_dir():
+        return []
+    return sorted([*folder.glob("instances_*.json"), *folder.glob("annotations/instances_*.json")])

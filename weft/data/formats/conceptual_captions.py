@@ -1,11 +1,13 @@
 """Conceptual Captions (Sharma et al. 2018): caption TAB address a line, the pictures downloaded.
 
 A picture is found by the row that it belongs to, as images/12.jpg or images/000000012.jpg for the
-thirteenth line, or by images.tsv beside the table, with address TAB file a line. Lines whose picture
-was not downloaded, of which there are many, are left out.
+thirteenth line, also in a numbered folder (images/00000/000000012.jpg); or by images.tsv beside the table,
+with address TAB file a line. Lines whose picture was not downloaded, of which there are many, are left
+out, and how many is said on stderr.
 """
 
 import re
+import sys
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
@@ -53,9 +55,10 @@ def _folder(table: Path) -> Path:
 
 
 def _read_table(table: Path, on_error: OnError) -> list[Sample]:
-    by_row, by_address = _by_row(_folder(table)), _by_address(table, on_error)
+    by_row, by_address = _by_row(_folder(table), on_error), _by_address(table, on_error)
     split = known_split(table.stem.lower().rpartition("-")[2])
     samples: list[Sample] = []
+    missing = 0
     for source, text in lines(table, on_error):
         caption, _, address = text.partition("\t")
         if not caption.strip() or not address.strip():
@@ -65,20 +68,31 @@ def _read_table(table: Path, on_error: OnError) -> list[Sample]:
         number = int(source.rpartition(":")[2]) - 1
         picture = by_address.get(address.strip(), by_row.get(number))
         if picture is None:
+            missing += 1
             continue
         items = {"image": picture, "text": caption.strip(), "url": address.strip()}
         if split is not None:
             items["split"] = split
         samples.append(Sample(f"{table.stem}-{number}", address.strip(), items, source))
+    if missing:
+        of = f"{missing} of {missing + len(samples)} rows"
+        print(f"{table}: {of} have no picture and are left out", file=sys.stderr)
     return samples
 
 
-def _by_row(folder: Path) -> dict[int, Path]:
-    """Row -> the picture whose name is its number."""
+def _by_row(folder: Path, on_error: OnError) -> dict[int, Path]:
+    """Row -> the picture in `folder`, or in a numbered folder of that, whose name is its number."""
+    found: dict[int, Path] = {}
     if not folder.is_dir():
-        return {}
-    named = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    return {int(p.stem): p for p in named if p.stem.isascii() and p.stem.isdigit()}
+        return found
+    for picture in sorted([*folder.iterdir(), *folder.glob("[0-9]*/*")]):
+        stem = picture.stem
+        if picture.suffix.lower() in PICTURE_SUFFIXES and stem.isascii() and stem.isdigit():
+            first = found.setdefault(int(stem), picture)
+            if first != picture:
+                reason = f"is a second picture of row {int(stem)}, beside {first}"
+                on_error(DataError(reason, source=str(picture)))
+    return found
 
 
 def _by_address(table: Path, on_error: OnError) -> dict[str, Path]:

@@ -1,122 +1,157 @@
-"""Visual Genome (Krishna et al. 2017): pictures with objects and phrases for their regions.
+"""Visual Genome (Krishna et al. 2017) as distributed: pictures with objects and phrases for regions.
 
-image_data.json, and what there is of objects.json, attributes.json and region_descriptions.json; the
-pictures in VG_100K/ and VG_100K_2/, or in images/.
+image_data.json, region_descriptions.json and objects.json, with attributes.json where it is there; the
+pictures in VG_100K/ and VG_100K_2/, or in images/, named after their number (1.jpg).
 """
 
 from collections.abc import Iterator
-from numbers import Real
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.core.errors import DataError
+from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
+from weft.data.formats._boxes import Size, region_items
 from weft.data.formats._captions import column
 from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, select
+from weft.data.formats._rows import OnError, UniqueIds, select
 
 NAME = "visual_genome"
-DESCRIPTION = "Visual Genome: image_data.json, objects.json, region_descriptions.json, VG_100K/"
+DESCRIPTION = "image_data.json, region_descriptions.json, objects.json; VG_100K/ and VG_100K_2/"
+IMAGES, PHRASES, OBJECTS = "image_data.json", "region_descriptions.json", "objects.json"
+ATTRIBUTES = "attributes.json"
 FOLDERS = ("VG_100K", "VG_100K_2", "images", "images2")
 
 
 def detect(path: Path) -> bool:
-    return (path / "image_data.json").is_file()
+    folder = path if path.is_dir() else path.parent
+    named = path.is_dir() or path.name in (IMAGES, PHRASES, OBJECTS)
+    there = [(folder / name).is_file() for name in (IMAGES, PHRASES, OBJECTS)]
+    return named and there[0] and any(there[1:])
 
 
 def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
-    """One sample a picture of image_data.json.
+    """One sample a picture; the data set has no splits of its own.
 
-    Items: image; regions: boxes in pixels (left, top, width, height), classes, attributes, and width and
-    height of the picture, where objects.json has it; text: the phrases of its regions, and
-    text_boxes: theirs, where region_descriptions.json has it.
+    Items: image; text: the phrases about its regions and text_boxes, one for each; boxes and classes of
+    its objects, each by its first name, and both as regions, with attributes. Boxes are shares of the
+    picture; annotators drew some over its edge, where they are cut off. A picture of which a file says
+    nothing lacks the items of that file.
     """
-    objects = _by_picture(path / "objects.json", "image_id", "objects", on_error)
-    attributes = _by_picture(path / "attributes.json", "image_id", "attributes", on_error)
-    phrases = _by_picture(path / "region_descriptions.json", "id", "regions", on_error)
-    samples: list[Sample] = []
-    table = path / "image_data.json"
-    for number, row in enumerate(read_json(table)):
-        source = f"{table}:[{number}]"
+    folder = path if path.is_dir() else path.parent
+    present = [name for name in (PHRASES, OBJECTS) if (folder / name).is_file()]
+    if not (folder / IMAGES).is_file() or not present:
+        raise WeftError(f"{folder}: expected {IMAGES} and {PHRASES} or {OBJECTS}")
+    ids = UniqueIds()
+    rows: dict[Any, tuple[Sample, Size]] = {}
+    for source, image_id, row in _rows(folder / IMAGES, on_error):
         try:
-            image_id = column(row, "image_id", int, source)
-            items: dict[str, Any] = {"image": _picture(path, image_id)}
-            if image_id in objects:
-                known = dict(_attributes(attributes.get(image_id, ("", []))))
-                items["regions"] = _regions(row, *objects[image_id], known, source)
-            if image_id in phrases:
-                items |= _texts(*phrases[image_id])
-            samples.append(Sample(str(image_id), str(image_id), items, source))
+            ids.claim(str(image_id), source)
+            items = {"image": _picture(folder, image_id, row)}
+            sample = Sample(str(image_id), str(image_id), items, source)
+            rows[image_id] = sample, Size.of(row, source)
         except DataError as error:
             on_error(error)
-    return select(samples, split, path)
+    attributes = _attributes(folder / ATTRIBUTES, on_error)
+    for name in present:
+        for source, image_id, row in _rows(folder / name, on_error):
+            try:
+                if image_id not in rows:
+                    raise DataError(f"image {image_id} is not in {IMAGES}", source=source)
+                sample, size = rows[image_id]
+                place = _Place(size, source, on_error)
+                found = (
+                    _phrases(row, place) if name == PHRASES else _objects(row, attributes, place)
+                )
+                sample.items.update(found)
+            except DataError as error:
+                on_error(error)
+    return select([sample for sample, _ in rows.values()], split, path)
 
 
-Found = tuple[str, list[Any]]
-"""Where the rows of a picture stand, and the rows."""
-
-
-def _by_picture(file: Path, key: str, rows: str, on_error: OnError) -> dict[int, Found]:
-    """Picture -> its rows in `file`; empty where there is no such file."""
-    found: dict[int, Found] = {}
-    if not file.is_file():
-        return found
-    for number, entry in enumerate(read_json(file)):
+def _rows(file: Path, on_error: OnError) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """(file:[row], number of the picture, row). The first version calls that number id."""
+    content = read_json(file)
+    if not isinstance(content, list):
+        raise DataError(f"holds a {type(content).__name__}, expected a list", source=str(file))
+    for number, row in enumerate(content):
         source = f"{file}:[{number}]"
         try:
-            found[column(entry, key, int, source)] = source, column(entry, rows, list, source)
+            key = "id" if isinstance(row, dict) and "image_id" not in row else "image_id"
+            yield source, column(row, key, int, source), row
+        except DataError as error:
+            on_error(error)
+
+
+def _attributes(file: Path, on_error: OnError) -> dict[int, list[str]]:
+    """Number of an object -> its attributes; none where there is no such file."""
+    found: dict[int, list[str]] = {}
+    for source, _, row in _rows(file, on_error) if file.is_file() else ():
+        try:
+            for where, thing in _listed(row, "attributes", source):
+                names = [str(name).strip() for name in column(thing, "attributes", list, where)]
+                found[column(thing, "object_id", int, where)] = names
         except DataError as error:
             on_error(error)
     return found
 
 
-def _regions(
-    picture: Any, source: str, objects: list[Any], known: dict[int, list[str]], where: str
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Place:
+    """What is read of one picture: its size, where it stands, and who is told of errors."""
+
+    size: Size
+    source: str
+    on_error: OnError
+
+
+def _phrases(row: dict[str, Any], place: _Place) -> dict[str, Any]:
+    texts: list[str] = []
     boxes: list[list[float]] = []
-    classes: list[str] = []
-    attributes: list[list[str]] = []
-    for number, thing in enumerate(objects):
-        place = f"{source}.objects[{number}]"
-        names = column(thing, "names", list, place)
-        if not names:
-            raise DataError("has no name", source=place)
-        boxes.append(_box(thing, ("x", "y", "w", "h"), place))
-        classes.append(str(names[0]))
-        attributes.append(known.get(thing.get("object_id"), []))
-    return {
-        "boxes": boxes,
-        "classes": classes,
-        "attributes": attributes,
-        "width": column(picture, "width", int, where),
-        "height": column(picture, "height", int, where),
-    }
-
-
-def _attributes(found: Found) -> Iterator[tuple[int, list[str]]]:
-    source, rows = found
-    for number, thing in enumerate(rows):
-        place = f"{source}.attributes[{number}]"
-        names = thing.get("attributes") or [] if isinstance(thing, dict) else []
-        yield column(thing, "object_id", int, place), [str(name) for name in names]
-
-
-def _texts(source: str, regions: list[Any]) -> dict[str, Any]:
-    texts, boxes = [], []
-    for number, region in enumerate(regions):
-        place = f"{source}.regions[{number}]"
-        phrase = column(region, "phrase", str, place).strip()
-        if phrase:
-            texts.append(phrase)
-            boxes.append(_box(region, ("x", "y", "width", "height"), place))
+    for where, region in _listed(row, "regions", place.source):
+        try:
+            phrase = column(region, "phrase", str, where).strip()
+            if phrase:
+                boxes.append(_box(region, place.size, where))
+                texts.append(phrase)
+        except DataError as error:
+            place.on_error(error)
     return {"text": texts, "text_boxes": boxes} if texts else {}
 
 
-def _box(row: Any, names: tuple[str, ...], source: str) -> list[float]:
-    numbers = [column(row, name, Real, source) for name in names]
-    return [float(value) for value in numbers]
+def _objects(
+    row: dict[str, Any], attributes: dict[int, list[str]], place: _Place
+) -> dict[str, Any]:
+    boxes: list[list[float]] = []
+    classes: list[str] = []
+    described: list[list[str]] = []
+    for where, thing in _listed(row, "objects", place.source):
+        try:
+            names = column(thing, "names", list, where)
+            if not names or not isinstance(names[0], str):
+                raise DataError(f"names are {names!r:.60}, expected one or more", source=where)
+            boxes.append(_box(thing, place.size, where))
+            classes.append(names[0].strip())
+            described.append(attributes.get(thing.get("object_id"), []))
+        except DataError as error:
+            place.on_error(error)
+    return region_items(boxes, classes, attributes=described)
 
 
-def _picture(path: Path, image_id: int) -> Path:
-    places = [path / folder / f"{image_id}.jpg" for folder in FOLDERS]
+def _listed(row: dict[str, Any], name: str, source: str) -> Iterator[tuple[str, Any]]:
+    for number, one in enumerate(column(row, name, list, source)):
+        yield f"{source}.{name}[{number}]", one
+
+
+def _box(row: Any, size: Size, source: str) -> list[float]:
+    names = ("x", "y", "w", "h") if "w" in row else ("x", "y", "width", "height")
+    xywh = [column(row, name, object, source) for name in names]
+    return size.share(xywh, source, cut=True)
+
+
+def _picture(folder: Path, image_id: int, row: dict[str, Any]) -> Path:
+    """Where the picture lies; in the folder that its url names, if it is nowhere."""
+    said = Path(str(row.get("url", ""))).parent.name
+    names = [said, *FOLDERS] if said in FOLDERS else [*FOLDERS]
+    places = [folder / name / f"{image_id}.jpg" for name in names]
     return next((place for place in places if place.is_file()), places[0])
