@@ -1,11 +1,12 @@
 """Ranks and NDCG of a few candidates, by hand and beside scikit-learn."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
-from weft.evaluation.candidates import chance, ndcg, rank_of_right
+from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 
 
 def test_rank_counts_ties_against_the_right_one() -> None:
@@ -41,3 +42,11 @@ def test_chance() -> None:
     assert (recall, rank) == (0.25, 2.5)
     assert reciprocal == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
     assert chance(4, 10)[0] == 1
+
+
+def test_chance_of_ndcg_is_its_mean_over_all_orders() -> None:
+    relevance = torch.tensor([0.0, 1.0, 0.4, 0.0, 0.2])
+    orders = [torch.tensor(order) for order in itertools.permutations(range(5))]
+    mean = sum(ndcg(order, relevance) for order in orders) / len(orders)
+    assert chance_ndcg(relevance) == pytest.approx(mean)
+    assert chance_ndcg(torch.zeros(3)) == 0

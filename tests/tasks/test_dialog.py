@@ -13,11 +13,14 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.loader import ModalitySource
+from weft.data.policy import ErrorPolicy
 from weft.data.scenes import ScenesConfig
 from weft.data.scenes.dialog_rows import SceneDialogs
+from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.tasks.base import Member
 from weft.tasks.dialog import DialogConfig
+from weft.tasks.rows import RowsConfig
 
 
 class Angles:
@@ -26,6 +29,8 @@ class Angles:
     views = 1
 
     def decode(self, raw: Any) -> float:
+        if raw is None:
+            raise WeftError("is no angle")
         return float(raw)
 
     def transform(
@@ -109,6 +114,14 @@ def test_metrics_by_hand() -> None:
     # "10", "50" and "90" are right once each: all tie, which counts against the right one.
     assert result.baselines["most frequent"]["recall@1"] == 0
     assert result.protocol["dialogs"] == 2
+    assert result.baselines["chance"]["ndcg"] == pytest.approx(
+        100 * 0.5 * (1 + 1 / log3) / (1 + 0.5 / log3), 1e-5
+    )
+    assert result.values["mrr"].values.tolist() == pytest.approx([1 / r for r in ranks])
+    assert len(result.values["mrr"].groups) == 3
+    # Only one row has relevances, and pairing needs numbers.
+    assert len(result.values["ndcg"].values) == len(result.values["ndcg"].groups) == 1
+    assert result.values["ndcg"].groups[0] == result.values["mrr"].groups[1]
     assert result.protocol["questions_with_relevance"] == 1
     assert [p.right for p in result.predictions] == sorted([p.right for p in result.predictions])[
         ::-1
@@ -127,6 +140,39 @@ def test_says_what_is_wrong(changed: dict[str, Any], message: str) -> None:
     samples = [row(0, 0, **{"candidates": ["1", "2", "3"], "right": 0, **changed})]
     with pytest.raises(DataError, match=message):
         CONFIG.build().evaluate([member(samples)], samples)
+
+
+def test_a_perfect_recall_has_an_interval() -> None:
+    result = CONFIG.build().evaluate([member(ROWS[:1])], ROWS[:1])
+    recall = result.metrics["recall@1"]
+    assert recall.value == recall.high == 100
+    assert recall.low < 100
+
+
+def test_an_ensemble_ranks_by_the_mean_of_the_cosines() -> None:
+    """Contexts at 0 and at 80 degrees together rank as one between them."""
+    samples = [row(0, 0, ["45", "90", "300"], 0)]
+    other = [row(0, 80, ["45", "90", "300"], 0)]
+    both = CONFIG.build().evaluate([member(samples), member(other)], samples)
+    assert both.metrics["mean_rank"].value == 1
+    alone = CONFIG.build().evaluate([member(other)], samples)
+    assert alone.metrics["mean_rank"].value == 2
+
+
+def test_members_must_read_the_same_rows() -> None:
+    rows = [row(n, 0, ["10", "90"], 0) for n in range(2)]
+    broken = [rows[0], row(1, 0, ["10", "90"], 0, image=None)]
+    config = CONFIG.replace(rows=RowsConfig(errors=ErrorPolicy(mode="skip", limit=1.0)))
+    assert config.build().evaluate([member(broken)], rows).protocol["left_out_unreadable"] == 1
+    with pytest.raises(WeftError, match="could not read the same rows"):
+        config.build().evaluate([member(rows), member(broken)], rows)
+
+
+def test_needs_a_fusion() -> None:
+    bare = member(ROWS)
+    bare.model.fusion = None
+    with pytest.raises(WeftError, match="dialog reads fused streams, but the model has no fusion"):
+        CONFIG.build().evaluate([bare], ROWS)
 
 
 def test_needs_a_projection_of_the_context() -> None:
@@ -150,6 +196,51 @@ def test_the_loss_is_a_choice_among_the_different_answers() -> None:
     expected = F.cross_entropy(cosines / 0.07, torch.tensor([0, 1, 0]))
     assert loss.total.item() == pytest.approx(float(expected), rel=1e-4)
     assert loss.terms["accuracy"] == pytest.approx(1)
+
+
+def test_the_loss_is_the_same_on_two_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = model()
+    objective = AnswerRankingConfig(streams=("image",)).build()
+    angles = torch.tensor([[0.0], [80.0], [40.0], [200.0]])
+    answers = torch.tensor([[10], [90], [10], [90]])
+    whole = Batch(
+        {"image": Field(angles), "answer": Field(answers)}, tuple("abcd"), torch.arange(4)
+    )
+    embedded = Streams(made, whole).embedding("answer")
+    expected = objective(made, whole, Streams(made, whole)).total
+    losses = []
+    for number in (0, 1):
+        of_all = iter((embedded, answer_ranking._keys(Field(answers))))
+        monkeypatch.setattr(answer_ranking, "gather", lambda _, of_all=of_all: next(of_all))
+        monkeypatch.setattr(answer_ranking, "rank", lambda number=number: number)
+        part = whole.rows(slice(2 * number, 2 * number + 2))
+        losses.append(objective(made, part, Streams(made, part)).total)
+    assert torch.stack(losses).mean().item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_keys_of_answers_do_not_see_padding() -> None:
+    ids = torch.tensor([[5, 6, 0], [5, 6, 9], [6, 5, 0], [5, 0, 0]])
+    mask = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 1, 0], [1, 0, 0]]).bool()
+    keys = answer_ranking._keys(Field(ids, mask)).tolist()
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "stream 'answer' is missing from the batch"),
+        (
+            {"answer": Field(torch.zeros(2, 1), None, torch.tensor([True, False]))},
+            "1 of 2 rows lack",
+        ),
+    ],
+)
+def test_the_loss_needs_an_answer_in_every_row(inputs: dict[str, Field], message: str) -> None:
+    made = model()
+    batch = Batch({"image": Field(torch.zeros(2, 1)), **inputs}, ("a", "b"), torch.arange(2))
+    with pytest.raises(ValueError, match=message):
+        AnswerRankingConfig(streams=("image",)).build()(made, batch, Streams(made, batch))
 
 
 def test_turns_of_a_scene_follow_each_other() -> None:

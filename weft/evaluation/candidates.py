@@ -33,3 +33,14 @@ def chance(candidates: int, k: int) -> tuple[float, float, float]:
     """recall@k, reciprocal rank and rank of a random order of so many candidates."""
     ranks = torch.arange(1, candidates + 1, dtype=torch.float64)
     return min(k / candidates, 1.0), float((1 / ranks).mean()), float(ranks.mean())
+
+
+def chance_ndcg(relevance_C: Tensor) -> float:
+    """NDCG of a random order: each place gains the mean relevance; 0 where no candidate is relevant."""
+    relevant = int((relevance_C > 0).sum())
+    if relevant == 0:
+        return 0.0
+    best_K = relevance_C.double().sort(descending=True).values[:relevant]
+    discount_K = torch.arange(2, relevant + 2, dtype=torch.float64).log2()
+    gained = relevance_C.double().mean() * (1 / discount_K).sum()
+    return float(gained / (best_K / discount_K).sum())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, rank
+from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, EncodedStreams
 from weft.core.records import Batch, Field, Loss
 from weft.objectives.temperature import TemperatureConfig
@@ -32,11 +33,19 @@ class AnswerRanking(nn.Module):
         self.temperature = config.temperature.build()
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        answers = batch.inputs[self._answer]
+        answers = batch.inputs.get(self._answer)
         if not isinstance(answers, Field):
-            raise ValueError(f"stream '{self._answer}' is cached, expected token ids")
+            how = "missing from the batch" if answers is None else "cached"
+            raise ValueError(f"stream '{self._answer}' is {how}, expected token ids")
+        if answers.present is not None and not answers.present.all():
+            lack = int((~answers.present).sum())
+            raise ValueError(
+                f"{lack} of {len(batch)} rows lack an '{self._answer}', expected one each"
+            )
         built = cast(Model, model)
         context = built.fuse({stream: streams.features(stream) for stream in self._streams})
+        if JOINT not in context:
+            raise WeftError("answer ranking reads fused streams, but the model has no fusion")
         context_BE = built.embed(JOINT, context[JOINT])
         answer_AE = gather(streams.embedding(self._answer))
         key_A = gather(_keys(answers))
@@ -45,7 +54,10 @@ class AnswerRanking(nn.Module):
         first_A = same_AA.int().argmax(dim=1)  # the first row with this answer stands for it
         repeated_A = first_A != torch.arange(len(key_A), device=key_A.device)
         scale = self.temperature()
-        logits_BA = (scale * context_BE @ answer_AE.T).masked_fill(repeated_A, -torch.inf)
+        # Autocast would round the operands of the product to 8 bits of mantissa.
+        with torch.autocast(context_BE.device.type, enabled=False):
+            cosines_BA = context_BE @ answer_AE.T
+        logits_BA = (scale * cosines_BA).masked_fill(repeated_A, -torch.inf)
         target_B = first_A[own_B]
         total = F.cross_entropy(logits_BA, target_B)
         hits = (logits_BA.argmax(dim=1) == target_B).float().mean()

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
 from weft.evaluation.bootstrap import Bootstrap, Estimate
-from weft.evaluation.candidates import chance, ndcg, rank_of_right
+from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import right_and_wrong
 from weft.tasks.base import Item, Member, Prediction, TaskResult, Values, check_measures
@@ -95,6 +94,8 @@ class Dialog:
         config = self.config
         contexts = [self._contexts(member, dataset, device) for member in members]
         rows, groups = contexts[0][0], contexts[0][2]
+        if any(other[0] != rows for other in contexts):
+            raise WeftError("the members of the ensemble could not read the same rows")
         asked = [self._asked(dataset[row]) for row in rows]
         names = sorted({name for one in asked for name in one.candidates})
         places = {name: place for place, name in enumerate(names)}
@@ -121,7 +122,7 @@ class Dialog:
             metrics=_estimates(values, groups, bootstrap),
             baselines=self._baselines(asked, members[0].training),
             leakage=leakage,
-            values={name: Values(v, groups) for name, v in values.items() if len(v) == len(groups)},
+            values={n: Values(v[~v.isnan()], groups[~v.isnan()]) for n, v in values.items()},
             predictions=self._shown(rows, scored, asked),
         )
 
@@ -141,6 +142,8 @@ class Dialog:
             ):
                 inputs = read.batch.inputs
                 fused = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})
+                if JOINT not in fused:
+                    raise WeftError("dialog reads fused streams, but the model has no fusion")
                 vectors.append(model.embed(JOINT, fused[JOINT]).cpu())
                 groups.append(read.batch.groups.cpu())
                 rows += read.rows
@@ -198,6 +201,8 @@ class Dialog:
                 by_row.setdefault(f"recall@{k}", []).append(100 * recall)
             by_row.setdefault("mrr", []).append(100 * reciprocal)
             by_row.setdefault("mean_rank", []).append(rank)
+            if one.relevance is not None:
+                by_row.setdefault("ndcg", []).append(100 * chance_ndcg(one.relevance))
         baselines = {"chance": {name: sum(v) / len(v) for name, v in by_row.items()}}
         counts = self._frequencies(training)
         if counts:
@@ -249,9 +254,12 @@ class Dialog:
 def _estimates(
     values: dict[str, Tensor], groups: Tensor, bootstrap: Bootstrap
 ) -> dict[str, Estimate]:
-    found: dict[str, Any] = {}
+    found: dict[str, Estimate] = {}
     for name, of_rows in values.items():
         there = ~of_rows.isnan()
-        (mean,) = bootstrap.ratios(of_rows.nan_to_num()[:, None], there.double()[:, None], groups)
-        found[name] = mean.estimate() if name == "mean_rank" else mean.estimate().percent()
+        if name.startswith("recall@"):
+            found[name] = bootstrap.proportion(of_rows, groups).percent()
+        else:
+            mean = bootstrap.mean(of_rows[there], groups[there]).estimate()
+            found[name] = mean if name == "mean_rank" else mean.percent()
     return found
