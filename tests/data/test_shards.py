@@ -132,6 +132,25 @@ def test_pictures_keep_their_bytes_and_their_kind(tmp_path: Path) -> None:
         assert sample.items["image"] == raw
 
 
+def test_a_row_is_read_once_for_all_its_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shards(samples(20), tmp_path)
+    read = open_dataset(tmp_path)
+    opened: list[int] = []
+    whole = type(read)._read
+
+    def counted(self: Any, index: int) -> Sample:
+        opened.append(index)
+        return whole(self, index)
+
+    monkeypatch.setattr(type(read), "_read", counted)
+    assert [read[index].id for index in (3, 3, 4, 3, 4)] == [f"id {n}" for n in (3, 3, 4, 3, 4)]
+    assert opened == [3, 4]
+    assert [sample.id for sample in read] == [f"id {n}" for n in range(20)]
+    assert len(read._recent) <= 8  # what is kept does not grow with the data set
+
+
 def test_arrays(tmp_path: Path) -> None:
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     vector = np.arange(3, dtype=np.float32)
