@@ -25,7 +25,7 @@ def nlvr() -> Recipe:
         run=RunConfig(
             steps=500,
             batch_size=64,
-            evaluate_every=50,
+            evaluate_every=100,
             checkpoint_every=250,
             monitor="reasoning/accuracy",
             workers=1,

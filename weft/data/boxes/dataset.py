@@ -15,7 +15,8 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.records import Sample
 from weft.data.boxes.drawing import draw
-from weft.data.boxes.statements import Statement, statement
+from weft.data.boxes.item_statements import Statement
+from weft.data.boxes.statements import statement
 from weft.data.boxes.world import (
     BOXES,
     COLORS,

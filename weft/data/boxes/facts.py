@@ -1,33 +1,52 @@
-"""What can be said of one box: a phrase that follows "with" or "has", and its meaning."""
+"""Facts of a box, chosen about as often as people choose them."""
 
 from collections.abc import Callable
-from itertools import pairwise
-from typing import NamedTuple
 
-from weft.data.boxes.words import (
-    MANY,
-    Amount,
-    Description,
-    amount,
-    any_item,
-    description,
-    number,
-    place_of,
-    weighed,
+from weft.data.boxes.shared_facts import (
+    Fact,
+    say_counted,
+    say_many,
+    say_number_of_colors,
+    say_only_kinds,
+    say_placed,
+    say_same_color,
+    say_several,
+    say_total,
+    say_total_of_which,
+    say_touching_each_other,
 )
-from weft.data.boxes.world import COLORS, MOST_BLOCKS, MOST_ITEMS, Box, Kind, distance
+from weft.data.boxes.tower_facts import say_end, say_level, say_stacked, say_total_and_end
+from weft.data.boxes.words import weighed
+from weft.data.boxes.world import Box, Kind
 from weft.data.scenes.world import Draws
 
-_LEVELS = ("first", "second", "third", "fourth")
-_TOUCH = 3
-"""Items that touch each other are at most so many pixels apart."""
+Maker = Callable[[Draws, Kind, Box], Fact]
 
+_SHARED: tuple[tuple[float, Maker], ...] = (
+    (3.0, say_counted),
+    (2.5, say_total),
+    (0.25, say_many),
+    (1.2, say_total_of_which),
+    (2.0, say_only_kinds),
+    (1.0, say_number_of_colors),
+    (0.5, say_same_color),
+)
 
-class Fact(NamedTuple):
-    """`holds(box, generous)`: generous where an amount said without "exactly" allows for more."""
+_SCATTER: tuple[tuple[float, Maker], ...] = (
+    *_SHARED,
+    (5.0, say_several),
+    (1.5, say_placed),
+    (0.3, say_touching_each_other),
+)
 
-    words: str
-    holds: Callable[[Box, bool], bool]
+_TOWER: tuple[tuple[float, Maker], ...] = (
+    *_SHARED,
+    (1.0, say_several),
+    (4.0, say_end),
+    (1.2, say_level),
+    (3.0, say_stacked),
+    (1.5, say_total_and_end),
+)
 
 
 def fact(draws: Draws, kind: Kind, box: Box) -> Fact:
@@ -45,317 +64,3 @@ def facts(draws: Draws, kind: Kind, box: Box) -> Fact:
     return Fact(
         first.words + joint + second.words, lambda b, g: first.holds(b, g) and second.holds(b, g)
     )
-
-
-def _nouns(kind: Kind) -> tuple[str, ...]:
-    return ("block", "block", "block", "item") if kind == "tower" else ("item", "item", "object")
-
-
-def _some_of(draws: Draws, kind: Kind, box: Box) -> tuple[Description, Amount]:
-    item = draws.pick(box) if box and draws.unit() < 0.9 else any_item(draws)
-    what = description(draws, kind, item, plain=0.02)
-    return what, amount(draws, what.count(box), MOST_ITEMS)
-
-
-def _counted(draws: Draws, kind: Kind, box: Box) -> Fact:
-    what, said = _some_of(draws, kind, box)
-    return Fact(what.with_amount(said), lambda b, g: said.fits(what.count(b), g))
-
-
-def _several(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """A yellow circle, a blue square and two black items."""
-    parts: list[tuple[Description, Amount]] = []
-    for _ in range(weighed(draws, ((7, 2), (2, 3)))):
-        what, said = _some_of(draws, kind, box)
-        if said.low > 0 and all((w.color, w.shape) != (what.color, what.shape) for w, _ in parts):
-            parts.append((what, said))
-    if not parts:
-        return _counted(draws, kind, box)
-    texts = [what.with_amount(said) for what, said in parts]
-    if len(parts) > 1 and parts[0][0].noun == parts[1][0].noun and draws.unit() < 0.3:
-        first, said = parts[0]
-        if first.color is not None and first.side is None:
-            texts[0] = f"{said.words} {first.color}"  # two yellow and one blue item
-    words = ", ".join(texts[:-1]) + (" and " if len(texts) > 1 else "") + texts[-1]
-    return Fact(words, lambda b, g: all(s.fits(w.count(b), g) for w, s in parts))
-
-
-def _total(draws: Draws, kind: Kind, box: Box) -> Fact:
-    most = MOST_BLOCKS if kind == "tower" else MOST_ITEMS
-    said = amount(draws, len(box), most)
-    if said.words == "a" or said.low == 0 == said.high:
-        said = Amount(
-            draws.pick(("only one", "exactly one", "one", "only 1", "a single")), 1, 1, False
-        )
-    noun = draws.pick(_nouns(kind)) + ("s" if said.plural else "")
-    return Fact(f"{said.words} {noun}", lambda b, g: said.fits(len(b), g))
-
-
-def _many(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    noun = draws.pick(_nouns(kind)) + "s"
-    said, low = draws.pick((("many", 5), ("multiple", 3), ("a lot of", 5)))
-    return Fact(f"{said} {noun}", lambda b, _: len(b) >= low)
-
-
-def _total_of_which(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """3 items of which 2 are black; exactly four objects one of which is a black triangle."""
-    total = _total(draws, kind, box)
-    what, said = _some_of(draws, kind, box)
-    if what.color is None and what.shape is None:
-        return total
-    if what.shape is None and what.side is None:
-        tail = draws.pick(
-            (
-                f"of which {said.words} {said.verb} {what.color}",
-                f"and {said.words} of them {said.verb} {what.color}",
-                f"and the {said.words} {said.verb} {what.color}",
-                f"of which {said.words} {said.verb} {what.words(said.plural)}",
-            )
-        )
-    else:
-        named = what.words(True) if said.plural else f"a {what.words(False)}"
-        tail = draws.pick(
-            (
-                f"{said.words} of which {said.verb} {named}",
-                f"of which {said.words} {said.verb} {named}",
-            )
-        )
-    if said.words == "a":
-        tail = (
-            tail.replace("a ", "one ", 1)
-            if tail.startswith("a ")
-            else tail.replace(" a ", " one ", 1)
-        )
-    return Fact(
-        f"{total.words} {tail}", lambda b, g: total.holds(b, g) and said.fits(what.count(b), g)
-    )
-
-
-def _only_kinds(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Only blue and yellow items; only triangles."""
-    if kind == "scatter" and draws.unit() < 0.3:
-        shapes = sorted({item.shape for item in box}) or ["circle"]
-        said = " and ".join(f"{shape}s" for shape in draws.sample(shapes, len(shapes)))
-        return Fact(f"only {said}", lambda b, _: {i.shape for i in b} == set(shapes))
-    colors = draws.sample(sorted({item.color for item in box}) or ["blue"], 3)
-    if draws.unit() < 0.2 or len(colors) == 3:
-        colors = draws.sample(COLORS, 1 + draws.below(2))
-    said, noun = " and ".join(colors), draws.pick(_nouns(kind)) + "s"
-    words = (
-        *(f"only {said} {noun}", f"only {said} {noun}"),
-        *(f"{noun} of only {said} color", f"only {said} color {noun}"),
-    )
-    return Fact(draws.pick(words), lambda b, _: {i.color for i in b} == set(colors))
-
-
-def _number_of_colors(draws: Draws, kind: Kind, box: Box) -> Fact:
-    n = max(1, len({item.color for item in box}))
-    if draws.unit() < 0.15:
-        n = 1 + draws.below(3)
-    noun = draws.pick(_nouns(kind)) + "s"
-    several = draws.pick(("different colors", "different color", "colors"))
-    words: tuple[str, ...] = (f"{noun} of {number(draws, n)} {several}",)
-    if n == 3:
-        words = (*words, f"{noun} of all 3 {several}", f"all three {several}")
-    if n == 1:
-        words = (
-            f"{noun} of the same color",
-            "only one color",
-            "a single color",
-            f"all {noun} of the same color",
-        )
-    fact = Fact(draws.pick(words), lambda b, _: len({i.color for i in b}) == n)
-    if n == 1 or draws.unit() < 0.6:
-        return fact
-    total = number(draws, len(box))
-    return Fact(f"{total} {fact.words}", lambda b, g: len(b) == len(box) and fact.holds(b, g))
-
-
-def _same_color(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Two items of the same colour: so many of some one colour."""
-    counts = [sum(item.color == c for item in box) for c in COLORS]
-    said = amount(draws, max(counts), MOST_ITEMS)
-    if not said.plural:
-        said = Amount("two", 2, MANY, plural=True)
-    same = draws.pick(("color", "color", "colour"))
-    words = f"{said.words} {draws.pick(_nouns(kind))}s of {draws.pick(('the ', ''))}same {same}"
-    return Fact(
-        words,
-        lambda b, g: any(said.fits(sum(i.color == c for i in b), g) for c in COLORS),
-    )
-
-
-def _placed(draws: Draws, kind: Kind, box: Box) -> Fact:
-    item = draws.pick(box) if box and draws.unit() < 0.9 else any_item(draws)
-    what, where = description(draws, kind, item), place_of(draws, item)
-    count = sum(what.fits(i) and where.fits(i) for i in box)
-    said = amount(draws, count, MOST_ITEMS)
-    words = f"{what.with_amount(said)} {draws.pick(where.words)}"
-    return Fact(words, lambda b, g: said.fits(sum(what.fits(i) and where.fits(i) for i in b), g))
-
-
-def _touching_each_other(draws: Draws, kind: Kind, box: Box) -> Fact:
-    close = [(a, b) for a in box for b in box if a is not b and distance(a, b) <= _TOUCH]
-    a, b = draws.pick(close) if close else (any_item(draws), any_item(draws))
-    first, second = description(draws, kind, a), description(draws, kind, b)
-    words = (
-        f"a {first.words(False)} {draws.pick(('closely ', ''))}touching a {second.words(False)}",
-        f"a {first.words(False)} and a {second.words(False)} touching each other",
-    )
-
-    def holds(b: Box, _: bool) -> bool:
-        return any(
-            x is not y and first.fits(x) and second.fits(y) and distance(x, y) <= _TOUCH
-            for x in b
-            for y in b
-        )
-
-    return Fact(draws.pick(words), holds)
-
-
-def _end(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A blue block at the top; a black base."""
-    top = draws.unit() < 0.45
-    place = len(box) - 1 if top else 0
-    color = box[place].color if draws.unit() < 0.85 else draws.pick(COLORS)
-    noun = draws.pick(("block", "block", "block", "item"))
-    words: tuple[str, ...]
-    if top:
-        words = (
-            f"a {color} {noun} at the top",
-            f"a {color} {noun} at the top",
-            f"a {color} {noun} on top",
-        )
-        words = (*words, f"a {color} top", f"{color} {noun} at top", f"a {color} {noun} on the top")
-    else:
-        words = (
-            f"a {color} {noun} at the base",
-            f"a {color} {noun} at the base",
-            f"a {color} base",
-        )
-        words = (
-            *words,
-            f"a {color} {noun} at the bottom",
-            f"{color} {noun} at base",
-            f"a {color} {noun} touching the base",
-        )
-    return Fact(draws.pick(words), lambda b, _: b[len(b) - 1 if top else 0].color == color)
-
-
-def _level(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A yellow block as the second block from the base; in the middle."""
-    level = draws.below(len(box))
-    color = box[level].color if draws.unit() < 0.85 else draws.pick(COLORS)
-    if len(box) == 3 and draws.unit() < 0.5:
-        middle = draws.pick(("in the middle", "as a middle block", "in between"))
-        return Fact(f"a {color} block {middle}", lambda b, _: len(b) == 3 and b[1].color == color)
-    if level == len(box) - 2 and draws.unit() < 0.3:
-        below = draws.pick(
-            ("below the top block", "beneath the block on top", "right below the top")
-        )
-        return Fact(f"a {color} block {below}", lambda b, _: len(b) > 1 and b[-2].color == color)
-    name = _LEVELS[level]
-    words = (
-        f"a {color} {name} block",
-        f"a {color} block as the {name} block from the base",
-        f"{color} blocks as the {name} level",
-        f"a {color} block as the {name} block",
-    )
-    return Fact(draws.pick(words), lambda b, _: len(b) > level and b[level].color == color)
-
-
-def _stacked(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A black block above a blue block; two black blocks stacked together; one between two."""
-    pairs = list(pairwise(item.color for item in box))
-    low, high = (
-        draws.pick(pairs)
-        if pairs and draws.unit() < 0.9
-        else (draws.pick(COLORS), draws.pick(COLORS))
-    )
-    if len(box) > 2 and draws.unit() < 0.15:
-        return _between(draws, box)
-    if low == high and draws.unit() < 0.6:
-        tail = draws.pick(
-            (
-                "stacked together",
-                "attached with each other",
-                "touching each other",
-                "on top of each other",
-            )
-        )
-        return Fact(f"{number(draws, 2)} {low} blocks {tail}", lambda b, _: over(b, low, low))
-    above = draws.pick(("above", "over", "on", "on top of", "directly on top of"))
-    words = f"a {high} block {above} a {low} block"
-    if draws.unit() < 0.2:
-        words = f"a {low} block {draws.pick(('below', 'bellow', 'beneath'))} a {high} block"
-    return Fact(words, lambda b, _: over(b, high, low))
-
-
-def _between(draws: Draws, box: Box) -> Fact:
-    place = 1 + draws.below(len(box) - 2)
-    color, below, above = (box[p].color for p in (place, place - 1, place + 1))
-    if below == above and draws.unit() < 0.7:
-        words = f"a {color} block between two {below} blocks"
-        return Fact(
-            words,
-            lambda b, _: any(
-                b[p].color == color and b[p - 1].color == below == b[p + 1].color
-                for p in range(1, len(b) - 1)
-            ),
-        )
-    words = f"a {color} block between two blocks of {draws.pick(('the ', ''))}same color"
-    return Fact(
-        words,
-        lambda b, _: any(
-            b[p].color == color and b[p - 1].color == b[p + 1].color for p in range(1, len(b) - 1)
-        ),
-    )
-
-
-def over(box: Box, high: str, low: str) -> bool:
-    """Whether a block of colour `high` stands right on one of colour `low`."""
-    return any(b.color == high and a.color == low for a, b in pairwise(box))
-
-
-def _plain_total(draws: Draws, kind: Kind, box: Box) -> Fact:
-    del kind
-    said = number(draws, len(box))
-    plural = "s" if len(box) > 1 else ""
-    n = len(box)
-    return Fact(f"{said} block{plural}", lambda b, _: len(b) == n)
-
-
-def _total_and_end(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Three blocks and a blue block at the top."""
-    total = draws.pick((_total, _plain_total))(draws, kind, box)
-    end = weighed(draws, ((6, _end), (1, _level), (2, _stacked)))(draws, kind, box)
-    joint = draws.pick((" and ", " with ", " having "))
-    return Fact(
-        f"{total.words}{joint}{end.words}", lambda b, g: total.holds(b, g) and end.holds(b, g)
-    )
-
-
-Maker = Callable[[Draws, Kind, Box], Fact]
-_SHARED: tuple[tuple[float, Maker], ...] = (
-    (3.0, _counted),
-    (2.5, _total),
-    (0.25, _many),
-    (1.2, _total_of_which),
-    (2.0, _only_kinds),
-    (1.0, _number_of_colors),
-    (0.5, _same_color),
-)
-_SCATTER: tuple[tuple[float, Maker], ...] = (
-    *_SHARED,
-    (5.0, _several),
-    (1.5, _placed),
-    (0.3, _touching_each_other),
-)
-_TOWER: tuple[tuple[float, Maker], ...] = (
-    *_SHARED,
-    (1.0, _several),
-    (4.0, _end),
-    (1.2, _level),
-    (3.0, _stacked),
-    (1.5, _total_and_end),
-)
