@@ -1,6 +1,7 @@
 """Visual Dialog in the layout in which it is distributed."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_turns_with_what_was_said_before(tmp_path: Path) -> None:
     assert first.items["history"] == []
     assert second.items["history"] == [{"question": "is it sunny?", "answer": "no"}]
     assert second.items["question"] == "how many dogs"
-    assert len(open_dataset(tmp_path / "visdial_1.0_train.json")) == 2
+    again = pickle.loads(pickle.dumps(open_dataset(tmp_path / "visdial_1.0_train.json")))
+    assert list(again) == [first, second]
 
 
 def test_dense_annotations_and_a_dialog_without_history(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class AnswerRanking(nn.Module):
 
     def __init__(self, config: "AnswerRankingConfig") -> None:
         super().__init__()
-        self._streams = config.streams
+        self._context = config.context
         self._answer = config.answer
         self.temperature = config.temperature.build()
 
@@ -43,10 +43,10 @@ class AnswerRanking(nn.Module):
                 f"{lack} of {len(batch)} rows lack an '{self._answer}', expected one each"
             )
         built = cast(Model, model)
-        context = built.fuse({stream: streams.features(stream) for stream in self._streams})
-        if JOINT not in context:
+        fused = built.fuse({stream: streams.features(stream) for stream in self._context})
+        if JOINT not in fused:
             raise WeftError("answer ranking reads fused streams, but the model has no fusion")
-        context_BE = built.embed(JOINT, context[JOINT])
+        context_BE = built.embed(JOINT, fused[JOINT])
         answer_AE = gather(streams.embedding(self._answer))
         key_A = gather(_keys(answers))
         own_B = rank() * len(batch) + torch.arange(len(batch), device=key_A.device)
@@ -79,8 +79,8 @@ def _keys(answers: Field) -> Tensor:
 class AnswerRankingConfig(Config):
     """The right answer among those of the batch."""
 
-    streams: tuple[str, ...] = ("image", "text")
-    """What the context is fused from."""
+    context: tuple[str, ...] = ("image", "text")
+    """Streams that the context is fused from; a row may lack one of several."""
     answer: str = "answer"
     """Stream of the answers, which the fusion does not read."""
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)

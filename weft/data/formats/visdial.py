@@ -5,14 +5,17 @@ train2014/, val2014/ (COCO_train2014_000000378466.jpg), VisualDialog_val2018/ or
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, select, split_name
+from weft.data.formats._rows import OnError, rows_of_split, split_name
 
 NAME = "visdial"
 DESCRIPTION = "Visual Dialog: visdial_1.0_train.json, dense annotations, pictures of COCO beside it"
@@ -27,7 +30,7 @@ def detect(path: Path) -> bool:
     return bool(_files(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, split: str | None, on_error: OnError) -> "Turns":
     """One sample a question that has an answer; the group is the dialog.
 
     Items: image; text, what was said before and the question (of the first question the caption and the
@@ -36,8 +39,72 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
     candidate where people judged it; round, from 1; split. A turn that cannot be used makes its whole
     dialog an error, since later ones tell of it.
     """
-    samples = [sample for file in _files(path) for sample in _read_file(file, on_error)]
-    return select(samples, split, path)
+    rows = [row for file in _files(path) for row in _read_file(file, on_error)]
+    splits = [dialog.split for dialog, _ in rows]
+    return Turns([rows[row] for row in rows_of_split(splits, split, path)])
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """options: numbers of answers. right: the place of the right one among them."""
+
+    question: str
+    answer: str | None
+    options: np.ndarray | None
+    right: int | None
+    relevance: list[float] | None
+    source: str
+
+
+@dataclass(frozen=True)
+class _Dialog:
+    """A picture and its turns. answers: all answers of the file, which the options name by number."""
+
+    image_id: int
+    image: Path
+    caption: str | None
+    split: str
+    turns: list[_Turn]
+    answers: list[Any]
+
+    def sample(self, place: int) -> Sample:
+        """The row of one turn."""
+        turn = self.turns[place]
+        said = [(one.question, one.answer) for one in self.turns[:place] if one.answer is not None]
+        options = None if turn.options is None else [self.answers[n] for n in turn.options]
+        given: dict[str, Any] = {
+            "answer": turn.answer,
+            "candidates": options,
+            "right": turn.right,
+            "relevance": turn.relevance,
+        }
+        items: dict[str, Any] = {
+            "image": self.image,
+            "text": context(said, turn.question, self.caption),
+            "history": [{"question": asked, "answer": answer} for asked, answer in said],
+            "question": turn.question.strip(),
+            "round": place + 1,
+            "split": self.split,
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        return Sample(f"{self.image_id}-{place + 1}", str(self.image_id), items, turn.source)
+
+
+class Turns(Sequence[Sample]):
+    """Rows that are made when they are asked for: a million of them name a hundred answers each."""
+
+    def __init__(self, rows: Sequence[tuple[_Dialog, int]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+        dialog, place = self._rows[index]
+        return dialog.sample(place)
 
 
 def context(said: Sequence[tuple[str, str]], question: str, caption: str | None = None) -> str:
@@ -52,72 +119,60 @@ def _files(path: Path) -> list[Path]:
     return [f for f in found if f.name.startswith("visdial_") and not f.stem.endswith(_DENSE)]
 
 
-def _read_file(file: Path, on_error: OnError) -> Iterator[Sample]:
+def _read_file(file: Path, on_error: OnError) -> Iterator[tuple[_Dialog, int]]:
+    """(dialog, place of a turn that can be asked) of every dialog."""
     content = read_json(file)
     data = column(content, "data", dict, str(file))
-    questions = column(data, "questions", list, str(file))
-    answers = column(data, "answers", list, str(file))
+    texts = column(data, "questions", list, str(file)), column(data, "answers", list, str(file))
     split = split_name(str(content.get("split", file.stem.rpartition("_")[2])).rstrip("0123456789"))
     relevances = _relevances(file, on_error)
-    for number, dialog in enumerate(column(data, "dialogs", list, str(file))):
+    for number, row in enumerate(column(data, "dialogs", list, str(file))):
         source = f"{file}:dialogs[{number}]"
         try:
-            yield from _turns(file, dialog, (questions, answers), split, relevances, source)
+            image_id = column(row, "image_id", int, source)
+            turns = [
+                _turn(one, texts, relevances.get((image_id, n + 1)), f"{source}.dialog[{n}]")
+                for n, one in enumerate(column(row, "dialog", list, source))
+            ]
+            picture = _picture(file.parent, image_id)
+            dialog = _Dialog(image_id, picture, row.get("caption"), split, turns, texts[1])
         except DataError as error:
             on_error(error)
+            continue
+        for place, turn in enumerate(turns):
+            if turn.answer is not None or turn.right is not None:
+                yield dialog, place
 
 
-def _turns(
-    file: Path,
-    dialog: Any,
+def _turn(
+    row: Any,
     texts: tuple[list[Any], list[Any]],
-    split: str,
-    relevances: Relevances,
+    relevance: tuple[str, list[Any]] | None,
     source: str,
-) -> list[Sample]:
+) -> _Turn:
     questions, answers = texts
-    image_id = column(dialog, "image_id", int, source)
-    caption = dialog.get("caption")
-    picture = _picture(file.parent, image_id)
-    said: list[tuple[str, str]] = []
-    samples: list[Sample] = []
-    for number, turn in enumerate(column(dialog, "dialog", list, source), start=1):
-        where = f"{source}.dialog[{number - 1}]"
-        question = _text(questions, column(turn, "question", int, where), "question", where)
-        items: dict[str, Any] = {
-            "image": picture,
-            "text": context(said, question, caption),
-            "history": [{"question": asked, "answer": answer} for asked, answer in said],
-            "question": question.strip(),
-            "round": number,
-            "split": split,
-        }
-        if "answer" in turn and turn["answer"] is not None:
-            answer = _text(answers, column(turn, "answer", int, where), "answer", where)
-            said.append((question, answer))
-            items["answer"] = answer
-        if "answer_options" in turn:
-            options = column(turn, "answer_options", list, where)
-            items["candidates"] = [_text(answers, option, "answer", where) for option in options]
-        if "gt_index" in turn:
-            items["right"] = _right(turn, items, where)
-        if (image_id, number) in relevances:
-            items["relevance"] = _relevance(*relevances[image_id, number], items)
-        if "right" in items or "answer" in items:
-            samples.append(Sample(f"{image_id}-{number}", str(image_id), items, where))
-    return samples
+    question = _text(questions, column(row, "question", int, source), "question", source)
+    answer, options, right = None, None, None
+    if row.get("answer") is not None:
+        answer = _text(answers, column(row, "answer", int, source), "answer", source)
+    if "answer_options" in row:
+        options = column(row, "answer_options", list, source)
+        candidates = [_text(answers, option, "answer", source) for option in options]
+        if not candidates:
+            raise DataError("the list of candidate answers is empty", source=source)
+        if "gt_index" in row:
+            right = _right(row, answer, candidates, source)
+    judged = None if relevance is None else _relevance(*relevance, len(options or ()))
+    numbers = None if options is None else np.array(options, dtype=np.int32)
+    return _Turn(question, answer, numbers, right, judged, source)
 
 
-def _right(turn: Any, items: Mapping[str, Any], source: str) -> int:
+def _right(row: Any, answer: str | None, candidates: list[str], source: str) -> int:
     """gt_index. Raises DataError where that is no candidate, or another answer than the one given."""
-    right: int = column(turn, "gt_index", int, source)
-    candidates = items.get("candidates", [])
-    if not candidates:
-        raise DataError("the list of candidate answers is empty", source=source)
+    right: int = column(row, "gt_index", int, source)
     if not 0 <= right < len(candidates):
         raise DataError(f"gt_index is {right}, expected 0 to {len(candidates) - 1}", source=source)
-    answer = items.get("answer", candidates[right])
-    if candidates[right] != answer:
+    if answer is not None and candidates[right] != answer:
         reason = f"the answer is '{answer}', but candidate {right} (gt_index) '{candidates[right]}'"
         raise DataError(reason, source=source)
     return right
@@ -127,7 +182,12 @@ def _text(texts: list[Any], number: Any, what: str, source: str) -> str:
     if not isinstance(number, int) or not 0 <= number < len(texts):
         reason = f"names {what} {number!r}, expected a number from 0 to {len(texts) - 1}"
         raise DataError(reason, source=source)
-    return str(texts[number])
+    if not isinstance(texts[number], str):
+        raise DataError(
+            f"{what} {number} is {texts[number]!r:.30}, expected a string", source=source
+        )
+    text: str = texts[number]
+    return text
 
 
 def _relevances(file: Path, on_error: OnError) -> Relevances:
@@ -146,9 +206,8 @@ def _relevances(file: Path, on_error: OnError) -> Relevances:
     return found
 
 
-def _relevance(source: str, values: list[Any], items: Mapping[str, Any]) -> list[float]:
+def _relevance(source: str, values: list[Any], count: int) -> list[float]:
     """One number a candidate. Raises DataError where there are more or fewer, or others than 0 to 1."""
-    count = len(items.get("candidates", []))
     if len(values) != count:
         raise DataError(
             f"has {len(values)} relevances, expected {count}, one a candidate", source=source
