@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_runs import weft
 
 from weft.core.errors import WeftError
 from weft.data.scenes import ScenesConfig, write_scenes
-from weft.runs.compare import Budget
+from weft.evaluation.bootstrap import Estimate
+from weft.runs.compare import Budget, row_values
+from weft.tasks.base import TaskResult, Values
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,20 @@ def test_budgets(text: str, budget: Budget) -> None:
 def test_other_budgets_are_refused(text: str) -> None:
     with pytest.raises(WeftError, match="expected a number of steps or minutes"):
         Budget.parse(text)
+
+
+def test_rows_are_in_the_unit_of_their_metric() -> None:
+    groups = torch.arange(4)
+    counted = {
+        "accuracy": Values(torch.tensor([1.0, 0, 1, 1]), groups),
+        "CIDEr-D": Values(torch.tensor([60.0, 40, 50, 50]), groups),
+        "mean_rank": Values(torch.tensor([1.0, 3, 2, 2]), groups),
+    }
+    metrics = {"accuracy": 75.0, "CIDEr-D": 50.0, "mean_rank": 2.0}
+    estimates = {name: Estimate(value, value, value) for name, value in metrics.items()}
+    result = TaskResult("vqa", {}, estimates, {}, values=counted)
+    for name, value in metrics.items():
+        assert row_values(result, name).values.mean().item() == pytest.approx(value)
 
 
 def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:

@@ -144,7 +144,11 @@ def row_values(result: TaskResult, metric: str) -> Values:
 
 def _columns(result: TaskResult) -> dict[str, Values]:
     """Every metric of the result that is a mean over rows, and recalls from the ranks."""
-    columns = dict(result.values)
+    columns = {
+        name: _in_its_unit(values, result.metrics[name].value)
+        for name, values in result.values.items()
+        if name in result.metrics
+    }
     for way, queries in result.queries.items():
         for name in result.metrics:
             found = re.fullmatch(re.escape(way) + r"/recall@(\d+)", name)
@@ -152,6 +156,13 @@ def _columns(result: TaskResult) -> dict[str, Values]:
                 hits = (queries.rank <= int(found[1])).double() * 100
                 columns[name] = Values(hits, queries.groups)
     return columns
+
+
+def _in_its_unit(values: Values, metric: float) -> Values:
+    """The rows in the unit of the metric that is their mean: percent, where they are counted as shares."""
+    mean = float(values.values.double().mean())
+    in_percent = abs(100 * mean - metric) < abs(mean - metric)
+    return Values(values.values * (100 if in_percent else 1), values.groups)
 
 
 def _task(entries: Mapping[str, Recipe], metric: str | None) -> str:
