@@ -99,7 +99,7 @@ def test_mistakes(tmp_path: Path) -> None:
             line = refused("data", *action, tmp_path / "absent")
             assert f"{tmp_path / 'absent'}: no such file or folder" in line
             assert "an empty folder" in refused("data", *action, tmp_path / "empty")
-            assert "did you mean jsonl?" in refused("data", *action, table, "--format", "jsnol")
+            assert "did you mean jsonl" in refused("data", *action, table, "--format", "jsnol")
         assert "--out" in refused("data", "prepare", table)
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--shard-rows", 0)
         assert "shard_rows is 0" in line

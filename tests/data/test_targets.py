@@ -4,6 +4,7 @@ import importlib
 import json
 import pkgutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from weft.core.interfaces import Target
 from weft.data.targets import NO_CLASS
 from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
+from weft.data.targets.labels import LabelsConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 
@@ -29,6 +31,7 @@ CASES = {
         SoftAnswersConfig("answers"),
         [["yes"] * 10, ["yes"] * 3 + ["no"] * 7, ["the Net"] * 9 + ["net"]],
     ),
+    "labels": (LabelsConfig("grid"), [np.array([[1, 0], [2, 2]]), [[0, 0], [0, 1]]]),
     "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
 }
 
@@ -40,7 +43,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and "build" in vars(cls):
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -28,6 +28,7 @@ from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
 from weft.layers.transformer import TransformerConfig
 from weft.objectives.alignment import AlignmentConfig
+from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 from weft.objectives.contrastive import (
@@ -72,8 +73,8 @@ CASES: dict[str, Config] = {
     "captioning": CaptioningConfig(),
     "self-critical": SelfCriticalConfig(tiny.WORDS, captions=2, max_length=6),
 }
-ELSEWHERE: set[type[Config]] = {DetectionConfig, PointingConfig}
-"""They read encoders of objects in panels, with which they are tested."""
+ELSEWHERE: set[type[Config]] = {AnswerRankingConfig, DetectionConfig, PointingConfig}
+"""They read a stream of answers, or encoders of objects in panels, with which they are tested."""
 MASKING = {"text": 1, "image": 1, "regions": 3}
 """How many of the cases alter each stream."""
 every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())

@@ -102,6 +102,17 @@ def test_resumed_to_the_same_bits_and_nothing_is_pickled(one: Path, two: Path) -
     assert weights[0] == weights[1]
 
 
+def kill_all(launched: subprocess.Popen[bytes]) -> None:
+    """Kills the launcher and its ranks, which are groups of their own and would go on for a while."""
+    os.killpg(launched.pid, signal.SIGSTOP)  # so that it starts no rank again
+    listed = ["ps", "-o", "pid=", "--ppid", str(launched.pid)]
+    found = subprocess.run(listed, check=True, capture_output=True, text=True)
+    for pid in map(int, found.stdout.split()):
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(launched.pid, signal.SIGKILL)
+    launched.wait()
+
+
 def test_killed_while_writing_and_resumed_on_one_rank(one: Path, tmp_path: Path) -> None:
     command = [*LAUNCHER, sharded_training.__file__, str(tmp_path), "200"]
     ranks = subprocess.Popen(
@@ -113,8 +124,7 @@ def test_killed_while_writing_and_resumed_on_one_rank(one: Path, tmp_path: Path)
             break
         assert ranks.poll() is None, "the run ended before it could be killed"
         time.sleep(0.001)
-    os.killpg(ranks.pid, signal.SIGKILL)
-    ranks.wait()
+    kill_all(ranks)
     newest = checkpoint.latest(tmp_path)
     assert newest is not None
     assert newest.is_dir()
