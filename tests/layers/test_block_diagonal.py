@@ -50,7 +50,7 @@ def test_the_kernel_is_given_what_it_needs(causal: bool, monkeypatch: pytest.Mon
         calls.append(settings)
         return plain(*given, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(block_diagonal, "varlen_attn", counted)
+    monkeypatch.setattr(block_diagonal, "kernel", lambda: counted)
     monkeypatch.setattr(block_diagonal, "has_kernel", lambda *_: True)
     torch.testing.assert_close(layer(tokens, packing), expected)
     assert len(calls) == 1
@@ -62,8 +62,8 @@ def test_where_there_is_a_kernel() -> None:
     def query(width: int = 8, dtype: torch.dtype = torch.bfloat16, device: str = "cuda") -> Tensor:
         return torch.empty(packing.count, 2, width, dtype=dtype, device=device)
 
+    there = block_diagonal.kernel() is not None
     with FakeTensorMode():  # a tensor that says it lies on a GPU
-        there = block_diagonal.varlen_attn is not None
         assert block_diagonal.has_kernel(query(), packing, 0.0) == there
         assert not block_diagonal.has_kernel(query(), dense, 0.0)
         assert not block_diagonal.has_kernel(query(), packing, 0.1)
@@ -72,7 +72,7 @@ def test_where_there_is_a_kernel() -> None:
         assert not block_diagonal.has_kernel(query(device="cpu"), packing, 0.0)
 
 
-@pytest.mark.skipif(block_diagonal.varlen_attn is None, reason="this torch has no such kernel")
+@pytest.mark.skipif(block_diagonal.kernel() is None, reason="this torch has no such kernel")
 def test_torch_takes_the_call() -> None:
     """Shapes and types alone, without a device and without numbers; the backward pass included."""
     packing = Packing.of(MASK)

@@ -1,6 +1,7 @@
 """Attention within each of many packed sequences by one kernel (Dao 2024, arXiv:2307.08691), on CUDA."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -8,26 +9,33 @@ from torch import Tensor
 
 from weft.layers.packing import Packing
 
-varlen_attn: Callable[..., Any] | None
-try:
-    from torch.nn.attention.varlen import varlen_attn
-except ImportError:  # torch before 2.10
-    varlen_attn = None
-
 WIDEST_HEAD = 256
+
+
+@cache
+def kernel() -> Callable[..., Any] | None:
+    """Torch's attention kernel for packed sequences, None before torch 2.10.
+
+    Imported where a GPU asks for it: it brings the compiler along, which takes a second.
+    """
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn
 
 
 def has_kernel(query_SNK: Tensor, packing: Packing, dropout: float) -> bool:
     """Whether there is such a kernel for these, and more than one length for it to join."""
     width = query_SNK.shape[2]
     return (
-        varlen_attn is not None
-        and query_SNK.device.type == "cuda"
+        query_SNK.device.type == "cuda"
         and query_SNK.dtype in (torch.bfloat16, torch.float16)
         and width % 8 == 0
         and width <= WIDEST_HEAD
         and not dropout
         and len(packing.groups) > 1
+        and kernel() is not None
     )
 
 
@@ -35,6 +43,7 @@ def attend_within(
     query_SNK: Tensor, key_value_S2NK: Tensor, packing: Packing, *, causal: bool
 ) -> Tensor:
     """(S, N * K): every packed query attends to the keys of its own sequence; causal: to earlier ones."""
+    varlen_attn = kernel()
     if varlen_attn is None:
         raise ValueError("this torch has no attention kernel for packed sequences, expected 2.10")
     key_SNK, value_SNK = key_value_S2NK.unbind(1)
