@@ -4,15 +4,13 @@ import importlib
 import inspect
 import json
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import tiny_objectives as tiny
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+import two_ranks
 from torch import nn
 
 import weft.objectives
@@ -250,26 +248,18 @@ def totals(part: slice) -> dict[str, torch.Tensor]:
     return found
 
 
-def _rank_main(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+def on_rank(rank: int) -> dict[str, torch.Tensor]:
     found = totals(slice(3 * rank, 3 * rank + 3))
     for value in found.values():
         dist.all_reduce(value)
-    if rank == 0:
-        save_file({name: value / 2 for name, value in found.items()}, f"{folder}/found.safetensors")
-    dist.destroy_process_group()
+    return {name: value / 2 for name, value in found.items()}
 
 
 def test_two_ranks_with_unequal_shares_are_as_one(tmp_path: Path) -> None:
-    ranks = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in (0, 1)
-    ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    found = load_file(tmp_path / "found.safetensors")
+    found = two_ranks.found(__file__, tmp_path)
     for name, value in totals(slice(None)).items():
         torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-5, msg=name)
 
 
 if __name__ == "__main__":
-    _rank_main(int(sys.argv[1]), sys.argv[2])
+    two_ranks.main(on_rank)

@@ -1,8 +1,6 @@
 """Contrastive objectives against hand-computed values, transformers, and themselves on two ranks."""
 
 import math
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +8,9 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+import two_ranks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -343,9 +341,7 @@ def gradients(config, image: Tensor, text: Tensor, groups: list[int]) -> list[Te
 GROUPS = [0, 1, 1, 2, 3, 0, 4, 5]
 
 
-def _rank_main(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+def on_rank(rank: int) -> dict[str, Tensor]:
     mine = slice(4 * rank, 4 * rank + 4)
     image, text = unit(8, seed=1)[mine], unit(8, seed=2)[mine]
     found = {
@@ -355,17 +351,11 @@ def _rank_main(rank: int, folder: str) -> None:
     }
     for value in found.values():
         dist.all_reduce(value)
-    if rank == 0:
-        save_file({name: value / 2 for name, value in found.items()}, f"{folder}/found.safetensors")
-    dist.destroy_process_group()
+    return {name: value / 2 for name, value in found.items()}
 
 
 def test_two_ranks_give_the_gradient_of_one(tmp_path: Path) -> None:
-    ranks = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    found = load_file(tmp_path / "found.safetensors")
+    found = two_ranks.found(__file__, tmp_path)
     for i, config in enumerate(CONFIGS + BY_CHUNKS):
         expected = gradients(config.replace(chunk=None), unit(8, seed=1), unit(8, seed=2), GROUPS)
         assert expected[1].abs().max() > 1e-3
@@ -374,4 +364,4 @@ def test_two_ranks_give_the_gradient_of_one(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    _rank_main(int(sys.argv[1]), sys.argv[2])
+    two_ranks.main(on_rank)

@@ -63,6 +63,29 @@ def test_a_bad_row_on_one_rank_stops_both(tmp_path: Path) -> None:
     assert (rows["step"], rows["ids"]) == (4, [f"row-3-{i}" for i in range(8)])
 
 
+LEAVING = """
+import sys
+from pathlib import Path
+import torch
+from weft.training import distributed
+
+where = {"init_method": f"file://{sys.argv[1]}/store", "rank": 0, "world_size": 1}
+with distributed.joined("gloo", **where):
+    step = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+    step(torch.ones(3, 2)).sum().backward()
+    del step
+print(*(path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to see threads")
+def test_leaving_ends_the_threads_of_the_group(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LEAVING, str(tmp_path)]
+    left = subprocess.run(command, timeout=120, check=True, capture_output=True, text=True).stdout
+    assert left
+    assert "gloo" not in left
+
+
 def test_one_process_needs_nothing() -> None:
     with distributed.session("cpu") as device:
         assert device == torch.device("cpu")

@@ -1,14 +1,11 @@
 """Encoding by micro-batches and recomputing: the gradient of the whole batch in little memory."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+import two_ranks
 from torch import Tensor, nn
 
 from weft.architectures.clip import clip
@@ -287,9 +284,7 @@ def test_the_run_s_settings_reach_the_step() -> None:
         RunConfig(gradient_cache=-1)
 
 
-def _rank_main(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+def on_rank(rank: int) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for objective in OBJECTIVES:
         step = step_of(objective, gradient_cache=3)
@@ -300,17 +295,11 @@ def _rank_main(rank: int, folder: str) -> None:
         mean = distributed.mean({"total": loss.total.detach(), **loss.terms})
         found |= {f"{objective}/{name}": value for name, value in mean.items()}
         found |= {f"{objective}/{name}": p.grad for name, p in step.named_parameters()}
-    if rank == 0:
-        save_file(found, f"{folder}/found.safetensors")
-    dist.destroy_process_group()
+    return found
 
 
 def test_two_ranks_with_micro_batches_give_the_gradient_of_one(tmp_path: Path) -> None:
-    ranks = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    found = load_file(tmp_path / "found.safetensors")
+    found = two_ranks.found(__file__, tmp_path)
     for objective in OBJECTIVES:
         own = {
             name.partition("/")[2]: value
@@ -321,4 +310,4 @@ def test_two_ranks_with_micro_batches_give_the_gradient_of_one(tmp_path: Path) -
 
 
 if __name__ == "__main__":
-    _rank_main(int(sys.argv[1]), sys.argv[2])
+    two_ranks.main(on_rank)

@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -47,9 +48,23 @@ def session(name: DeviceName = "auto") -> Iterator[torch.device]:
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
     # A rank may wait for another's validation; the default of ten minutes is short for that.
-    dist.init_process_group(backend, timeout=timedelta(hours=1))
-    try:
+    with joined(backend, timeout=timedelta(hours=1)):
         yield chosen
+
+
+@contextmanager
+def joined(backend: str, **where: Any) -> Iterator[None]:
+    """A process group, with the options of `torch.distributed.init_process_group`, left at the end.
+
+    Leaving ends the backend's threads, so that none of them meets an interpreter that is ending and
+    aborts the process (https://github.com/pytorch/pytorch/pull/179291).
+    """
+    # This module's default arguments hold whatever group is there when it is first imported, which
+    # torch.utils.checkpoint does late; a group that is held does not end. Imported before there is one.
+    import_module("torch.distributed.nn.functional")
+    dist.init_process_group(backend, **where)
+    try:
+        yield
     finally:
         dist.destroy_process_group()
 
