@@ -2,6 +2,7 @@
 
 from weft.data.scenes import ScenesConfig
 from weft.data.sources import GeneratedConfig
+from weft.encoders.convnet import ConvNetConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
@@ -9,8 +10,15 @@ from weft.runs.recipe import DataConfig
 from weft.training.config import RunConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
+PICTURE = 128
+"""Width of a picture's tokens."""
 REGIONS = GridRegionsConfig(ImageConfig(size=SIZE, crop_scale=None, flip=0.0), cells=8)
 """Regions without a detector."""
+
+
+def pictures() -> ConvNetConfig:
+    """A small CNN whose 8 x 8 tokens know their place."""
+    return ConvNetConfig(widths=(32, 64, PICTURE, PICTURE), halvings=3, positions=True)
 
 
 def data() -> DataConfig:

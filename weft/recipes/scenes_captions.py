@@ -3,8 +3,8 @@
 from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig
 from weft.objectives.captioning import CaptioningConfig
-from weft.recipes._scenes import LENGTH, VOCABULARY, data, run
-from weft.recipes.scenes import TEXT, WIDTH, scenes
+from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, run
+from weft.recipes.scenes import TEXT, scenes
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.training.optim import OptimConfig
@@ -19,7 +19,7 @@ def scenes_captions() -> Recipe:
         data=base.replace(streams={**base.streams, "text": text}),
         model=captioner(
             image=pretraining.model.encoders["image"],
-            image_dim=8 * WIDTH,
+            image_dim=PICTURE,
             vocab_size=VOCABULARY,
             dim=TEXT,
             heads=4,

@@ -6,20 +6,18 @@ from weft.data.sources import GeneratedConfig
 from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
-from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
 from weft.objectives.objects import ObjectsConfig
-from weft.recipes._scenes import LENGTH, VOCABULARY, data, run
+from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, pictures, run
 from weft.runs.recipe import Recipe
 from weft.tasks.vqa import VQAConfig
 from weft.training.optim import OptimConfig
 
 DIM, DEPTH, HEADS, CELLS = 128, 4, 4, 8
-WIDTHS = (32, 64, DIM, DIM)
 
 
 def scenes_vqa() -> Recipe:
@@ -41,13 +39,13 @@ def scenes_vqa() -> Recipe:
         ),
         model=ModelConfig(
             encoders={
-                "image": ConvNetConfig(widths=WIDTHS, halvings=3, positions=True),
+                "image": pictures(),
                 "question": TextTransformerConfig(
                     VOCABULARY, dim=DIM, depth=0, heads=HEADS, max_length=LENGTH
                 ),
             },
             fusion=CrossAttentionConfig(
-                {"question": DIM, "image": DIM},
+                {"question": DIM, "image": PICTURE},
                 TransformerConfig(dim=DIM, depth=DEPTH, heads=HEADS),
                 queries="question",
             ),
@@ -55,7 +53,7 @@ def scenes_vqa() -> Recipe:
         ),
         objectives={
             "answer": ClassificationConfig(),
-            "objects": ObjectsConfig(DIM, (len(SHAPES), len(COLORS), len(SIZES))),
+            "objects": ObjectsConfig(PICTURE, (len(SHAPES), len(COLORS), len(SIZES))),
         },
         tasks={"vqa": VQAConfig()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.03, ema=0.995),
