@@ -1,13 +1,19 @@
 """What the recipes on the generated world share."""
 
+from weft.architectures.model import ModelConfig
 from weft.data.scenes import ScenesConfig
 from weft.data.sources import GeneratedConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
-from weft.runs.recipe import DataConfig
+from weft.objectives.masked import MaskedLanguageConfig
+from weft.objectives.masked_regions import MaskedRegionsConfig
+from weft.objectives.matching import MatchingConfig
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
 PICTURE = 128
@@ -57,4 +63,20 @@ def fusion_run(steps: int = 600) -> RunConfig:
         evaluate_every=steps // 2,
         checkpoint_every=steps // 2,
         monitor="matching/accuracy",
+    )
+
+
+def region_pretraining(model: ModelConfig, width: int) -> Recipe:
+    """Words and regions, fused to tokens of `width`, learn to match and to fill in what is masked."""
+    return Recipe(
+        data=region_data(),
+        model=model,
+        objectives={
+            "masked": MaskedLanguageConfig(width, VOCABULARY),
+            "matching": MatchingConfig(),
+            "regions": MaskedRegionsConfig(width, REGIONS.feature_dim),
+        },
+        tasks={"matching": MatchingTask()},
+        optim=OptimConfig(lr=1e-3, weight_decay=0.01, warmup=0.1, ema=0.99),
+        run=fusion_run(),
     )
