@@ -63,6 +63,7 @@ def fusion_run(steps: int = 600) -> RunConfig:
         evaluate_every=steps // 2,
         checkpoint_every=steps // 2,
         monitor="matching/accuracy",
+        precision="auto",
     )
 
 
