@@ -124,6 +124,14 @@ def test_training_curves_come_from_the_log(parts):
     assert "Training loss" not in render(report_of(*parts, log=[]))
 
 
+def test_shares_and_percents_are_not_on_one_axis(parts):
+    log = [{"step": s, "contrastive/accuracy": 0.4, "validation/recall@1": 30.0} for s in (1, 2)]
+    page = render(report_of(*parts, log=log))
+    batch = page.split("<figcaption>Right in the training batch")[1].split("</figure>")[0]
+    assert "contrastive" in batch
+    assert "recall@1" not in batch
+
+
 def test_leaks_are_shown_by_name(parts):
     w, result = parts
     facts = [RowFacts(r.id, r.group, r.source) for r in w.rows]

@@ -184,7 +184,9 @@ def _rank_chart(way: str, queries: Queries) -> html.Html:
 
 def _training(log: Sequence[LogLine]) -> html.Html:
     names = list(dict.fromkeys(name for line in log for name in line if name != "step"))
-    percent = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
+    headlines = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
+    percent = [n for n in headlines if n.startswith("validation/")]
+    shares = [n for n in headlines if n not in percent]
     sums = [n for n in names if n.endswith("rsum")]
     losses = [n for n in names if n.split("/")[-1] == "loss"]
     if len(losses) == 2:  # a loss of one term is that term
@@ -193,6 +195,7 @@ def _training(log: Sequence[LogLine]) -> html.Html:
         charts.line_chart(_series(log, shown), title, "step", unit)
         for shown, title, unit in (
             (losses, "Training loss and its terms", "loss"),
+            (shares, "Right in the training batch", "share"),
             (percent, "Validation", "percent"),
             (sums, "Validation, sum of recalls", "percent"),
         )
