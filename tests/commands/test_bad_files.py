@@ -51,7 +51,7 @@ def test_a_checkpoint_of_another_recipe(scenes_copy: Path, tmp_path: Path) -> No
 def test_a_checkpoint_of_another_model(scenes_copy: Path) -> None:
     path = newest(scenes_copy)
     tensors, state = read_tensors(path)
-    name = next(name for name in tensors if name.endswith("conv1.weight"))
+    name = next(name for name in tensors if name.endswith("image.layers.0.weight"))
     write_tensors(path, {**tensors, name: torch.ones(2, 3)}, state)
     with unchanged(scenes_copy):
         line = refused("train", "--resume", scenes_copy)
@@ -90,7 +90,7 @@ def test_a_recipe_of_foreign_classes(scenes_copy: Path) -> None:
         "weft.core.config.load",
         "weft.nothing.Config",
     ):
-        path.write_text(whole.replace("weft.encoders.resnet.ResNetConfig", name))
+        path.write_text(whole.replace("weft.encoders.convnet.ConvNetConfig", name))
         for words in (("evaluate", scenes_copy), ("train", "--resume", scenes_copy)):
             line = refused(*words)
             assert f"'{name}' is not the name of a config class of weft" in line

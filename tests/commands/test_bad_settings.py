@@ -52,7 +52,9 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "/no/weights.safetensors: no such file": (
         *("--model.encoders.image.weights", "/no/weights.safetensors"),
     ),
-    "more than 1 value per channel": ("--run.batch-size", "1"),
+    "more than 1 value per channel": (
+        *("--run.batch-size", "1", "--data.streams.image.size", "8"),
+    ),
     "no stream 'txt'": ("--objectives.contrastive.streams", "image", "txt"),
     "both streams are 'image'": ("--objectives.contrastive.streams", "image", "image"),
     "label_smoothing is 2.0": ("--objectives.contrastive.label-smoothing", "2"),

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tiny_runs import (
+    SCENES,
+    TINY,
     caption_table,
     contents,
     done,
@@ -99,13 +101,12 @@ def test_splits_of_the_data_are_kept(tmp_path: Path) -> None:
 def settings(**more: object) -> dict[str, object]:
     """The flags of a tiny run as a YAML file nests them."""
     nested: dict[str, object] = {}
-    words = scenes_flags()
-    for flag, value in zip(words[::2], words[1::2], strict=True):
+    for name, value in {**SCENES, **TINY}.items():
         place = nested
-        *path, last = flag.removeprefix("--").replace("-", "_").split(".")
+        *path, last = name.replace("-", "_").split(".")
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = yaml.safe_load(value)
+        place[last] = list(value) if isinstance(value, tuple) else value
     return {"recipe": "scenes", **nested, **more}
 
 

@@ -25,7 +25,7 @@ SCENES = {
 TINY = {
     "data.streams.image.size": SIZE,
     "data.streams.text.vocab-size": 300,
-    "model.encoders.image.width": 4,
+    "model.encoders.image.widths": (4, 8, 16, 32),
     "model.encoders.text.dim": 16,
     "model.encoders.text.depth": 1,
     "model.projections.image.in-dim": 32,

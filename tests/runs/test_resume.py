@@ -63,7 +63,7 @@ def test_killed_three_times_and_resumed_to_the_same_bits(tmp_path: Path) -> None
         data__bucketing__stream="text",
         data__bucketing__window=2,
         model__encoders__text__dropout=0.2,
-        model__encoders__image__width=16,
+        model__encoders__image__widths=(16, 32, 64, 128),
         model__projections__image__in_dim=128,
         data__streams__image__flip=0.5,
         data__streams__image__crop_scale=(0.5, 1.0),

@@ -30,5 +30,5 @@ def scenes() -> Recipe:
         objectives={"contrastive": SoftmaxContrastiveConfig()},
         tasks={"retrieval": RetrievalConfig()},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.99),
-        run=run(200).replace(batch_size=256, evaluate_every=100, precision="auto"),
+        run=run(160).replace(batch_size=256, evaluate_every=80, precision="auto"),
     )

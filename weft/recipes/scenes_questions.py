@@ -22,5 +22,5 @@ def scenes_questions() -> Recipe:
         ),
         model=whole.model.replace(fusion=fusion.replace(transformer=transformer)),
         optim=whole.optim.replace(lr=1.5e-3, warmup=0.1, ema=0.98),
-        run=whole.run.replace(steps=450, evaluate_every=450, checkpoint_every=450),
+        run=whole.run.replace(steps=400, evaluate_every=400, checkpoint_every=400),
     )
