@@ -67,7 +67,7 @@ def fusion_run(steps: int = 600) -> RunConfig:
     )
 
 
-def region_pretraining(model: ModelConfig, width: int) -> Recipe:
+def region_pretraining(model: ModelConfig, width: int, *, lr: float) -> Recipe:
     """Words and regions, fused to tokens of `width`, learn to match and to fill in what is masked."""
     return Recipe(
         data=region_data(),
@@ -78,6 +78,6 @@ def region_pretraining(model: ModelConfig, width: int) -> Recipe:
             "regions": MaskedRegionsConfig(width, REGIONS.feature_dim),
         },
         tasks={"matching": MatchingTask()},
-        optim=OptimConfig(lr=1e-3, weight_decay=0.01, warmup=0.1, ema=0.99),
+        optim=OptimConfig(lr=lr, weight_decay=0.01, warmup=0.1, ema=0.99),
         run=fusion_run(),
     )

@@ -19,4 +19,4 @@ def lxmert() -> Recipe:
         dropout=0.0,
         max_length=LENGTH,
     )
-    return region_pretraining(model, WIDTH)
+    return region_pretraining(model, WIDTH, lr=3e-4)

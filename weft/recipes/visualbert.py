@@ -17,4 +17,4 @@ def visualbert() -> Recipe:
         dropout=0.0,
         max_length=LENGTH,
     )
-    return region_pretraining(model, WIDTH)
+    return region_pretraining(model, WIDTH, lr=1e-3)
