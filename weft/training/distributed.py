@@ -57,7 +57,8 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
     """A process group, with the options of `torch.distributed.init_process_group`, left at the end.
 
     Leaving ends the backend's threads, so that none of them meets an interpreter that is ending and
-    aborts the process (https://github.com/pytorch/pytorch/pull/179291).
+    aborts the process (https://github.com/pytorch/pytorch/pull/179291). Where parameters were sharded
+    torch's own caches still hold the group, and its threads stay.
     """
     # This module's default arguments hold whatever group is there when it is first imported, which
     # torch.utils.checkpoint does late; a group that is held does not end. Imported before there is one.
