@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from weft.data.scenes import ScenesConfig
-from weft.data.scenes.drawing import BACKDROPS, PALETTE, RING_WIDTH
-from weft.data.scenes.world import ROUND, Scene, outline
+from weft.worlds.scenes import ScenesConfig
+from weft.worlds.scenes.drawing import BACKDROPS, PALETTE, RING_WIDTH
+from weft.worlds.scenes.world import ROUND, Scene, outline
 
 Figure = tuple[str, list[float], tuple[int, int, int], int]
 

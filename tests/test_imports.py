@@ -10,8 +10,10 @@ import weft
 ROOT = Path(weft.__file__).parent
 ROOMS = (
     "core",
+    "hub",
     "modalities",
     "data",
+    "worlds",
     "evaluation",
     "layers",
     "encoders",

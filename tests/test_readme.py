@@ -10,7 +10,7 @@ import simplejpeg
 
 import weft.commands
 from weft.cli import main
-from weft.data.scenes import ScenesConfig
+from weft.worlds.scenes import ScenesConfig
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

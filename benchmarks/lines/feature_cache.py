@@ -30,7 +30,6 @@ from weft.core.records import Batch, Sample
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader, ModalitySource
-from weft.data.scenes import ScenesConfig
 from weft.encoders.frozen import Frozen
 from weft.encoders.vit import ViTConfig
 from weft.modalities.image import ImageConfig
@@ -40,6 +39,7 @@ from weft.recipes._flickr8k import folder as data_folder
 from weft.training.config import RunConfig, player
 from weft.training.optim import OptimConfig
 from weft.training.step import TrainStep
+from weft.worlds.scenes import ScenesConfig
 
 PICTURES, BATCH, SIDE, CONTEXT, VOCABULARY, EMBEDDING = 128, 64, 224, 77, 4000, 384
 

@@ -23,9 +23,9 @@ from weft.architectures.checkpoints import Source, read_checkpoint
 from weft.architectures.checkpoints.blip import convert_towers
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
-from weft.core.pretrained import read_settings
 from weft.core.records import Field
 from weft.encoders.weights import read_folder
+from weft.hub import read_settings
 
 SIZE = {key: value for key, value in SIZES.items() if key != "num_hidden_layers"}
 LXMERT = {

@@ -151,7 +151,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert not [name for name in after if "tmp" in name]
     assert path.exists()
     assert "trained 4 steps" in done("train", "--resume", run)
-    assert read_state(newest(run))["standing"]["step"] == 4
+    assert read_state(newest(run))["state"]["step"] == 4
 
 
 @pytest.mark.parametrize("command", ["embed", "report", "evaluate"])

@@ -8,10 +8,10 @@ import torch
 from tiny_runs import weft
 
 from weft.core.errors import WeftError
-from weft.data.scenes import ScenesConfig, write_scenes
 from weft.evaluation.bootstrap import Estimate
 from weft.runs.compare import Budget, row_values
 from weft.tasks.base import TaskResult, Values
+from weft.worlds.scenes import ScenesConfig, write_scenes
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from tiny_runs import contents, done, refused, unchanged
 
 from weft.core.config import save
-from weft.data.scenes import SPLITS
 from weft.recipes import recipe
+from weft.worlds.scenes import SPLITS
 
 TINY = ("--train", 60, "--test", 12, "--steps", 1, "--finetune-steps", 1)
 

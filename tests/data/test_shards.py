@@ -16,10 +16,9 @@ from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
-from weft.data import shards
 from weft.data.formats import _tar_index, open_dataset
+from weft.data.formats._tar_writer import write_shard, write_shards
 from weft.data.formats.webdataset import expand_braces
-from weft.data.shards import write_shard, write_shards
 
 
 def encoded(kind: str, value: int = 0) -> bytes:
@@ -418,7 +417,7 @@ def test_a_full_disk_leaves_whole_shards_only(
             raise OSError(28, "No space left on device")
         original(self, info, data)
 
-    monkeypatch.setattr(shards.tarfile.TarFile, "addfile", full)
+    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
     with pytest.raises(WeftError, match=r"shard-000001.tar: cannot be written: No space left"):
         write_shards(samples(6), tmp_path, samples_per_shard=2)
     assert [p.name for p in sorted(tmp_path.glob("*.tar"))] == ["shard-000000.tar"]

@@ -60,18 +60,18 @@ def test_what_is_learned_survives(name: str) -> None:
 
 
 def test_frequent_classes_first_and_rare_ones_are_none() -> None:
-    target = ClassesConfig("answer", most=2).build()
+    target = ClassesConfig("answer", max_classes=2).build()
     target.fit(["b", "a", "c", "a", "b", None, ["x"]])
     assert target.classes == ("a", "b")
     assert [target.read(name) for name in (" a ", "b", "c", "never")] == [0, 1, NO_CLASS, NO_CLASS]
 
 
 def test_answers_outside_the_vocabulary_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    ClassesConfig("answer", most=1).build().fit(["a", "a", "b", "c"])
+    ClassesConfig("answer", max_classes=1).build().fit(["a", "a", "b", "c"])
     expected = "2 of 4 training rows have a 'answer' that is none of the 1 that are learned"
     assert [record.getMessage() for record in caplog.records] == [expected]
     caplog.clear()
-    SoftAnswersConfig("answers", most=1).build().fit(
+    SoftAnswersConfig("answers", max_classes=1).build().fit(
         [["a1"] * 10, ["b1"] * 9 + ["a1"], ["c1"] * 10]
     )
     expected = "1 of 3 training rows have no answer among the 1 that are learned"
@@ -104,7 +104,7 @@ def test_objects_that_are_none(raw: object, said: str) -> None:
 
 
 def test_soft_answers_score_what_annotators_agree_on() -> None:
-    target = SoftAnswersConfig("answers", most=2).build()
+    target = SoftAnswersConfig("answers", max_classes=2).build()
     target.fit([["yes"] * 10, ["no"] * 6 + ["maybe"] * 4, None, [], [3]])
     assert target.classes == ("yes", "no")
     assert target.read(["Yes.", "no", "no"] + ["maybe"] * 7).tolist() == pytest.approx([0.3, 0.6])

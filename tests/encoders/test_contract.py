@@ -79,7 +79,7 @@ CASES = {
     "text-words": Case("text", TEXT.replace(depth=0, last_norm=False)),
     "text-bert": Case("text", TEXT.replace(norm="post", pooling="cls", pooler=True)),
     "text-clip": Case("text", TEXT.replace(causal=True, pooling="eos", eos_id=39)),
-    "points": Case("panels", PointsConfig(5, dim=16, size=32, most=4, prior=0.5)),
+    "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
     "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),
     "regions-lxmert": Case(

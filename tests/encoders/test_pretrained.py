@@ -70,7 +70,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_minilm_is_the_mean_pooled_sentence_encoder() -> None:
     from transformers import AutoModel
 
-    from weft.core.pretrained import locate
+    from weft.hub import locate
 
     encoder = PretrainedConfig(MINILM).build()
     assert isinstance(encoder, Frozen)

@@ -86,7 +86,7 @@ def test_words_but_not_special_tokens() -> None:
 
 
 def test_the_answer_without_a_stream() -> None:
-    one = subject(LateConfig(WIDTHS, dim=16, how="sum").build())
+    one = subject(LateConfig(WIDTHS, dim=16, combine="sum").build())
     found = ablate(one, batch())
     text = one.model.encode("text", batch().inputs["text"])
     only = one.decision.logits(one.model, {"text": text}, batch())

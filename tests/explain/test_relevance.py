@@ -29,7 +29,7 @@ FUSIONS = {
     "coattention": CoAttentionConfig(dict.fromkeys(WIDTHS, POST), dim=16, depth=2, heads=2),
     "cross-modality": CrossModalityConfig({"text": 16, "image": 16}, POST),
     "cross-attention": CrossAttentionConfig(WIDTHS, POST),
-    "late": LateConfig(WIDTHS, dim=16, how="product"),
+    "late": LateConfig(WIDTHS, dim=16, combine="product"),
 }
 every_fusion = pytest.mark.parametrize("fusion", FUSIONS.values(), ids=FUSIONS.keys())
 

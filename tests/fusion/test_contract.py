@@ -34,7 +34,7 @@ BLOCKS = TransformerConfig(dim=16, depth=2, heads=2)
 POST = BLOCKS.replace(norm="post")
 OWN = {stream: TransformerConfig(width, 1, 2, norm="post") for stream, width in THREE.items()}
 PAIRS = {
-    "text_image": LateConfig(TWO, dim=10, how="product"),
+    "text_image": LateConfig(TWO, dim=10, combine="product"),
     "text_audio": EarlyConfig({"text": 12, "audio": 6}, BLOCKS),
 }
 
@@ -49,11 +49,11 @@ CASES: dict[str, Config] = {
     ),
     "late-concatenation": LateConfig(TWO, dim=16, activation="relu"),
     "late-concatenation-three": LateConfig(THREE, dim=16, norm=True),
-    "late-sum": LateConfig(THREE, dim=16, how="sum"),
-    "late-product": LateConfig(THREE, dim=16, how="product"),
-    "late-gated": LateConfig(TWO, dim=16, how="gated", activation="tanh"),
-    "late-gated-three": LateConfig(THREE, dim=16, how="gated"),
-    "late-attention": LateConfig(THREE, dim=16, how="attention"),
+    "late-sum": LateConfig(THREE, dim=16, combine="sum"),
+    "late-product": LateConfig(THREE, dim=16, combine="product"),
+    "late-gated": LateConfig(TWO, dim=16, combine="gated", activation="tanh"),
+    "late-gated-three": LateConfig(THREE, dim=16, combine="gated"),
+    "late-attention": LateConfig(THREE, dim=16, combine="attention"),
     "hierarchical": HierarchicalConfig(
         {**PAIRS, "all": LateConfig({"text_image": 10, "text_audio": 16}, dim=5)}
     ),
@@ -63,7 +63,7 @@ CASES: dict[str, Config] = {
             "all": EarlyConfig({"text_image": 10, "audio": 6}, BLOCKS),
         }
     ),
-    "hierarchical-one": HierarchicalConfig({"all": LateConfig(TWO, dim=5, how="sum")}),
+    "hierarchical-one": HierarchicalConfig({"all": LateConfig(TWO, dim=5, combine="sum")}),
     "coattention": CoAttentionConfig(
         {"text": OWN["text"], "image": OWN["image"].replace(depth=0)}, dim=16, depth=2, heads=4
     ),

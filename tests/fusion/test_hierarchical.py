@@ -12,7 +12,7 @@ from weft.fusion.late import LateConfig
 from weft.layers.transformer import TransformerConfig
 
 PAIR = EarlyConfig({"audio": 4, "text": 6}, TransformerConfig(dim=8, depth=1, heads=2))
-ROOT = LateConfig({"speech": 8, "image": 5}, dim=3, how="product")
+ROOT = LateConfig({"speech": 8, "image": 5}, dim=3, combine="product")
 TREE = HierarchicalConfig({"speech": PAIR, "all": ROOT})
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
-from weft.fusion.late import How, Late, LateConfig
+from weft.fusion.late import Combine, Late, LateConfig
 
 WIDTHS = {"text": 6, "image": 4}
 
@@ -22,9 +22,9 @@ def vectors(has: dict[str, list[bool]] | None = None) -> dict[str, Features]:
     return found
 
 
-def fusion(how: How, **settings: object) -> Late:
+def fusion(combine: Combine, **settings: object) -> Late:
     torch.manual_seed(0)
-    late = LateConfig(WIDTHS, dim=3, how=how).replace(**settings).build().eval()
+    late = LateConfig(WIDTHS, dim=3, combine=combine).replace(**settings).build().eval()
     for parameter in late.parameters():
         torch.nn.init.normal_(parameter)
     return late
@@ -65,9 +65,9 @@ def test_attention() -> None:
     torch.testing.assert_close(late(given)[JOINT].pooled, wanted)
 
 
-@pytest.mark.parametrize("how", ["sum", "product", "gated", "attention"])
-def test_of_one_stream_that_stream_is_left(how: How) -> None:
-    late, given = fusion(how), vectors({"image": [True, False]})
+@pytest.mark.parametrize("combine", ["sum", "product", "gated", "attention"])
+def test_of_one_stream_that_stream_is_left(combine: Combine) -> None:
+    late, given = fusion(combine), vectors({"image": [True, False]})
     text, _ = maps(late, given)
     fused = late(given)[JOINT]
     torch.testing.assert_close(fused.pooled[1], text[1])

@@ -7,8 +7,8 @@ import torch
 from weft.core.config import from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
-from weft.data.scenes import ScenesConfig
 from weft.modalities.regions import Regions, RegionsConfig
+from weft.worlds.scenes import ScenesConfig
 
 GENERATOR = torch.Generator()
 TWO = {
@@ -51,7 +51,7 @@ def test_pixels_width_and_height_and_given_features() -> None:
 
 
 def test_padding_and_pictures_without_regions() -> None:
-    modality = fitted(RegionsConfig(most=1), TWO)
+    modality = fitted(RegionsConfig(max_regions=1), TWO)
     none = read(modality, {"boxes": [], "classes": []})
     field = modality.collate([none, read(modality, TWO)])
     assert field.values.shape == (2, 1, 7)
@@ -95,8 +95,8 @@ def test_pixels_need_a_size() -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="feature_dim 0"):
         RegionsConfig("given")
-    with pytest.raises(ValueError, match="most is 0"):
-        RegionsConfig(most=0)
+    with pytest.raises(ValueError, match="max_regions is 0"):
+        RegionsConfig(max_regions=0)
 
 
 def test_scenes_have_regions() -> None:

@@ -35,12 +35,12 @@ from weft.objectives.contrastive import (
     SoftmaxContrastiveConfig,
 )
 from weft.objectives.detection import DetectionConfig
+from weft.objectives.grid_objects import GridObjectsConfig
+from weft.objectives.grounding import GroundingConfig
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
 from weft.objectives.matching import MatchingConfig
-from weft.objectives.objects import ObjectsConfig
-from weft.objectives.pointing import PointingConfig
 from weft.objectives.self_critical import SelfCriticalConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
@@ -67,11 +67,11 @@ CASES: dict[str, Config] = {
     "matching-soft": MatchingConfig(("text", "regions"), negatives="soft"),
     "alignment": AlignmentConfig(),
     "alignment-regions": AlignmentConfig(("text", "regions")),
-    "objects": ObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
+    "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
     "self-critical": SelfCriticalConfig(tiny.WORDS, captions=2, max_length=6),
 }
-ELSEWHERE: set[type[Config]] = {AnswerRankingConfig, DetectionConfig, PointingConfig}
+ELSEWHERE: set[type[Config]] = {AnswerRankingConfig, DetectionConfig, GroundingConfig}
 """They read a stream of answers, or encoders of objects in panels, with which they are tested."""
 MASKING = {"text": 1, "image": 1, "regions": 3}
 """How many of the cases alter each stream."""
@@ -224,10 +224,10 @@ def test_objectives_share_one_encoding_of_what_they_leave_as_it_is() -> None:
 
 
 WHOLE: dict[str, Config] = {
-    "masked-language": WORDS.replace(share=1.0),
-    "masked-regions": REGIONS.replace(share=1.0),
-    "masked-region-classes": REGION_CLASSES.replace(share=1.0),
-    "masked-patches": PATCHES.replace(share=1.0),
+    "masked-language": WORDS.replace(mask_ratio=1.0),
+    "masked-regions": REGIONS.replace(mask_ratio=1.0),
+    "masked-region-classes": REGION_CLASSES.replace(mask_ratio=1.0),
+    "masked-patches": PATCHES.replace(mask_ratio=1.0),
     "alignment": AlignmentConfig(),
 }
 """Objectives without a draw: everything is hidden, and words stay what they are."""

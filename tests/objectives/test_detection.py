@@ -1,4 +1,4 @@
-"""Detection and pointing: what they cost by hand, what they teach, and what they refuse."""
+"""Detection and grounding: what they cost by hand, what they teach, and what they refuse."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ import torch.nn.functional as F
 
 from weft.architectures.model import Model, ModelConfig, Streams
 from weft.core.records import Batch, Field
-from weft.data.boxes import KINDS, MOST, DrawnBoxesConfig
 from weft.encoders.points import Points, PointsConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.early import EarlyConfig
 from weft.layers.transformer import TransformerConfig
-from weft.modalities.panels import PanelsConfig
+from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.objectives.detection import DetectionConfig
-from weft.objectives.pointing import PointingConfig
+from weft.objectives.grounding import GroundingConfig
+from weft.worlds.boxes import KINDS, MOST, DrawnBoxesConfig
 
 DIM = 16
 
@@ -33,7 +33,7 @@ def model() -> Model:
 def batch(rows: int = 6) -> Batch:
     boxes = DrawnBoxesConfig().open("train")
     samples = [boxes[row] for row in range(rows)]
-    panels = PanelsConfig().build()
+    panels = ImageSequenceConfig().build()
     targets = {
         name: torch.from_numpy(np.stack([sample.items[column] for sample in samples]))
         for name, column in (("cells", "cells"), ("counts", "counts"), ("marks", "meant"))
@@ -83,9 +83,9 @@ def test_detection_teaches_the_encoder_to_find_everything() -> None:
     assert torch.equal(found.mask.sum(1) - 3, objects_B)  # and three tokens of panels
 
 
-def test_pointing_reads_fused_tokens_and_trains_what_fuses() -> None:
+def test_grounding_reads_fused_tokens_and_trains_what_fuses() -> None:
     made, given = model(), batch()
-    objective = PointingConfig(DIM, MOST, share=1.0).build()
+    objective = GroundingConfig(DIM, MOST, share=1.0).build()
     loss = objective(made, given, Streams(made, given))
     loss.total.backward()
     assert loss.total.isfinite()
@@ -101,8 +101,8 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="finds no objects"):
         DetectionConfig(stream="text").build()(made, given, Streams(made, given))
     with pytest.raises(ValueError, match="no tokens of objects"):
-        PointingConfig(DIM, MOST, stream="text").build()(made, given, Streams(made, given))
+        GroundingConfig(DIM, MOST, stream="text").build()(made, given, Streams(made, given))
     with pytest.raises(ValueError, match="share is 0"):
         DetectionConfig(share=0)
-    with pytest.raises(ValueError, match="most 0"):
-        PointingConfig(DIM, 0)
+    with pytest.raises(ValueError, match="max_objects 0"):
+        GroundingConfig(DIM, 0)

@@ -38,20 +38,20 @@ def test_only_ordinary_words_are_chosen_at_the_share_asked_for() -> None:
     possible = field.mask & (field.values > 4)
     assert not (chosen & ~possible).any()
     assert chosen.sum() / possible.sum() == pytest.approx(0.15, abs=0.01)
-    assert objective(MLM.replace(share=1.0)).choose(field).equal(possible)
+    assert objective(MLM.replace(mask_ratio=1.0)).choose(field).equal(possible)
 
 
 def test_every_row_with_a_word_has_one_chosen() -> None:
     rows = tiny.batch()
     field = rows.inputs["text"]
-    built = objective(MLM.replace(share=1e-6))
+    built = objective(MLM.replace(mask_ratio=1e-6))
     assert built.choose(field).sum(dim=1).tolist() == [1, 1, 1, 0, 1, 1]
     absent = tiny.without(rows, "text", [0]).inputs["text"]
     assert built.choose(absent).sum(dim=1).tolist() == [0, 1, 1, 0, 1, 1]
 
 
 def test_whole_words_are_chosen_with_all_their_pieces() -> None:
-    built = objective(MLM.replace(whole_words=True, share=0.3))
+    built = objective(MLM.replace(whole_words=True, mask_ratio=0.3))
     field = long_text()
     values = field.values.clone()
     values[:, 0] = 2  # no text begins inside a word
@@ -62,7 +62,7 @@ def test_whole_words_are_chosen_with_all_their_pieces() -> None:
     same = chosen[:, 1:] == chosen[:, :-1]
     assert same[continues[:, 1:] & ~before_special].all()
     assert not same[~continues[:, 1:] & ~before_special & (values[:, 1:] > 4)].all()
-    pieces = objective(MLM.replace(share=0.3)).choose(whole)
+    pieces = objective(MLM.replace(mask_ratio=0.3)).choose(whole)
     assert not (pieces[:, 1:] == pieces[:, :-1])[continues[:, 1:] & ~before_special].all()
 
 
@@ -174,5 +174,5 @@ def test_what_cannot_be_masked_is_refused() -> None:
         MLM.build()(model, rows, tiny.streams(model, rows))
     with pytest.raises(ValueError, match=r"tables of so many words: 30.*tied to False"):
         objective(MLM.replace(vocab_size=31))(model, rows, tiny.streams(model, rows))
-    with pytest.raises(ValueError, match="share is 0"):
-        MLM.replace(share=0.0)
+    with pytest.raises(ValueError, match="mask_ratio is 0"):
+        MLM.replace(mask_ratio=0.0)

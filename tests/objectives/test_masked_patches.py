@@ -82,5 +82,5 @@ def test_what_does_not_fit_is_named() -> None:
         objective(CONFIG.replace(block=3))(model, rows, tiny.streams(model, rows))
     with pytest.raises(ValueError, match=r"17 tokens, expected one for each of the 64 patches"):
         objective(CONFIG.replace(patch_size=2))(model, rows, tiny.streams(model, rows))
-    with pytest.raises(ValueError, match="share is 2"):
-        CONFIG.replace(share=2.0)
+    with pytest.raises(ValueError, match="mask_ratio is 2"):
+        CONFIG.replace(mask_ratio=2.0)

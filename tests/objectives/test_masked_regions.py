@@ -16,7 +16,7 @@ from weft.objectives.masked_regions import (
     hidden,
 )
 
-CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, share=0.4)
+CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, mask_ratio=0.4)
 MASK = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
 
 
@@ -61,14 +61,14 @@ def test_hidden_regions_keep_their_boxes_alone() -> None:
 def test_only_regions_that_are_there_are_chosen_and_one_at_least_in_a_row() -> None:
     field = batch().inputs["image"]
     assert isinstance(field, Field)
-    few = objective(CONFIG.replace(share=1e-6))
+    few = objective(CONFIG.replace(mask_ratio=1e-6))
     assert few.choose(field).sum(dim=1).tolist() == [1, 1, 0]
-    everything = objective(CONFIG.replace(share=1.0)).choose(field)
+    everything = objective(CONFIG.replace(mask_ratio=1.0)).choose(field)
     assert torch.equal(everything, MASK & torch.tensor([[True], [True], [False]]))
 
 
 def test_the_cost_is_the_squared_error_of_what_was_hidden() -> None:
-    reader, built, rows = model().eval(), objective(CONFIG.replace(share=1.0)), batch()
+    reader, built, rows = model().eval(), objective(CONFIG.replace(mask_ratio=1.0)), batch()
     assert isinstance(built, Objective)
     loss = built(reader, rows, Streams(reader, rows))
     field = rows.inputs["image"]
@@ -89,7 +89,7 @@ def test_what_is_hidden_cannot_be_read_and_the_text_can() -> None:
     reader, rows = model().eval(), batch()
     field = rows.inputs["image"]
     assert isinstance(field, Field)
-    built = objective(CONFIG.replace(share=1.0))
+    built = objective(CONFIG.replace(mask_ratio=1.0))
     seen: list[torch.Tensor] = []
     built.out.register_forward_hook(lambda _, __, output: seen.append(output))
     for inputs in (
@@ -105,7 +105,7 @@ def test_what_is_hidden_cannot_be_read_and_the_text_can() -> None:
 
 
 def test_it_learns_what_the_text_says() -> None:
-    reader, built, rows = model().train(), objective(CONFIG.replace(share=1.0)), batch()
+    reader, built, rows = model().train(), objective(CONFIG.replace(mask_ratio=1.0)), batch()
     optimizer = torch.optim.Adam([*reader.parameters(), *built.parameters()], lr=3e-3)
     costs = []
     for _ in range(300):
@@ -119,14 +119,17 @@ def test_it_learns_what_the_text_says() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"share": 0.0}, "share is 0.0"), ({"feature_dim": 0}, "feature_dim 0, expected at least 1")],
+    [
+        ({"mask_ratio": 0.0}, "mask_ratio is 0.0"),
+        ({"feature_dim": 0}, "feature_dim 0, expected at least 1"),
+    ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CONFIG.replace(**changes)
 
 
-CLASSES = MaskedRegionClassesConfig(dim=16, classes=3, share=1.0)
+CLASSES = MaskedRegionClassesConfig(dim=16, classes=3, mask_ratio=1.0)
 
 
 def cost_by_hand(config: MaskedRegionClassesConfig, rows: Batch, chosen: torch.Tensor):

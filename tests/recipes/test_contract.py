@@ -21,7 +21,7 @@ from weft.core.interfaces import JOINT
 from weft.data.features import CacheConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
-from weft.modalities.panels import PanelsConfig
+from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
@@ -115,14 +115,14 @@ def test_settings_are_flags(name: str) -> None:
 
 def _side(image: Config) -> str:
     """The setting that says how large pictures are."""
-    if isinstance(image, PanelsConfig):
+    if isinstance(image, ImageSequenceConfig):
         return "shrink"
     return "picture.size" if isinstance(image, GridRegionsConfig) else "size"
 
 
 def sized(image: Config, size: int) -> Config:
     """Pictures of that size; panels shrunk by it."""
-    if isinstance(image, PanelsConfig):
+    if isinstance(image, ImageSequenceConfig):
         return image.replace(shrink=size)
     if isinstance(image, GridRegionsConfig):
         return image.replace(picture=image.picture.replace(size=size))

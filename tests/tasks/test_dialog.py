@@ -14,13 +14,13 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.policy import ErrorPolicy
-from weft.data.scenes import ScenesConfig
-from weft.data.scenes.dialog_rows import SceneDialogs
 from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.tasks.base import Member
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.rows import RowsConfig
+from weft.worlds.scenes import ScenesConfig
+from weft.worlds.scenes.dialog_rows import SceneDialogs
 
 
 class Angles:

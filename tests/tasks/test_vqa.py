@@ -75,7 +75,7 @@ def asked(world) -> SimpleNamespace:
     widths = {name: encoder.dim for name, encoder in encoders.items()}
     model = Model(
         encoders,
-        fusion=LateConfig(widths, dim=8, how="product").build(),
+        fusion=LateConfig(widths, dim=8, combine="product").build(),
         decoders={"answer": ClassifierConfig(8, classes=6).build()},
     ).eval()
     target = ClassesConfig("answer").build()

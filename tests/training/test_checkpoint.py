@@ -14,7 +14,7 @@ from torch import nn
 from weft.core.errors import WeftError
 from weft.core.tensors import load_model, read_tensors, save_model, write_tensors
 from weft.training import checkpoint
-from weft.training.checkpoint import Standing
+from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig, player
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
@@ -33,9 +33,9 @@ def trained(turns: int = 3, seed: int = 0) -> Player:
 
 def test_everything_comes_back(tmp_path: Path) -> None:
     one, other = trained(3), trained(0, seed=1)
-    standing = Standing(step=3, best=0.5, best_step=2, stale=1, metrics={"r@1": 0.5})
-    path = checkpoint.save(tmp_path, [one], standing, RECIPE)
-    assert checkpoint.load(path, [other], RECIPE) == standing
+    state = TrainState(step=3, best=0.5, best_step=2, stale=1, metrics={"r@1": 0.5})
+    path = checkpoint.save(tmp_path, [one], state, RECIPE)
+    assert checkpoint.load(path, [other], RECIPE) == state
     for turn in range(3, 6):
         assert torch.equal(one.turn(batch_at(turn)).total, other.turn(batch_at(turn)).total)
     assert other.turns == 6
@@ -48,8 +48,8 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
     one = trained()
-    first = checkpoint.save(tmp_path / "a", [one], Standing(step=3), RECIPE)
-    second = checkpoint.save(tmp_path / "b", [one], Standing(step=3), RECIPE)
+    first = checkpoint.save(tmp_path / "a", [one], TrainState(step=3), RECIPE)
+    second = checkpoint.save(tmp_path / "b", [one], TrainState(step=3), RECIPE)
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -129,7 +129,7 @@ def test_a_bad_file_is_one_line_and_changes_nothing(
     tmp_path: Path, kind: str, message: str
 ) -> None:
     one = trained()
-    path = checkpoint.save(tmp_path, [one], Standing(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [one], TrainState(step=3), RECIPE)
     damaged(path, kind)
     before = {name: tensor.clone() for name, tensor in one.step.state_dict().items()}
     with pytest.raises(WeftError, match=message) as caught:
@@ -147,7 +147,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_another_recipe_is_named_by_its_first_difference(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], Standing(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
     other = {"run": {"steps": 5, "workers": 7}, "optim": {"lr": 0.2}}
     with pytest.raises(WeftError, match=r"another recipe: optim.lr is 0.2 here and 0.1 there"):
         checkpoint.load(path, [trained()], other)
@@ -155,7 +155,7 @@ def test_another_recipe_is_named_by_its_first_difference(tmp_path: Path) -> None
 
 
 def test_another_model_is_named_by_its_tensors(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], Standing(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
     wider = trained(0)
     wider.step.model.projections["text"].layers[0] = nn.Linear(16, 9)
     with pytest.raises(WeftError, match=r"of another recipe: .*text.layers.0.bias is missing.*9"):
@@ -163,7 +163,7 @@ def test_another_model_is_named_by_its_tensors(tmp_path: Path) -> None:
 
 
 def test_moments_of_an_unknown_parameter_are_refused(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], Standing(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
     tensors, state = read_tensors(path)
     tensors["main/optimizer/nobody/exp_avg"] = torch.ones(3)
     write_tensors(path, tensors, state)
@@ -201,7 +201,9 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
 
 def test_only_the_newest_are_kept_and_leftovers_go(tmp_path: Path) -> None:
     one = trained()
-    paths = [checkpoint.save(tmp_path, [one], Standing(step=step), RECIPE) for step in (5, 10, 100)]
+    paths = [
+        checkpoint.save(tmp_path, [one], TrainState(step=step), RECIPE) for step in (5, 10, 100)
+    ]
     for name in (".step-00000100.safetensors.abc.tmp", ".tmpXYZ"):
         (tmp_path / "checkpoints" / name).write_bytes(b"part")
     assert checkpoint.latest(tmp_path) == paths[2]

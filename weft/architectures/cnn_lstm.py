@@ -37,7 +37,7 @@ def cnn_lstm(
         fusion=LateConfig(
             {"image": image_dim, text: hidden},
             dim=width,
-            how="product",
+            combine="product",
             activation="tanh",
             norm=True,
         ),

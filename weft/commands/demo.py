@@ -11,7 +11,6 @@ from weft.core.config import save
 from weft.core.errors import WeftError
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
-from weft.data.scenes import SPLITS, ScenesConfig, write_scenes
 from weft.data.sources import FilesConfig
 from weft.index import build_index
 from weft.recipes import recipe
@@ -22,6 +21,7 @@ from weft.runs.reporting import report
 from weft.runs.run import Run, load
 from weft.runs.train import train
 from weft.tasks.printing import print_result
+from weft.worlds.scenes import SPLITS, ScenesConfig, write_scenes
 
 MARKER = "demo.json"
 QUESTIONED = 3

@@ -20,7 +20,7 @@ class Points(nn.Module):
     """Panels of a picture -> one token for each object found in them; pooled is their mean.
 
     A small convolutional network looks at every panel alone and says of each cell of a grid whether it
-    holds the centre of an object. Those that do, at most `most` a panel, become tokens: their features,
+    holds the centre of an object. Those that do, at most `max_objects` a panel, become tokens: their features,
     with the place of the cell and the number of the panel. Only an objective that calls `look` and
     `classify` teaches the network; what reads the tokens changes nothing below them.
     """
@@ -54,7 +54,7 @@ class Points(nn.Module):
         channels_last(self)
 
     def forward(self, field: Field) -> Features:
-        """Panels (B, P, 3, S, S) uint8 -> tokens (B, P + P * most, D).
+        """Panels (B, P, 3, S, S) uint8 -> tokens (B, P + P * max_objects, D).
 
         First one token a panel, which is always there; then the objects, those of a panel together.
         """
@@ -74,7 +74,7 @@ class Points(nn.Module):
         """The hottest cells of each panel (B, P, M), whether there is something, features (B, P, M, C)."""
         grid_BTC, heat_BT = self.look(field)
         shape = (*field.values.shape[:2], -1)
-        score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.most, dim=2)
+        score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.max_objects, dim=2)
         grid_BPTC = grid_BTC.view(*shape, grid_BTC.shape[2])
         hidden_BPMC = self.hidden(grid_BPTC.take_along_dim(cell_BPM[..., None], dim=2))
         return cell_BPM, score_BPM > 0, hidden_BPMC
@@ -110,7 +110,7 @@ class PointsConfig(Config):
     """Side of a panel in pixels; the grid has a cell for every four."""
     panels: int = 3
     """Most panels of a picture."""
-    most: int = 8
+    max_objects: int = 8
     """Most objects of a panel."""
     prior: float = 0.02
     """Share of cells that are thought to hold something before anything is learned."""
@@ -118,7 +118,7 @@ class PointsConfig(Config):
     """Channels of the three convolutions."""
 
     def __post_init__(self) -> None:
-        least = {"classes": 1, "dim": 1, "size": 1, "panels": 1, "most": 1}
+        least = {"classes": 1, "dim": 1, "size": 1, "panels": 1, "max_objects": 1}
         for name, smallest in least.items():
             if vars(self)[name] < smallest:
                 raise ValueError(f"{name} is {vars(self)[name]}, expected at least {smallest}")
@@ -126,8 +126,10 @@ class PointsConfig(Config):
             raise ValueError(f"prior is {self.prior}, expected a share between 0 and 1")
         if min(self.widths) < 1:
             raise ValueError(f"widths are {self.widths}, expected at least 1 each")
-        if self.most > self.grid**2:
-            raise ValueError(f"most is {self.most}, expected at most {self.grid**2}, the cells")
+        if self.max_objects > self.grid**2:
+            raise ValueError(
+                f"max_objects is {self.max_objects}, expected at most {self.grid**2}, the cells"
+            )
 
     @property
     def grid(self) -> int:

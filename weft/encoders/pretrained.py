@@ -9,13 +9,13 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.pretrained import fetched, loading, read_settings
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.hugging_face import HuggingFaceTower, lora, read_tower
 from weft.encoders.transformer_text import TextTransformer
 from weft.encoders.vit import ViT
 from weft.encoders.weights import load_tensors, read_folder
+from weft.hub import fetched, loading, read_settings
 
 RGB = tuple[float, float, float]
 HALF: RGB = (0.5, 0.5, 0.5)

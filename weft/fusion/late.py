@@ -13,7 +13,7 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear, present
 
-How = Literal["concatenation", "sum", "product", "gated", "attention"]
+Combine = Literal["concatenation", "sum", "product", "gated", "attention"]
 
 
 class Late(nn.Module):
@@ -30,11 +30,11 @@ class Late(nn.Module):
         self.dim = config.dim
         self.maps = nn.ModuleDict({s: linear(w, config.dim) for s, w in config.widths.items()})
         joined = len(config.widths) * config.dim
-        if config.how == "concatenation":
+        if config.combine == "concatenation":
             self.out = linear(joined, config.dim)
-        if config.how == "gated":
+        if config.combine == "gated":
             self.gates = linear(joined, joined)
-        if config.how == "attention":
+        if config.combine == "attention":
             self.hidden = linear(config.dim, config.dim)
             self.score = nn.Linear(config.dim, 1, bias=False)
         self.dropout = nn.Dropout(config.dropout)
@@ -64,15 +64,15 @@ class Late(nn.Module):
 
     def combine(self, tokens_BTD: Tensor, present_BT: Tensor, streams: list[str]) -> Tensor:
         """(B, D) from the vectors of the given streams, zero where a row lacks one."""
-        how = self.config.how
-        if how == "sum":
+        combine = self.config.combine
+        if combine == "sum":
             return tokens_BTD.sum(dim=1)
-        if how == "product":
+        if combine == "product":
             return tokens_BTD.masked_fill(~present_BT[:, :, None], 1).prod(dim=1)
-        if how == "concatenation":
+        if combine == "concatenation":
             joined_BD: Tensor = self.out(self.in_slots(tokens_BTD, streams))
             return joined_BD
-        if how == "attention":
+        if combine == "attention":
             scores_BT1 = self.score(torch.tanh(self.hidden(tokens_BTD)))
         else:
             gates_BD = self.gates(self.in_slots(tokens_BTD, streams))
@@ -100,7 +100,7 @@ class LateConfig(Config):
     """Stream -> width of its pooled vector."""
     dim: int
     """Width to which every stream is mapped, and of the result."""
-    how: How = "concatenation"
+    combine: Combine = "concatenation"
     """concatenation: a linear map of the vectors side by side. product: elementwise, as in Antol et
     al. 2015 (arXiv:1505.00468, section 4). gated: every element is a mixture of the streams, its
     weights a softmax over the streams present (of two streams the unit of Arevalo et al. 2017,

@@ -63,13 +63,13 @@ class Regions:
         generator: torch.Generator,  # noqa: ARG002
         view: int = 0,  # noqa: ARG002
     ) -> Tensor:
-        """(R, 4 + F) float32, the first `most` regions."""
-        boxes_R4 = item["boxes"][: self.config.most]
+        """(R, 4 + F) float32, the first `max_regions` regions."""
+        boxes_R4 = item["boxes"][: self.config.max_regions]
         if "features" in item:
-            features_RF = item["features"][: self.config.most]
+            features_RF = item["features"][: self.config.max_regions]
         else:
             features_RF = np.zeros((len(boxes_R4), len(self.names)), np.float32)
-            for row, names in enumerate(item["names"][: self.config.most]):
+            for row, names in enumerate(item["names"][: self.config.max_regions]):
                 known = [self._places[name] for name in names if name in self._places]
                 features_RF[row, known] = 1
         return torch.from_numpy(np.concatenate([boxes_R4, features_RF], axis=1))
@@ -185,12 +185,12 @@ class RegionsConfig(Config):
     """Boxes are in pixels, of a picture whose width and height stand beside them."""
     clip: bool = False
     """Boxes that leave the picture are cut off at its edge instead of being an error."""
-    most: int = 100
+    max_regions: int = 100
     """Regions of a picture that are read, the first ones."""
 
     def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most is {self.most}, expected at least 1 region")
+        if self.max_regions < 1:
+            raise ValueError(f"max_regions is {self.max_regions}, expected at least 1 region")
         if (self.features == "given") != (self.feature_dim > 0):
             raise ValueError(
                 f"features is '{self.features}' and feature_dim {self.feature_dim}, expected a width "

@@ -182,13 +182,13 @@ class Text:
 
     def _use(self, tokens: Tokens) -> None:
         tokens.tokenizer.no_padding()
-        direction = "right" if self.config.keep == "start" else "left"
+        direction = self.config.truncation_side
         tokens.tokenizer.enable_truncation(self.config.max_length, direction=direction)
         self._tokens = tokens
 
     def _ids(self, text: str) -> list[int]:
         most = self.config.max_length * _MAX_CHARACTERS_A_TOKEN
-        text = text[:most] if self.config.keep == "start" else text[-most:]
+        text = text[:most] if self.config.truncation_side == "right" else text[-most:]
         ids: list[int] = self._ready().tokenizer.encode(text).ids
         return ids
 
@@ -218,7 +218,7 @@ class TextConfig(Config):
     """Upper bound of the trained vocabulary; every character (wordpiece) or byte (bpe) stays in."""
     max_length: int = 64
     """Most tokens of a text, the special ones included; the rest is cut off."""
-    keep: Literal["start", "end"] = "start"
+    truncation_side: Literal["right", "left"] = "right"
     """What of a longer text is read; the end of a dialog is its question."""
     lowercase: bool = True
     """For trained tokenizers; a pretrained one has its own rule."""

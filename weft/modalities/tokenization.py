@@ -20,7 +20,7 @@ from tokenizers import (
 )
 
 from weft.core.errors import WeftError
-from weft.core.pretrained import loading, locate
+from weft.hub import loading, locate
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 """Role -> token of the tokenizers trained here; their ids are 0 to 4 in this order."""

@@ -17,12 +17,12 @@ from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
 from weft.modalities.text import Text
 from weft.modalities.vocabulary import Vocabulary
-from weft.objectives._altered import (
+from weft.objectives._masking import (
     Head,
-    check_share,
+    check_mask_ratio,
     chosen_places,
+    encode_masked,
     input_field,
-    read_altered,
     rows_at,
     scaled,
 )
@@ -92,7 +92,7 @@ class MaskedLanguage(nn.Module):
         check_shape(field.values, "B T", "token ids")
         chosen_BT = self.choose(field)
         altered = replace(field, values=self.corrupt(field.values, chosen_BT))
-        features = read_altered(model, batch, streams, self.config.masked, altered)
+        features = encode_masked(model, batch, streams, self.config.masked, altered)
         check_shape(features.tokens, "B T D", "the masked stream", T=field.values.shape[1])
         logits_MV = self.logits(rows_at(features.tokens, chosen_BT), cast(Model, model))
         targets_M = rows_at(field.values, chosen_BT)
@@ -117,7 +117,7 @@ class MaskedLanguage(nn.Module):
             # A token that continues a word has the number, and so the score, of the one before it.
             words_BT = (~self.continuing[ids_BT]).cumsum(dim=1)
             scores_BT = torch.cat([scores_BT, scores_BT[:, :1]], dim=1).gather(1, words_BT)
-        return chosen_places(scores_BT, candidates_BT, self.config.share)
+        return chosen_places(scores_BT, candidates_BT, self.config.mask_ratio)
 
     def corrupt(self, ids_BT: Tensor, chosen_BT: Tensor) -> Tensor:
         """The ids with most of the chosen tokens masked, some random, and some as they were."""
@@ -164,7 +164,7 @@ class MaskedLanguageConfig(Config):
     """Logits V; at least the tokens of the tokenizer."""
     masked: str = "text"
     """Stream whose tokens are hidden."""
-    share: float = 0.15
+    mask_ratio: float = 0.15
     """Share of the tokens (or words) that is predicted."""
     whole_words: bool = False
     """Choose words, with all their pieces, instead of single tokens."""
@@ -174,7 +174,7 @@ class MaskedLanguageConfig(Config):
     """Width before the vocabulary, None for dim; tied needs that of the encoder's table."""
 
     def __post_init__(self) -> None:
-        check_share(self.share)
+        check_mask_ratio(self.mask_ratio)
         widths = (self.dim, self.vocab_size, self.hidden or self.dim)
         if min(widths) < 1:
             raise ValueError(f"dim, vocab_size and hidden are {widths}, expected at least 1 each")

@@ -12,11 +12,11 @@ from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Features, Field, Loss
 from weft.core.shapes import check_shape
-from weft.objectives._altered import (
-    check_share,
+from weft.objectives._masking import (
+    check_mask_ratio,
     chosen_places,
+    encode_masked,
     input_field,
-    read_altered,
     rows_at,
     scaled,
 )
@@ -45,7 +45,7 @@ class MaskedPatches(nn.Module):
         check_shape(field.values, "B 3 H W", "pictures")
         blocks_BHW = self.choose(field)
         altered = replace(field, values=self.hidden(field.values, blocks_BHW))
-        features = read_altered(model, batch, streams, self.config.masked, altered)
+        features = encode_masked(model, batch, streams, self.config.masked, altered)
         chosen_BT = enlarged(blocks_BHW, self.config.block).flatten(1)
         found_MP = self.out(rows_at(self.patches(features, chosen_BT), chosen_BT)).float()
         wanted_MP = rows_at(patches_of(field.values, self.config.patch_size), chosen_BT)
@@ -70,7 +70,7 @@ class MaskedPatches(nn.Module):
             len(field), shape[1] * shape[2]
         )
         scores_BT = torch.rand(there_BT.shape, device=field.values.device)
-        return chosen_places(scores_BT, there_BT, self.config.share).view(shape)
+        return chosen_places(scores_BT, there_BT, self.config.mask_ratio).view(shape)
 
     def hidden(self, pixels_BCHW: Tensor, blocks_BHW: Tensor) -> Tensor:
         """The pictures with grey blocks."""
@@ -110,13 +110,13 @@ class MaskedPatchesConfig(Config):
     """Side of a patch in pixels: that of the encoder's tokens."""
     masked: str = "image"
     """Stream whose patches are hidden."""
-    share: float = 0.6
+    mask_ratio: float = 0.6
     """Share of the picture that is hidden."""
     block: int = 1
     """Side of what is hidden as one, in patches; 32 pixels in the paper."""
 
     def __post_init__(self) -> None:
-        check_share(self.share)
+        check_mask_ratio(self.mask_ratio)
         sizes = (self.dim, self.patch_size, self.block)
         if min(sizes) < 1:
             raise ValueError(f"dim, patch_size and block are {sizes}, expected at least 1 each")

@@ -13,12 +13,12 @@ from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
 from weft.data.targets import NO_CLASS
 from weft.encoders.regions import CORNERS
-from weft.objectives._altered import (
+from weft.objectives._masking import (
     Head,
-    check_share,
+    check_mask_ratio,
     choose,
+    encode_masked,
     input_field,
-    read_altered,
     real_values,
     rows_at,
     scaled,
@@ -44,7 +44,7 @@ class MaskedRegions(nn.Module):
         check_shape(field.values, "B R F", "regions (corners and features)", F=width)
         chosen_BR = self.choose(field)
         altered = replace(field, values=hidden(field.values, chosen_BR))
-        features = read_altered(model, batch, streams, self.config.masked, altered)
+        features = encode_masked(model, batch, streams, self.config.masked, altered)
         check_shape(features.tokens, "B R D", "the masked stream", R=field.values.shape[1])
         found_MF = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
         wanted_MF = rows_at(field.values, chosen_BR)[:, CORNERS:].float()
@@ -55,7 +55,7 @@ class MaskedRegions(nn.Module):
 
     def choose(self, field: Field) -> Tensor:
         """(B, R) True where a region is hidden: never padding, nor where the row has no picture."""
-        return choose(field, self.config.share)
+        return choose(field, self.config.mask_ratio)
 
 
 class MaskedRegionClasses(nn.Module):
@@ -78,9 +78,9 @@ class MaskedRegionClasses(nn.Module):
         targets = self.targets(batch, field)
         known_BR = targets != NO_CLASS if targets.ndim == 2 else targets.amax(dim=2) > 0
         mask_BR = known_BR if field.mask is None else known_BR & field.mask
-        chosen_BR = choose(replace(field, mask=mask_BR), self.config.share)
+        chosen_BR = choose(replace(field, mask=mask_BR), self.config.mask_ratio)
         altered = replace(field, values=hidden(field.values, chosen_BR))
-        features = read_altered(model, batch, streams, self.config.masked, altered)
+        features = encode_masked(model, batch, streams, self.config.masked, altered)
         check_shape(features.tokens, "B R D", "the masked stream", R=field.values.shape[1])
         logits_MC = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
         wanted = rows_at(targets, chosen_BR)
@@ -143,11 +143,11 @@ class MaskedRegionsConfig(Config):
     """Width F of a region's features."""
     masked: str = "image"
     """Stream whose regions are hidden."""
-    share: float = 0.15
+    mask_ratio: float = 0.15
     """Share of the regions that is predicted."""
 
     def __post_init__(self) -> None:
-        check_share(self.share)
+        check_mask_ratio(self.mask_ratio)
         if min(self.dim, self.feature_dim) < 1:
             raise ValueError(
                 f"dim is {self.dim} and feature_dim {self.feature_dim}, expected at least 1 each"
@@ -172,11 +172,11 @@ class MaskedRegionClassesConfig(Config):
     """Of shares take the largest class instead of the distribution."""
     masked: str = "image"
     """Stream whose regions are hidden."""
-    share: float = 0.15
+    mask_ratio: float = 0.15
     """Share of the regions that is predicted."""
 
     def __post_init__(self) -> None:
-        check_share(self.share)
+        check_mask_ratio(self.mask_ratio)
         if min(self.dim, self.classes) < 1:
             raise ValueError(
                 f"dim is {self.dim} and classes {self.classes}, expected at least 1 each"

@@ -2,15 +2,15 @@
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
-from weft.data.boxes import BOXES, KINDS, MOST
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.early import EarlyConfig
 from weft.layers.transformer import TransformerConfig
-from weft.modalities.panels import PanelsConfig
+from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.text import TextConfig
+from weft.worlds.boxes import BOXES, KINDS, MOST
 
 VOCABULARY, LENGTH, WIDTH, HEADS = 400, 64, 128, 4
 TRUTH = ClassesConfig("label", ("false", "true"))
@@ -20,7 +20,7 @@ COUNT = ClassesConfig("count", tuple(str(n) for n in range(MOST + 1)))
 def streams(*, shuffle: bool) -> dict[str, Config]:
     """shuffle: the boxes of a training picture in any order, which the sentence never speaks of."""
     return {
-        "image": PanelsConfig(count=BOXES, shuffle=shuffle),
+        "image": ImageSequenceConfig(count=BOXES, shuffle=shuffle),
         "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=50_000),
     }
 

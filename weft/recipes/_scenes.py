@@ -1,8 +1,6 @@
 """What the recipes on the generated world share."""
 
 from weft.architectures.model import ModelConfig
-from weft.data.scenes import ScenesConfig
-from weft.data.sources import GeneratedConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
@@ -14,6 +12,8 @@ from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.worlds.scenes import ScenesConfig
+from weft.worlds.scenes.source import GeneratedConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
 PICTURE = 128

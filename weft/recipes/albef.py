@@ -30,7 +30,7 @@ def albef() -> Recipe:
             embedding=WIDTH,
         ),
         objectives={
-            "masked": MaskedLanguageConfig(WIDTH, VOCABULARY, share=0.15),
+            "masked": MaskedLanguageConfig(WIDTH, VOCABULARY, mask_ratio=0.15),
             "matching": MatchingConfig(negatives="hard"),
             "contrastive": SoftmaxContrastiveConfig(),
         },

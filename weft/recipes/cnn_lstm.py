@@ -1,7 +1,6 @@
 """CNN + LSTM on questions about the generated world: the first model of VQA."""
 
 from weft.architectures.cnn_lstm import cnn_lstm as architecture
-from weft.data.scenes.questions import ANSWERS
 from weft.data.targets.classes import ClassesConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.modalities.text import TextConfig
@@ -10,6 +9,7 @@ from weft.recipes._scenes import LENGTH, VOCABULARY, data, run
 from weft.runs.recipe import Recipe
 from weft.tasks.vqa import VQAConfig
 from weft.training.optim import OptimConfig
+from weft.worlds.scenes.questions import ANSWERS
 
 WIDTHS = (32, 64, 128, 256)
 

@@ -39,7 +39,7 @@ def easy_vqa() -> Recipe:
             fusion=LateConfig(
                 {"image": WIDTHS[-1], "question": WORDS},
                 dim=FUSED,
-                how="product",
+                combine="product",
             ),
             decoders={"answer": ClassifierConfig(FUSED, classes=ANSWERS, hidden=(FUSED,))},
         ),

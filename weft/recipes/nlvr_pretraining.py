@@ -1,15 +1,15 @@
 """The first half of NLVR: drawn boxes with generated sentences, half an hour on one core."""
 
-from weft.data.boxes import MOST, DrawnBoxesConfig
 from weft.data.targets.labels import LabelsConfig
 from weft.objectives.classification import ClassificationConfig
 from weft.objectives.detection import DetectionConfig
-from weft.objectives.pointing import PointingConfig
+from weft.objectives.grounding import GroundingConfig
 from weft.recipes._nlvr import COUNT, TRUTH, WIDTH, model, streams
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.reasoning import ReasoningConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.worlds.boxes import MOST, DrawnBoxesConfig
 
 
 def nlvr_pretraining() -> Recipe:
@@ -30,7 +30,7 @@ def nlvr_pretraining() -> Recipe:
         objectives={
             "truth": ClassificationConfig("label", "label"),
             "count": ClassificationConfig("count", "count"),
-            "pointing": PointingConfig(WIDTH, MOST),
+            "grounding": GroundingConfig(WIDTH, MOST),
             "detection": DetectionConfig(share=0.25),
         },
         tasks={"reasoning": ReasoningConfig()},

@@ -25,7 +25,10 @@ def scenes_dialog() -> Recipe:
             streams={
                 "image": scenes.streams["image"],
                 "text": TextConfig(
-                    vocab_size=VOCABULARY, max_length=128, keep="end", fit_captions=50_000
+                    vocab_size=VOCABULARY,
+                    max_length=128,
+                    truncation_side="left",
+                    fit_captions=50_000,
                 ),
                 "answer": TextConfig(vocab_size=300, max_length=8, fit_captions=50_000),
             },
@@ -36,7 +39,7 @@ def scenes_dialog() -> Recipe:
                 "text": RecurrentConfig(VOCABULARY, embedding=128, hidden=WORDS),
                 "answer": WordVectorsConfig(300, dim=WORDS),
             },
-            fusion=LateConfig({"image": WIDTHS[-1], "text": WORDS}, dim=512, how="product"),
+            fusion=LateConfig({"image": WIDTHS[-1], "text": WORDS}, dim=512, combine="product"),
             projections={
                 JOINT: ProjectionConfig(512, EMBEDDING, hidden=(512,)),
                 "answer": ProjectionConfig(WORDS, EMBEDDING),

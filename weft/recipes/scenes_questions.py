@@ -1,12 +1,12 @@
 """The demo's questions: the pictures are known from pretraining, the words and answers are new."""
 
-from weft.data.scenes import ANSWERS, ScenesConfig
-from weft.data.sources import GeneratedConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.recipes._scenes import SIZE
 from weft.recipes.scenes_vqa import scenes_vqa
 from weft.runs.recipe import Recipe
+from weft.worlds.scenes import ANSWERS, ScenesConfig
+from weft.worlds.scenes.source import GeneratedConfig
 
 
 def scenes_questions() -> Recipe:

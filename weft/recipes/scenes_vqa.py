@@ -1,8 +1,6 @@
 """Questions about the generated world: words that look at the cells of a picture."""
 
 from weft.architectures.model import ModelConfig
-from weft.data.scenes import ANSWERS, COLORS, SHAPES, SIZES
-from weft.data.sources import GeneratedConfig
 from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -11,11 +9,13 @@ from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
-from weft.objectives.objects import ObjectsConfig
+from weft.objectives.grid_objects import GridObjectsConfig
 from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, pictures, run
 from weft.runs.recipe import Recipe
 from weft.tasks.vqa import VQAConfig
 from weft.training.optim import OptimConfig
+from weft.worlds.scenes import ANSWERS, COLORS, SHAPES, SIZES
+from weft.worlds.scenes.source import GeneratedConfig
 
 DIM, DEPTH, HEADS, CELLS = 128, 4, 4, 8
 
@@ -53,7 +53,7 @@ def scenes_vqa() -> Recipe:
         ),
         objectives={
             "answer": ClassificationConfig(),
-            "objects": ObjectsConfig(PICTURE, (len(SHAPES), len(COLORS), len(SIZES))),
+            "objects": GridObjectsConfig(PICTURE, (len(SHAPES), len(COLORS), len(SIZES))),
         },
         tasks={"vqa": VQAConfig()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.03, ema=0.995),

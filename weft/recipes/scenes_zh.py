@@ -1,14 +1,14 @@
 """The demo's fine-tuning: the pictures are known, the language is new."""
 
 from weft.architectures.model import ModelConfig
-from weft.data.scenes import ScenesConfig
-from weft.data.sources import GeneratedConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.recipes._scenes import data, run
 from weft.recipes.scenes import scenes
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
+from weft.worlds.scenes import ScenesConfig
+from weft.worlds.scenes.source import GeneratedConfig
 
 
 def scenes_zh() -> Recipe:

@@ -26,7 +26,7 @@ FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep", "
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainState:
     """Where a run stands: steps done, and the best evaluation so far."""
 
     step: int = 0
@@ -44,31 +44,31 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def save(
-    folder: Path, players: Sequence[Player], standing: Standing, recipe: Mapping[str, Any]
+    folder: Path, players: Sequence[Player], state: TrainState, recipe: Mapping[str, Any]
 ) -> Path:
-    """Writes the checkpoint of `standing.step`, whole or not at all. Every rank calls it."""
-    path = path_of(folder, standing.step).with_suffix("")
+    """Writes the checkpoint of `state.step`, whole or not at all. Every rank calls it."""
+    path = path_of(folder, state.step).with_suffix("")
     tensors = {name: t for player in players for name, t in _tensors(player).items()}
-    state = {
-        "standing": asdict(standing),
+    written = {
+        "state": asdict(state),
         "turns": {player.name: player.turns for player in players},
         "averages": {player.name: player.ema.updates for player in players if player.ema},
         "recipe": recipe,
     }
-    return storage.write(path, tensors, state)
+    return storage.write(path, tensors, written)
 
 
-def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Standing:
+def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> TrainState:
     """Puts the checkpoint into the players, or raises WeftError and changes nothing."""
     stored = storage.open_stored(path)
-    tensors, state = stored.tensors, stored.state
+    tensors, kept = stored.tensors, stored.state
     try:
-        standing = Standing(**state["standing"])
-        turns = {player.name: int(state["turns"][player.name]) for player in players}
-        updates = {p.name: int(state["averages"][p.name]) for p in players if p.ema}
-        written = state["recipe"]
-        if not isinstance(standing.step, int) or not isinstance(standing.stale, int):
-            raise TypeError(f"step is {standing.step!r}")
+        state = TrainState(**kept["state"])
+        turns = {player.name: int(kept["turns"][player.name]) for player in players}
+        updates = {p.name: int(kept["averages"][p.name]) for p in players if p.ema}
+        written = kept["recipe"]
+        if not isinstance(state.step, int) or not isinstance(state.stale, int):
+            raise TypeError(f"step is {state.step!r}")
     except (KeyError, TypeError, ValueError) as error:
         raise WeftError(
             f"{path}: is not a checkpoint of these players: {type(error).__name__} {error}"
@@ -96,7 +96,7 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> St
         player.turns = turns[player.name]
         if player.ema is not None:
             player.ema.updates = updates[player.name]
-    return standing
+    return state
 
 
 def latest(folder: Path) -> Path | None:

@@ -20,7 +20,7 @@ from weft.core.files import write_text
 from weft.core.records import Batch
 from weft.core.tensors import check_same, read_tensors, write_tensors
 from weft.training import checkpoint, distributed, sharding
-from weft.training.checkpoint import Standing
+from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig
 from weft.training.log import Display, RunLog
 from weft.training.player import NonFiniteError, Player
@@ -60,35 +60,35 @@ def fit(
     if run.epochs is not None:
         raise ValueError(f"epochs is {run.epochs}, expected None: call run.resolved(...) first")
     began = time.perf_counter()
-    state = to_json(recipe or run)
-    standing = _begin(players, folder, state, resume)
+    settings = to_json(recipe or run)
+    state = _begin(players, folder, settings, resume)
     log = RunLog(folder, active=distributed.is_first())
-    log.cut(standing.step)
+    log.cut(state.step)
     metrics: dict[str, float] = {}
-    with Display(standing.step, run.steps, active=distributed.is_first()) as display:
-        stop = standing.step >= run.steps or _patience_ended(standing, run)
-        upcoming = iter(()) if stop else batches(standing.step, run.steps)
+    with Display(state.step, run.steps, active=distributed.is_first()) as display:
+        stop = state.step >= run.steps or _patience_ended(state, run)
+        upcoming = iter(()) if stop else batches(state.step, run.steps)
         for batch in upcoming:
-            step = standing.step + 1
+            step = state.step + 1
             seed_step(run.seed, step)
             values = _turns(players, batch, step, folder)
-            standing = replace(standing, step=step)
+            state = replace(state, step=step)
             display.advance(step, len(batch) * world_size(), values["loss"])
             if validate is not None and _due(step, run.evaluate_every, run.steps):
-                metrics, standing = _evaluate(players, validate, standing, run, folder)
-            stop = step == run.steps or _patience_ended(standing, run)
+                metrics, state = _evaluate(players, validate, state, run, folder)
+            stop = step == run.steps or _patience_ended(state, run)
             if stop or metrics or step % run.log_every == 0:
                 rate = {"samples_per_second": display.samples_per_second}
                 log.write(step, {**values, **metrics, **rate})
                 display.line(step, values["loss"], _monitored(metrics, run))
             if stop or _due(step, run.checkpoint_every, run.steps):
-                _write_checkpoint(players, standing, state, folder, run.keep)
+                _write_checkpoint(players, state, settings, folder, run.keep)
             metrics = {}
             if stop:
                 break
     if not stop:
-        raise ValueError(f"batches ended after step {standing.step}, expected {run.steps} steps")
-    return _finish(players, standing, folder, run, time.perf_counter() - began)
+        raise ValueError(f"batches ended after step {state.step}, expected {run.steps} steps")
+    return _finish(players, state, folder, run, time.perf_counter() - began)
 
 
 def seed_step(seed: int, step: int) -> None:
@@ -104,7 +104,7 @@ def seed_step(seed: int, step: int) -> None:
 
 def _begin(
     players: Sequence[Player], folder: Path, recipe: dict[str, Any], resume: bool
-) -> Standing:
+) -> TrainState:
     names = [player.name for player in players]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"players are named {names}, expected at least one and all different")
@@ -116,7 +116,7 @@ def _begin(
     folder.mkdir(parents=True, exist_ok=True)
     if distributed.is_first():
         checkpoint.remove_leftovers(folder)
-    return Standing() if newest is None else checkpoint.load(newest, players, recipe)
+    return TrainState() if newest is None else checkpoint.load(newest, players, recipe)
 
 
 def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
@@ -150,8 +150,8 @@ def _due(step: int, every: int, steps: int) -> bool:
     return step == steps or (every > 0 and step % every == 0)
 
 
-def _patience_ended(standing: Standing, run: RunConfig) -> bool:
-    return run.patience is not None and standing.stale >= run.patience
+def _patience_ended(state: TrainState, run: RunConfig) -> bool:
+    return run.patience is not None and state.stale >= run.patience
 
 
 @contextmanager
@@ -172,10 +172,10 @@ def evaluation(players: Sequence[Player]) -> Iterator[None]:
 def _evaluate(
     players: Sequence[Player],
     validate: Callable[[], Mapping[str, float]],
-    standing: Standing,
+    state: TrainState,
     run: RunConfig,
     folder: Path,
-) -> tuple[dict[str, float], Standing]:
+) -> tuple[dict[str, float], TrainState]:
     """Validation numbers, and where the run stands now; a new best is saved."""
     with evaluation(players):
         with ExitStack() as gathered, torch.no_grad():
@@ -186,43 +186,41 @@ def _evaluate(
         if monitor not in metrics:
             raise unknown_name("validation metric to monitor", monitor, metrics)
         value = metrics[monitor]
-        best = standing.best
+        best = state.best
         better = best is None or (value > best if run.monitor_mode == "max" else value < best)
         if not math.isfinite(value) or not better:
-            standing = replace(standing, stale=standing.stale + 1)
+            state = replace(state, stale=state.stale + 1)
         else:
-            standing = replace(
-                standing, best=value, best_step=standing.step, stale=0, metrics=metrics
-            )
+            state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)
             _save_model(folder / MODEL_FILE, players[0])
-    return {f"validation/{name}": number for name, number in metrics.items()}, standing
+    return {f"validation/{name}": number for name, number in metrics.items()}, state
 
 
 def _write_checkpoint(
-    players: Sequence[Player], standing: Standing, recipe: dict[str, Any], folder: Path, keep: int
+    players: Sequence[Player], state: TrainState, recipe: dict[str, Any], folder: Path, keep: int
 ) -> None:
-    checkpoint.save(folder, players, standing, recipe)
+    checkpoint.save(folder, players, state, recipe)
     if distributed.is_first():
         checkpoint.tidy(folder, keep)
     distributed.barrier()
 
 
 def _finish(
-    players: Sequence[Player], standing: Standing, folder: Path, run: RunConfig, seconds: float
+    players: Sequence[Player], state: TrainState, folder: Path, run: RunConfig, seconds: float
 ) -> FitResult:
     """The best weights, or without any evaluation the last ones, end in the file and the model."""
     path = folder / MODEL_FILE
-    if standing.best is None:
+    if state.best is None:
         with evaluation(players):
             _save_model(path, players[0])
     distributed.barrier()
     _load_model(path, players[0])
     return FitResult(
         model=path,
-        steps=standing.step,
-        best_step=standing.best_step if standing.best is not None else standing.step,
-        metrics=standing.metrics,
-        stopped_early=standing.step < run.steps,
+        steps=state.step,
+        best_step=state.best_step if state.best is not None else state.step,
+        metrics=state.metrics,
+        stopped_early=state.step < run.steps,
         seconds=seconds,
     )
 

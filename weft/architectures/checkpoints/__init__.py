@@ -13,9 +13,9 @@ from torch import Tensor
 
 from weft.architectures.checkpoints._checkpoint import Checkpoint, Source
 from weft.core.errors import WeftError
-from weft.core.pretrained import fetched, read_settings
 from weft.encoders.convert import ACTIVATIONS, Settings
 from weft.encoders.weights import read_folder
+from weft.hub import fetched, read_settings
 
 __all__ = ["Architecture", "Checkpoint", "Source", "checkpoints", "read_checkpoint"]
 

@@ -19,6 +19,7 @@ from weft.core.files import write_bytes
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
+from weft.data.formats._tar_writer import write_shard
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.clean import clean_captions
 from weft.data.prepare.engines import Engine
@@ -32,7 +33,6 @@ from weft.data.prepare.scan import (
     scan_row,
     upright_size,
 )
-from weft.data.shards import write_shard
 from weft.modalities.image_decoding import read_image
 
 

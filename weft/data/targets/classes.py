@@ -25,7 +25,7 @@ class Classes:
 
     def __init__(self, config: "ClassesConfig") -> None:
         self.column = config.column
-        self._most = config.most
+        self._max_classes = config.max_classes
         self._given = bool(config.classes)
         self.classes: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
@@ -48,12 +48,12 @@ class Classes:
         if not counts:
             raise WeftError(f"no training row has a class in its column '{self.column}'")
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
-        self._use(ordered[: self._most])
-        unknown = sum(counts[name] for name in ordered[self._most :])
+        self._use(ordered[: self._max_classes])
+        unknown = sum(counts[name] for name in ordered[self._max_classes :])
         if unknown:
             log.warning(
                 "%d of %d training rows have a '%s' that is none of the %d that are learned",
-                *(unknown, counts.total(), self.column, self._most),
+                *(unknown, counts.total(), self.column, self._max_classes),
             )
 
     def state(self) -> dict[str, Any]:
@@ -96,12 +96,12 @@ class ClassesConfig(Config):
     """The column that holds the class."""
     classes: tuple[str, ...] = ()
     """The classes in the order of the logits; empty learns them from the training rows."""
-    most: int = 3000
+    max_classes: int = 3000
     """So many of the most frequent classes are learned; any other is no class."""
 
     def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most is {self.most}, expected at least 1 class")
+        if self.max_classes < 1:
+            raise ValueError(f"max_classes is {self.max_classes}, expected at least 1 class")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("classes names one twice, expected each once")
 

@@ -25,7 +25,7 @@ class SoftAnswers:
 
     def __init__(self, config: "SoftAnswersConfig") -> None:
         self.column = config.column
-        self._most = config.most
+        self._max_classes = config.max_classes
         self.classes: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
 
@@ -45,7 +45,7 @@ class SoftAnswers:
         counts = Counter(answer for row in rows for answer in row)
         if not counts:
             raise WeftError(f"no training row has answers in its column '{self.column}'")
-        self._use(sorted(counts, key=lambda answer: (-counts[answer], answer))[: self._most])
+        self._use(sorted(counts, key=lambda answer: (-counts[answer], answer))[: self._max_classes])
         unknown = sum(not self._places.keys() & set(row) for row in rows)
         if unknown:
             log.warning(
@@ -86,12 +86,12 @@ class SoftAnswersConfig(Config):
 
     column: str
     """The column that holds the list of answers."""
-    most: int = 3129
+    max_classes: int = 3129
     """So many of the most frequent answers are learned; the usual number on VQA v2."""
 
     def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most is {self.most}, expected at least 1 answer")
+        if self.max_classes < 1:
+            raise ValueError(f"max_classes is {self.max_classes}, expected at least 1 answer")
 
     def build(self) -> SoftAnswers:
         return SoftAnswers(self)

@@ -1,0 +1,112 @@
+"""What the masked objectives mask_ratio: an input is altered, and the model reads it beside the others."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.architectures.model import Model
+from weft.core.interfaces import EncodedStreams
+from weft.core.records import Batch, Features, Field
+
+
+def input_field(batch: Batch, stream: str) -> Field:
+    """The batch's raw input of that stream, which can be altered."""
+    if stream not in batch.inputs:
+        known = ", ".join(batch.inputs)
+        raise ValueError(f"the batch has no stream '{stream}' to mask, it has: {known}")
+    value = batch.inputs[stream]
+    if isinstance(value, Features):
+        raise ValueError(
+            f"stream '{stream}' comes from the feature cache, so nothing in it can be masked any more: "
+            "take it out of data.cache"
+        )
+    return value
+
+
+def encode_masked(
+    model: nn.Module, batch: Batch, streams: EncodedStreams, stream: str, altered: Field
+) -> Features:
+    """The stream's features of the altered input, fused with the other streams as they are.
+
+    Read straight from the encoder where the model has no fusion. The tokens must stand where those of
+    the input stand.
+    """
+    reader = cast(Model, model)
+    features = reader.encode(stream, altered)
+    if reader.fusion is None:
+        return features
+    others = [name for name in batch.inputs if name in reader.encoders and name != stream]
+    return reader.fuse({stream: features, **{s: streams.features(s) for s in others}})[stream]
+
+
+def real(field: Field) -> Tensor:
+    """(B, T) True at the tokens that are there, in rows that have the stream."""
+    shape, device = field.values.shape[:2], field.values.device
+    real_BT = torch.ones(shape, dtype=torch.bool, device=device)
+    if field.mask is not None:
+        real_BT = real_BT & field.mask
+    return real_BT if field.present is None else real_BT & field.present[:, None]
+
+
+def real_values(field: Field) -> Tensor:
+    """The values with zeros where there is nothing: padding may hold anything."""
+    real_BT = real(field)
+    return field.values.masked_fill(
+        ~real_BT.view(*real_BT.shape, *[1] * (field.values.ndim - 2)), 0
+    )
+
+
+def choose(field: Field, mask_ratio: float) -> Tensor:
+    """(B, T) True at a random share of the tokens that are there; see `chosen_places`."""
+    shape, device = field.values.shape[:2], field.values.device
+    return chosen_places(torch.rand(shape, device=device), real(field), mask_ratio)
+
+
+def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, mask_ratio: float) -> Tensor:
+    """(B, T) True at a `mask_ratio` of the candidates, at one at least in every row that has any.
+
+    scores_BT: uniform random numbers; equal ones are chosen together or not at all.
+    """
+    scores_BT = scores_BT.masked_fill(~candidates_BT, torch.inf)
+    if not scores_BT.shape[1]:
+        return candidates_BT
+    least_B1 = scores_BT.amin(dim=1, keepdim=True)
+    return (scores_BT <= least_B1.clamp(min=mask_ratio)) & candidates_BT
+
+
+def rows_at(values_BTX: Tensor, places_BT: Tensor) -> Tensor:
+    """(M, ...) the values at the places that are True, row by row."""
+    index_M = places_BT.flatten().nonzero()[:, 0]
+    # Indexing by a mask would add up gradients as the threads arrive.
+    return values_BTX.flatten(0, 1).index_select(0, index_M)
+
+
+class Head(nn.Module):
+    """A layer, an activation and a norm before the last map, as BERT's (arXiv:1810.04805) head has.
+
+    Weights of variance 1 / fan-in.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.dense = scaled(nn.Linear(dim, hidden))
+        self.norm = nn.LayerNorm(hidden, eps=1e-12)  # as BERT, so that its heads fit
+
+    def forward(self, tokens_MD: Tensor) -> Tensor:
+        hidden_MD: Tensor = self.norm(F.gelu(self.dense(tokens_MD)))
+        return hidden_MD
+
+
+def scaled(linear: nn.Linear) -> nn.Linear:
+    """`linear` with weights of variance 1 / fan-in and biases of zero."""
+    nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def check_mask_ratio(mask_ratio: float) -> None:
+    """Raises ValueError unless some of the places can be masked."""
+    if not 0 < mask_ratio <= 1:
+        raise ValueError(f"mask_ratio is {mask_ratio}, expected a number above 0, up to 1")

@@ -1,0 +1,1 @@
+"""Generated worlds that ship with the package: pictures whose every fact is known; one folder, one world."""

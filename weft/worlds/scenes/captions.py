@@ -1,0 +1,163 @@
+"""What a caption says, in no language: facts that are true of the scene.
+
+A caption is planned as facts first and then put into words (english.py, chinese.py), so both
+languages say the same kinds of things and a test can check every fact against the scene.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from weft.worlds.scenes.world import Description, Draws, Object, Scene, region, relation
+
+
+@dataclass(frozen=True)
+class Count:
+    """Exactly `number` objects match."""
+
+    what: Description
+    number: int
+
+
+@dataclass(frozen=True)
+class Located:
+    """An object that matches stands in that region."""
+
+    what: Description
+    region: str
+
+
+@dataclass(frozen=True)
+class Related:
+    """The only object that matches `what` has that relation to the only one that matches `other`."""
+
+    what: Description
+    relation: str
+    other: Description
+
+
+@dataclass(frozen=True)
+class Covers:
+    """An object that matches `what` hides a part of one that matches `other`."""
+
+    what: Description
+    other: Description
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The content of one caption: kind says which sentences express it.
+
+    total: the number of all objects, where it is said. backdrop: (pattern, tint), where it is said.
+    """
+
+    kind: str
+    counts: tuple[Count, ...] = ()
+    located: tuple[Located, ...] = ()
+    related: tuple[Related, ...] = ()
+    covers: Covers | None = None
+    total: int | None = None
+    share: Count | None = None
+    backdrop: tuple[str, str] | None = field(default=None)
+
+
+def plan_captions(scene: Scene, draws: Draws, number: int) -> list[Plan]:
+    """`number` plans; the kinds take turns in random order."""
+    plans: list[Plan] = []
+    while len(plans) < number:
+        for kind in draws.sample(_KINDS, min(len(_KINDS), number - len(plans))):
+            plans.append(kind(scene, draws) or _listing(scene, draws))
+    return plans
+
+
+def fullest(thing: Object) -> Description:
+    """Everything that a phrase can say of the object."""
+    return Description(thing.size, thing.color, thing.shape)
+
+
+def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description | None:
+    """Words that fit this object and no other in the scene; the size is left out half of the time."""
+    short, full = Description(None, thing.color, thing.shape), fullest(thing)
+    if short.count(scene.objects) == 1 and draws.unit() < 0.5:
+        return short
+    return full if full.count(scene.objects) == 1 else None
+
+
+def _groups(scene: Scene, draws: Draws, most: int) -> tuple[Count, ...]:
+    """Objects that look alike, counted: at most `most` groups, in random order."""
+    counts = Counter(map(fullest, scene.objects))
+    chosen = []
+    for what in draws.sample(list(counts), most):
+        short = Description(None, what.color, what.shape)
+        brief = draws.unit() < 0.3 and short.count(scene.objects) == counts[what]
+        chosen.append(Count(short if brief else what, counts[what]))
+    return tuple(chosen)
+
+
+def _maybe_backdrop(scene: Scene, draws: Draws, chance: float) -> tuple[str, str] | None:
+    return (scene.pattern, scene.tint) if draws.unit() < chance else None
+
+
+def _listing(scene: Scene, draws: Draws) -> Plan:
+    counts = _groups(scene, draws, 3 + draws.below(2))
+    return Plan("listing", counts=counts, backdrop=_maybe_backdrop(scene, draws, 0.4))
+
+
+def _located(scene: Scene, draws: Draws) -> Plan | None:
+    placed = [(thing, where) for thing in scene.objects if (where := region(thing))]
+    if len(placed) < 2:
+        return None
+    facts = []
+    for thing, where in draws.sample(placed, 2 + draws.below(2)):
+        short = Description(None, thing.color, thing.shape)
+        facts.append(Located(short if draws.unit() < 0.3 else fullest(thing), where))
+    return Plan("located", located=tuple(facts))
+
+
+def _related(scene: Scene, draws: Draws) -> Plan | None:
+    facts: list[Related] = []
+    used: set[int] = set()
+    numbers = range(len(scene.objects))
+    for i, j in draws.sample([(i, j) for i in numbers for j in numbers if i != j], 20):
+        # The second statement brings in at least one object that the first did not mention.
+        if {i, j} <= used:
+            continue
+        a, b = scene.objects[i], scene.objects[j]
+        how = relation(a, b)
+        what, other = unique_description(scene, a, draws), unique_description(scene, b, draws)
+        if how and what and other:
+            facts.append(Related(what, how, other))
+            used |= {i, j}
+        if len(facts) == 2:
+            return Plan("related", related=tuple(facts))
+    return None
+
+
+def _counted(scene: Scene, draws: Draws) -> Plan | None:
+    values = {Description(color=t.color) for t in scene.objects}
+    values |= {Description(shape=t.shape) for t in scene.objects}
+    repeated = sorted((v for v in values if v.count(scene.objects) > 1), key=repr)
+    what = draws.pick(repeated) if repeated else None
+    share = None if what is None else Count(what, what.count(scene.objects))
+    counts = _groups(scene, draws, 2 + draws.below(2))
+    return Plan("counted", counts=counts, total=len(scene.objects), share=share)
+
+
+def _setting(scene: Scene, draws: Draws) -> Plan | None:
+    backdrop = (scene.pattern, scene.tint)
+    if scene.covering is None:
+        return Plan("setting", counts=_groups(scene, draws, 3), backdrop=backdrop)
+    front, back = (fullest(scene.objects[i]) for i in scene.covering)
+    rest = [o for i, o in enumerate(scene.objects) if i not in scene.covering]
+    what = fullest(draws.pick(rest))
+    others = (Count(what, what.count(scene.objects)),) if what not in (front, back) else ()
+    return Plan("setting", counts=others, covers=Covers(front, back), backdrop=backdrop)
+
+
+_KINDS: tuple[Callable[[Scene, Draws], Plan | None], ...] = (
+    _listing,
+    _located,
+    _related,
+    _counted,
+    _setting,
+)

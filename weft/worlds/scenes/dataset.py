@@ -1,0 +1,213 @@
+"""The generated world as a data set, in memory or as files."""
+
+import functools
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.files import write_text
+from weft.core.records import Sample
+from weft.worlds.scenes import chinese, english
+from weft.worlds.scenes.captions import Plan, plan_captions
+from weft.worlds.scenes.drawing import MAX_NOISE, draw
+from weft.worlds.scenes.questions import questions
+from weft.worlds.scenes.sampling import sample_scene
+from weft.worlds.scenes.world import SPLITS, Draws, Object, Scene, Split
+
+Language = Literal["en", "zh"]
+_WORDS = {"en": english.caption, "zh": chinese.caption}
+_SCENE, _QUESTIONS, _EN, _ZH = range(4)
+"""Separate streams of random numbers, so that asking for less changes nothing else."""
+
+
+@dataclass(frozen=True)
+class ScenesConfig(Config):
+    """A split of the generated world."""
+
+    count: int = 1000
+    """Number of scenes."""
+    split: Split = "train"
+    """test_heldout shows a colour-shape pair in every scene that no other split ever shows."""
+    size: int = 64
+    """Side of the square pictures in pixels. Scenes are the same at every size."""
+    seed: int = 0
+    """Another seed is another world."""
+    languages: tuple[Language, ...] = ("en",)
+    """Languages of the captions."""
+    captions: int = 5
+    """Captions a scene in each language."""
+    objects: tuple[int, int] = (3, 6)
+    """Fewest and most objects in a scene."""
+    noise: int = 12
+    """Largest change of a pixel by noise, in grey levels out of 255."""
+
+    def __post_init__(self) -> None:
+        ranges: dict[str, tuple[int, int, float]] = {
+            "count": (self.count, 1, 2**31),
+            "size": (self.size, 16, 4096),
+            "seed": (self.seed, 0, 2**63),
+            "captions": (self.captions, 1, 100),
+            "objects[0]": (self.objects[0], 3, self.objects[1]),
+            "objects[1]": (self.objects[1], 3, 8),
+            "noise": (self.noise, 0, MAX_NOISE),
+        }
+        for name, (value, low, high) in ranges.items():
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}, expected {low} to {high}")
+        if self.split not in SPLITS:
+            raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
+        known = set(self.languages) <= set(_WORDS)
+        if not self.languages or not known or len(set(self.languages)) != len(self.languages):
+            expected = f"one or more of {', '.join(_WORDS)}, each once"
+            raise ValueError(f"languages is {self.languages}, expected {expected}")
+
+    def build(self) -> "Scenes":
+        return Scenes(self)
+
+
+class Scenes:
+    """A sequence of samples, each drawn when it is asked for.
+
+    Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
+    language's are text_zh or text_en. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
+    N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one;
+    regions: the same as a detector's boxes, classes and attributes.
+    questions: dicts with question, answer, type. split.
+    """
+
+    def __init__(self, config: ScenesConfig) -> None:
+        self.config = config
+        # A loader asks for a row once for each of its streams, from a few threads.
+        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
+
+    def __len__(self) -> int:
+        return self.config.count
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} scenes")
+        return self._row(index % len(self))
+
+    def __reduce__(self) -> tuple[type["Scenes"], tuple[ScenesConfig]]:
+        return Scenes, (self.config,)
+
+    def scene(self, index: int) -> Scene:
+        """What the picture of that row shows."""
+        return sample_scene(self._draws(index, _SCENE), self.config.split, self.config.objects)
+
+    def image(self, scene: Scene) -> np.ndarray:
+        """(size, size, 3) uint8."""
+        return draw(scene, self.config.size, self.config.noise)
+
+    def captions(
+        self, scene: Scene, index: int, language: Language = "en"
+    ) -> list[tuple[Plan, str]]:
+        """Each caption with the facts that it states."""
+        draws = self._draws(index, _EN if language == "en" else _ZH)
+        plans = plan_captions(scene, draws, self.config.captions)
+        return [(plan, _WORDS[language](plan, draws)) for plan in plans]
+
+    def questions(self, scene: Scene, index: int) -> list[dict[str, str]]:
+        """Up to one question of each type."""
+        return questions(scene, self._draws(index, _QUESTIONS))
+
+    def _draws(self, index: int, stream: int) -> Draws:
+        return Draws(self.config.seed, SPLITS.index(self.config.split), index, stream)
+
+    def _draw_row(self, index: int) -> Sample:
+        scene = self.scene(index)
+        texts = {
+            language: [text for _, text in self.captions(scene, index, language)]
+            for language in self.config.languages
+        }
+        items: dict[str, Any] = {
+            "image": self.image(scene),
+            "text": texts.pop(self.config.languages[0]),
+            "boxes": np.array([thing.box for thing in scene.objects]),
+            "classes": [thing.shape for thing in scene.objects],
+            "objects": [attributes(thing) for thing in scene.objects],
+            "regions": _regions(scene),
+            "questions": self.questions(scene, index),
+            "split": self.config.split,
+        }
+        items |= {f"text_{language}": texts[language] for language in texts}
+        name = f"{self.config.split}-{index:06d}"
+        return Sample(name, name, items, f"scenes:{self.config.split}/{index}")
+
+
+def attributes(thing: Object) -> dict[str, Any]:
+    """What a row says of an object."""
+    return {
+        "shape": thing.shape,
+        "color": thing.color,
+        "size": thing.size,
+        "box": _rounded(thing.box),
+        "visible": thing.visible,
+    }
+
+
+def _regions(scene: Scene) -> dict[str, Any]:
+    """The objects as a detector would give them."""
+    return {
+        "boxes": [_rounded(thing.box) for thing in scene.objects],
+        "classes": [thing.shape for thing in scene.objects],
+        "attributes": [[thing.color, thing.size] for thing in scene.objects],
+    }
+
+
+def _rounded(box: tuple[float, ...]) -> list[float]:
+    return [round(value, 4) for value in box]
+
+
+def write_scenes(
+    config: ScenesConfig, folder: Path | str, image_format: Literal["png", "jpeg"] = "png"
+) -> Path:
+    """Writes a split as files: `folder`/images/<split>/*.png and `folder`/<split>.jsonl, which it
+    returns. The folder may hold other splits.
+
+    The table is removed first and written last, so one that exists has all its pictures.
+    Raises WeftError where the folder cannot be written.
+    """
+    folder = Path(folder)
+    table = folder / f"{config.split}.jsonl"
+    pictures = folder / "images" / config.split
+    suffix = "png" if image_format == "png" else "jpg"
+    try:
+        table.unlink(missing_ok=True)
+        shutil.rmtree(pictures, ignore_errors=True)
+        pictures.mkdir(parents=True)
+        lines = []
+        for sample in config.build():
+            name = f"{config.split}/{sample.id}.{suffix}"
+            data = _encoded(sample.items["image"], image_format)
+            (folder / "images" / name).write_bytes(data)
+            lines.append(json.dumps(_row(sample, name), ensure_ascii=False))
+    except OSError as error:
+        raise WeftError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    write_text(table, "\n".join(lines) + "\n")
+    return table
+
+
+def _row(sample: Sample, image: str) -> dict[str, Any]:
+    columns = {k: v for k, v in sample.items.items() if k not in ("image", "boxes")}
+    boxes = [thing["box"] for thing in sample.items["objects"]]
+    return {"id": sample.id, "group": sample.group, "image": image, **columns, "boxes": boxes}
+
+
+def _encoded(pixels_HWC: np.ndarray, image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    options = {"compress_level": 1} if image_format == "png" else {"quality": 92}
+    Image.fromarray(pixels_HWC).save(buffer, image_format, **options)
+    return buffer.getvalue()

@@ -1,0 +1,57 @@
+"""The generated world as questions: one row a question."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from weft.core.records import Sample
+from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
+
+
+class SceneQuestions(Sequence[Sample]):
+    """Up to six questions about each scene, in order; the scene is their group.
+
+    Items: image, question, answer, type, objects, split. A picture is drawn when it is first asked for and kept,
+    since each is asked for once a question and again every epoch: 12 KB a scene of 64 x 64 pixels.
+    """
+
+    def __init__(self, config: ScenesConfig) -> None:
+        self.config = config
+        self._scenes = Scenes(config)
+        self._lock = threading.Lock()
+        self._drawn: dict[int, tuple[np.ndarray, list[dict[str, Any]]]] = {}
+        self._rows: list[tuple[int, dict[str, str]]] = []
+        for number in range(len(self._scenes)):
+            asked = self._scenes.questions(self._scenes.scene(number), number)
+            self._rows += [(number, question) for question in asked]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def asked(self, index: int) -> tuple[int, dict[str, str]]:
+        """The number of the scene, and the question, its answer and its type; nothing is drawn."""
+        return self._rows[index]
+
+    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+        number, question = self._rows[index]
+        group = f"{self.config.split}-{number:06d}"
+        name = f"{group}-{question['type']}"
+        image, objects = self._draw(number)
+        items = {"image": image, **question, "objects": objects, "split": self.config.split}
+        return Sample(name, group, items, f"scenes:{self.config.split}/{number}")
+
+    def __reduce__(self) -> tuple[type["SceneQuestions"], tuple[ScenesConfig]]:
+        return SceneQuestions, (self.config,)
+
+    def _draw(self, number: int) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        with self._lock:
+            if number not in self._drawn:
+                scene = self._scenes.scene(number)
+                objects = [attributes(thing) for thing in scene.objects]
+                self._drawn[number] = self._scenes.image(scene), objects
+            return self._drawn[number]

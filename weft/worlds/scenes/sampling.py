@@ -1,0 +1,140 @@
+"""Which objects a scene holds and where they stand."""
+
+import functools
+import math
+from dataclasses import replace
+
+from weft.worlds.scenes import world
+from weft.worlds.scenes.drawing import hidden_share
+from weft.worlds.scenes.world import (
+    COLORS,
+    HELD_OUT,
+    PATTERNS,
+    SEEN,
+    SHAPES,
+    TINTS,
+    TURNS,
+    Description,
+    Draws,
+    Object,
+    Scene,
+    Split,
+)
+
+Pair = tuple[str, str]
+_MARGIN = 0.012
+_OVERLAP_CHANCE = 0.5
+
+
+def sample_scene(draws: Draws, split: Split, objects: tuple[int, int]) -> Scene:
+    """A scene of `objects[0]` to `objects[1]` objects.
+
+    The number of objects that show its topic is drawn first and uniformly, so "how many?" about the
+    topic has every answer equally often.
+    """
+    held_out = split == "test_heldout"
+    topic = _topic(draws, held_out)
+    topic_count = draws.below(min(4, objects[1] - 1))
+    number = max(objects[0] + draws.below(objects[1] - objects[0] + 1), topic_count + 2)
+    pairs = _pairs(draws, topic, topic_count, number, held_out)
+    large = 1 + draws.below(min(3, number - 1))
+    sizes = draws.sample(["large"] * large + ["small"] * (number - large), number)
+    tint, pattern = draws.pick(TINTS), draws.pick(PATTERNS)
+    placed = _layout(draws, list(zip(pairs, sizes, strict=True)))
+    placed, covering = _with_visibility(draws.sample(placed, number))
+    return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, draws.unit())
+
+
+def _topic(draws: Draws, held_out: bool) -> Description:
+    kind = draws.below(3)
+    if kind == 0:
+        return Description(color=draws.pick(COLORS))
+    if kind == 1:
+        return Description(shape=draws.pick(SHAPES))
+    color, shape = draws.pick(_HELD if held_out else SEEN)
+    return Description(color=color, shape=shape)
+
+
+_HELD = tuple((c, s) for c in COLORS for s in SHAPES if (c, s) in HELD_OUT)
+
+
+@functools.cache
+def _pools(topic: Description) -> tuple[list[Pair], list[Pair], list[Pair], list[Pair]]:
+    """Seen pairs that show the topic, seen pairs that do not, and the same of held-out pairs."""
+
+    def shows(pair: Pair) -> bool:
+        return topic.color in (None, pair[0]) and topic.shape in (None, pair[1])
+
+    return (
+        [p for p in SEEN if shows(p)],
+        [p for p in SEEN if not shows(p)],
+        [p for p in _HELD if shows(p)],
+        [p for p in _HELD if not shows(p)],
+    )
+
+
+def _pairs(draws: Draws, topic: Description, count: int, number: int, held_out: bool) -> list[Pair]:
+    """Colour and shape of each object; `count` of them show the topic."""
+    seen, seen_other, held, held_other = _pools(topic)
+    pairs = [draws.pick(seen or held) for _ in range(count)]
+    pairs += [draws.pick(seen_other) for _ in range(number - count)]
+    if held_out:
+        slot = draws.below(number)
+        pairs[slot] = draws.pick(held if slot < count else held_other)
+    return pairs
+
+
+def _layout(draws: Draws, looks: list[tuple[Pair, str]]) -> list[Object]:
+    """Places the objects, large ones first; at most one pair of them overlaps."""
+    looks = sorted(looks, key=lambda look: look[1])  # "large" before "small"
+    overlap = draws.unit() < _OVERLAP_CHANCE
+    while True:
+        placed: list[Object] = []
+        for (color, shape), size in looks:
+            radius = draws.pick(world.RADII[size])
+            onto = placed[0] if overlap and len(placed) == len(looks) - 1 else None
+            spot = _spot(draws, placed, radius, onto)
+            if spot is None:
+                break
+            placed.append(world.place(shape, color, size, *spot, radius, draws.below(TURNS)))
+        else:
+            return placed
+
+
+def _spot(
+    draws: Draws, placed: list[Object], radius: float, onto: Object | None
+) -> tuple[float, float] | None:
+    """A free place for a circle of that radius, or one that overlaps `onto` alone, or None.
+
+    Overlapping circles leave the centre of the smaller one outside the larger one, so more than half
+    of whatever lies behind stays in sight.
+    """
+    low, high = radius + _MARGIN, 1 - radius - _MARGIN
+    for _ in range(24):
+        if onto is None:
+            x, y = draws.between(low, high), draws.between(low, high)
+        else:
+            small, large = sorted((radius, onto.radius))
+            distance = draws.between(large + 0.2 * small, large + 0.55 * small)
+            angle = 2 * math.pi * draws.unit()
+            x, y = onto.x + distance * math.cos(angle), onto.y + distance * math.sin(angle)
+            if not (low <= x <= high and low <= y <= high):
+                continue
+        if all(
+            (x - o.x) ** 2 + (y - o.y) ** 2 >= (radius + o.radius + _MARGIN) ** 2
+            for o in placed
+            if o is not onto
+        ):
+            return x, y
+    return None
+
+
+def _with_visibility(placed: list[Object]) -> tuple[list[Object], tuple[int, int] | None]:
+    """The objects with their visible share, and the numbers of the pair (front, back) that overlaps."""
+    for front, a in enumerate(placed):
+        for back, b in enumerate(placed[:front]):
+            if (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < (a.radius + b.radius) ** 2:
+                hidden = hidden_share(b, a)
+                placed[back] = replace(b, visible=round(1 - hidden, 3))
+                return placed, (front, back) if hidden > 0.04 else None
+    return placed, None
