@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from limits import LIMIT_S
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,7 +24,7 @@ def found(script: str, folder: Path) -> dict[str, Tensor]:
         )
         for rank in range(2)
     ]
-    assert [process.wait(timeout=120) for process in ranks] == [0, 0]
+    assert [process.wait(timeout=LIMIT_S) for process in ranks] == [0, 0]
     return load_file(folder / "found.safetensors")
 
 

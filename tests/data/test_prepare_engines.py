@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import LIMIT_S
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.files import write_bytes
@@ -99,12 +100,12 @@ def test_an_interrupt_leaves_nothing_behind(sign: int, tmp_path: Path) -> None:
     assert work.stdout.readline() == "working\n"
     started = descendants(work.pid)
     work.send_signal(sign)
-    out, err = work.communicate(timeout=60)
+    out, err = work.communicate(timeout=LIMIT_S)
     assert err == ""
     assert len(started) >= 3
     if sign == signal.SIGINT:
         assert (work.returncode, out.splitlines()[-1]) == (0, "interrupted")
-    until = time.monotonic() + 20
+    until = time.monotonic() + LIMIT_S
     while alive(started) and time.monotonic() < until:
         time.sleep(0.05)
     assert alive(started) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from limits import LIMIT_S
 from tiny_runs import SCENES, read_rows, weft
 
 from weft.core.tensors import read_tensors
@@ -47,7 +48,7 @@ def on_two_ranks(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*launcher, "--nproc-per-node", "2", "-m", "weft.cli", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+        timeout=LIMIT_S,
         check=False,
         capture_output=True,
         text=True,

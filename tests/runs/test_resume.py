@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from limits import LIMIT_S
 from tiny_runs import done, flags, picture_folder
 
 from weft.training import checkpoint
@@ -26,7 +27,7 @@ def start(*words: object) -> subprocess.Popen[bytes]:
 
 def killed_when(moment: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     """Ends the process with SIGKILL at the moment."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         if moment():
             process.send_signal(signal.SIGSTOP)

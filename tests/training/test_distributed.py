@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import tiny_training
 import torch
+from limits import LIMIT_S
 
 from weft.core.errors import WeftError
 from weft.training import distributed
@@ -30,7 +31,7 @@ def test_two_ranks_train_like_one_and_stop_together(tmp_path: Path) -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", "2", SCRIPT, "ranks", str(two)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, timeout=120, env=environment, check=True, capture_output=True)
+    subprocess.run(command, timeout=LIMIT_S, env=environment, check=True, capture_output=True)
     for rank in range(2):
         assert json.loads((two / f"rank-{rank}.json").read_text()) == [20, 4.0]
     expected, found = losses(one), losses(two)
@@ -53,7 +54,7 @@ def test_a_bad_row_on_one_rank_stops_both(tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
-    errors = [process.communicate(timeout=60)[1] for process in ranks]
+    errors = [process.communicate(timeout=LIMIT_S)[1] for process in ranks]
     for process, error in zip(ranks, errors, strict=True):
         # A rank that outlives the other may be aborted by gloo while it ends, after it has spoken.
         assert process.returncode in (1, -signal.SIGABRT), error
@@ -81,7 +82,9 @@ print(*(path.read_text().strip() for path in Path("/proc/self/task").glob("*/com
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to see threads")
 def test_leaving_ends_the_threads_of_the_group(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LEAVING, str(tmp_path)]
-    left = subprocess.run(command, timeout=120, check=True, capture_output=True, text=True).stdout
+    left = subprocess.run(
+        command, timeout=LIMIT_S, check=True, capture_output=True, text=True
+    ).stdout
     assert left
     assert "gloo" not in left
 

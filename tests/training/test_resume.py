@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_training
+from limits import LIMIT_S
 from tiny_training import train
 
 from weft.core.errors import WeftError
@@ -33,7 +34,7 @@ def killed_when(folder: Path, moment: Callable[[], bool]) -> None:
     settings = [str(folder), str(STEPS), str(BALLAST), "0.01"]
     command = [sys.executable, tiny_training.__file__, "train", *settings]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         if moment():
             process.send_signal(signal.SIGSTOP)

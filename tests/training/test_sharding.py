@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sharded_training
 import torch
+from limits import LIMIT_S
 from safetensors.torch import load_file
 from sharded_training import CLIP, PAIRS, SETTINGS, STEPS, train
 from torch import nn
@@ -47,7 +48,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(folder / "from one rank", 2)
     command = [*LAUNCHER, sharded_training.__file__, str(folder)]
     done = subprocess.run(
-        command, env=ENVIRONMENT, timeout=120, check=False, capture_output=True, text=True
+        command, env=ENVIRONMENT, timeout=LIMIT_S, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -118,7 +119,7 @@ def test_killed_while_writing_and_resumed_on_one_rank(one: Path, tmp_path: Path)
     ranks = subprocess.Popen(
         command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         if checkpoint.saved(tmp_path) and list(tmp_path.glob("checkpoints/.step-*")):
             break
