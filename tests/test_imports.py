@@ -22,6 +22,7 @@ ROOMS = (
     "architectures",
     "objectives",
     "training",
+    "inference",
     "tasks",
     "explain",
     "index",

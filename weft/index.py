@@ -20,9 +20,9 @@ from weft.core.errors import WeftError
 from weft.core.files import write_bytes, write_text
 from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
-from weft.tasks.base import Member
-from weft.tasks.embedding import EmbeddingConfig, embed_items
-from weft.tasks.items import list_items
+from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.items import list_items
+from weft.inference.member import Member
 
 FORMAT = 1
 DESCRIPTION = "index.json"

@@ -9,8 +9,8 @@ from tiny_runs import weft
 
 from weft.core.errors import WeftError
 from weft.evaluation.bootstrap import Estimate
+from weft.inference.results import TaskResult, Values
 from weft.runs.compare import Budget, row_values
-from weft.tasks.base import TaskResult, Values
 from weft.worlds.scenes import ScenesConfig, write_scenes
 
 

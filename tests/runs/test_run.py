@@ -19,11 +19,11 @@ from weft.data.policy import ErrorPolicy
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.index import build_index
+from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.member import Item
 from weft.modalities.text import TextConfig
 from weft.runs.parts import open_split
 from weft.runs.run import Run
-from weft.tasks.base import Item
-from weft.tasks.embedding import EmbeddingConfig, embed_items
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from weft.data.policy import ErrorPolicy
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.evaluation.captions import characters, evaluate, leave_one_out, score
+from weft.inference.member import Member
+from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
-from weft.tasks.base import Member
 from weft.tasks.captioning import NAMES, CaptioningTaskConfig
-from weft.tasks.rows import RowsConfig
 
 SAID = ["a dog runs", "two dogs run fast .", "a cat sits on a mat", "the sun"]
 OTHERS = ["a black dog runs", "two brown dogs run", "one cat on the mat", "the sun shines"]

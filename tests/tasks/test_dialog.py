@@ -14,11 +14,11 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.policy import ErrorPolicy
+from weft.inference.member import Member
+from weft.inference.rows import RowsConfig
 from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
-from weft.tasks.base import Member
 from weft.tasks.dialog import DialogConfig
-from weft.tasks.rows import RowsConfig
 from weft.worlds.scenes import ScenesConfig
 from weft.worlds.scenes.dialog_rows import SceneDialogs
 

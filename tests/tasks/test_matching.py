@@ -11,9 +11,9 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
-from weft.tasks.base import Member
+from weft.inference.member import Member
+from weft.inference.rows import RowsConfig
 from weft.tasks.matching import MatchingConfig
-from weft.tasks.rows import RowsConfig
 
 CONFIG = MatchingConfig(
     choices=5, resamples=50, examples=4, rows=RowsConfig(batch_size=7, workers=0)

@@ -13,7 +13,7 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
-from weft.tasks.base import Member
+from weft.inference.member import Member
 from weft.tasks.reasoning import ReasoningConfig
 
 

@@ -10,7 +10,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
 from weft.evaluation.comparison import compare
-from weft.tasks.base import Member
+from weft.inference.member import Member
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 

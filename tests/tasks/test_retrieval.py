@@ -11,8 +11,8 @@ from weft.core.errors import DataError, WeftError
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.leakage import audit
-from weft.tasks.base import Item
-from weft.tasks.embedding import EmbeddingConfig, embed_items
+from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.member import Item
 from weft.tasks.retrieval import RetrievalConfig
 
 I2T, T2I = "image_to_text", "text_to_image"

@@ -17,11 +17,11 @@ from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.late import LateConfig
+from weft.inference.member import Item, Member
+from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
-from weft.tasks.base import Item, Member
 from weft.tasks.labels import LabelsConfig
-from weft.tasks.rows import RowsConfig
 from weft.tasks.vqa import VQAConfig
 from weft.tasks.vqa_generation import VQAGenerationConfig
 

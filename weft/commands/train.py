@@ -17,11 +17,11 @@ import tyro
 from weft.commands._parsing import parse
 from weft.core.config import apply, read_mapping
 from weft.core.errors import WeftError
+from weft.inference.results import HEADLINES
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
 from weft.runs.train import TrainResult, resume, train
-from weft.tasks.base import HEADLINES
 from weft.training.config import Parallel
 
 

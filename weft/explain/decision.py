@@ -14,8 +14,8 @@ from weft.core.records import Batch, Features, Field
 from weft.data.targets.classes import Classes
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.classifier import Classifier
+from weft.inference.member import Member
 from weft.modalities.text import Text
-from weft.tasks.base import Member
 
 
 class Decision(Protocol):

@@ -6,7 +6,7 @@ import torch
 
 from weft.core.records import Batch, Features, Field, group_key
 from weft.data.formats import Dataset
-from weft.tasks.base import Member
+from weft.inference.member import Member
 
 
 def batch_of(

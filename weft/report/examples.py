@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from weft.data.formats import Dataset
+from weft.inference.member import Item
+from weft.inference.results import Answer, Example, TaskResult
 from weft.report import html
 from weft.report.html import Html
-from weft.tasks.base import Answer, Example, Item, TaskResult
 
 Picture = Path | bytes | np.ndarray
 Shown = Picture | str

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from weft.data.formats import Dataset
+from weft.inference.results import Prediction, TaskResult
 from weft.report import html
 from weft.report.examples import ROW, shown_value
 from weft.report.explanations import Explained, explained_html
 from weft.report.html import Html
-from weft.tasks.base import Prediction, TaskResult
 
 PICTURE_WIDTH = 220
 

@@ -14,12 +14,12 @@ from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
+from weft.inference.results import HEADLINES, Queries, TaskResult
 from weft.report import charts, html
 from weft.report.card import card_sections
 from weft.report.examples import example_sections
 from weft.report.explanations import Explained
 from weft.report.predictions import prediction_sections
-from weft.tasks.base import HEADLINES, Queries, TaskResult
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
 

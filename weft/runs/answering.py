@@ -5,9 +5,9 @@ from typing import Any
 from weft.core.errors import WeftError
 from weft.data.targets.classes import Classes
 from weft.data.targets.soft_answers import SoftAnswers
+from weft.inference.embedding import evaluating
 from weft.objectives.classification import ClassificationConfig
 from weft.runs.run import Run
-from weft.tasks.embedding import evaluating
 
 
 def answer(run: Run, k: int = 5, **streams: Any) -> list[tuple[str, float]]:

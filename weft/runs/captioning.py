@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from weft.core.errors import DataError, WeftError
+from weft.inference.generation import describe, text_modality
 from weft.runs.run import Run
 from weft.tasks.captioning import CaptioningTaskConfig
-from weft.tasks.describing import describe, text_modality
 
 
 def caption(run: Run, images: Sequence[Path | str]) -> list[str]:

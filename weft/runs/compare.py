@@ -12,12 +12,12 @@ from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, compare
+from weft.inference.results import TaskResult, Values
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import resume, train
-from weft.tasks.base import TaskResult, Values
 
 WARM, TIMED = 4, 16
 """Steps that are not timed, and steps that are, where a budget is a time."""

@@ -13,11 +13,12 @@ from weft.explain.decision import ClassDecision, SentenceDecision, Subject
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Method, Saliency, explain
 from weft.explain.rows import batch_of
+from weft.inference.generation import describe, text_modality
+from weft.inference.member import Member
+from weft.inference.results import TaskResult
 from weft.modalities.text import Text
 from weft.report.explanations import Explained, Heat, Marked, Without
 from weft.runs.run import Run
-from weft.tasks.base import Member, TaskResult
-from weft.tasks.describing import describe, text_modality
 
 BATCH = 16
 

@@ -11,11 +11,11 @@ from weft.core.files import write_text
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage, audit_datasets
+from weft.inference.results import TaskResult
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, on_files
 from weft.tasks import tasks
-from weft.tasks.base import TaskResult
 
 
 @dataclass(frozen=True)

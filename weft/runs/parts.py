@@ -18,8 +18,8 @@ from weft.data.loader import ModalitySource, Source, TargetSource
 from weft.data.sources import DataSource
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
+from weft.inference.member import ViewedSource
 from weft.runs.recipe import Recipe
-from weft.tasks.base import ViewedSource
 
 RECIPE, MODEL, MODALITIES, WEIGHTS = (
     "recipe.json",

@@ -18,6 +18,8 @@ from weft.core.tensors import load_model
 from weft.data.formats import Dataset, address_of
 from weft.data.sources import FilesConfig
 from weft.index import EmbeddingIndex, Hit
+from weft.inference.embedding import evaluating
+from weft.inference.member import Member
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -28,8 +30,6 @@ from weft.runs.parts import (
     restore_learned,
 )
 from weft.runs.recipe import Recipe
-from weft.tasks.base import Member
-from weft.tasks.embedding import evaluating
 from weft.training import distributed
 
 BATCH = 64

@@ -18,6 +18,7 @@ from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
+from weft.inference.member import Member
 from weft.runs.bucketing import LENGTHS, buckets
 from weft.runs.check import check_names, check_parts
 from weft.runs.parts import (
@@ -36,7 +37,6 @@ from weft.runs.parts import (
     target_sources,
 )
 from weft.runs.recipe import Recipe
-from weft.tasks.base import Member
 from weft.training import checkpoint, distributed, loop
 from weft.training.config import Parallel, player
 from weft.training.loop import FitResult

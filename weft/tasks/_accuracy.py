@@ -10,8 +10,9 @@ from torch import Tensor
 from weft.data.answers import normalised, soft_scores
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.ranking import right_and_wrong
-from weft.tasks._predicting import Predictions
-from weft.tasks.base import Item, Prediction, Values
+from weft.inference.classes import Predictions
+from weft.inference.member import Item
+from weft.inference.results import Prediction, Values
 
 CLASSES_AT_ONCE = 64
 OTHERS = 3

@@ -17,9 +17,10 @@ from weft.decoders.generation import GenerationConfig
 from weft.evaluation import captions, meteor
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
-from weft.tasks.base import Item, Member, Prediction, TaskResult, Values
-from weft.tasks.describing import Seen, describe, text_modality
-from weft.tasks.rows import RowsConfig, read_rows
+from weft.inference.generation import Seen, describe, text_modality
+from weft.inference.member import Item, Member
+from weft.inference.results import Prediction, TaskResult, Values
+from weft.inference.rows import RowsConfig, read_rows
 
 NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {
     "ROUGE_L": "ROUGE-L",

@@ -24,9 +24,11 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     top_k,
 )
-from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult, check_measures
-from weft.tasks.embedding import Embedded, EmbeddingConfig, embed_items
-from weft.tasks.items import list_items
+from weft.inference.embedding import Embedded, EmbeddingConfig, embed_items
+from weft.inference.items import list_items
+from weft.inference.member import Item, Member
+from weft.inference.results import Answer, Example, Queries, TaskResult
+from weft.tasks.base import check_measures
 
 EXAMPLE_ANSWERS = 5
 WAY = "classification"

@@ -17,9 +17,11 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import right_and_wrong
-from weft.tasks.base import Item, Member, Prediction, TaskResult, Values, check_measures
-from weft.tasks.embedding import EmbeddingConfig, embed_items, evaluating
-from weft.tasks.rows import RowsConfig, read_rows
+from weft.inference.embedding import EmbeddingConfig, embed_items, evaluating
+from weft.inference.member import Item, Member
+from weft.inference.results import Prediction, TaskResult, Values
+from weft.inference.rows import RowsConfig, read_rows
+from weft.tasks.base import check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""

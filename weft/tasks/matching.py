@@ -16,9 +16,11 @@ from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import right_and_wrong
-from weft.tasks.base import Item, Member, Prediction, TaskResult, Values, check_measures
-from weft.tasks.embedding import evaluating
-from weft.tasks.rows import RowsConfig, read_rows
+from weft.inference.embedding import evaluating
+from weft.inference.member import Item, Member
+from weft.inference.results import Prediction, TaskResult, Values
+from weft.inference.rows import RowsConfig, read_rows
+from weft.tasks.base import check_measures
 
 ROWS_AT_ONCE = 1024
 """Rows for which others are drawn at a time."""

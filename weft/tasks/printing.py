@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from weft.evaluation.leakage import Leakage
-from weft.tasks.base import TaskResult
+from weft.inference.results import TaskResult
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:

@@ -14,10 +14,12 @@ from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.inference.classes import Predictions, Reading, predict_classes
+from weft.inference.member import Member
+from weft.inference.results import TaskResult
+from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import Expected, as_values, most_common, shown
-from weft.tasks._predicting import Predictions, Reading, predict_classes
-from weft.tasks.base import Member, TaskResult, check_measures
-from weft.tasks.rows import RowsConfig
+from weft.tasks.base import check_measures
 
 
 @dataclass(frozen=True)

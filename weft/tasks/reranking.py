@@ -20,10 +20,11 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, compare
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import Similarity, rank_queries
+from weft.inference.embedding import encode_views, evaluating, views_of
+from weft.inference.encoded_items import EncodedItems
+from weft.inference.member import Member
+from weft.inference.results import TaskResult
 from weft.objectives.matching import MATCH, matching_logits
-from weft.tasks._shelf import Shelf
-from weft.tasks.base import Member, TaskResult
-from weft.tasks.embedding import encode_views, evaluating, views_of
 from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
@@ -215,7 +216,7 @@ class Reranking:
         model, embedding = member.model, self.config.retrieval.embedding
         names = self.config.retrieval.first, self.config.retrieval.second
         bad = embedding.errors.build(len(dataset))
-        shelf = Shelf.of(member, second.items, dataset, embedding, bad, device)
+        shelf = EncodedItems.of(member, second.items, dataset, embedding, bad, device)
         views = views_of(first.items, member.sources[names[0]])
         bounds = torch.searchsorted(pairs_P2[:, 0].contiguous(), torch.arange(len(first) + 1))
         total_P, count_P = torch.zeros(len(pairs_P2)), torch.zeros(len(pairs_P2))

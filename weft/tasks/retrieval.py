@@ -24,9 +24,11 @@ from weft.evaluation.ranking import (
     top_k,
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
-from weft.tasks.base import Answer, Example, Item, Member, Queries, TaskResult, check_measures
-from weft.tasks.embedding import EmbeddingConfig, embed_items
-from weft.tasks.items import list_items
+from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.items import list_items
+from weft.inference.member import Item, Member
+from weft.inference.results import Answer, Example, Queries, TaskResult
+from weft.tasks.base import check_measures
 
 EXAMPLE_ANSWERS = 5
 

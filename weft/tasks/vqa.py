@@ -10,11 +10,13 @@ from weft.core.interfaces import JOINT
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.inference.classes import Predictions, Reading, predict_classes
+from weft.inference.member import Member
+from weft.inference.results import TaskResult
+from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import Expected, as_values, macro_f1, shown
-from weft.tasks._predicting import Predictions, Reading, predict_classes
 from weft.tasks._questions import Columns, expected_answers, guesses_from_words
-from weft.tasks.base import Member, TaskResult, check_measures
-from weft.tasks.rows import RowsConfig
+from weft.tasks.base import check_measures
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from weft.decoders.generation import GenerationConfig
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import right_and_wrong
+from weft.inference.generation import describe, text_modality
+from weft.inference.member import Item, Member
+from weft.inference.results import Prediction, TaskResult
+from weft.inference.rows import RowsConfig, read_rows
 from weft.tasks._accuracy import Expected, as_values
 from weft.tasks._questions import Columns, expected_answers, guesses_from_words
-from weft.tasks.base import Item, Member, Prediction, TaskResult, check_measures
-from weft.tasks.describing import describe, text_modality
-from weft.tasks.rows import RowsConfig, read_rows
+from weft.tasks.base import check_measures
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows, ErrorPolicy
-from weft.tasks.base import Item, ViewedSource
+from weft.inference.member import Item, ViewedSource
 
 SORTED_BATCHES = 64
 """So many batches of short items are loaded before they are put in order of length."""

@@ -9,12 +9,12 @@ from torch import Tensor
 from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
-from weft.tasks.base import Item, Member
-from weft.tasks.embedding import EmbeddingConfig, encode_views, evaluating, views_of
+from weft.inference.embedding import EmbeddingConfig, encode_views, evaluating, views_of
+from weft.inference.member import Item, Member
 
 
 @dataclass(frozen=True)
-class Shelf:
+class EncodedItems:
     """Encoded items of one stream, without padding: (S, D) tokens, lengths and starts (N,)."""
 
     tokens: Tensor
@@ -31,7 +31,7 @@ class Shelf:
         config: EmbeddingConfig,
         bad: BadRows,
         device: torch.device | str,
-    ) -> "Shelf":
+    ) -> "EncodedItems":
         """The items, each in the view that it names or the plain one."""
         plain = [replace(item, view=item.view or 0) for item in items]
         stream = items[0].stream

@@ -12,8 +12,8 @@ from weft.core.precision import Precision
 from weft.core.records import Features, Field
 from weft.decoders.autoregressive import AutoregressiveDecoder, Part
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
+from weft.inference.embedding import evaluating
 from weft.modalities.text import Text
-from weft.tasks.embedding import evaluating
 
 Seen = tuple[Model, Mapping[str, Field | Features]]
 """A model and a batch of its streams."""

@@ -13,7 +13,7 @@ from weft.core.records import Batch
 from weft.data.formats import Dataset
 from weft.data.loader import Loader, Source, TargetSource
 from weft.data.policy import ErrorPolicy
-from weft.tasks.base import Member
+from weft.inference.member import Member
 
 
 @dataclass(frozen=True)

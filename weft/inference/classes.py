@@ -13,9 +13,9 @@ from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import Classes
 from weft.data.targets.soft_answers import SoftAnswers
-from weft.tasks.base import Member
-from weft.tasks.embedding import evaluating
-from weft.tasks.rows import RowsConfig, read_rows
+from weft.inference.embedding import evaluating
+from weft.inference.member import Member
+from weft.inference.rows import RowsConfig, read_rows
 
 
 @dataclass(frozen=True)

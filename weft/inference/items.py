@@ -9,7 +9,7 @@ from weft.core.records import group_key
 from weft.data.features import content_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
-from weft.tasks.base import Item
+from weft.inference.member import Item
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,42 @@
+"""A trained model with what it needs to read a data set, and the items of the rows that it reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from weft.architectures.model import Model
+from weft.core.interfaces import Modality, Target
+from weft.data.formats import Dataset
+from weft.data.loader import Source
+
+
+class ViewedSource(Source, Protocol):
+    """A stream of a data set whose fixed views are known: of a list of captions one each."""
+
+    def views(self, index: int) -> int: ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model and how it reads the data set; several of them make an ensemble.
+
+    sources: stream -> source. modalities: stream -> how anything else than a row is read, such as
+    the sentences that a classifier makes of class names. targets: what was learned of the columns
+    that the model predicts (the classes). training: the rows that it was trained on, where they are at
+    hand, for baselines that learn from them.
+    """
+
+    model: Model
+    sources: Mapping[str, ViewedSource]
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    training: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that a model embeds: a row's stream, or one of several views of it (a caption)."""
+
+    stream: str
+    row: int
+    view: int | None = None

@@ -1,0 +1,95 @@
+"""What a task found: numbers with intervals, and the rows that are shown beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.leakage import Leakage
+from weft.inference.member import Item
+
+HEADLINES = ("recall@1", "rsum", "accuracy@1", "accuracy", "BLEU-4", "CIDEr-D")
+"""Metrics with these last words are shown large."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was retrieved: an item of the data set, or a label."""
+
+    item: Item | str
+    score: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """One query, the rank of its best right answer, and its first answers."""
+
+    query: Item
+    rank: int
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model made of a row: the items that it saw, its answer, and what would have been right.
+
+    right is None where there is no right or wrong, as for a caption. score: the model's probability,
+    or a metric's value. others: further answers and their scores, the best first.
+    """
+
+    inputs: tuple[Item, ...]
+    predicted: str
+    expected: tuple[str, ...]
+    right: bool | None = None
+    score: float | None = None
+    others: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Values:
+    """A number for each of Q rows and their groups, both (Q,): what paired comparisons need."""
+
+    values: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Every query's rank and group, both (Q,) int64: what paired comparisons need."""
+
+    rank: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Numbers with their intervals, and all that is needed to judge them.
+
+    protocol: what was measured and how (split, sizes, captions an image). metrics: name -> estimate,
+    in percent where it is a share. baselines: baseline -> {name of metric -> value}. queries and
+    examples: by direction. values: metric -> its value row by row, where it is a mean over rows.
+    predictions: some rows to be shown.
+    """
+
+    task: str
+    protocol: Mapping[str, Any]
+    metrics: Mapping[str, Estimate]
+    baselines: Mapping[str, Mapping[str, float]]
+    leakage: Leakage | None = None
+    queries: Mapping[str, Queries] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    values: Mapping[str, Values] = field(default_factory=dict)
+    predictions: Sequence[Prediction] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """{task, protocol, metrics, baselines, leakage}; leakage is null where none was audited."""
+        return {
+            "task": self.task,
+            "protocol": dict(self.protocol),
+            "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
+            "baselines": {name: dict(values) for name, values in self.baselines.items()},
+            "leakage": None if self.leakage is None else self.leakage.to_json(),
+        }
