@@ -12,7 +12,7 @@ from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.explain.ablation import ablate
 from weft.explain.decision import Subject, chosen, scores
-from weft.explain.deletion import deletion_test
+from weft.explain.deletion import SHARES, Deletion, deletion_test
 from weft.explain.explanation import explain, token_grid
 from weft.explain.occlusion import occlusion, removable, take
 from weft.fusion.early import EarlyConfig
@@ -55,6 +55,14 @@ class Total:
 
     def logits(self, model, streams, batch):
         return sum(100 * f.pooled if s == "image" else f.pooled for s, f in streams.items())
+
+
+@dataclass(frozen=True)
+class Left(Total):
+    """The pooled vectors as they are."""
+
+    def logits(self, model, streams, batch):
+        return sum(f.pooled for f in streams.values())
 
 
 def known() -> tuple[Subject, Batch]:
@@ -102,6 +110,8 @@ def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
     found = deletion_test(one, [many], "image", method="occlusion")
     assert found.method == "occlusion"
     assert found.rows == 40
+    assert "nearly circular" in found.caution
+    assert not Deletion("text", "relevance", 40, found.comparison).caution
     assert found.comparison.difference.low > 0
     # A wrong explanation does not beat chance: what is marked is not what is looked at.
     one.model.encoders["image"].forward = lambda field: Features(
@@ -111,6 +121,42 @@ def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
     )
     found = deletion_test(one, [many], "image", method="occlusion")
     assert found.comparison.difference.low <= 0
+
+
+def test_as_many_parts_are_deleted_at_random_as_by_relevance() -> None:
+    """The score is the number of parts that are left, so both must fall by the same number of them."""
+
+    class Grey(nn.Module):
+        """Counts the cells of a checked picture that are not of one colour."""
+
+        dim = 1
+
+        def forward(self, field: Field) -> Features:
+            cells = field.values.float().mean(1).unfold(1, 4, 4).unfold(2, 4, 4)
+            left = (cells.flatten(3).std(3) > 1).flatten(1).sum(1, keepdim=True).float()
+            return Features(left[:, None], torch.ones(len(left), 1, dtype=torch.bool), left)
+
+    class Length(nn.Module):
+        """Counts the tokens."""
+
+        dim = 1
+
+        def forward(self, field: Field) -> Features:
+            left = field.mask.sum(1, keepdim=True).float()
+            return Features(left[:, None], torch.ones(len(left), 1, dtype=torch.bool), left)
+
+    checked = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 255
+    pictures = checked.to(torch.uint8).expand(4, 3, 32, 32).contiguous()
+    ids, mask = torch.ones(4, 20, dtype=torch.int64), torch.ones(4, 20, dtype=torch.bool)
+    inputs = {"image": Field(pictures), "text": Field(ids, mask)}
+    given = Batch(inputs, ids=["a", "b", "c", "d"], groups=torch.arange(4))
+    for stream, encoder, parts in (("image", Grey(), 64), ("text", Length(), 20)):
+        one = Subject(Model({stream: encoder}), Left())
+        alone = Batch({stream: given.inputs[stream]}, ids=given.ids, groups=given.groups)
+        found = deletion_test(one, [alone], stream, method="occlusion").comparison
+        lost = [100 * -(-parts * share // 1) / parts for share in SHARES]
+        assert found.first.value == pytest.approx(sum(lost) / len(lost))
+        assert found.second.value == pytest.approx(found.first.value)
 
 
 def test_each_stream_by_what_explains_it() -> None:

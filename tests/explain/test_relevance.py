@@ -155,6 +155,43 @@ def test_streams_that_attend_to_each_other_see_each_other_as_they_were() -> None
     torch.testing.assert_close(found["image"][0], read @ crossed, atol=1e-6, rtol=1e-4)
 
 
+def test_streams_that_have_seen_each_other_before_add_the_paper_s_eq_11() -> None:
+    """R_ss += A R_qs, without the normalised R_ss that eq. 10 puts before A; layer after layer."""
+    one = subject(FUSIONS["coattention"].build())
+    own, fused, streams, alone = first_row(one)
+    sizes = {s: f.tokens.shape[1] for s, f in streams.items()}
+    maps = {
+        (s, q): torch.eye(sizes[s]) if s == q else torch.zeros(sizes[s], sizes[q])
+        for s in sizes
+        for q in sizes
+    }
+    for stream, mixings in own.items():
+        for mixing in mixings:
+            maps[stream, stream] = maps[stream, stream] + mixing @ maps[stream, stream]
+    crosses = [n for n, (record, _) in enumerate(fused) if record.kind == "cross"]
+    assert len(crosses) == 4  # two layers, each with both directions side by side
+    before = maps
+    for n, (record, a) in enumerate(fused):
+        s, q = record.queries.stream, record.keys.stream
+        if n not in crosses:
+            for other in sizes:
+                maps[s, other] = maps[s, other] + a @ maps[s, other]
+            continue
+        if n in crosses[::2]:  # both directions read the maps as they were before the two
+            before, maps = maps, dict(maps)
+        maps[s, q] = before[s, q] + normalised(before[s, s]).T @ a @ normalised(before[q, q])
+        maps[s, s] = before[s, s] + a @ before[q, s]
+    read = {record.queries.stream: record.weights.grad[0].abs().sum((0, 2)) for record, _ in fused}
+    found = relevance(one, alone)
+    for stream in sizes:
+        wanted = sum(
+            read[asks] @ (map_TL - torch.eye(len(map_TL)) if asks == stream else map_TL)
+            for asks in sizes
+            for map_TL in [maps[asks, stream]]
+        )
+        torch.testing.assert_close(found[stream][0], wanted, atol=1e-6, rtol=1e-4)
+
+
 def test_a_stream_without_attention_is_missing() -> None:
     found = relevance(subject(FUSIONS["late"].build(), image=CNN), batch())
     assert set(found) == {"text"}

@@ -122,6 +122,29 @@ def test_orders_of_one_example_share_their_mean() -> None:
     assert result.protocol["averaged_over"] == "example"
 
 
+def test_baselines_share_the_mean_of_an_example_too() -> None:
+    samples = dataset()
+    alone = ReasoningConfig(resamples=50)
+    # With the text of two rows on the sums are 3, -0.5, -5, 2 and 2: rows 0 and 2 are right. The mean of
+    # rows 0 and 1 says true, which is right for both.
+    for config, accuracy in ((alone, 40), (alone.replace(average="example"), 60)):
+        result = config.build().evaluate([member(samples)], samples)
+        assert result.baselines["text of another"]["accuracy"] == pytest.approx(accuracy)
+
+
+def test_baselines_of_an_ensemble_are_the_ensemble_s() -> None:
+    """The second model says the opposite and is surer of it, so the mean says what it says."""
+    samples = dataset()
+    first, second = member(samples), member(samples)
+    second.model.decoders["label"].forward = lambda context, prefix=None: torch.cat(
+        [10 * context.pooled, -10 * context.pooled], dim=1
+    )
+    task = ReasoningConfig(resamples=50).build()
+    together = task.evaluate([first, second], samples).baselines
+    assert together == task.evaluate([second], samples).baselines
+    assert together != task.evaluate([first], samples).baselines
+
+
 def test_says_what_is_missing() -> None:
     samples = dataset()
     del samples[3].items["example"]

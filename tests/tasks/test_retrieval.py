@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from weft.core.errors import DataError, WeftError
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.scan import RowFacts
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import audit
 from weft.inference.embedding import EmbeddingConfig, embed_items
 from weft.inference.member import Item
@@ -60,6 +61,27 @@ def test_numbers_equal_those_of_the_matrix(world, workers):
     assert 10 < result.metrics[f"{I2T}/recall@1"].value < 90
 
 
+def test_intervals_resample_pictures_with_all_their_captions(world):
+    """Three captions of a picture are not three observations; the seed is the config's."""
+    w = world(noise=1.0)
+    result = task(resamples=400, seed=3).evaluate([w.member()], w.rows)
+    every = torch.cat([queries.groups for queries in result.queries.values()])
+    assert len(every) == 4 * 24
+    for way, queries in result.queries.items():
+        hits = queries.rank <= 5
+        assert hits.any()
+        assert not hits.all()
+        expected = Bootstrap(every, resamples=400, seed=3).mean(hits, queries.groups).estimate()
+        assert expected.groups == 24
+        assert result.metrics[f"{way}/recall@5"] == expected.percent()
+    other = task(resamples=400, seed=4).evaluate([w.member()], w.rows)
+    assert other.metrics["rsum"].value == result.metrics["rsum"].value
+    assert (other.metrics["rsum"].low, other.metrics["rsum"].high) != (
+        result.metrics["rsum"].low,
+        result.metrics["rsum"].high,
+    )
+
+
 def test_protocol_baselines_and_json(world):
     w = world(images=10)
     result = task().evaluate([w.member()], w.rows)
@@ -73,7 +95,7 @@ def test_protocol_baselines_and_json(world):
     )
     written = result.to_json()
     assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage"]
-    assert set(written["metrics"][f"{I2T}/recall@1"]) == {"value", "low", "high"}
+    assert set(written["metrics"][f"{I2T}/recall@1"]) == {"value", "low", "high", "groups"}
     assert written["leakage"] is None
 
 

@@ -105,8 +105,8 @@ def _said(one: Deletion) -> str:
     d = c.difference
     return (
         f"{one.stream}, {one.method}: deleting what is marked costs {c.second.value:.1f} % of the score, "
-        f"at random {c.first.value:.1f} %; difference {d.value:.1f} ({d.low:.1f} – {d.high:.1f}), "
-        f"{one.rows} rows"
+        f"at random {c.first.value:.1f} %; difference {d.value:.1f} ({d.interval()}), "
+        f"{one.rows} rows{one.caution and f'; {one.caution}'}"
     )
 
 

@@ -4,10 +4,18 @@ The five captions of one image are not five independent observations, so what is
 replacement is the group (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application,
 1997, section 3.8). All statistics of one `Bootstrap` see the same resamples: their sums and
 differences are paired.
+
+The percentile interval of few groups is too narrow: of 10 it covers the truth 89% of the time instead of
+95%. Its tails are therefore moved outwards to where a t interval has them (T. Hesterberg, What Teachers
+Should Know About the Bootstrap, The American Statistician 69(4), 2015, section 4.3, the expanded
+percentile interval). Below `FEW_GROUPS` that does not suffice, since no resample leaves the range of the
+groups: estimates say of how many groups they are, so that it can be said beside the number.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,47 +25,102 @@ Floats = NDArray[np.float64]
 CHUNK_ELEMENTS = 2**22
 """Counts of drawn groups that are held at once."""
 
+FEW_GROUPS = 5
+"""With fewer the interval is narrower than it says: of 3 groups it covers the truth 75% of the time."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its confidence interval."""
+    """A number and its confidence interval; low and high are NaN where one group says nothing of it.
+
+    groups: how many independent groups it rests on, where that is known.
+    """
 
     value: float
     low: float
     high: float
+    groups: int | None = None
 
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
     def percent(self) -> "Estimate":
         """A share in [0, 1] as a percentage."""
-        return Estimate(100 * self.value, 100 * self.low, 100 * self.high)
+        return Estimate(100 * self.value, 100 * self.low, 100 * self.high, self.groups)
 
-    def to_json(self) -> dict[str, float]:
-        return {"value": self.value, "low": self.low, "high": self.high}
+    @property
+    def warning(self) -> str:
+        """What a reader must know of the interval, or nothing."""
+        if self.groups is None or self.groups >= FEW_GROUPS:
+            return ""
+        return "1 group: no interval" if self.groups == 1 else f"{self.groups} groups: too narrow"
+
+    def interval(self, digits: int = 1) -> str:
+        """The interval as it is printed, with its warning."""
+        known = math.isfinite(self.low) and math.isfinite(self.high)
+        bounds = f"{self.low:.{digits}f} – {self.high:.{digits}f}" if known else ""
+        return "; ".join(part for part in (bounds, self.warning) if part)
+
+    def to_json(self) -> dict[str, float | int | None]:
+        bounds = {"low": self.low, "high": self.high}
+        return {
+            "value": self.value,
+            **{name: one if math.isfinite(one) else None for name, one in bounds.items()},
+            "groups": self.groups,
+        }
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number and what it is on every resample (R,), so that it can be computed with."""
+    """A number and what it is on every resample (R,) of `groups` groups: it can be computed with."""
 
     value: float
     replicates: Floats
+    groups: int
 
     def __add__(self, other: "Statistic") -> "Statistic":
-        return Statistic(self.value + other.value, self.replicates + other.replicates)
+        return self._with(other, self.value + other.value, self.replicates + other.replicates)
 
     def __sub__(self, other: "Statistic") -> "Statistic":
-        return Statistic(self.value - other.value, self.replicates - other.replicates)
+        return self._with(other, self.value - other.value, self.replicates - other.replicates)
 
     def __mul__(self, factor: float) -> "Statistic":
-        return Statistic(self.value * factor, self.replicates * factor)
+        return Statistic(self.value * factor, self.replicates * factor, self.groups)
 
     def estimate(self, confidence: float = 0.95) -> Estimate:
-        """The percentile interval (Davison and Hinkley, section 5.3.1)."""
-        tail = (1 - confidence) / 2
+        """The percentile interval, expanded for few groups; unknown for one."""
+        if self.groups == 1:
+            return Estimate(self.value, math.nan, math.nan, 1)
+        tail = expanded_tail(self.groups, (1 - confidence) / 2)
         low, high = np.quantile(self.replicates, [tail, 1 - tail])
-        return Estimate(self.value, float(low), float(high))
+        return Estimate(self.value, float(low), float(high), self.groups)
+
+    def _with(self, other: "Statistic", value: float, replicates: Floats) -> "Statistic":
+        return Statistic(value, replicates, max(self.groups, other.groups))
+
+
+def expanded_tail(groups: int, tail: float) -> float:
+    """The tail of a percentile interval that is as wide as a t interval of so many groups."""
+    factor = math.sqrt(groups / (groups - 1))
+    return NormalDist().cdf(-factor * t_quantile(1 - tail, groups - 1))
+
+
+def t_quantile(probability: float, freedom: int) -> float:
+    """Student's t: exact for 1 and 2 degrees of freedom, else to 0.5% or better at 97.5%
+    (M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions, 1964, 26.7.5)."""
+    if freedom == 1:
+        return math.tan(math.pi * (probability - 0.5))
+    if freedom == 2:
+        return (2 * probability - 1) * math.sqrt(2 / (4 * probability * (1 - probability)))
+    z: float = NormalDist().inv_cdf(probability)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return math.fsum(term / freedom**power for power, term in enumerate(terms))
 
 
 class Bootstrap:
@@ -86,7 +149,8 @@ class Bootstrap:
         value_K = total_K[:columns] / total_K[columns:]
         with np.errstate(invalid="ignore"):
             ratio_RK = np.where(below_RK > 0, above_RK / below_RK, value_K)
-        return [Statistic(float(value_K[k]), ratio_RK[:, k]) for k in range(columns)]
+        number = count(groups)
+        return [Statistic(float(value_K[k]), ratio_RK[:, k], number) for k in range(columns)]
 
     def totals(self, values: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats]:
         """The sum of each column of `values` (N, K), and what it is on every resample (R, K).
@@ -120,7 +184,7 @@ class Bootstrap:
             middle = [_first_above(running_RN, position) for position in (below, above)]
             found = (values_N[middle[0]] + values_N[middle[1]]) / 2
             medians.append(np.where(total_R > 0, found, np.median(values_N)))
-        return Statistic(float(np.median(values_N)), np.concatenate(medians))
+        return Statistic(float(np.median(values_N)), np.concatenate(medians), count(groups))
 
     def proportion(self, hits: ArrayLike, groups: ArrayLike, confidence: float = 0.95) -> Estimate:
         """The mean of hits in {0, 1}, which keeps an interval where all or none are hits.
@@ -129,10 +193,11 @@ class Bootstrap:
         of groups does (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
         """
         estimate = self.mean(hits, groups).estimate(confidence)
-        tail = ((1 - confidence) / 2) ** (1 / len(np.unique(np.asarray(groups))))
+        number = count(groups)
+        tail = ((1 - confidence) / 2) ** (1 / number)
         if estimate.value == 0:
-            return Estimate(0.0, 0.0, 1 - tail)
-        return Estimate(1.0, tail, 1.0) if estimate.value == 1 else estimate
+            return Estimate(0.0, 0.0, 1 - tail, number)
+        return Estimate(1.0, tail, 1.0, number) if estimate.value == 1 else estimate
 
     def _checked(
         self, values: ArrayLike, groups: ArrayLike, ndim: int
@@ -159,6 +224,11 @@ class Bootstrap:
             drawn = random.integers(number, size=(rows, number))
             drawn += number * np.arange(rows)[:, None]
             yield np.bincount(drawn.ravel(), minlength=rows * number).reshape(rows, number)
+
+
+def count(groups: ArrayLike) -> int:
+    """How many different groups these are."""
+    return len(np.unique(np.asarray(groups)))
 
 
 def _first_above(running_RN: NDArray[np.int64], position_R: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -90,11 +90,17 @@ class CaptionScores:
         total_C, totals_RC = bootstrap.totals(counts_NC, groups)
         bleu_4, bleu_R4 = _bleu(total_C), _bleu(totals_RC)
         rouge, cider = bootstrap.means(np.column_stack([self.rouge, self.cider]), groups)
-        named = {f"Bleu_{n + 1}": Statistic(float(bleu_4[n]), bleu_R4[:, n]) for n in range(ORDERS)}
+        number = rouge.groups
+        named = {
+            f"Bleu_{n + 1}": Statistic(float(bleu_4[n]), bleu_R4[:, n], number)
+            for n in range(ORDERS)
+        }
         named |= {"ROUGE_L": rouge, "CIDEr": cider}
         if self.meteor is not None:
             total_C, totals_RC = bootstrap.totals(self.meteor, groups)
-            named["METEOR"] = Statistic(float(meteor.meteor(total_C)), meteor.meteor(totals_RC))
+            named["METEOR"] = Statistic(
+                float(meteor.meteor(total_C)), meteor.meteor(totals_RC), number
+            )
         return named
 
 

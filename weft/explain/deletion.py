@@ -32,6 +32,16 @@ class Deletion:
     rows: int
     comparison: Comparison
 
+    @property
+    def caution(self) -> str:
+        """What a reader must know of the numbers, or nothing."""
+        if self.method != "occlusion":
+            return ""
+        return (
+            "occlusion marks parts by deleting each alone in the same way, so the test is nearly "
+            "circular: do not compare it with other methods by this number"
+        )
+
 
 def deletion_test(
     subject: Subject,

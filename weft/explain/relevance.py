@@ -163,11 +163,12 @@ class _Maps:
         ]
 
     def _across(self, layer: Layer) -> list[tuple[str, str, Tensor]]:
-        """Eqs. 10 and 11."""
+        """Eq. 10 for the tokens that answer, eq. 11 for all that they had seen before, such as those
+        that ask."""
         asks, answers = layer.queries, layer.keys
         passed = _normalised(self._maps[asks, asks]).transpose(1, 2) @ layer.mixing
         return [
-            (asks, other, passed @ (_normalised(there) if other == answers else there))
+            (asks, other, passed @ _normalised(there) if other == answers else layer.mixing @ there)
             for other in self._known(answers)
             for there in [self._maps[answers, other]]
         ]

@@ -1,7 +1,7 @@
 """What a model's classifier says of every row, as it is and with a stream of another row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,8 +33,8 @@ class Predictions:
     """N rows in the order of the data set, on the CPU.
 
     rows: their numbers. groups: (N,). probabilities: (N, V), the mean over the members. target: (N,)
-    the right class, or NO_CLASS where it is none of `classes`. swapped: stream -> (N,) the class that
-    is predicted when that stream is another row's.
+    the right class, or NO_CLASS where it is none of `classes`. swapped: stream -> (N, V) the mean
+    probabilities when that stream is another row's.
     """
 
     rows: tuple[int, ...]
@@ -48,6 +48,27 @@ class Predictions:
     def predicted(self) -> Tensor:
         """(N,) the most probable class."""
         return self.probabilities.argmax(dim=1)
+
+    def said(self) -> list[str]:
+        """The name of each row's most probable class."""
+        return self.names(self.predicted)
+
+    def said_with_swapped(self) -> dict[str, list[str]]:
+        """Stream -> the same when that stream is another row's."""
+        return {s: self.names(p_NV.argmax(dim=1)) for s, p_NV in self.swapped.items()}
+
+    def averaged(self, keys: Tensor) -> "Predictions":
+        """Rows with the same key (N,) share the mean of their probabilities, swapped ones too."""
+        _, place_N, size_K = torch.unique(keys, return_inverse=True, return_counts=True)
+
+        def mean(probabilities_NV: Tensor) -> Tensor:
+            sums_KV = probabilities_NV.new_zeros(len(size_K), probabilities_NV.shape[1])
+            sums_KV = sums_KV.index_add(0, place_N, probabilities_NV)
+            means_NV: Tensor = (sums_KV / size_K[:, None])[place_N]
+            return means_NV
+
+        swapped = {stream: mean(values) for stream, values in self.swapped.items()}
+        return replace(self, probabilities=mean(self.probabilities), swapped=swapped)
 
     def names(self, places: Tensor) -> list[str]:
         """The names of these classes."""
@@ -78,8 +99,14 @@ def predict_classes(
                 f"the members of the ensemble know {len(first.classes)} and {len(other.classes)} "
                 f"classes of '{reading.target}', expected the same ones in the same order"
             )
-    mean = torch.stack([one.probabilities for one in found]).mean(dim=0)
-    return Predictions(**{**vars(first), "probabilities": mean})
+    return replace(
+        first,
+        probabilities=torch.stack([one.probabilities for one in found]).mean(dim=0),
+        swapped={
+            stream: torch.stack([one.swapped[stream] for one in found]).mean(dim=0)
+            for stream in first.swapped
+        },
+    )
 
 
 def _predict(
@@ -107,7 +134,7 @@ def _predict(
             for stream in others:
                 mixed = {**encoded, stream: encoded[stream].take(_partners(read.batch))}
                 said_BV = _logits(member.model, mixed, reading)[:, : len(classes)]
-                swapped[stream].append(said_BV.argmax(1).cpu())
+                swapped[stream].append(said_BV.softmax(1).cpu())
             rows += read.rows
     if not rows:
         raise WeftError("no row of the data set can be read")

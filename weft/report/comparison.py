@@ -74,13 +74,13 @@ def row(system: System) -> list[html.Cell]:
         d = system.difference.difference
         difference = [
             f"{d.value:.1f}",
-            f"{d.low:.1f} – {d.high:.1f}",
+            d.interval(),
             f"{system.difference.p_value:.3f}",
         ]
     return [
         system.name,
         f"{system.estimate.value:.1f}",
-        f"{system.estimate.low:.1f} – {system.estimate.high:.1f}",
+        system.estimate.interval(),
         *difference,
         " ".join(f"{value:.1f}" for value in system.by_seed),
         f"{system.parameters:,}",

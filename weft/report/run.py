@@ -128,7 +128,7 @@ def _headline(result: TaskResult, name: str) -> str:
     estimate = result.metrics[name]
     chance = result.baselines.get("chance", {}).get(name)
     beside = "" if chance is None else f"; chance {_baseline(chance)}"
-    return f"{_words(name)} ({estimate.low:.1f} – {estimate.high:.1f}{beside})"
+    return f"{_words(name)} ({estimate.interval()}{beside})"
 
 
 def _baseline(value: float | None) -> html.Cell:
@@ -157,7 +157,7 @@ def _numbers(result: TaskResult) -> html.Html:
         [
             _words(name),
             estimate.value,
-            f"{estimate.low:.1f} – {estimate.high:.1f}",
+            estimate.interval(),
             *(_baseline(result.baselines[b].get(name)) for b in baselines),
         ]
         for name, estimate in result.metrics.items()

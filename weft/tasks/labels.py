@@ -76,7 +76,7 @@ class Labels:
         column = members[0].targets[config.target].column
         labels = [class_name(dataset[row].items[column]) for row in found.rows]
         expected = Expected(answers=labels, kinds=labels)
-        values = expected.values(found.names(found.predicted))
+        values = expected.values(found.said())
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         metrics = expected.estimates(values, bootstrap, found.groups)
         named = {name.replace("type/", "class/"): one for name, one in metrics.items()}
@@ -107,6 +107,6 @@ def _baselines(found: Predictions, labels: Sequence[str]) -> dict[str, dict[str,
         "chance": {"accuracy": 100 / len(found.classes)},
         "majority": expected.means([most_common(labels)] * len(labels)),
     }
-    for stream, places in found.swapped.items():
-        baselines[f"{stream} of another"] = expected.means(found.names(places))
+    for stream, said in found.said_with_swapped().items():
+        baselines[f"{stream} of another"] = expected.means(said)
     return baselines

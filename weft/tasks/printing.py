@@ -41,7 +41,7 @@ def _table(result: TaskResult) -> Table:
         table.add_row(
             name,
             f"{estimate.value:.1f}",
-            f"{estimate.low:.1f} – {estimate.high:.1f}",
+            estimate.interval(),
             *(_baseline(values, name) for values in result.baselines.values()),
         )
     return table

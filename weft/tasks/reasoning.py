@@ -1,7 +1,7 @@
 """Visual reasoning: is the sentence true of the picture (NLVR, NLVR2)?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -84,7 +84,7 @@ class Reasoning:
             found = _averaged(found, dataset, config.average)
         column = members[0].targets[config.target].column
         expected = Expected([class_name(dataset[row].items[column]) for row in found.rows])
-        values = expected.values(found.names(found.predicted))
+        values = expected.values(found.said())
         right, consistent_G, groups_G = _consistent(values["accuracy"], found.groups)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         return TaskResult(
@@ -109,16 +109,13 @@ class Reasoning:
 
 
 def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
-    """The probabilities of each row: the mean of those rows that share `column`."""
+    """The probabilities of each row, swapped or not: the mean of those rows that share `column`."""
     names = [dataset[row].items.get(column) for row in found.rows]
     if None in names:
         source = dataset[found.rows[names.index(None)]].source
         raise WeftError(f"{source}: has no '{column}', by which probabilities are averaged")
     keys = torch.tensor([group_key(str(name)) for name in names])
-    _, place_N, size_K = torch.unique(keys, return_inverse=True, return_counts=True)
-    sums_KV = found.probabilities.new_zeros(len(size_K), found.probabilities.shape[1])
-    means_KV = sums_KV.index_add(0, place_N, found.probabilities) / size_K[:, None]
-    return replace(found, probabilities=means_KV[place_N])
+    return found.averaged(keys)
 
 
 def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -131,6 +128,6 @@ def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tens
 def _baselines(found: Predictions, expected: Expected) -> dict[str, dict[str, float]]:
     majority = [most_common(expected.answers)] * len(expected.answers)
     baselines = {"majority": expected.means(majority)}
-    for stream, places in found.swapped.items():
-        baselines[f"{stream} of another"] = expected.means(found.names(places))
+    for stream, said in found.said_with_swapped().items():
+        baselines[f"{stream} of another"] = expected.means(said)
     return baselines

@@ -87,7 +87,7 @@ class VQA:
         reading = Reading(streams, config.target, config.decoder, config.context)
         found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
         expected = expected_answers(dataset, found.rows, config.columns)
-        values = expected.values(found.names(found.predicted))
+        values = expected.values(found.said())
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         baselines, told = self._baselines(members[0], dataset, found, expected)
         return TaskResult(
@@ -126,6 +126,6 @@ class VQA:
         said, told = guesses_from_words(
             member.training, dataset, found.rows, expected, self.config.columns
         )
-        for stream, places in found.swapped.items():
-            said[f"{stream} of another"] = found.names(places)
+        for stream, swapped in found.said_with_swapped().items():
+            said[f"{stream} of another"] = swapped
         return {name: expected.means(answers) for name, answers in said.items()}, told
