@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from weft.data.prepare import scan as scanning
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.engines import Processes
 from weft.data.prepare.report import DataReport
+from weft.data.prepare.scan import RowFacts
 from weft.report.card import write_card
 
 ONE = CheckConfig(workers=1)
@@ -176,6 +178,34 @@ def test_scan_continues_from_kept_units(tmp_path: Path, monkeypatch: pytest.Monk
         ),
     )
     assert scanning.scan(rows, engine=Processes(1), kept=tmp_path) == first
+
+
+def test_a_kept_unit_whose_rows_changed_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "UNIT_ROWS", 4)
+    paths = [tmp_path / f"{n}.png" for n in range(10)]
+    for n, path in enumerate(paths):
+        path.write_bytes(encoded(picture(n)))
+    rows = [row(n, path) for n, path in enumerate(paths)]
+
+    def scan() -> list[RowFacts]:
+        kept = scanning.scan(rows, engine=Processes(1), kept=tmp_path / "kept")
+        assert kept == scanning.scan(rows, engine=Processes(1))
+        return kept
+
+    first = scan()
+    rows[1] = row(1, paths[1])
+    rows[1].items["text"] = "another caption"
+    assert scan() != first
+    # The same name, size and time of writing: only the time of the inode's change tells them apart.
+    before = paths[9].stat()
+    paths[9].write_bytes(encoded(picture(77))[: before.st_size].ljust(before.st_size, b"\0"))
+    os.utime(paths[9], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert scan()[9].digest != first[9].digest
+    monkeypatch.setattr(scanning, "VERSION", scanning.VERSION + 1)
+    monkeypatch.setattr(scanning, "fingerprint", lambda pixels: b"another look")
+    assert scan()[0].look == b"another look"
 
 
 scan_row = scanning.scan_row

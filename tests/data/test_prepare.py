@@ -1,5 +1,6 @@
 """`weft data prepare`: nothing is lost unsaid, nothing leaks, and a killed run ends the same."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -151,9 +152,21 @@ def test_a_finished_run_is_not_done_again_and_not_overwritten(
         prepare(rows, tmp_path / "out", ONE.replace(quality=50))
     with pytest.raises(WeftError, match="already holds other prepared data"):
         prepare(rows[:5], tmp_path / "out", ONE)
+    edited = [*rows[:5], dataclasses.replace(rows[5], items={**rows[5].items, "text": "edited"})]
+    with pytest.raises(WeftError, match="already holds other prepared data"):
+        prepare(edited, tmp_path / "out", ONE)
     monkeypatch.setattr(preparing, "scan", lambda *_, **__: pytest.fail("worked again"))
     assert prepare(rows, tmp_path / "out", ONE.replace(workers=2)) == first
     assert contents(tmp_path / "out") == before
+
+
+def test_one_edited_row_among_many_is_noticed(tmp_path: Path) -> None:
+    """Rows of texts are all looked at, not some of them."""
+    rows = [Sample(f"row{n}", f"row{n}", {"text": f"line {n}"}, f"x:{n}") for n in range(1000)]
+    prepare(rows, tmp_path / "out", ONE)
+    rows[501] = dataclasses.replace(rows[501], items={"text": "line of another"})
+    with pytest.raises(WeftError, match="already holds other prepared data"):
+        prepare(rows, tmp_path / "out", ONE)
 
 
 def test_an_unfinished_run_on_other_data_is_refused(

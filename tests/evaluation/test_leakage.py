@@ -99,6 +99,9 @@ def test_data_sets_are_read(tmp_path):
         assert leakage.identical_pictures.examples == (("new", "row2"),)
         assert leakage.identical_captions.examples == (("new", "row2"),)
         assert leakage.groups.found == 0
+    edited = [*rows(0, 2), dataclasses.replace(rows(7, 8)[0], id="edited", group="e"), *rows(3, 5)]
+    leakage = audit_datasets(edited, evaluated, workers=1, kept=tmp_path)
+    assert leakage.identical_pictures.examples == (("row7", "edited"),)
 
 
 def test_flickr8k_test_split_shares_captions_but_no_group(shared_data):

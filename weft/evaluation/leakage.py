@@ -124,8 +124,8 @@ def audit_datasets(
 ) -> Leakage:
     """Reads every row of both once, with `workers` processes (None: one a core), and audits them.
 
-    kept: a folder where what was read of the training rows stays for the next time. It must be of
-    these very rows.
+    kept: a folder where what was read of the training rows stays for the next time; rows that have
+    changed since are read anew.
     """
     engine = Processes(cores(workers))
     return audit(scan(train, engine=engine, kept=kept), scan(evaluated, engine=engine), near=near)

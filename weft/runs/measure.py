@@ -83,8 +83,9 @@ def _audit(
         described = json.dumps(to_json(run.recipe.data.source), sort_keys=True)
         if training is None or described in audits:
             continue  # without any the result says "not audited"
-        # What was read of the training rows is kept beside the run, under the name of the data.
-        kept = run.folder / "audit" / f"{group_key(described):016x}-{len(training)}"
+        # What was read of the training rows is kept beside the run, under the name of the data; rows
+        # that have changed since are read anew.
+        kept = run.folder / "audit" / f"{group_key(described):016x}"
         audits[described] = audit_datasets(training, dataset, kept=kept)
     if len(audits) < 1:
         return None

@@ -19,8 +19,11 @@ from weft.data.formats import Dataset
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.fingerprints import SIDE, fingerprint
+from weft.data.stamps import stamp
 from weft.modalities.image_decoding import jpeg_orientation, read_image
 
+VERSION = 2
+"""Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
 MAX_PIXELS = 100_000_000
 
@@ -51,25 +54,31 @@ def scan(
 ) -> list[RowFacts]:
     """The facts of every row, in order.
 
-    kept: folder where finished units are stored, so that an interrupted pass continues.
+    kept: folder where finished units are stored, so that an interrupted pass continues. A unit is read
+    anew where one of its rows has changed since.
     """
     units = [
         range(start, min(start + UNIT_ROWS, len(dataset)))
         for start in range(0, len(dataset), UNIT_ROWS)
     ]
     found: dict[int, list[RowFacts]] = {}
+    stamps: list[str] = []
     if kept is not None:
-        found = {
-            n: f for n in range(len(units)) if (f := _load_facts(_unit_file(kept, n))) is not None
-        }
+        stamps = [f"{VERSION} {stamp(dataset, unit)}" for unit in units]
+        for n, of_rows in enumerate(stamps):
+            facts = _load_facts(_unit_file(kept, n), of_rows)
+            if facts is not None:
+                found[n] = facts
     missing = [n for n in range(len(units)) if n not in found]
     left = sum(len(units[n]) for n in missing)
     with core_progress("reading rows", left, shown=progress) as advance:
         for number, made in engine.run(_scan_unit, dataset, [units[n] for n in missing]):
             unit = missing[number]
-            found[unit] = facts_of(json.loads(made))
+            values = json.loads(made)
             if kept is not None:
-                write_bytes(_unit_file(kept, unit), made)
+                stored = {"stamp": stamps[unit], "rows": values}
+                write_bytes(_unit_file(kept, unit), json.dumps(stored).encode())
+            found[unit] = facts_of(values)
             advance(len(found[unit]))
     return [row for unit in range(len(units)) for row in found[unit]]
 
@@ -196,9 +205,10 @@ def facts_of(values: Any) -> list[RowFacts]:
     return facts
 
 
-def _load_facts(path: Path) -> list[RowFacts] | None:
-    """A finished unit; None where it is not there or is damaged, and has to be made again."""
+def _load_facts(path: Path, of_rows: str) -> list[RowFacts] | None:
+    """A finished unit of rows with that stamp; None where it is not there, damaged or of other rows."""
     try:
-        return facts_of(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(path.read_bytes())
+        return facts_of(stored["rows"]) if stored["stamp"] == of_rows else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
