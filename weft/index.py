@@ -20,6 +20,7 @@ from weft.core.errors import WeftError
 from weft.core.files import write_bytes, write_text
 from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
+from weft.evaluation.ranking import inner_products
 from weft.inference.embedding import EmbeddingConfig, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Member
@@ -72,7 +73,7 @@ class EmbeddingIndex:
         chunk = max(1, CHUNK_ELEMENTS // self.vectors.shape[1])
         for start in range(0, len(self), chunk):
             part = self.vectors[start : start + chunk].float()
-            found = (queries.to(part) @ part.T).topk(min(k, len(part)), dim=1)
+            found = inner_products(queries.to(part), part).topk(min(k, len(part)), dim=1)
             scores = torch.cat([scores, found.values], dim=1)
             places = torch.cat([places, found.indices + start], dim=1)
             scores, best = scores.topk(min(k, scores.shape[1]), dim=1)

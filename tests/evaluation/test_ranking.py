@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import label_ranking_average_precision_score
@@ -19,6 +20,7 @@ from weft.evaluation.ranking import (
     Ranks,
     averaged,
     dot_product,
+    inner_products,
     rank_queries,
     standardised,
     top_k,
@@ -190,3 +192,27 @@ def test_both_counting_methods_agree(monkeypatch):
     many: Ranks = rank_queries(fixed(scores), query_groups, gallery_groups)
     assert torch.equal(few.rank, many.rank)
     assert torch.equal(few.average_precision, many.average_precision)
+
+
+@pytest.mark.parametrize("width", [3, 64, 320, 1000])
+def test_equal_items_score_equally_in_sets_of_any_size(width):
+    generator = torch.Generator().manual_seed(width)
+    query, item = (F.normalize(torch.randn(1, width, generator=generator)) for _ in range(2))
+    alone = inner_products(query, item)
+    for queries in (1, 5, 17, 130):
+        for gallery in (1, 2, 17, 65, 257, 700):
+            scores = inner_products(query.expand(queries, -1), item.expand(gallery, -1))
+            assert scores.shape == (queries, gallery)
+            assert (scores == alone).all()
+    assert inner_products(query, item[:0]).shape == (1, 0)
+
+
+def test_one_right_item_among_equal_wrong_ones_is_last():
+    """All items are equal, so the right one has every other before it, wherever it stands."""
+    generator = torch.Generator().manual_seed(0)
+    query, item = (F.normalize(torch.randn(1, 320, generator=generator)) for _ in range(2))
+    for gallery in (2, 33, 130):
+        queries = query.expand(gallery, -1)
+        scores = dot_product(queries, item.expand(gallery, -1).contiguous())
+        places = torch.arange(gallery)
+        assert (rank_queries(scores, places, places).rank == gallery).all()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.shapes import check_shape
@@ -18,6 +19,10 @@ Similarity = Callable[[int, int], Tensor]
 
 CHUNK_ELEMENTS = 2**22
 """Scores held at once: few enough to stay near the processor's cache, enough for a fast product."""
+
+BLOCK_ROWS, BLOCK_COLUMNS = 8, 64
+"""Rows and columns of a product are filled up to multiples of these; what its kernels take at once divides
+them."""
 
 FEW_POSITIVES = 16
 """Up to here one counting pass for each right item is faster than one binary search a score."""
@@ -107,8 +112,25 @@ def rank_queries(
 def dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
     """Inner products; cosines where the embeddings have unit length."""
     check_embeddings(query_QE, gallery_GE)
-    gallery_EG = gallery_GE.T
-    return lambda start, stop: query_QE[start:stop] @ gallery_EG
+    return lambda start, stop: inner_products(query_QE[start:stop], gallery_GE)
+
+
+def inner_products(query_QE: Tensor, gallery_GE: Tensor) -> Tensor:
+    """(Q, G): equal vectors have equal scores wherever they stand and however many others there are.
+
+    A matrix product sums what is left over at its edges in another order than the rest, so that equal
+    rows differ in the last bit and one of them ranks before the other. There is no edge here: the
+    numbers of rows are filled up with zeros to those of whole blocks.
+    """
+    queries, gallery = len(query_QE), len(gallery_GE)
+    rows = F.pad(query_QE, (0, 0, 0, -queries % BLOCK_ROWS))
+    whole = gallery - gallery % BLOCK_COLUMNS
+    rest = F.pad(gallery_GE[whole:], (0, 0, 0, -gallery % BLOCK_COLUMNS))
+    parts = [(rows @ part.T)[:queries] for part in (gallery_GE[:whole], rest) if len(part)]
+    if not parts:
+        return query_QE.new_zeros(queries, 0)
+    scores_QG = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    return scores_QG[:, :gallery]
 
 
 def check_embeddings(query_QE: Tensor, gallery_GE: Tensor) -> None:

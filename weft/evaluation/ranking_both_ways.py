@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.shapes import check_shape
 from weft.evaluation.ranking import (
+    BLOCK_COLUMNS,
     FEW_POSITIVES,
     Ranks,
     below,
@@ -85,7 +86,8 @@ class _Tiles:
 
     def __init__(self, first_FE: Tensor, second_SE: Tensor, side: int) -> None:
         self.first, self.second = first_FE, second_SE
-        self.side = min(side, max(len(first_FE), len(second_SE)))
+        longest = max(len(first_FE), len(second_SE))
+        self.side = min(side, longest + -longest % BLOCK_COLUMNS)
         self.rows, self.columns = (range(0, len(e), self.side) for e in (first_FE, second_SE))
 
     def scores(self, row: int, column: int) -> Tensor:
