@@ -1,14 +1,17 @@
 """Cached features equal computed ones, and nothing stale is ever read."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from weft.core.config import Config, to_json
 from weft.core.errors import DataError, WeftError
-from weft.core.records import Sample
+from weft.core.records import Features, Field, Sample
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.loader import ModalitySource
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
@@ -138,14 +141,89 @@ def test_an_interrupted_computation_goes_on(
     assert torch.equal(pooled(cached(tmp_path / "cut"), 4, 1), expected)
 
 
-def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
-    cached(tmp_path)
+def damage(path: Path, how: str) -> None:
+    """Replaces a chunk by a whole file with something wrong in it."""
+    with safe_open(path, "pt") as file:
+        told = file.metadata()
+    pooled = load_file(path)["pooled"]
+    tensors = {
+        "a tensor is missing": {"x": pooled},
+        "rows are missing": {"pooled": pooled[:3].contiguous()},
+        "not a number": {"pooled": pooled * float("nan")},
+        "lengths without tokens": {"pooled": pooled, "lengths": torch.ones(len(pooled))},
+        "lengths that do not fit": {
+            "pooled": pooled,
+            "tokens": pooled.clone(),
+            "lengths": torch.full((len(pooled),), 2),
+        },
+        "one dimension": {"pooled": pooled.flatten()},
+    }
+    if how in tensors:
+        save_file(tensors[how], path, told)
+    elif how == "cut off":
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        save_file({"pooled": pooled}, path, {"weft": json.dumps({"aliases": {}, "keys": 3})})
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a tensor is missing",
+        "rows are missing",
+        "not a number",
+        "lengths without tokens",
+        "lengths that do not fit",
+        "one dimension",
+        "cut off",
+        "keys that are no list",
+    ],
+)
+def test_a_damaged_chunk_is_named_and_made_anew(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = pooled(cached(tmp_path), 0, 1)
     (path,) = files(tmp_path)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(
-        WeftError, match=rf"{path.name}: is not a chunk of a feature cache; delete it"
-    ):
-        cached(tmp_path)
+    content = path.read_bytes()
+    damage(path, how)
+    assert torch.equal(pooled(cached(tmp_path), 0, 1), expected)
+    assert f"{path}: is not a chunk of a feature cache" in caplog.text
+    assert [file.read_bytes() for file in files(tmp_path)] == [content]
+
+
+class Loud(torch.nn.Module):
+    """A frozen encoder of one token; its features are `value`."""
+
+    dim = 4
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._value = value
+
+    def frozen(self, field: Field) -> Features:
+        tokens = torch.ones(len(field), 3, 4)
+        tokens[:, 1, 0] = self._value
+        return Features(tokens, torch.ones(len(field), 3, dtype=torch.bool), tokens[:, 0])
+
+    def trainable(self, features: Features) -> Features:
+        return features
+
+    def frozen_parameters(self) -> dict[str, torch.Tensor]:
+        return {"value": torch.tensor(self._value)}
+
+
+def test_features_that_half_precision_cannot_hold_are_kept_in_full(tmp_path: Path) -> None:
+    def tokens(value: float) -> torch.Tensor:
+        source = ModalitySource(rows(), "image", IMAGE.build())
+        config = CacheConfig(folder=tmp_path)
+        cache = cache_features(source, Loud(value), config, described_by=[], train=False)  # type: ignore[arg-type]
+        return cache.collate([0, 1]).tokens
+
+    assert tokens(70_000.0)[:, 1, 0].tolist() == [70_000.0, 70_000.0]
+    assert tokens(3.0)[:, 1, 0].tolist() == [3.0, 3.0]
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(WeftError, match="gave features that are not finite numbers"):
+            tokens(value)
 
 
 def test_a_row_that_cannot_be_read_is_met_by_the_loader(tmp_path: Path) -> None:

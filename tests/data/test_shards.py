@@ -367,7 +367,7 @@ def test_bad_members_are_named(tmp_path: Path) -> None:
     ]
     assert errors[3].reason == f"id 'x' is already used at {path}:three"
     assert dataset[0].id == "x"
-    with pytest.raises(DataError, match=r"a.tar:five: cannot be decoded: .*utf-8"):
+    with pytest.raises(DataError, match=r"a.tar:five.txt: cannot be decoded: .*utf-8"):
         dataset[1]
 
 

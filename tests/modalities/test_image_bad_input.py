@@ -1,7 +1,11 @@
 """Empty, damaged, enormous and foreign files: pixels or one clear line, never a traceback."""
 
 import io
+import os
+import socket
 import struct
+import subprocess
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +58,43 @@ def test_bad_pictures_are_one_clear_line(raw: object, message: str) -> None:
     with pytest.raises(WeftError, match=message) as caught:
         read_image(raw, max_pixels=LIMIT)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "a socket", "a device", "a folder"])
+def test_what_is_no_file_is_named_and_not_waited_for(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    match kind:
+        case "a named pipe":
+            os.mkfifo(path)
+        case "a socket":
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(str(path))
+        case "a device":
+            path.symlink_to("/dev/zero")  # without end
+        case _:
+            path.mkdir()
+    with pytest.raises(WeftError, match=rf"0.png cannot be read: is {kind}, expected a file$"):
+        read_image(path, max_pixels=LIMIT)
+
+
+def test_a_file_of_more_bytes_than_a_picture_has(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    with pytest.raises(WeftError, match="holds more than the limit of 536,870,912 bytes"):
+        read_image(path, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_a_jpeg_without_its_end_mark_is_whole(options: dict[str, object]) -> None:
+    """As Pillow reads it. Once pixels are missing as well, it is refused."""
+    data = encoded(photo(300, 200), "JPEG", quality=90, **options)  # type: ignore[arg-type]
+    whole = read_image(data, max_pixels=LIMIT)
+    for cut in (1, 2):
+        assert np.array_equal(read_image(data[:-cut], max_pixels=LIMIT), whole)
+    for cut in (10, 50, 500):
+        with pytest.raises(WeftError, match="truncated"):
+            read_image(data[:-cut], max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
@@ -135,3 +176,34 @@ def test_damaged_files_give_pixels_or_a_weft_error(format: str, seed: int, flips
         return
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from weft.modalities.image_decoding import read_image
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pixels = read_image(Path(sys.argv[1]), max_pixels=10**8)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / pixels.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux alone")
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "CMYK"])
+def test_decoding_takes_few_times_the_memory_of_the_pixels(mode: str, tmp_path: Path) -> None:
+    side = 6000
+    grey = Image.linear_gradient("L").resize((side, side))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    else:
+        picture = grey.convert("RGB" if mode == "CMYK" else mode).convert(mode)
+    path = tmp_path / "large"
+    picture.save(
+        path,
+        "TIFF" if mode == "CMYK" else "PNG",
+        **({"compress_level": 1} if mode != "CMYK" else {}),
+    )
+    words = [sys.executable, "-c", PEAK, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=True)
+    assert float(done.stdout) < 3.2

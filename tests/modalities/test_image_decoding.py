@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from PIL import Image, ImageOps
 
 from weft.core.errors import MissingExtraError
 from weft.modalities import image_decoding
-from weft.modalities.image_decoding import jpeg_orientation, read_image, upright
+from weft.modalities.image_decoding import read_image, upright
+from weft.modalities.image_metadata import jpeg_orientation
 
 LIMIT = 1_000_000
 
@@ -110,6 +112,56 @@ def test_16_bit_grey_keeps_its_range() -> None:
         assert (pixels[..., 0] == pixels[..., 2]).all()
     pgm = b"P5 5 1 65535\n" + values.astype(">u2").tobytes()
     assert read_image(pgm, max_pixels=LIMIT)[0, :, 1].tolist() == [0, 1, 1, 128, 255]
+
+
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, (H, W, channels), which Pillow does not write in colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    chunks = [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_scan_of_12_bits_is_not_black_in_silence(
+    channels: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    image_decoding._warn_of_empty_bits.cache_clear()
+    values = np.full((1, 4096, channels), 65535, np.uint16)
+    values[0, :, : 3 if channels > 2 else 1] = np.arange(4096)[:, None]
+    assert read_image(deep_png(values), max_pixels=LIMIT).max() in (15, 16)
+    assert "become nearly black" in caplog.text
+    if channels == 1:
+        assert "grey_bits=12" in caplog.text
+        pixels = read_image(deep_png(values), max_pixels=LIMIT, grey_bits=12)
+        assert len(np.unique(pixels)) == 256
+        assert pixels[0, [0, 2048, 4095], 0].tolist() == [0, 128, 255]
+    caplog.clear()
+    assert read_image(deep_png(values * 16), max_pixels=LIMIT)[..., 0].max() >= 254
+    assert caplog.text == ""
+
+
+def test_large_pictures_are_converted_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every colour mode comes out as from one piece."""
+    image = photo(97, 61)
+    grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+    files = [encoded(Image.fromarray(grey), kind) for kind in ("PNG", "TIFF")]
+    files.append(encoded(Image.fromarray(grey.astype(np.float32)), "TIFF"))
+    files += [encoded(image.convert(mode), "PNG") for mode in ("RGB", "RGBA", "P", "LA", "1", "L")]
+    files += [encoded(image.quantize(9), "PNG", transparency=3), encoded(image, "GIF")]
+    files += [encoded(image.convert("CMYK"), kind) for kind in ("JPEG", "TIFF")]
+    whole = [read_image(data, max_pixels=LIMIT) for data in files]
+    monkeypatch.setattr(image_decoding, "_BAND", 500)
+    for data, expected in zip(files, whole, strict=True):
+        assert np.array_equal(read_image(data, max_pixels=LIMIT), expected)
 
 
 def test_float_grey() -> None:

@@ -1,6 +1,13 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and only regular files are read.
 
+A named pipe, a device or a socket that stands where a file is expected would block the reader for ever or
+never end, so it is refused by its kind before a byte is asked for.
+"""
+
+import errno
+import io
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +15,59 @@ from pathlib import Path
 
 from weft.core.errors import WeftError
 
+LARGEST_FILE = 2 << 30
+"""Bytes. A file that is read whole and holds more is refused."""
+_CHUNK = 1 << 20
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def open_file(path: Path | str) -> io.BufferedReader:
+    """The regular file `path`, opened for reading. Raises OSError that says what else it is."""
+    _require_file(os.stat(path).st_mode, path)
+    # Without O_NONBLOCK the open waits where a pipe has taken the file's place since.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _require_file(os.fstat(file.fileno()).st_mode, path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_file(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
+    """The content of the regular file `path`. Raises OSError where it holds more than `limit` bytes."""
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size) if size <= limit else b""
+        while (
+            size <= limit and len(data) <= limit and (more := file.read(_CHUNK))
+        ):  # it grew, or does not say its size
+            data += more
+    if max(size, len(data)) > limit:
+        raise OSError(errno.EFBIG, f"holds more than the limit of {limit:,} bytes", str(path))
+    return data
+
+
+def _require_file(mode: int, path: Path | str) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise OSError(errno.EINVAL, f"is {kind}, expected a file", str(path))
+
 
 @contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, private: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside `path`; on success it is synced and renamed onto `path`.
 
     A reader sees the old file or the new one, never a part. On any failure the temporary file is
     removed and the old file stays; a full disk or missing permission becomes one clear WeftError.
+    private: only the user who runs this can read the file.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -26,7 +79,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o600 if private else 0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -42,9 +95,9 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "weft"
 
 
-def write_bytes(path: Path | str, data: bytes) -> None:
-    """Writes `data` to `path` atomically."""
-    with atomic_path(path) as temporary:
+def write_bytes(path: Path | str, data: bytes, *, private: bool = False) -> None:
+    """Writes `data` to `path` atomically; `private` as for `atomic_path`."""
+    with atomic_path(path, private=private) as temporary:
         temporary.write_bytes(data)
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from weft.core.errors import WeftError
-from weft.core.files import atomic_path
+from weft.core.files import atomic_path, open_file
 
 _KEY = "weft"
 
@@ -57,6 +57,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_state(path: Path) -> dict[str, Any]:
     """The JSON value alone; checks that the file is whole."""
     try:
+        open_file(path).close()  # not a pipe, at which safetensors would wait
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except FileNotFoundError:
@@ -67,7 +68,7 @@ def read_state(path: Path) -> dict[str, Any]:
         raise WeftError(f"{path}: {_why_not(path, error)}") from None
     try:
         state = json.loads(metadata[_KEY])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         state = None
     if not isinstance(state, dict):
         raise WeftError(f"{path}: is safetensors, but was not written by weft's training")

@@ -8,6 +8,7 @@ never meet a stale entry: they name another folder or another key.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,17 +22,18 @@ from torch import Tensor
 from weft.core.config import Config, to_json
 from weft.core.distributed import barrier, rank
 from weft.core.errors import DataError, WeftError
-from weft.core.files import cache_folder
+from weft.core.files import cache_folder, read_file
 from weft.core.interfaces import CacheableEncoder
 from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
 from weft.core.records import Features, Field
-from weft.core.tensors import read_state, read_tensors, write_tensors
+from weft.core.tensors import read_tensors, write_tensors
 from weft.data.loader import ModalitySource
 from weft.data.presence import collate_present
 
 FORMAT = 1  # of the files below; a change of the layout makes new folders
 SAMPLES_PER_CHUNK = 1024
+log = logging.getLogger("weft.data")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def content_key(raw: Any) -> str:
     """The hash of a raw value: of a file's bytes, of encoded bytes, of an array, of a string."""
     digest = hashlib.blake2b(digest_size=16)
     if isinstance(raw, Path):
-        digest.update(raw.read_bytes())
+        digest.update(read_file(raw))
     elif isinstance(raw, np.ndarray):
         digest.update(f"{raw.dtype} {raw.shape}".encode())
         digest.update(np.ascontiguousarray(raw).tobytes())
@@ -145,7 +147,7 @@ def cache_features(
     rows = _plan(source, config.train_views if train else 0)
     wanted = {entry.key: entry for row in rows for entry in row}
     if rank() == 0:
-        known = set().union(*(_read_keys(path) for path in _chunks(folder)))
+        known = set().union(*map(_usable_keys, _chunks(folder)))
         missing = [entry for key, entry in wanted.items() if key not in known]
         _compute(missing, source, encoder, folder, config, device)
     barrier()
@@ -222,24 +224,60 @@ def _chunks(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
-def _read_keys(path: Path) -> list[str]:
+def _usable_keys(path: Path) -> list[str]:
+    """The keys of a chunk; one that is damaged is removed, to be made anew."""
     try:
-        keys = read_state(path)["keys"]
-    except (WeftError, KeyError) as error:
-        raise WeftError(f"{path}: is not a chunk of a feature cache; delete it ({error})") from None
-    return cast(list[str], keys)
+        return _read_chunk(path)[0]
+    except WeftError as error:
+        log.warning("%s; its features are computed again", error)
+        path.unlink(missing_ok=True)
+        return []
+
+
+def _read_chunk(path: Path) -> tuple[list[str], dict[str, Tensor]]:
+    """The keys and tensors of a chunk. Raises WeftError where they are not what `_write_chunk` writes."""
+    try:
+        tensors, state = read_tensors(path)
+        keys = state["keys"]
+        count = len(keys)
+        pooled, tokens, lengths = (tensors.get(n) for n in ("pooled", "tokens", "lengths"))
+        if (
+            not all(isinstance(key, str) for key in keys)
+            or pooled is None
+            or (pooled.ndim, len(pooled)) != (2, count)
+            or (tokens is None) != (lengths is None)
+        ):
+            raise ValueError("its tensors do not fit its keys")
+        if lengths is not None and tokens is not None:
+            whole = lengths.dtype == torch.int64 and lengths.shape == (count,)
+            if not whole or int(lengths.min()) < 0 or int(lengths.sum()) != len(tokens):
+                raise ValueError("its lengths do not fit its tokens")
+            if tokens.ndim != 2:
+                raise ValueError(f"its tokens have the shape {tuple(tokens.shape)}")
+        if not all(bool(t.isfinite().all()) for t in (pooled, tokens) if t is not None):
+            raise ValueError("it holds values that are no numbers")
+    except (WeftError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeftError(f"{path}: is not a chunk of a feature cache ({error})") from None
+    return keys, tensors
 
 
 def _write_chunk(folder: Path, keys: Sequence[str], parts: Sequence[Features]) -> None:
-    tensors = {"pooled": torch.cat([part.pooled for part in parts]).half()}
+    """In half precision, but for values that it cannot hold."""
+    pooled = torch.cat([part.pooled for part in parts])
     lengths = torch.cat([part.mask.sum(1) for part in parts])
     tokens = torch.cat([part.tokens[part.mask] for part in parts])
-    if not (bool((lengths == 1).all()) and torch.equal(tokens.half(), tensors["pooled"])):
-        tensors |= {"tokens": tokens.half(), "lengths": lengths}
-    if not bool(torch.isfinite(tensors["pooled"]).all()):
-        raise WeftError(f"{folder}: a frozen encoder gave features that half precision cannot hold")
+    tensors = {"pooled": _halved(pooled)}
+    if not (bool((lengths == 1).all()) and torch.equal(_halved(tokens), tensors["pooled"])):
+        tensors |= {"tokens": _halved(tokens), "lengths": lengths}
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise WeftError(f"{folder}: a frozen encoder gave features that are not finite numbers")
     name = hashlib.blake2b("".join(keys).encode(), digest_size=16).hexdigest()
     write_tensors(folder / f"{name}.safetensors", tensors, {"keys": list(keys)})
+
+
+def _halved(values: Tensor) -> Tensor:
+    half = values.half()
+    return half if bool(half.isfinite().all()) else values.float()
 
 
 class _Store:
@@ -252,13 +290,12 @@ class _Store:
         lengths: list[Tensor] = []
         seen: set[str] = set()
         for path in _chunks(folder):
-            keys = _read_keys(path)
+            keys, chunk = _read_chunk(path)
             use = [n for n, key in enumerate(keys) if key in wanted and key not in seen]
             if not use:
                 continue
             seen |= {keys[n] for n in use}
             self.keys += [keys[n] for n in use]
-            chunk, _ = read_tensors(path)
             pooled.append(chunk["pooled"][use])
             if "tokens" in chunk:
                 per_entry = torch.split(chunk["tokens"], chunk["lengths"].tolist())

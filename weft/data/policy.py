@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_bytes
+from weft.core.files import read_file, write_bytes
 from weft.core.records import Sample
 
 log = logging.getLogger("weft.data")
@@ -22,7 +21,7 @@ class ErrorPolicy(Config):
     """What happens to a row that cannot be read.
 
     mode: `raise` stops at the first one; `skip` leaves it out, names it once and counts it;
-    `quarantine` also keeps a copy of what was there in `folder`.
+    `quarantine` also keeps a copy of what was there in `folder`, which only the user can read.
     folder: where errors.jsonl (and the copies) go; needed for quarantine.
     limit: more bad rows than this fraction of all rows stop the run.
     """
@@ -119,18 +118,25 @@ def _sources_in(file: Path | None) -> set[str]:
 
 
 def _keep(sample: Sample, folder: Path) -> list[str]:
-    """Copies the raw values of `sample` into `folder`; returns the names of the copies."""
-    stem = re.sub(r"[^\w.-]", "_", sample.id)[:150]
+    """Copies the raw values of `sample` into `folder`; returns the names of the copies.
+
+    A row may name any file that the user can read, so only the user can read the copies.
+    """
+    stem = _file_name(sample.id)
     kept = []
     for key, value in sample.items.items():
-        name = f"{stem}.{key}"
+        name = f"{stem}.{_file_name(key)}"
         if isinstance(value, Path) and value.is_file():
-            shutil.copyfile(value, folder / f"{name}{value.suffix}")
+            write_bytes(folder / f"{name}{value.suffix}", read_file(value), private=True)
             kept.append(f"{name}{value.suffix}")
         elif isinstance(value, bytes):
-            write_bytes(folder / name, value)
+            write_bytes(folder / name, value, private=True)
             kept.append(name)
     words = {k: v for k, v in sample.items.items() if isinstance(v, str | int | float | list)}
     row = {"id": sample.id, "group": sample.group, **words}
-    write_bytes(folder / f"{stem}.json", json.dumps(row, default=str).encode())
+    write_bytes(folder / f"{stem}.json", json.dumps(row, default=str).encode(), private=True)
     return [*kept, f"{stem}.json"]
+
+
+def _file_name(words: str) -> str:
+    return re.sub(r"[^\w.-]", "_", words)[:100]

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.records import Sample
-from weft.data.formats import Dataset, open_dataset, split_name
+from weft.data.formats import Dataset, address_of, open_dataset, split_name
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
 
 
@@ -35,6 +35,10 @@ class FilesConfig(Config):
     """How rows are divided where the data has no splits of its own: by group, by a stable hash."""
     validation_from_train: bool = False
     """Data that has train and test only: divide train, by the same rule, into train and validation."""
+
+    def __post_init__(self) -> None:
+        for path in (self.path, *self.joined.values()):
+            address_of(path)  # a run keeps this config: no address with a password gets so far
 
     def open(self, split: str | None) -> Dataset:
         dataset = self._rows(split)

@@ -75,7 +75,12 @@ class Image:
 
         raw: a file, its bytes, or a uint8 array (H, W, 3), whose memory the result shares.
         """
-        pixels = read_image(raw, max_pixels=self.config.max_pixels, min_side=self._min_side)
+        pixels = read_image(
+            raw,
+            max_pixels=self.config.max_pixels,
+            min_side=self._min_side,
+            grey_bits=self.config.grey_bits,
+        )
         # The memory stays (H, W, 3): torch resizes uint8 fastest in that order.
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
@@ -159,6 +164,8 @@ class ImageConfig(Config):
     """Grey of the borders with fit pad."""
     max_pixels: int = 100_000_000
     """A picture with more pixels is refused before it is decoded."""
+    grey_bits: int | None = None
+    """Bits that grey pictures of more than 8 bits use, such as 12 of many scans; None: 16 or 32."""
     scaled_decoding: bool = True
     """JPEG much larger than needed are decoded at 1/2, 1/4 or 1/8, which is fast and not visible."""
 
@@ -177,6 +184,8 @@ class ImageConfig(Config):
             raise ValueError(f"crop_scale is {self.crop_scale}, expected 0 < low <= high <= 1")
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio is {self.crop_ratio}, expected 0 < low <= high")
+        if self.grey_bits is not None and not 1 <= self.grey_bits <= 32:
+            raise ValueError(f"grey_bits is {self.grey_bits}, expected 1 to 32")
         if not 0 <= self.pad_value <= 255:
             raise ValueError(f"pad_value is {self.pad_value}, expected 0 to 255")
 

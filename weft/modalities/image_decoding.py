@@ -4,7 +4,7 @@ Plain JPEG goes through simplejpeg (libjpeg-turbo); every other format through P
 """
 
 import io
-import struct
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from weft.core.errors import MissingExtraError, WeftError
+from weft.core.files import read_file
+from weft.modalities.image_metadata import jpeg_orientation
 
 Pixels = NDArray[np.uint8]
 
@@ -30,15 +32,29 @@ _FORMATS = (
 # fmt: on
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION_TAG = 0x0112
-_APP1, _SCAN = b"\xe1", b"\xda"
+_JPEG_END = b"\xff\xd9"
 _FILTERS = threading.Lock()
+_BAND = 1 << 22
+"""Pixels that are converted at a time, so that a picture is in memory twice and not five times."""
+LARGEST_PICTURE = 512 << 20
+"""Bytes. A file that holds more is refused."""
+log = logging.getLogger("weft.data")
 
 
-def read_image(raw: Path | bytes | Pixels, *, max_pixels: int, min_side: int = 0) -> Pixels:
+def read_image(
+    raw: Path | bytes | Pixels,
+    *,
+    max_pixels: int,
+    min_side: int = 0,
+    grey_bits: int | None = None,
+) -> Pixels:
     """(H, W, 3) uint8 RGB. Transparency lies on white; of an animation the first frame is taken.
 
     min_side: where > 0, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side gets
-    shorter than this (pixels). Raises WeftError without the source, which the caller adds.
+    shorter than this (pixels). grey_bits: how many bits of a grey picture of more than 8 bits are used
+    (12 of many scans); None: all of the 16 or 32 that its file has, with a warning where the upper ones
+    are empty. A JPEG that lacks its end mark and nothing else is read; one that lacks pixels is refused.
+    Raises WeftError without the source, which the caller adds.
     """
     if isinstance(raw, np.ndarray):
         return _checked_array(raw)
@@ -48,7 +64,7 @@ def read_image(raw: Path | bytes | Pixels, *, max_pixels: int, min_side: int = 0
             pixels = _read_jpeg(data, max_pixels, min_side)
             if pixels is not None:
                 return pixels
-        return _read_with_pillow(data, max_pixels)
+        return _read_with_pillow(data, max_pixels, grey_bits)
     except WeftError:
         raise
     except UnidentifiedImageError:
@@ -58,46 +74,6 @@ def read_image(raw: Path | bytes | Pixels, *, max_pixels: int, min_side: int = 0
         raise WeftError(f"picture has more pixels than Pillow allows ({limit})") from None
     except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
         raise _unreadable(error) from None
-
-
-def jpeg_orientation(data: bytes) -> int:
-    """The EXIF orientation (1 to 8) of a JPEG file; 1 where it says none.
-
-    EXIF 2.32, section 4.6: a TIFF header, then the tags of image file directory 0.
-    """
-    tiff = _exif(data)
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2], "")
-    if not order:
-        return 1
-    try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, value = struct.unpack_from(order + "H6xH", tiff, entry)
-            if tag == _ORIENTATION_TAG:
-                return value if 1 <= value <= 8 else 1
-    except struct.error:  # a damaged directory says nothing about the picture
-        return 1
-    return 1
-
-
-def _exif(data: bytes) -> bytes:
-    """The TIFF data of a JPEG's EXIF segment, b"" where there is none before its first scan.
-
-    ISO 10918-1, annex B.1.1: a segment is 0xff, its kind, and its length with the two bytes that say it.
-    """
-    place = 2
-    while data[place : place + 1] == b"\xff":
-        kind, length = data[place + 1 : place + 2], int.from_bytes(data[place + 2 : place + 4])
-        if kind == b"\xff":  # a byte that only fills
-            place += 1
-        elif kind in (b"", _SCAN) or length < 2:
-            break
-        elif kind == _APP1 and data[place + 4 : place + 10] == b"Exif\0\0":
-            return data[place + 10 : place + 2 + length]
-        else:
-            place += 2 + length
-    return b""
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -124,11 +100,12 @@ def _checked_array(array: NDArray[np.generic]) -> Pixels:
 def _read_bytes(raw: Path | bytes) -> bytes:
     if isinstance(raw, Path):
         try:
-            data = raw.read_bytes()
+            data = read_file(raw, LARGEST_PICTURE)
         except FileNotFoundError:
             raise WeftError(f"no such picture: {raw}") from None
         except (OSError, ValueError) as error:
-            raise WeftError(f"picture {raw} cannot be read: {error}") from None
+            reason = getattr(error, "strerror", None) or str(error)
+            raise WeftError(f"picture {raw} cannot be read: {reason}") from None
     elif isinstance(raw, bytes):
         data = raw
     else:
@@ -150,15 +127,29 @@ def _read_jpeg(data: bytes, max_pixels: int, min_side: int) -> Pixels | None:
     if space not in ("YCbCr", "RGB", "Gray"):
         return None
     factor = _scale_factor(min(height, width), min_side)
+    least = {"min_height": -(-height // factor), "min_width": -(-width // factor)}
     try:
-        pixels = simplejpeg.decode_jpeg(
-            data, colorspace="RGB", min_height=-(-height // factor), min_width=-(-width // factor)
-        )
+        pixels = _decode_jpeg(data, least)
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise WeftError("picture is truncated") from None
         return None
     return upright(pixels, jpeg_orientation(data))
+
+
+def _decode_jpeg(data: bytes, least: dict[str, int]) -> Pixels:
+    """Raises ValueError where libjpeg has something to say, but for a missing end mark.
+
+    libjpeg says the same of a file without its end mark and of one without half its pixels; with the
+    mark put back it complains of the second alone.
+    """
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", **least)
+    except ValueError as error:
+        if "premature end" not in str(error).lower():
+            raise
+        pixels = simplejpeg.decode_jpeg(data + _JPEG_END, colorspace="RGB", **least)
+    return pixels
 
 
 def _scale_factor(side: int, min_side: int) -> int:
@@ -169,7 +160,7 @@ def _scale_factor(side: int, min_side: int) -> int:
     return max((f for f in (1, 2, 4, 8) if side // f >= min_side > 0), default=1)
 
 
-def _read_with_pillow(data: bytes, max_pixels: int) -> Pixels:
+def _read_with_pillow(data: bytes, max_pixels: int, grey_bits: int | None) -> Pixels:
     formats = _pillow_formats()
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and "HEIF" not in formats:
         raise MissingExtraError("pillow-heif", extra="heif", purpose="reading HEIC pictures")
@@ -177,10 +168,15 @@ def _read_with_pillow(data: bytes, max_pixels: int) -> Pixels:
         image = Image.open(io.BytesIO(data), formats=formats)
     with image:
         _check_size(*image.size, max_pixels)
+        # Of colours of 16 bits Pillow keeps the upper 8; only how it is about to read them says so.
+        deep = any(";16" in str(tile.args) for tile in image.tile)
         image.load()
         with _quiet():
             orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        return upright(_to_rgb(image), orientation)
+        pixels = _to_rgb(image, grey_bits)
+        if deep and not image.mode.startswith("I") and pixels.max() < 64:
+            _warn_of_empty_bits("colour", "bring such pictures to 8 bits first")
+        return upright(pixels, orientation)
 
 
 @contextmanager
@@ -194,30 +190,65 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _to_rgb(image: Image.Image) -> Pixels:
+def _to_rgb(image: Image.Image, grey_bits: int | None) -> Pixels:
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
     if image.mode.startswith(("I", "F")):
-        grey = _to_8_bit(np.asarray(image), image.mode)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba)
-    return np.array(image.convert("RGB"))
+        full = _largest_grey(image, grey_bits)
+        for rows, part in _bands(image):
+            pixels[rows] = _to_8_bit(np.asarray(part), full)[:, :, None]
+        return pixels
+    transparent = image.has_transparency_data
+    for rows, part in _bands(image):
+        pixels[rows] = np.asarray(_on_white(part) if transparent else part.convert("RGB"))
+    return pixels
 
 
-def _to_8_bit(grey: NDArray[np.generic], mode: str) -> Pixels:
-    """Grey of 16 or 32 bits or floating point -> 8 bits: the full range onto 0..255.
+def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Parts of the picture from top to bottom, and their rows."""
+    height = max(1, _BAND // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _largest_grey(image: Image.Image, grey_bits: int | None) -> float:
+    """The grey of 16 or 32 bits or floating point that becomes 255.
 
     Pillow's mode "I" also holds 16-bit PNG and PGM, and a float picture may count to 1 or to 255:
     the largest value tells them apart.
     """
+    peak = max(float(np.nan_to_num(np.asarray(part)).max()) for _, part in _bands(image))
+    if image.mode.startswith("F"):
+        return 1.0 if peak <= 1 else 255.0
+    if grey_bits is not None:
+        return 2.0**grey_bits - 1
+    if image.mode == "I" and peak > 65535:
+        return 2.0**31 - 1
+    if 0 < peak < 1 << 14:
+        bits = max(8, int(peak).bit_length())
+        _warn_of_empty_bits("grey", f"read them with grey_bits={bits}")
+    return 65535.0
+
+
+def _to_8_bit(grey: NDArray[np.generic], full: float) -> Pixels:
+    """0..full -> 0..255."""
     values = np.nan_to_num(grey.astype(np.float64))
-    peak = values.max()
-    if mode.startswith("F"):
-        full = 1.0 if peak <= 1 else 255.0
-    else:
-        full = 65535.0 if mode != "I" or peak <= 65535 else 2.0**31 - 1
     return np.rint(values.clip(0, full) * (255 / full)).astype(np.uint8)
+
+
+@cache
+def _warn_of_empty_bits(colours: str, advice: str) -> None:
+    """Once for all pictures of a kind."""
+    log.warning(
+        "%s pictures of 16 bits use less than a quarter of their range and become nearly black: %s",
+        colours,
+        advice,
+    )
 
 
 @cache

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.files import open_file, read_file
 from weft.data.formats._rows import OnError, known_split
+
+LONGEST_LINE = 64 << 20
 
 
 def read_text(path: Path) -> str:
     """The file as UTF-8, without a byte-order mark. Raises DataError with file and line."""
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
     try:
@@ -30,17 +33,25 @@ def read_json(path: Path) -> Any:
         raise DataError(f"is not JSON: {error.msg}", source=f"{path}:{error.lineno}") from None
     except RecursionError:
         raise DataError("is not JSON that can be read: nested too deep", source=str(path)) from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise DataError(f"is not JSON that can be read: {error}", source=str(path)) from None
 
 
 def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
-    """(file:line, text) of every line that is not blank; a line that is not UTF-8 is an error."""
+    """(file:line, text) of every line that is not blank; a line that is not UTF-8 is an error.
+
+    Raises DataError at a line of more than LONGEST_LINE bytes: what follows is unlikely to be a table.
+    """
     try:
-        file = path.open("rb")
+        file = open_file(path)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
     with file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
             source = f"{path}:{number}"
+            if len(line) > LONGEST_LINE:
+                reason = f"is a line of more than {LONGEST_LINE:,} bytes"
+                raise DataError(reason, source=source)
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError:

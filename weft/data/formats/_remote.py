@@ -6,27 +6,50 @@ run after a few tries: it says nothing of the rows, so no error policy leaves th
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from weft.core.errors import DataError, MissingExtraError, WeftError
+from weft.core.errors import MissingExtraError, WeftError
 
 TRIES, PAUSE = 4, 0.5
 """Times that a range is asked for, and seconds before the second one; each pause doubles."""
 EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
 """Scheme -> the package of the extra that reads it; other stores need a package that fsspec names."""
-HEADER, MAGIC, SIZE = 512, slice(257, 262), slice(124, 136)
-"""Of a tar member: the header's length, and where "ustar" and the octal size stand in it."""
+SCHEMES = (*EXTRA, "gs", "gcs", "az", "abfs", "abfss", "hf", "memory")
+"""The schemes that are read. fsspec knows others that open local files, archives or other programs."""
 # What has one letter before the colon is a drive. A Path has one slash of an address's two.
 _ADDRESS = re.compile(r"(?!file:)([a-z][a-z0-9+.:-]+):/+(.*)", re.DOTALL)
+_ACCOUNTS = ("abfs", "abfss")
+"""Schemes in whose addresses what stands before the @ is a container, and no name of a person."""
 
 
 def address_of(path: Path | str) -> str | None:
-    """`scheme://rest` where `path` is an address, also one that went through a Path; else None."""
+    """`scheme://rest` where `path` is an address, also one that went through a Path; else None.
+
+    Raises WeftError for an address that is not read, or holds what must not get into a message, a log
+    or a run: a name, a password or a key.
+    """
     found = _ADDRESS.fullmatch(str(path))
-    return None if found is None else f"{found[1]}://{found[2]}"
+    if found is None:
+        return None
+    scheme, rest = found[1], found[2]
+    host = rest.partition("/")[0]
+    named, _, port = host.rpartition("@")[2].partition(":")
+    if ("@" in host and (scheme not in _ACCOUNTS or ":" in host)) or not (port or "0").isdigit():
+        shown = f"{rest.rpartition('@')[2].partition('?')[0]}" if "@" in rest else named
+        raise WeftError(
+            f"{scheme}://{shown}: the address holds a name or a password, which a run would keep: "
+            "give it without, and them where the store's client looks for them (~/.netrc, ~/.aws, ...)"
+        )
+    if scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
+        raise WeftError(f"{scheme}://{rest}: '{scheme}' is not read, expected one of {known}")
+    if "?" in rest and scheme.startswith("http"):
+        shown = f"{scheme}://{rest.partition('?')[0]}"
+        raise WeftError(f"{shown}: has a query after '?', which may hold a key: give it without")
+    return f"{scheme}://{rest}"
 
 
 class RemoteFile:
@@ -78,25 +101,6 @@ class RemoteFile:
             raise WeftError(f"{self.address}: the server gives whole files only, expected ranges")
         return data
 
-    def members(self, places: Mapping[str, tuple[int, int]], source: str) -> dict[str, bytes]:
-        """The content of each member, extension -> bytes, given where (offset, size) the index has it.
-
-        All in one read, with their headers. Raises DataError where those say otherwise.
-        """
-        if not places:
-            return {}
-        start = min(offset for offset, _ in places.values()) - HEADER
-        data = self.read(start, max(offset + size for offset, size in places.values()))
-        members: dict[str, bytes] = {}
-        for extension, (offset, size) in places.items():
-            begin = offset - start
-            header = data[begin - HEADER : begin]
-            if header[MAGIC] != b"ustar" or _size_in(header) != size:
-                reason = "the index is of another shard than this: write it anew, or remove it"
-                raise DataError(reason, source=f"{source}.{extension}")
-            members[extension] = data[begin : begin + size]
-        return members
-
 
 def remote_shards(address: str, patterns: Sequence[str]) -> list[RemoteFile]:
     """The shards at `address`, a folder; or those of the patterns' names, if there are several.
@@ -125,7 +129,9 @@ def _filesystem(address: str) -> tuple[Any, str]:
     scheme = address.partition(":")[0]
     try:
         with _said_of(address):
-            filesystem, path = fsspec.core.url_to_fs(address)
+            # Name and password for a server are taken from ~/.netrc, its proxy from the environment.
+            options = {"client_kwargs": {"trust_env": True}} if scheme.startswith("http") else {}
+            filesystem, path = fsspec.core.url_to_fs(address, **options)
     except ImportError as error:
         if scheme in EXTRA:
             raise MissingExtraError(EXTRA[scheme], extra="remote", purpose=address) from None
@@ -151,14 +157,3 @@ def _said_of(address: str) -> Iterator[None]:
 def _line(error: Exception) -> str:
     """What an error says, as one line."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _size_in(header: bytes) -> int | None:
-    """The size in a tar header: octal digits, or above 8 GiB a number of base 256."""
-    written = header[SIZE]
-    if written[:1] == b"\x80":
-        return int.from_bytes(written[1:], "big")
-    try:
-        return int(written.rstrip(b"\0 ") or b"0", 8)
-    except ValueError:
-        return None

@@ -2,34 +2,38 @@
 
 Plain JSON, checked on reading; built by one pass over the headers when it is absent or older than
 the shard, and kept beside the shard where that folder can be written. Of a shard in a store the index
-beside it is believed where the size agrees, since copying changes times, and every header is checked
-again on reading; without one the headers are read once, and what they say is kept in the cache.
+beside it is believed where the size agrees, since copying changes times; without one the headers are
+read once, and what they say is kept in the cache. Whatever an index says, the headers of a member are
+compared with it when the member is read (`_tar_members`).
 """
 
 import hashlib
+import itertools
 import json
 import logging
 import tarfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import cache_folder, write_text
+from weft.core.files import cache_folder, open_file, read_file, write_text
 from weft.data.formats._remote import RemoteFile
+from weft.data.formats._tar_members import BLOCK, Place
 
-VERSION = 1
-BLOCK = tarfile.BLOCKSIZE
+VERSION = 2
+LARGEST_JSON = 64 << 20
+"""Bytes. A JSON member that holds more is refused."""
 log = logging.getLogger("weft.data")
 
 
 @dataclass
 class Entry:
-    """One sample of a shard. members: extension -> (offset, size) in bytes."""
+    """One sample of a shard. members: extension, as it is written -> where the member lies."""
 
     key: str
-    members: dict[str, tuple[int, int]] = field(default_factory=dict)
+    members: dict[str, Place] = field(default_factory=dict)
     id: str | None = None
     split: str | None = None
 
@@ -68,14 +72,14 @@ def load_index(shard: Path | RemoteFile) -> TarIndex:
     else:
         stamp = _stamp(shard)
     try:
-        kept = _parsed(path.read_bytes(), stamp)
+        kept = _parsed(read_file(path), stamp)
     except OSError:
         kept = None
     if kept is not None:
         return kept
     index = scan(shard)
     try:
-        write_text(path, json.dumps({**stamp, **asdict(index)}, ensure_ascii=False))
+        write_text(path, json.dumps({**stamp, **_plain(index)}, ensure_ascii=False))
     except WeftError as error:
         log.debug("the index stays in memory: %s", error)
     return index
@@ -90,29 +94,49 @@ def _stamp(shard: Path) -> dict[str, Any]:
 
 
 def scan(shard: Path | RemoteFile) -> TarIndex:
-    """Reads all headers of `shard`, and the JSON members for their id and split."""
-    index = TarIndex()
+    """Reads all headers of `shard`, and the JSON members for their id and split.
+
+    Members of one name belong together wherever they lie in the archive.
+    """
+    entries: dict[str, Entry] = {}
+    problems: list[tuple[str, str]] = []
     size = shard.size if isinstance(shard, RemoteFile) else shard.stat().st_size
-    end = 0
-    last = ""
+    end, last = 0, ""
     with _opened(shard) as file:
-        for member in _members(file, str(shard)):
+        for member, end in _members(file, str(shard)):  # noqa: B007
             last = member.name
-            end = member.offset_data + member.size
-            name = split_member(member.name)
-            if member.isreg() and name is not None:
-                _add(index, *name, member)
-            end += -end % BLOCK
+            name = split_member(last)
+            if name is not None and not member.isdir():
+                _add(entries, problems, *name, member)
         file.seek(end)
-        ending = file.read(BLOCK)
-        if ending != bytes(BLOCK):
-            # What follows is lost, so nobody knows whether the last sample is whole.
+        if file.read(BLOCK) != bytes(BLOCK):
+            # What follows is lost, so nobody knows whether samples that may have a part there are whole.
             reason = "is cut off here" if end + BLOCK > size else "is damaged after this member"
-            index.problems.append((last, f"the archive {reason} ({size} bytes)"))
-            if index.samples:
-                index.samples.pop()
-        _read_details(file, index)
-    return index
+            problems.append((_printable(last), f"the archive {reason} ({size} bytes)"))
+            for key in _unsure(entries, last):
+                del entries[key]
+        samples = _with_details(file, entries.values(), problems)
+    return TarIndex(samples, problems)
+
+
+def _unsure(entries: dict[str, Entry], last: str) -> list[str]:
+    """The samples of a damaged archive that may lack members.
+
+    The last one that has begun; and where members of one sample do not lie side by side, each that
+    has fewer kinds of members than another.
+    """
+    if not entries:
+        return []
+    final = (split_member(last) or ("", ""))[0]
+    unsure = {final if final in entries else next(reversed(entries))}
+    order = sorted(
+        (place.header, key) for key, entry in entries.items() for place in entry.members.values()
+    )
+    changes = sum(a != b for (_, a), (_, b) in itertools.pairwise(order))
+    if changes >= len(entries):
+        most = max(len(entry.members) for entry in entries.values())
+        unsure |= {key for key, entry in entries.items() if len(entry.members) < most}
+    return [key for key in entries if key in unsure]
 
 
 def split_member(name: str) -> tuple[str, str] | None:
@@ -128,85 +152,125 @@ def split_member(name: str) -> tuple[str, str] | None:
 
 
 def _opened(shard: Path | RemoteFile) -> IO[bytes]:
-    return shard.open() if isinstance(shard, RemoteFile) else shard.open("rb")
+    if isinstance(shard, RemoteFile):
+        return shard.open()
+    try:
+        return open_file(shard)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=str(shard)) from None
 
 
-def _members(file: IO[bytes], source: str) -> Iterator[tarfile.TarInfo]:
-    """The members of a shard up to the first header or content that is not whole."""
+def _members(file: IO[bytes], source: str) -> Iterator[tuple[tarfile.TarInfo, int]]:
+    """Each member and where it ends, up to the first header or content that is not whole."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while True:
                 try:
                     member = tar.next()
-                except tarfile.ReadError:
+                except (tarfile.ReadError, ValueError, OverflowError):
                     return  # the caller sees that no end mark follows
                 if member is None:
                     return
-                yield member
-    except (tarfile.TarError, OSError) as error:
+                yield member, tar.offset
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         reason = f"is no uncompressed tar archive: {error}"
         raise DataError(reason, source=source) from None
 
 
-def _add(index: TarIndex, key: str, extension: str, member: tarfile.TarInfo) -> None:
-    if not index.samples or index.samples[-1].key != key:
-        index.samples.append(Entry(key))
-    members = index.samples[-1].members
-    if extension in members:
-        index.problems.append((member.name, "is in the archive twice"))
+def _add(
+    entries: dict[str, Entry],
+    problems: list[tuple[str, str]],
+    key: str,
+    extension: str,
+    member: tarfile.TarInfo,
+) -> None:
+    name = _printable(member.name)
+    entry = entries.get(key)
+    if name != member.name:
+        problems.append((name, "its name is not UTF-8 text"))
+    elif not member.isreg():
+        kind = "a link" if member.islnk() or member.issym() else "a pipe or a device"
+        problems.append((name, f"is {kind}, expected a file"))
     elif member.issparse():
-        index.problems.append((member.name, "is stored as a sparse file, which is not supported"))
+        problems.append((name, "is stored as a sparse file, which is not supported"))
+    elif entry is not None and extension in entry.members:
+        problems.append((name, "is in the archive twice"))
     else:
-        members[extension] = (member.offset_data, member.size)
+        place = Place(member.offset, member.offset_data, member.size)
+        entries.setdefault(key, Entry(key)).members[extension] = place
 
 
-def _read_details(file: Any, index: TarIndex) -> None:
-    """Fills id and split from the JSON members; a sample whose JSON is damaged is left out."""
+def _printable(name: str) -> str:
+    """A name as tarfile reads it, without the half surrogates that stand for bytes that are not UTF-8."""
+    return name.encode(errors="replace").decode()
+
+
+def _with_details(file: IO[bytes], entries: Any, problems: list[tuple[str, str]]) -> list[Entry]:
+    """The samples with id and split from their JSON; one whose JSON is damaged is left out."""
     good: list[Entry] = []
-    for entry in index.samples:
+    for entry in entries:
+        member = next((name for name in entry.members if name.lower() == "json"), None)
         try:
-            details = _json_of(file, entry)
+            details = {} if member is None else _json_at(file, entry.members[member])
         except (ValueError, RecursionError) as error:
-            index.problems.append((f"{entry.key}.json", f"is not a JSON object: {error}"))
+            problems.append((f"{entry.key}.{member}", f"is not a JSON object: {error}"))
             continue
         entry.id = None if details.get("id") is None else str(details["id"])
         entry.split = None if details.get("split") is None else str(details["split"])
         good.append(entry)
-    index.samples[:] = good
+    return good
 
 
-def _json_of(file: Any, entry: Entry) -> dict[str, Any]:
-    if "json" not in entry.members:
-        return {}
-    offset, size = entry.members["json"]
-    file.seek(offset)
-    details = json.loads(file.read(size))
+def _json_at(file: IO[bytes], place: Place) -> dict[str, Any]:
+    if place.size > LARGEST_JSON:
+        raise ValueError(f"holds {place.size:,} bytes, more than the limit of {LARGEST_JSON:,}")
+    file.seek(place.start)
+    details = json.loads(file.read(place.size))
     if not isinstance(details, dict):
         raise ValueError(f"holds a {type(details).__name__}")
     return details
 
 
+def _plain(index: TarIndex) -> dict[str, Any]:
+    samples = [
+        {"key": e.key, "members": e.members, "id": e.id, "split": e.split} for e in index.samples
+    ]
+    return {"samples": samples, "problems": index.problems}
+
+
 def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
-    """The kept index, or None where there is none for this very shard."""
+    """The kept index, or None where there is none for this very shard, or it is damaged."""
     if data is None:
         return None
     try:
         kept = json.loads(data)
         if any(kept[name] != value for name, value in stamp.items()):
             return None
-        samples = [
-            Entry(
-                str(row["key"]),
-                {str(n): (int(o), int(s)) for n, (o, s) in row["members"].items()},
-                row["id"],
-                row["split"],
-            )
-            for row in kept["samples"]
-        ]
-        if any(
-            o < 0 or s < 0 or o + s > stamp["size"] for e in samples for o, s in e.members.values()
-        ):
-            return None
-        return TarIndex(samples, [(str(m), str(r)) for m, r in kept["problems"]])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        samples = [_entry(row, stamp["size"]) for row in kept["samples"]]
+        problems = [(_text(member), _text(reason)) for member, reason in kept["problems"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return TarIndex(samples, problems)
+
+
+def _entry(row: dict[str, Any], size: int) -> Entry:
+    """Raises ValueError or TypeError where a value is not of its kind, or lies outside the shard."""
+    members = {_text(name): _place(place, size) for name, place in row["members"].items()}
+    identity, split = (None if row[name] is None else _text(row[name]) for name in ("id", "split"))
+    return Entry(_text(row["key"]), members, identity, split)
+
+
+def _place(value: Any, size: int) -> Place:
+    place = Place(*value)
+    if any(type(number) is not int for number in place):
+        raise TypeError(f"{value} is no place")
+    if not 0 <= place.header < place.start <= place.start + place.size <= size:
+        raise ValueError(f"{value} lies outside the shard")
+    return place
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    value.encode()  # half a surrogate pair raises ValueError
+    return value

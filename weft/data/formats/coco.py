@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, column
 from weft.data.formats._files import read_json
@@ -18,7 +19,7 @@ def detect(path: Path) -> bool:
         return bool(_files(path))
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
-    with path.open("rb") as file:
+    with open_file(path) as file:
         ends = file.read(1 << 14)
         file.seek(max(0, path.stat().st_size - (1 << 14)))
         ends += file.read()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._files import lines
 from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, known_split, select
@@ -44,7 +45,7 @@ def _tables(path: Path) -> list[Path]:
 
 
 def _is_table(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return _LINE.fullmatch(file.readline(1 << 16)) is not None
 
 

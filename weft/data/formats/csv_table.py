@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._files import read_text, tables
 from weft.data.formats._rows import OnError, known_split, select, table_samples
@@ -74,5 +75,5 @@ def _value(name: str, cell: str) -> str | None:
 def _is_kaggle(path: Path) -> bool:
     if path.name != KAGGLE or not path.is_file():
         return False
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return file.readline(100).strip() == b"image,caption"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, column, pictures_of
 from weft.data.formats._files import read_json
@@ -19,7 +20,7 @@ def detect(path: Path) -> bool:
         return any((path / name).is_file() for name in NAMES)
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(1 << 14)
     return path.name in NAMES or (b'"sentences"' in head and b'"images"' in head)
 

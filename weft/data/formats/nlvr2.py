@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._rows import OnError, select
@@ -43,7 +44,7 @@ def _tables(path: Path) -> dict[str, Path]:
 
 
 def _names_photographs(table: Path) -> bool:
-    with table.open("rb") as file:
+    with open_file(table) as file:
         start = file.read(4096)
     return b'"identifier"' in start and b'"left_url"' in start
 

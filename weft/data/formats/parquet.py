@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._rows import (
     Columns,
@@ -105,8 +106,11 @@ class _Part:
         import pyarrow.parquet
 
         self._path = path
-        self._errors = (pyarrow.ArrowException, OSError)
+        # A damaged file makes pyarrow raise these as well.
+        damaged = (ValueError, OverflowError, MemoryError, RecursionError)
+        self._errors = (pyarrow.ArrowException, OSError, *damaged)
         try:
+            open_file(path).close()  # not a pipe, at which pyarrow would wait
             self._file = pyarrow.parquet.ParquetFile(path)
             first = next(self._file.iter_batches(batch_size=1), None)
         except self._errors as error:
@@ -170,6 +174,11 @@ class _Part:
         if isinstance(value, dict):
             name = value.get("path")
             value = name if value.get("bytes") is None else value["bytes"]
+            if name is not None and not isinstance(name, str):
+                reason = (
+                    f"column '{self._columns.image}' has the path {name!r:.60}, expected a string"
+                )
+                raise DataError(reason, source=source)
         if value is None or isinstance(value, bytes):
             return value, name
         return picture_path(self._pictures, value, self._columns.image, source), str(value)
@@ -189,7 +198,7 @@ class _Part:
         return columns
 
     def _unreadable(self, error: Exception, row: int | None = None) -> DataError:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         source = str(self._path) if row is None else self.source(row)
         return DataError(f"is not readable as parquet: {reason:.200}", source=source)
 
@@ -199,11 +208,13 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return {
-            name: list(feature["names"])
+            name: [str(each) for each in feature["names"]]
             for name, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+            if isinstance(feature, dict)
+            and feature.get("_type") == "ClassLabel"
+            and isinstance(feature.get("names"), list)
         }
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 

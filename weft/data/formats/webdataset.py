@@ -1,16 +1,15 @@
 """Tar shards in the WebDataset layout: files with the same stem are one sample."""
 
-import io
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from weft.core.errors import DataError
+from weft.core.arrays import decode_array
+from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
 from weft.data.formats._remote import RemoteFile, address_of, remote_shards
 from weft.data.formats._rows import (
@@ -24,6 +23,7 @@ from weft.data.formats._rows import (
     split_name,
 )
 from weft.data.formats._tar_index import Entry, load_index
+from weft.data.formats._tar_members import read_members
 
 NAME = "webdataset"
 DESCRIPTION = (
@@ -39,6 +39,8 @@ COLUMNS = {suffix[1:]: "image" for suffix in PICTURE_SUFFIXES} | {
 }
 RECENT = 8
 """Samples that a data set keeps in memory: as many as threads read at once."""
+DETAILS = "json"
+"""The column of the JSON object that holds a sample's other columns."""
 TEXT_KINDS = ("txt", "text", "caption", "cls")
 
 
@@ -67,9 +69,10 @@ def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
         for member, reason in index.problems:
             on_error(DataError(reason, source=f"{shard}:{member}"))
         named = known_split(shard.stem) or SPLIT_NAMES.get(shard.parent.name.lower())
-        for entry in index.samples:
+        for entry in itertools.chain.from_iterable(map(_samples_of, index.samples)):
             source = f"{shard}:{entry.key}"
             try:
+                _check_columns(entry, source)
                 entry.id = entry.id or f"{shard.stem}/{entry.key}"
                 ids.claim(entry.id, source)
             except DataError as error:
@@ -107,19 +110,22 @@ class ShardDataset:
     def _read(self, index: int) -> Sample:
         shard, entry = self._entries[index]
         source = f"{shard}:{entry.key}"
-        if isinstance(shard, RemoteFile):
-            members = shard.members(entry.members, source)
-        else:
-            members = _read_members(shard, entry.members, source)
-        _check_whole(members, entry, source)
+        members = read_members(shard, {f"{entry.key}.{ext}": p for ext, p in entry.members.items()})
         items: dict[str, Any] = {}
-        try:
-            details = json.loads(members.pop("json", b"{}"))
-            for extension, data in members.items():
-                column, value = _value(extension, data)
+        details: dict[str, Any] = {}
+        for extension in entry.members:
+            name = f"{entry.key}.{extension}"
+            column, kind = column_of(extension)
+            try:
+                value = _value(kind, members[name])
+            except (ValueError, RecursionError, WeftError) as error:
+                raise DataError(f"cannot be decoded: {error}", source=f"{shard}:{name}") from None
+            if column != DETAILS:
                 items[column] = value
-        except (ValueError, TypeError, OSError, EOFError, RecursionError) as error:
-            raise DataError(f"cannot be decoded: {error}", source=source) from None
+            elif isinstance(value, dict):
+                details = value
+            else:
+                raise DataError("is not a JSON object", source=f"{shard}:{name}")
         own = {name: details.pop(name, None) for name in ("id", "group", "split")}
         text = next((name for name in TEXT_COLUMNS if name in details), None)
         if text is not None and "text" not in items:
@@ -158,37 +164,47 @@ def _choices(inside: str) -> list[str]:
     return [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
 
 
-def _read_members(
-    shard: Path, places: Mapping[str, tuple[int, int]], source: str
-) -> dict[str, bytes]:
-    members: dict[str, bytes] = {}
-    try:
-        with shard.open("rb", buffering=0) as file:
-            for extension, (offset, size) in places.items():
-                file.seek(offset)
-                members[extension] = file.read(size)
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", source=source) from None
-    return members
-
-
-def _check_whole(members: Mapping[str, bytes], entry: Entry, source: str) -> None:
-    for extension, (_, size) in entry.members.items():
-        if len(members[extension]) != size:
-            reason = f"holds {len(members[extension])} bytes, expected {size}: the shard is cut off"
-            raise DataError(reason, source=f"{source}.{extension}")
-
-
-def _value(extension: str, data: bytes) -> tuple[str, Any]:
-    """The column and value of one member: `jpg` -> image, `mask.png` -> mask, `txt` -> text."""
+def column_of(extension: str) -> tuple[str, str]:
+    """(column, kind) of a member: `jpg` -> image, jpg; `mask.PNG` -> mask, png; `txt` -> text, txt."""
     column, dot, kind = extension.rpartition(".")
     kind = kind.lower()
-    if not dot:
-        column = COLUMNS.get(kind, kind)
+    return (column if dot else COLUMNS.get(kind, kind)), kind
+
+
+def _samples_of(entry: Entry) -> list[Entry]:
+    """The samples that the members of one key are: one, but for files with a dot within their names.
+
+    By the convention of WebDataset a key ends at the first dot, so `v1.0.png` and `v1.0.txt` are members
+    `0.png` and `0.txt` of `v1`. Where two members would so be one column and every name has a further
+    dot, keys end at the last dot instead.
+    """
+    columns = Counter(column_of(extension)[0] for extension in entry.members)
+    if max(columns.values()) == 1 or not all("." in extension for extension in entry.members):
+        return [entry]
+    found: dict[str, Entry] = {}
+    for extension, place in entry.members.items():
+        prefix, _, kind = extension.rpartition(".")
+        key = f"{entry.key}.{prefix}"
+        found.setdefault(key, Entry(key)).members[kind] = place
+    return list(found.values())
+
+
+def _check_columns(entry: Entry, source: str) -> None:
+    """Raises DataError where two members would be one column."""
+    members: dict[str, str] = {}
+    for extension in entry.members:
+        column, _ = column_of(extension)
+        other = members.setdefault(column, extension)
+        if other != extension:
+            reason = f"its members '{other}' and '{extension}' would both be the column '{column}'"
+            raise DataError(reason, source=source)
+
+
+def _value(kind: str, data: bytes) -> Any:
     if kind in TEXT_KINDS:
-        return column, data.decode()
+        return data.decode()
     if kind == "json":
-        return column, json.loads(data)
+        return json.loads(data)
     if kind == "npy":
-        return column, np.load(io.BytesIO(data), allow_pickle=False)
-    return column, data
+        return decode_array(data)
+    return data

@@ -12,7 +12,7 @@ import numpy as np
 import simplejpeg
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_bytes
+from weft.core.files import read_file, write_bytes
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset
@@ -20,7 +20,8 @@ from weft.data.prepare.captions import as_captions
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.fingerprints import SIDE, fingerprint
 from weft.data.stamps import stamp
-from weft.modalities.image_decoding import jpeg_orientation, read_image
+from weft.modalities.image_decoding import LARGEST_PICTURE, read_image
+from weft.modalities.image_metadata import jpeg_orientation
 
 VERSION = 2
 """Of the facts and of how they are found: what another version kept is read anew."""
@@ -126,7 +127,7 @@ def picture_bytes(raw: Any) -> bytes:
     if not isinstance(raw, Path):
         return raw if isinstance(raw, bytes) else b""
     try:
-        return raw.read_bytes()
+        return read_file(raw, LARGEST_PICTURE)
     except FileNotFoundError:
         raise WeftError(f"no such picture: {raw}") from None
     except OSError as error:
@@ -208,7 +209,7 @@ def facts_of(values: Any) -> list[RowFacts]:
 def _load_facts(path: Path, of_rows: str) -> list[RowFacts] | None:
     """A finished unit of rows with that stamp; None where it is not there, damaged or of other rows."""
     try:
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(read_file(path))
         return facts_of(stored["rows"]) if stored["stamp"] == of_rows else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -1,0 +1,101 @@
+"""Reading members of a tar archive by where they lie, and refusing what is not the member that was meant."""
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from weft.core.errors import DataError
+from weft.core.files import LARGEST_FILE, open_file
+from weft.data.formats._remote import RemoteFile
+
+BLOCK = tarfile.BLOCKSIZE
+ANOTHER = "the index is of another shard than this: write it anew, or remove it"
+
+
+class Place(NamedTuple):
+    """Where a member lies in its archive, in bytes.
+
+    header: where its header begins, or the headers that hold its long name; start, size: its content.
+    """
+
+    header: int
+    start: int
+    size: int
+
+
+def read_members(shard: Path | RemoteFile, members: Mapping[str, Place]) -> dict[str, bytes]:
+    """The content of each member, by name, given where the index has it.
+
+    Raises DataError where a header says otherwise than the index: a wrong index must not give one
+    sample the content of another. Raises WeftError where the store of the shard cannot be read.
+    """
+    for name, place in members.items():
+        if _end(place) - place.header > LARGEST_FILE:
+            reason = f"holds {place.size:,} bytes, more than the limit of {LARGEST_FILE:,}"
+            raise DataError(reason, source=f"{shard}:{name}")
+    if isinstance(shard, RemoteFile):
+        blocks = _from_store(shard, members)
+    else:
+        blocks = _from_file(shard, members)
+    return {
+        name: _content(blocks[name], name, place, f"{shard}:{name}")
+        for name, place in members.items()
+    }
+
+
+def _from_file(shard: Path, members: Mapping[str, Place]) -> dict[str, bytes]:
+    blocks: dict[str, bytes] = {}
+    try:
+        with open_file(shard) as file:
+            for name, place in members.items():
+                file.seek(place.header)
+                blocks[name] = file.read(_end(place) - place.header)
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise DataError(reason, source=f"{shard}:{next(iter(members))}") from None
+    return blocks
+
+
+def _from_store(shard: RemoteFile, members: Mapping[str, Place]) -> dict[str, bytes]:
+    """Members that lie side by side come in one request."""
+    blocks: dict[str, bytes] = {}
+    waiting = sorted(members.items(), key=lambda item: item[1].header)
+    while waiting:
+        run = [waiting.pop(0)]
+        while waiting and waiting[0][1].header - _end(run[-1][1]) < BLOCK:
+            run.append(waiting.pop(0))
+        first = run[0][1].header
+        data = shard.read(first, _end(run[-1][1]))
+        for name, place in run:
+            blocks[name] = data[place.header - first : _end(place) - first]
+    return blocks
+
+
+def _end(place: Place) -> int:
+    return place.start + place.size
+
+
+def _content(block: bytes, name: str, place: Place, source: str) -> bytes:
+    length = place.start - place.header
+    if len(block) >= length and _header(block[:length]) != (name, place.size):
+        raise DataError(ANOTHER, source=source)
+    found = max(len(block) - length, 0)
+    if len(block) < length or found != place.size:
+        reason = f"holds {found} bytes, expected {place.size}: the shard is cut off"
+        raise DataError(reason, source=source)
+    return block[length:]
+
+
+def _header(block: bytes) -> tuple[str, int] | None:
+    """(name, size) of the member whose headers these are; None where they are not headers."""
+    try:
+        if len(block) == BLOCK:
+            member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        else:
+            with tarfile.open(fileobj=io.BytesIO(block), mode="r:") as tar:
+                member = next(iter(tar))
+    except (tarfile.TarError, ValueError, OverflowError, StopIteration):
+        return None
+    return (member.name.removeprefix("./"), member.size) if member.isreg() else None
