@@ -80,9 +80,12 @@ def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
     difference = second["against_best"]
     assert difference["value"] == pytest.approx(second["value"] - first["value"])
     assert difference["low"] <= difference["value"] <= difference["high"]
+    assert "chosen among 2" in found["correction"]
+    assert found["correction"] in done.out
     page = (out / "report.html").read_text()
     assert "fast" in page
     assert "image_to_text/recall@1" in page
+    assert found["correction"] in page
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
     again = weft(*words, "--seeds", "0", "1")
     assert again.code == 0

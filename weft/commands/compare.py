@@ -98,6 +98,7 @@ def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
             "budget of a run": found.budget,
             "seeds": ", ".join(map(str, found.seeds)),
         },
+        correction=found.correction,
     )
 
 
@@ -109,6 +110,7 @@ def _print(found: Contest, page: ComparisonReport) -> None:
     for system in page.systems:
         table.add_row(*map(str, row(system)[:SHOWN]))
     Console().print(table)
+    print(found.correction)
 
 
 def _sum(seconds: Sequence[float | None]) -> float | None:
@@ -142,5 +144,6 @@ def _json(found: Contest) -> dict[str, object]:
             }
             for one in found.contestants
         ],
+        "correction": found.correction,
         "baselines": dict(found.contestants[0].baselines),
     }

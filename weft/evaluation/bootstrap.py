@@ -101,18 +101,26 @@ class Statistic:
 
 def expanded_tail(groups: int, tail: float) -> float:
     """The tail of a percentile interval that is as wide as a t interval of so many groups."""
-    factor = math.sqrt(groups / (groups - 1))
-    return NormalDist().cdf(-factor * t_quantile(1 - tail, groups - 1))
+    normal = NormalDist()
+    return normal.cdf(-expanded(-normal.inv_cdf(tail), groups))
 
 
-def t_quantile(probability: float, freedom: int) -> float:
-    """Student's t: exact for 1 and 2 degrees of freedom, else to 0.5% or better at 97.5%
-    (M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions, 1964, 26.7.5)."""
-    if freedom == 1:
-        return math.tan(math.pi * (probability - 0.5))
-    if freedom == 2:
-        return (2 * probability - 1) * math.sqrt(2 / (4 * probability * (1 - probability)))
-    z: float = NormalDist().inv_cdf(probability)
+def expanded(deviations: float, groups: int) -> float:
+    """How many of their standard errors an interval takes where, without regard to the number of groups,
+    it takes so many: those of Student's t, of an error that is estimated without bias."""
+    return math.sqrt(groups / (groups - 1)) * t_quantile(deviations, groups - 1)
+
+
+def t_quantile(deviations: float, freedom: int) -> float:
+    """Student's t where the normal distribution has `deviations`: exact for 1 and 2 degrees of freedom,
+    else to 0.5% or better at 1.96 (M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions,
+    1964, 26.7.5)."""
+    if freedom <= 2:
+        above = NormalDist().cdf(-deviations)
+        if freedom == 1:
+            return 1 / math.tan(math.pi * above) if above > 0 else math.inf
+        return (1 - 2 * above) / math.sqrt(2 * above * (1 - above)) if above > 0 else math.inf
+    z = deviations
     terms = (
         z,
         (z**3 + z) / 4,

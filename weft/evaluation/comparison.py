@@ -1,12 +1,15 @@
-"""Two systems on the same queries."""
+"""Systems on the same queries: two of them, or several against the best."""
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap, Estimate, Floats, Statistic, expanded
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,65 @@ def compare(
     one, two = measure(a, of), measure(b, of)
     p_value = randomisation_test(b.astype(float) - a, of, resamples=resamples, seed=seed)
     return Comparison(one.estimate(), two.estimate(), (two - one).estimate(), p_value)
+
+
+def against_best(
+    systems: Sequence[ArrayLike],
+    groups: ArrayLike,
+    best: int,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[int, Comparison]:
+    """System -> its paired comparison with the best (first); values (N,) of K systems on N queries.
+
+    The best was chosen by these very values, so among equal systems its lead over the last is large by
+    chance. Intervals of differences and p-values therefore hold for all K (K - 1) / 2 pairs at once: a
+    difference counts by its standard errors, and is held against the largest among all pairs on
+    resamples (max-T, single step; P. H. Westfall and S. S. Young, Resampling-Based Multiple Testing,
+    1993, section 2.5; K. S. Pollard and M. J. van der Laan, J. Stat. Plan. Inference 125, 2004, for the
+    bootstrap). No p-value is smaller than that of the pair's own randomisation test.
+    """
+    values_NK = np.stack([np.asarray(values, dtype=np.float64) for values in systems], axis=1)
+    bootstrap = Bootstrap(groups, resamples=resamples, seed=seed)
+    means = bootstrap.means(values_NK, groups)
+    largest_R = _largest(means)
+    found = {}
+    for n, one in enumerate(means):
+        if n != best:
+            own = values_NK[:, n] - values_NK[:, best]
+            alone = randomisation_test(own, groups, resamples=resamples, seed=seed)
+            difference, p_value = _held_against(one - means[best], largest_R, alone)
+            found[n] = Comparison(means[best].estimate(), one.estimate(), difference, p_value)
+    return found
+
+
+def _largest(means: Sequence[Statistic]) -> Floats:
+    """(R,) of each resample the largest distance, of any pair's difference from its value, in standard
+    errors; expanded for few groups."""
+    largest_R = np.zeros(len(means[0].replicates))
+    for first, second in itertools.combinations(means, 2):
+        difference = second - first
+        error = difference.replicates.std()
+        if error > 0:
+            away_R = np.abs(difference.replicates - difference.value) / error
+            largest_R = np.maximum(largest_R, away_R)
+    groups = means[0].groups
+    return largest_R if groups == 1 else np.array([expanded(z, groups) for z in largest_R])
+
+
+def _held_against(
+    difference: Statistic, largest_R: Floats, least_p_value: float
+) -> tuple[Estimate, float]:
+    """The difference with its simultaneous interval, and its p-value."""
+    error = float(difference.replicates.std())
+    half = error * float(np.quantile(largest_R, 0.95)) if error > 0 else 0.0
+    if difference.groups == 1:
+        half = math.nan
+    beyond = int((largest_R * error >= abs(difference.value) * (1 - 1e-9)).sum())
+    p_value = max(least_p_value, (beyond + 1) / (len(largest_R) + 1))
+    value = difference.value
+    return Estimate(value, value - half, value + half, difference.groups), p_value
 
 
 def randomisation_test(

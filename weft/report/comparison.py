@@ -25,13 +25,15 @@ class System:
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """What the page shows. systems: the best first. baselines: name -> value. facts: how it was done."""
+    """What the page shows. systems: the best first. baselines: name -> value. facts: how it was done.
+    correction: how the choice of the best is allowed for."""
 
     title: str
     metric: str
     systems: Sequence[System]
     baselines: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, html.Cell] = field(default_factory=dict)
+    correction: str = ""
 
 
 HEADER = (
@@ -57,7 +59,8 @@ def render(report: ComparisonReport) -> str:
             html.table(HEADER, [row(system) for system in report.systems]),
             html.paragraph(
                 "Differences are paired: each row of the split is answered by both systems, and whole "
-                "groups of rows are resampled. Several seeds are averaged row by row."
+                "groups of rows are resampled. Several seeds are averaged row by row. "
+                + report.correction
             ),
             *([baselines] if report.baselines else []),
         ),

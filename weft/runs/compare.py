@@ -11,7 +11,7 @@ import torch
 from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.evaluation.bootstrap import Bootstrap, Estimate
-from weft.evaluation.comparison import Comparison, compare
+from weft.evaluation.comparison import Comparison, against_best
 from weft.inference.results import TaskResult, Values
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE
@@ -71,7 +71,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """All contestants, the best first, and each one against the best, paired row by row."""
+    """All contestants, the best first, and each one against the best, paired row by row.
+
+    The intervals and p-values of `against_best` hold for all pairs at once.
+    """
 
     task: str
     metric: str
@@ -80,6 +83,15 @@ class Contest:
     seeds: Sequence[int]
     contestants: Sequence[Contestant]
     against_best: Mapping[str, Comparison]
+
+    @property
+    def correction(self) -> str:
+        """How the choice of the best is allowed for, in a sentence."""
+        systems = len(self.contestants)
+        return (
+            f"The best was chosen among {systems} by these numbers: intervals and p-values of the "
+            f"differences hold for all {systems * (systems - 1) // 2} pairs at once (max-T)."
+        )
 
 
 def contest(
@@ -119,7 +131,8 @@ def contest(
         contestants.append(_contestant(entry, runs, steps, seconds, results, name))
     _require_same_rows(contestants)
     contestants.sort(key=lambda one: -one.estimate.value)
-    best = contestants[0]
+    values = [one.values.values for one in contestants]
+    compared = against_best(values, contestants[0].values.groups, best=0)
     return Contest(
         task=task,
         metric=str(name),
@@ -127,10 +140,7 @@ def contest(
         budget=str(budget),
         seeds=tuple(seeds),
         contestants=contestants,
-        against_best={
-            one.name: compare(best.values.values, one.values.values, best.values.groups)
-            for one in contestants[1:]
-        },
+        against_best={contestants[n].name: one for n, one in compared.items()},
     )
 
 
