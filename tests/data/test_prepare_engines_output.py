@@ -119,7 +119,7 @@ def test_another_engine_finishes_the_run(
     begun = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.tar")}
     assert len(begun) == shards
     read = sorted((tmp_path / "out" / ".work").glob("rows-*.json"))
-    assert [len(json.loads(path.read_bytes())) for path in read] == [40, 40, 40, 35]
+    assert [len(json.loads(path.read_bytes())["rows"]) for path in read] == [40, 40, 40, 35]
     monkeypatch.setattr(scanning, "_scan_unit", lambda *_: pytest.fail("was read already"))
     run(rows, tmp_path / "out", CONFIG.replace(engine=then))
     assert contents(tmp_path / "out") == expected

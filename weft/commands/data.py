@@ -87,6 +87,9 @@ def _prepare(words: list[str]) -> None:
         print(f"  dropped, {reason}: {count:,}")
     for split, count in result.splits.items():
         print(f"  {split}: {count:,} rows")
+    if result.metadata:
+        done = "kept" if arguments.config.keep_metadata else "taken out"
+        print(f"  metadata of pictures, {done}: {_kinds(result.metadata)}")
     print(f"written: {result.out}")
 
 
@@ -115,6 +118,12 @@ def _summary(report: DataReport) -> None:
     print(f"  suspicious: {report.suspicious_total:,}")
     for problem in report.suspicious[:10]:
         print(f"    {problem.source}: {problem.reason}")
+    if report.metadata:
+        print(f"  metadata of pictures: {_kinds(report.metadata)}")
     print(f"  identical pictures: {report.exact.total:,} pairs")
     print(f"  near duplicates: {report.near.total:,} pairs")
     print(f"  leaks between splits: {report.leaks:,}")
+
+
+def _kinds(metadata: dict[str, int]) -> str:
+    return ", ".join(f"{kind} of {count:,}" for kind, count in metadata.items())

@@ -28,7 +28,8 @@ def card_sections(report: DataReport) -> list[html.Html]:
         sections.append(_captions(report))
     sizes = [name for name in report.histograms if "caption" not in name]
     if sizes:
-        sections.append(html.section("Pictures", *_histograms(report, sizes)))
+        parts = [*_metadata(report), *_histograms(report, sizes)]
+        sections.append(html.section("Pictures", *parts))
     if report.shown:
         sheet = [
             html.figure(report.thumbnails[row], width=96)
@@ -158,6 +159,13 @@ def _captions(report: DataReport) -> html.Html:
         charts.bar_chart(languages, "Language (a hint)", "captions"),
         charts.bar_chart(per_row, "Captions a row", "rows"),
     )
+
+
+def _metadata(report: DataReport) -> list[html.Html]:
+    if not report.metadata:
+        return []
+    found = ", ".join(f"{kind} of {count:,}" for kind, count in report.metadata.items())
+    return [html.notice(f"The pictures' files tell more than the pixels: {found}.", warning=True)]
 
 
 def _histograms(report: DataReport, names: Sequence[str]) -> list[html.Html]:

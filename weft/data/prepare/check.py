@@ -105,6 +105,7 @@ def report_of(
         shared_group_names=tuple(shared[: config.named]),
         captions=_caption_facts(facts, config.long_caption),
         histograms=_histograms(facts),
+        metadata=dict(sorted(Counter(kind for f in facts for kind in f.metadata).items())),
         shown=tuple(shown),
         thumbnails={row: t for row in {*shown, *flagged} if (t := _thumbnail(dataset, row))},
     )

@@ -35,6 +35,8 @@ class PrepareConfig(Config):
     """Pictures whose longer side exceeds this (pixels) are made smaller; None: stored as they are."""
     quality: int = 90
     """JPEG quality of the pictures that are made smaller."""
+    keep_metadata: bool = False
+    """Keep what the files of pictures tell beside the pixels: place (GPS), time, camera, owner, comments. Without it JPEG, PNG and WebP lose it with their pixels as they are; other formats that have any are written anew."""
     shard_rows: int = 1000
     """Rows in a shard."""
     workers: int | None = None

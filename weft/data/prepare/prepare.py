@@ -16,7 +16,7 @@ from typing import Any
 
 from weft.core.config import to_json
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_text
+from weft.core.files import read_file, write_text
 from weft.data.formats import Dataset, open_dataset
 from weft.data.prepare.check import CheckConfig, report_of
 from weft.data.prepare.engines import build_engine
@@ -37,7 +37,10 @@ Card = Callable[[DataReport, Path], object]
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """What came out. rows_in == rows_out + the sum of `dropped`; captions: in == out + the rest."""
+    """What came out. rows_in == rows_out + the sum of `dropped`; captions: in == out + the rest.
+
+    metadata: kind of private metadata -> stored pictures whose files had it before.
+    """
 
     out: Path
     rows_in: int
@@ -45,6 +48,7 @@ class PrepareResult:
     dropped: dict[str, int]
     captions: dict[str, int]
     splits: dict[str, int]
+    metadata: dict[str, int]
     shards: tuple[str, ...]
 
 
@@ -85,7 +89,9 @@ def prepare(
         stored = [fact for shard in written for fact in shard.facts]
         check = CheckConfig(near=config.near, workers=config.workers)
         card(report_of(stored, open_dataset(out, format="webdataset"), check, name=name), out)
+    metadata = Counter(kind for kept in plan.kept for kind in facts[kept.row].metadata)
     manifest = _manifest(identity, plan, dropped, written)
+    manifest["metadata"] = dict(sorted(metadata.items()))
     write_text(out / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(out / WORK)
     return _result(out, manifest)
@@ -125,21 +131,33 @@ def _holds_bytes(dataset: Dataset, rows: Sequence[int]) -> bool:
 
 def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
     """The result of the same run where it was finished already."""
-    try:
-        manifest = json.loads((out / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+    manifest = _read_json(out / MANIFEST)
+    if manifest is None:
         return None
     if manifest.get("identity") != identity:
         raise WeftError(f"{out}: already holds other prepared data; give an empty folder")
+    try:
+        result = _result(out, manifest)
+    except (KeyError, TypeError) as error:
+        raise WeftError(f"{out / MANIFEST}: is damaged ({error}); give an empty folder") from None
     shutil.rmtree(out / WORK, ignore_errors=True)
-    return _result(out, manifest)
+    return result
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """None where there is no JSON object."""
+    try:
+        value = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:
     """Makes `out` this run's folder, or finds that it is. Removes halves that a killed run left."""
     started = out / WORK / "run.json"
     if started.exists():
-        if json.loads(started.read_bytes()) != identity:
+        if _read_json(started) != identity:
             raise WeftError(
                 f"{out}: holds an unfinished run on other data or with other settings; "
                 "remove it or give an empty folder"
@@ -188,5 +206,6 @@ def _result(out: Path, manifest: dict[str, Any]) -> PrepareResult:
         dropped=manifest["dropped"],
         captions=manifest["captions"],
         splits=manifest["splits"],
+        metadata=manifest["metadata"],
         shards=tuple(manifest["shards"]),
     )

@@ -110,6 +110,8 @@ class DataReport:
     shared_group_names: tuple[str, ...]
     captions: CaptionFacts
     histograms: dict[str, Histogram]
+    metadata: Shares = field(default_factory=dict)
+    """Kind of private metadata in the files of pictures -> pictures that have it."""
     shown: tuple[int, ...] = ()
     thumbnails: Mapping[int, bytes] = field(default_factory=dict, repr=False, compare=False)
 

@@ -21,9 +21,9 @@ from weft.data.prepare.engines import Engine
 from weft.data.prepare.fingerprints import SIDE, fingerprint
 from weft.data.stamps import stamp
 from weft.modalities.image_decoding import LARGEST_PICTURE, read_image
-from weft.modalities.image_metadata import jpeg_orientation
+from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
-VERSION = 2
+VERSION = 3
 """Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
 MAX_PIXELS = 100_000_000
@@ -35,6 +35,7 @@ class RowFacts:
 
     columns: name -> kind of value. error: why the row cannot be used. digest: of the encoded
     picture. size: width and height of the upright picture. look: its perceptual fingerprint.
+    metadata: the kinds of private metadata in the picture's file.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RowFacts:
     size: tuple[int, int] | None = None
     file_size: int = 0
     look: bytes | None = None
+    metadata: tuple[str, ...] = ()
 
 
 def scan(
@@ -156,6 +158,7 @@ def _picture_facts(raw: Any) -> dict[str, Any]:
         "size": upright_size(data, pixels),
         "file_size": len(content),
         "look": fingerprint(pixels),
+        "metadata": private_metadata(data),
     }
 
 
@@ -200,6 +203,7 @@ def facts_of(values: Any) -> list[RowFacts]:
         if set(row) != names:
             raise ValueError(f"row facts have {sorted(row)}, expected {sorted(names)}")
         row["captions"] = tuple(row["captions"])
+        row["metadata"] = tuple(row["metadata"])
         row["size"] = tuple(row["size"]) if row["size"] else None
         row["look"] = base64.b64decode(row["look"]) if row["look"] else None
         facts.append(RowFacts(**row))

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import simplejpeg
-from PIL import Image
-
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_bytes
+from weft.core.files import read_file, write_bytes
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
@@ -23,17 +19,14 @@ from weft.data.formats._tar_writer import write_shard
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.clean import clean_captions
 from weft.data.prepare.engines import Engine
+from weft.data.prepare.pictures import stored_items
 from weft.data.prepare.plan import Kept, Plan, PrepareConfig, merged_captions
 from weft.data.prepare.scan import (
-    MAX_PIXELS,
     RowFacts,
     facts_json,
     facts_of,
-    picture_bytes,
     scan_row,
-    upright_size,
 )
-from weft.modalities.image_decoding import read_image
 
 
 @dataclass(frozen=True)
@@ -117,9 +110,9 @@ def _write_one(job: Job, shard: Shard) -> bytes:
 def _finished(notes: Path, name: str) -> bytes | None:
     """What is noted of a shard; None where it is not there or is damaged, and has to be made again."""
     try:
-        made = notes.read_bytes()
+        made = read_file(notes)
         _written(name, made)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return made
 
@@ -139,32 +132,15 @@ def _sample(job: Job, kept: Kept) -> Sample:
         captions = merged_captions(own, others)
         single = isinstance(items["text"], str) and len(captions) == 1
         items["text"] = captions[0] if single else captions
-    if "image" in items and job.config.max_side is not None:
-        try:
-            items["image"] = _smaller(items["image"], job.config.max_side, job.config.quality)
-        except WeftError as error:
-            raise DataError(str(error), source=sample.source) from None
+    try:
+        items = stored_items(items, job.config)
+    except WeftError as error:
+        raise DataError(str(error), source=sample.source) from None
     return Sample(sample.id, sample.group, items, sample.source)
 
 
 def _captions(sample: Sample, config: PrepareConfig) -> list[str]:
     return clean_captions(tuple(as_captions(sample.items.get("text"))), config.clean)[0]
-
-
-def _smaller(raw: Any, max_side: int, quality: int) -> Any:
-    """The picture with its longer side at most `max_side`, or `raw` itself where it already is."""
-    data = picture_bytes(raw)
-    source = raw if isinstance(raw, np.ndarray) else data
-    pixels = read_image(source, max_pixels=MAX_PIXELS, min_side=max_side)
-    width, height = upright_size(data, pixels)
-    scale = max_side / max(width, height)
-    if scale >= 1:
-        return raw
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    return simplejpeg.encode_jpeg(
-        np.ascontiguousarray(small), quality=quality, colorsubsampling="420"
-    )
 
 
 def rows_by_split(plan: Plan) -> Iterator[tuple[str, int]]:

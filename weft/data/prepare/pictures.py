@@ -1,0 +1,75 @@
+"""Pictures as they are stored in shards: perhaps smaller, and without what they tell of a person."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageOps
+
+from weft.data.prepare.plan import PrepareConfig
+from weft.data.prepare.scan import MAX_PIXELS, picture_bytes, upright_size
+from weft.modalities.image_decoding import read_image
+from weft.modalities.image_metadata import private_metadata, without_metadata
+
+
+def stored_items(items: Mapping[str, Any], config: PrepareConfig) -> dict[str, Any]:
+    """The items of a row as its shard keeps them. Raises WeftError for a picture that cannot be read."""
+    stored = dict(items)
+    if "image" in items and config.max_side is not None:
+        stored["image"] = _smaller(items["image"], config.max_side, config.quality)
+    if not config.keep_metadata:
+        stored |= {
+            name: _without_metadata(value, config.quality)
+            for name, value in stored.items()
+            if isinstance(value, bytes | Path)
+        }
+    return stored
+
+
+def _without_metadata(raw: bytes | Path, quality: int) -> bytes | Path:
+    """The file without its metadata; `raw` itself where it has none, or is no picture."""
+    data = picture_bytes(raw)
+    clean = without_metadata(data)
+    if clean is None and private_metadata(data):
+        clean = _written_anew(data, quality)
+    return raw if clean is None or clean == data else clean
+
+
+def _written_anew(data: bytes, quality: int) -> bytes:
+    """A picture of another format. Those of HEIC and AVIF, which are not exact either, become JPEG."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        deep = image.mode.startswith(("I", "F"))
+        if deep:
+            upright = ImageOps.exif_transpose(image)
+            Image.fromarray(np.asarray(upright)).save(out, "TIFF", compression="tiff_deflate")
+            return out.getvalue()
+    pixels = read_image(data, max_pixels=MAX_PIXELS)
+    if data[4:8] == b"ftyp":
+        return _jpeg(pixels, quality)
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def _smaller(raw: Any, max_side: int, quality: int) -> Any:
+    """The picture with its longer side at most `max_side`, or `raw` itself where it already is."""
+    data = picture_bytes(raw)
+    source = raw if isinstance(raw, np.ndarray) else data
+    pixels = read_image(source, max_pixels=MAX_PIXELS, min_side=max_side)
+    width, height = upright_size(data, pixels)
+    scale = max_side / max(width, height)
+    if scale >= 1:
+        return raw
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+    return _jpeg(np.asarray(small), quality)
+
+
+def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    made: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), quality=quality, colorsubsampling="420"
+    )
+    return made
