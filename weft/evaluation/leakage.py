@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
-from weft.data.prepare.captions import folded
 from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.fingerprints import NearConfig, near_pairs
 from weft.data.prepare.scan import RowFacts, scan
@@ -28,7 +28,7 @@ class Leakage:
     """What the evaluated split shares with the training split.
 
     Examples pair an evaluated row's id with a training row's. Captions are compared without regard
-    to case, punctuation and spaces; short ones are often shared without any harm, so they do not make a leak.
+    to case, punctuation, width and blanks; short ones are often shared without any harm, so they do not make a leak.
     """
 
     train_rows: int
@@ -106,8 +106,8 @@ def audit(
     return Leakage(
         train_rows=len(train),
         evaluated_rows=len(evaluated),
-        ids=_shared([(f.id, f.id) for f in train], [(f.id, f.id) for f in evaluated]),
-        groups=_shared([(f.group, f.id) for f in train], [(f.group, f.id) for f in evaluated]),
+        ids=_shared(_named(train, "id"), _named(evaluated, "id")),
+        groups=_shared(_named(train, "group"), _named(evaluated, "group")),
         identical_pictures=_shared(_digests(train), _digests(evaluated)),
         near_duplicate_pictures=_near_duplicates(train, evaluated, near or NearConfig()),
         identical_captions=_shared(_captions(train), _captions(evaluated)),
@@ -135,12 +135,18 @@ Keyed = Sequence[tuple[Hashable, str]]
 """What is compared, with the id of the row that it belongs to."""
 
 
+def _named(facts: Sequence[RowFacts], field: Literal["id", "group"]) -> Keyed:
+    """Names in one Unicode form: two tables may spell the same file name in two."""
+    return [(normalised(getattr(f, field)), f.id) for f in facts]
+
+
 def _digests(facts: Sequence[RowFacts]) -> Keyed:
     return [(f.digest, f.id) for f in _pictures(facts)]
 
 
 def _captions(facts: Sequence[RowFacts]) -> Keyed:
-    return [(folded(caption), f.id) for f in facts for caption in f.captions]
+    """Captions without a word or a symbol are alike without being the same."""
+    return [(key, f.id) for f in facts for caption in f.captions if (key := folded(caption))]
 
 
 def _shared(train: Keyed, evaluated: Keyed) -> Finding:

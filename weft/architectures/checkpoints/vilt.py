@@ -18,11 +18,12 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convert import VIT_BLOCK, Settings, below, block_settings, blocks, layer
-from weft.encoders.pretrained import HALF, pixels
+from weft.encoders.pretrained import HALF
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
 from weft.layers.transformer import TransformerConfig
+from weft.modalities.processor import read_processor
 
 MODEL_TYPE = "vilt"
 
@@ -63,10 +64,12 @@ def _config(settings: Settings, source: Source) -> ModelConfig:
         max_length=settings["max_position_embeddings"],
         text=source.text,
     )
-    mean, std = pixels(source.folder)
+    processor = read_processor(source.folder)
     eps = settings["layer_norm_eps"]
     text = cast(TextTransformerConfig, config.encoders[source.text]).replace(norm_eps=eps)
-    image = cast(ViTConfig, config.encoders["image"]).replace(mean=mean or HALF, std=std or HALF)
+    image = cast(ViTConfig, config.encoders["image"]).replace(
+        mean=processor.mean or HALF, std=processor.std or HALF
+    )
     transformer = TransformerConfig(
         norm_eps=eps,
         dropout=settings["hidden_dropout_prob"],
