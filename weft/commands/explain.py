@@ -14,7 +14,7 @@ import tyro
 from weft.commands._own_input import own_values
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
-from weft.core.files import write_text
+from weft.core.files import check_writable, write_text
 from weft.explain.deletion import Deletion
 from weft.explain.explanation import Method
 from weft.report import html
@@ -56,10 +56,11 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft explain")
     if arguments.rows < 0 or arguments.deletion < 0:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
+    path = arguments.out or arguments.run / "explanations.html"
+    check_writable(path, "" if arguments.out else "--out FILE names another place")
     run = load(arguments.run)
     own = arguments.image is not None or arguments.text is not None
     sections = _of_own_input(run, arguments) if own else _of_rows(run, arguments)
-    path = arguments.out or arguments.run / "explanations.html"
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
     print(f"page: {path}")
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from weft.core.config import Config
+from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
@@ -74,7 +75,7 @@ class PretrainedConfig(Config):
         """The tower: an Encoder, and a CacheableEncoder where its first layers or all are frozen."""
         described = self.architecture()
         assert described.definition is not None
-        settings = json.loads(described.definition)
+        settings = parse_json(described.definition, f"{self.name}: definition")
         source = None
         if self.definition is None and not self.random:
             source = fetched(self.name, weights=True)

@@ -14,7 +14,7 @@ from weft.core import config as configs
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Field
-from weft.core.tensors import load_model
+from weft.core.tensors import load_built
 from weft.data.formats import Dataset, address_of
 from weft.data.sources import FilesConfig
 from weft.index import EmbeddingIndex, Hit
@@ -76,6 +76,8 @@ class Run:
             raise unknown_name("stream", stream, self.streams)
         modality = self.modalities[stream]
         raws = list(value) if isinstance(value, list | tuple) else [value]
+        if not raws:
+            raise WeftError(f"embed got an empty list of '{stream}', expected one item or more")
         items = [_decoded(modality, _as_raw(stream, raw)) for raw in raws]
         generator = torch.Generator()
         vectors: list[Tensor] = []
@@ -168,8 +170,8 @@ def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
         if not (folder / name).exists():
             raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
     recipe = configs.load(folder / RECIPE, Recipe)
-    model = configs.load(folder / MODEL, ModelConfig).build()
-    load_model(folder / WEIGHTS, model)
+    described = configs.load(folder / MODEL, ModelConfig)
+    model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
     restore_learned({**modalities, **targets}, folder)
     place = distributed.device(device)

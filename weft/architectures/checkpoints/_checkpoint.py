@@ -49,7 +49,7 @@ class Checkpoint:
         """Writes model.json and model.safetensors, from which training can start (`init`)."""
         model = self.build()
         folder.mkdir(parents=True, exist_ok=True)
-        configs.save(self.config, folder / MODEL)
+        configs.save(self.config, folder / MODEL, checked=True)
         save_model(folder / WEIGHTS, model)
 
 
