@@ -8,7 +8,7 @@ from typing import Any, Literal
 from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NearConfig, near_pairs
+from weft.data.prepare.fingerprints import NOT_FOUND, NearConfig, near_pairs
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -59,13 +59,14 @@ class Leakage:
         return "possible leakage from training: some pictures look much like training pictures"
 
     def lines(self) -> list[str]:
-        """One sentence a check."""
-        return [
+        """One sentence a check, and one that says what no check finds."""
+        found = [
             f"not checked: {what}"
             if finding.found is None
             else f"{finding.found:,} of {finding.total:,} {what}"
             for what, finding in self.findings().items()
         ]
+        return [*found, f"not found: training pictures {NOT_FOUND}"]
 
     def findings(self) -> dict[str, Finding]:
         """What was looked for, in words, and how much of it there is."""
@@ -168,13 +169,13 @@ def _near_duplicates(
     pictures, known = _pictures(evaluated), _pictures(train)
     if not pictures or not known:
         return Finding(None, len(pictures))
-    like = near_pairs([f.look for f in (*known, *pictures)], near)
+    like = near_pairs([f.look for f in (*known, *pictures)], near, against=len(known))
     closest: dict[int, tuple[float, int]] = {}
     for first, second, similarity in zip(
         like.first.tolist(), like.second.tolist(), like.similarity.tolist(), strict=True
     ):
         row = second - len(known)
-        if first < len(known) <= second and known[first].digest != pictures[row].digest:
+        if known[first].digest != pictures[row].digest:
             closest[row] = max(closest.get(row, (-2.0, -1)), (similarity, first))
     pairs = [(pictures[row].id, known[first].id) for row, (_, first) in sorted(closest.items())]
     return Finding(len(pairs), len(pictures), tuple(pairs[:EXAMPLES]))
