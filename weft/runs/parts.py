@@ -31,6 +31,15 @@ ALL = "all"
 """In the place of a split's name: every row."""
 
 
+def refuse_without_heads(folder: Path) -> None:
+    """Raises WeftError for a run of before models had heads, which cannot be read any more."""
+    if "decoders" in read_mapping(folder / MODEL):
+        raise WeftError(
+            f"{folder / MODEL}: was written before models had heads; train the run again, or open it "
+            "with the version of weft that wrote it"
+        )
+
+
 def open_split(recipe: Recipe, split: str | None) -> Dataset:
     """The rows of one split of the recipe's data; None or "all" is every row.
 

@@ -24,6 +24,8 @@ from weft.encoders.convert import (
 )
 from weft.encoders.vit import ViTConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.heads.classes import MATCHING
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.processor import read_processor
 
@@ -48,13 +50,15 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
     return Checkpoint(
         config=config.replace(
             fusion=CrossAttentionConfig(_widths(config), words, queries=source.text),
-            decoders={"matching": ClassifierConfig(words.dim, 2)} if matching else {},
+            heads={"matching": HeadConfig(ClassifierConfig(words.dim, 2), MATCHING)}
+            if matching
+            else {},
         ),
         tensors={
             **inside(f"encoders.{source.text}", _embeddings(tensors)),
             **inside("encoders.image", _vision(tensors, settings)),
             **inside("fusion", _grounded(tensors, words.depth)),
-            **inside("decoders.matching", matching),
+            **inside("heads.matching.decoder", matching),
         },
         folder=source.folder,
     )
