@@ -142,7 +142,7 @@ def test_baselines_of_an_ensemble_are_the_ensemble_s() -> None:
     """The second model says the opposite and is surer of it, so the mean says what it says."""
     samples = dataset()
     first, second = member(samples), member(samples)
-    second.model.decoders["label"].forward = lambda context, prefix=None: torch.cat(
+    second.model.heads["label"].decoder.forward = lambda context, prefix=None: torch.cat(
         [10 * context.pooled, -10 * context.pooled], dim=1
     )
     task = ReasoningConfig(resamples=50).build()
