@@ -98,7 +98,7 @@ def test_a_picture_in_any_form(run: Run, tmp_path: Path) -> None:
 
 def test_an_empty_list_is_one_line(run: Run) -> None:
     for stream in ("text", "image"):
-        with pytest.raises(WeftError, match=f"embed got an empty list of '{stream}'"):
+        with pytest.raises(WeftError, match=f"got an empty list of '{stream}'"):
             run.embed(**{stream: []})
 
 
