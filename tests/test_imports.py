@@ -19,7 +19,6 @@ ROOMS = (
     "encoders",
     "fusion",
     "decoders",
-    "heads",
     "architectures",
     "objectives",
     "training",

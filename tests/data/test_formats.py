@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -249,6 +251,121 @@ def test_folder_errors_name_the_picture(tmp_path: Path) -> None:
         f"{tmp_path}/c.txt:2: is not UTF-8 text",
         f"{tmp_path}/d.jpg: has no captions: d.txt does not exist",
     ]
+
+
+def test_linked_folders_are_read_as_folders(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        picture(tmp_path / "store" / name / "0.jpg")
+    view = tmp_path / "view"
+    (view / "train" / "cat").mkdir(parents=True)
+    (view / "train" / "cat" / "a.jpg").symlink_to(tmp_path / "store" / "cat" / "0.jpg")
+    (view / "train" / "dog").symlink_to(tmp_path / "store" / "dog")
+    (view / "test").symlink_to(tmp_path / "store")
+    dataset = open_dataset(view)
+    assert [(s.id, s.items["split"], s.items["label"]) for s in dataset] == [
+        ("test/cat/0.jpg", "test", "cat"),
+        ("test/dog/0.jpg", "test", "dog"),
+        ("train/cat/a.jpg", "train", "cat"),
+        ("train/dog/0.jpg", "train", "dog"),
+    ]
+    # Two links to one file are one picture: a leak between these splits is found by its group.
+    assert [s.group for s in dataset] == ["test/cat/0.jpg", "test/dog/0.jpg"] * 2
+
+
+def test_a_link_that_leads_back_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "cat" / "0.jpg")
+    (tmp_path / "cat" / "again").symlink_to(tmp_path)
+    errors: list[DataError] = []
+    assert len(open_dataset(tmp_path, on_error=errors.append)) == 1
+    assert str(errors[0]) == f"{tmp_path}/cat/again: is a link that leads back to {tmp_path}"
+
+
+def test_names_in_capitals(tmp_path: Path) -> None:
+    picture(tmp_path / "a.JPG")
+    (tmp_path / "a.TXT").write_text("a caption")
+    (sample,) = open_dataset(tmp_path)
+    assert sample.items["text"] == ["a caption"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "CSV"])
+@pytest.mark.parametrize("nested", [True, False])
+def test_metadata_describes_the_pictures_beside_it(
+    tmp_path: Path, kind: str, nested: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Hugging Face's image folders, with a table in each split or one for all."""
+    tables: dict[Path, list[dict[str, str]]] = {}
+    for split in ("train", "test"):
+        for n in range(2):
+            picture(tmp_path / split / f"{n}.png", n)
+            table = tmp_path / (split if nested else "") / f"metadata.{kind}"
+            name = f"{n}.png" if nested else f"{split}/{n}.png"
+            tables.setdefault(table, []).append({"file_name": name, "text": f"{split} {n}"})
+    picture(tmp_path / "train" / "other.png")
+    for table, rows in tables.items():
+        if kind == "parquet":
+            pq.write_table(pa.Table.from_pylist(rows), table)
+        elif kind == "jsonl":
+            write_jsonl(table, rows)
+        else:
+            comma = "\t" if kind == "tsv" else ","
+            lines = [comma.join(rows[0]), *(comma.join(row.values()) for row in rows)]
+            table.write_text("\n".join(lines) + "\n")
+    paths = [tmp_path] if nested else [tmp_path, tmp_path / f"metadata.{kind}"]
+    for path in paths:
+        dataset = sorted(open_dataset(path), key=lambda sample: sample.id)
+        assert [(s.id, s.group, s.items["split"], s.items["text"]) for s in dataset] == [
+            (f"{split}/{n}.png", f"{split}/{n}.png", split, f"{split} {n}")
+            for split in ("test", "train")
+            for n in range(2)
+        ]
+        assert list(missing_files(dataset)) == []
+        assert "label" not in dataset[0].items
+    assert "1 pictures are left out, which are not in" in caplog.text
+
+
+def test_metadata_without_pictures_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("id,text\n1,words\n")
+    for path in (tmp_path, tmp_path / "metadata.csv"):
+        assert open_dataset(path)[0].items["text"] == "words"
+
+
+def test_tables_below_a_folder_of_pictures_are_said_not_to_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture(tmp_path / "train" / "0.png")
+    (tmp_path / "train" / "captions.csv").write_text("image,text\n0.png,words\n")
+    open_dataset(tmp_path)
+    table = tmp_path / "train" / "captions.csv"
+    assert f"{table} is not read: name it metadata.csv, or give its path" in caplog.text
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path: Path) -> None:
+    for label in ("cat", "train", "test tube"):
+        picture(tmp_path / label / "0.jpg")
+    assert sorted((s.items["label"], s.items.get("split")) for s in open_dataset(tmp_path)) == [
+        ("cat", None),
+        ("test tube", None),
+        ("train", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "names", [["train/cat/0", "test/cat/1", "cat/2"], ["train/0", "test/0", "cat/0"]]
+)
+def test_splits_beside_other_folders_are_refused(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        picture(tmp_path / f"{name}.jpg")
+    assert message(tmp_path).startswith(
+        f"{tmp_path}: test, train are named as a split, but cat is not: expected top folders that"
+    )
+
+
+@pytest.mark.parametrize("words", ["training_set test_set", "train2017 val2017", "Train Test"])
+def test_folders_named_after_splits(tmp_path: Path, words: str) -> None:
+    for name in words.split():
+        picture(tmp_path / name / "cat" / "0.jpg")
+    dataset = open_dataset(tmp_path, split="train")
+    assert [(s.items["label"], s.items["split"]) for s in dataset] == [("cat", "train")]
 
 
 def test_paths_that_are_no_data_set(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_karpathy_coco_counts_restval_as_train(tmp_path: Path) -> None:
     dataset = open_dataset(path)
     assert Counter(s.items["split"] for s in dataset) == {"train": 2, "validation": 1}
     assert dataset[1].items["image"] == tmp_path / "val2014" / name
-    assert dataset[1].id == name
+    assert dataset[1].id == f"val2014/{name}"
 
 
 def test_karpathy_errors_name_the_image(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_coco_captions(tmp_path: Path) -> None:
         "image_id": 25,
     }
     path = tmp_path / "annotations" / "captions_val2017.json"
-    assert [s.group for s in open_dataset(path)] == ["000000000139.jpg"]
+    assert [s.group for s in open_dataset(path)] == ["val2017/000000000139.jpg"]
     assert open_dataset(path.rename(path.with_name("mine.json")))[0].id == "000000000139.jpg"
     assert len(open_dataset(tmp_path / "annotations", split="train")) == 2
 

@@ -149,7 +149,7 @@ def test_snli_ve_errors_name_the_line(tmp_path: Path) -> None:
     rows = [snli_ve("neutral", "a", " "), snli_ve("neutral", "b", "x"), {"pairID": "c"}]
     file = write(tmp_path / "snli_ve_dev.jsonl", "\n".join(map(json.dumps, rows)) + "\n{\n")
     assert errors_of(tmp_path) == [
-        f"{file}:4: is not JSON: '{{'",
+        f"{file}:4: is not JSON: Expecting property name enclosed in double quotes: '{{'",
         f"{file}:1: the sentence is empty",
         f"{file}:3: has no 'Flickr30K_ID', it has: pairID",
     ]
@@ -213,7 +213,7 @@ def test_easy_vqa_as_the_package_has_it(tmp_path: Path) -> None:
 
 
 def test_the_real_easy_vqa_is_divided_by_picture(shared_data: Callable[[str], Path]) -> None:
-    source = FilesConfig(shared_data("easy_vqa"), validation_from_train=True)
+    source = FilesConfig(shared_data("easy_vqa"))
     train, validation, test = (list(source.open(s)) for s in ("train", "val", "test"))
     assert len(train) + len(validation) == 38575
     assert len(test) == 9673

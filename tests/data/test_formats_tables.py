@@ -137,10 +137,61 @@ def test_parquet_as_hugging_face_writes_it(tmp_path: Path) -> None:
             "label": ["cat", "dog"][n % 2],
             "split": "train",
         }
-        assert dataset[n].group == f"{n // 2}.jpg"
         assert dataset[n].source == f"{tmp_path}/data/train-00000-of-00001.parquet:{n}"
     with pytest.raises(IndexError):
         dataset[8]
+
+
+def test_pictures_of_one_name_in_parquet_are_different_groups(tmp_path: Path) -> None:
+    """Pushed image folders keep the bare file names: cat/0.png and dog/0.png are both 0.png."""
+    shown = [(0, "0.png"), (255, "0.png"), (0, "again.png")]
+    rows = [
+        {"image": {"bytes": jpeg(value), "path": name}, "caption": ["c"], "label": 0}
+        for value, name in shown
+    ]
+    hugging_face(tmp_path / "train.parquet", rows)
+    one, two, again = open_dataset(tmp_path)
+    assert one.group == again.group != two.group
+
+
+@pytest.mark.parametrize("empty", ["", "  ", None])
+def test_an_empty_cell_says_nothing_of_a_row(tmp_path: Path, empty: str | None) -> None:
+    rows = [
+        {"Text": f"t{n}", "ID": empty, "Group": empty, " Split": empty if n else "test"}
+        for n in range(3)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    lines = [",".join(rows[0]), *(",".join(value or "" for value in row.values()) for row in rows)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    for name in ("a.parquet", "a.jsonl", "a.csv"):
+        dataset = list(open_dataset(tmp_path / name))
+        assert [s.items.get("split") for s in dataset] == ["test", None, None]
+        assert len({s.group for s in dataset}) == len({s.id for s in dataset}) == 3
+        assert dataset[0].items == {"text": "t0", "split": "test"}
+
+
+def test_a_row_without_a_split_has_that_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("text,split\na,\nb,train\n")
+    assert [s.items["split"] for s in open_dataset(tmp_path)] == ["test", "train"]
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{n}.jpg,caption {n}" for n in range(9)]
+    rows[3] = '3.jpg,"caption 3'
+    rows[6] = '6.jpg,"two\nlines"'
+    path.write_text("\n".join(["image,text", *rows]) + "\n")
+    path.write_bytes(path.read_bytes() + b"9.jpg,caf\xe9\n")
+    errors: list[DataError] = []
+    dataset = open_dataset(path, on_error=errors.append)
+    assert [s.id for s in dataset] == [f"{n}.jpg" for n in (0, 1, 2, 4, 5, 6, 7, 8)]
+    assert dataset[5].items["text"] == "two\nlines"
+    assert [(e.source, e.reason) for e in errors] == [
+        (f"{path}:5", errors[0].reason),
+        (f"{path}:12", "is not UTF-8 text"),
+    ]
+    assert errors[0].reason.startswith("is not a table row: ")
 
 
 def test_parquet_reads_only_the_row_groups_that_are_asked_for(

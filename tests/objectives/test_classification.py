@@ -6,14 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from weft.architectures.model import Model, Streams
-from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Features, Field
 from weft.decoders.classifier import ClassifierConfig
-from weft.heads.classes import MATCHING, ClassOutput
-from weft.heads.head import Head
-from weft.heads.numbers import NumberOutput
-from weft.heads.output import Output
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 
 
@@ -26,7 +21,7 @@ class Values(nn.Module):
 
 
 class Sum(nn.Module):
-    dim, streams = 3, ("a", "b")
+    dim = 3
 
     def forward(self, streams):
         first = next(iter(streams.values()))
@@ -34,11 +29,10 @@ class Sum(nn.Module):
         return {**streams, JOINT: Features(first.tokens, first.mask, pooled)}
 
 
-def parts(target: torch.Tensor, outputs: int = 4, output: Output | None = None, context=JOINT):
+def parts(target: torch.Tensor, outputs: int = 4):
     torch.manual_seed(0)
     decoder = ClassifierConfig(3, outputs).build()
-    head = Head(decoder, output or ClassOutput("answer"), context)
-    model = Model({"a": Values(), "b": Values()}, fusion=Sum(), heads={"answer": head})
+    model = Model({"a": Values(), "b": Values()}, fusion=Sum(), decoders={"answer": decoder})
     inputs = {name: Field(torch.randn(5, 3)) for name in ("a", "b")}
     inputs["caption"] = Field(torch.zeros(5, 2))  # a stream without an encoder is not fused
     batch = Batch(inputs, ids="abcde", groups=torch.arange(5), targets={"answer": target})
@@ -83,24 +77,18 @@ def test_soft_scores_are_questions_of_each_answer() -> None:
 @pytest.mark.parametrize("error", ["absolute", "squared"])
 def test_numbers(error) -> None:
     target = torch.tensor([0.5, -1, 2, 0, 3])
-    model, batch, streams, logits = parts(target, outputs=1, output=NumberOutput("answer"))
-    settings = RegressionConfig("answer", error=error)
+    model, batch, streams, logits = parts(target, outputs=1)
+    settings = RegressionConfig("answer", "answer", error=error)
     found = settings.build()(model, batch, streams).total
     torch_loss = F.l1_loss if error == "absolute" else F.mse_loss
     torch.testing.assert_close(found, torch_loss(logits[:, 0], target))
 
 
 def test_what_is_missing_is_named() -> None:
-    target = torch.zeros(5, dtype=torch.int64)
-    model, batch, streams, _ = parts(target, output=ClassOutput("label"))
+    model, batch, streams, _ = parts(torch.zeros(5, dtype=torch.int64))
     with pytest.raises(ValueError, match="no target 'label', it has: answer"):
-        ClassificationConfig().build()(model, batch, streams)
-    model, batch, streams, _ = parts(target, context="text")
-    with pytest.raises(WeftError, match="unknown context of the head 'text'"):
-        ClassificationConfig().build()(model, batch, streams)
-    model, batch, streams, _ = parts(target, output=MATCHING)
-    with pytest.raises(ValueError, match="head 'answer' predicts no target"):
-        ClassificationConfig().build()(model, batch, streams)
-    model, batch, streams, _ = parts(target)
+        ClassificationConfig(target="label").build()(model, batch, streams)
+    with pytest.raises(ValueError, match="no 'text', they are: a, b, joint"):
+        ClassificationConfig(context="text").build()(model, batch, streams)
     with pytest.raises(ValueError, match="gives 4 numbers a row, expected 1"):
-        RegressionConfig("answer").build()(model, batch, streams)
+        RegressionConfig("answer", "answer").build()(model, batch, streams)

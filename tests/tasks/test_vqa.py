@@ -15,22 +15,18 @@ from weft.data.answers import normalised, soft_score
 from weft.data.loader import Loader, ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
-from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.late import LateConfig
-from weft.heads.classes import ClassOutput
-from weft.heads.head import Head
-from weft.heads.texts import TextOutput
 from weft.inference.member import Item, Member
-from weft.inference.predict import predict
 from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
+from weft.tasks._accuracy import Expected
 from weft.tasks.labels import LabelsConfig
 from weft.tasks.vqa import VQAConfig
+from weft.tasks.vqa_generation import VQAGenerationConfig
 
 ANSWERS = ("blue", "no", "red", "yes")
-WRITTEN = TextOutput("answer", GenerationConfig(max_length=10))
 ROWS = RowsConfig(batch_size=7, workers=0)
 
 
@@ -81,7 +77,7 @@ def asked(world) -> SimpleNamespace:
     model = Model(
         encoders,
         fusion=LateConfig(widths, dim=8, combine="product").build(),
-        heads={"answer": Head(ClassifierConfig(8, classes=6).build(), ClassOutput("answer"))},
+        decoders={"answer": ClassifierConfig(8, classes=6).build()},
     ).eval()
     target = ClassesConfig("answer").build()
     target.fit(ANSWERS)
@@ -104,7 +100,7 @@ def asked(world) -> SimpleNamespace:
                 ),
             }
             fused = model.fuse({s: model.encode(s, f) for s, f in fields.items()})
-            found.append(model.decode("answer", fused)[:, :4])
+            found.append(model.decode("answer", fused["joint"])[:, :4])
         return torch.cat(found).detach()
 
     return SimpleNamespace(member=member, logits=logits, model=model)
@@ -230,13 +226,13 @@ def test_a_row_without_what_is_needed(asked) -> None:
     del rows[4].items["answer"]
     with pytest.raises(DataError, match=r"made.jsonl:5: has no 'answer'"):
         VQAConfig(rows=ROWS).build().evaluate([asked.member(rows)], rows)
-    with pytest.raises(WeftError, match="unknown head of the model 'reply'"):
-        VQAConfig(head="reply").build().evaluate([asked.member(rows)], rows)
+    with pytest.raises(WeftError, match="unknown decoder of the model 'reply'"):
+        VQAConfig(decoder="reply").build().evaluate([asked.member(rows)], rows)
 
 
 def test_labels_of_any_kind(asked) -> None:
     rows = questions(9)[3:]
-    config = LabelsConfig("answer", resamples=20, rows=ROWS)
+    config = LabelsConfig(("image", "question"), "answer", "answer", resamples=20, rows=ROWS)
     result = config.build().evaluate([asked.member(rows)], rows)
     assert result.task == "classification"
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
@@ -264,28 +260,22 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
     text.fit([" ".join(("the", answer)) for answer in (*ANSWERS, "green")] * 3)
     torch.manual_seed(0)
     decoder = TransformerDecoderConfig(300, 8, dim=16, depth=1, heads=2, max_length=8).build()
-    model = Model(
-        dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
-    )
+    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
     member = asked.member(rows, questions(5, "train"), model=model)
     member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
-    task = VQAConfig(resamples=20, rows=ROWS).build()
+    task = VQAGenerationConfig(resamples=20, rows=ROWS).build()
     untrained = task.evaluate([member], rows)
     assert untrained.metrics["accuracy"].value < 60
     assert untrained.baselines["question alone"].keys() == untrained.metrics.keys()
-    said = predict([member], rows, "answer", ROWS).said
-    assert len(said) == len(rows)
+    said = task._written(member, rows, "cpu")
+    assert set(said) == set(range(len(rows)))
     right = [normalised(said[n]) == normalised(row.items["answer"]) for n, row in enumerate(rows)]
     assert untrained.values["accuracy"].values.tolist() == list(map(float, right))
-    together = task.evaluate([member, member], rows)  # of two equal models each says the same
-    assert together.values["accuracy"].values.tolist() == list(map(float, right))
-    classifier = Model(
-        dict(asked.model.encoders),
-        asked.model.fusion,
-        heads={"answer": Head(ClassifierConfig(8, classes=6).build(), WRITTEN)},
-    )
+    with pytest.raises(WeftError, match="2 models are to write answers, expected one"):
+        task.evaluate([member, member], rows)
+    classifier = dataclasses.replace(member, model=asked.model)
     with pytest.raises(WeftError, match="is a Classifier, expected one that writes text"):
-        task.evaluate([dataclasses.replace(member, model=classifier)], rows)
+        task.evaluate([classifier], rows)
 
 
 def test_a_decoder_learns_to_write_answers(asked) -> None:
@@ -294,9 +284,7 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
     text.fit([row.items["answer"] for row in rows] * 3)
     torch.manual_seed(0)
     decoder = TransformerDecoderConfig(300, 8, dim=32, depth=1, heads=2, max_length=6).build()
-    model = Model(
-        dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
-    )
+    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
     member = asked.member(rows, model=model)
     member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
     sources = {
@@ -304,13 +292,26 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
         "answer": ModalitySource(rows, "answer", text),
     }
     (batch,) = Loader(rows, sources, batch_size=12, seed=0, train=False, workers=0).batches_once()
-    objective = CaptioningConfig("answer").build()
+    objective = CaptioningConfig(text="answer", decoder="answer", context="joint").build()
     optimizer = torch.optim.Adam([*decoder.parameters(), *model.fusion.parameters()], lr=0.01)
     for _ in range(150):
         loss = objective(model, batch, Streams(model, batch)).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
+    result = VQAGenerationConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
     assert result.metrics["accuracy"].value == 100
     assert result.predictions[0].predicted == result.predictions[0].expected[0]
+
+
+def test_names_of_classes_stay_as_they_are() -> None:
+    """Also those that hold a slash, or the word that kinds of questions have."""
+    names = ["prototype/a", "type/b", "n/a"]
+    expected = Expected(answers=names, kinds=names, kind="class")
+    found = expected.means(["prototype/a", "n/a", "n/a"])
+    assert {k: round(v) for k, v in found.items()} == {
+        "accuracy": 67,
+        "class/prototype/a/accuracy": 100,
+        "class/type/b/accuracy": 0,
+        "class/n/a/accuracy": 100,
+    }

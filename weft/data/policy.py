@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -36,8 +37,14 @@ class ErrorPolicy(Config):
         if not 0 <= self.limit <= 1:
             raise ValueError(f"limit is {self.limit}, expected a fraction between 0 and 1")
 
-    def build(self, rows: int) -> "BadRows":
-        return BadRows(self, rows)
+    def build(
+        self, rows: int | None = None, say: Callable[[str], object] = log.warning
+    ) -> "BadRows":
+        """Collects bad rows, of `rows` in all; None where that is known only when all are read.
+
+        say: told of each row that is left out.
+        """
+        return BadRows(self, rows, say)
 
 
 class BadRow(NamedTuple):
@@ -49,11 +56,14 @@ class BadRow(NamedTuple):
 
 
 class BadRows:
-    """Collects the bad rows of a data set of `rows` rows. Safe to use from several threads."""
+    """Collects the bad rows of a data set. Safe to use from several threads."""
 
-    def __init__(self, policy: ErrorPolicy, rows: int) -> None:
+    def __init__(
+        self, policy: ErrorPolicy, rows: int | None, say: Callable[[str], object] = log.warning
+    ) -> None:
         self._policy = policy
         self._total = rows
+        self._say = say
         self._lock = threading.Lock()
         self._rows: dict[str, BadRow] = {}
         self._written = _sources_in(self._file)
@@ -73,13 +83,24 @@ class BadRows:
                 return
             row = BadRow(sample.id if sample else error.source, error.source, error.reason)
             self._rows[error.source] = row
-            log.warning("left out: %s", error)
+            self._say(f"left out: {error}")
             self._record(row, sample)
-            if len(self._rows) > self._policy.limit * self._total:
-                raise WeftError(
-                    f"{len(self._rows)} of {self._total} rows are bad, more than the limit of "
-                    f"{self._policy.limit:.1%}; the last one: {error}"
-                )
+            self._check_limit()
+
+    def check(self, good: int) -> None:
+        """Raises WeftError above the limit, now that all rows are read and `good` of them can be used."""
+        with self._lock:
+            self._total = good + len(self._rows)
+            self._check_limit()
+
+    def _check_limit(self) -> None:
+        total, bad = self._total, len(self._rows)
+        if total is not None and bad > self._policy.limit * total:
+            last = list(self._rows.values())[-1]
+            raise WeftError(
+                f"{bad} of {total} rows are bad, more than the limit of {self._policy.limit:.1%}; "
+                f"the last one: {last.source}: {last.reason}"
+            )
 
     @property
     def _file(self) -> Path | None:

@@ -1,22 +1,47 @@
 """Where a recipe's rows come from: files in any known format."""
 
+import functools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weft.core.config import Config
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.distributed import rank
+from weft.core.errors import DataError
 from weft.core.records import Sample
-from weft.data.formats import Dataset, address_of, open_dataset, split_name
-from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
+from weft.data.formats import (
+    Dataset,
+    Subset,
+    address_of,
+    open_dataset,
+    rows_of_split,
+    splits_of,
+)
+from weft.data.policy import ErrorPolicy
+from weft.data.prepare.split import (
+    SplitConfig,
+    assign_splits,
+    described,
+    is_divided,
+    leaking_rows,
+)
+
+log = logging.getLogger("weft.data")
 
 
 @runtime_checkable
 class DataSource(Protocol):
-    """Opens the rows of one split, or of all for None. Raises WeftError for an unknown split."""
+    """Opens the rows of one split, or of all for None. Raises WeftError for an unknown split.
 
-    def open(self, split: str | None) -> Dataset: ...
+    errors: what happens to rows that cannot be read when the data are opened, such as a line of a table.
+    """
+
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset: ...
 
 
 @dataclass(frozen=True)
@@ -32,59 +57,58 @@ class FilesConfig(Config):
     text_zh for captions in another language."""
 
     division: SplitConfig = field(default_factory=SplitConfig)
-    """How rows are divided where the data has no splits of its own: by group, by a stable hash."""
-    validation_from_train: bool = False
-    """Data that has train and test only: divide train, by the same rule, into train and validation."""
+    """How rows without a split are divided, and training rows where none are for validation: by group,
+    by a stable hash."""
 
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
             address_of(path)  # a run keeps this config: no address with a password gets so far
 
-    def open(self, split: str | None) -> Dataset:
-        dataset = self._rows(split)
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
+        dataset = self._rows(split, errors or ErrorPolicy())
         for name, path in self.joined.items():
-            dataset = Joined(dataset, name, open_dataset(path, split=split), str(path))
+            dataset = Joined(dataset, name, _opened(path, None, errors or ErrorPolicy()), str(path))
         return dataset
 
-    def _rows(self, split: str | None) -> Dataset:
+    def _rows(self, split: str | None, errors: ErrorPolicy) -> Dataset:
+        every = _opened(self.path, self.format, errors)
         if split is None:
-            return open_dataset(self.path, format=self.format)
-        if self.validation_from_train and split_name(split) in (TRAIN, VALIDATION):
-            train = open_dataset(self.path, split=TRAIN, format=self.format)
-            return _divided(train, split_name(split), self.division.replace(test=0.0))
-        try:
-            return open_dataset(self.path, split=split, format=self.format)
-        except WeftError:
-            every = open_dataset(self.path, format=self.format)
-            if len(every) == 0 or every[0].items.get("split") is not None:
-                raise
-        name = split_name(split)
-        if name not in (TRAIN, VALIDATION, TEST):
-            raise unknown_name("split", split, (TRAIN, VALIDATION, TEST))
-        return _divided(every, name, self.division)
+            return every
+        given = splits_of(every)
+        if is_divided(given) and not (self.division.redo or self.division.drop_leaks):
+            return Subset(every, rows_of_split(given, split, self.path))
+        groups = [_group(every, row) for row in range(len(every))]
+        clusters: NDArray[np.intp] = np.unique(groups, return_inverse=True)[1]
+        assigned = assign_splits(groups, given, clusters, self.division)
+        chosen = rows_of_split(assigned, split, self.path)
+        if self.division.drop_leaks:
+            leaking = leaking_rows(assigned, clusters)
+            chosen = [row for row in chosen if row not in leaking]
+        if (line := described(given, assigned)) is not None and rank() == 0:
+            _say(f"{self.path}: {line}")
+        return Subset(every, chosen, [assigned[row] for row in chosen])
 
 
-def _divided(dataset: Dataset, split: str, division: SplitConfig) -> Dataset:
-    """The rows whose group the hash puts into `split`."""
-    groups = (dataset[n].group for n in range(len(dataset)))
-    chosen = [n for n, group in enumerate(groups) if hashed_split(group, division) == split]
-    return Subset(dataset, chosen, split)
+def _opened(path: Path, format: str | None, errors: ErrorPolicy) -> Dataset:
+    """All rows that can be read; the others go the way of the policy."""
+    bad = errors.build(say=_say)
+    dataset = open_dataset(path, format=format, on_error=bad.add)
+    bad.check(len(dataset))
+    return dataset
 
 
-class Subset(Sequence[Sample]):
-    """Some rows of `dataset`, as those of `split`."""
+def _group(dataset: Dataset, row: int) -> str:
+    """The group of a row; a row that cannot be read, which its reader will say, is one of its own."""
+    try:
+        return dataset[row].group
+    except DataError as error:
+        return error.source
 
-    def __init__(self, dataset: Dataset, rows: Sequence[int], split: str) -> None:
-        self._dataset = dataset
-        self._rows = list(rows)
-        self._split = split
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
-        sample = self._dataset[self._rows[index]]
-        return replace(sample, items={**sample.items, "split": self._split})
+@functools.cache
+def _say(line: str) -> None:
+    """Once in a process: each split of the data is opened for itself."""
+    log.warning(line)
 
 
 class Joined(Sequence[Sample]):

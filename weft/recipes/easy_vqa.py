@@ -7,8 +7,6 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
-from weft.heads.classes import ClassOutput
-from weft.heads.head import HeadConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
@@ -26,7 +24,7 @@ def easy_vqa() -> Recipe:
     """easy-VQA: a small CNN, a bag of words and their product, in minutes on one core."""
     return Recipe(
         data=DataConfig(
-            source=FilesConfig(folder() / "easy_vqa", validation_from_train=True),
+            source=FilesConfig(folder() / "easy_vqa"),
             streams={
                 "image": ImageConfig(size=SIZE, crop_scale=None, flip=0.5),
                 "question": TextConfig(vocab_size=VOCABULARY, max_length=24),
@@ -43,11 +41,7 @@ def easy_vqa() -> Recipe:
                 dim=FUSED,
                 combine="product",
             ),
-            heads={
-                "answer": HeadConfig(
-                    ClassifierConfig(FUSED, classes=ANSWERS, hidden=(FUSED,)), ClassOutput("answer")
-                )
-            },
+            decoders={"answer": ClassifierConfig(FUSED, classes=ANSWERS, hidden=(FUSED,))},
         ),
         objectives={"answer": ClassificationConfig()},
         tasks={"vqa": VQAConfig()},

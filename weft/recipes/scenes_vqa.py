@@ -6,8 +6,6 @@ from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
-from weft.heads.classes import ClassOutput
-from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
@@ -51,11 +49,7 @@ def scenes_vqa() -> Recipe:
                 TransformerConfig(dim=DIM, depth=DEPTH, heads=HEADS),
                 queries="question",
             ),
-            heads={
-                "answer": HeadConfig(
-                    ClassifierConfig(DIM, classes=len(ANSWERS)), ClassOutput("answer")
-                )
-            },
+            decoders={"answer": ClassifierConfig(DIM, classes=len(ANSWERS))},
         ),
         objectives={
             "answer": ClassificationConfig(),

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from weft.core.errors import WeftError, unknown_name
 from weft.data.answers import normalised, soft_scores
-from weft.data.targets import NO_CLASS
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.ranking import right_and_wrong
-from weft.heads.classes import ClassOutput, ClassValues
-from weft.inference.member import Item, Member
-from weft.inference.predict import Predictions
+from weft.inference.classes import Predictions
+from weft.inference.member import Item
 from weft.inference.results import Prediction, Values
 
 CLASSES_AT_ONCE = 64
@@ -27,13 +24,14 @@ class Expected:
     """What would have been right: N rows.
 
     answers: the name of the right class. given: the answers of all annotators, or None where the rows
-    have none. kinds: of each row, or None. spelling: answers are compared in the spelling of VQA v2, as
+    have none. kinds: of each row, or None; kind: what such a kind is, in the names of metrics. spelling: answers are compared in the spelling of VQA v2, as
     they always are where there are annotators.
     """
 
     answers: Sequence[str]
     given: Sequence[Sequence[str]] | None = None
     kinds: Sequence[str] | None = None
+    kind: str = "type"
     spelling: bool = False
 
     def values(self, said: Sequence[str]) -> dict[str, Tensor]:
@@ -72,7 +70,7 @@ class Expected:
         for name, values in self.values(said).items():
             found[name] = 100 * float(values.mean())
             for kind, of in self.of_kinds().items():
-                found[f"type/{kind}/{name}"] = 100 * float(values[of].mean())
+                found[f"{self.kind}/{kind}/{name}"] = 100 * float(values[of].mean())
         return found
 
     def estimates(
@@ -85,40 +83,8 @@ class Expected:
         for name, of_rows in values.items():
             for kind, of in self.of_kinds().items():
                 estimate = bootstrap.proportion(of_rows[of], groups[of])
-                found[f"type/{kind}/{name}"] = estimate.percent()
+                found[f"{self.kind}/{kind}/{name}"] = estimate.percent()
         return found
-
-
-def right_classes(predictions: Predictions) -> Tensor:
-    """(N,) the right class of each row, of soft scores the best one, NO_CLASS where none is known."""
-    (target,) = predictions.targets.values()
-    if not target.is_floating_point():
-        return target
-    best = target.max(dim=1)
-    return best.indices.masked_fill(best.values == 0, NO_CLASS)
-
-
-def class_values(predictions: Predictions, swapped: str | None = None) -> ClassValues:
-    """The values of a head of classes, or those with a stream of another row.
-
-    Raises WeftError where they are something else.
-    """
-    values = predictions.values if swapped is None else predictions.swapped[swapped]
-    if not isinstance(values, ClassValues):
-        raise WeftError(f"head '{predictions.head}' gives no classes, expected one that does")
-    return values
-
-
-def target_of(members: Sequence[Member], head: str) -> str:
-    """The target whose classes the head predicts. Raises WeftError where it predicts none."""
-    if not members:
-        raise ValueError("evaluate got no members, expected at least one model")
-    output = members[0].model.head(head).output
-    if not isinstance(output, ClassOutput) or output.target is None:
-        raise WeftError(f"head '{head}' predicts no target, expected one of classes of a target")
-    if output.target not in members[0].targets:
-        raise unknown_name("target", output.target, members[0].targets)
-    return output.target
 
 
 def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
@@ -127,7 +93,7 @@ def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
     Classes are those that are right or predicted for some row; all answers that the model does not
     know are one class more, whose F1 is 0.
     """
-    said, target = class_values(predictions).predicted, right_classes(predictions)
+    said, target = predictions.predicted, predictions.target
     classes = torch.unique(torch.cat([said, target]))
     total = None
     for some in classes.split(CLASSES_AT_ONCE):
@@ -171,6 +137,7 @@ def shown(
     predictions: Predictions,
     right: Tensor,
     expected: Expected,
+    streams: Sequence[str],
     number: int,
     seed: int,
 ) -> list[Prediction]:
@@ -178,15 +145,16 @@ def shown(
     chosen = right_and_wrong(2 - (right > 0).long(), number, seed)
     found = []
     for row in chosen:
-        first, *others = predictions.values.best(row, 1 + OTHERS)
+        best = predictions.probabilities[row].topk(min(1 + OTHERS, len(predictions.classes)))
+        first, *others = zip(predictions.names(best.indices), best.values.tolist(), strict=True)
         found.append(
             Prediction(
-                inputs=tuple(Item(stream, predictions.rows[row]) for stream in predictions.streams),
+                inputs=tuple(Item(stream, predictions.rows[row]) for stream in streams),
                 predicted=first[0],
                 expected=expected.shown(row),
                 right=bool(right[row] > 0),
                 score=first[1],
-                others=tuple((name, score) for name, score in others if score is not None),
+                others=tuple(others),
             )
         )
     return found

@@ -10,7 +10,6 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT
-from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
@@ -30,8 +29,10 @@ OTHERS = 3
 
 @dataclass(frozen=True)
 class DialogConfig(Config):
-    """Ranking of candidate answers by a dual encoder: the fused context and each answer."""
+    """Ranking of candidate answers by a dual encoder of contexts and answers."""
 
+    streams: tuple[str, ...] = ("image", "text")
+    """What the context is fused from; text holds the turns before and the question."""
     answer: str = "answer"
     """Stream as which candidates are encoded."""
     candidates: str = "candidates"
@@ -53,12 +54,8 @@ class DialogConfig(Config):
 
     def __post_init__(self) -> None:
         check_measures(self.ks, self.resamples, self.examples)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(
-            embeddings=(JOINT, self.answer), columns=(self.candidates, self.right), fusion=True
-        )
+        if not self.streams:
+            raise ValueError("streams are empty, expected at least one")
 
     def build(self) -> "Dialog":
         return Dialog(self)
@@ -128,7 +125,7 @@ class Dialog:
             baselines=self._baselines(asked, members[0].training),
             leakage=leakage,
             values={n: Values(v[~v.isnan()], groups[~v.isnan()]) for n, v in values.items()},
-            predictions=self._shown(_context(members[0]), rows, scored, asked),
+            predictions=self._shown(rows, scored, asked),
         )
 
     def _contexts(
@@ -143,7 +140,7 @@ class Dialog:
         groups: list[Tensor] = []
         with evaluating(model, device, config.rows.precision):
             for read in read_rows(
-                member, dataset, _context(member), config.rows, device=device, what="asking"
+                member, dataset, config.streams, config.rows, device=device, what="asking"
             ):
                 inputs = read.batch.inputs
                 fused = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})
@@ -231,11 +228,7 @@ class Dialog:
         return counts
 
     def _shown(
-        self,
-        streams: Sequence[str],
-        rows: Sequence[int],
-        scored: Sequence[Tensor],
-        asked: Sequence[_Asked],
+        self, rows: Sequence[int], scored: Sequence[Tensor], asked: Sequence[_Asked]
     ) -> list[Prediction]:
         ranks = [rank_of_right(s, one.right) for s, one in zip(scored, asked, strict=True)]
         chosen = right_and_wrong(torch.tensor(ranks), self.config.examples, self.config.seed)
@@ -249,7 +242,7 @@ class Dialog:
             ]
             found.append(
                 Prediction(
-                    inputs=tuple(Item(stream, rows[place]) for stream in streams),
+                    inputs=tuple(Item(stream, rows[place]) for stream in self.config.streams),
                     predicted=named[0][0],
                     expected=(one.candidates[one.right],),
                     right=ranks[place] == 1,
@@ -258,11 +251,6 @@ class Dialog:
                 )
             )
         return found
-
-
-def _context(member: Member) -> tuple[str, ...]:
-    """The streams that the context is fused from, in the order of the data."""
-    return tuple(s for s in member.sources if s in member.model.fused_streams)
 
 
 def _estimates(

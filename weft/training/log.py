@@ -17,7 +17,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.progress import LINE_EVERY_SECONDS
@@ -55,8 +54,8 @@ class RunLog:
 
 def _step_of(line: str) -> int:
     try:
-        step = parse_json(line, "log")["step"]
-    except (WeftError, KeyError, TypeError):
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
         return 0
     return step if isinstance(step, int) else 0
 

@@ -1,7 +1,7 @@
 """The layouts in which data sets come; one module of this folder is one format.
 
 A format module has NAME, DESCRIPTION (one line), `detect(path) -> bool` and
-`read(path, split, on_error) -> Dataset`. Adding a format is adding its file: `formats()` finds it.
+`read(path, on_error) -> Dataset`. Adding a format is adding its file: `formats()` finds it.
 """
 
 import importlib
@@ -15,21 +15,27 @@ from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
     Dataset,
     OnError,
+    Subset,
     missing_files,
     raise_error,
+    rows_of_split,
     split_name,
+    splits_of,
 )
 
 __all__ = [
     "Dataset",
     "Format",
     "OnError",
+    "Subset",
     "address_of",
     "formats",
     "missing_files",
     "open_dataset",
     "raise_error",
+    "rows_of_split",
     "split_name",
+    "splits_of",
 ]
 
 
@@ -52,8 +58,8 @@ class Format(Protocol):
         """Whether the file or folder looks like this format; cheap."""
         ...
 
-    def read(self, path: Path, split: str | None, on_error: OnError) -> Dataset:
-        """The rows of `split`, or all. Rows that cannot be used go to `on_error` and are left out."""
+    def read(self, path: Path, on_error: OnError) -> Dataset:
+        """All rows. Those that cannot be used go to `on_error` and are left out."""
         ...
 
 
@@ -84,27 +90,33 @@ def open_dataset(
     """
     path = Path(path).expanduser()
     try:
-        return _open(path, split, format, on_error)
+        dataset = _format(path, format).read(path, on_error)
     except OSError as error:
         raise WeftError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
+    if len(dataset) == 0:
+        raise WeftError(f"{path}: holds no rows")
+    if split is None:
+        return dataset
+    return Subset(dataset, rows_of_split(splits_of(dataset), split, path))
 
 
-def _open(path: Path, split: str | None, format: str | None, on_error: OnError) -> Dataset:
+def _format(path: Path, format: str | None) -> Format:
+    """The format of that name, or the one that `path` fits."""
     known = formats()
     if format is not None and format not in known:
         raise unknown_name("format", format, known)
     if address_of(path) is not None:
         if format not in (None, SHARDS):
             raise WeftError(f"{address_of(path)}: format is '{format}', expected {SHARDS}")
-        return known[SHARDS].read(path, split, on_error)
+        return known[SHARDS]
     if format is not None:
         _require_path(path)
-        return known[format].read(path, split, on_error)
+        return known[format]
     fitting = [name for name, module in known.items() if module.detect(path)]
     for left_out in (GENERAL, (FALLBACK,)):
         fitting = [name for name in fitting if name not in left_out] or fitting
     if len(fitting) == 1:
-        return known[fitting[0]].read(path, split, on_error)
+        return known[fitting[0]]
     _require_path(path)
     if fitting:
         raise WeftError(

@@ -21,15 +21,34 @@ def pictures_of(folder: Path, names: Sequence[str]) -> Path:
 
 
 def caption_sample(
-    picture: Path, captions: list[str], split: str | None, source: str, **others: Any
+    name: str, picture: Path, captions: list[str], split: str | None, source: str, **others: Any
 ) -> Sample:
-    """The sample of one picture, known by its file name. Raises DataError without captions."""
+    """The sample of one picture. name: its path below the folder of the data, which is its id and group.
+
+    Raises DataError without captions.
+    """
     if not captions:
-        raise DataError(f"{picture.name} has no captions", source=source)
+        raise DataError(f"{name} has no captions", source=source)
     items = {"image": picture, "text": captions, **others}
     if split is not None:
         items["split"] = split_name(split)
-    return Sample(picture.name, picture.name, items, source)
+    return Sample(name, name, items, source)
+
+
+def name_in(folder: Path, own: str, name: str) -> str:
+    """The name of a picture of an annotation file: with the folder where that is the file's `own`.
+
+    The pictures of two such files may have the same names: train2017/1.jpg and val2017/1.jpg.
+    """
+    return f"{own}/{name}" if folder.name == own else name
+
+
+def key(row: Any, name: str, source: str) -> int | str:
+    """`row[name]`, a number or a name. Raises DataError where it is absent or anything else."""
+    value = column(row, name, object, source)
+    if not isinstance(value, int | str):
+        raise DataError(f"'{name}' holds {value!r:.60}, expected a number or a name", source=source)
+    return value
 
 
 def column(row: Any, name: str, kind: type, source: str) -> Any:

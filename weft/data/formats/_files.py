@@ -1,13 +1,14 @@
 """Reading the text files of a data set, with the file and line in every error."""
 
+import fnmatch
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError
 from weft.core.files import open_file, read_file
-from weft.data.formats._rows import OnError, known_split
+from weft.data.formats._rows import OnError
 
 LONGEST_LINE = 64 << 20
 
@@ -61,23 +62,32 @@ def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
                 yield source, text
 
 
-def tables(path: Path, suffixes: tuple[str, ...], preferred: str | None = None) -> list[Path]:
-    """The table files that `path` means: itself, or those in the folder.
+def json_objects(path: Path, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(file:line, object) of every line of JSON lines."""
+    for source, text in lines(path, on_error):
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            on_error(DataError(f"is not JSON: {reason}: {text[:60]!r}", source=source))
+            continue
+        if isinstance(row, dict):
+            yield source, row
+        else:
+            on_error(DataError(f"holds {text[:60]!r}, expected a JSON object", source=source))
 
-    A folder may hold one table, several named after splits (train.jsonl, test.jsonl), or several
-    of which one is `preferred`. Empty where it holds none.
+
+def named(folder: Path, *names: str) -> list[Path]:
+    """The files in `folder` whose name is one of `names` in any case, in the order of `names`.
+
+    A name may hold * for anything. Empty where there is no such folder.
     """
-    if path.is_file():
-        return [path] if path.suffix.lower() in suffixes else []
-    if not path.is_dir():
+    if not folder.is_dir():
         return []
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes and p.is_file())
-    if len(found) <= 1:
-        return found
-    if preferred is not None and path / preferred in found:
-        return [path / preferred]
-    named = [p for p in found if known_split(p.stem)]
-    if named:
-        return named
-    names = ", ".join(p.name for p in found)
-    raise WeftError(f"{path}: holds several tables, expected one: give the path of one of {names}")
+    there = sorted(path for path in folder.iterdir() if path.is_file())
+    return [
+        path
+        for name in names
+        for path in there
+        if fnmatch.fnmatchcase(path.name.lower(), name.lower())
+    ]

@@ -4,6 +4,8 @@ Captions are read from captions_train2017.json, where that lies beside it. A fol
 too is read as `coco`, captions only, unless this format is named.
 """
 
+import fnmatch
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats import coco
 from weft.data.formats._boxes import Size, region_items
-from weft.data.formats._captions import column
-from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, select
+from weft.data.formats._captions import column, key, name_in
+from weft.data.formats._files import named, read_json
+from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder
 
 NAME = "coco_instances"
 DESCRIPTION = "instances_train2017.json (boxes, categories), pictures in train2017/ beside it"
@@ -21,11 +23,11 @@ DESCRIPTION = "instances_train2017.json (boxes, categories), pictures in train20
 
 def detect(path: Path) -> bool:
     if path.is_file():
-        return path.suffix.lower() == ".json" and path.stem.startswith("instances_")
+        return fnmatch.fnmatchcase(path.name.lower(), "instances_*.json")
     return bool(_files(path)) and not coco.detect(path)
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture with boxes (shares of the picture) and classes (names of categories).
 
     `regions` has both together. Crowds, whose box holds many things, are left out, as is the custom
@@ -33,15 +35,14 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
     """
     ids = UniqueIds()
     files = [path] if path.is_file() else _files(path)
-    samples = [sample for file in files for sample in _read_file(file, ids, on_error)]
-    return select(samples, split, path)
+    return [sample for file in files for sample in _read_file(file, ids, on_error)]
 
 
 def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
     content = read_json(file)
     images = column(content, "images", list, str(file))
     captions = _texts(file, on_error)
-    named = known_split(_date(file))
+    split = known_split(_date(file))
     sizes = _sizes(file, images, on_error)
     found = _boxes(file, content, sizes, on_error)
     names = [str(row.get("file_name")) for row in images if isinstance(row, dict)]
@@ -52,18 +53,19 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
     for number, row in enumerate(images):
         source = f"{file}:images[{number}]"
         try:
-            image_id = column(row, "id", object, source)
+            image_id = key(row, "id", source)
             if image_id not in sizes:
                 continue  # reported with its size
             name = column(row, "file_name", str, source)
-            ids.claim(name, source)
+            identity = name_in(folder, _date(file), name)
+            ids.claim(identity, source)
             boxes, classes = found[image_id]
             items: dict[str, Any] = {"image": folder / name, **region_items(boxes, classes)}
             if captions.get(image_id):
                 items["text"] = captions[image_id]
-            if named is not None:
-                items["split"] = named
-            samples.append(Sample(name, name, {**items, "image_id": image_id}, source))
+            if split is not None:
+                items["split"] = split
+            samples.append(Sample(identity, identity, {**items, "image_id": image_id}, source))
         except DataError as error:
             on_error(error)
     return samples
@@ -75,7 +77,7 @@ def _sizes(file: Path, images: list[Any], on_error: OnError) -> dict[Any, Size]:
     for number, row in enumerate(images):
         source = f"{file}:images[{number}]"
         try:
-            sizes[column(row, "id", object, source)] = Size.of(row, source)
+            sizes[key(row, "id", source)] = Size.of(row, source)
         except DataError as error:
             on_error(error)
     return sizes
@@ -86,7 +88,7 @@ def _boxes(
 ) -> dict[Any, tuple[list[list[float]], list[str]]]:
     """image id -> its boxes and their classes."""
     categories = {
-        column(row, "id", object, f"{file}:categories[{number}]"): column(
+        key(row, "id", f"{file}:categories[{number}]"): column(
             row, "name", str, f"{file}:categories[{number}]"
         )
         for number, row in enumerate(column(content, "categories", list, str(file)))
@@ -95,12 +97,12 @@ def _boxes(
     for number, row in enumerate(column(content, "annotations", list, str(file))):
         source = f"{file}:annotations[{number}]"
         try:
-            image_id = column(row, "image_id", object, source)
+            image_id = key(row, "image_id", source)
             if row.get("iscrowd"):
                 continue
             if image_id not in sizes:
                 raise DataError(f"image {image_id} is not in images, or has no size", source=source)
-            category = column(row, "category_id", object, source)
+            category = key(row, "category_id", source)
             if category not in categories:
                 raise DataError(f"category {category} is not in categories", source=source)
             box = sizes[image_id].share(column(row, "bbox", list, source), source, cut=False)
@@ -119,15 +121,14 @@ def _texts(file: Path, on_error: OnError) -> dict[Any, list[str]]:
 
 
 def _captions(file: Path) -> Path:
-    return file.with_name(f"captions_{_date(file)}.json")
+    name = f"captions_{_date(file)}.json"
+    return next(iter(named(file.parent, name)), file.with_name(name))
 
 
 def _date(file: Path) -> str:
-    return file.stem.removeprefix("instances_")
+    return re.sub("^instances_", "", file.stem, flags=re.IGNORECASE)
 
 
 def _files(folder: Path) -> list[Path]:
     """instances_*.json in `folder` or in its annotations/."""
-    if not folder.is_dir():
-        return []
-    return sorted([*folder.glob("instances_*.json"), *folder.glob("annotations/instances_*.json")])
+    return [p for base in (folder, folder / "annotations") for p in named(base, "instances_*.json")]

@@ -13,8 +13,8 @@ from pathlib import Path
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file
 from weft.core.records import Sample
-from weft.data.formats._files import lines
-from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, known_split, select
+from weft.data.formats._files import lines, named
+from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, known_split
 
 NAME = "conceptual_captions"
 DESCRIPTION = "Conceptual Captions: Train_GCC-training.tsv (caption TAB address), images/12.jpg"
@@ -26,7 +26,7 @@ def detect(path: Path) -> bool:
     return bool(_tables(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a line whose picture is there; the group is the address. Raises WeftError for none.
 
     Items: image, text, url, split (from the name of the table).
@@ -36,12 +36,13 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
     if not samples:
         where = ", ".join(str(_folder(table)) for table in tables)
         raise WeftError(f"{path}: none of its pictures is there, looked into {where}")
-    return select(samples, split, path)
+    return samples
 
 
 def _tables(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted(path.glob("*.tsv"))
-    return [p for p in found if p.suffix == ".tsv" and p.name != MAPPING and _is_table(p)]
+    found = [path] if path.is_file() else named(path, "*.tsv")
+    tables = (p for p in found if p.suffix.lower() == ".tsv" and p.name.lower() != MAPPING)
+    return [table for table in tables if _is_table(table)]
 
 
 def _is_table(path: Path) -> bool:
@@ -98,9 +99,9 @@ def _by_row(folder: Path, on_error: OnError) -> dict[int, Path]:
 
 def _by_address(table: Path, on_error: OnError) -> dict[str, Path]:
     """Address -> its picture, from images.tsv."""
-    mapping = table.with_name(MAPPING)
     found: dict[str, Path] = {}
-    for source, text in lines(mapping, on_error) if mapping.is_file() else ():
+    rows = (row for mapping in named(table.parent, MAPPING) for row in lines(mapping, on_error))
+    for source, text in rows:
         address, _, file = text.partition("\t")
         if not file.strip():
             reason = f"is {text[:60]!r}, expected address TAB file"

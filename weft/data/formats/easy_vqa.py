@@ -5,7 +5,6 @@ train_images.npz whose array `images` (N, 64, 64, 3) holds that picture in that 
 train/questions.json with [question, answer, number] each, and train/images/0.png, ...
 """
 
-import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
 from weft.data.formats._captions import column
-from weft.data.formats._files import lines, read_json
+from weft.data.formats._files import json_objects, named, read_json
 from weft.data.formats._questions import question_sample
-from weft.data.formats._rows import OnError, select
+from weft.data.formats._rows import OnError
 
 NAME = "easy_vqa"
 DESCRIPTION = "easy-VQA: train_questions.jsonl and train_images.npz, or train/questions.json"
@@ -32,28 +31,29 @@ def detect(path: Path) -> bool:
     return any(_table(path, split) is not None for split in SPLITS)
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a question; the group is the picture."""
     samples: list[Sample] = []
     for name in SPLITS:
         table = _table(path, name)
         if table is not None:
             samples += _read_split(table, name, on_error)
-    return select(samples, split, path)
+    return samples
 
 
 def _table(path: Path, split: str) -> Path | None:
     """The file with the questions of that split."""
-    arrays, package = path / f"{split}_questions.jsonl", path / split / "questions.json"
-    if arrays.is_file() and (path / f"{split}_images.npz").is_file():
-        return arrays
-    return package if package.is_file() and (path / split / "images").is_dir() else None
+    arrays = named(path, f"{split}_questions.jsonl")
+    if arrays and named(path, f"{split}_images.npz"):
+        return arrays[0]
+    package = named(path / split, "questions.json")
+    return package[0] if package and (path / split / "images").is_dir() else None
 
 
 def _read_split(table: Path, split: str, on_error: OnError) -> Iterator[Sample]:
-    as_arrays = table.suffix == ".jsonl"
+    as_arrays = table.suffix.lower() == ".jsonl"
     rows = _lines(table, on_error) if as_arrays else _entries(table, on_error)
-    images = _images(table.parent / f"{split}_images.npz") if as_arrays else None
+    images = _images(named(table.parent, f"{split}_images.npz")[0]) if as_arrays else None
     for number, (source, image, question, answer) in enumerate(rows):
         try:
             row = {"question": question, "answer": answer, "image": image}
@@ -74,14 +74,11 @@ def _read_split(table: Path, split: str, on_error: OnError) -> Iterator[Sample]:
 
 
 def _lines(table: Path, on_error: OnError) -> Iterator[Row]:
-    for source, text in lines(table, on_error):
+    for source, row in json_objects(table, on_error):
         try:
-            row = json.loads(text)
             yield source, *(column(row, n, object, source) for n in ("image", "question", "answer"))
         except DataError as error:
             on_error(error)
-        except (ValueError, RecursionError):
-            on_error(DataError(f"is not JSON: {text[:60]!r}", source=source))
 
 
 def _entries(table: Path, on_error: OnError) -> Iterator[Row]:

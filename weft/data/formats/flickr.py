@@ -5,8 +5,8 @@ from pathlib import Path
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, pictures_of
-from weft.data.formats._files import lines
-from weft.data.formats._rows import OnError, select
+from weft.data.formats._files import lines, named
+from weft.data.formats._rows import OnError, is_picture
 
 NAME = "flickr"
 DESCRIPTION = "Flickr8k.token.txt or results_20130124.token, with the split files beside it"
@@ -23,7 +23,7 @@ def detect(path: Path) -> bool:
     return _token_file(path) is not None
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture with all its captions; a picture in no list is in the split `extra`."""
     file = _token_file(path)
     if file is None:
@@ -41,25 +41,25 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
         sources.setdefault(picture, source)
     splits = _splits(file.parent, on_error)
     folder = pictures_of(file.parent, list(captions))
-    samples = [
+    return [
         caption_sample(
+            name,
             folder / name,
             texts,
-            splits.get(Path(name).stem, "extra") if splits else None,
+            splits.get(_stem(name), "extra") if splits else None,
             sources[name],
         )
         for name, texts in captions.items()
     ]
-    return select(samples, split, path)
 
 
 def _splits(folder: Path, on_error: OnError) -> dict[str, str]:
     """The split of each picture's stem; empty where there are no lists."""
     found: dict[str, str] = {}
     for split, names in SPLIT_FILES.items():
-        file = next((folder / name for name in names if (folder / name).is_file()), None)
+        file = next(iter(named(folder, *names)), None)
         for source, line in lines(file, on_error) if file else ():
-            stem = Path(line.strip()).stem
+            stem = _stem(line.strip())
             if found.setdefault(stem, split) != split:
                 reason = f"{stem} is also in the list of the split '{found[stem]}'"
                 on_error(DataError(reason, source=source))
@@ -68,6 +68,11 @@ def _splits(folder: Path, on_error: OnError) -> dict[str, str]:
 
 def _token_file(path: Path) -> Path | None:
     if path.is_file():
-        return path if path.name in TOKEN_FILES else None
-    places = (folder / name for folder in (path, path / "Flickr8k_text") for name in TOKEN_FILES)
-    return next((place for place in places if place.is_file()), None)
+        return path if path.name.lower() in map(str.lower, TOKEN_FILES) else None
+    found = [*named(path, *TOKEN_FILES), *named(path / "Flickr8k_text", *TOKEN_FILES)]
+    return next(iter(found), None)
+
+
+def _stem(name: str) -> str:
+    """The name without the suffix of a picture; another dot belongs to the name."""
+    return Path(name).stem if is_picture(name) else name

@@ -7,8 +7,8 @@ from weft.core.errors import DataError
 from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, column, pictures_of
-from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, UniqueIds, select
+from weft.data.formats._files import named, read_json
+from weft.data.formats._rows import OnError, UniqueIds
 
 NAME = "karpathy"
 DESCRIPTION = "dataset_flickr8k.json, dataset_flickr30k.json, dataset_coco.json; restval is train"
@@ -17,21 +17,21 @@ NAMES = ("dataset_flickr8k.json", "dataset_flickr30k.json", "dataset_coco.json")
 
 def detect(path: Path) -> bool:
     if path.is_dir():
-        return any((path / name).is_file() for name in NAMES)
+        return bool(named(path, *NAMES))
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
     with open_file(path) as file:
         head = file.read(1 << 14)
-    return path.name in NAMES or (b'"sentences"' in head and b'"images"' in head)
+    return path.name.lower() in NAMES or (b'"sentences"' in head and b'"images"' in head)
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture with its raw sentences.
 
     The 30,504 COCO pictures of the split `restval` (the rest of the official validation set) are
     counted as training pictures, as is the custom.
     """
-    file = next((path / n for n in NAMES if (path / n).is_file()), path)
+    file = next(iter(named(path, *NAMES)), path)
     images = column(read_json(file), "images", list, str(file))
     samples: list[Sample] = []
     ids = UniqueIds()
@@ -45,7 +45,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
             samples.append(sample)
         except DataError as error:
             on_error(error)
-    return select(samples, split, path)
+    return samples
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -57,6 +57,7 @@ def _sample(row: Any, folder: Path, source: str) -> Sample:
     sentences = column(row, "sentences", list, source)
     captions = [column(sentence, "raw", str, source).strip() for sentence in sentences]
     split = str(row["split"]) if "split" in row else None
+    name = _name(row)
     return caption_sample(
-        folder / _name(row), captions, "train" if split == "restval" else split, source
+        name, folder / name, captions, "train" if split == "restval" else split, source
     )

@@ -4,8 +4,8 @@ As distributed: train/train.json with an object a line, train/images/17/train-12
 number of the order last. Or repacked: train.jsonl that names its pictures, in train_images.zip.
 """
 
-import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats._captions import column
-from weft.data.formats._files import lines
-from weft.data.formats._rows import OnError, rows_of_split
+from weft.data.formats._files import json_objects, named
+from weft.data.formats._rows import OnError
 
 NAME = "nlvr"
 DESCRIPTION = "NLVR: train/train.json and train/images/, or train.jsonl and train_images.zip"
@@ -26,6 +26,7 @@ _SPLITS = {
     "test-p": "test",
     "test-h": "test-h",
 }
+_DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 ORDERS = 6
 """Pictures of an example as distributed; those that are there are read."""
 
@@ -43,10 +44,10 @@ class _Row:
 
 
 def detect(path: Path) -> bool:
-    return any(table.is_file() for table, _ in _tables(path))
+    return bool(_tables(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> "NLVR":
+def read(path: Path, on_error: OnError) -> "NLVR":
     """One sample for each picture of a sentence; the group is the example, in all of its orders.
 
     Items: image, text, label (true or false), example, split.
@@ -54,15 +55,13 @@ def read(path: Path, split: str | None, on_error: OnError) -> "NLVR":
     rows: list[_Row] = []
     archives: dict[str, Path] = {}
     for table, pictures in _tables(path):
-        if table.is_file():
-            name = _SPLITS[table.stem]
-            if pictures.suffix == ".zip":
-                archives[name] = pictures
-                rows += _read_packed(table, name, on_error)
-            else:
-                rows += _read_distributed(table, pictures, name, on_error)
-    chosen = rows_of_split([row.split for row in rows], split, path)
-    return NLVR([rows[n] for n in chosen], archives)
+        name = _SPLITS[table.stem.lower()]
+        if pictures.is_file():
+            archives[name] = pictures
+            rows += _read_packed(table, name, on_error)
+        else:
+            rows += _read_distributed(table, pictures, name, on_error)
+    return NLVR(rows, archives)
 
 
 class NLVR(Sequence[Sample]):
@@ -70,6 +69,7 @@ class NLVR(Sequence[Sample]):
 
     def __init__(self, rows: Sequence[_Row], archives: dict[str, Path]) -> None:
         self._rows = rows
+        self.splits = [row.split for row in rows]
         self._archives = archives
         self._open: dict[str, zipfile.ZipFile] = {}
 
@@ -96,7 +96,7 @@ class NLVR(Sequence[Sample]):
             return self._open[row.split].read(str(row.picture))
         except KeyError:
             raise DataError(f"{archive.name} has no {row.picture}", source=row.source) from None
-        except (OSError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise DataError(f"{archive} cannot be read: {error}", source=row.source) from None
 
     def __reduce__(self) -> tuple[type["NLVR"], tuple[Sequence[_Row], dict[str, Path]]]:
@@ -107,16 +107,16 @@ def _tables(path: Path) -> list[tuple[Path, Path]]:
     """(table, its folder or archive of pictures) of each split that may be there."""
     found = []
     for split in _SPLITS:
-        archive = path / f"{split}_images.zip"
-        if archive.is_file():
-            found.append((path / f"{split}.jsonl", archive))
-        if (path / split / "images").is_dir():
-            found.append((path / split / f"{split}.json", path / split / "images"))
+        for archive in named(path, f"{split}_images.zip"):
+            found += [(table, archive) for table in named(path, f"{split}.jsonl")]
+        pictures = path / split / "images"
+        if pictures.is_dir():
+            found += [(table, pictures) for table in named(path / split, f"{split}.json")]
     return found
 
 
 def _read_packed(table: Path, split: str, on_error: OnError) -> Iterator[_Row]:
-    for source, row in json_lines(table, on_error):
+    for source, row in json_objects(table, on_error):
         try:
             sentence, label = column(row, "sentence", str, source), truth(row, source)
             example = f"{split}-{column(row, 'id', str, source)}"
@@ -127,7 +127,7 @@ def _read_packed(table: Path, split: str, on_error: OnError) -> Iterator[_Row]:
 
 
 def _read_distributed(table: Path, pictures: Path, split: str, on_error: OnError) -> Iterator[_Row]:
-    for source, row in json_lines(table, on_error):
+    for source, row in json_objects(table, on_error):
         try:
             sentence, label = column(row, "sentence", str, source), truth(row, source)
             identity = column(row, "identifier", str, source)
@@ -140,20 +140,6 @@ def _read_distributed(table: Path, pictures: Path, split: str, on_error: OnError
                 yield _Row(sentence, label, f"{split}-{identity}", name, split, source)
         except DataError as error:
             on_error(error)
-
-
-def json_lines(table: Path, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file:line, object) of every line."""
-    for source, text in lines(table, on_error):
-        try:
-            row = json.loads(text)
-        except (ValueError, RecursionError):
-            on_error(DataError(f"is not JSON: {text[:60]!r}", source=source))
-            continue
-        if isinstance(row, dict):
-            yield source, row
-        else:
-            on_error(DataError(f"holds {text[:60]!r}, expected a JSON object", source=source))
 
 
 def truth(row: dict[str, Any], source: str) -> bool:

@@ -12,8 +12,9 @@ from weft.core.errors import DataError
 from weft.core.files import open_file
 from weft.core.records import Sample
 from weft.data.formats._captions import column
-from weft.data.formats._rows import OnError, select
-from weft.data.formats.nlvr import json_lines, truth
+from weft.data.formats._files import json_objects, named
+from weft.data.formats._rows import OnError
+from weft.data.formats.nlvr import truth
 
 NAME = "nlvr2"
 DESCRIPTION = "NLVR2: data/train.json (identifier, sentence, label), images/train/DIRECTORY/, dev/"
@@ -21,26 +22,24 @@ _TABLES = {"train": "train", "dev": "validation", "test1": "test", "test2": "tes
 
 
 def detect(path: Path) -> bool:
-    return any(table.is_file() and _names_photographs(table) for table in _tables(path).values())
+    return any(map(_names_photographs, _tables(path).values()))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a sentence; the group is the set of photographs that it was written for.
 
     Items: image (left), image2 (right), text, label (true or false), split.
     """
-    samples = [
+    return [
         sample
         for name, table in _tables(path).items()
-        if table.is_file()
         for sample in _read_table(path, name, table, on_error)
     ]
-    return select(samples, split, path)
 
 
 def _tables(path: Path) -> dict[str, Path]:
     folder = path / "data" if (path / "data").is_dir() else path
-    return {name: folder / f"{name}.json" for name in _TABLES}
+    return {name: table for name in _TABLES for table in named(folder, f"{name}.json")}
 
 
 def _names_photographs(table: Path) -> bool:
@@ -50,7 +49,7 @@ def _names_photographs(table: Path) -> bool:
 
 
 def _read_table(path: Path, name: str, table: Path, on_error: OnError) -> Iterator[Sample]:
-    for source, row in json_lines(table, on_error):
+    for source, row in json_objects(table, on_error):
         try:
             yield _sample(path, name, row, source)
         except DataError as error:

@@ -2,6 +2,7 @@
 
 import bisect
 import collections
+import hashlib
 import itertools
 import json
 import threading
@@ -12,18 +13,13 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.files import open_file
 from weft.core.records import Sample
-from weft.data.formats._rows import (
-    Columns,
-    OnError,
-    UniqueIds,
-    known_split,
-    picture_folder,
-    picture_path,
-    rows_of_split,
-    split_name,
-)
+from weft.data.formats._columns import Columns, cell, picture_path, usual_names
+from weft.data.formats._files import named
+from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, split_name
+from weft.data.formats._tables import has_tables
 
 NAME = "parquet"
+SUFFIX = ".parquet"
 DESCRIPTION = (
     "parquet files; images as bytes, {bytes, path} or paths; train-00000.parquet is a split"
 )
@@ -32,10 +28,10 @@ KEPT_GROUPS = 4
 
 
 def detect(path: Path) -> bool:
-    return bool(_files(path))
+    return has_tables(path, (SUFFIX,)) if path.is_file() else bool(_files(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> "ParquetDataset":
+def read(path: Path, on_error: OnError) -> "ParquetDataset":
     """All rows of all files; a row group is read when one of its rows is asked for."""
     parts: list[_Part] = []
     rows: list[tuple[int, int]] = []
@@ -52,22 +48,25 @@ def read(path: Path, split: str | None, on_error: OnError) -> "ParquetDataset":
         for row, (identity, name) in enumerate(known):
             try:
                 if identity is not None:
-                    ids.claim(str(identity), part.source(row))
+                    ids.claim(identity, part.source(row))
             except DataError as error:
                 on_error(error)
                 continue
             rows.append((len(parts), row))
             splits.append(name)
         parts.append(part)
-    return ParquetDataset(parts, [rows[n] for n in rows_of_split(splits, split, path)])
+    return ParquetDataset(parts, rows, splits)
 
 
 class ParquetDataset:
     """Rows of parquet files. Safe to use from several threads."""
 
-    def __init__(self, parts: "list[_Part]", rows: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, parts: "list[_Part]", rows: list[tuple[int, int]], splits: list[str | None]
+    ) -> None:
         self._parts = parts
         self._rows = rows
+        self.splits = splits
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -116,8 +115,9 @@ class _Part:
         except self._errors as error:
             raise self._unreadable(error) from None
         rows = [] if first is None else first.to_pylist()
-        names = dict.fromkeys(self._file.schema_arrow.names)
-        self._columns = Columns(rows or [names], str(path))
+        self._names = usual_names({name: name for name in self._file.schema_arrow.names})
+        rows = [self._usual(row) for row in rows]
+        self._columns = Columns(rows or [dict.fromkeys(self._names)], str(path))
         metadata = self._file.metadata
         counts = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
         self._starts = list(itertools.accumulate(counts, initial=0))[:-1]
@@ -130,57 +130,55 @@ class _Part:
     def source(self, row: int) -> str:
         return f"{self._path}:{row}"
 
-    def ids_and_splits(self) -> list[tuple[Any, str | None]]:
-        """The id (None where the file has none) and split of every row, without its other columns."""
-        present = [n for n in ("id", "split") if n in self._file.schema_arrow.names]
+    def ids_and_splits(self) -> list[tuple[str | None, str | None]]:
+        """The id and split of every row (None where it has none), without its other columns."""
+        present = [self._names[name] for name in ("id", "split") if name in self._names]
+        if not present:
+            return [(None, self._split)] * self._rows
         try:
-            table = self._file.read(columns=present).to_pydict() if present else {}
+            table = self._file.read(columns=present).to_pylist()
         except self._errors as error:
             raise self._unreadable(error) from None
-        ids = table.get("id", [None] * self._rows)
-        splits = [
-            self._split if name is None else split_name(str(name))
-            for name in table.get("split", [None] * self._rows)
-        ]
-        return list(zip(ids, splits, strict=True))
+        rows = [self._usual(row) for row in table]
+        return [(cell(row, "id"), self._split_of(row)) for row in rows]
+
+    def _split_of(self, row: dict[str, Any]) -> str | None:
+        named = cell(row, "split")
+        return self._split if named is None else split_name(named)
+
+    def _usual(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with its columns under their usual names."""
+        return {usual: row[name] for usual, name in self._names.items() if name in row}
 
     def sample(self, row: int) -> Sample:
         source = self.source(row)
-        columns = self._row(row)
+        columns = self._usual(self._row(row))
         for column, classes in self._classes.items():
             number = columns.get(column)
             if isinstance(number, int) and 0 <= number < len(classes):
                 columns[column] = classes[number]
         self._columns.check(columns, source)
         image, name = self._image(columns, source)
-        given = columns.get("id")
-        identity = f"{self._path.stem}-{row}" if given is None else str(given)
-        group = columns.get("group")
-        if columns.get("split") is None and self._split is not None:
-            columns["split"] = self._split
-        return Sample(
-            identity,
-            (name or identity) if group is None else str(group),
-            self._columns.items(columns, image),
-            source,
-        )
+        identity = cell(columns, "id") or f"{self._path.stem}-{row}"
+        group = cell(columns, "group") or name or identity
+        columns["split"] = self._split_of(columns)
+        return Sample(identity, group, self._columns.items(columns, image), source)
 
     def _image(self, columns: dict[str, Any], source: str) -> tuple[Any, str | None]:
-        """The picture and its name. Hugging Face stores {bytes, path} with either one null."""
+        """The picture and what it is known by. Hugging Face stores {bytes, path} with either one null.
+
+        A picture that is stored in the file is known by its bytes: the path beside them is often a mere
+        name, that other pictures have too.
+        """
         if self._columns.image is None:
             return None, None
         value = columns[self._columns.image]
-        name: str | None = None
         if isinstance(value, dict):
-            name = value.get("path")
-            value = name if value.get("bytes") is None else value["bytes"]
-            if name is not None and not isinstance(name, str):
-                reason = (
-                    f"column '{self._columns.image}' has the path {name!r:.60}, expected a string"
-                )
-                raise DataError(reason, source=source)
-        if value is None or isinstance(value, bytes):
-            return value, name
+            value = value.get("path") if value.get("bytes") is None else value["bytes"]
+        if value is None:
+            return None, None
+        if isinstance(value, bytes):
+            return value, hashlib.blake2b(value, digest_size=16).hexdigest()
         return picture_path(self._pictures, value, self._columns.image, source), str(value)
 
     def _picture_folder(self, rows: list[dict[str, Any]]) -> Path:
@@ -221,5 +219,6 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 def _files(path: Path) -> list[Path]:
     """The file, or the parquet files in the folder or in its data/."""
     if path.is_file():
-        return [path] if path.suffix == ".parquet" else []
-    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+        return [path]
+    there = [file for file in named(path, f"*{SUFFIX}") if has_tables(file, (SUFFIX,))]
+    return there or named(path / "data", f"*{SUFFIX}")

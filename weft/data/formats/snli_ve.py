@@ -4,52 +4,47 @@ snli_ve_train.jsonl, snli_ve_dev.jsonl, snli_ve_test.jsonl, with the pictures in
 flickr30k-images/ beside them.
 """
 
-import json
+import fnmatch
 from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats._captions import column, pictures_of
-from weft.data.formats._files import lines
-from weft.data.formats._rows import OnError, UniqueIds, known_split, select, split_name
+from weft.data.formats._files import json_objects, named
+from weft.data.formats._rows import OnError, UniqueIds, known_split, split_name
 
 NAME = "snli_ve"
 DESCRIPTION = (
     "SNLI-VE: snli_ve_train.jsonl (Flickr30K_ID, sentence2, gold_label), flickr30k_images/"
 )
 _STEM = "snli_ve_"
+_FILES = f"{_STEM}*.jsonl"
 
 
 def detect(path: Path) -> bool:
     return bool(_files(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a sentence: text is the hypothesis, label entailment, neutral or contradiction.
 
     premise is the caption that SNLI had in the picture's place. The group is the picture.
     """
     ids = UniqueIds()
-    samples = [s for file in _files(path) for s in _read_file(file, ids, on_error)]
-    return select(samples, split, path)
+    return [s for file in _files(path) for s in _read_file(file, ids, on_error)]
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_file():
-        return [path] if path.name.startswith(_STEM) and path.suffix == ".jsonl" else []
-    return sorted(path.glob(f"{_STEM}*.jsonl")) if path.is_dir() else []
+        return [path] if fnmatch.fnmatchcase(path.name.lower(), _FILES) else []
+    return named(path, _FILES)
 
 
 def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
-    split = known_split(file.stem.removeprefix(_STEM))
-    rows: list[tuple[str, Any]] = []
-    for source, text in lines(file, on_error):
-        try:
-            rows.append((source, json.loads(text)))
-        except (ValueError, RecursionError):
-            on_error(DataError(f"is not JSON: {text[:60]!r}", source=source))
-    names = [f"{row.get('Flickr30K_ID')}.jpg" for _, row in rows if isinstance(row, dict)]
+    split = known_split(file.stem[len(_STEM) :])
+    rows = list(json_objects(file, on_error))
+    names = [f"{row.get('Flickr30K_ID')}.jpg" for _, row in rows]
     folder = pictures_of(file.parent, names)
     samples: list[Sample] = []
     for source, row in rows:
@@ -62,7 +57,7 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
     return samples
 
 
-def _sample(row: Any, folder: Path, split: str | None, source: str) -> Sample:
+def _sample(row: dict[str, Any], folder: Path, split: str | None, source: str) -> Sample:
     picture = f"{column(row, 'Flickr30K_ID', object, source)}.jpg"
     hypothesis = column(row, "sentence2", str, source).strip()
     if not hypothesis:

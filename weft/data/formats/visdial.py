@@ -4,6 +4,7 @@ visdial_1.0_train.json and the like; visdial_1.0_val_dense_annotations.json besi
 train2014/, val2014/ (COCO_train2014_000000378466.jpg), VisualDialog_val2018/ or images/.
 """
 
+import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ import numpy as np
 from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats._captions import column
-from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, rows_of_split, split_name
+from weft.data.formats._files import named, read_json
+from weft.data.formats._rows import OnError, split_name
 
 NAME = "visdial"
 DESCRIPTION = "Visual Dialog: visdial_1.0_train.json, dense annotations, pictures of COCO beside it"
 SEPARATOR = " | "
 """Between what was said before and what is asked now."""
+_FILES = "visdial_*.json"
 _DENSE = ("_dense_annotations", "_dense_sample")
 Relevances = Mapping[tuple[object, object], tuple[str, list[Any]]]
 """(picture, round) -> where it stands, and the relevance of each candidate."""
@@ -30,7 +32,7 @@ def detect(path: Path) -> bool:
     return bool(_files(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> "Turns":
+def read(path: Path, on_error: OnError) -> "Turns":
     """One sample a question that has an answer; the group is the dialog.
 
     Items: image; text, what was said before and the question (of the first question the caption and the
@@ -39,9 +41,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> "Turns":
     candidate where people judged it; round, from 1; split. A turn that cannot be used makes its whole
     dialog an error, since later ones tell of it.
     """
-    rows = [row for file in _files(path) for row in _read_file(file, on_error)]
-    splits = [dialog.split for dialog, _ in rows]
-    return Turns([rows[row] for row in rows_of_split(splits, split, path)])
+    return Turns([row for file in _files(path) for row in _read_file(file, on_error)])
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Turns(Sequence[Sample]):
 
     def __init__(self, rows: Sequence[tuple[_Dialog, int]]) -> None:
         self._rows = rows
+        self.splits = [dialog.split for dialog, _ in rows]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -115,8 +116,11 @@ def context(said: Sequence[tuple[str, str]], question: str, caption: str | None 
 
 
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted(path.glob("visdial_*.json"))
-    return [f for f in found if f.name.startswith("visdial_") and not f.stem.endswith(_DENSE)]
+    found = [path] if path.is_file() else named(path, _FILES)
+    names = ((file, file.name.lower()) for file in found)
+    return [
+        f for f, n in names if fnmatch.fnmatchcase(n, _FILES) and not Path(n).stem.endswith(_DENSE)
+    ]
 
 
 def _read_file(file: Path, on_error: OnError) -> Iterator[tuple[_Dialog, int]]:
@@ -135,7 +139,8 @@ def _read_file(file: Path, on_error: OnError) -> Iterator[tuple[_Dialog, int]]:
                 for n, one in enumerate(column(row, "dialog", list, source))
             ]
             picture = _picture(file.parent, image_id)
-            dialog = _Dialog(image_id, picture, row.get("caption"), split, turns, texts[1])
+            caption = None if row.get("caption") is None else column(row, "caption", str, source)
+            dialog = _Dialog(image_id, picture, caption, split, turns, texts[1])
         except DataError as error:
             on_error(error)
             continue
@@ -193,8 +198,11 @@ def _text(texts: list[Any], number: Any, what: str, source: str) -> str:
 def _relevances(file: Path, on_error: OnError) -> Relevances:
     """The dense annotations beside `file`, which have other names for the sample of the training."""
     found: dict[tuple[object, object], tuple[str, list[Any]]] = {}
-    for dense in (file.with_name(f"{file.stem}{end}.json") for end in _DENSE):
-        for number, row in enumerate(read_json(dense) if dense.is_file() else ()):
+    for dense in named(file.parent, *(f"{file.stem}{end}.json" for end in _DENSE)):
+        judged = read_json(dense)
+        if not isinstance(judged, list):
+            raise DataError(f"holds a {type(judged).__name__}, expected a list", source=str(dense))
+        for number, row in enumerate(judged):
             source = f"{dense}:[{number}]"
             try:
                 given = isinstance(row, dict) and "gt_relevance" in row

@@ -13,24 +13,27 @@ from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
 from weft.data.formats._boxes import Size, region_items
 from weft.data.formats._captions import column
-from weft.data.formats._files import read_json
-from weft.data.formats._rows import OnError, UniqueIds, select
+from weft.data.formats._files import named, read_json
+from weft.data.formats._rows import OnError, UniqueIds
 
 NAME = "visual_genome"
 DESCRIPTION = "image_data.json, region_descriptions.json, objects.json; VG_100K/ and VG_100K_2/"
 IMAGES, PHRASES, OBJECTS = "image_data.json", "region_descriptions.json", "objects.json"
 ATTRIBUTES = "attributes.json"
+FILES = (IMAGES, PHRASES, OBJECTS, ATTRIBUTES)
 FOLDERS = ("VG_100K", "VG_100K_2", "images", "images2")
 
 
 def detect(path: Path) -> bool:
     folder = path if path.is_dir() else path.parent
-    named = path.is_dir() or path.name in (IMAGES, PHRASES, OBJECTS)
-    there = [(folder / name).is_file() for name in (IMAGES, PHRASES, OBJECTS)]
-    return named and there[0] and any(there[1:])
+    known = (IMAGES, PHRASES, OBJECTS)
+    if not path.is_dir() and path.name.lower() not in known:
+        return False
+    images, *others = (named(folder, name) for name in known)
+    return bool(images) and any(others)
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture; the data set has no splits of its own.
 
     Items: image; text: the phrases about its regions and text_boxes, one for each; boxes and classes of
@@ -39,12 +42,13 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
     nothing lacks the items of that file.
     """
     folder = path if path.is_dir() else path.parent
-    present = [name for name in (PHRASES, OBJECTS) if (folder / name).is_file()]
-    if not (folder / IMAGES).is_file() or not present:
+    files = {name: file for name in FILES for file in named(folder, name)}
+    present = [name for name in (PHRASES, OBJECTS) if name in files]
+    if IMAGES not in files or not present:
         raise WeftError(f"{folder}: expected {IMAGES} and {PHRASES} or {OBJECTS}")
     ids = UniqueIds()
     rows: dict[Any, tuple[Sample, Size]] = {}
-    for source, image_id, row in _rows(folder / IMAGES, on_error):
+    for source, image_id, row in _rows(files[IMAGES], on_error):
         try:
             ids.claim(str(image_id), source)
             items = {"image": _picture(folder, image_id, row)}
@@ -52,9 +56,9 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
             rows[image_id] = sample, Size.of(row, source)
         except DataError as error:
             on_error(error)
-    attributes = _attributes(folder / ATTRIBUTES, on_error)
+    attributes = _attributes(files.get(ATTRIBUTES), on_error)
     for name in present:
-        for source, image_id, row in _rows(folder / name, on_error):
+        for source, image_id, row in _rows(files[name], on_error):
             try:
                 if image_id not in rows:
                     raise DataError(f"image {image_id} is not in {IMAGES}", source=source)
@@ -66,7 +70,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
                 sample.items.update(found)
             except DataError as error:
                 on_error(error)
-    return select([sample for sample, _ in rows.values()], split, path)
+    return [sample for sample, _ in rows.values()]
 
 
 def _rows(file: Path, on_error: OnError) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -83,10 +87,10 @@ def _rows(file: Path, on_error: OnError) -> Iterator[tuple[str, Any, dict[str, A
             on_error(error)
 
 
-def _attributes(file: Path, on_error: OnError) -> dict[int, list[str]]:
+def _attributes(file: Path | None, on_error: OnError) -> dict[int, list[str]]:
     """Number of an object -> its attributes; none where there is no such file."""
     found: dict[int, list[str]] = {}
-    for source, _, row in _rows(file, on_error) if file.is_file() else ():
+    for source, _, row in _rows(file, on_error) if file else ():
         try:
             for where, thing in _listed(row, "attributes", source):
                 names = [str(name).strip() for name in column(thing, "attributes", list, where)]
@@ -132,7 +136,8 @@ def _objects(
                 raise DataError(f"names are {names!r:.60}, expected one or more", source=where)
             boxes.append(_box(thing, place.size, where))
             classes.append(names[0].strip())
-            described.append(attributes.get(thing.get("object_id"), []))
+            identity = thing.get("object_id")
+            described.append(attributes.get(identity, []) if isinstance(identity, int) else [])
         except DataError as error:
             place.on_error(error)
     return region_items(boxes, classes, attributes=described)

@@ -11,15 +11,17 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.records import Sample
 from weft.data.formats._captions import column
-from weft.data.formats._files import read_json
+from weft.data.formats._files import named, read_json
 from weft.data.formats._questions import question_sample
-from weft.data.formats._rows import OnError, UniqueIds, picture_folder, select
+from weft.data.formats._rows import OnError, UniqueIds, picture_folder
 
 NAME = "vqa"
 DESCRIPTION = (
     "VQA v2: v2_OpenEnded_mscoco_train2014_questions.json, ..._annotations.json, train2014/"
 )
-_QUESTIONS = re.compile(r"(?P<version>(?:v2_)?)OpenEnded_mscoco_(?P<subset>[\w-]+)_questions\.json")
+_QUESTIONS = re.compile(
+    r"(?P<version>(?:v2_)?)OpenEnded_mscoco_(?P<subset>[\w-]+)_questions\.json", re.IGNORECASE
+)
 _BASES = (Path(), Path("Questions"), Path("questions"))
 _ANNOTATIONS = (Path(), Path("../Annotations"), Path("../annotations"))
 
@@ -28,15 +30,14 @@ def detect(path: Path) -> bool:
     return bool(_files(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a question: answer is the annotators' most frequent one, answers are all ten.
 
     type is the kind of answer (yes/no, number, other), question_type how the question begins. The
     questions of a test have no answers. test-dev is a split of its own name.
     """
     ids = UniqueIds()
-    samples = [s for file in _files(path) for s in _read_file(file, ids, on_error)]
-    return select(samples, split, path)
+    return [s for file in _files(path) for s in _read_file(file, ids, on_error)]
 
 
 def _files(path: Path) -> list[Path]:
@@ -50,13 +51,13 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
-    named = _QUESTIONS.fullmatch(file.name)
-    assert named is not None
-    subset = named["subset"]
+    parts = _QUESTIONS.fullmatch(file.name)
+    assert parts is not None
+    subset = parts["subset"]
     pictures = "test2015" if subset == "test-dev2015" else subset
     questions = column(read_json(file), "questions", list, str(file))
     annotations = _annotations(
-        file, f"{named['version']}mscoco_{subset}_annotations.json", on_error
+        file, f"{parts['version']}mscoco_{subset}_annotations.json", on_error
     )
     names = [_picture(row.get("image_id"), pictures) for row in questions if isinstance(row, dict)]
     folders = [b / n for b in (file.parent, file.parent.parent) for n in (pictures, "images")]
@@ -86,7 +87,8 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
 
 def _annotations(questions: Path, name: str, on_error: OnError) -> dict[int, dict[str, Any]] | None:
     """question_id -> its items; None where there is no such file, as for the tests."""
-    file = next((f for b in _ANNOTATIONS if (f := questions.parent / b / name).is_file()), None)
+    found_files = (f for b in _ANNOTATIONS for f in named(questions.parent / b, name))
+    file = next(found_files, None)
     if file is None:
         return None
     found: dict[int, dict[str, Any]] = {}

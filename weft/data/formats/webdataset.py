@@ -11,15 +11,14 @@ from typing import Any
 from weft.core.arrays import decode_array
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Sample
+from weft.data.formats._columns import TEXT_COLUMNS
 from weft.data.formats._remote import RemoteFile, address_of, remote_shards
 from weft.data.formats._rows import (
     PICTURE_SUFFIXES,
     SPLIT_NAMES,
-    TEXT_COLUMNS,
     OnError,
     UniqueIds,
     known_split,
-    rows_of_split,
     split_name,
 )
 from weft.data.formats._tar_index import Entry, load_index
@@ -52,7 +51,7 @@ def detect(path: Path) -> bool:
     return path.suffix == ".tar" and (path.exists() or "{" in str(path))
 
 
-def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
+def read(path: Path, on_error: OnError) -> "ShardDataset":
     """All samples of all shards, in order of name.
 
     The split is the one in a sample's JSON, or what the shard's name (train-0000.tar) or its
@@ -80,8 +79,7 @@ def read(path: Path, split: str | None, on_error: OnError) -> "ShardDataset":
                 continue
             entry.split = named if entry.split is None else split_name(entry.split)
             entries.append((shard, entry))
-    rows = rows_of_split([entry.split for _, entry in entries], split, path)
-    return ShardDataset([entries[row] for row in rows])
+    return ShardDataset(entries)
 
 
 class ShardDataset:
@@ -89,6 +87,7 @@ class ShardDataset:
 
     def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:
         self._entries = entries
+        self.splits = [entry.split for _, entry in entries]
         self._recent: dict[int, Sample] = {}
 
     def __len__(self) -> int:

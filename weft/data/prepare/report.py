@@ -42,14 +42,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same picture or nearly the same. turn: how one is turned, or nothing."""
+    """Two rows that hold the same picture or nearly the same."""
 
     rows: tuple[int, int]
     ids: tuple[str, str]
     splits: tuple[str, str]
     distance: int = 0
     similarity: float = 1.0
-    turn: str = ""
+    mirrored: bool = False
 
     @property
     def crosses(self) -> bool:

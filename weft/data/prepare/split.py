@@ -1,6 +1,7 @@
-"""Splits: what belongs together stays together."""
+"""Splits: what belongs together stays together. Training and `weft data prepare` divide by one rule."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
 
 @dataclass(frozen=True)
 class SplitConfig(Config):
-    """How rows without a split get one. Rows that have one keep it, unless `redo` is set."""
+    """How rows without a split get one. Rows that have one keep it, unless `redo` is set; where none is
+    for validation, a share of the training groups is."""
 
     validation: float = 0.1
     """Share of the groups for validation."""
@@ -59,9 +61,10 @@ def assign_splits(
 ) -> list[str]:
     """The split of each row.
 
-    clusters: (rows,) label of what is connected by group or by looks. A cluster without any split
-    goes as a whole where the hash of its smallest group says; a row without a split follows the
-    strongest split of its cluster.
+    clusters: (rows,) label of what is connected by group or by looks. A row without a split follows
+    the strongest split of its cluster; a cluster without any goes as a whole where the hash of its
+    smallest group says, into a split that the data mark themselves only if that is train. Where no row
+    is then for validation, that share of the training clusters is.
     """
     known = [None if config.redo else split for split in splits]
     smallest: dict[int, str] = {}
@@ -70,11 +73,46 @@ def assign_splits(
         smallest[label] = min(smallest.get(label, group), group)
         if split is not None and rank(split) < rank(strongest.get(label)):
             strongest[label] = split
-    hashed = {label: hashed_split(key, config) for label, key in smallest.items()}
+    marked = set(known)
+    shares = config.replace(
+        test=0.0 if TEST in marked else config.test,
+        validation=0.0 if VALIDATION in marked else config.validation,
+    )
+    hashed = {label: hashed_split(key, shares) for label, key in smallest.items()}
+    rows = list(zip(clusters.tolist(), known, strict=True))
+    assigned = [split or strongest.get(label) or hashed[label] for label, split in rows]
+    if VALIDATION in assigned:
+        return assigned
+    cut = config.replace(test=0.0)
+    held_out = {
+        label
+        for label, key in smallest.items()
+        if strongest.get(label, TRAIN) == TRAIN and hashed_split(key, cut) == VALIDATION
+    }
     return [
-        split or strongest.get(label) or hashed[label]
-        for label, split in zip(clusters.tolist(), known, strict=True)
+        VALIDATION if split == TRAIN and label in held_out else split
+        for split, (label, _) in zip(assigned, rows, strict=True)
     ]
+
+
+def is_divided(splits: Sequence[str | None]) -> bool:
+    """Whether every row has a split, and training has rows to choose the best weights by."""
+    return None not in splits and (VALIDATION in splits or TRAIN not in splits)
+
+
+def described(given: Sequence[str | None], assigned: Sequence[str]) -> str | None:
+    """A line about rows that lacked a split among rows that have one, and about training rows that are
+    now for validation; None where there are none."""
+    pairs = Counter(zip(given, assigned, strict=True))
+    unmarked = {split: count for (before, split), count in pairs.items() if before is None}
+    said = []
+    if 0 < sum(unmarked.values()) < len(given):
+        shares = ", ".join(f"{count} to {split}" for split, count in sorted(unmarked.items()))
+        said.append(f"{sum(unmarked.values())} of {len(given)} rows have no split: {shares}")
+    if moved := pairs[TRAIN, VALIDATION]:
+        train = moved + pairs[TRAIN, TRAIN]
+        said.append(f"no split is for validation: {moved} of {train} training rows are now")
+    return "; ".join([*said, "whole groups by their hash"]) if said else None
 
 
 def leaking_rows(splits: Sequence[str], clusters: NDArray[np.intp]) -> dict[int, str]:

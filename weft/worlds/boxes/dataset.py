@@ -15,6 +15,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.records import Sample
 from weft.data.formats import Dataset, split_name
+from weft.data.policy import ErrorPolicy
 from weft.worlds.boxes.drawing import draw
 from weft.worlds.boxes.item_statements import Statement
 from weft.worlds.boxes.statements import statement
@@ -227,7 +228,7 @@ class DrawnBoxesConfig(Config):
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected 0 or more")
 
-    def open(self, split: str | None) -> Dataset:
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         if split is None:
             raise WeftError(f"the drawn boxes have no end: name a split of {', '.join(SPLITS)}")
         name = split_name(split)

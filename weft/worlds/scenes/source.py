@@ -7,6 +7,7 @@ from typing import Literal
 from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.data.formats import Dataset, split_name
+from weft.data.policy import ErrorPolicy
 from weft.worlds.scenes import SPLITS, ScenesConfig
 from weft.worlds.scenes.dialog_rows import SceneDialogs
 from weft.worlds.scenes.question_rows import SceneQuestions
@@ -32,7 +33,7 @@ class GeneratedConfig(Config):
             if vars(self)[name] < 1:
                 raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1 scene")
 
-    def open(self, split: str | None) -> Dataset:
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         counts: Mapping[str, int] = {
             "train": self.train,
             "validation": self.validation,

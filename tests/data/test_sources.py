@@ -1,0 +1,165 @@
+"""Rows of a recipe from files: which rows are of which split, and what becomes of those that are bad."""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from weft.core.errors import DataError, WeftError
+from weft.data.policy import ErrorPolicy
+from weft.data.prepare.split import SplitConfig
+from weft.data.sources import FilesConfig
+
+SPLITS = ("train", "validation", "test")
+
+
+def table(path: Path, splits: Sequence[str | None], rows_a_group: int = 1) -> Path:
+    """Rows 0, 1, ... as JSON lines; so many after one another are of one group."""
+    rows = [
+        {"id": str(n), "text": f"t{n}", "group": f"g{n // rows_a_group}", "split": split}
+        for n, split in enumerate(splits)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return path
+
+
+def ids(source: FilesConfig) -> dict[str, set[str]]:
+    return {split: {sample.id for sample in source.open(split)} for split in SPLITS}
+
+
+def test_rows_without_splits_are_divided_by_group(tmp_path: Path) -> None:
+    """No group is torn, every row is in one split, the shares are about those asked for, and another
+    seed divides otherwise."""
+    path = table(tmp_path / "t.jsonl", [None] * 2000, rows_a_group=5)
+    found = {split: list(FilesConfig(path).open(split)) for split in SPLITS}
+    groups = {split: {s.group for s in rows} for split, rows in found.items()}
+    assert sum(map(len, found.values())) == 2000
+    assert sum(map(len, groups.values())) == len(set.union(*groups.values())) == 400
+    assert all(25 <= len(groups[split]) <= 55 for split in ("validation", "test"))
+    assert all(s.items["split"] == split for split, rows in found.items() for s in rows)
+    other = FilesConfig(path, division=SplitConfig(seed=1))
+    assert ids(other)["test"] != {s.id for s in found["test"]}
+    none = FilesConfig(path, division=SplitConfig(test=0.5))
+    assert 170 <= len({s.group for s in none.open("test")}) <= 230
+
+
+def test_the_split_of_a_group_does_not_depend_on_other_groups(tmp_path: Path) -> None:
+    few = ids(FilesConfig(table(tmp_path / "few.jsonl", [None] * 50)))
+    many = ids(FilesConfig(table(tmp_path / "many.jsonl", [None] * 500)))
+    assert all(few[split] <= many[split] for split in SPLITS)
+
+
+def test_marked_rows_stay_and_the_others_follow_their_group(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows 0 to 99 in groups of 2; the second row of the last ten groups is marked as test."""
+    marks = ["test" if n >= 80 and n % 2 else None for n in range(100)]
+    path = table(tmp_path / "t.jsonl", marks, rows_a_group=2)
+    found = ids(FilesConfig(path))
+    assert found["test"] == {str(n) for n in range(80, 100)}
+    assert len(found["train"]) + len(found["validation"]) == 80
+    assert 0 < len(found["validation"]) < 30
+    line = f"{path}: 90 of 100 rows have no split: 10 to test, {len(found['train'])} to train, "
+    assert caplog.text.count(line) == 1
+
+
+@pytest.mark.parametrize("marked", ["train", "validation", "test"])
+def test_no_marked_row_is_in_another_split(tmp_path: Path, marked: str) -> None:
+    path = table(tmp_path / "t.jsonl", [marked if n < 30 else None for n in range(120)])
+    found = ids(FilesConfig(path))
+    own = {str(n) for n in range(30)}
+    assert own <= found[marked]
+    assert all(not own & found[split] for split in SPLITS if split != marked)
+    if marked != "train":
+        assert found[marked] == own
+
+
+def test_train_and_test_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A share of the training groups is for validation; the test rows stay."""
+    splits = ["test" if n >= 300 else "train" for n in range(400)]
+    path = table(tmp_path / "t.jsonl", splits, rows_a_group=3)
+    groups = defaultdict(set)
+    for split in SPLITS:
+        for sample in FilesConfig(path).open(split):
+            groups[split].add(sample.group)
+            assert sample.items["split"] == split
+    assert groups["test"] == {f"g{n}" for n in range(100, 134)}
+    assert 4 <= len(groups["validation"]) <= 20
+    assert not groups["train"] & groups["validation"]
+    assert len(groups["train"] | groups["validation"]) == 100
+    assert f"{path}: no split is for validation: " in caplog.text
+    kept = FilesConfig(path, division=SplitConfig(validation=0.0))
+    assert len(kept.open("train")) == 300
+    with pytest.raises(WeftError, match="unknown split 'validation': known: test, train"):
+        kept.open("validation")
+
+
+def test_whole_splits_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = table(tmp_path / "t.jsonl", ["train", "validation", "test", "extra"] * 5)
+    assert [len(FilesConfig(path).open(split)) for split in (*SPLITS, "extra")] == [5] * 4
+    assert len(FilesConfig(path).open(None)) == 20
+    assert caplog.text == ""
+    redo = FilesConfig(path, division=SplitConfig(redo=True, validation=0.4, test=0.4))
+    assert sum(map(len, ids(redo).values())) == 20
+
+
+def test_rows_whose_group_is_in_a_stronger_split_are_left_out_where_asked(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.jsonl", ["train", "test", "train", "validation"], rows_a_group=2)
+    assert ids(FilesConfig(path))["train"] == {"0", "2"}
+    strict = FilesConfig(path, division=SplitConfig(drop_leaks=True))
+    assert ids(strict) == {"train": set(), "validation": {"3"}, "test": {"1"}}
+
+
+def bad_table(folder: Path, kind: str) -> Path:
+    """Ten rows, of which the fourth is no row."""
+    if kind == "jsonl":
+        rows = [json.dumps({"image": f"{n}.png", "text": f"t{n}"}) for n in range(10)]
+        rows[3] = '{"image": '
+    else:
+        comma = "\t" if kind == "tsv" else ","
+        rows = [f"{n}.png{comma}t{n}" for n in range(10)]
+        rows[3] = "3.png"
+        rows.insert(0, f"image{comma}text")
+    path = folder / f"t.{kind}"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_a_line_that_is_no_row_goes_the_way_of_the_policy(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = bad_table(tmp_path, kind)
+    where = f"{path}:{4 if kind == 'jsonl' else 5}"
+    with pytest.raises(DataError, match=f"^{where}: "):
+        FilesConfig(path).open(None)
+    skip = ErrorPolicy("skip", limit=0.2)
+    with caplog.at_level(logging.WARNING, "weft.data"):
+        for split in (None, "train"):
+            FilesConfig(path).open(split, skip)
+    assert len(FilesConfig(path).open(None, skip)) == 9
+    assert caplog.text.count(f"left out: {where}: ") == 1
+    with pytest.raises(WeftError, match=f"1 of 10 rows are bad, more than the limit .*: {where}"):
+        FilesConfig(path).open(None, ErrorPolicy("skip", limit=0.05))
+    kept = tmp_path / "kept"
+    quarantine = ErrorPolicy("quarantine", folder=kept, limit=0.2)
+    for _ in range(2):
+        assert len(FilesConfig(path).open(None, quarantine)) == 9
+    (line,) = (kept / "errors.jsonl").read_text().splitlines()
+    assert json.loads(line)["source"] == where
+
+
+def test_joined_files_have_the_same_policy(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,text\n" + "".join(f"{n}.png,t{n}\n" for n in range(10)))
+    other = bad_table(tmp_path, "jsonl")
+    source = FilesConfig(path, joined={"text_zh": other})
+    with pytest.raises(DataError, match="is not JSON"):
+        source.open(None)
+    dataset = source.open(None, ErrorPolicy("skip", limit=0.2))
+    assert dataset[0].items["text_zh"] == "t0"
+    with pytest.raises(DataError, match=r"has no row of '3.png'"):
+        dataset[3]
