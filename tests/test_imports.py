@@ -19,6 +19,7 @@ ROOMS = (
     "encoders",
     "fusion",
     "decoders",
+    "heads",
     "architectures",
     "objectives",
     "training",

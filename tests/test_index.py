@@ -1,6 +1,5 @@
 """Exact search and an index that is whole or an error."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tasks"))
 from tiny_world import tiny_world
 
 from weft import index as index_module
+from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.index import EmbeddingIndex, build_index
 
@@ -73,15 +73,32 @@ def cut_vectors(folder):
 
 def lose_an_id(folder):
     path = folder / "index.json"
-    described = json.loads(path.read_text())
+    described = read_mapping(path)
     described["ids"].pop()
     described["sources"].pop()
-    path.write_text(json.dumps(described))
+    write_checked(path, described)
 
 
 def bad_ids(folder):
     path = folder / "index.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "ids": [1]}))
+    write_checked(path, {**read_mapping(path), "ids": [1]})
+
+
+def swap_ids(folder):
+    path = folder / "index.json"
+    path.write_text(path.read_text().replace("id11", "id12", 1))
+
+
+def no_numbers(folder):
+    index = EmbeddingIndex.load(folder)
+    EmbeddingIndex(index.vectors * torch.nan, index.ids, index.sources).save(folder)
+
+
+def change_vectors(folder):
+    path = next(folder.glob("*.safetensors"))
+    data = bytearray(path.read_bytes())
+    data[-10] ^= 1
+    path.write_bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +107,10 @@ def bad_ids(folder):
         (break_json, "index.json:1: is not JSON"),
         (other_format, "has format 99, expected 1"),
         (lose_vectors, "no such file, but .*index.json names it"),
-        (cut_vectors, "is not the index's vectors"),
+        (cut_vectors, "is damaged"),
+        (change_vectors, "is damaged"),
+        (swap_ids, r"index\.json: is damaged or was edited"),
+        (no_numbers, "holds vectors that are not numbers"),
         (lose_an_id, "is not the index's vectors: .*N = 49"),
         (bad_ids, "'ids' is not a list of strings"),
     ],

@@ -24,13 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         _run(words)
-    except (WeftError, ValueError, OSError) as error:
+    except (WeftError, ValueError, OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "tried to allocate" not in str(error).lower():
+            raise
         if isinstance(error, BrokenPipeError):  # `weft ... | head`: whoever read has enough
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             return 0
         if os.environ.get("WEFT_TRACEBACK"):
             raise
-        print(f"weft: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        message = " ".join(str(error).splitlines())
+        if isinstance(error, MemoryError | RuntimeError):
+            message = f"there is not enough memory: {message}"
+        print(f"weft: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("weft: interrupted", file=sys.stderr)

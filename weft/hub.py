@@ -1,4 +1,8 @@
-"""Where a pretrained model lies: a local folder, an installed package, or a name on the Hugging Face hub."""
+"""Where a pretrained model lies: a local folder, an installed package, or a name on the Hugging Face hub.
+
+Of a model only data is read: JSON, tokenizers and safetensors. Some models bring Python code, which
+transformers would run; here it is never run and never asked for, and such a model is refused.
+"""
 
 import importlib.util
 import json
@@ -17,6 +21,7 @@ from weft.core.errors import MissingExtraError, WeftError
 
 PACKAGE = "package:"
 MODEL_FILES = ("config.json", "tokenizer.json")
+_VOCABULARIES = ("vocab.txt", "merges.txt", "*.model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -44,7 +49,7 @@ def locate(name: str) -> Path | str:
 def fetched(name: str, *, weights: bool) -> Path:
     """The local folder of the model, fetched from the hub where `name` is a hub name.
 
-    weights: fetch its safetensors too, not only its settings.
+    weights: fetch its safetensors too, not only its settings and vocabulary. Code is never fetched.
     """
     place = locate(name)
     if isinstance(place, Path):
@@ -52,12 +57,35 @@ def fetched(name: str, *, weights: bool) -> Path:
     with loading(name):
         from huggingface_hub import snapshot_download
 
-        patterns = ["*.json", "model*.safetensors"] if weights else ["*.json"]
+        patterns = ["*.json", *_VOCABULARIES, *(["model*.safetensors"] if weights else [])]
         return Path(snapshot_download(place, allow_patterns=patterns))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a model. Raises WeftError where it is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = str(error).partition("\n")[0] or "nested too deep"
+        raise WeftError(f"{path}: cannot be read: {reason}") from None
+    if not isinstance(found, dict):
+        raise WeftError(f"{path}: holds a {type(found).__name__}, expected an object")
+    return found
+
+
+def refuse_code(path: Path) -> None:
+    """Raises WeftError where this file of a model names Python code that its reader is to run."""
+    if path.is_file() and (asked := read_json(path).get("auto_map")):
+        code = next(iter(asked.values())) if isinstance(asked, dict) else asked
+        raise WeftError(
+            f"{path}: asks for Python code of its own (auto_map: {code!s:.60}), which weft never runs: "
+            "expected a model that transformers itself knows"
+        )
 
 
 def read_settings(name: str, folder: Path) -> dict[str, Any]:
     """The config.json of the model in `folder` as JSON values, what it leaves out filled in."""
+    refuse_code(folder / "config.json")
     try:
         from transformers import AutoConfig
     except ModuleNotFoundError:
@@ -65,7 +93,7 @@ def read_settings(name: str, folder: Path) -> dict[str, Any]:
             "transformers", extra="pretrained", purpose=f"the pretrained model '{name}'"
         ) from None
     with loading(name):
-        config = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         settings: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return settings
 
@@ -79,10 +107,12 @@ def loading(name: str) -> Iterator[None]:
         raise MissingExtraError(
             error.name or "transformers", extra="pretrained", purpose=f"loading '{name}'"
         ) from None
-    except (OSError, ValueError, ImportError, KeyError) as error:
+    except WeftError:
+        raise
+    except Exception as error:  # settings of wrong kinds fail in as many ways as there are models
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
-        raise WeftError(f"pretrained model '{name}' cannot be loaded: {reason}") from None
+        raise WeftError(f"pretrained model '{name}' cannot be loaded: {reason}") from error
 
 
 def _on_hub(name: str) -> Path | str:

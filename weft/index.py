@@ -5,19 +5,18 @@ JSON is replaced last, so a reader always finds a pair that belongs together.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from weft.core import config as configs
+from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
-from weft.core.files import write_bytes, write_text
+from weft.core.files import read_file, write_bytes
 from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
 from weft.evaluation.ranking import inner_products
@@ -27,6 +26,8 @@ from weft.inference.member import Member
 
 FORMAT = 1
 DESCRIPTION = "index.json"
+LARGEST, VECTORS = 2**30, 2**37
+"""Bytes of index.json, about ten million items, and of the vectors."""
 CHUNK_ELEMENTS = 2**22
 """Vector elements that are scored at once, in float32."""
 
@@ -87,7 +88,7 @@ class EmbeddingIndex:
         """Writes the index into `folder`; an index that is there stays whole until the new one is."""
         folder = Path(folder)
         data = save({"vectors": self.vectors.cpu().contiguous()})
-        name = f"vectors-{hashlib.blake2b(data, digest_size=8).hexdigest()}.safetensors"
+        name = _file_name(data)
         write_bytes(folder / name, data)
         description = {
             "format": FORMAT,
@@ -96,7 +97,7 @@ class EmbeddingIndex:
             "ids": self.ids,
             "sources": self.sources,
         }
-        write_text(folder / DESCRIPTION, json.dumps(description, ensure_ascii=False) + "\n")
+        write_checked(folder / DESCRIPTION, description)
         for old in folder.glob("vectors-*.safetensors"):
             if old.name != name:
                 old.unlink(missing_ok=True)
@@ -105,15 +106,23 @@ class EmbeddingIndex:
     def load(cls, folder: Path | str) -> "EmbeddingIndex":
         """Reads what `save` wrote. Raises WeftError that names the file and what is wrong with it."""
         path = Path(folder) / DESCRIPTION
-        described = configs.read_mapping(path)
+        described = read_mapping(path, LARGEST)
         if described.get("format") != FORMAT:
             raise WeftError(f"{path}: has format {described.get('format')!r}, expected {FORMAT}")
         ids, sources = (_names(described, field, path) for field in ("ids", "sources"))
         stream, name = (_name(described, field, path) for field in ("stream", "vectors"))
         vectors_path = Path(folder) / Path(name).name
         try:
-            vectors = load_file(vectors_path)["vectors"]
-            return cls(vectors, ids, sources, stream)
+            data = read_file(vectors_path, VECTORS)
+            if _file_name(data) != vectors_path.name:
+                raise WeftError(
+                    f"{vectors_path}: is damaged: its name is not that of its content; "
+                    "write the index again with weft embed"
+                )
+            index = cls(load(data)["vectors"], ids, sources, stream)
+            if not bool(torch.isfinite(index.vectors).all()):
+                raise WeftError(f"{vectors_path}: holds vectors that are not numbers")
+            return index
         except FileNotFoundError:
             raise WeftError(f"{vectors_path}: no such file, but {path} names it") from None
         except KeyError:
@@ -143,6 +152,11 @@ def build_index(
     )
     sources = tuple(_where(sample.items[stream], sample.source) for sample in samples)
     return EmbeddingIndex(found.vectors.to(DTYPES[dtype]), ids, sources, stream)
+
+
+def _file_name(data: bytes) -> str:
+    """The name of a file of vectors: by its content, so that a changed one is noticed."""
+    return f"vectors-{hashlib.blake2b(data, digest_size=8).hexdigest()}.safetensors"
 
 
 def _where(raw: Any, source: str) -> str:

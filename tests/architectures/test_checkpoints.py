@@ -76,9 +76,13 @@ def test_parity_of_vilt_for_questions(tmp_path: Path) -> None:
         wanted = model(**their_inputs(image)).logits
     got = ours(model, tmp_path)
     with torch.no_grad():
-        logits = got.decode("answer", fused(got, image)[JOINT])
+        logits = got.decode("answer", fused(got, image))
     torch.testing.assert_close(logits, wanted, atol=1e-4, rtol=1e-4)
-    assert read_checkpoint(str(tmp_path)).answers == ("yes", "no", "a red dog")
+    assert read_checkpoint(str(tmp_path)).config.heads["answer"].output.classes == (
+        "yes",
+        "no",
+        "a red dog",
+    )
 
 
 @pytest.mark.usefixtures("patches_in_order")
@@ -90,7 +94,7 @@ def test_parity_of_vilt_for_retrieval(tmp_path: Path) -> None:
         wanted = model(**their_inputs(image)).logits
     got = ours(model, tmp_path)
     with torch.no_grad():
-        scores = got.decode("rank", fused(got, image)[JOINT])
+        scores = got.decode("rank", fused(got, image))
     torch.testing.assert_close(scores, wanted, atol=1e-4, rtol=1e-4)
 
 
@@ -100,7 +104,7 @@ def test_of_vilt_for_two_pictures_the_body_is_read(tmp_path: Path) -> None:
     config = ViltConfig(**VILT, num_images=2, modality_type_vocab_size=3)
     model = ViltForImagesAndTextClassification(config)
     found = ours(model, tmp_path)
-    assert not found.decoders
+    assert not found.heads
     wanted = model.vilt.embeddings.token_type_embeddings.weight[:2]
     assert torch.equal(found.get_parameter("fusion.types"), wanted)
 
@@ -126,7 +130,7 @@ def test_parity_of_visualbert_for_pretraining(tmp_path: Path) -> None:
         wanted = model(**inputs).seq_relationship_logits
     got = ours(model, tmp_path)
     with torch.no_grad():
-        logits = got.decode("matching", fused(got, image)[JOINT])
+        logits = got.decode("matching", fused(got, image))
     # Theirs says yes first, ours last.
     torch.testing.assert_close(logits, wanted.flip(1), atol=1e-4, rtol=1e-4)
 

@@ -72,13 +72,13 @@ def test_parity_of_lxmert_for_pretraining(tmp_path: Path) -> None:
         wanted = model(**lxmert_inputs(image))
     got = ours(model, tmp_path)
     with torch.no_grad():
-        joint = fused(got, image)[JOINT]
+        both = fused(got, image)
         # Of both the last logit says that they belong together.
-        matching, answer = got.decode("matching", joint), got.decode("answer", joint)
+        matching, answer = got.decode("matching", both), got.decode("answer", both)
     torch.testing.assert_close(matching, wanted.cross_relationship_score, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(answer, wanted.question_answering_score, atol=1e-3, rtol=1e-3)
     checkpoint = read_checkpoint(str(tmp_path))
-    assert checkpoint.answers == ("a", "b", "c")
+    assert checkpoint.config.heads["answer"].output.classes == ("a", "b", "c")
     assert checkpoint.language_head["bias"].shape == (VOCABULARY,)
 
 
@@ -115,7 +115,7 @@ def test_parity_of_blip_for_retrieval(tmp_path: Path) -> None:
     with torch.no_grad():
         whole = fused(got, image)
         alone = got.fuse({"text": got.encode("text", TEXT)})
-        logits = got.decode("matching", whole[JOINT])
+        logits = got.decode("matching", whole)
     assert_same_tokens(whole["image"], matched.last_hidden_state)
     assert_same_tokens(whole["text"], matched.question_embeds)
     torch.testing.assert_close(logits, matched.itm_score, atol=1e-4, rtol=1e-4)
@@ -141,7 +141,7 @@ def test_parity_of_blip_for_questions(tmp_path: Path) -> None:
         ).last_hidden_state
     got = ours(model, tmp_path)
     assert_same_tokens(fused(got, image)["text"], wanted)
-    assert not got.decoders
+    assert not got.heads
 
 
 def test_blip_without_a_text_encoder_is_refused(tmp_path: Path) -> None:

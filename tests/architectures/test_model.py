@@ -74,7 +74,7 @@ ARCHITECTURES: dict[str, ModelConfig] = {
     "captioner": captioner(image=IMAGE, image_dim=64, vocab_size=50, dim=16, heads=2),
     "show_and_tell": show_and_tell(image=IMAGE, image_dim=64, vocab_size=50, words=8, hidden=16),
 }
-WRITING = [name for name, config in ARCHITECTURES.items() if "caption" in config.decoders]
+WRITING = [name for name, config in ARCHITECTURES.items() if "caption" in config.heads]
 EMBEDDING = [name for name, config in ARCHITECTURES.items() if config.projections]
 FUSING = [
     name
@@ -137,8 +137,8 @@ def test_an_architecture_that_fuses_decodes_what_it_fused(name: str) -> None:
     rows = batch(config.encoders["image"])
     fused = Streams(model, rows).fused()
     assert fused.keys() == {"image", "text", JOINT}
-    for decoder in config.decoders:
-        logits = model.decode(decoder, fused[JOINT])
+    for head in config.heads:
+        logits = model.decode(head, fused)
         assert logits.shape[0] == 3
         assert logits.std(dim=0).max() > 0
     alone = Streams(model, rows.rows(slice(2, 3))).fused()[JOINT].pooled
@@ -152,7 +152,7 @@ def test_an_architecture_that_writes_gives_logits_for_each_word(name: str) -> No
     text = batch().inputs["text"]
     assert isinstance(text, Field)
     seen = Streams(model, Batch({"image": batch().inputs["image"]}, "abc", torch.arange(3))).fused()
-    logits = model.decode("caption", seen.get(JOINT, seen["image"]), text)
+    logits = model.decode("caption", seen, text)
     assert logits.shape == (3, 6, 50)
     assert text.mask is not None
     assert logits[text.mask].isfinite().all()

@@ -19,7 +19,7 @@ def test_streams_may_have_other_names() -> None:
     for made in (albef, blip, lxmert, vilbert):
         config = made(vocab_size=30, text="question")
         assert set(config.encoders) == {"question", "image"}
-        assert config.decoders.keys() == {"matching"}
+        assert config.heads.keys() == {"matching"}
 
 
 def test_the_towers_of_blip_meet_in_one_space() -> None:

@@ -79,7 +79,7 @@ def test_mistakes_in_a_question(run: Path, scenes_run: Path, tmp_path: Path) -> 
     assert "none.png" in gone
     words = ("--image", picture, "--text", "what?")
     assert "expected 1 or more" in refused("ask", run, *words, "--k", 0)
-    assert "has no classifier" in refused("ask", scenes_run, *words)
+    assert "has no head" in refused("ask", scenes_run, *words)
 
 
 def test_an_answer_that_was_never_learned_is_wrong_and_counted(tmp_path: Path) -> None:

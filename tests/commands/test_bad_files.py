@@ -1,12 +1,15 @@
 """Bad files of a run, and full disks: one clear line with its place, exit code 2, no traceback, nothing lost."""
 
 import errno
+import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +22,7 @@ from tiny_runs import (
     unchanged,
 )
 
+from weft.core.documents import CHECKSUM, write_checked
 from weft.core.tensors import read_state, read_tensors, write_tensors
 from weft.training import checkpoint
 
@@ -181,3 +185,91 @@ def test_the_log_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     words = scenes_flags(run__steps=1)
     line = refused("train", "scenes", *words, "--out", tmp_path / "run", after_steps=True)
     assert f"{tmp_path / 'run' / 'log.jsonl'}: cannot be written: No space left" in line
+
+
+def spoil(path: Path, old: str, new: str) -> None:
+    """Changes the text, and the checksum with it: the file is not damaged but wrong."""
+    values = json.loads(path.read_text().replace(old, new))
+    values.pop(CHECKSUM)
+    write_checked(path, values)
+
+
+def test_a_model_larger_than_memory(scenes_copy: Path) -> None:
+    path = scenes_copy / "model.json"
+    spoil(path, '"in_dim": 32', '"in_dim": 128000000000')
+    line = refused("evaluate", scenes_copy)
+    assert "projections.image.layers.0.weight is torch.float32 (16, 32), expected" in line
+
+
+def test_a_model_of_endless_depth(scenes_copy: Path) -> None:
+    path = scenes_copy / "model.json"
+    spoil(path, '"depth": 1', '"depth": 1000000000')
+    line = refused("evaluate", scenes_copy)
+    assert f"{path}: describes a model of more parts than its weights have" in line
+
+
+def test_a_changed_number_of_a_run(scenes_copy: Path) -> None:
+    """Another number of heads fits the weights, but it is another model."""
+    path = scenes_copy / "model.json"
+    whole = path.read_text()
+    path.write_text(re.sub(r'"heads": \d+', '"heads": 1', whole))
+    assert path.read_text() != whole
+    assert f"{path}: is damaged or was edited" in refused("evaluate", scenes_copy)
+
+
+@pytest.mark.parametrize("file", ["recipe.json", "modalities.json", "model.json"])
+def test_a_file_nested_without_end(file: str, scenes_copy: Path) -> None:
+    (scenes_copy / file).write_text('{"a":' * 3000 + "1" + "}" * 3000)
+    assert f"{scenes_copy / file}: is nested more than 64 deep" in refused("evaluate", scenes_copy)
+
+
+def test_what_was_learned_is_of_another_kind(scenes_copy: Path) -> None:
+    path = scenes_copy / "modalities.json"
+    for value in (7, [], {"tokenizer": 7}, {"tokenizer": {"model": []}}):
+        write_checked(path, {"image": {}, "text": value})
+        assert f"{path}: stream 'text': " in refused("evaluate", scenes_copy)
+
+
+@pytest.fixture
+def read_only(scenes_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run in which nothing can be written: its disk is read-only for whoever asks, root as well."""
+    made = os.open
+
+    def opened(path: Any, flags: int, *more: Any, **rest: Any) -> int:
+        if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR) and Path(path).is_relative_to(
+            scenes_copy
+        ):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return made(path, flags, *more, **rest)
+
+    def mkdir(path: Any, *_: Any, **__: Any) -> None:
+        if Path(path).is_relative_to(scenes_copy):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        make(path, *_, **__)
+
+    make = os.mkdir
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return scenes_copy
+
+
+WRITERS = {
+    "report": ("--out", "report.html"),
+    "evaluate": ("--json", "numbers.json"),
+    "embed": ("--out", "index"),
+}
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_run_on_a_read_only_disk(command: str, read_only: Path, tmp_path: Path) -> None:
+    flag, name = WRITERS[command]
+    with unchanged(read_only):
+        done(command, read_only, flag, tmp_path / name)
+        assert (tmp_path / name).exists()
+        if command != "embed":  # what was read of the training rows is kept with the user's cache
+            assert list((tmp_path / "cache" / "weft").glob("audit-*/*/*"))
+        line = refused(command, read_only)
+    assert "cannot be written: Read-only file system" in line
+    assert f"; {flag} F" in line
+    assert "names another place" in line

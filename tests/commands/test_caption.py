@@ -99,21 +99,22 @@ def test_what_cannot_be_captioned_is_said(trained: tuple[Path, Path], tmp_path: 
     )
     done("train", "scenes", *scenes_flags(run__steps=1), "--out", tmp_path / "dual")
     line = refused("caption", tmp_path / "dual", "--image", data / "p00.png")
-    assert line.endswith("does not write captions, it was trained for: retrieval")
+    assert line.endswith("has no head with a TextOutput, its heads are: none")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vocab_size": 20}, "model.decoders.caption.vocab_size is 20, expected at least"),
-        ({"max_length": 8}, "model.decoders.caption.max_length is 8, expected at least 16"),
+        ({"vocab_size": 20}, "model.heads.caption.decoder.vocab_size is 20, expected at least"),
+        ({"max_length": 8}, "model.heads.caption.decoder.max_length is 8, expected at least 16"),
     ],
 )
 def test_a_decoder_that_is_too_small_is_found_before_training(
     trained: tuple[Path, Path], tmp_path: Path, change: dict[str, int], message: str
 ) -> None:
     made = tiny(trained[1])
-    decoder = made.model.decoders["caption"].replace(**change)
-    made = made.replace(model=made.model.replace(decoders={"caption": decoder}))
+    head = made.model.heads["caption"]
+    head = head.replace(decoder=head.decoder.replace(**change))
+    made = made.replace(model=made.model.replace(heads={"caption": head}))
     with pytest.raises(WeftError, match=message):
         train(made, tmp_path / "run")

@@ -27,7 +27,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_starts_from_what_was_converted(published: Path, tmp_path: Path) -> None:
     out = done("convert", published, "--out", tmp_path / "vilt")
-    assert out.splitlines()[1] == "streams: text, image; decoders: answer"
+    assert out.splitlines()[1] == "streams: text, image; heads: answer"
     config = configs.load(tmp_path / "vilt" / "model.json", ModelConfig)
     projections = {stream: ProjectionConfig(32, 16) for stream in ("image", "text")}
     recipe = weft.recipe("scenes")

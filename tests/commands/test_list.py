@@ -41,7 +41,7 @@ def test_parts_and_tasks() -> None:
         "objectives.SoftmaxContrastive",
     }
     assert expected <= names("parts")
-    assert {"retrieval", "zero_shot", "vqa", "vqa_generation", "classification"} <= names("tasks")
+    assert {"retrieval", "zero_shot", "vqa", "classification"} <= names("tasks")
 
 
 def test_unknown() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core import config as configs
+from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.training.config import RunConfig
 
@@ -51,6 +52,15 @@ def test_save_and_load(tmp_path: Path) -> None:
         ('{"in_dim": 4, "out_dim": true}', r"out_dim: got True \(bool\), expected int"),
         ('{"in_dim": 4, "out_dims": 2}', r"unknown setting .* 'out_dims': did you mean out_dim"),
         ('{"in_dim": 4}', r"c\.json: .*out_dim"),
+        ('{"dropout": 1' + "0" * 400 + "}", r"c\.json: dropout: is 10.*0, expected a number of at"),
+        (
+            '{"in_dim": 9223372036854775808}',
+            r"in_dim: is 9223372036854775808, expected a number of",
+        ),
+        ('{"dropout": NaN}', r"c\.json: dropout: is nan, expected a finite number"),
+        ('{"dropout": -Infinity}', r"dropout: is -inf, expected a finite number"),
+        ('{"hidden": ["' + "x" * 10**6 + '"]}', r"hidden: \[0\]: got 'x+\.\.\.x+' \(str\)"),
+        ('{"class": "weft.core.config.Config"}', r"class Config does not fit"),
         ('{"class": "os.system"}', r"'os.system' is not the name of a config class of weft"),
         ('{"class": "weft.core.config.load"}', r"is not the name of a config class"),
         ('{"class": "weft.core.config.Path"}', r"is not the name of a config class"),
@@ -82,7 +92,7 @@ def test_yaml_lays_single_settings_over_a_config(tmp_path: Path) -> None:
     path = tmp_path / "start.yaml"
     path.write_text("projections:\n  image: {hidden: [7], dropout: 0.5}\n")
     base = ModelConfig(encoders={}, projections={"image": ProjectionConfig(4, 2)})
-    changed = configs.apply(base, configs.read_mapping(path), str(path))
+    changed = configs.apply(base, read_mapping(path), str(path))
     assert changed.projections["image"] == ProjectionConfig(4, 2, hidden=(7,), dropout=0.5)
 
 
@@ -90,7 +100,7 @@ def test_yaml_mistakes_name_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "start.yaml"
     path.write_text("a: 1\nb: [\n")
     with pytest.raises(WeftError, match=r"start\.yaml:3: is not YAML"):
-        configs.read_mapping(path)
+        read_mapping(path)
     base = ModelConfig(encoders={})
     with pytest.raises(WeftError, match="did you mean encoders"):
         configs.apply(base, {"encoder": {}}, "start.yaml")

@@ -31,7 +31,26 @@ from weft.data.answers import normalised, soft_score, soft_scores
         ("black/white", "black white"),
         ("t-shirt", "t shirt"),
         ("what?!", "what"),
-        ("the", ""),
+        ("50%", "50%"),
+        ("$5", "$5"),
+        ("#1", "#1"),
+        ("B&B", "b&b"),
+        ("5*", "5*"),
+        ("€ 3.50", "€ 3.50"),
+        # An article is one in front of a word; letters are answers.
+        ("the", "the"),
+        ("A.", "a"),
+        ("the A", "a"),
+        ("vitamin A", "vitamin a"),
+        ("A or B", "a or b"),
+        # What would leave nothing is not done.
+        ("?!", "?!"),
+        ("", ""),
+        # Any script, any width.
+        ("अच्छी!", "अच्छी"),
+        ("ＴＷＯ　ｄｏｇｓ。", "2 dogs"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("5²", "5²"),
     ],
 )
 def test_one_spelling(answer: str, expected: str) -> None:
@@ -51,4 +70,26 @@ def test_the_score_is_the_mean_over_nine_of_ten(answers: list[str]) -> None:
 def test_a_few_that_agree_of_ten() -> None:
     answers = ["a"] + ["bee"] * 2 + ["sea"] * 3 + ["d"] * 4
     found = {name: round(score, 6) for name, score in soft_scores(answers).items()}
-    assert found == {"": 0.3, "bee": 0.6, "sea": 0.9, "d": 1.0}
+    assert found == {"a": 0.3, "bee": 0.6, "sea": 0.9, "d": 1.0}
+
+
+@pytest.mark.parametrize("said", ["", "the", "an", "?", "*", "B"])
+def test_a_letter_is_right_only_as_itself(said: str) -> None:
+    assert soft_score("A", ["A"] * 10) == 1
+    assert soft_score(said, ["A"] * 10) == 0
+
+
+def test_an_empty_answer_is_right_only_where_nothing_was_said() -> None:
+    for said in ("?", "the", "*", "!"):
+        assert soft_score("", [said] * 10) == 0
+
+
+_SAID = st.lists(
+    st.sampled_from(["a", "The", "or", "and", ",", ".", "-", "3", ".5", "dont", "none", "’", "%"]),
+    max_size=6,
+).map(" ".join)
+
+
+@given(st.one_of(st.text(max_size=12), _SAID))
+def test_a_spelling_is_its_own(answer: str) -> None:
+    assert normalised(normalised(answer)) == normalised(answer)

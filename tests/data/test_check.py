@@ -105,8 +105,8 @@ def test_corrupt_rows_are_named_with_their_reason(report: DataReport) -> None:
 def test_duplicates_and_leaks_are_named(report: DataReport) -> None:
     assert [pair.ids for pair in report.exact.pairs] == [("id0", "id6")]
     assert report.exact.leaking == 1
-    near = {pair.ids: pair.mirrored for pair in report.near.pairs}
-    assert near == {("id1", "id7"): False, ("id1", "id8"): True, ("id7", "id8"): True}
+    near = {pair.ids: pair.turn for pair in report.near.pairs}
+    assert near == {("id1", "id7"): "", ("id1", "id8"): "mirrored", ("id7", "id8"): "mirrored"}
     assert report.near.leaking == 2
     assert report.shared_group_names == ("shared",)
     assert report.leaks == 4

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from weft.data.prepare import fingerprints
-from weft.data.prepare.fingerprints import NearConfig, components, fingerprint, near_pairs
+from weft.data.prepare.fingerprints import (
+    NOT_FOUND,
+    TURNS,
+    NearConfig,
+    Turn,
+    components,
+    fingerprint,
+    near_pairs,
+)
 
 DEFAULT = NearConfig()
 
@@ -82,9 +91,65 @@ def test_small_changes_are_found(change: Callable[[Image.Image], Image.Image]) -
 
 def test_mirror_images_are_found_and_named_so() -> None:
     prints = [look(picture(1)), look(ImageOps.mirror(picture(1)))]
-    (mirrored,) = near_pairs(prints, DEFAULT).mirrored
-    assert mirrored
+    (turn,) = near_pairs(prints, DEFAULT).turn
+    assert TURNS[turn].name == "mirrored"
+    assert len(near_pairs(prints, NearConfig(turned=False))) == 1
     assert len(near_pairs(prints, NearConfig(mirrored=False))) == 0
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.name or "as it is")
+def test_turns_are_found_and_named_so(turn: Turn) -> None:
+    for seed in range(5):
+        pixels = np.asarray(picture(seed))
+        turned = pixels.swapaxes(0, 1) if turn.transposed else pixels
+        turned = turned[::-1] if turn.upside_down else turned
+        turned = turned[:, ::-1] if turn.mirrored else turned
+        other = look(jpeg(Image.fromarray(np.ascontiguousarray(turned)), 40))
+        found = near_pairs([look(picture(seed)), other], DEFAULT)
+        assert [TURNS[n].name for n in found.turn] == [turn.name]
+        plain = near_pairs([look(picture(seed)), other], NearConfig(mirrored=False, turned=False))
+        assert len(plain) == (turn.name == "")
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+@pytest.mark.parametrize("border", [10, (0, 12), (10, 10, 0, 0)])
+def test_frames_of_one_colour_are_found(border: Any, colour: tuple[int, int, int]) -> None:
+    for seed in range(10):
+        original = picture(seed, 320, 240)
+        framed = ImageOps.expand(original, border, colour)
+        for changed in (framed, jpeg(framed, 70), ImageOps.mirror(framed)):
+            assert len(near_pairs([look(original), look(changed)], DEFAULT)) == 1
+    assert fingerprints.without_frame(np.asarray(framed)).shape == (240, 320, 3)
+
+
+def test_a_frame_is_no_likeness() -> None:
+    """Different pictures in the same frame are different."""
+    framed = [look(ImageOps.expand(picture(seed), 12, (0, 0, 0))) for seed in range(60)]
+    assert len(near_pairs(framed, DEFAULT)) == 0
+
+
+def test_what_is_said_not_to_be_found_is_not() -> None:
+    assert "cropped by more than about 5 % a side" in NOT_FOUND
+    found = {
+        share: sum(
+            len(near_pairs([look(picture(s)), look(trimmed(picture(s), share))], DEFAULT))
+            for s in range(40)
+        )
+        for share in (0.025, 0.1)
+    }
+    assert found[0.025] >= 38
+    assert found[0.1] <= 4
+
+
+def test_only_pairs_across_are_asked_for() -> None:
+    prints = [look(picture(seed)) for seed in (0, 0, 1, 0, 2, 1)]
+    every = near_pairs(prints, DEFAULT)
+    pairs = set(zip(every.first.tolist(), every.second.tolist(), strict=True))
+    assert pairs == {(0, 1), (0, 3), (1, 3), (2, 5)}
+    for split in range(7):
+        found = near_pairs(prints, DEFAULT, against=split)
+        across = {(a, b) for a, b in pairs if a < split <= b}
+        assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == across
 
 
 def test_different_pictures_are_not_paired() -> None:
@@ -127,7 +192,7 @@ def test_search_finds_exactly_what_comparing_every_pair_finds(
     table["shape"] = shapes / np.linalg.norm(shapes, axis=1, keepdims=True)
     prints: list[bytes | None] = [row.tobytes() for row in table]
     prints[0] = None
-    config = NearConfig(distance=distance, similarity=-1.0, mirrored=mirrored)
+    config = NearConfig(distance=distance, similarity=-1.0, mirrored=mirrored, turned=False)
     expected = set()
     for i in range(1, count):
         for j in range(i + 1, count):

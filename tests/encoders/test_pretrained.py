@@ -269,3 +269,23 @@ def test_odd_settings_are_refused(folders: dict[str, Path]) -> None:
         PretrainedConfig(str(folders["bert"]), tower="vision").build()
     with pytest.raises(WeftError, match="pooling 'max' is for text towers"):
         PretrainedConfig(str(folders["clip"]), tower="vision", pooling="max").build()
+
+
+def test_a_model_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    settings = {"model_type": "other", "auto_map": {"AutoConfig": "other.Other"}}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "other.py").write_text("raise RuntimeError('the code of the folder was run')")
+    with pytest.raises(
+        WeftError, match=r"asks for Python code of its own \(auto_map: other\.Other\)"
+    ):
+        PretrainedConfig(str(tmp_path)).build()
+
+
+def test_the_newer_file_of_a_processor_counts(folders: dict[str, Path], tmp_path: Path) -> None:
+    """transformers 5 keeps mean and std in processor_config.json."""
+    for file in ("config.json", "model.safetensors", "preprocessor_config.json"):
+        (tmp_path / file).write_bytes((folders["clip"] / file).read_bytes())
+    pixels = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.1, 0.2, 0.3]}
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": pixels}))
+    described = PretrainedConfig(str(tmp_path), tower="vision").architecture()
+    assert (described.mean, described.std) == ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))

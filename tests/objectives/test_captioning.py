@@ -10,6 +10,8 @@ from weft.architectures.model import Model, Streams
 from weft.core.records import Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.recurrent import RecurrentDecoderConfig
+from weft.heads.classes import MATCHING
+from weft.heads.texts import TextOutput
 from weft.objectives.captioning import CaptioningConfig, separate_texts
 
 
@@ -24,7 +26,7 @@ def by_hand(model: Model, captions, smoothing: float = 0.0) -> Tensor:
     for row, texts in enumerate(captions):
         context = model.encode("image", Field(pictures()[row : row + 1]))
         for ids in texts:
-            logits = model.decode("caption", context, Field(torch.tensor([ids[:-1]])))
+            logits = model.decode("caption", {"image": context}, Field(torch.tensor([ids[:-1]])))
             costs.append(
                 F.cross_entropy(
                     logits[0], torch.tensor(ids[1:]), reduction="none", label_smoothing=smoothing
@@ -66,7 +68,7 @@ def test_the_picture_is_encoded_once_for_all_its_texts() -> None:
     model = model_of()
     calls = []
     model.encoders["image"].register_forward_hook(lambda *_: calls.append(1))
-    model.decoders["caption"].blocks[0].cross_attention.key_value.register_forward_hook(
+    model.heads["caption"].decoder.blocks[0].cross_attention.key_value.register_forward_hook(
         lambda _, inputs, __: calls.append(len(inputs[0]))
     )
     loss_of(model, padded([joined(texts) for texts in CAPTIONS]))
@@ -76,7 +78,7 @@ def test_the_picture_is_encoded_once_for_all_its_texts() -> None:
 def test_only_real_tokens_meet_the_vocabulary() -> None:
     model = model_of()
     seen = []
-    model.decoders["caption"].out.register_forward_hook(
+    model.heads["caption"].decoder.out.register_forward_hook(
         lambda _, inputs, __: seen.append(len(inputs[0]))
     )
     loss_of(model, padded([texts[0] for texts in CAPTIONS]))
@@ -97,9 +99,16 @@ def test_a_row_without_text_teaches_nothing_and_a_batch_without_any_is_no_nan() 
 
 def test_what_does_not_fit_is_refused() -> None:
     text = padded([texts[0] for texts in CAPTIONS])
-    with pytest.raises(ValueError, match="'caption' is a Classifier, expected one of text"):
+    with pytest.raises(
+        ValueError, match="decoder of head 'caption' is a Classifier, expected one of text"
+    ):
         loss_of(model_of(ClassifierConfig(WIDTH, 2)), text)
+    model = model_of()
+    model.heads["caption"].output = TextOutput("words")
     with pytest.raises(ValueError, match="no token ids of 'words', it has: image, text"):
-        loss_of(model_of(), text, CaptioningConfig(text="words"))
+        loss_of(model, text)
+    model.heads["caption"].output = MATCHING
+    with pytest.raises(ValueError, match="head 'caption' has a ClassOutput, expected a TextOutput"):
+        loss_of(model, text)
     with pytest.raises(ValueError, match="label_smoothing is 1"):
         CaptioningConfig(label_smoothing=1.0)

@@ -6,9 +6,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from weft.architectures.model import Model, Streams
+from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Features, Field
 from weft.decoders.classifier import ClassifierConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import Head
+from weft.heads.numbers import NumberOutput
+from weft.heads.output import Output
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 
 
@@ -21,7 +26,7 @@ class Values(nn.Module):
 
 
 class Sum(nn.Module):
-    dim = 3
+    dim, streams = 3, ("a", "b")
 
     def forward(self, streams):
         first = next(iter(streams.values()))
@@ -29,10 +34,11 @@ class Sum(nn.Module):
         return {**streams, JOINT: Features(first.tokens, first.mask, pooled)}
 
 
-def parts(target: torch.Tensor, outputs: int = 4):
+def parts(target: torch.Tensor, outputs: int = 4, output: Output | None = None, context=JOINT):
     torch.manual_seed(0)
     decoder = ClassifierConfig(3, outputs).build()
-    model = Model({"a": Values(), "b": Values()}, fusion=Sum(), decoders={"answer": decoder})
+    head = Head(decoder, output or ClassOutput("answer"), context)
+    model = Model({"a": Values(), "b": Values()}, fusion=Sum(), heads={"answer": head})
     inputs = {name: Field(torch.randn(5, 3)) for name in ("a", "b")}
     inputs["caption"] = Field(torch.zeros(5, 2))  # a stream without an encoder is not fused
     batch = Batch(inputs, ids="abcde", groups=torch.arange(5), targets={"answer": target})
@@ -77,18 +83,24 @@ def test_soft_scores_are_questions_of_each_answer() -> None:
 @pytest.mark.parametrize("error", ["absolute", "squared"])
 def test_numbers(error) -> None:
     target = torch.tensor([0.5, -1, 2, 0, 3])
-    model, batch, streams, logits = parts(target, outputs=1)
-    settings = RegressionConfig("answer", "answer", error=error)
+    model, batch, streams, logits = parts(target, outputs=1, output=NumberOutput("answer"))
+    settings = RegressionConfig("answer", error=error)
     found = settings.build()(model, batch, streams).total
     torch_loss = F.l1_loss if error == "absolute" else F.mse_loss
     torch.testing.assert_close(found, torch_loss(logits[:, 0], target))
 
 
 def test_what_is_missing_is_named() -> None:
-    model, batch, streams, _ = parts(torch.zeros(5, dtype=torch.int64))
+    target = torch.zeros(5, dtype=torch.int64)
+    model, batch, streams, _ = parts(target, output=ClassOutput("label"))
     with pytest.raises(ValueError, match="no target 'label', it has: answer"):
-        ClassificationConfig(target="label").build()(model, batch, streams)
-    with pytest.raises(ValueError, match="no 'text', they are: a, b, joint"):
-        ClassificationConfig(context="text").build()(model, batch, streams)
+        ClassificationConfig().build()(model, batch, streams)
+    model, batch, streams, _ = parts(target, context="text")
+    with pytest.raises(WeftError, match="unknown context of the head 'text'"):
+        ClassificationConfig().build()(model, batch, streams)
+    model, batch, streams, _ = parts(target, output=MATCHING)
+    with pytest.raises(ValueError, match="head 'answer' predicts no target"):
+        ClassificationConfig().build()(model, batch, streams)
+    model, batch, streams, _ = parts(target)
     with pytest.raises(ValueError, match="gives 4 numbers a row, expected 1"):
-        RegressionConfig("answer", "answer").build()(model, batch, streams)
+        RegressionConfig("answer").build()(model, batch, streams)

@@ -24,6 +24,10 @@ from weft.encoders.regions import RegionsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput
+from weft.heads.texts import TextOutput
 from weft.layers.transformer import TransformerConfig
 from weft.objectives.alignment import AlignmentConfig
 from weft.objectives.answer_ranking import AnswerRankingConfig
@@ -105,12 +109,16 @@ def model() -> Model:
         },
         projections={stream: ProjectionConfig(width, 6) for stream, width in widths.items()},
         fusion=EarlyConfig(widths, TransformerConfig(tiny.DIM, 1, 2)),
-        decoders={
-            "matching": ClassifierConfig(tiny.DIM, 2),
-            "answer": ClassifierConfig(tiny.DIM, 4),
-            "score": ClassifierConfig(tiny.DIM, 1),
-            "caption": TransformerDecoderConfig(
-                tiny.WORDS, tiny.DIM, dim=8, depth=1, heads=2, max_length=12
+        heads={
+            "matching": HeadConfig(ClassifierConfig(tiny.DIM, 2), MATCHING),
+            "answer": HeadConfig(ClassifierConfig(tiny.DIM, 4), ClassOutput("answer")),
+            "score": HeadConfig(ClassifierConfig(tiny.DIM, 1), NumberOutput("score")),
+            "caption": HeadConfig(
+                TransformerDecoderConfig(
+                    tiny.WORDS, tiny.DIM, dim=8, depth=1, heads=2, max_length=12
+                ),
+                TextOutput(),
+                context="image",
             ),
         },
     ).build()

@@ -5,7 +5,6 @@ import tiny_objectives as tiny
 import torch
 import torch.nn.functional as F
 
-from weft.core.interfaces import JOINT
 from weft.core.records import Batch
 from weft.objectives.matching import MatchingConfig
 
@@ -28,7 +27,7 @@ class Recorded:
                 place = (self.first - image).norm(dim=1).argmin(), (self.second - text).norm(dim=1)
                 self.pairs.append((int(place[0]), int(place[1].argmin())))
             fused = fuse(streams)
-            self.logits = model.decode("matching", fused[JOINT])
+            self.logits = model.decode("matching", fused)
             return fused
 
         model.fuse = recorded

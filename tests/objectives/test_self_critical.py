@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_captions import CAPTIONS, WIDTH, Given, batch_of, joined, padded, pictures
+from tiny_captions import CAPTIONS, WIDTH, Given, batch_of, head_of, joined, padded, pictures
 
 from weft.architectures.model import Model, Streams
 from weft.core.precision import autocast
@@ -21,7 +21,7 @@ def model_of(dropout: float = 0.0) -> Model:
     decoder = TransformerDecoderConfig(
         VOCABULARY, WIDTH, dim=16, depth=1, heads=4, max_length=8, dropout=dropout
     )
-    return Model({"image": Given()}, decoders={"caption": decoder.build()})
+    return Model({"image": Given()}, heads={"caption": head_of(decoder)})
 
 
 def everything() -> Field:
@@ -53,7 +53,7 @@ def test_the_total_is_advantage_times_log_likelihood() -> None:
         context = Features(tokens, torch.ones(1, 4, dtype=torch.bool), tokens.mean(1))
         for place, ids in enumerate(own):
             said = torch.tensor([[2, *ids]])
-            log = model.decode("caption", context, Field(said))[0].log_softmax(1)
+            log = model.decode("caption", {"image": context}, Field(said))[0].log_softmax(1)
             likelihood = log[range(len(ids) + 1), [*ids, END]].sum()
             others = (reward.sum() - reward[place]) / 3
             total = total - (reward[place] - others) * likelihood / 12
@@ -112,8 +112,8 @@ def test_a_row_without_text_teaches_nothing() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     model = model_of()
-    model.decoders["caption"] = ClassifierConfig(WIDTH, 2).build()
-    with pytest.raises(ValueError, match="'caption' is a Classifier, expected one that writes"):
+    model.heads["caption"] = head_of(ClassifierConfig(WIDTH, 2))
+    with pytest.raises(ValueError, match="'caption' is a Classifier, expected one of text"):
         CONFIG.build()(model, batch_of(everything()), Streams(model, batch_of(everything())))
     for change in ({"tokens": 0}, {"captions": 1}, {"max_length": 1}, {"special": -1}):
         with pytest.raises(ValueError, match="expected at least"):

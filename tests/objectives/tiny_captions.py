@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.records import Batch, Features, Field
 from weft.decoders.text import TransformerDecoderConfig
+from weft.heads.head import Head
+from weft.heads.texts import TextOutput
 
 START, END, WIDTH, VOCABULARY = 2, 3, 6, 11
 CAPTIONS = [[[2, 5, 6, 3], [2, 7, 3]], [[2, 8, 3], [2, 9, 10, 4, 3]], [[2, 3], [2, 4, 4, 3]]]
@@ -26,7 +28,11 @@ def model_of(config=None) -> Model:
     config = config or TransformerDecoderConfig(
         VOCABULARY, WIDTH, dim=16, depth=1, heads=4, max_length=8
     )
-    return Model({"image": Given()}, decoders={"caption": config.build()}).eval()
+    return Model({"image": Given()}, heads={"caption": head_of(config)}).eval()
+
+
+def head_of(config, stream: str = "text") -> Head:
+    return Head(config.build(), TextOutput(stream), context="image")
 
 
 def joined(texts: list[list[int]]) -> list[int]:

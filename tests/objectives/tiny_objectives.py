@@ -8,6 +8,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import MATCHING
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.vocabulary import Vocabulary
 
@@ -36,7 +38,7 @@ def model(*, fused: bool = True) -> Model:
         fusion=EarlyConfig({"text": 12, "image": 8}, TransformerConfig(DIM, 1, 2))
         if fused
         else None,
-        decoders={"matching": ClassifierConfig(DIM, 2)} if fused else {},
+        heads={"matching": HeadConfig(ClassifierConfig(DIM, 2), MATCHING)} if fused else {},
     ).build()
 
 

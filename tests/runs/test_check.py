@@ -16,7 +16,7 @@ def test_a_cached_stream_cannot_be_masked() -> None:
     check_names(made)
     cached = made.replace(data=made.data.replace(cache={"text": CacheConfig()}))
     with pytest.raises(
-        WeftError, match=r"objectives\.words masks stream 'text', which data\.cache"
+        WeftError, match=r"objectives\.words alters stream 'text' before it is encoded"
     ):
         check_names(cached)
     other = made.replace(objectives={"words": MASKED.replace(masked="speech")})

@@ -96,6 +96,12 @@ def test_a_picture_in_any_form(run: Run, tmp_path: Path) -> None:
     assert run.embed(image=tmp_path / "a.jpg").shape == (1, 16)
 
 
+def test_an_empty_list_is_one_line(run: Run) -> None:
+    for stream in ("text", "image"):
+        with pytest.raises(WeftError, match=f"got an empty list of '{stream}'"):
+            run.embed(**{stream: []})
+
+
 def test_embeddings_can_be_learned_from(run: Run) -> None:
     vectors = run.embed(text="a star")
     probe = torch.nn.Linear(16, 1)

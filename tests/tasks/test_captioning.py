@@ -13,6 +13,8 @@ from weft.data.policy import ErrorPolicy
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.evaluation.captions import characters, evaluate, leave_one_out, score
+from weft.heads.head import Head, HeadConfig
+from weft.heads.texts import TextOutput
 from weft.inference.member import Member
 from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
@@ -21,7 +23,8 @@ from weft.tasks.captioning import NAMES, CaptioningTaskConfig
 SAID = ["a dog runs", "two dogs run fast .", "a cat sits on a mat", "the sun"]
 OTHERS = ["a black dog runs", "two brown dogs run", "one cat on the mat", "the sun shines"]
 GREEDY = GenerationConfig(max_length=9)
-SETTINGS = CaptioningTaskConfig(resamples=50, generation=GREEDY, meteor=False)
+SETTINGS = CaptioningTaskConfig(resamples=50, meteor=False)
+OUTPUT = TextOutput(generation=GREEDY)
 
 
 class Number(nn.Module):
@@ -113,12 +116,17 @@ def vocabulary():
     return text
 
 
-def member(dataset, texts=SAID, sure: float = 1.0) -> Member:
+def head(decoder, **changes) -> Head:
+    return Head(decoder, **{"output": OUTPUT, "context": "image", **changes})
+
+
+def member(dataset, texts=SAID, sure: float = 1.0, **changes) -> Member:
     text = vocabulary()
     decoder = Reciting([text.encode(one) for one in texts], text.vocab_size, sure)
     modalities = {"image": Pictures(), "text": text}
     sources = {name: ModalitySource(dataset, name, part) for name, part in modalities.items()}
-    return Member(Model({"image": Number()}, decoders={"caption": decoder}), sources, modalities)
+    model = Model({"image": Number()}, heads={"caption": head(decoder, **changes)})
+    return Member(model, sources, modalities)
 
 
 def percent(found: dict[str, float]) -> dict[str, float]:
@@ -140,7 +148,7 @@ def test_metrics_are_those_of_what_is_said() -> None:
     each = evaluate(candidates, references).cider
     np.testing.assert_allclose(result.values["CIDEr-D"].values, 100 * each)
     assert result.protocol["split"] == "test"
-    assert (result.protocol["images"], result.protocol["texts"]) == (4, 8)
+    assert (result.protocol["captions"], result.protocol["references"]) == (4, 8)
 
 
 def test_predictions_show_the_picture_what_was_said_and_what_people_said() -> None:
@@ -164,21 +172,21 @@ def test_rows_of_one_group_share_their_references_and_one_caption() -> None:
     together = SETTINGS.build().evaluate([member(pairs)], pairs)
     lists = SETTINGS.build().evaluate([member(rows())], rows())
     assert together.metrics == lists.metrics
-    assert together.protocol["images"] == 4
+    assert together.protocol["captions"] == 4
 
 
 def test_only_the_first_rows_where_a_limit_says_so() -> None:
     dataset = rows()
     result = SETTINGS.replace(limit=2).build().evaluate([member(dataset)], dataset)
-    assert result.protocol["images"] == 2
+    assert result.protocol["captions"] == 2
 
 
 def test_views_and_models_write_together() -> None:
     dataset = rows()
     task = SETTINGS.replace(examples=4)
 
-    def said(members, config=task) -> list[str]:
-        found = config.build().evaluate(members, dataset).predictions
+    def said(members) -> list[str]:
+        found = task.build().evaluate(members, dataset).predictions
         return [p.predicted for p in sorted(found, key=lambda p: p.inputs[0].row)]
 
     # The surer of two decides.
@@ -186,9 +194,7 @@ def test_views_and_models_write_together() -> None:
     assert said([member(dataset, OTHERS, 0.9), member(dataset, SAID, 0.6)]) == OTHERS
     # Both views are equally sure; only where they agree is there no choice.
     turned = SAID[1:] + SAID[:1]
-    for one, first, second in zip(
-        said([member(dataset)], task.replace(views=2)), SAID, turned, strict=True
-    ):
+    for one, first, second in zip(said([member(dataset, views=2)]), SAID, turned, strict=True):
         assert one.split()[0] in (first.split()[0], second.split()[0])
 
 
@@ -202,7 +208,7 @@ def test_characters_of_chinese() -> None:
     decoder = Reciting([text.encode("两只狗"), text.encode("猫")], text.vocab_size)
     modalities = {"image": Pictures(), "text": text}
     sources = {name: ModalitySource(dataset, name, part) for name, part in modalities.items()}
-    model = Model({"image": Number()}, decoders={"caption": decoder})
+    model = Model({"image": Number()}, heads={"caption": head(decoder)})
     task = SETTINGS.replace(unit="character").build()
     result = task.evaluate([Member(model, sources, modalities)], dataset)
     references = {row.id: row.items["text"] for row in dataset}
@@ -217,7 +223,7 @@ def test_an_unreadable_picture_is_counted_or_stops() -> None:
         SETTINGS.build().evaluate([member(dataset)], dataset)
     task = SETTINGS.replace(rows=RowsConfig(errors=ErrorPolicy("skip", limit=1.0)))
     result = task.build().evaluate([member(dataset)], dataset)
-    assert (result.protocol["images"], result.protocol["left_out_unreadable"]) == (3, 1)
+    assert (result.protocol["captions"], result.protocol["left_out_unreadable"]) == (3, 1)
 
 
 def test_what_cannot_be_measured_is_said() -> None:
@@ -226,12 +232,14 @@ def test_what_cannot_be_measured_is_said() -> None:
     with pytest.raises(WeftError, match="no row has a 'text'"):
         task.evaluate([member(dataset)], rows(text=None))
     with pytest.raises(WeftError, match="no stream of texts 'words', the run has: image, text"):
-        SETTINGS.replace(text="words").build().evaluate([member(dataset)], rows(words="x"))
-    with pytest.raises(WeftError, match="no context 'joint', the model gives: image"):
-        SETTINGS.replace(context="joint").build().evaluate([member(dataset)], dataset)
+        task.evaluate([member(dataset, output=TextOutput("words"))], dataset)
+    with pytest.raises(WeftError, match="unknown context of head 'caption' 'joint'"):
+        task.evaluate([member(dataset, context="joint")], dataset)
+    with pytest.raises(WeftError, match="unknown head of the model 'poem': known: caption"):
+        SETTINGS.replace(head="poem").build().evaluate([member(dataset)], dataset)
     other = member(dataset)
-    other.model.decoders["caption"] = ClassifierConfig(1, 2).build()
-    with pytest.raises(WeftError, match="'caption' is a Classifier, expected one that writes"):
+    other.model.heads["caption"] = head(ClassifierConfig(1, 2).build())
+    with pytest.raises(WeftError, match="the decoder is a Classifier, expected one that writes"):
         task.evaluate([other], dataset)
     stranger = member(dataset)
     stranger.modalities["text"].fit([["other words"]])
@@ -239,6 +247,8 @@ def test_what_cannot_be_measured_is_said() -> None:
         task.evaluate([member(dataset), stranger], dataset)
     with pytest.raises(ValueError, match="no members"):
         task.evaluate([], dataset)
-    for change in ({"views": 0}, {"resamples": 0}, {"limit": 0}, {"examples": -1}):
+    with pytest.raises(ValueError, match="views is 0"):
+        HeadConfig(ClassifierConfig(1, 2), OUTPUT, views=0)
+    for change in ({"resamples": 0}, {"limit": 0}, {"examples": -1}):
         with pytest.raises(ValueError, match="expected at least"):
             SETTINGS.replace(**change)

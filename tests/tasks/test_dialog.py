@@ -64,7 +64,7 @@ class OnTheCircle(nn.Module):
 class First(nn.Module):
     """What the first stream says."""
 
-    dim = 2
+    dim, streams = 2, ("image",)
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         return {**streams, JOINT: next(iter(streams.values()))}
@@ -95,7 +95,7 @@ ROWS = [
     row(1, 80, ["10", "90", "50"], 2, relevance=[0.0, 0.5, 1.0]),
     row(2, 0, ["90", "50", "10"], 0),
 ]
-CONFIG = DialogConfig(streams=("image",), ks=(1, 2), resamples=50, examples=2)
+CONFIG = DialogConfig(ks=(1, 2), resamples=50, examples=2)
 
 
 def test_metrics_by_hand() -> None:
@@ -190,7 +190,7 @@ def test_the_loss_is_a_choice_among_the_different_answers() -> None:
         ("a", "b", "c"),
         torch.arange(3),
     )
-    objective = AnswerRankingConfig(context=("image",)).build()
+    objective = AnswerRankingConfig().build()
     loss = objective(made, batch, Streams(made, batch))
     cosines = (torch.tensor([[0.0], [80.0], [40.0]]) - torch.tensor([10.0, 90.0])).deg2rad().cos()
     expected = F.cross_entropy(cosines / 0.07, torch.tensor([0, 1, 0]))
@@ -200,7 +200,7 @@ def test_the_loss_is_a_choice_among_the_different_answers() -> None:
 
 def test_the_loss_is_the_same_on_two_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     made = model()
-    objective = AnswerRankingConfig(context=("image",)).build()
+    objective = AnswerRankingConfig().build()
     angles = torch.tensor([[0.0], [80.0], [40.0], [200.0]])
     answers = torch.tensor([[10], [90], [10], [90]])
     whole = Batch(
@@ -240,7 +240,7 @@ def test_the_loss_needs_an_answer_in_every_row(inputs: dict[str, Field], message
     made = model()
     batch = Batch({"image": Field(torch.zeros(2, 1)), **inputs}, ("a", "b"), torch.arange(2))
     with pytest.raises(ValueError, match=message):
-        AnswerRankingConfig(context=("image",)).build()(made, batch, Streams(made, batch))
+        AnswerRankingConfig().build()(made, batch, Streams(made, batch))
 
 
 def test_turns_of_a_scene_follow_each_other() -> None:

@@ -11,6 +11,8 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
+from weft.heads.classes import MATCHING
+from weft.heads.head import Head
 from weft.inference.member import Member
 from weft.inference.rows import RowsConfig
 from weft.tasks.matching import MatchingConfig
@@ -23,7 +25,7 @@ CONFIG = MatchingConfig(
 class Cosine(nn.Module):
     """JOINT is the cosine of the two pooled vectors."""
 
-    dim = 1
+    dim, streams = 1, ("image", "text")
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         image, text = (streams[name].pooled for name in ("image", "text"))
@@ -44,7 +46,9 @@ class Threshold(nn.Module):
 
 def fused(member: Member, sign: float = 1.0) -> Member:
     model = Model(
-        dict(member.model.encoders), fusion=Cosine(), decoders={"matching": Threshold(sign)}
+        dict(member.model.encoders),
+        fusion=Cosine(),
+        heads={"matching": Head(Threshold(sign), MATCHING)},
     )
     return replace(member, model=model)
 
@@ -107,7 +111,7 @@ def test_what_cannot_be_measured_is_said(world) -> None:
     made = world(images=4)
     with pytest.raises(WeftError, match="choices is 5, but some row has fewer than 4 rows"):
         CONFIG.build().evaluate([fused(made.member())], made.rows)
-    with pytest.raises(WeftError, match="unknown decoder of the model"):
+    with pytest.raises(WeftError, match="unknown head of the model"):
         CONFIG.build().evaluate([made.member()], made.rows)
     with pytest.raises(ValueError, match="choices is 1, expected at least 2"):
         MatchingConfig(choices=1)

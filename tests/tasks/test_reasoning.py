@@ -13,6 +13,8 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import Head
 from weft.inference.member import Member
 from weft.tasks.reasoning import ReasoningConfig
 
@@ -54,7 +56,7 @@ class AsItIs(nn.Module):
 class Sum(nn.Module):
     """The sum of both streams."""
 
-    dim = 1
+    dim, streams = 1, ("image", "text")
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         pooled = torch.stack([f.pooled for f in streams.values()]).sum(0)
@@ -93,7 +95,11 @@ def dataset(rows: Sequence[tuple[str, str, float, float, bool]] = ROWS) -> list[
 
 
 def member(samples: list[Sample]) -> Member:
-    model = Model({"image": AsItIs(), "text": AsItIs()}, Sum(), decoders={"label": Sign()})
+    model = Model(
+        {"image": AsItIs(), "text": AsItIs()},
+        Sum(),
+        heads={"label": Head(Sign(), ClassOutput("label"))},
+    )
     modality = Numbers()
     sources = {name: ModalitySource(samples, name, modality) for name in ("image", "text")}
     return Member(model, sources, {}, {"label": ClassesConfig("label", ("false", "true")).build()})
@@ -136,7 +142,7 @@ def test_baselines_of_an_ensemble_are_the_ensemble_s() -> None:
     """The second model says the opposite and is surer of it, so the mean says what it says."""
     samples = dataset()
     first, second = member(samples), member(samples)
-    second.model.decoders["label"].forward = lambda context, prefix=None: torch.cat(
+    second.model.heads["label"].decoder.forward = lambda context, prefix=None: torch.cat(
         [10 * context.pooled, -10 * context.pooled], dim=1
     )
     task = ReasoningConfig(resamples=50).build()
@@ -151,7 +157,5 @@ def test_says_what_is_missing() -> None:
     config = ReasoningConfig(resamples=50, average="example")
     with pytest.raises(WeftError, match="rows:3: has no 'example'"):
         config.build().evaluate([member(samples)], samples)
-    with pytest.raises(WeftError, match="unknown decoder"):
-        ReasoningConfig(decoder="answer").build().evaluate([member(samples)], samples)
-    with pytest.raises(ValueError, match="streams are empty"):
-        ReasoningConfig(streams=())
+    with pytest.raises(WeftError, match="unknown head"):
+        ReasoningConfig(head="answer").build().evaluate([member(samples)], samples)

@@ -10,6 +10,8 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
 from weft.evaluation.comparison import compare
+from weft.heads.classes import MATCHING
+from weft.heads.head import Head
 from weft.inference.member import Member
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
@@ -43,7 +45,7 @@ class Likeness(nn.Module):
 
 def matcher(member: Member) -> Member:
     member.model.fusion = Beside()
-    member.model.decoders["matching"] = Likeness()
+    member.model.heads["matching"] = Head(Likeness(), MATCHING)
     return member
 
 
@@ -129,7 +131,7 @@ def test_every_item_is_encoded_once_more_and_every_pair_fused_once(world):
 
 def test_what_cannot_be_ranked_is_refused(world):
     w = world()
-    with pytest.raises(WeftError, match="no model has the decoder 'matching'.*they have: none"):
+    with pytest.raises(WeftError, match="no model has the head 'matching'.*they have: none"):
         task().evaluate([w.member()], w.rows)
     with pytest.raises(ValueError, match="candidates is 1"):
         RerankingConfig(candidates=1)

@@ -15,18 +15,23 @@ from weft.data.answers import normalised, soft_score
 from weft.data.loader import Loader, ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.late import LateConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import Head
+from weft.heads.texts import TextOutput
 from weft.inference.member import Item, Member
+from weft.inference.predict import predict
 from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.tasks._accuracy import Expected
 from weft.tasks.labels import LabelsConfig
 from weft.tasks.vqa import VQAConfig
-from weft.tasks.vqa_generation import VQAGenerationConfig
 
 ANSWERS = ("blue", "no", "red", "yes")
+WRITTEN = TextOutput("answer", GenerationConfig(max_length=10))
 ROWS = RowsConfig(batch_size=7, workers=0)
 
 
@@ -77,7 +82,7 @@ def asked(world) -> SimpleNamespace:
     model = Model(
         encoders,
         fusion=LateConfig(widths, dim=8, combine="product").build(),
-        decoders={"answer": ClassifierConfig(8, classes=6).build()},
+        heads={"answer": Head(ClassifierConfig(8, classes=6).build(), ClassOutput("answer"))},
     ).eval()
     target = ClassesConfig("answer").build()
     target.fit(ANSWERS)
@@ -100,7 +105,7 @@ def asked(world) -> SimpleNamespace:
                 ),
             }
             fused = model.fuse({s: model.encode(s, f) for s, f in fields.items()})
-            found.append(model.decode("answer", fused["joint"])[:, :4])
+            found.append(model.decode("answer", fused)[:, :4])
         return torch.cat(found).detach()
 
     return SimpleNamespace(member=member, logits=logits, model=model)
@@ -226,13 +231,13 @@ def test_a_row_without_what_is_needed(asked) -> None:
     del rows[4].items["answer"]
     with pytest.raises(DataError, match=r"made.jsonl:5: has no 'answer'"):
         VQAConfig(rows=ROWS).build().evaluate([asked.member(rows)], rows)
-    with pytest.raises(WeftError, match="unknown decoder of the model 'reply'"):
-        VQAConfig(decoder="reply").build().evaluate([asked.member(rows)], rows)
+    with pytest.raises(WeftError, match="unknown head of the model 'reply'"):
+        VQAConfig(head="reply").build().evaluate([asked.member(rows)], rows)
 
 
 def test_labels_of_any_kind(asked) -> None:
     rows = questions(9)[3:]
-    config = LabelsConfig(("image", "question"), "answer", "answer", resamples=20, rows=ROWS)
+    config = LabelsConfig("answer", resamples=20, rows=ROWS)
     result = config.build().evaluate([asked.member(rows)], rows)
     assert result.task == "classification"
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
@@ -260,22 +265,28 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
     text.fit([" ".join(("the", answer)) for answer in (*ANSWERS, "green")] * 3)
     torch.manual_seed(0)
     decoder = TransformerDecoderConfig(300, 8, dim=16, depth=1, heads=2, max_length=8).build()
-    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
+    model = Model(
+        dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
+    )
     member = asked.member(rows, questions(5, "train"), model=model)
     member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
-    task = VQAGenerationConfig(resamples=20, rows=ROWS).build()
+    task = VQAConfig(resamples=20, rows=ROWS).build()
     untrained = task.evaluate([member], rows)
     assert untrained.metrics["accuracy"].value < 60
     assert untrained.baselines["question alone"].keys() == untrained.metrics.keys()
-    said = task._written(member, rows, "cpu")
-    assert set(said) == set(range(len(rows)))
+    said = predict([member], rows, "answer", ROWS).said
+    assert len(said) == len(rows)
     right = [normalised(said[n]) == normalised(row.items["answer"]) for n, row in enumerate(rows)]
     assert untrained.values["accuracy"].values.tolist() == list(map(float, right))
-    with pytest.raises(WeftError, match="2 models are to write answers, expected one"):
-        task.evaluate([member, member], rows)
-    classifier = dataclasses.replace(member, model=asked.model)
+    together = task.evaluate([member, member], rows)  # of two equal models each says the same
+    assert together.values["accuracy"].values.tolist() == list(map(float, right))
+    classifier = Model(
+        dict(asked.model.encoders),
+        asked.model.fusion,
+        heads={"answer": Head(ClassifierConfig(8, classes=6).build(), WRITTEN)},
+    )
     with pytest.raises(WeftError, match="is a Classifier, expected one that writes text"):
-        task.evaluate([classifier], rows)
+        task.evaluate([dataclasses.replace(member, model=classifier)], rows)
 
 
 def test_a_decoder_learns_to_write_answers(asked) -> None:
@@ -284,7 +295,9 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
     text.fit([row.items["answer"] for row in rows] * 3)
     torch.manual_seed(0)
     decoder = TransformerDecoderConfig(300, 8, dim=32, depth=1, heads=2, max_length=6).build()
-    model = Model(dict(asked.model.encoders), asked.model.fusion, decoders={"answer": decoder})
+    model = Model(
+        dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
+    )
     member = asked.member(rows, model=model)
     member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
     sources = {
@@ -292,14 +305,14 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
         "answer": ModalitySource(rows, "answer", text),
     }
     (batch,) = Loader(rows, sources, batch_size=12, seed=0, train=False, workers=0).batches_once()
-    objective = CaptioningConfig(text="answer", decoder="answer", context="joint").build()
+    objective = CaptioningConfig("answer").build()
     optimizer = torch.optim.Adam([*decoder.parameters(), *model.fusion.parameters()], lr=0.01)
     for _ in range(150):
         loss = objective(model, batch, Streams(model, batch)).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    result = VQAGenerationConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
+    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
     assert result.metrics["accuracy"].value == 100
     assert result.predictions[0].predicted == result.predictions[0].expected[0]
 

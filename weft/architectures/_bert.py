@@ -1,8 +1,9 @@
 """What the descendants of BERT share (Devlin et al. 2019, arXiv:1810.04805, section 3)."""
 
-from weft.core.config import Config
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 
 EPSILON = 1e-12
@@ -40,11 +41,11 @@ def text_encoder(vocab_size: int, own: TransformerConfig, max_length: int) -> Te
     )
 
 
-def heads(width: int, answers: int) -> dict[str, Config]:
+def heads(width: int, answers: int) -> dict[str, HeadConfig]:
     """ "matching": do picture and text belong together, 2 logits. "answer": where there are answers,
     the classifier of questions that LXMERT and ViLBERT have, one hidden layer twice as wide."""
-    matching = ClassifierConfig(width, 2)
+    matching = HeadConfig(ClassifierConfig(width, 2), MATCHING)
     if not answers:
         return {"matching": matching}
     answer = ClassifierConfig(width, answers, hidden=(2 * width,), norm=True)
-    return {"matching": matching, "answer": answer}
+    return {"answer": HeadConfig(answer, ClassOutput("answer")), "matching": matching}

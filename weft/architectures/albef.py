@@ -25,7 +25,7 @@ def albef(
     """A ViT; the lower half of BERT as text encoder, its upper half with cross-attention as fusion.
 
     width: of everything, with heads of 64. embedding: E of the space in which the class tokens of the
-    two towers are contrasted (section 3.2). The decoder "matching" says whether picture and text
+    two towers are contrasted (section 3.2). The head "matching" says whether picture and text
     belong together (2 logits); with `answers` there is "answer" too. text: the name of the stream.
     """
     words = _bert.blocks(width, text_depth, dropout)
@@ -40,5 +40,5 @@ def albef(
         fusion=CrossAttentionConfig(
             {text: width, "image": width}, words.replace(depth=fusion_depth), queries=text
         ),
-        decoders=_bert.heads(width, answers),
+        heads=_bert.heads(width, answers),
     )

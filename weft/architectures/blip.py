@@ -26,7 +26,7 @@ def blip(
     """The image-grounded text encoder: it reads the text together with the picture.
 
     The text stream's encoder only embeds words; all blocks of BERT are the fusion, which reads a text
-    without a picture as the unimodal encoder does. width: of everything, with heads of 64. The decoder
+    without a picture as the unimodal encoder does. width: of everything, with heads of 64. The head
     "matching" says whether picture and text belong together (2 logits); with `answers` there is
     "answer" too. text: the name of the stream.
     """
@@ -37,7 +37,7 @@ def blip(
             "image": _vit(image_size, patch_size, width, image_depth),
         },
         fusion=CrossAttentionConfig({text: width, "image": width}, words, queries=text),
-        decoders=_bert.heads(width, answers),
+        heads=_bert.heads(width, answers),
     )
 
 

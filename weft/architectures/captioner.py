@@ -7,6 +7,8 @@ from weft.architectures.model import ModelConfig
 from weft.core.config import Config
 from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.head import HeadConfig
+from weft.heads.texts import CAPTIONS, TextOutput
 from weft.layers.transformer import TransformerConfig
 
 
@@ -22,24 +24,33 @@ def captioner(
     max_length: int = 64,
     encoder_dropout: float = 0.1,
     decoder_dropout: float = 0.1,
+    output: TextOutput | None = None,
+    views: int = 1,
 ) -> ModelConfig:
-    """`image` is an encoder whose tokens have width `image_dim`; the decoder "caption" writes.
+    """`image` is an encoder whose tokens have width `image_dim`; the head "caption" writes.
 
-    dim: width of both transformers. The one over the picture is a fusion of a single stream.
+    dim: width of both transformers. The one over the picture is a fusion of a single stream. output:
+    whose tokens are written and how, `CAPTIONS` if not given. views: of a picture, whose
+    probabilities are averaged when captions are written.
     """
     blocks = TransformerConfig(dim, encoder_depth, heads, dropout=encoder_dropout)
     return ModelConfig(
         encoders={"image": image},
         fusion=EarlyConfig({"image": image_dim}, blocks, pooling="mean"),
-        decoders={
-            "caption": TransformerDecoderConfig(
-                vocab_size,
-                dim,
-                dim=dim,
-                depth=decoder_depth,
-                heads=heads,
-                max_length=max_length,
-                dropout=decoder_dropout,
+        heads={
+            "caption": HeadConfig(
+                TransformerDecoderConfig(
+                    vocab_size,
+                    dim,
+                    dim=dim,
+                    depth=decoder_depth,
+                    heads=heads,
+                    max_length=max_length,
+                    dropout=decoder_dropout,
+                ),
+                output or CAPTIONS,
+                context="image",
+                views=views,
             )
         },
     )

@@ -6,6 +6,8 @@ from weft.core.config import Config
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.recurrent import RecurrentConfig
 from weft.fusion.late import LateConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
 
 
 def cnn_lstm(
@@ -41,7 +43,10 @@ def cnn_lstm(
             activation="tanh",
             norm=True,
         ),
-        decoders={
-            "answer": ClassifierConfig(width, answers, hidden=(width, width), dropout=dropout)
+        heads={
+            "answer": HeadConfig(
+                ClassifierConfig(width, answers, hidden=(width, width), dropout=dropout),
+                ClassOutput("answer"),
+            )
         },
     )

@@ -24,7 +24,7 @@ def lxmert(
     """Post-norm transformers over words and over regions, then both together.
 
     feature_dim: of a region's features. width: of everything, with heads of 64. text, image: the names
-    of the streams. The decoder "matching" says whether picture and text belong together (2 logits);
+    of the streams. The head "matching" says whether picture and text belong together (2 logits);
     with `answers` there is "answer" too, the published head for questions.
     """
     words = _bert.blocks(width, text_depth, dropout)
@@ -43,5 +43,5 @@ def lxmert(
         fusion=CrossModalityConfig(
             {text: width, image: width}, words.replace(depth=fusion_depth), maps=False
         ),
-        decoders=_bert.heads(width, answers),
+        heads=_bert.heads(width, answers),
     )

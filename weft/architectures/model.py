@@ -1,4 +1,4 @@
-"""The one model class: encoders, fusion, projections, decoders, chosen by config."""
+"""The one model class: encoders, fusion, projections, heads, chosen by config."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
-from weft.core.interfaces import CacheableEncoder, Decoder, Encoder, Fusion
+from weft.core.errors import unknown_name
+from weft.core.interfaces import CacheableEncoder, Encoder, Fusion
 from weft.core.memory import return_free_memory
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
+from weft.heads.head import Head, HeadConfig
 
 T = TypeVar("T")
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -24,7 +26,7 @@ class Model(nn.Module):
     """What inference needs, and nothing that only training needs.
 
     encoders: stream -> Encoder. fusion: or None where streams do not look at each other.
-    projections: stream -> module that maps Features to (B, E). decoders: name -> Decoder.
+    projections: stream -> module that maps Features to (B, E). heads: name -> Head.
     """
 
     def __init__(
@@ -32,13 +34,13 @@ class Model(nn.Module):
         encoders: Mapping[str, nn.Module],
         fusion: nn.Module | None = None,
         projections: Mapping[str, nn.Module] | None = None,
-        decoders: Mapping[str, nn.Module] | None = None,
+        heads: Mapping[str, Head] | None = None,
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(dict(encoders))
         self.fusion = fusion
         self.projections = nn.ModuleDict(dict(projections or {}))
-        self.decoders = nn.ModuleDict(dict(decoders or {}))
+        self.heads = nn.ModuleDict(dict(heads or {}))
 
     def encode(self, stream: str, value: Field | Features) -> Features:
         """Features of one stream. Cached Features pass only through the encoder's trainable part."""
@@ -67,13 +69,34 @@ class Model(nn.Module):
         projection = self._part(self.projections, stream, "projection")
         return F.normalize(projection(features).float(), dim=-1)
 
-    def decode(self, name: str, context: Features, prefix: Field | None = None) -> Tensor:
-        """What the decoder of that name makes of the context and, where it reads one, the prefix."""
-        return cast(Decoder, self.decoder(name))(context, prefix)
+    @property
+    def fused_streams(self) -> tuple[str, ...]:
+        """The streams that are fused, or all that have an encoder where the model has no fusion."""
+        if self.fusion is None:
+            return tuple(self.encoders)
+        return tuple(s for s in cast(Fusion, self.fusion).streams if s in self.encoders)
 
-    def decoder(self, name: str) -> nn.Module:
-        """The decoder of that name."""
-        return self._part(self.decoders, name, "decoder")
+    def streams_of(self, head: str) -> tuple[str, ...]:
+        """The streams that the head reads: all that are fused, or its context alone."""
+        if self.fusion is not None:
+            return self.fused_streams
+        context = self.head(head).context
+        if context not in self.encoders:
+            raise unknown_name(f"context of head '{head}'", context, self.encoders)
+        return (context,)
+
+    def decode(
+        self, head: str, fused: Mapping[str, Features], prefix: Field | None = None
+    ) -> Tensor:
+        """What the head of that name makes of the fused streams and, where it reads one, the prefix."""
+        found: Tensor = self.head(head)(fused, prefix)
+        return found
+
+    def head(self, name: str) -> Head:
+        """The head of that name. Raises WeftError where there is none."""
+        if name not in self.heads:
+            raise unknown_name("head of the model", name, self.heads)
+        return cast(Head, self.heads[name])
 
     @staticmethod
     def _part(parts: nn.ModuleDict, name: str, kind: str) -> nn.Module:
@@ -109,9 +132,9 @@ class Streams:
         return self._features[stream]
 
     def fused(self) -> dict[str, Features]:
-        """All streams of the batch that have an encoder, after fusion."""
+        """The streams of the batch that are fused, and JOINT."""
         if self._fused is None:
-            encoded = [s for s in self._batch.inputs if s in self._model.encoders]
+            encoded = [s for s in self._batch.inputs if s in self._model.fused_streams]
             self._fused = self._model.fuse({s: self.features(s) for s in encoded})
         return self._fused
 
@@ -245,14 +268,15 @@ class ModelConfig(Config):
     encoders: dict[str, Config]
     projections: dict[str, Config] = field(default_factory=dict)
     fusion: Config | None = None
-    decoders: dict[str, Config] = field(default_factory=dict)
+    heads: dict[str, HeadConfig] = field(default_factory=dict)
+    """What the model says, by name; the first is what it is asked unless another is named."""
 
     def build(self) -> Model:
         return Model(
             encoders={name: build(part) for name, part in self.encoders.items()},
             fusion=None if self.fusion is None else build(self.fusion),
             projections={name: build(part) for name, part in self.projections.items()},
-            decoders={name: build(part) for name, part in self.decoders.items()},
+            heads={name: head.build() for name, head in self.heads.items()},
         )
 
 

@@ -3,6 +3,8 @@
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
 from weft.decoders.recurrent import RecurrentDecoderConfig
+from weft.heads.head import HeadConfig
+from weft.heads.texts import CAPTIONS, TextOutput
 
 
 def show_and_tell(
@@ -15,23 +17,29 @@ def show_and_tell(
     max_length: int = 64,
     attention: bool = False,
     dropout: float = 0.0,
+    output: TextOutput | None = None,
 ) -> ModelConfig:
-    """`image` is a pretrained encoder of width `image_dim`; the decoder "caption" writes.
+    """`image` is a pretrained encoder of width `image_dim`; the head "caption" writes.
 
     words: width of the word embeddings. hidden: width of the LSTM. attention: look at the picture's
-    tokens before each word, after Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044).
+    tokens before each word, after Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044). output: whose
+    tokens are written and how, `CAPTIONS` if not given.
     """
     return ModelConfig(
         encoders={"image": image},
-        decoders={
-            "caption": RecurrentDecoderConfig(
-                vocab_size,
-                image_dim,
-                embedding=words,
-                hidden=hidden,
-                attention=attention,
-                max_length=max_length,
-                dropout=dropout,
+        heads={
+            "caption": HeadConfig(
+                RecurrentDecoderConfig(
+                    vocab_size,
+                    image_dim,
+                    embedding=words,
+                    hidden=hidden,
+                    attention=attention,
+                    max_length=max_length,
+                    dropout=dropout,
+                ),
+                output or CAPTIONS,
+                context="image",
             )
         },
     )

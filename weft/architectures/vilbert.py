@@ -26,7 +26,7 @@ def vilbert(
 
     feature_dim: of a region's features. image_width: of the regions, of co-attention and of what
     classifiers read, with heads of 128; words have heads of 64. text, image: the names of the streams.
-    The decoder "matching" says whether picture and text belong together (2 logits); with `answers`
+    The head "matching" says whether picture and text belong together (2 logits); with `answers`
     there is "answer" too.
     """
     words = _bert.blocks(text_width, text_depth, dropout)
@@ -44,5 +44,5 @@ def vilbert(
         fusion=CoAttentionConfig(
             {text: own, image: regions}, dim=image_width, depth=fusion_depth, heads=image_heads
         ),
-        decoders=_bert.heads(image_width, answers),
+        heads=_bert.heads(image_width, answers),
     )

@@ -6,6 +6,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 
 
@@ -22,7 +24,7 @@ def vilt(
 ) -> ModelConfig:
     """Embedded words (as BERT's) and linear patches under a pre-norm vision transformer, with a pooler.
 
-    width: of everything, with heads of 64. text: the name of the text stream. Its decoder "matching"
+    width: of everything, with heads of 64. text: the name of the text stream. Its head "matching"
     says whether picture and text belong together (2 logits, section 3.2); with `answers` there is
     "answer" too, the published head for VQA with so many classes (section 4.2).
     """
@@ -57,8 +59,8 @@ def vilt(
             pooling="first",
             pooler=True,
         ),
-        decoders={
-            "matching": ClassifierConfig(width, 2),
-            **({"answer": answer} if answers else {}),
+        heads={
+            **({"answer": HeadConfig(answer, ClassOutput("answer"))} if answers else {}),
+            "matching": HeadConfig(ClassifierConfig(width, 2), MATCHING),
         },
     )

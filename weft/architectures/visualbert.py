@@ -5,6 +5,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 
 
@@ -23,7 +25,7 @@ def visualbert(
     """Embedded words and mapped region features under a post-norm transformer, with a pooler.
 
     feature_dim: of a region's features; where its box lies is not read. width: of everything, with
-    heads of 64. text, image: the names of the streams. The decoder "matching" says whether picture
+    heads of 64. text, image: the names of the streams. The head "matching" says whether picture
     and text belong together (2 logits, section 3.3); with `answers` there is "answer" too.
     """
     heads = max(1, width // 64)
@@ -55,8 +57,12 @@ def visualbert(
             pooling="first",
             pooler=True,
         ),
-        decoders={
-            "matching": ClassifierConfig(width, 2),
-            **({"answer": ClassifierConfig(width, answers)} if answers else {}),
+        heads={
+            **(
+                {"answer": HeadConfig(ClassifierConfig(width, answers), ClassOutput("answer"))}
+                if answers
+                else {}
+            ),
+            "matching": HeadConfig(ClassifierConfig(width, 2), MATCHING),
         },
     )

@@ -1,4 +1,4 @@
-"""A picture and a text of one's own -> what the streams of a run read."""
+"""--image and --text of a command line -> the streams of a run that they are meant for."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from weft.modalities.text import Text
 from weft.runs.run import Run
 
 
-def own_values(run: Run, *, image: Path | None, text: str | None) -> dict[str, Any]:
+def named(run: Run, *, image: Path | None, text: str | None) -> dict[str, Any]:
     """Stream -> value, for the first stream of text and the first other one that the model encodes.
 
-    Raises WeftError where one that the model needs is missing, or one is given that it does not take.
+    Raises WeftError where one that every row of the run's data has is missing, or one is given that
+    the run does not take.
     """
     texts = [
         s for s, m in run.modalities.items() if isinstance(m, Text) and s in run.model.encoders
@@ -19,11 +20,12 @@ def own_values(run: Run, *, image: Path | None, text: str | None) -> dict[str, A
     others = [s for s in run.model.encoders if s not in texts]
     values: dict[str, Any] = {}
     for what, value, streams in (("--text", text, texts), ("--image", image, others)):
-        if (value is None) == bool(streams):
-            needs = (
-                f"needs {what}, for its stream '{streams[0]}'" if streams else f"takes no {what}"
-            )
-            raise WeftError(f"{run.folder}: this run {needs}")
-        if streams:
+        if value is not None and not streams:
+            raise WeftError(f"{run.folder}: this run takes no {what}")
+        if value is not None:
             values[streams[0]] = value
+        elif streams and streams[0] not in run.recipe.data.optional:
+            raise WeftError(f"{run.folder}: this run needs {what}, for its stream '{streams[0]}'")
+    if not values:
+        raise WeftError(f"{run.folder}: this run needs --image or --text")
     return values

@@ -1,4 +1,4 @@
-"""Ask a run about a picture: its answers with their probabilities.
+"""Ask a run about a picture: what a head of it says, with probabilities.
 
 weft ask RUN --image FILE --text "How many red stars are there?"
 """
@@ -9,10 +9,9 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._own_input import own_values
+from weft.commands._own_input import named
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
-from weft.runs.answering import answer
 from weft.runs.run import load
 
 
@@ -26,16 +25,19 @@ class Arguments:
     """The picture."""
     text: str | None = None
     """The question, or the sentence that is to be judged."""
+    head: str | None = None
+    """Head of the model that answers; the first if not given."""
     k: int = 5
     """How many answers are shown."""
 
 
 def main(words: list[str]) -> None:
-    """Prints the most probable answers, the best first."""
+    """Prints the most probable answers, the best first; a number or a text as it is."""
     arguments = parse(Arguments, words, "weft ask")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     run = load(arguments.run)
-    values = own_values(run, image=arguments.image, text=arguments.text)
-    for name, probability in answer(run, arguments.k, **values):
-        print(f"{probability:.3f}  {name}")
+    head = run.head(arguments.head)
+    found = run.predict(head, **named(run, image=arguments.image, text=arguments.text))
+    for said, probability in found.values.best(0, arguments.k):
+        print(said if probability is None else f"{probability:.3f}  {said}")

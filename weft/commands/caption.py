@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
-from weft.runs.captioning import caption
+from weft.heads.texts import TextOutput
+from weft.modalities.text import Text
 from weft.runs.run import load
 
 
@@ -20,6 +21,8 @@ class Arguments:
     """Run directory."""
     image: tuple[Path, ...] = ()
     """One picture or more."""
+    head: str | None = None
+    """Head of the model that writes; the first that writes texts if not given."""
 
 
 def main(words: list[str]) -> None:
@@ -27,7 +30,12 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft caption")
     if not arguments.image:
         raise WeftError("weft caption needs --image FILE, one or more")
-    for image, text in zip(
-        arguments.image, caption(load(arguments.run), arguments.image), strict=True
-    ):
+    run = load(arguments.run)
+    head = run.head(arguments.head, TextOutput)
+    pictures = [s for s in run.model.streams_of(head) if not isinstance(run.modalities[s], Text)]
+    if not pictures:
+        raise WeftError(f"{run.folder}: head '{head}' reads no pictures")
+    values: dict[str, Any] = {pictures[0]: list(arguments.image)}
+    found = run.predict(head, **values)
+    for image, text in zip(arguments.image, found.said, strict=True):
         print(f"{image}\t{text}")

@@ -30,4 +30,4 @@ def main(words: list[str]) -> None:
     count = sum(tensor.numel() for tensor in checkpoint.tensors.values())
     print(f"{arguments.name}: {count / 1e6:.1f} million weights: {arguments.out}")
     parts = checkpoint.config
-    print(f"streams: {', '.join(parts.encoders)}; decoders: {', '.join(parts.decoders) or 'none'}")
+    print(f"streams: {', '.join(parts.encoders)}; heads: {', '.join(parts.heads) or 'none'}")

@@ -7,7 +7,8 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
-from weft.index import build_index
+from weft.core.files import check_writable
+from weft.index import DESCRIPTION, build_index
 from weft.runs.parts import open_split
 from weft.runs.run import load, on_files
 
@@ -33,11 +34,14 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Writes the index: vectors as safetensors, names as JSON."""
     arguments = parse(Arguments, words, "weft embed")
+    folder = arguments.out or arguments.run / INDEX
+    check_writable(
+        folder / DESCRIPTION, "" if arguments.out else "--out FOLDER names another place"
+    )
     run = load(arguments.run)
     recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     dataset = open_split(recipe, split)
     index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
-    folder = arguments.out or arguments.run / INDEX
     index.save(folder)
     print(f"{len(index)} items of stream '{arguments.stream}' embedded: {folder}")

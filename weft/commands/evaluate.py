@@ -8,7 +8,8 @@ import tyro
 
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
-from weft.runs.measure import measure, save_result
+from weft.core.files import check_writable
+from weft.runs.measure import METRICS, measure, save_result
 from weft.runs.run import load
 from weft.tasks.printing import print_result
 
@@ -36,6 +37,11 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
+    own = len(arguments.runs) == 1 and arguments.data is None
+    if arguments.json is not None:
+        check_writable(arguments.json)
+    elif own:
+        check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
     runs = [load(folder) for folder in arguments.runs]
     task = arguments.task or next(iter(runs[0].recipe.tasks), "retrieval")
     found = measure(
@@ -47,9 +53,9 @@ def main(words: list[str]) -> None:
     )
     print_result(found.result)
     path = arguments.json
-    if path is None and len(runs) == 1 and arguments.data is None:
+    if path is None and own:
         split = found.result.protocol["split"]
-        path = runs[0].folder / "metrics" / f"{task}-{split}.json"
+        path = runs[0].folder / METRICS / f"{task}-{split}.json"
     if path is not None:
         save_result(found.result, path)
         print(f"written: {path}")

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._own_input import own_values
+from weft.commands._own_input import named
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
-from weft.core.files import write_text
+from weft.core.files import check_writable, write_text
 from weft.explain.deletion import Deletion
 from weft.explain.explanation import Method
 from weft.report import html
@@ -34,6 +34,8 @@ class Arguments:
     """A picture of your own ..."""
     text: str | None = None
     """... and the text or question that goes with it."""
+    head: str | None = None
+    """Head whose decision is explained; the first if not given, else how alike picture and text are."""
     method: Method = "auto"
     """relevance: gradient x attention; rollout: attention alone; occlusion: parts taken away, for any
     model; auto: relevance where attention reads a stream, occlusion elsewhere."""
@@ -56,17 +58,18 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft explain")
     if arguments.rows < 0 or arguments.deletion < 0:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
+    path = arguments.out or arguments.run / "explanations.html"
+    check_writable(path, "" if arguments.out else "--out FILE names another place")
     run = load(arguments.run)
     own = arguments.image is not None or arguments.text is not None
     sections = _of_own_input(run, arguments) if own else _of_rows(run, arguments)
-    path = arguments.out or arguments.run / "explanations.html"
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
     print(f"page: {path}")
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    values = own_values(run, image=arguments.image, text=arguments.text)
-    (explained,) = explain_batch(run, run.batch(**values), arguments.method)
+    values = named(run, image=arguments.image, text=arguments.text)
+    (explained,) = explain_batch(run, run.read(**values), arguments.method, arguments.head)
     _print(explained)
     return [html.section(explained.answer, explained_html(explained))]
 
@@ -79,7 +82,8 @@ def _of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
     )
     sections: list[html.Html] = []
     if arguments.deletion:
-        found = deletion_of_rows(run, dataset, drawn[: arguments.deletion], arguments.method)
+        some = drawn[: arguments.deletion]
+        found = deletion_of_rows(run, dataset, some, arguments.method, arguments.head)
         for one in found:
             print(_said(one))
         sections.append(
@@ -87,7 +91,7 @@ def _of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
         )
     if arguments.rows:
         rows = drawn[: arguments.rows]
-        shown = explain_rows(run, dataset, rows, arguments.method)
+        shown = explain_rows(run, dataset, rows, arguments.method, arguments.head)
         parts = [
             html.join(
                 html.heading(f"{one.answer} ({one.score:.3f}), {dataset[row].id}"),

@@ -7,9 +7,10 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
+from weft.core.files import check_writable
 from weft.data.prepare.check import check
-from weft.runs.measure import measure, save_result
-from weft.runs.reporting import report
+from weft.runs.measure import METRICS, measure, save_result
+from weft.runs.reporting import REPORT, report
 from weft.runs.run import load
 
 
@@ -26,19 +27,23 @@ class Arguments:
     card: bool = True
     """Also check the measured rows and show their data card."""
     out: Path | None = None
-    """Where the page goes; RUN/report.html if not given."""
+    """Where the page goes. If not given, RUN/report.html, and the numbers go into RUN/metrics."""
 
 
 def main(words: list[str]) -> None:
     """Writes the page and prints its path."""
     arguments = parse(Arguments, words, "weft report")
+    check_writable(
+        arguments.out or arguments.run / REPORT,
+        "" if arguments.out else "--out FILE names another place",
+    )
     run = load(arguments.run)
     found = []
     for task in run.recipe.tasks:
         one = measure([run], task, data=arguments.data, split=arguments.split)
         split = one.result.protocol["split"]
-        if arguments.data is None:
-            save_result(one.result, run.folder / "metrics" / f"{task}-{split}.json")
+        if arguments.data is None and arguments.out is None:
+            save_result(one.result, run.folder / METRICS / f"{task}-{split}.json")
         found.append((f"{task}, {split}", one))
     card = None
     if arguments.card and found:

@@ -15,7 +15,8 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
-from weft.core.config import apply, read_mapping
+from weft.core.config import apply
+from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.inference.results import HEADLINES
 from weft.recipes import recipe, recipes

@@ -7,13 +7,13 @@ weft's own modules, so a file can choose among parts but never run anything else
 import dataclasses
 import importlib
 import json
+import math
 import types
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
-from weft.core.errors import WeftError, unknown_name
+from weft.core.documents import read_mapping, write_checked
+from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.files import write_text
 
 C = TypeVar("C", bound="Config")
@@ -27,8 +27,11 @@ class Config:
         return dataclasses.replace(self, **changes)
 
 
-def save(config: Config, path: Path | str) -> None:
-    """Writes `config` as JSON, atomically."""
+def save(config: Config, path: Path | str, *, checked: bool = False) -> None:
+    """Writes `config` as JSON, atomically; with a checksum where no person is to edit it (`checked`)."""
+    if checked:
+        write_checked(path, to_json(config), indent=2)
+        return
     write_text(path, json.dumps(to_json(config), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -39,27 +42,6 @@ def load(path: Path | str, expected: type[C]) -> C:
     if not isinstance(config, expected):
         raise WeftError(f"{path}: holds a {type(config).__name__}, expected a {expected.__name__}")
     return config
-
-
-def read_mapping(path: Path | str) -> dict[str, Any]:
-    """Reads a JSON or YAML file that holds one mapping."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except FileNotFoundError:
-        raise WeftError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise WeftError(f"{path}: cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise WeftError(f"{path}:{error.lineno}: is not JSON: {error.msg}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise WeftError(f"{path}{line}: is not YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(values, dict):
-        raise WeftError(f"{path}: holds a {type(values).__name__}, expected a mapping")
-    return values
 
 
 def to_json(value: Any) -> Any:
@@ -86,11 +68,14 @@ def from_json(value: Any, expected: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return _from_union(value, arguments, where)
     if origin is Literal:
-        if value not in arguments:
-            raise unknown_name(f"value of {where}", str(value), [str(a) for a in arguments])
+        if not any(type(value) is type(a) and value == a for a in arguments):
+            known = [str(a) for a in arguments]
+            raise unknown_name(f"value of {where}", str(brief(value)).strip("'"), known)
         return value
     if origin is dict:
         _require(value, dict, where)
+        for key in value:
+            _require(key, str, f"{where}: a key")
         return {
             key: from_json(item, arguments[1], f"{where}: {key}") for key, item in value.items()
         }
@@ -101,8 +86,31 @@ def from_json(value: Any, expected: Any, where: str) -> Any:
     if expected is Path and isinstance(value, str):
         return Path(value)
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(_number(value, where))
     _require(value, expected, where)
+    return _number(value, where) if isinstance(value, int | float) else value
+
+
+def check_numbers(value: Any, where: str) -> None:
+    """Raises WeftError where a number inside a config is not finite or has more than 64 bits."""
+    if isinstance(value, Config):
+        for f in dataclasses.fields(value):
+            check_numbers(getattr(value, f.name), f"{where}.{f.name}" if where else f.name)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_numbers(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            check_numbers(item, f"{where}[{place}]")
+    elif isinstance(value, int | float):
+        _number(value, where)
+
+
+def _number(value: Any, where: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WeftError(f"{where}: is {value}, expected a finite number")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise WeftError(f"{where}: is {brief(value)}, expected a number of at most 64 bits")
     return value
 
 
@@ -114,12 +122,13 @@ def apply(config: C, changes: dict[str, Any], where: str) -> C:
     hints = get_type_hints(type(config))
     replaced: dict[str, Any] = {}
     for name, change in changes.items():
+        _require(name, str, f"{where}: a key")
         if name not in hints:
             raise _unknown_field(name, type(config), where)
         replaced[name] = _changed(getattr(config, name), change, hints[name], f"{where}: {name}")
     try:
         return config.replace(**replaced)
-    except ValueError as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise WeftError(f"{where}: {error}") from None
 
 
@@ -154,7 +163,7 @@ def _from_config(value: Any, expected: type[Config], where: str) -> Config:
         arguments[key] = from_json(item, hints[key], f"{where}: {key}")
     try:
         return cls(**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise WeftError(f"{where}: {error}") from None
 
 
@@ -172,7 +181,7 @@ def config_class(name: Any, where: str) -> type[Config]:
             and found.__module__ == module_name
         ):
             return found
-    raise WeftError(f"{where}: '{name}' is not the name of a config class of weft")
+    raise WeftError(f"{where}: {brief(name)} is not the name of a config class of weft")
 
 
 def _from_union(value: Any, arguments: tuple[Any, ...], where: str) -> Any:
@@ -207,7 +216,7 @@ def _require(value: Any, expected: Any, where: str) -> None:
     if not isinstance(value, expected) or wrong_bool:
         names = expected if isinstance(expected, tuple) else (expected,)
         wanted = " or ".join(t.__name__ for t in names)
-        raise WeftError(f"{where}: got {value!r} ({type(value).__name__}), expected {wanted}")
+        raise WeftError(f"{where}: got {brief(value)} ({type(value).__name__}), expected {wanted}")
 
 
 def _unknown_field(name: str, cls: type[Config], where: str) -> WeftError:

@@ -1,6 +1,7 @@
 """The errors that a user can cause. Each is one line: what, got, expected, where."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,9 +40,25 @@ class MissingExtraError(WeftError):
         )
 
 
+SHOWN = 80
+"""Characters of a wrong value that a message repeats."""
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = SHOWN
+_BRIEF.maxlevel = 2
+
+
+def brief(value: Any) -> str:
+    """A wrong value as a message repeats it: what is long is cut in the middle."""
+    try:
+        return _BRIEF.repr(value)
+    except ValueError:  # an int of more digits than Python turns into text
+        return f"a number of {int(value).bit_length()} bits"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
     """The error for a name that does not exist, with the nearest ones that do."""
     known = sorted(known)
+    name = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")

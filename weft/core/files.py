@@ -5,6 +5,7 @@ never end, so it is refused by its kind before a byte is asked for.
 """
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -87,6 +88,35 @@ def atomic_path(path: Path | str, *, private: bool = False) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path | str, otherwise: str = "") -> None:
+    """Raises WeftError, before hours of work, where no file can be written at `path`.
+
+    otherwise: what a person can do then, at the end of the message.
+    """
+    folder = Path(path).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        hint = f"; {otherwise}" if otherwise else ""
+        raise WeftError(f"{path}: cannot be written: {error.strerror or error}{hint}") from None
+
+
+def kept_folder(preferred: Path) -> Path:
+    """Where what can be computed again is kept: `preferred`, or, where nothing can be written there
+    (a run on a read-only disk), a folder of the user's cache that no other path has."""
+    try:
+        check_writable(preferred / "file")
+    except WeftError:
+        name = hashlib.sha256(str(preferred.absolute()).encode()).hexdigest()[:16]
+        return cache_folder() / f"{preferred.name}-{name}"
+    return preferred
 
 
 def cache_folder() -> Path:

@@ -91,10 +91,12 @@ class Fusion(Protocol):
     """Streams that look at each other: {stream: Features} -> {stream: Features}, and JOINT.
 
     A stream may be missing from the batch, and a row may lack one: its mask is all False there and
-    its pooled vector zero. The pooled vector of JOINT, (B, dim), is what classifiers read.
+    its pooled vector zero. The pooled vector of JOINT, (B, dim), is what classifiers read. `streams`
+    are those that it can read.
     """
 
     dim: int
+    streams: tuple[str, ...]
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]: ...
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weft.core.text import normalised
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -184,6 +186,9 @@ class Loss:
 
 
 def group_key(group: str) -> int:
-    """A stable non-negative 63-bit number for a group's name, the same in every process."""
-    digest = hashlib.blake2b(group.encode(), digest_size=8).digest()
+    """A stable non-negative 63-bit number for a group's name, the same in every process.
+
+    Names that differ only in their Unicode form are one: two tables may spell a file name in two.
+    """
+    digest = hashlib.blake2b(normalised(group).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -1,20 +1,28 @@
 """Weights in files: safetensors with one JSON value beside the tensors.
 
-Nothing is pickled, so nothing in a file can run.
+Nothing is pickled, so nothing in a file can run. A checksum of all tensors and of the JSON value
+stands in the file and is checked when it is read; files that were written before there was one are
+read without.
 """
 
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from weft.core.documents import CHECKSUM, parse_json
 from weft.core.errors import WeftError
 from weft.core.files import atomic_path, open_file
 
+M = TypeVar("M", bound=nn.Module)
 _KEY = "weft"
 
 
@@ -26,15 +34,82 @@ def save_model(path: Path, model: nn.Module) -> None:
 def load_model(path: Path, model: nn.Module) -> None:
     """Reads weights that `save_model` wrote. Raises WeftError where they do not fit the model."""
     tensors, _ = read_tensors(path)
+    _fill(path, model, tensors)
+
+
+def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
+    """The module that `build` gives, with the weights of `path` in it.
+
+    The sizes of its tensors are compared before any memory is taken for them: what `build` reads
+    (the file `described_by`) may ask for more than there is. Raises WeftError where they differ, or
+    where the module cannot be built.
+    """
+    tensors, _ = read_tensors(path)
+    try:
+        with (
+            torch.device("meta"),
+            _WithoutNumbers(),
+            _at_most(10 * len(tensors) + 1000, described_by),
+        ):
+            described = build()
+        check_same(path, described.state_dict(), tensors)
+    except NotImplementedError:
+        pass  # a part that computes with numbers while it is built: its sizes show afterwards
+    except WeftError:
+        raise
+    except Exception as error:  # whatever a part does with values that are wrong
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise WeftError(f"{described_by}: describes no model: {lines[0]}") from error
+    module = build()
+    _fill(path, module, tensors)
+    return module
+
+
+def _fill(path: Path, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     check_same(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
+
+
+class _WithoutNumbers(TorchFunctionMode):
+    """Inside, new parameters are not filled with random numbers: on "meta" there is nothing to fill,
+    and torch would load 800 modules, for a second, to find that out."""
+
+    _FILLING = (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in self._FILLING:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _at_most(parameters: int, described_by: Path) -> Iterator[None]:
+    """Inside, a module with more parameters than that is given up while it is built."""
+    count = 0
+
+    def counted(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > parameters:
+            raise WeftError(
+                f"{described_by}: describes a model of more parts than its weights have"
+            )
+
+    handle = nn.modules.module.register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Tensors and a JSON value in one safetensors file; equal content gives equal bytes."""
     own, aliases = _without_sharing(tensors)
+    described = json.loads(json.dumps({"aliases": aliases, **state}))
     # One metadata key only: safetensors does not keep the order of several.
-    metadata = {_KEY: json.dumps({"aliases": aliases, **state}, sort_keys=True)}
+    metadata = {
+        _KEY: json.dumps({**described, CHECKSUM: _checksum(own, described)}, sort_keys=True)
+    }
     with atomic_path(path) as temporary:
         try:
             save_file(own, temporary, metadata)
@@ -43,10 +118,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote. Raises WeftError if the file is anything else."""
+    """What `write_tensors` wrote. Raises WeftError if the file is anything else, or was changed."""
     state = read_state(path)
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeftError(f"{path}: cannot be read: {error}") from None
+    kept = state.pop(CHECKSUM, None)
+    if kept is not None and kept != _checksum(tensors, state):
+        raise WeftError(f"{path}: is damaged: its checksum is not {kept}, that of what was written")
     try:
         tensors |= {alias: tensors[name] for alias, name in state.pop("aliases").items()}
     except (KeyError, AttributeError, TypeError):
@@ -66,13 +147,20 @@ def read_state(path: Path) -> dict[str, Any]:
         raise WeftError(f"{path}: cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
         raise WeftError(f"{path}: {_why_not(path, error)}") from None
-    try:
-        state = json.loads(metadata[_KEY])
-    except (KeyError, ValueError, RecursionError):
-        state = None
+    state = parse_json(metadata[_KEY], str(path)) if _KEY in metadata else None
     if not isinstance(state, dict):
         raise WeftError(f"{path}: is safetensors, but was not written by weft's training")
     return state
+
+
+def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
+    """CRC-32 of names, types, shapes, values and state: any damage of up to 32 bits changes it."""
+    found = zlib.crc32(json.dumps(state, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].cpu().contiguous()
+        found = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), found)
+        found = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, found)
+    return f"crc32:{found:08x}"
 
 
 def _why_not(path: Path, error: SafetensorError) -> str:

@@ -1,19 +1,27 @@
 """Answers of VQA v2: one spelling for what means the same, and the score among ten annotators.
 
-The rules are those that the challenge's evaluation states (visualqa.org/evaluation.html; Antol et al.
+The rules are those of the challenge's public evaluation (visualqa.org/evaluation.html; Antol et al.
 2015, arXiv:1505.00468): lower case; no articles; number words as digits; apostrophes back in
 contractions; punctuation as a space, except apostrophes and colons; no full stop but a decimal point;
-no comma between digits.
+no comma between digits. As in its code % # & * and signs of currency stay: 50% is not 50.
+
+Three rules differ, so that other data are measured rightly. An article is taken away only in front of
+another word, and never before "and" and "or": it is a letter elsewhere (vitamin A; A or B). What
+would leave nothing of an answer is not done: only "?" equals "?". Marks of punctuation, widths of
+letters and vowel signs are known in every script.
 """
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
+from weft.core.text import compatible, is_punctuation
+
 ENOUGH = 3
 """An answer of so many other annotators is right."""
 
 ARTICLES = frozenset(("a", "an", "the"))
+_CONJUNCTIONS = frozenset(("and", "or"))
 _UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 NUMBERS = {"none": "0", **{word: str(number) for number, word in enumerate(_UNITS)}}
 
@@ -36,14 +44,34 @@ CONTRACTIONS = {
 }
 
 
+# Marks of punctuation that mean something in an answer, and symbols that are punctuation here.
+_KEPT, _DROPPED = frozenset("%#&*':"), frozenset("=+<>`\\")
+
+
 def normalised(answer: str) -> str:
-    """The answer in the spelling in which answers are compared."""
-    text = answer.lower().replace("’", "'")
-    text = re.sub(r"(?<=\d),(?=\d)", "", text)
+    """The answer in the spelling in which answers are compared. It is its own spelling."""
+    plain = compatible(answer).lower().replace("’", "'")
+    text = re.sub(r"(?<=\d),(?=\d)", "", plain)
     text = re.sub(r"\.(?!\d)", "", text)
-    text = re.sub(r"[^\w\s':.]|_", " ", text)
-    words = (NUMBERS.get(word, word) for word in text.split())
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
+    text = "".join(" " if _separates(character) else character for character in text)
+    words = [NUMBERS.get(word, word) for word in text.split()]
+    words = [CONTRACTIONS.get(word, word) for word in words]
+    return " ".join(_without_articles(words)) or plain
+
+
+def _separates(character: str) -> bool:
+    if character.isalnum() or character in _KEPT or character == ".":
+        return False
+    return character in _DROPPED or is_punctuation(character)
+
+
+def _without_articles(words: Sequence[str]) -> list[str]:
+    """What is left where an article goes in front of another word, also of one that is left so."""
+    found: list[str] = []
+    for word in reversed(words):
+        if word not in ARTICLES or not found or found[-1] in _CONJUNCTIONS:
+            found.append(word)
+    return found[::-1]
 
 
 def soft_scores(answers: Sequence[str]) -> dict[str, float]:

@@ -102,10 +102,10 @@ def read_tower(settings: dict[str, Any], source: Path | None) -> nn.Module:
     values = {key: value for key, value in settings.items() if key != "model_type"}
     config = AutoConfig.for_model(settings["model_type"], **values)
     if source is None:
-        random: nn.Module = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        random: nn.Module = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
         return random
     with torch.device("meta"):
-        tower_class = type(AutoModel.from_config(config))  # type: ignore[no-untyped-call]
+        tower_class = type(AutoModel.from_config(config, trust_remote_code=False))  # type: ignore[no-untyped-call]
     tower: nn.Module
     tower, report = tower_class.from_pretrained(
         source, config=config, use_safetensors=True, output_loading_info=True

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from weft.core.config import Config
+from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
@@ -16,8 +17,8 @@ from weft.encoders.transformer_text import TextTransformer
 from weft.encoders.vit import ViT
 from weft.encoders.weights import load_tensors, read_folder
 from weft.hub import fetched, loading, read_settings
+from weft.modalities.processor import RGB, read_processor
 
-RGB = tuple[float, float, float]
 HALF: RGB = (0.5, 0.5, 0.5)
 
 
@@ -63,18 +64,18 @@ class PretrainedConfig(Config):
             return self
         folder = fetched(self.name, weights=False)
         settings = _settings(self.name, folder, self.tower)
-        mean, std = pixels(folder)
+        processor = read_processor(folder)
         return self.replace(
             definition=json.dumps(settings, sort_keys=True),
-            mean=self.mean or mean,
-            std=self.std or std,
+            mean=self.mean or processor.mean,
+            std=self.std or processor.std,
         )
 
     def build(self) -> nn.Module:
         """The tower: an Encoder, and a CacheableEncoder where its first layers or all are frozen."""
         described = self.architecture()
         assert described.definition is not None
-        settings = json.loads(described.definition)
+        settings = parse_json(described.definition, f"{self.name}: definition")
         source = None
         if self.definition is None and not self.random:
             source = fetched(self.name, weights=True)
@@ -147,19 +148,3 @@ def _settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     if not isinstance(chosen, dict):
         raise WeftError(f"{name}: has no {tower} tower")
     return chosen
-
-
-def pixels(folder: Path) -> tuple[RGB | None, RGB | None]:
-    """Mean and std of the pixels that the model was trained with, where the folder says so."""
-    file = folder / "preprocessor_config.json"
-    if not file.is_file():
-        return None, None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if values.get("do_normalize") is False:
-            return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        red, green, blue = (float(value) for value in values["image_mean"])
-        std_red, std_green, std_blue = (float(value) for value in values["image_std"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, None
-    return (red, green, blue), (std_red, std_green, std_blue)

@@ -1,7 +1,6 @@
 """Weights from safetensors files into encoders, and configs that no longer need those files."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
@@ -11,7 +10,9 @@ from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.documents import read_json
 from weft.core.errors import WeftError
+from weft.core.files import open_file
 
 C = TypeVar("C", bound=Config)
 NAMED = 3  # keys that an error message lists
@@ -95,6 +96,7 @@ def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeftError(f"{path}: no such file, expected safetensors weights")
     try:
+        open_file(path).close()  # not a pipe, at which safetensors would wait
         return safetensors_torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise WeftError(f"{path}: is not a readable safetensors file: {error}") from None
@@ -106,8 +108,8 @@ def read_folder(folder: Path) -> dict[str, Tensor]:
     if not index.is_file():
         return read_safetensors(folder / "model.safetensors")
     try:
-        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError):
+        files = {str(name) for name in read_json(index)["weight_map"].values()}
+    except (KeyError, TypeError, AttributeError):
         raise WeftError(f"{index}: is not an index of safetensors files") from None
     tensors: dict[str, Tensor] = {}
     for file in sorted(files):

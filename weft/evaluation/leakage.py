@@ -3,12 +3,12 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
-from weft.data.prepare.captions import folded
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NearConfig, near_pairs
+from weft.data.prepare.fingerprints import NOT_FOUND, NearConfig, near_pairs
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -28,7 +28,7 @@ class Leakage:
     """What the evaluated split shares with the training split.
 
     Examples pair an evaluated row's id with a training row's. Captions are compared without regard
-    to case, punctuation and spaces; short ones are often shared without any harm, so they do not make a leak.
+    to case, punctuation, width and blanks; short ones are often shared without any harm, so they do not make a leak.
     """
 
     train_rows: int
@@ -59,13 +59,14 @@ class Leakage:
         return "possible leakage from training: some pictures look much like training pictures"
 
     def lines(self) -> list[str]:
-        """One sentence a check."""
-        return [
+        """One sentence a check, and one that says what no check finds."""
+        found = [
             f"not checked: {what}"
             if finding.found is None
             else f"{finding.found:,} of {finding.total:,} {what}"
             for what, finding in self.findings().items()
         ]
+        return [*found, f"not found: training pictures {NOT_FOUND}"]
 
     def findings(self) -> dict[str, Finding]:
         """What was looked for, in words, and how much of it there is."""
@@ -106,8 +107,8 @@ def audit(
     return Leakage(
         train_rows=len(train),
         evaluated_rows=len(evaluated),
-        ids=_shared([(f.id, f.id) for f in train], [(f.id, f.id) for f in evaluated]),
-        groups=_shared([(f.group, f.id) for f in train], [(f.group, f.id) for f in evaluated]),
+        ids=_shared(_named(train, "id"), _named(evaluated, "id")),
+        groups=_shared(_named(train, "group"), _named(evaluated, "group")),
         identical_pictures=_shared(_digests(train), _digests(evaluated)),
         near_duplicate_pictures=_near_duplicates(train, evaluated, near or NearConfig()),
         identical_captions=_shared(_captions(train), _captions(evaluated)),
@@ -135,12 +136,18 @@ Keyed = Sequence[tuple[Hashable, str]]
 """What is compared, with the id of the row that it belongs to."""
 
 
+def _named(facts: Sequence[RowFacts], field: Literal["id", "group"]) -> Keyed:
+    """Names in one Unicode form: two tables may spell the same file name in two."""
+    return [(normalised(getattr(f, field)), f.id) for f in facts]
+
+
 def _digests(facts: Sequence[RowFacts]) -> Keyed:
     return [(f.digest, f.id) for f in _pictures(facts)]
 
 
 def _captions(facts: Sequence[RowFacts]) -> Keyed:
-    return [(folded(caption), f.id) for f in facts for caption in f.captions]
+    """Captions without a word or a symbol are alike without being the same."""
+    return [(key, f.id) for f in facts for caption in f.captions if (key := folded(caption))]
 
 
 def _shared(train: Keyed, evaluated: Keyed) -> Finding:
@@ -162,13 +169,13 @@ def _near_duplicates(
     pictures, known = _pictures(evaluated), _pictures(train)
     if not pictures or not known:
         return Finding(None, len(pictures))
-    like = near_pairs([f.look for f in (*known, *pictures)], near)
+    like = near_pairs([f.look for f in (*known, *pictures)], near, against=len(known))
     closest: dict[int, tuple[float, int]] = {}
     for first, second, similarity in zip(
         like.first.tolist(), like.second.tolist(), like.similarity.tolist(), strict=True
     ):
         row = second - len(known)
-        if first < len(known) <= second and known[first].digest != pictures[row].digest:
+        if known[first].digest != pictures[row].digest:
             closest[row] = max(closest.get(row, (-2.0, -1)), (similarity, first))
     pairs = [(pictures[row].id, known[first].id) for row, (_, first) in sorted(closest.items())]
     return Finding(len(pairs), len(pictures), tuple(pairs[:EXAMPLES]))

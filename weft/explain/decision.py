@@ -9,12 +9,10 @@ from torch import Tensor
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field
-from weft.data.targets.classes import Classes
-from weft.decoders.autoregressive import AutoregressiveDecoder
-from weft.decoders.classifier import Classifier
-from weft.inference.member import Member
+from weft.heads.classes import ClassOutput
+from weft.heads.output import Learned
+from weft.heads.texts import TextOutput
 from weft.modalities.text import Text
 
 
@@ -35,16 +33,15 @@ class Decision(Protocol):
 
 
 @dataclass(frozen=True)
-class ClassDecision:
-    """What a classifier of the model says of the fused streams."""
+class HeadDecision:
+    """What a head of the model says of the fused streams: a class or a number."""
 
-    decoder: str
+    head: str
     names: tuple[str, ...] = ()
-    context: str = JOINT
     by_fusion: bool = True
 
     def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
-        return model.decode(self.decoder, model.fuse(streams)[self.context]).float()
+        return model.decode(self.head, model.fuse(streams)).float()
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,7 @@ class SimilarityDecision:
 class SentenceDecision:
     """The mean log-probability a token of a sentence about the streams; the batch holds the sentence."""
 
-    decoder: str
-    context: str
+    head: str
     text: str
     names: tuple[str, ...] = ("log-probability",)
     by_fusion: bool = False
@@ -77,7 +73,7 @@ class SentenceDecision:
             raise ValueError(f"'{self.text}' holds no token ids with a mask")
         ids_BT, mask_BT = written.values, written.mask
         prefix = Field(ids_BT[:, :-1], mask_BT[:, 1:])
-        logits_BTV = model.decode(self.decoder, model.fuse(streams)[self.context], prefix)
+        logits_BTV = model.decode(self.head, model.fuse(streams), prefix)
         chances_BTV = logits_BTV.float().log_softmax(dim=2)
         next_BT1 = ids_BT[:, 1:, None].masked_fill(~mask_BT[:, 1:, None], 0)
         said_BT = chances_BTV.gather(2, next_BT1)[:, :, 0].masked_fill(~mask_BT[:, 1:], 0)
@@ -97,13 +93,12 @@ class Subject:
     fixed_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, member: Member) -> "Subject":
-        """The model and the decision that it was trained for: its classifier, else the sentence
-        that it writes, else the similarity of two streams. Raises WeftError where it has none."""
-        texts = {s: m for s, m in member.modalities.items() if isinstance(m, Text)}
-        return cls(
-            member.model, _decision(member), {s: text.special_ids for s, text in texts.items()}
-        )
+    def of(cls, model: Model, learned: Learned, head: str | None = None) -> "Subject":
+        """The model and what that head decides, the first if none is named; of a model without heads
+        how alike two streams are. Raises WeftError where there is nothing to explain."""
+        texts = {s: m for s, m in learned.modalities.items() if isinstance(m, Text)}
+        special = {s: text.special_ids for s, text in texts.items()}
+        return cls(model, _decision(model, learned, head), special)
 
     def encode(self, batch: Batch) -> dict[str, Features]:
         """The streams of the batch that have an encoder."""
@@ -118,32 +113,21 @@ class Subject:
         return self.decision.logits(self.model, self.encode(batch), batch)
 
 
-def _decision(member: Member) -> Decision:
-    model = member.model
-    for name, decoder in model.decoders.items():
-        if isinstance(decoder, Classifier):
-            target = member.targets.get(name)
-            names = target.classes if isinstance(target, Classes) else ()
-            return ClassDecision(name, names, _context(model))
-        if isinstance(decoder, AutoregressiveDecoder):
-            texts = [s for s, m in member.modalities.items() if isinstance(m, Text)]
-            written = [s for s in texts if s not in model.encoders]
-            if written:
-                only = len(model.encoders) == 1
-                context = next(iter(model.encoders)) if only else JOINT
-                return SentenceDecision(name, context, written[0])
+def _decision(model: Model, learned: Learned, head: str | None) -> Decision:
+    name = head or next(iter(model.heads), None)
+    if name is not None:
+        output = model.head(name).output
+        if isinstance(output, TextOutput):
+            return SentenceDecision(name, output.stream)
+        if isinstance(output, ClassOutput):
+            return HeadDecision(name, output.names(learned))
+        return HeadDecision(name, (name,))
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:
         return SimilarityDecision(embedded[0], embedded[1])
     raise WeftError(
-        "the model has no classifier, no decoder of text and no two streams with projections, so there "
-        f"is no decision to explain; its decoders are: {', '.join(model.decoders) or 'none'}"
+        "the model has no heads and no two streams with projections, so there is no decision to explain"
     )
-
-
-def _context(model: Model) -> str:
-    """What the classifier reads: JOINT of the fusion, or the only stream of a model without one."""
-    return JOINT if model.fusion is not None else next(iter(model.encoders))
 
 
 def chosen(logits_BV: Tensor) -> Tensor:

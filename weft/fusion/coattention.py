@@ -72,6 +72,7 @@ class CoAttention(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         self.blocks = nn.ModuleList(CoAttentionBlock(config) for _ in range(config.depth))
         self.poolers = nn.ModuleDict(
             {stream: linear(own.dim, config.dim) for stream, own in config.streams.items()}

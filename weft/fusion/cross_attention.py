@@ -95,6 +95,7 @@ class CrossAttentionFusion(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         width = config.widths[config.queries]
         self.map = None if width == config.dim else linear(width, config.dim)
         self.lower = config.transformer.replace(depth=config.first).build()

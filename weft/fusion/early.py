@@ -31,6 +31,7 @@ class Early(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         self.maps = nn.ModuleDict(
             {s: linear(width, config.dim) for s, width in config.widths.items() if config.maps}
         )

@@ -26,6 +26,7 @@ class Hierarchical(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         self.nodes = nn.ModuleDict({n: fusion.build() for n, fusion in config.fusions().items()})
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:

@@ -28,6 +28,7 @@ class Late(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         self.maps = nn.ModuleDict({s: linear(w, config.dim) for s, w in config.widths.items()})
         joined = len(config.widths) * config.dim
         if config.combine == "concatenation":

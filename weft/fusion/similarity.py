@@ -33,6 +33,7 @@ class Similarity(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.dim
+        self.streams = tuple(config.widths)
         others = [stream for stream in config.widths if stream != config.queries]
         # The paper has no map; there is one only where a stream has another width.
         self.maps = nn.ModuleDict(

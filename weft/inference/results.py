@@ -71,7 +71,7 @@ class TaskResult:
     protocol: what was measured and how (split, sizes, captions an image). metrics: name -> estimate,
     in percent where it is a share. baselines: baseline -> {name of metric -> value}. queries and
     examples: by direction. values: metric -> its value row by row, where it is a mean over rows.
-    predictions: some rows to be shown.
+    predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
     """
 
     task: str
@@ -83,6 +83,7 @@ class TaskResult:
     examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     predictions: Sequence[Prediction] = ()
+    head: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage}; leakage is null where none was audited."""

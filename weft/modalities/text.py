@@ -1,7 +1,6 @@
 """Captions: strings -> token ids -> Field (B, T) with its mask."""
 
 import itertools
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.records import Field
+from weft.core.text import normalised
 from weft.modalities.tokenization import (
     Tokens,
     load_pretrained,
@@ -114,7 +114,7 @@ class Text:
 
     def encode(self, text: str) -> list[int]:
         """Ids with the special tokens at both ends, at most max_length of them."""
-        return self._ids(_normalised(text))
+        return self._ids(normalised(text))
 
     def decode_ids(self, ids: Sequence[int]) -> str:
         """The text of these ids, without special tokens."""
@@ -189,8 +189,7 @@ class Text:
     def _ids(self, text: str) -> list[int]:
         most = self.config.max_length * _MAX_CHARACTERS_A_TOKEN
         text = text[:most] if self.config.truncation_side == "right" else text[-most:]
-        ids: list[int] = self._ready().tokenizer.encode(text).ids
-        return ids
+        return self._ready().encode(text)
 
     def _drop_words(self, ids: Tensor, generator: torch.Generator) -> Tensor:
         """Some tokens left out; all of them stay rather than none."""
@@ -261,16 +260,7 @@ class TextConfig(Config):
 def _cleaned(text: Any, name: str) -> str:
     if not isinstance(text, str):
         raise WeftError(f"{name} is a {type(text).__name__}, expected a string")
-    cleaned = _normalised(text)
+    cleaned = normalised(text)
     if not any(map(str.isprintable, cleaned)):
         raise WeftError(f"{name} is empty")
     return cleaned
-
-
-def _normalised(text: str) -> str:
-    """NFC, single spaces; half a surrogate pair, which no encoding can hold, becomes U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize("NFC", " ".join(text.split()))

@@ -3,12 +3,13 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tokenizers import (
+    Encoding,
     Regex,
     Tokenizer,
     decoders,
@@ -20,16 +21,32 @@ from tokenizers import (
 )
 
 from weft.core.errors import WeftError
-from weft.hub import loading, locate
+from weft.core.text import unspaced
+from weft.hub import fetched, loading, read_json, refuse_code
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 """Role -> token of the tokenizers trained here; their ids are 0 to 4 in this order."""
 
 # Long enough for the longest words; keeps whole sentences of an unspaced script from becoming one.
 _MAX_TOKEN_BYTES = 24
+# Characters of a word in a script without blanks, and of any word before it is cut into parts.
+_MAX_UNSPACED = 8
+_MAX_WORD = 100
 _MIN_FREQUENCY = 2
+_REWRITINGS = 4
 _PREFIX = "##"
 _CJK = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"
+TOKENIZER_SETTINGS = "tokenizer_config.json"
+# What tokenizers of these classes do to a text before their tokenizer.json begins, in Python code.
+_PREPARED: dict[str, tuple[normalizers.Normalizer, ...]] = {
+    "SiglipTokenizer": (
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
+        normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(),
+    ),
+    "Siglip2Tokenizer": (normalizers.Lowercase(),),
+}
 # Hugging Face's names of the roles; of two the first that exists counts.
 _ROLE_NAMES = {
     "pad": ("pad_token",),
@@ -46,13 +63,43 @@ class Tokens:
 
     tokenizer: Tokenizer
     special: Mapping[str, int]
+    _commands: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # "[SEP]" in a caption is text, never a command. Pickling forgets this, hence __reduce__.
         self.tokenizer.encode_special_tokens = True
+        commands = {token for role, token in self.special.items() if role != "unk"}
+        object.__setattr__(self, "_commands", frozenset(commands))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Tokens, (self.tokenizer, dict(self.special))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids with the special tokens that the tokenizer adds, cut off where it is set so.
+
+        Some vocabularies hold the special tokens beside words, so that a text may spell one. It is
+        then written with a blank inside, and is text. A special token of one character is a word, too.
+        """
+        for _ in range(_REWRITINGS):
+            encoding = self.tokenizer.encode(text)
+            spelled = self._spelled(encoding)
+            if not spelled:
+                break
+            for place in reversed(spelled):
+                start = encoding.offsets[place][0]
+                text = f"{text[: start + 1]} {text[start + 1 :]}"
+        # Left only by a tokenizer that takes blanks away.
+        return [token for place, token in enumerate(encoding.ids) if place not in spelled]
+
+    def _spelled(self, encoding: Encoding) -> list[int]:
+        """The places of special tokens that the text spells; those that were added are none."""
+        return [
+            place
+            for place, token in enumerate(encoding.ids)
+            if token in self._commands
+            and not encoding.special_tokens_mask[place]
+            and encoding.offsets[place][1] - encoding.offsets[place][0] > 1
+        ]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -118,8 +165,11 @@ def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -
     )
     trainer.limit_alphabet = None
     tokenizer.train_from_iterator(captions, trainer)
-    # A new tokenizer, in which those characters are no longer special.
-    tokenizer = _wordpiece(tokenizer.get_vocab(), lowercase)
+    # A new tokenizer, in which those characters are no longer special. Sentences of a script without
+    # blanks are left out of it: they would be words.
+    vocab = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    kept = [token for token, _ in vocab if len(token) <= _MAX_UNSPACED or not unspaced(token)]
+    tokenizer = _wordpiece({token: place for place, token in enumerate(kept)}, lowercase)
     tokenizer.add_special_tokens(list(SPECIAL.values()))
     return _between_cls_and_sep(tokenizer)
 
@@ -133,9 +183,10 @@ def train_words(
     that caption metrics count.
     """
     _train_on_one_thread()
-    counts = Counter(
-        word for text in captions for word in (text.lower() if lowercase else text).split()
+    normalizer = normalizers.Sequence(
+        [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
     )
+    counts = Counter(word for text in captions for word in normalizer.normalize_str(text).split())
     # By frequency, then by name, so that equal counts have one order.
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     frequent = [word for word, count in ranked if count >= min_frequency]
@@ -145,9 +196,7 @@ def train_words(
             {word: place for place, word in enumerate(vocab[:vocab_size])}, unk_token=SPECIAL["unk"]
         )
     )
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
-    )
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens(list(SPECIAL.values()))
     return _between_cls_and_sep(tokenizer)
@@ -155,23 +204,47 @@ def train_words(
 
 def load_pretrained(name: str) -> Tokens:
     """The tokenizer of a local folder, an installed package or the hub (see `locate`)."""
-    place = locate(name)
-    if isinstance(place, Path) and (place / "tokenizer.json").is_file():
-        with loading(name):
-            text = (place / "tokenizer.json").read_text(encoding="utf-8")
-        try:
-            tokenizer = Tokenizer.from_str(text)
-        except Exception as error:  # the parser of tokenizers raises bare Exception
-            raise WeftError(f"{place / 'tokenizer.json'}: is not a tokenizer: {error}") from None
-        return Tokens(tokenizer, _special_tokens(_settings(place), tokenizer))
+    folder = fetched(name, weights=False)
+    refuse_code(folder / TOKENIZER_SETTINGS)
+    if not (folder / "tokenizer.json").is_file():
+        return _by_transformers(name, folder)
+    settings = _settings(folder)
+    text = (folder / "tokenizer.json").read_text(encoding="utf-8", errors="replace")
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the parser of tokenizers raises bare Exception
+        raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
+    prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
+    _normalise_first(tokenizer, prepare)
+    return _whole(Tokens(tokenizer, _special_tokens(settings, tokenizer)))
+
+
+def _by_transformers(name: str, folder: Path) -> Tokens:
+    """The tokenizer of a folder without tokenizer.json, as transformers makes it of a vocabulary."""
+    refuse_code(folder / "config.json")
     with loading(name):
         from transformers import AutoTokenizer
 
-        loaded = AutoTokenizer.from_pretrained(str(place))
+        loaded = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
         if not loaded.is_fast:
             raise WeftError(f"the tokenizer of '{name}' has no tokenizer.json (fast) form")
         tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
-    return Tokens(tokenizer, _special_tokens(loaded.special_tokens_map, tokenizer))
+    return _whole(Tokens(tokenizer, _special_tokens(loaded.special_tokens_map, tokenizer)))
+
+
+def _whole(tokens: Tokens) -> Tokens:
+    """The same, with long words in parts where the tokenizer would call them unknown as a whole."""
+    tokenizer = tokens.tokenizer
+    if isinstance(tokenizer.model, models.WordPiece) and tokenizer.pre_tokenizer is not None:
+        parts = _parts_of_words(tokenizer.model.max_input_chars_per_word)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([tokenizer.pre_tokenizer, parts])
+    return tokens
+
+
+def _normalise_first(tokenizer: Tokenizer, steps: Sequence[normalizers.Normalizer]) -> None:
+    own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
+    if steps:
+        tokenizer.normalizer = normalizers.Sequence([*steps, *own])
 
 
 def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
@@ -179,11 +252,14 @@ def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
         vocab,
         unk_token=SPECIAL["unk"],
         continuing_subword_prefix=_PREFIX,
+        max_input_chars_per_word=_MAX_WORD,
     )
     tokenizer = Tokenizer(model)
     bert = normalizers.BertNormalizer(strip_accents=False, lowercase=lowercase)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert])
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.BertPreTokenizer(), _parts_of_words(_MAX_WORD)]
+    )
     # Chinese is written without spaces, so its characters are joined again.
     tokenizer.decoder = decoders.Sequence(
         [
@@ -193,6 +269,16 @@ def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
         ]
     )
     return tokenizer
+
+
+def _parts_of_words(most: int) -> pre_tokenizers.PreTokenizer:
+    """Cuts words of more than `most` characters, between characters with their marks if possible.
+
+    WordPiece calls a longer word unknown. A sentence of a script without blanks is one word to it.
+    """
+    with_marks = rf"(?:\P{{M}}\p{{M}}{{0,3}}){{1,{max(1, most // 4)}}}"
+    pattern = rf"\A.{{1,{most}}}\z|{with_marks}|.{{1,{most}}}"
+    return pre_tokenizers.Split(Regex(pattern), "isolated")
 
 
 def _characters_inside_words(tokenizer: Tokenizer, captions: Iterable[str]) -> list[str]:
@@ -222,13 +308,9 @@ def _train_on_one_thread() -> None:
 
 def _settings(folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        path = folder / name
-        if path.is_file():
-            try:
-                settings |= json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError, TypeError) as error:
-                raise WeftError(f"{path}: cannot be read: {error}") from None
+    for name in (TOKENIZER_SETTINGS, "special_tokens_map.json"):
+        if (folder / name).is_file():
+            settings |= read_json(folder / name)
     return settings
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.core.shapes import check_shape
 
@@ -100,6 +101,10 @@ class AlignmentConfig(Config):
             raise ValueError(
                 f"beta is {self.beta} and steps {self.steps}, expected above 0 and at least 1"
             )
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(encoders=self.streams)
 
     def build(self) -> Alignment:
         return Alignment(self)

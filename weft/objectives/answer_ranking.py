@@ -12,6 +12,7 @@ from weft.core.config import Config
 from weft.core.distributed import gather, rank
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.objectives.temperature import TemperatureConfig
 
@@ -28,7 +29,6 @@ class AnswerRanking(nn.Module):
 
     def __init__(self, config: "AnswerRankingConfig") -> None:
         super().__init__()
-        self._context = config.context
         self._answer = config.answer
         self.temperature = config.temperature.build()
 
@@ -43,10 +43,9 @@ class AnswerRanking(nn.Module):
                 f"{lack} of {len(batch)} rows lack an '{self._answer}', expected one each"
             )
         built = cast(Model, model)
-        fused = built.fuse({stream: streams.features(stream) for stream in self._context})
-        if JOINT not in fused:
+        if built.fusion is None:
             raise WeftError("answer ranking reads fused streams, but the model has no fusion")
-        context_BE = built.embed(JOINT, fused[JOINT])
+        context_BE = built.embed(JOINT, streams.fused()[JOINT])
         answer_AE = gather(streams.embedding(self._answer))
         key_A = gather(_keys(answers))
         own_B = rank() * len(batch) + torch.arange(len(batch), device=key_A.device)
@@ -79,12 +78,14 @@ def _keys(answers: Field) -> Tensor:
 class AnswerRankingConfig(Config):
     """The right answer among those of the batch."""
 
-    context: tuple[str, ...] = ("image", "text")
-    """Streams that the context is fused from; a row may lack one of several."""
     answer: str = "answer"
     """Stream of the answers, which the fusion does not read."""
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
     """By which cosines are divided."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=(JOINT, self.answer), fusion=True)
 
     def build(self) -> AnswerRanking:
         return AnswerRanking(self)

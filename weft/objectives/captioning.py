@@ -11,8 +11,11 @@ from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, world_size
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
+from weft.heads.head import Head
+from weft.heads.texts import TextOutput
 
 
 class Captioning(nn.Module):
@@ -29,15 +32,12 @@ class Captioning(nn.Module):
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
-        decoder = cast(Model, model).decoder(config.decoder)
-        if not isinstance(decoder, AutoregressiveDecoder):
-            raise ValueError(
-                f"the decoder '{config.decoder}' is a {type(decoder).__name__}, expected one of text"
-            )
-        texts = separate_texts(text_field(batch, config.text))
+        head = cast(Model, model).head(config.head)
+        decoder, stream = writer(head, config.head)
+        texts = separate_texts(text_field(batch, stream))
         assert texts.mask is not None
         prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
-        hidden_SD, packing = decoder.hidden(streams.fused()[config.context], prefix)
+        hidden_SD, packing = decoder.hidden(head.reads(streams.fused()), prefix)
         targets_S = packing.pack(texts.values[:, 1:])
         logits_SV = decoder.logits(hidden_SD).float()
         costs_S = F.cross_entropy(
@@ -46,6 +46,20 @@ class Captioning(nn.Module):
         # Ranks have different numbers of tokens; their mean must be that of the whole batch.
         count = gather(costs_S.new_tensor([len(targets_S)])).sum().clamp_min(1) / world_size()
         return Loss(costs_S.sum() / count, {"tokens": count})
+
+
+def writer(head: Head, name: str) -> tuple[AutoregressiveDecoder, str]:
+    """The decoder of a head that writes, and the stream whose texts it writes.
+
+    Raises ValueError where the head does not write.
+    """
+    if not isinstance(head.output, TextOutput):
+        raise ValueError(f"head '{name}' has a {type(head.output).__name__}, expected a TextOutput")
+    if not isinstance(head.decoder, AutoregressiveDecoder):
+        raise ValueError(
+            f"the decoder of head '{name}' is a {type(head.decoder).__name__}, expected one of text"
+        )
+    return head.decoder, head.output.stream
 
 
 def text_field(batch: Batch, stream: str) -> Field:
@@ -92,18 +106,18 @@ def separate_texts(field: Field) -> Field:
 class CaptioningConfig(Config):
     """Teacher-forced captioning."""
 
-    text: str = "text"
-    """Stream of the texts; it needs no encoder."""
-    context: str = "image"
-    """What the texts are about: a stream after fusion, or the joint one."""
-    decoder: str = "caption"
-    """Decoder that writes the texts."""
+    head: str = "caption"
+    """Head that writes the texts."""
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over the vocabulary."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: TextOutput})
 
     def build(self) -> Captioning:
         return Captioning(self)

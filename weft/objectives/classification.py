@@ -1,4 +1,4 @@
-"""A class, several classes or a number from what a decoder of the model says of the fused streams."""
+"""A class, several classes or a number from what a head of the model says of the fused streams."""
 
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
+from weft.heads.classes import ClassOutput
+from weft.heads.numbers import NumberOutput
 
 
 class Classification(nn.Module):
@@ -27,8 +30,8 @@ class Classification(nn.Module):
         self.config = config
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        target = _target(batch, self.config.target)
-        logits_BV = decoded(model, streams, self.config.decoder, self.config.context)
+        target = _target(model, batch, self.config.head)
+        logits_BV = decoded(model, streams, self.config.head)
         if target.is_floating_point():
             return self._soft(logits_BV, target)
         return self._hard(logits_BV, target)
@@ -62,11 +65,11 @@ class Regression(nn.Module):
         self.config = config
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        target_B = _target(batch, self.config.target)
-        found_B1 = decoded(model, streams, self.config.decoder, self.config.context)
+        target_B = _target(model, batch, self.config.head)
+        found_B1 = decoded(model, streams, self.config.head)
         if found_B1.shape[1] != 1:
             raise ValueError(
-                f"decoder '{self.config.decoder}' gives {found_B1.shape[1]} numbers a row, expected 1"
+                f"head '{self.config.head}' gives {found_B1.shape[1]} numbers a row, expected 1"
             )
         errors_B = found_B1[:, 0].float() - target_B
         absolute = errors_B.abs().mean()
@@ -74,16 +77,18 @@ class Regression(nn.Module):
         return Loss(cost, {"absolute_error": absolute.detach()})
 
 
-def decoded(model: nn.Module, streams: EncodedStreams, decoder: str, context: str) -> Tensor:
-    """(B, V) logits in fp32 of the decoder on JOINT or on a stream, fused where the model fuses."""
-    fused = streams.fused()
-    if context not in fused:
-        raise ValueError(f"the fused streams have no '{context}', they are: {', '.join(fused)}")
-    logits: Tensor = cast(Model, model).decode(decoder, fused[context])
+def decoded(model: nn.Module, streams: EncodedStreams, head: str) -> Tensor:
+    """(B, V) logits in fp32 of the head, of what was fused where the model fuses."""
+    logits: Tensor = cast(Model, model).decode(head, streams.fused())
     return logits.float()
 
 
-def _target(batch: Batch, name: str) -> Tensor:
+def _target(model: nn.Module, batch: Batch, head: str) -> Tensor:
+    """What the head is to predict. Raises ValueError where it or the batch has no such target."""
+    output = cast(Model, model).head(head).output
+    name = output.target if isinstance(output, ClassOutput | NumberOutput) else None
+    if name is None:
+        raise ValueError(f"head '{head}' predicts no target, expected one that does")
     if name not in batch.targets:
         known = ", ".join(batch.targets) or "none"
         raise ValueError(f"the batch has no target '{name}', it has: {known}")
@@ -94,18 +99,18 @@ def _target(batch: Batch, name: str) -> Tensor:
 class ClassificationConfig(Config):
     """A class of a closed set: an answer, a label, true or false."""
 
-    target: str = "answer"
-    """Target of the batch."""
-    decoder: str = "answer"
-    """Decoder of the model that gives the logits."""
-    context: str = JOINT
-    """What the decoder reads: joint, or a stream."""
+    head: str = "answer"
+    """Head whose classes are learned."""
     label_smoothing: float = 0.0
     """Share of a hard target that is spread evenly over all classes."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: ClassOutput})
 
     def build(self) -> Classification:
         return Classification(self)
@@ -115,14 +120,14 @@ class ClassificationConfig(Config):
 class RegressionConfig(Config):
     """A number: a score, a sentiment."""
 
-    target: str = "score"
-    """Target of the batch."""
-    decoder: str = "score"
-    """Decoder of the model that gives the number."""
-    context: str = JOINT
-    """What the decoder reads: joint, or a stream."""
+    head: str = "score"
+    """Head whose number is learned."""
     error: Literal["absolute", "squared"] = "absolute"
     """What is averaged."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: NumberOutput})
 
     def build(self) -> Regression:
         return Regression(self)

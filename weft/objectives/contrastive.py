@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.objectives.similarity import Similarities, check_chunk, directions
 from weft.objectives.temperature import TemperatureConfig
@@ -133,6 +134,10 @@ class SoftmaxContrastiveConfig(Config):
         if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
 
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=self.streams)
+
     def build(self) -> SoftmaxContrastive:
         return SoftmaxContrastive(self)
 
@@ -151,6 +156,10 @@ class SigmoidContrastiveConfig(Config):
 
     def __post_init__(self) -> None:
         check_chunk(self.chunk)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=self.streams)
 
     def build(self) -> SigmoidContrastive:
         return SigmoidContrastive(self)
@@ -173,6 +182,10 @@ class HingeContrastiveConfig(Config):
 
     def __post_init__(self) -> None:
         check_chunk(self.chunk)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=self.streams)
 
     def build(self) -> HingeContrastive:
         return HingeContrastive(self)

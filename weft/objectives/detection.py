@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 
 
@@ -73,6 +74,10 @@ class DetectionConfig(Config):
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share}, expected above 0 up to 1")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(raw=(self.stream,), targets=(self.target,))
 
     def build(self) -> Detection:
         return Detection(self)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.data.targets.cells import NOTHING
 
@@ -87,6 +88,10 @@ class GridObjectsConfig(Config):
             )
         if not 0 < self.nothing <= 1:
             raise ValueError(f"nothing is {self.nothing}, expected more than 0 up to 1")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(encoders=(self.stream,), targets=(self.target,))
 
     def build(self) -> Objects:
         return Objects(self)

@@ -13,6 +13,7 @@ from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import EncodedStreams, Modality
+from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
 from weft.modalities.text import Text
@@ -178,6 +179,10 @@ class MaskedLanguageConfig(Config):
         widths = (self.dim, self.vocab_size, self.hidden or self.dim)
         if min(widths) < 1:
             raise ValueError(f"dim, vocab_size and hidden are {widths}, expected at least 1 each")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(raw=(self.masked,))
 
     def build(self) -> MaskedLanguage:
         return MaskedLanguage(self)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Field, Loss
 from weft.core.shapes import check_shape
 from weft.objectives._masking import (
@@ -120,6 +121,10 @@ class MaskedPatchesConfig(Config):
         sizes = (self.dim, self.patch_size, self.block)
         if min(sizes) < 1:
             raise ValueError(f"dim, patch_size and block are {sizes}, expected at least 1 each")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(raw=(self.masked,))
 
     def build(self) -> MaskedPatches:
         return MaskedPatches(self)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
 from weft.data.targets import NO_CLASS
@@ -153,6 +154,10 @@ class MaskedRegionsConfig(Config):
                 f"dim is {self.dim} and feature_dim {self.feature_dim}, expected at least 1 each"
             )
 
+    @property
+    def needs(self) -> Needs:
+        return Needs(raw=(self.masked,))
+
     def build(self) -> MaskedRegions:
         return MaskedRegions(self)
 
@@ -181,6 +186,10 @@ class MaskedRegionClassesConfig(Config):
             raise ValueError(
                 f"dim is {self.dim} and classes {self.classes}, expected at least 1 each"
             )
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(raw=(self.masked,), targets=() if self.target is None else (self.target,))
 
     def build(self) -> MaskedRegionClasses:
         return MaskedRegionClasses(self)

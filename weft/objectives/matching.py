@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Loss
 from weft.core.shapes import check_shape
+from weft.heads.classes import ClassOutput
 
 MATCH = 1
 """Which of the two logits says that the streams belong together."""
@@ -27,7 +29,7 @@ class Matching(nn.Module):
     """Every row's own pair, and with two negatives: its first stream with another row's second, and
     the other way round.
 
-    Cross-entropy of the decoder's two logits, a mean over the pairs of all ranks. What is encoded is
+    Cross-entropy of the head's two logits, a mean over the pairs of all ranks. What is encoded is
     encoded once: negatives are rows of the same Features. They come from the rows of this rank, never
     from one of the row's group; rows that lack a stream are in no pair. Draws come from torch's global
     generator.
@@ -52,7 +54,7 @@ class Matching(nn.Module):
             second: torch.cat([own_R, taken_N[:half], row_N[half:]]),
         }
         fused = cast(Model, model).fuse({s: f.take(pairs[s]) for s, f in features.items()})
-        logits_P2 = matching_logits(cast(Model, model), self.config.decoder, fused)
+        logits_P2 = matching_logits(cast(Model, model), self.config.head, fused)
         matches_P = torch.arange(len(logits_P2), device=logits_P2.device) < len(own_R)
         labels_P = torch.where(matches_P, MATCH, 1 - MATCH)
         costs_P = F.cross_entropy(logits_P2, labels_P, reduction="none")
@@ -103,12 +105,12 @@ def _drawn(chance_NB: Tensor) -> Tensor:
     return torch.multinomial(chance_NB, 1)[:, 0]
 
 
-def matching_logits(model: Model, decoder: str, fused: Mapping[str, Features]) -> Tensor:
+def matching_logits(model: Model, head: str, fused: Mapping[str, Features]) -> Tensor:
     """(P, 2) logits in fp32 of fused pairs. Raises ValueError where the model cannot give them."""
-    if JOINT not in fused:
+    if model.fusion is None:
         raise ValueError("matching reads the fused streams, but the model has no fusion")
-    logits_P2 = model.decode(decoder, fused[JOINT])
-    check_shape(logits_P2, "P 2", f"what decoder '{decoder}' gives")
+    logits_P2 = model.decode(head, fused)
+    check_shape(logits_P2, "P 2", f"what head '{head}' gives")
     return logits_P2.float()
 
 
@@ -118,8 +120,8 @@ class MatchingConfig(Config):
 
     streams: tuple[str, str] = ("image", "text")
     """The two streams."""
-    decoder: str = "matching"
-    """Decoder of the model that makes two logits of the fused pair."""
+    head: str = "matching"
+    """Head of the model that makes two logits of the fused pair."""
     negatives: Literal["random", "hard", "soft"] = "random"
     """random: any other row. hard: drawn by the softmax of the contrastive similarities (ALBEF). soft:
     any other row, its cost weighted by how much likelier hard would draw it: the same on average."""
@@ -131,6 +133,16 @@ class MatchingConfig(Config):
             raise ValueError(f"both streams are '{self.streams[0]}', expected two different ones")
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}, expected a number above 0")
+
+    @property
+    def needs(self) -> Needs:
+        contrasted = () if self.negatives == "random" else self.streams
+        return Needs(
+            encoders=self.streams,
+            embeddings=contrasted,
+            heads={self.head: ClassOutput},
+            fusion=True,
+        )
 
     def build(self) -> Matching:
         return Matching(self)

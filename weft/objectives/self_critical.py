@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.evaluation.captions import Consensus
-from weft.objectives.captioning import separate_texts, text_field
+from weft.heads.texts import TextOutput
+from weft.objectives.captioning import separate_texts, text_field, writer
 
 Texts = list[list[int]]
 
@@ -39,14 +41,10 @@ class SelfCritical(nn.Module):
         self._sampling = GenerationConfig(method="sample", max_length=config.max_length)
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        decoder = cast(Model, model).decoder(self.config.decoder)
-        if not isinstance(decoder, AutoregressiveDecoder):
-            raise ValueError(
-                f"the decoder '{self.config.decoder}' is a {type(decoder).__name__}, "
-                "expected one that writes text"
-            )
-        context = streams.fused()[self.config.context]
-        told, start, end = _references(text_field(batch, self.config.text))
+        head = cast(Model, model).head(self.config.head)
+        decoder, stream = writer(head, self.config.head)
+        context = head.reads(streams.fused())
+        told, start, end = _references(text_field(batch, stream))
         drawn = self._draw(decoder, context, start, end)
         rewards_BM = self._rewards(drawn, told, end).to(context.tokens.device)
         count = self.config.captions
@@ -56,7 +54,9 @@ class SelfCritical(nn.Module):
         lengths = torch.tensor([float(len(ids)) for ids in drawn])
         return Loss(total, {"reward": rewards_BM.mean(), "length": lengths.mean()})
 
-    def _draw(self, decoder: nn.Module, context: Features, start: int, end: int) -> Texts:
+    def _draw(
+        self, decoder: AutoregressiveDecoder, context: Features, start: int, end: int
+    ) -> Texts:
         """`captions` texts of each context, one after another."""
         device = context.tokens.device
         allowed = torch.arange(self.config.tokens, device=device) >= self.config.special
@@ -64,9 +64,9 @@ class SelfCritical(nn.Module):
             context.tokens.detach().float(), context.mask, context.pooled.detach().float()
         )
         # Without autocast: weights that it casts without gradient it would give to the pass with one.
-        with _evaluating(decoder), torch.autocast(device.type, enabled=False):
+        with _evaluating(cast(nn.Module, decoder)), torch.autocast(device.type, enabled=False):
             return generate(
-                [(cast(AutoregressiveDecoder, decoder), seen)],
+                [(decoder, seen)],
                 Vocabulary(start, end, allowed),
                 self._sampling,
                 texts=self.config.captions,
@@ -138,12 +138,8 @@ class SelfCriticalConfig(Config):
 
     tokens: int
     """Tokens V of the decoder."""
-    text: str = "text"
-    """Stream of the references; let it draw several captions of a row."""
-    context: str = "image"
-    """What the texts are about: a stream after fusion, or the joint one."""
-    decoder: str = "caption"
-    """Decoder that writes the texts."""
+    head: str = "caption"
+    """Head that writes; let the stream of its texts draw several captions of a row."""
     captions: int = 5
     """Captions that are drawn of each picture."""
     max_length: int = 20
@@ -155,6 +151,10 @@ class SelfCriticalConfig(Config):
         for name, least in {"tokens": 1, "captions": 2, "max_length": 2, "special": 0}.items():
             if vars(self)[name] < least:
                 raise ValueError(f"{name} is {vars(self)[name]}, expected at least {least}")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: TextOutput})
 
     def build(self) -> SelfCritical:
         return SelfCritical(self)

@@ -7,6 +7,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.text import TextConfig
@@ -38,8 +40,8 @@ def model(dropout: float = 0.0) -> ModelConfig:
             {"image": WIDTH, "text": WIDTH},
             TransformerConfig(WIDTH, depth=4, heads=HEADS, mlp=2 * WIDTH, dropout=dropout),
         ),
-        decoders={
-            "label": ClassifierConfig(WIDTH, len(TRUTH.classes)),
-            "count": ClassifierConfig(WIDTH, len(COUNT.classes)),
+        heads={
+            "label": HeadConfig(ClassifierConfig(WIDTH, len(TRUTH.classes)), ClassOutput("label")),
+            "count": HeadConfig(ClassifierConfig(WIDTH, len(COUNT.classes)), ClassOutput("count")),
         },
     )

@@ -7,6 +7,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
@@ -41,7 +43,11 @@ def easy_vqa() -> Recipe:
                 dim=FUSED,
                 combine="product",
             ),
-            decoders={"answer": ClassifierConfig(FUSED, classes=ANSWERS, hidden=(FUSED,))},
+            heads={
+                "answer": HeadConfig(
+                    ClassifierConfig(FUSED, classes=ANSWERS, hidden=(FUSED,)), ClassOutput("answer")
+                )
+            },
         ),
         objectives={"answer": ClassificationConfig()},
         tasks={"vqa": VQAConfig()},

@@ -28,9 +28,11 @@ def flickr8k_captions_zh() -> Recipe:
             max_length=LONGEST,
             encoder_dropout=0.1,
             decoder_dropout=0.2,
+            output=BEAM,
+            views=2,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
-        tasks={"captioning": CaptioningTaskConfig(unit="character", views=2, generation=BEAM)},
+        tasks={"captioning": CaptioningTaskConfig(unit="character")},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995, groups={"encoders.image": 0.1}),
         run=run(epochs=8, batch_size=32, evaluations=4, monitor="captioning/CIDEr-D"),
     )

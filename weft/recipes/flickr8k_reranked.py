@@ -5,6 +5,8 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.fusion.similarity import SimilarityConfig
+from weft.heads.classes import MATCHING
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.objectives.contrastive import HingeContrastiveConfig, SoftmaxContrastiveConfig
 from weft.objectives.matching import MatchingConfig
@@ -48,7 +50,11 @@ def flickr8k_reranked() -> Recipe:
                 ),
             },
             fusion=SimilarityConfig({"text": TEXT_DIM, "image": DIM}, DIM),
-            decoders={"matching": ClassifierConfig(DIM, 2, hidden=(DIM,), dropout=0.2)},
+            heads={
+                "matching": HeadConfig(
+                    ClassifierConfig(DIM, 2, hidden=(DIM,), dropout=0.2), MATCHING
+                )
+            },
         ),
         objectives={
             "contrastive": SoftmaxContrastiveConfig(

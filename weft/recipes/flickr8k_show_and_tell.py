@@ -20,9 +20,10 @@ def flickr8k_show_and_tell() -> Recipe:
             vocab_size=VOCABULARY,
             max_length=LONGEST,
             dropout=0.5,
+            output=BEAM,
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
-        tasks={"captioning": CaptioningTaskConfig(generation=BEAM)},
+        tasks={"captioning": CaptioningTaskConfig()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.995),
         run=run(epochs=10, batch_size=64, evaluations=4, monitor="captioning/CIDEr-D"),
     )

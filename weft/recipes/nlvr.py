@@ -19,7 +19,7 @@ def nlvr() -> Recipe:
             targets={"label": TRUTH},
         ),
         model=model(dropout=0.1),
-        objectives={"truth": ClassificationConfig("label", "label")},
+        objectives={"truth": ClassificationConfig("label")},
         tasks={"reasoning": ReasoningConfig(average="example")},
         optim=OptimConfig(lr=2e-4, weight_decay=0.05, warmup=0.1, ema=0.99),
         run=RunConfig(

@@ -28,8 +28,8 @@ def nlvr_pretraining() -> Recipe:
         ),
         model=model(),
         objectives={
-            "truth": ClassificationConfig("label", "label"),
-            "count": ClassificationConfig("count", "count"),
+            "truth": ClassificationConfig("label"),
+            "count": ClassificationConfig("count"),
             "grounding": GroundingConfig(WIDTH, MOST),
             "detection": DetectionConfig(share=0.25),
         },

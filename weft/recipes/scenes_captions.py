@@ -2,6 +2,7 @@
 
 from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig
+from weft.heads.texts import TextOutput
 from weft.objectives.captioning import CaptioningConfig
 from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, run
 from weft.recipes.scenes import TEXT, scenes
@@ -25,13 +26,10 @@ def scenes_captions() -> Recipe:
             heads=4,
             decoder_depth=1,
             max_length=LENGTH,
+            output=TextOutput(generation=GenerationConfig(max_length=LENGTH)),
         ),
         objectives={"captioning": CaptioningConfig()},
-        tasks={
-            "captioning": CaptioningTaskConfig(
-                generation=GenerationConfig(max_length=LENGTH), limit=200
-            )
-        },
+        tasks={"captioning": CaptioningTaskConfig(limit=200)},
         optim=OptimConfig(lr=3e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
         run=run(100).replace(
             batch_size=128, evaluate_every=100, monitor="captioning/CIDEr-D", precision="auto"

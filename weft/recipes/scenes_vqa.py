@@ -6,6 +6,8 @@ from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
@@ -49,7 +51,11 @@ def scenes_vqa() -> Recipe:
                 TransformerConfig(dim=DIM, depth=DEPTH, heads=HEADS),
                 queries="question",
             ),
-            decoders={"answer": ClassifierConfig(DIM, classes=len(ANSWERS))},
+            heads={
+                "answer": HeadConfig(
+                    ClassifierConfig(DIM, classes=len(ANSWERS)), ClassOutput("answer")
+                )
+            },
         ),
         objectives={
             "answer": ClassificationConfig(),

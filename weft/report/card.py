@@ -134,8 +134,8 @@ def _pair_figure(pair: Pair, report: DataReport) -> html.Html:
     details = [where]
     if pair.similarity < 1:
         details.append(f"similarity {pair.similarity:.2f}, {pair.distance} of 64 bits differ")
-    if pair.mirrored:
-        details.append("mirrored")
+    if pair.turn:
+        details.append(pair.turn)
     return html.side_by_side(pictures, "\n".join([", ".join(details), *pair.ids]))
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from weft.core.documents import parse_json
+from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
@@ -70,8 +72,8 @@ def read_log(folder: Path | str) -> list[dict[str, float | None]]:
     lines: list[dict[str, float | None]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
+            values = parse_json(line, str(path))
+        except WeftError:
             continue
         if isinstance(values, dict) and isinstance(values.get("step"), int):
             lines.append(values)

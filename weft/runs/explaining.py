@@ -1,6 +1,6 @@
 """A run's decisions explained: of new input, of rows, and of the predictions in its report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
@@ -8,13 +8,12 @@ import torch
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.data.formats import Dataset
-from weft.decoders.generation import GenerationConfig
-from weft.explain.decision import ClassDecision, SentenceDecision, Subject
+from weft.explain.decision import HeadDecision, SentenceDecision, Subject
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Method, Saliency, explain
-from weft.explain.rows import batch_of
-from weft.inference.generation import describe, text_modality
-from weft.inference.member import Member
+from weft.heads.output import Part
+from weft.heads.texts import text_modality
+from weft.inference.embedding import evaluating
 from weft.inference.results import TaskResult
 from weft.modalities.text import Text
 from weft.report.explanations import Explained, Heat, Marked, Without
@@ -23,68 +22,74 @@ from weft.runs.run import Run
 BATCH = 16
 
 
-def explain_batch(run: Run, batch: Batch, method: Method = "auto") -> list[Explained]:
-    """One explanation a row. Raises WeftError where the run's model makes no decision."""
-    subject = Subject.of(Member(run.model, {}, run.modalities, run.targets))
-    if isinstance(subject.decision, SentenceDecision):
-        batch = _with_sentences(run, subject.decision, batch)
+def explain_batch(
+    run: Run, batch: Batch, method: Method = "auto", head: str | None = None
+) -> list[Explained]:
+    """One explanation a row of what the head says, the first if none is named.
+
+    Raises WeftError where the run's model makes no decision.
+    """
+    subject = Subject.of(run.model, run, head)
+    batch = _with_sentences(run, subject, batch)
     found = explain(subject, batch, method)
     return [_row(run, subject, batch, found, row) for row in range(len(batch))]
 
 
 def explain_rows(
-    run: Run, dataset: Dataset, rows: Sequence[int], method: Method = "auto"
+    run: Run,
+    dataset: Dataset,
+    rows: Sequence[int],
+    method: Method = "auto",
+    head: str | None = None,
 ) -> list[Explained]:
     """One explanation for each of these rows of a data set."""
-    member = run.member(dataset, cached=False)
-    explained: list[Explained] = []
-    for start in range(0, len(rows), BATCH):
-        batch = batch_of(member, dataset, rows[start : start + BATCH], run.device)
-        explained += explain_batch(run, batch, method)
-    return explained
+    return [
+        explained
+        for batch in _batches(run, dataset, rows)
+        for explained in explain_batch(run, batch, method, head)
+    ]
 
 
 def explain_predictions(run: Run, result: TaskResult, dataset: Dataset) -> dict[int, Explained]:
-    """Number of a prediction -> what it rests on; none where the model makes no such decision."""
-    if not result.predictions:
+    """Number of a prediction -> what it rests on; none where no head was measured."""
+    if not result.predictions or result.head is None:
         return {}
     rows = [one.inputs[0].row for one in result.predictions]
-    try:
-        Subject.of(Member(run.model, {}, run.modalities, run.targets))
-    except WeftError:
-        return {}
-    return dict(enumerate(explain_rows(run, dataset, rows)))
+    return dict(enumerate(explain_rows(run, dataset, rows, head=result.head)))
 
 
 def deletion_of_rows(
-    run: Run, dataset: Dataset, rows: Sequence[int], method: Method = "auto"
+    run: Run,
+    dataset: Dataset,
+    rows: Sequence[int],
+    method: Method = "auto",
+    head: str | None = None,
 ) -> list[Deletion]:
     """Of each stream: does deleting what is marked cost more than deleting at random?"""
-    member = run.member(dataset, cached=False)
-    subject = Subject.of(member)
-    batches = [
-        batch_of(member, dataset, rows[start : start + BATCH], run.device)
-        for start in range(0, len(rows), BATCH)
-    ]
+    subject = Subject.of(run.model, run, head)
+    batches = list(_batches(run, dataset, rows))
     streams = list(batches[0].inputs)
-    if isinstance(subject.decision, SentenceDecision):
-        batches = [_with_sentences(run, subject.decision, batch) for batch in batches]
+    batches = [_with_sentences(run, subject, batch) for batch in batches]
     return [deletion_test(subject, batches, stream, method=method) for stream in streams]
 
 
-def _with_sentences(run: Run, decision: SentenceDecision, batch: Batch) -> Batch:
-    """The batch with what the model writes about each row."""
+def _batches(run: Run, dataset: Dataset, rows: Sequence[int]) -> Iterator[Batch]:
+    for start in range(0, len(rows), BATCH):
+        yield run.read([dataset[row] for row in rows[start : start + BATCH]])
+
+
+def _with_sentences(run: Run, subject: Subject, batch: Batch) -> Batch:
+    """The batch with what the head writes about each row, where it writes."""
+    decision = subject.decision
+    if not isinstance(decision, SentenceDecision):
+        return batch
     text = text_modality(run.modalities, decision.text)
-    seen = [(run.model, {s: v for s, v in batch.inputs.items() if s in run.model.encoders})]
-    written = describe(
-        seen,
-        text,
-        GenerationConfig(method="beam", max_length=text.config.max_length),
-        decoder=decision.decoder,
-        context=decision.context,
-        device=run.device,
-    )
-    field = text.collate([torch.tensor(text.encode(sentence)) for sentence in written])
+    head = run.model.head(decision.head)
+    with evaluating(run.model, run.device, "fp32"):
+        context = head.reads(run.model.fuse(subject.encode(batch)))
+        written = head.output.read([Part(head.decoder, context, run)])
+    sentences = [written.said(row) for row in range(len(batch))]
+    field = text.collate([torch.tensor(text.encode(sentence)) for sentence in sentences])
     return batch.with_inputs(**{decision.text: field.to(run.device)})
 
 
@@ -103,7 +108,7 @@ def _row(run: Run, subject: Subject, batch: Batch, found: Explanation, row: int)
         without=[
             Without(stream, name(one.chosen), float(one.scores[row]))
             for stream, one in found.without.items()
-            if isinstance(subject.decision, ClassDecision)
+            if isinstance(subject.decision, HeadDecision)
         ],
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weft.core.config import Config, to_json
 from weft.core.errors import WeftError, unknown_name
-from weft.core.files import write_text
+from weft.core.files import kept_folder, write_text
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage, audit_datasets
@@ -16,6 +16,9 @@ from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, on_files
 from weft.tasks import tasks
+
+METRICS = "metrics"
+"""Folder of a run that holds what was measured, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _audit(
             continue  # without any the result says "not audited"
         # What was read of the training rows is kept beside the run, under the name of the data; rows
         # that have changed since are read anew.
-        kept = run.folder / "audit" / f"{group_key(described):016x}"
+        kept = kept_folder(run.folder / "audit") / f"{group_key(described):016x}"
         audits[described] = audit_datasets(training, dataset, kept=kept)
     if len(audits) < 1:
         return None

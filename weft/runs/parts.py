@@ -1,6 +1,5 @@
 """The built parts of a recipe that training and inference share."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -8,9 +7,8 @@ from typing import Any, Protocol, cast
 import torch
 
 from weft.architectures.model import Model
-from weft.core.config import read_mapping
+from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import DataError, WeftError
-from weft.core.files import write_text
 from weft.core.interfaces import CacheableEncoder, Modality, Target
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
@@ -31,6 +29,15 @@ RECIPE, MODEL, MODALITIES, WEIGHTS = (
 
 ALL = "all"
 """In the place of a split's name: every row."""
+
+
+def refuse_without_heads(folder: Path) -> None:
+    """Raises WeftError for a run of before models had heads, which cannot be read any more."""
+    if "decoders" in read_mapping(folder / MODEL):
+        raise WeftError(
+            f"{folder / MODEL}: was written before models had heads; train the run again, or open it "
+            "with the version of weft that wrote it"
+        )
 
 
 def open_split(recipe: Recipe, split: str | None) -> Dataset:
@@ -86,7 +93,7 @@ def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
 
 def save_learned(learners: Mapping[str, Learner], folder: Path) -> None:
     state = {name: learner.state() for name, learner in learners.items()}
-    write_text(folder / MODALITIES, json.dumps(state, ensure_ascii=False) + "\n")
+    write_checked(folder / MODALITIES, state)
 
 
 def restore_learned(learners: Mapping[str, Learner], folder: Path) -> None:
@@ -98,8 +105,9 @@ def restore_learned(learners: Mapping[str, Learner], folder: Path) -> None:
             raise WeftError(f"{folder / MODALITIES}: has no state of {kind} '{name}'")
         try:
             learner.restore(state[name])
-        except WeftError as error:
-            raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {error}") from None
+        except (WeftError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            reason = error if isinstance(error, WeftError | ValueError) else "is of another kind"
+            raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
 
 
 def target_sources(dataset: Dataset, targets: Mapping[str, Target]) -> dict[str, Source]:

@@ -1,25 +1,29 @@
-"""A run directory as an object that embeds and is measured."""
+"""A run directory as an object that embeds, predicts and is measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
-from weft.core.records import Batch, Field
-from weft.core.tensors import load_model
+from weft.core.records import Batch, Sample
+from weft.core.tensors import load_built
 from weft.data.formats import Dataset, address_of
+from weft.data.loader import ModalitySource
 from weft.data.sources import FilesConfig
+from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
-from weft.inference.embedding import evaluating
-from weft.inference.member import Member
+from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.given import given
+from weft.inference.member import Item, Member
+from weft.inference.predict import Predictions, predict
+from weft.inference.rows import RowsConfig, read_rows
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -27,6 +31,7 @@ from weft.runs.parts import (
     build_modalities,
     build_sources,
     build_targets,
+    refuse_without_heads,
     restore_learned,
 )
 from weft.runs.recipe import Recipe
@@ -74,44 +79,83 @@ class Run:
     def _embed(self, stream: str, value: Any) -> Tensor:
         if stream not in self.streams:
             raise unknown_name("stream", stream, self.streams)
-        modality = self.modalities[stream]
-        raws = list(value) if isinstance(value, list | tuple) else [value]
-        items = [_decoded(modality, _as_raw(stream, raw)) for raw in raws]
-        generator = torch.Generator()
-        vectors: list[Tensor] = []
-        with evaluating(self.model, self.device, "fp32"):
-            for start in range(0, len(items), BATCH):
-                total: Tensor | None = None
-                for view in range(modality.views):
-                    tensors = [
-                        modality.transform(item, train=False, generator=generator, view=view)
-                        for item in items[start : start + BATCH]
-                    ]
-                    field = modality.collate(tensors).to(self.device)
-                    found = self.model.embed(stream, self.model.encode(stream, field))
-                    total = found if total is None else total + found
-                if total is not None:
-                    vectors.append(F.normalize(total, dim=-1).cpu())
+        rows = given({stream: value}, self.modalities)
+        items = [Item(stream, row) for row in range(len(rows.samples))]
+        config = EmbeddingConfig(batch_size=BATCH, workers=0)
+        bad = config.errors.build(len(items))
+        source = rows.sources[stream]
+        found = embed_items(
+            self.model, source, items, rows.samples, config, bad, self.device
+        ).vectors
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
-        return torch.cat(vectors).clone()
+        return found.clone()
 
-    def batch(self, **streams: Any) -> Batch:
-        """One row of the values that the run's modalities read, as `embed` takes them.
+    def read(self, rows: Sequence[Sample] | None = None, **streams: Any) -> Batch:
+        """The batch that the model reads: of these rows, or of values that the modalities read.
 
-        A stream that is not given is missing from the batch.
+        Each keyword is a stream; its value is one item, which goes with every row, or a list of N, None
+        where a row lacks the stream. Rows of a data set are read from it. What is not given, or what no
+        row has, is missing from the batch. Raises WeftError for what cannot be read.
         """
-        inputs: dict[str, Field] = {}
-        generator = torch.Generator()
-        for name, raw in streams.items():
-            if name not in self.modalities:
-                raise unknown_name("stream", name, self.modalities)
-            modality = self.modalities[name]
-            item = _decoded(modality, _as_raw(name, raw))
-            tensor = modality.transform(item, train=False, generator=generator)
-            inputs[name] = modality.collate([tensor])
-        return Batch(inputs, ids=["given"], groups=torch.zeros(1, dtype=torch.int64)).to(
-            self.device
-        )
+        member, dataset = self._member(rows, streams)
+        names = [stream for stream in member.sources if stream in self.model.encoders]
+        config = RowsConfig(batch_size=max(1, len(dataset)), workers=0)
+        return next(read_rows(member, dataset, names, config, device=self.device)).batch
+
+    def predict(
+        self,
+        head: str | None = None,
+        rows: Sequence[Sample] | None = None,
+        **streams: Any,
+    ) -> Predictions:
+        """What a head says of each row: classes with probabilities, numbers or texts.
+
+        head: the model's first if not named. rows, streams: as in `read`. A row that has nothing of
+        what the head reads is left out. Raises WeftError for what cannot be read.
+        """
+        member, dataset = self._member(rows, streams)
+        config = RowsConfig(batch_size=BATCH, workers=0)
+        return predict([member], dataset, self.head(head), config, device=self.device)
+
+    def head(self, name: str | None = None, kind: type[Output] = Output) -> str:
+        """The head of that name; without a name the first whose output is of that kind.
+
+        Raises WeftError where the model has none.
+        """
+        known = {n: self.model.head(n) for n in self.model.heads}
+        if name is not None and name not in known:
+            raise unknown_name(f"head of the run {self.folder}", name, known)
+        fitting = [n for n, head in known.items() if isinstance(head.output, kind)]
+        if name is not None and name not in fitting:
+            raise WeftError(
+                f"{self.folder}: head '{name}' has a {type(known[name].output).__name__}, "
+                f"expected a {kind.__name__}"
+            )
+        if not fitting:
+            has = ", ".join(f"{n} ({type(h.output).__name__})" for n, h in known.items())
+            raise WeftError(
+                f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: "
+                f"{has or 'none'}"
+            )
+        return name or fitting[0]
+
+    def _member(
+        self, rows: Sequence[Sample] | None, streams: Mapping[str, Any]
+    ) -> tuple[Member, Sequence[Sample]]:
+        """What reads these rows, or these values, raw; a row may lack any stream."""
+        if (rows is None) == (not streams):
+            raise ValueError(
+                f"got {'both rows and streams' if streams else 'nothing'}, expected rows, or one or "
+                f"more of the streams {', '.join(self.modalities)}"
+            )
+        if rows is None:
+            values = given(streams, self.modalities)
+            return Member(self.model, values.sources, self.modalities, self.targets), values.samples
+        sources = {
+            stream: ModalitySource(rows, stream, modality, optional=True)
+            for stream, modality in self.modalities.items()
+        }
+        return Member(self.model, sources, self.modalities, self.targets), rows
 
     def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
         """The k nearest items of `index` for each query: `text=...` or `image=...`, as in `embed`."""
@@ -139,22 +183,6 @@ class Run:
         return Member(self.model, sources, self.modalities, self.targets, training)
 
 
-def _decoded(modality: Modality, raw: Any) -> Any:
-    """The item; what is wrong with a file is said with its name."""
-    try:
-        return modality.decode(raw)
-    except WeftError as error:
-        if isinstance(raw, Path) and raw.is_file():
-            raise DataError(str(error), source=str(raw)) from error
-        raise
-
-
-def _as_raw(stream: str, raw: Any) -> Any:
-    """A string names a picture's file where the stream is not text."""
-    words = isinstance(raw, str) and not stream.startswith(("text", "question"))
-    return Path(raw) if words else raw
-
-
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:
     """`recipe` with its rows read from the files at `data`, a path or an address."""
     path = Path(data) if address_of(data) is not None else Path(data).absolute()
@@ -167,9 +195,10 @@ def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
     for name in (RECIPE, MODEL, WEIGHTS):
         if not (folder / name).exists():
             raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+    refuse_without_heads(folder)
     recipe = configs.load(folder / RECIPE, Recipe)
-    model = configs.load(folder / MODEL, ModelConfig).build()
-    load_model(folder / WEIGHTS, model)
+    described = configs.load(folder / MODEL, ModelConfig)
+    model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
     restore_learned({**modalities, **targets}, folder)
     place = distributed.device(device)

@@ -62,6 +62,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
             f"{folder}: already holds a run; go on with it (weft train --resume {folder}) "
             "or choose another --out"
         )
+    configs.check_numbers(recipe, "")
     check_names(recipe)
     with distributed.session(recipe.run.device) as device:
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
@@ -115,7 +116,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     model = _model(recipe, folder).to(device)
     check_parts(recipe, model, modalities, targets)
     if rank() == 0:
-        configs.save(architecture(recipe.model), folder / MODEL)
+        configs.save(architecture(recipe.model), folder / MODEL, checked=True)
     sources = build_sources(recipe, training, model, modalities, train=True, device=device)
     loader = Loader(
         training,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from weft.core.errors import WeftError, unknown_name
 from weft.data.answers import normalised, soft_scores
+from weft.data.targets import NO_CLASS
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.ranking import right_and_wrong
-from weft.inference.classes import Predictions
-from weft.inference.member import Item
+from weft.heads.classes import ClassOutput, ClassValues
+from weft.inference.member import Item, Member
+from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, Values
 
 CLASSES_AT_ONCE = 64
@@ -24,7 +27,8 @@ class Expected:
     """What would have been right: N rows.
 
     answers: the name of the right class. given: the answers of all annotators, or None where the rows
-    have none. kinds: of each row, or None; kind: what such a kind is, in the names of metrics. spelling: answers are compared in the spelling of VQA v2, as
+    have none. kinds: of each row, or None; kind: what such a kind is, in the names of metrics. spelling:
+    answers are compared in the spelling of VQA v2, as
     they always are where there are annotators.
     """
 
@@ -87,13 +91,45 @@ class Expected:
         return found
 
 
+def right_classes(predictions: Predictions) -> Tensor:
+    """(N,) the right class of each row, of soft scores the best one, NO_CLASS where none is known."""
+    (target,) = predictions.targets.values()
+    if not target.is_floating_point():
+        return target
+    best = target.max(dim=1)
+    return best.indices.masked_fill(best.values == 0, NO_CLASS)
+
+
+def class_values(predictions: Predictions, swapped: str | None = None) -> ClassValues:
+    """The values of a head of classes, or those with a stream of another row.
+
+    Raises WeftError where they are something else.
+    """
+    values = predictions.values if swapped is None else predictions.swapped[swapped]
+    if not isinstance(values, ClassValues):
+        raise WeftError(f"head '{predictions.head}' gives no classes, expected one that does")
+    return values
+
+
+def target_of(members: Sequence[Member], head: str) -> str:
+    """The target whose classes the head predicts. Raises WeftError where it predicts none."""
+    if not members:
+        raise ValueError("evaluate got no members, expected at least one model")
+    output = members[0].model.head(head).output
+    if not isinstance(output, ClassOutput) or output.target is None:
+        raise WeftError(f"head '{head}' predicts no target, expected one of classes of a target")
+    if output.target not in members[0].targets:
+        raise unknown_name("target", output.target, members[0].targets)
+    return output.target
+
+
 def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
     """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), in percent.
 
     Classes are those that are right or predicted for some row; all answers that the model does not
     know are one class more, whose F1 is 0.
     """
-    said, target = predictions.predicted, predictions.target
+    said, target = class_values(predictions).predicted, right_classes(predictions)
     classes = torch.unique(torch.cat([said, target]))
     total = None
     for some in classes.split(CLASSES_AT_ONCE):
@@ -137,7 +173,6 @@ def shown(
     predictions: Predictions,
     right: Tensor,
     expected: Expected,
-    streams: Sequence[str],
     number: int,
     seed: int,
 ) -> list[Prediction]:
@@ -145,16 +180,15 @@ def shown(
     chosen = right_and_wrong(2 - (right > 0).long(), number, seed)
     found = []
     for row in chosen:
-        best = predictions.probabilities[row].topk(min(1 + OTHERS, len(predictions.classes)))
-        first, *others = zip(predictions.names(best.indices), best.values.tolist(), strict=True)
+        first, *others = predictions.values.best(row, 1 + OTHERS)
         found.append(
             Prediction(
-                inputs=tuple(Item(stream, predictions.rows[row]) for stream in streams),
+                inputs=tuple(Item(stream, predictions.rows[row]) for stream in predictions.streams),
                 predicted=first[0],
                 expected=expected.shown(row),
                 right=bool(right[row] > 0),
                 score=first[1],
-                others=tuple(others),
+                others=tuple((name, score) for name, score in others if score is not None),
             )
         )
     return found

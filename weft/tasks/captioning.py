@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError
+from weft.core.needs import Needs
 from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
-from weft.decoders.generation import GenerationConfig
 from weft.evaluation import captions, meteor
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
-from weft.inference.generation import Seen, describe, text_modality
+from weft.heads.texts import TextOutput
 from weft.inference.member import Item, Member
+from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.inference.rows import RowsConfig, read_rows
+from weft.inference.rows import RowsConfig
 
 NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {
     "ROUGE_L": "ROUGE-L",
@@ -32,25 +33,16 @@ PERCENT = 100
 
 @dataclass(frozen=True)
 class CaptioningTaskConfig(Config):
-    """What is generated, and how it is compared."""
+    """Which captions are compared, and how."""
 
-    text: str = "text"
-    """Stream of the references, whose tokens are generated."""
-    image: str = "image"
-    """Stream that is shown beside a prediction."""
-    context: str = "image"
-    """What the decoder reads: a stream after fusion, or the joint one."""
-    decoder: str = "caption"
-    """Decoder that writes the captions."""
+    head: str = "caption"
+    """Head that writes the captions."""
+    references: str = "text"
+    """Column of the references."""
     unit: Literal["word", "character"] = "word"
     """What metrics count; characters where a script has no blanks, such as Chinese."""
     meteor: bool = True
     """METEOR too, for English words, where Java and the package pycocoevalcap (weft[meteor]) are there."""
-    generation: GenerationConfig = field(
-        default_factory=lambda: GenerationConfig(method="beam", max_length=24)
-    )
-    views: int = 1
-    """Evaluation views of a picture whose probabilities are averaged at each token."""
     limit: int | None = None
     """Only so many of the first rows, to save time; None measures all."""
     resamples: int = 2000
@@ -61,13 +53,16 @@ class CaptioningTaskConfig(Config):
     rows: RowsConfig = field(default_factory=lambda: RowsConfig(batch_size=100))
 
     def __post_init__(self) -> None:
-        for name in ("views", "resamples"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        if self.resamples < 1:
+            raise ValueError(f"resamples is {self.resamples}, expected at least 1")
         if self.examples < 0 or (self.limit is not None and self.limit < 1):
             raise ValueError(
                 f"examples is {self.examples} and limit {self.limit}, expected at least 0 and 1"
             )
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: TextOutput})
 
     def build(self) -> "CaptioningTask":
         return CaptioningTask(self)
@@ -100,8 +95,9 @@ class CaptioningTask:
         config = self.config
         if config.limit is not None:
             dataset = _First(dataset, config.limit)
-        told = _references(dataset, config.text, config.rows.errors.build(len(dataset)))
-        written = self._written(members, dataset, device)
+        told = _references(dataset, config.references, config.rows.errors.build(len(dataset)))
+        found = predict(members, dataset, config.head, config.rows, device=device)
+        written = dict(zip(found.rows, found.said, strict=True))
         candidates = {group: written[row] for group, row in told.rows.items() if row in written}
         if not candidates:
             raise WeftError("no row could be read, so no caption was generated")
@@ -118,78 +114,32 @@ class CaptioningTask:
             task=self.name,
             protocol={
                 **told.protocol,
-                **self._protocol(references, len(members)),
+                **self._protocol(members, references),
                 "left_out_unreadable": len(told.rows) - len(candidates),
             },
             metrics=self._metrics(scores, groups),
             baselines=self._baselines(references),
             leakage=leakage,
             values={"CIDEr-D": cider},
-            predictions=self._examples(scores, candidates, references, told.rows),
+            predictions=self._examples(scores, candidates, references, told.rows, found.streams),
+            head=config.head,
         )
 
-    def _written(
-        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
-    ) -> dict[int, str]:
-        """row -> generated text, of the rows that could be read."""
-        texts = [text_modality(member.modalities, self.config.text) for member in members]
-        if any(text.state() != texts[0].state() for text in texts[1:]):
-            raise WeftError(
-                "the models have different vocabularies, expected one to write together"
-            )
-        found: dict[int, str] = {}
-        config = self.config
-        for rows, seen in self._seen(members, dataset, device):
-            said = describe(
-                seen,
-                texts[0],
-                config.generation,
-                decoder=config.decoder,
-                context=config.context,
-                precision=config.rows.precision,
-                device=device,
-            )
-            found |= dict(zip(rows, said, strict=True))
-        return found
-
-    def _seen(
-        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
-    ) -> Iterator[tuple[Sequence[int], list[Seen]]]:
-        """Batches of rows as each member sees them, once for each view."""
-        who = [(member, view) for member in members for view in range(self.config.views)]
-        readers = [
-            read_rows(
-                member,
-                dataset,
-                list(member.model.encoders),
-                self.config.rows,
-                device=device,
-                view=view,
-                what="captioning",
-            )
-            for member, view in who
-        ]
-        for batches in zip(*readers, strict=True):
-            if any(found.rows != batches[0].rows for found in batches):
-                raise WeftError("a row can be read by one model but not by another")
-            yield (
-                batches[0].rows,
-                [
-                    (member.model, found.batch.inputs)
-                    for (member, _), found in zip(who, batches, strict=True)
-                ],
-            )
-
-    def _protocol(self, references: Mapping[str, Sequence[str]], models: int) -> dict[str, Any]:
-        config, way = self.config, self.config.generation
+    def _protocol(
+        self, members: Sequence[Member], references: Mapping[str, Sequence[str]]
+    ) -> dict[str, Any]:
+        config, head = self.config, members[0].model.head(self.config.head)
+        if not isinstance(head.output, TextOutput):
+            raise WeftError(f"head '{config.head}' writes no texts, expected one that does")
+        way = head.output.generation
         beam = f"beam search, {way.beams} beams, length exponent {way.length_exponent:g}"
         return {
-            f"{config.image}s": len(references),
-            f"{config.text}s": sum(map(len, references.values())),
+            "captions": len(references),
+            "references": sum(map(len, references.values())),
             "unit": config.unit,
             "generation": beam if way.method == "beam" else way.method,
-            "views": config.views,
-            "models": models,
+            "views": head.views,
+            "models": len(members),
             "interval": f"95% bootstrap over groups, {config.resamples} resamples",
             "one sentence": "the commonest reference, said of every picture",
             "person": "each picture's first reference, compared with its others only",
@@ -223,11 +173,12 @@ class CaptioningTask:
         candidates: Mapping[str, str],
         references: Mapping[str, Sequence[str]],
         rows: Mapping[str, int],
+        streams: Sequence[str],
     ) -> tuple[Prediction, ...]:
         order = np.random.default_rng(self.config.seed).permutation(len(scores.ids))
         return tuple(
             Prediction(
-                inputs=(Item(self.config.image, rows[scores.ids[place]]),),
+                inputs=tuple(Item(stream, rows[scores.ids[place]]) for stream in streams),
                 predicted=candidates[scores.ids[place]],
                 expected=tuple(references[scores.ids[place]]),
                 score=float(scores.cider[place]),

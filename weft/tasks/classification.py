@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
@@ -69,6 +70,10 @@ class ZeroShotConfig(Config):
             found = f"'{wrong[0]}'" if wrong else "no template"
             raise ValueError(f"templates has {found}, expected sentences with {{}} for the name")
         check_measures(self.ks, self.resamples, self.examples)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=(self.image, self.text))
 
     def build(self) -> "ZeroShot":
         return ZeroShot(self)

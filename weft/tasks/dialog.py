@@ -10,6 +10,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT
+from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
@@ -29,10 +30,8 @@ OTHERS = 3
 
 @dataclass(frozen=True)
 class DialogConfig(Config):
-    """Ranking of candidate answers by a dual encoder of contexts and answers."""
+    """Ranking of candidate answers by a dual encoder: the fused context and each answer."""
 
-    streams: tuple[str, ...] = ("image", "text")
-    """What the context is fused from; text holds the turns before and the question."""
     answer: str = "answer"
     """Stream as which candidates are encoded."""
     candidates: str = "candidates"
@@ -54,8 +53,12 @@ class DialogConfig(Config):
 
     def __post_init__(self) -> None:
         check_measures(self.ks, self.resamples, self.examples)
-        if not self.streams:
-            raise ValueError("streams are empty, expected at least one")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(
+            embeddings=(JOINT, self.answer), columns=(self.candidates, self.right), fusion=True
+        )
 
     def build(self) -> "Dialog":
         return Dialog(self)
@@ -125,7 +128,7 @@ class Dialog:
             baselines=self._baselines(asked, members[0].training),
             leakage=leakage,
             values={n: Values(v[~v.isnan()], groups[~v.isnan()]) for n, v in values.items()},
-            predictions=self._shown(rows, scored, asked),
+            predictions=self._shown(_context(members[0]), rows, scored, asked),
         )
 
     def _contexts(
@@ -140,7 +143,7 @@ class Dialog:
         groups: list[Tensor] = []
         with evaluating(model, device, config.rows.precision):
             for read in read_rows(
-                member, dataset, config.streams, config.rows, device=device, what="asking"
+                member, dataset, _context(member), config.rows, device=device, what="asking"
             ):
                 inputs = read.batch.inputs
                 fused = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})
@@ -228,7 +231,11 @@ class Dialog:
         return counts
 
     def _shown(
-        self, rows: Sequence[int], scored: Sequence[Tensor], asked: Sequence[_Asked]
+        self,
+        streams: Sequence[str],
+        rows: Sequence[int],
+        scored: Sequence[Tensor],
+        asked: Sequence[_Asked],
     ) -> list[Prediction]:
         ranks = [rank_of_right(s, one.right) for s, one in zip(scored, asked, strict=True)]
         chosen = right_and_wrong(torch.tensor(ranks), self.config.examples, self.config.seed)
@@ -242,7 +249,7 @@ class Dialog:
             ]
             found.append(
                 Prediction(
-                    inputs=tuple(Item(stream, rows[place]) for stream in self.config.streams),
+                    inputs=tuple(Item(stream, rows[place]) for stream in streams),
                     predicted=named[0][0],
                     expected=(one.candidates[one.right],),
                     right=ranks[place] == 1,
@@ -251,6 +258,11 @@ class Dialog:
                 )
             )
         return found
+
+
+def _context(member: Member) -> tuple[str, ...]:
+    """The streams that the context is fused from, in the order of the data."""
+    return tuple(s for s in member.sources if s in member.model.fused_streams)
 
 
 def _estimates(

@@ -6,16 +6,26 @@ from dataclasses import dataclass, field
 import torch
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.inference.classes import Predictions, Reading, predict_classes
+from weft.heads.classes import ClassOutput
 from weft.inference.member import Member
+from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
-from weft.tasks._accuracy import Expected, as_values, macro_f1, most_common, shown
+from weft.tasks._accuracy import (
+    Expected,
+    as_values,
+    class_values,
+    macro_f1,
+    most_common,
+    right_classes,
+    shown,
+    target_of,
+)
 from weft.tasks.base import check_measures
 
 
@@ -23,14 +33,8 @@ from weft.tasks.base import check_measures
 class LabelsConfig(Config):
     """Classification of rows by their label."""
 
-    streams: tuple[str, ...] = ("image", "text")
-    """What the model reads."""
-    target: str = "label"
-    """Target whose classes are the labels."""
-    decoder: str = "label"
-    """Decoder that gives a logit for each label."""
-    context: str = JOINT
-    """What the decoder reads: joint, or a stream."""
+    head: str = "label"
+    """Head whose classes are the labels."""
     resamples: int = 2000
     """Of the bootstrap."""
     seed: int = 0
@@ -42,8 +46,10 @@ class LabelsConfig(Config):
 
     def __post_init__(self) -> None:
         check_measures((1,), self.resamples, self.examples)
-        if not self.streams:
-            raise ValueError("streams are empty, expected at least one")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: ClassOutput})
 
     def build(self) -> "Labels":
         return Labels(self)
@@ -71,12 +77,20 @@ class Labels:
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
-        reading = Reading(config.streams, config.target, config.decoder, config.context)
-        found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
-        column = members[0].targets[config.target].column
+        target = target_of(members, config.head)
+        found = predict(
+            members,
+            dataset,
+            config.head,
+            config.rows,
+            targets=[target],
+            swap=True,
+            device=device,
+        )
+        column = members[0].targets[target].column
         labels = [class_name(dataset[row].items[column]) for row in found.rows]
         expected = Expected(answers=labels, kinds=labels, kind="class")
-        values = expected.values(found.said())
+        values = expected.values(found.said)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         metrics = expected.estimates(values, bootstrap, found.groups)
         return TaskResult(
@@ -84,8 +98,8 @@ class Labels:
             protocol={
                 "rows": len(found.rows),
                 "groups": len(set(found.groups.tolist())),
-                "classes": len(found.classes),
-                "labels_not_known": int((found.target < 0).sum()),
+                "classes": len(class_values(found).classes),
+                "labels_not_known": int((right_classes(found) < 0).sum()),
                 "models": len(members),
                 "left_out_unreadable": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over groups, {config.resamples} resamples",
@@ -93,19 +107,18 @@ class Labels:
             metrics={**metrics, "macro_f1": macro_f1(found, bootstrap)},
             baselines=_baselines(found, labels),
             leakage=leakage,
+            head=config.head,
             values=as_values(values, found.groups),
-            predictions=shown(
-                found, values["accuracy"], expected, config.streams, config.examples, config.seed
-            ),
+            predictions=shown(found, values["accuracy"], expected, config.examples, config.seed),
         )
 
 
 def _baselines(found: Predictions, labels: Sequence[str]) -> dict[str, dict[str, float]]:
     expected = Expected(answers=labels)
     baselines = {
-        "chance": {"accuracy": 100 / len(found.classes)},
+        "chance": {"accuracy": 100 / len(class_values(found).classes)},
         "majority": expected.means([most_common(labels)] * len(labels)),
     }
-    for stream, said in found.said_with_swapped().items():
+    for stream, said in found.swapped_said.items():
         baselines[f"{stream} of another"] = expected.means(said)
     return baselines

@@ -8,18 +8,19 @@ from torch import Tensor
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.errors import WeftError, unknown_name
-from weft.core.interfaces import JOINT
+from weft.core.errors import WeftError
+from weft.core.needs import Needs
 from weft.core.records import Features
-from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import right_and_wrong
+from weft.heads.classes import ClassOutput
 from weft.inference.embedding import evaluating
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import RowsConfig, read_rows
+from weft.objectives.matching import MATCH, matching_logits
 from weft.tasks.base import check_measures
 
 ROWS_AT_ONCE = 1024
@@ -34,8 +35,8 @@ class MatchingConfig(Config):
     """One stream."""
     second: str = "text"
     """The other; of several captions the first is read."""
-    decoder: str = "matching"
-    """Decoder that makes two logits of the fused pair, the last of which says yes."""
+    head: str = "matching"
+    """Head that makes two logits of the fused pair, the last of which says yes."""
     choices: int = 10
     """The right one and others, drawn at random from rows of other groups."""
     resamples: int = 2000
@@ -53,6 +54,12 @@ class MatchingConfig(Config):
             raise ValueError(f"choices is {self.choices}, expected at least 2")
         if self.first == self.second:
             raise ValueError(f"both streams are '{self.first}', expected two different ones")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(
+            encoders=(self.first, self.second), heads={self.head: ClassOutput}, fusion=True
+        )
 
     def build(self) -> "Matching":
         return Matching(self)
@@ -136,8 +143,7 @@ class Matching:
 
     def _scored(self, member: Member, dataset: Dataset, device: torch.device | str) -> _Pairs:
         config, streams = self.config, (self.config.first, self.config.second)
-        if config.decoder not in member.model.decoders:
-            raise unknown_name("decoder of the model", config.decoder, member.model.decoders)
+        member.model.head(config.head)  # says at once where there is none
         rows: list[int] = []
         groups: list[Tensor] = []
         parts: dict[str, list[Features]] = {stream: [] for stream in streams}
@@ -176,12 +182,8 @@ class Matching:
                 stream: features.take((other_P if stream == varied else own_P)[part])
                 for stream, features in encoded.items()
             }
-            fused = model.fuse(pairs)
-            if JOINT not in fused:
-                raise WeftError("matching reads fused streams, but the model has no fusion")
-            logits_P2 = model.decode(self.config.decoder, fused[JOINT]).float()
-            check_shape(logits_P2, "P 2", f"what decoder '{self.config.decoder}' gives")
-            scores.append(logits_P2[:, 1] - logits_P2[:, 0])
+            logits_P2 = matching_logits(model, self.config.head, model.fuse(pairs))
+            scores.append(logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH])
         return torch.cat(scores).view(candidates_NC.shape)
 
     def _values(self, found: _Pairs) -> dict[str, Tensor]:

@@ -1,24 +1,25 @@
 """Visual reasoning: is the sentence true of the picture (NLVR, NLVR2)?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT
+from weft.core.needs import Needs
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.inference.classes import Predictions, Reading, predict_classes
+from weft.heads.classes import ClassOutput
 from weft.inference.member import Member
+from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
-from weft.tasks._accuracy import Expected, as_values, most_common, shown
+from weft.tasks._accuracy import Expected, as_values, class_values, most_common, shown, target_of
 from weft.tasks.base import check_measures
 
 
@@ -26,14 +27,8 @@ from weft.tasks.base import check_measures
 class ReasoningConfig(Config):
     """True or false: a sentence about a picture, beside what the sentence alone gives away."""
 
-    streams: tuple[str, ...] = ("image", "text")
-    """What the model reads."""
-    target: str = "label"
-    """Target whose classes are true and false."""
-    decoder: str = "label"
-    """Decoder that gives a logit for each."""
-    context: str = JOINT
-    """What the decoder reads: joint, or a stream."""
+    head: str = "label"
+    """Head whose classes are true and false."""
     average: str | None = None
     """Rows that share this column get the mean of their probabilities, such as "example" where one
     scene is shown in several orders; None judges every row by itself."""
@@ -48,8 +43,11 @@ class ReasoningConfig(Config):
 
     def __post_init__(self) -> None:
         check_measures((1,), self.resamples, self.examples)
-        if not self.streams:
-            raise ValueError("streams are empty, expected at least one")
+
+    @property
+    def needs(self) -> Needs:
+        columns = () if self.average is None else (self.average,)
+        return Needs(heads={self.head: ClassOutput}, columns=columns)
 
     def build(self) -> "Reasoning":
         return Reasoning(self)
@@ -78,13 +76,13 @@ class Reasoning:
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
-        reading = Reading(config.streams, config.target, config.decoder, config.context)
-        found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
+        target = target_of(members, config.head)
+        found = predict(members, dataset, config.head, config.rows, swap=True, device=device)
         if config.average is not None:
             found = _averaged(found, dataset, config.average)
-        column = members[0].targets[config.target].column
+        column = members[0].targets[target].column
         expected = Expected([class_name(dataset[row].items[column]) for row in found.rows])
-        values = expected.values(found.said())
+        values = expected.values(found.said)
         right, consistent_G, groups_G = _consistent(values["accuracy"], found.groups)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         return TaskResult(
@@ -103,8 +101,9 @@ class Reasoning:
             },
             baselines=_baselines(found, expected),
             leakage=leakage,
+            head=config.head,
             values=as_values(values, found.groups),
-            predictions=shown(found, right, expected, config.streams, config.examples, config.seed),
+            predictions=shown(found, right, expected, config.examples, config.seed),
         )
 
 
@@ -115,7 +114,11 @@ def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
         source = dataset[found.rows[names.index(None)]].source
         raise WeftError(f"{source}: has no '{column}', by which probabilities are averaged")
     keys = torch.tensor([group_key(str(name)) for name in names])
-    return found.averaged(keys)
+    return replace(
+        found,
+        values=class_values(found).averaged(keys),
+        swapped={s: class_values(found, s).averaged(keys) for s in found.swapped},
+    )
 
 
 def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,6 +131,6 @@ def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tens
 def _baselines(found: Predictions, expected: Expected) -> dict[str, dict[str, float]]:
     majority = [most_common(expected.answers)] * len(expected.answers)
     baselines = {"majority": expected.means(majority)}
-    for stream, said in found.said_with_swapped().items():
+    for stream, said in found.swapped_said.items():
         baselines[f"{stream} of another"] = expected.means(said)
     return baselines

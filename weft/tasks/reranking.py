@@ -13,6 +13,7 @@ from torch import Tensor
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.needs import Needs
 from weft.core.progress import progress
 from weft.core.records import Features
 from weft.data.formats import Dataset
@@ -20,6 +21,7 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, compare
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.ranking import Similarity, rank_queries
+from weft.heads.classes import ClassOutput
 from weft.inference.embedding import encode_views, evaluating, views_of
 from weft.inference.encoded_items import EncodedItems
 from weft.inference.member import Member
@@ -37,8 +39,8 @@ class RerankingConfig(Config):
 
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     """How candidates are found, and what is measured."""
-    decoder: str = "matching"
-    """Decoder of the model that makes two logits of a fused pair."""
+    head: str = "matching"
+    """Head of the model that makes two logits of a fused pair."""
     candidates: int = 16
     """So many of each query's best items are ranked again."""
     weight: float = 0.05
@@ -57,6 +59,10 @@ class RerankingConfig(Config):
         if self.retrieval.standardise:
             raise ValueError("retrieval.standardise is True, expected False: cosines are weighted")
 
+    @property
+    def needs(self) -> Needs:
+        return replace(self.retrieval.needs, heads={self.head: ClassOutput}, fusion=True)
+
     def build(self) -> "Reranking":
         return Reranking(self)
 
@@ -65,7 +71,7 @@ class Reranking:
     """What `retrieval` measures, after the candidates were ranked again, and the gain by it.
 
     A candidate's score is its similarity plus the weighted log-odds of the match; the other items stay
-    behind the candidates, in their order. Of several models those without the decoder find the
+    behind the candidates, in their order. Of several models those without the head find the
     candidates, and those with it rank them; one model alone does both.
     """
 
@@ -83,14 +89,14 @@ class Reranking:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Every item is encoded once, and every pair that any query asks for is fused once."""
-        matchers = [m for m in members if self.config.decoder in m.model.decoders]
+        matchers = [m for m in members if self.config.head in m.model.heads]
         if not matchers:
-            known = sorted({name for member in members for name in member.model.decoders})
+            known = sorted({name for member in members for name in member.model.heads})
             raise WeftError(
-                f"no model has the decoder '{self.config.decoder}' that ranks again, "
+                f"no model has the head '{self.config.head}' that ranks again, "
                 f"they have: {', '.join(known) or 'none'}"
             )
-        finders = [m for m in members if self.config.decoder not in m.model.decoders] or matchers
+        finders = [m for m in members if self.config.head not in m.model.heads] or matchers
         retrieval = self.config.retrieval.build()
         found = retrieval.search(finders, dataset, device)
         candidates = {
@@ -238,7 +244,7 @@ class Reranking:
                         names[0]: features.take(row_N[part].to(device)),
                         names[1]: shelf.take(pairs_P2[pair_N[part], 1]).to(device),
                     }
-                    odds = log_odds(model, self.config.decoder, inputs).cpu()
+                    odds = log_odds(model, self.config.head, inputs).cpu()
                     total_P.index_add_(0, pair_N[part], odds)
                     count_P.index_add_(0, pair_N[part], torch.ones_like(odds))
                 advance(len(batch))
@@ -260,9 +266,9 @@ class Reranking:
         return scores
 
 
-def log_odds(model: Model, decoder: str, inputs: Mapping[str, Features]) -> Tensor:
+def log_odds(model: Model, head: str, inputs: Mapping[str, Features]) -> Tensor:
     """(P,) log-odds that the rows' streams belong together."""
-    logits_P2 = matching_logits(model, decoder, model.fuse(inputs))
+    logits_P2 = matching_logits(model, head, model.fuse(inputs))
     return logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH]
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.evaluation.baselines import retrieval_chance
@@ -53,6 +54,10 @@ class RetrievalConfig(Config):
 
     def __post_init__(self) -> None:
         check_measures(self.ks, self.resamples, self.examples)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=(self.first, self.second))
 
     def build(self) -> "Retrieval":
         return Retrieval(self)

@@ -1,20 +1,23 @@
-"""Visual question answering as classification: the answer is one of those known from training."""
+"""Visual question answering, whether the answer is chosen among known ones or written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
-from weft.inference.classes import Predictions, Reading, predict_classes
+from weft.heads.classes import ClassOutput, ClassValues
+from weft.heads.output import Output
 from weft.inference.member import Member
+from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
-from weft.tasks._accuracy import Expected, as_values, macro_f1, shown
+from weft.tasks._accuracy import as_values, macro_f1, right_classes, shown, target_of
 from weft.tasks._questions import Columns, expected_answers, guesses_from_words
 from weft.tasks.base import check_measures
 
@@ -23,16 +26,10 @@ from weft.tasks.base import check_measures
 class VQAConfig(Config):
     """Answers to questions about pictures, beside what can be answered without the picture."""
 
-    image: str = "image"
-    """Stream of the pictures."""
+    head: str = "answer"
+    """Head that answers: its classes are the answers, or it writes them."""
     question: str = "question"
-    """Stream of the questions."""
-    target: str = "answer"
-    """Target whose classes are the answers."""
-    decoder: str = "answer"
-    """Decoder that gives a logit for each answer."""
-    context: str = JOINT
-    """What the decoder reads: joint, or a stream."""
+    """Column of the questions."""
     answer: str = "answer"
     """Column with the right answer, or the annotators' most frequent one."""
     answers: str = "answers"
@@ -52,6 +49,10 @@ class VQAConfig(Config):
         check_measures((1,), self.resamples, self.examples)
 
     @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: Output}, columns=(self.question, self.answer))
+
+    @property
     def columns(self) -> Columns:
         return Columns(self.question, self.answer, self.answers, self.kind)
 
@@ -60,12 +61,13 @@ class VQAConfig(Config):
 
 
 class VQA:
-    """Accuracy, VQA v2's soft accuracy, both by kind of question, and macro F1.
+    """Accuracy, VQA v2's soft accuracy, both by kind of question, and macro F1 of chosen answers.
 
-    Baselines: the most frequent answer of all; the most frequent answer to the very words of the
-    question, the best that is to be had without a picture; and the model itself with the picture, or
-    the question, of another row. The first two are learned from the training rows, where they are at
-    hand, and otherwise only the first is given, from the rows measured.
+    Written answers are compared in the spelling of VQA v2's evaluation. Baselines: the most frequent
+    answer of all; the most frequent answer to the very words of the question, the best that is to be
+    had without a picture; and, where answers are chosen, the model itself with the picture, or the
+    question, of another row. The first two are learned from the training rows, where they are at hand,
+    and otherwise only the first is given, from the rows measured.
     """
 
     name = "vqa"
@@ -81,51 +83,62 @@ class VQA:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
+        """Evaluates one model, or the ensemble of several: the mean of their probabilities."""
         config = self.config
-        streams = (config.image, config.question)
-        reading = Reading(streams, config.target, config.decoder, config.context)
-        found = predict_classes(members, dataset, reading, config.rows, swap=True, device=device)
-        expected = expected_answers(dataset, found.rows, config.columns)
-        values = expected.values(found.said())
+        found = self._predictions(members, dataset, device)
+        written = not isinstance(found.values, ClassValues)
+        expected = expected_answers(dataset, found.rows, config.columns, spelling=written)
+        values = expected.values(found.said)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
-        baselines, told = self._baselines(members[0], dataset, found, expected)
+        guesses, told = guesses_from_words(
+            members[0].training, dataset, found.rows, expected, config.columns
+        )
+        guesses |= {f"{stream} of another": said for stream, said in found.swapped_said.items()}
+        metrics, how = self._of_classes(found, bootstrap) if not written else ({}, {})
         return TaskResult(
             task=self.name,
             protocol={
-                "questions": len(found.rows),
+                "questions": len(found),
                 "images": len(set(found.groups.tolist())),
-                "answers_known": len(found.classes),
-                "answers_not_known": int((found.target < 0).sum()),
                 **told,
+                **how,
                 "models": len(members),
-                "left_out_unreadable": len(dataset) - len(found.rows),
+                "left_out_unreadable": len(dataset) - len(found),
                 "interval": f"95% bootstrap over images, {config.resamples} resamples",
             },
-            metrics={
-                **expected.estimates(values, bootstrap, found.groups),
-                "macro_f1": macro_f1(found, bootstrap),
-            },
-            baselines=baselines,
+            metrics={**expected.estimates(values, bootstrap, found.groups), **metrics},
+            baselines={name: expected.means(answers) for name, answers in guesses.items()},
             leakage=leakage,
             values=as_values(values, found.groups),
             predictions=shown(
-                found,
-                next(iter(values.values())),
-                expected,
-                streams,
-                config.examples,
-                config.seed,
+                found, next(iter(values.values())), expected, config.examples, config.seed
             ),
+            head=config.head,
         )
 
-    def _baselines(
-        self, member: Member, dataset: Dataset, found: Predictions, expected: Expected
-    ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
-        """Baseline -> {metric -> percent}, and what the protocol says of them."""
-        said, told = guesses_from_words(
-            member.training, dataset, found.rows, expected, self.config.columns
+    def _predictions(
+        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
+    ) -> Predictions:
+        """What the head answers; chosen answers also with each stream of another row."""
+        if not members:
+            raise ValueError("evaluate got no members, expected at least one model")
+        config = self.config
+        chosen = isinstance(members[0].model.head(config.head).output, ClassOutput)
+        return predict(
+            members,
+            dataset,
+            config.head,
+            config.rows,
+            targets=[target_of(members, config.head)] if chosen else [],
+            swap=chosen,
+            device=device,
         )
-        for stream, swapped in found.said_with_swapped().items():
-            said[f"{stream} of another"] = swapped
-        return {name: expected.means(answers) for name, answers in said.items()}, told
+
+    def _of_classes(
+        self, found: Predictions, bootstrap: Bootstrap
+    ) -> tuple[dict[str, Estimate], dict[str, Any]]:
+        """What is measured of chosen answers alone, and what the protocol says of them."""
+        assert isinstance(found.values, ClassValues)
+        unknown = int((right_classes(found) < 0).sum())
+        told = {"answers_known": len(found.values.classes), "answers_not_known": unknown}
+        return {"macro_f1": macro_f1(found, bootstrap)}, told

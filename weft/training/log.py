@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.progress import LINE_EVERY_SECONDS
@@ -54,8 +55,8 @@ class RunLog:
 
 def _step_of(line: str) -> int:
     try:
-        step = json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+        step = parse_json(line, "log")["step"]
+    except (WeftError, KeyError, TypeError):
         return 0
     return step if isinstance(step, int) else 0
 

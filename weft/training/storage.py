@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from weft.core.distributed import barrier, rank, world_size
+from weft.core.documents import read_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.tensors import read_state, read_tensors, write_tensors
@@ -148,12 +149,12 @@ def _hidden(path: Path) -> Path:
 def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The state, and the names of tied tensors."""
     try:
-        written = json.loads((path / STATE).read_bytes())
+        written = read_json(path / STATE)
         sizes = {str(name): int(size) for name, size in written["files"].items()}
         state, aliases = written["state"], dict(written["aliases"])
         if not sizes or not isinstance(state, dict):
             raise ValueError("it names no files")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (WeftError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeftError(f"{path}: is no whole checkpoint: {STATE}: {error}") from None
     for name, size in sizes.items():
         file = path / Path(name).name

@@ -30,14 +30,12 @@ class Checkpoint:
 
     config: the model's parts. tensors: their weights. folder: where they came from.
     language_head: weights for an objective of masked language modelling, where the model has some.
-    answers: what the logits of the decoder "answer" mean, in order.
     """
 
     config: ModelConfig
     tensors: Mapping[str, Tensor]
     folder: Path
     language_head: Mapping[str, Tensor] = field(default_factory=dict)
-    answers: tuple[str, ...] = ()
 
     def build(self) -> Model:
         """The model with its weights. Raises WeftError where they do not fit."""
@@ -49,7 +47,7 @@ class Checkpoint:
         """Writes model.json and model.safetensors, from which training can start (`init`)."""
         model = self.build()
         folder.mkdir(parents=True, exist_ok=True)
-        configs.save(self.config, folder / MODEL)
+        configs.save(self.config, folder / MODEL, checked=True)
         save_model(folder / WEIGHTS, model)
 
 

@@ -22,10 +22,12 @@ from weft.encoders.convert import (
     joined_layers,
     layer,
 )
-from weft.encoders.pretrained import pixels
 from weft.encoders.vit import ViTConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
+from weft.heads.classes import MATCHING
+from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
+from weft.modalities.processor import read_processor
 
 MODEL_TYPE = "blip"
 VISION_BLOCK = BlockNames(
@@ -48,13 +50,15 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
     return Checkpoint(
         config=config.replace(
             fusion=CrossAttentionConfig(_widths(config), words, queries=source.text),
-            decoders={"matching": ClassifierConfig(words.dim, 2)} if matching else {},
+            heads={"matching": HeadConfig(ClassifierConfig(words.dim, 2), MATCHING)}
+            if matching
+            else {},
         ),
         tensors={
             **inside(f"encoders.{source.text}", _embeddings(tensors)),
             **inside("encoders.image", _vision(tensors, settings)),
             **inside("fusion", _grounded(tensors, words.depth)),
-            **inside("decoders.matching", matching),
+            **inside("heads.matching.decoder", matching),
         },
         folder=source.folder,
     )
@@ -92,14 +96,14 @@ def _require_text_encoder(tensors: Mapping[str, Tensor], source: Source) -> None
 def _config(settings: Settings, source: Source, words: TransformerConfig) -> ModelConfig:
     """The encoders, the text's of the given blocks."""
     text, vision = settings["text_config"], settings["vision_config"]
-    mean, std = pixels(source.folder)
+    processor = read_processor(source.folder)
     image = ViTConfig(
         image_size=vision["image_size"],
         patch_size=vision["patch_size"],
         norm_eps=vision["layer_norm_eps"],
         attention_dropout=vision["attention_dropout"],
-        mean=mean or CLIP_MEAN,
-        std=std or CLIP_STD,
+        mean=processor.mean or CLIP_MEAN,
+        std=processor.std or CLIP_STD,
         **block_settings(vision),
     )
     encoder = text_encoder(text["vocab_size"], words, text["max_position_embeddings"])

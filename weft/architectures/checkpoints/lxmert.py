@@ -30,6 +30,7 @@ from weft.encoders.convert import (
 from weft.encoders.regions import CORNERS, RegionsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.cross_modality import CrossModalityConfig
+from weft.heads.classes import ClassOutput
 
 MODEL_TYPE = "lxmert"
 
@@ -51,16 +52,17 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
         **inside("fusion", _fusion(body, settings["x_layers"], source.text)),
     }
     for name, head in heads.items():
-        mapped |= inside(f"decoders.{name}", head)
+        mapped |= inside(f"heads.{name}.decoder", head)
     # The names of classes in the settings are of other tasks unless there are as many.
     answers = answers_of(settings)
-    named = "answer" in heads and len(answers) == settings["num_qa_labels"]
+    made = {name: config.heads[name] for name in heads}
+    if "answer" in made and len(answers) == settings["num_qa_labels"]:
+        made["answer"] = made["answer"].replace(output=ClassOutput(classes=answers))
     return Checkpoint(
-        config=config.replace(decoders={name: config.decoders[name] for name in heads}),
+        config=config.replace(heads=made),
         tensors=mapped,
         folder=source.folder,
         language_head=language_head(tensors, "cls.predictions"),
-        answers=answers if named else (),
     )
 
 

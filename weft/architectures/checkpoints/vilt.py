@@ -14,15 +14,18 @@ from weft.architectures.checkpoints._checkpoint import (
 )
 from weft.architectures.model import ModelConfig
 from weft.architectures.vilt import vilt
-from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convert import VIT_BLOCK, Settings, below, block_settings, blocks, layer
-from weft.encoders.pretrained import HALF, pixels
+from weft.encoders.pretrained import HALF
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput
 from weft.layers.transformer import TransformerConfig
+from weft.modalities.processor import read_processor
 
 MODEL_TYPE = "vilt"
 
@@ -33,24 +36,24 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
         raise WeftError(f"{source.folder}: expected a ViLT with qkv_bias and square pictures")
     body = below(tensors, ("", "vilt."), "embeddings.")
     answer, rank = _answer(tensors), _rank(tensors)
-    decoders: dict[str, Config] = {}
+    heads: dict[str, HeadConfig] = {}
     if answer:
         classes, width = answer["out.weight"].shape[0], settings["hidden_size"]
-        decoders["answer"] = vilt(vocab_size=1, width=width, answers=classes).decoders["answer"]
+        made = vilt(vocab_size=1, width=width, answers=classes).heads["answer"]
+        heads["answer"] = made.replace(output=ClassOutput(classes=answers_of(settings)))
     if rank:
-        decoders["rank"] = ClassifierConfig(settings["hidden_size"], 1)
+        heads["rank"] = HeadConfig(ClassifierConfig(settings["hidden_size"], 1), NumberOutput())
     return Checkpoint(
-        config=_config(settings, source).replace(decoders=decoders),
+        config=_config(settings, source).replace(heads=heads),
         tensors={
             **inside(f"encoders.{source.text}", _text(body)),
             **inside("encoders.image", _image(body)),
             **inside("fusion", _fusion(body, settings["num_hidden_layers"])),
-            **inside("decoders.answer", answer),
-            **inside("decoders.rank", rank),
+            **inside("heads.answer.decoder", answer),
+            **inside("heads.rank.decoder", rank),
         },
         folder=source.folder,
         language_head=language_head(tensors, "mlm_score"),
-        answers=answers_of(settings) if answer else (),
     )
 
 
@@ -63,10 +66,12 @@ def _config(settings: Settings, source: Source) -> ModelConfig:
         max_length=settings["max_position_embeddings"],
         text=source.text,
     )
-    mean, std = pixels(source.folder)
+    processor = read_processor(source.folder)
     eps = settings["layer_norm_eps"]
     text = cast(TextTransformerConfig, config.encoders[source.text]).replace(norm_eps=eps)
-    image = cast(ViTConfig, config.encoders["image"]).replace(mean=mean or HALF, std=std or HALF)
+    image = cast(ViTConfig, config.encoders["image"]).replace(
+        mean=processor.mean or HALF, std=processor.std or HALF
+    )
     transformer = TransformerConfig(
         norm_eps=eps,
         dropout=settings["hidden_dropout_prob"],

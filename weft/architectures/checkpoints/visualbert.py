@@ -24,12 +24,12 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
     body = below(tensors, ("", "visual_bert."), "embeddings.")
     config, matching = _config(settings, source), _matching(tensors)
     return Checkpoint(
-        config=config.replace(decoders=config.decoders if matching else {}),
+        config=config.replace(heads=config.heads if matching else {}),
         tensors={
             **inside(f"encoders.{source.text}", _text(body)),
             **inside("encoders.image", layer(body, "embeddings.visual_projection", "feature")),
             **inside("fusion", _fusion(body, settings["num_hidden_layers"])),
-            **inside("decoders.matching", matching),
+            **inside("heads.matching.decoder", matching),
         },
         folder=source.folder,
         language_head=language_head(tensors, "cls.predictions"),

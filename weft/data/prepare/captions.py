@@ -1,13 +1,11 @@
-"""Captions: cleaning, words in any script, and a hint at the language."""
+"""Captions in preparation: what is counted of them, and a hint at the language."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
-# Chinese characters, kana and Thai are written without spaces: each character counts as a word.
-UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:['’][^\W_{UNSPACED}]+)*")
-INVISIBLE = re.compile(r"[\u200b\u2060\ufeff\u00ad]")
+from weft.core.text import folded, normalised, words
+
+__all__ = ["as_captions", "folded", "language", "normalised", "words"]
 
 SCRIPTS = (
     ("Japanese", re.compile(r"[\u3040-\u30ff]")),
@@ -32,23 +30,6 @@ _LANGUAGES_OF_WORD: dict[str, list[str]] = {}
 for _language, _words in COMMON_WORDS.items():
     for _word in _words.split():
         _LANGUAGES_OF_WORD.setdefault(_word, []).append(_language)
-
-
-def normalise(caption: str) -> str:
-    """One line in Unicode's composed form (NFC), without control or invisible characters."""
-    visible = INVISIBLE.sub("", unicodedata.normalize("NFC", caption))
-    spaced = "".join(" " if unicodedata.category(c) == "Cc" else c for c in visible)
-    return " ".join(spaced.split())
-
-
-def words(caption: str) -> list[str]:
-    """The words of a caption; where a script has no spaces, its characters."""
-    return WORD.findall(caption)
-
-
-def folded(caption: str) -> str:
-    """What two captions share that differ only in case, punctuation, width or spaces."""
-    return " ".join(words(unicodedata.normalize("NFKC", caption).casefold()))
 
 
 def language(caption: str) -> str:

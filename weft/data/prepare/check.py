@@ -169,7 +169,7 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
         total=len(everything),
         empty=folded.count(""),
         long=sum(len(caption) > long_caption for caption in everything),
-        repeated=len(everything) - len(seen),
+        repeated=sum(map(bool, folded)) - sum(map(bool, seen)),
         across_splits=sum(len(seen[caption]) > 1 for caption in folded if caption),
         vocabulary=len(vocabulary),
         languages=dict(languages.most_common()),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from weft.core.config import Config
-from weft.data.prepare.captions import normalise, words
+from weft.data.prepare.captions import normalised, words
 from weft.data.prepare.scan import RowFacts
 
 
@@ -35,7 +35,7 @@ def clean_captions(captions: tuple[str, ...], config: CleanConfig) -> tuple[list
     kept: list[str] = []
     reasons: list[str] = []
     for original in captions:
-        caption = normalise(original) if config.normalise_captions else original
+        caption = normalised(original) if config.normalise_captions else original
         if len(words(caption)) < config.min_caption_words:
             reasons.append("empty caption" if not words(caption) else "short caption")
         elif config.max_caption_chars is not None and len(caption) > config.max_caption_chars:

@@ -4,11 +4,14 @@ A picture becomes a 32 x 32 grey thumbnail, that its 64 lowest frequencies (the 
 transform of Ahmed, Natarajan and Rao, 1974). Their signs are the 64-bit hash, which a change of size,
 brightness, contrast or compression hardly moves; their values, each weighted with its frequency
 because photographs hold less of the higher ones, decide about the pairs that the hash proposes.
-A mirror image only changes the signs of the odd horizontal frequencies, so it costs no second pass.
+Mirror images and turns by 90, 180 and 270 degrees only change signs of odd frequencies and swap the
+horizontal with the vertical ones, so they cost no second pass over the pictures. A picture with a frame of
+one colour has a second fingerprint without it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,10 @@ from weft.core.config import Config
 SIDE = 32
 CELLS = 4
 MIN_CONTRAST = 1.5  # grey levels; the frequencies of a flatter picture are noise
+FRAME_TOLERANCE = 6  # grey levels by which a line of a frame may differ from its colour on average
+TURNED_MARGIN = (
+    0.05  # more similarity is asked of a turned picture: six turns more are six chances more
+)
 BLOCK_VALUES = 1 << 24  # comparisons at a time: 64 MiB
 
 Pixels = NDArray[np.uint8]
@@ -42,7 +49,54 @@ def _cosines() -> NDArray[np.float64]:
 _VERTICAL, _HORIZONTAL = _lowest_frequencies()
 _DCT = _cosines()
 _WEIGHTS = np.hypot(_VERTICAL, _HORIZONTAL)
-_MIRROR = np.where(_HORIZONTAL % 2, -1.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One of the eight ways to lay a picture on itself: perhaps transposed, then flipped."""
+
+    name: str
+    transposed: bool
+    upside_down: bool
+    mirrored: bool
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """(64,): which frequency takes each one's place."""
+        if not self.transposed:
+            return np.arange(64)
+        place = {pair: n for n, pair in enumerate(zip(_VERTICAL, _HORIZONTAL, strict=True))}
+        return np.array([place[v, u] for u, v in zip(_VERTICAL, _HORIZONTAL, strict=True)])
+
+    @property
+    def signs(self) -> NDArray[np.float32]:
+        """(64,): with which sign."""
+        odd = _VERTICAL * self.upside_down + _HORIZONTAL * self.mirrored
+        return np.where(odd % 2, np.float32(-1), np.float32(1))
+
+    def shapes(self, shapes_NK: NDArray[Any]) -> NDArray[Any]:
+        """Frequencies, or their signs, of the turned pictures."""
+        turned: NDArray[Any] = shapes_NK[:, self.order] * self.signs
+        return turned
+
+    def colours(self, colours_NHWC: NDArray[Any]) -> NDArray[Any]:
+        """The cells of the turned pictures."""
+        turned = colours_NHWC.swapaxes(1, 2) if self.transposed else colours_NHWC
+        turned = turned[:, ::-1] if self.upside_down else turned
+        return turned[:, :, ::-1] if self.mirrored else turned
+
+
+TURNS = (
+    Turn("", False, False, False),
+    Turn("mirrored", False, False, True),
+    Turn("turned by 180 degrees", False, True, True),
+    Turn("turned by 90 degrees", True, True, False),
+    Turn("turned by 90 degrees", True, False, True),
+    Turn("upside down", False, True, False),
+    Turn("mirrored and turned by 90 degrees", True, False, False),
+    Turn("mirrored and turned by 90 degrees", True, True, True),
+)
+"""The unturned one first: a symmetric picture is named by the first that fits."""
 
 FINGERPRINT = np.dtype([("shape", "<f2", 64), ("colour", "i1", (CELLS, CELLS, 2))])
 """shape: 64 weighted frequencies as a vector of unit length. colour: red and blue against green."""
@@ -53,8 +107,9 @@ class NearConfig(Config):
     """When two pictures count as near duplicates. All three must hold.
 
     The defaults were chosen by looking at pairs of Flickr8k (33 million): they find a picture after
-    JPEG at quality 10, any resizing, strong changes of brightness, and cropping by 2.5 % a side, and
-    pictures of one burst; the most similar unrelated pair within 16 bits has similarity 0.815.
+    JPEG at quality 10, any resizing, strong changes of brightness, frames of one colour, and cropping by
+    2.5 % a side, and pictures of one burst; the most similar unrelated pair within 16 bits has
+    similarity 0.815. `NOT_FOUND` says what they do not find.
     """
 
     distance: int = 16
@@ -65,6 +120,8 @@ class NearConfig(Config):
     """Greatest difference of colour in any sixteenth of the picture, in levels of 255 halved."""
     mirrored: bool = True
     """Also compare each picture with the others' mirror images."""
+    turned: bool = True
+    """Also compare each picture with the others turned by 90, 180 and 270 degrees."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.distance <= 64 or not -1 <= self.similarity <= 1:
@@ -73,25 +130,46 @@ class NearConfig(Config):
                 "expected 0 to 64 bits and a cosine"
             )
 
+    def turns(self) -> list[int]:
+        """The numbers of the turns that are tried."""
+        tried = [n for n, turn in enumerate(TURNS) if self.turned or turn.name in ("", "mirrored")]
+        return [n for n in tried if self.mirrored or not _changes_hands(TURNS[n])]
+
+
+NOT_FOUND = "cropped by more than about 5 % a side, turned by a few degrees, drawn over"
+"""What is done to pictures that are not found again, in words."""
+
+
+def _changes_hands(turn: Turn) -> bool:
+    return (turn.transposed + turn.upside_down + turn.mirrored) % 2 == 1
+
 
 @dataclass(frozen=True)
 class LikePairs:
-    """Pairs of rows that look alike: first < second, all arrays of one length."""
+    """Pairs of rows that look alike: first < second, all arrays of one length. turn: number in TURNS."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     distance: NDArray[np.int64]
     similarity: NDArray[np.float64]
-    mirrored: NDArray[np.bool_]
+    turn: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.first)
 
 
 def fingerprint(pixels: Pixels) -> bytes | None:
-    """uint8 (H, W, 3) -> one FINGERPRINT as bytes; None where the picture is one flat colour."""
-    picture = Image.fromarray(pixels)
-    small = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
+    """uint8 (H, W, 3) -> one FINGERPRINT as bytes, and a second one without the frame where it has one;
+    None where the picture is one flat colour."""
+    whole = _print_of(pixels)
+    inner = without_frame(pixels)
+    if whole is None or inner.shape == pixels.shape:
+        return whole
+    return whole + (_print_of(inner) or b"")
+
+
+def _print_of(pixels: Pixels) -> bytes | None:
+    small = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX)
     grey = np.asarray(small.convert("L"), dtype=np.float64)
     if grey.std() < MIN_CONTRAST:
         return None
@@ -103,38 +181,61 @@ def fingerprint(pixels: Pixels) -> bytes | None:
     return made.tobytes()
 
 
-def near_pairs(prints: list[bytes | None], config: NearConfig) -> LikePairs:
+def without_frame(pixels: Pixels) -> Pixels:
+    """The picture without lines of one colour at its edges, at most a quarter from each side."""
+    for _ in range(2):
+        start, stop = _frame(pixels), len(pixels) - _frame(pixels[::-1])
+        pixels = pixels[start:stop].swapaxes(0, 1)
+    return np.ascontiguousarray(pixels)
+
+
+def _frame(pixels: Pixels) -> int:
+    """How many of the first lines have the colour of the first one; on average, as JPEG blurs a frame."""
+    edge = pixels[: len(pixels) // 4].astype(np.float32)
+    if not len(edge):
+        return 0
+    away = np.abs(edge - np.median(edge[0], axis=0)).mean(axis=(1, 2)) > FRAME_TOLERANCE
+    return int(away.argmax()) if away.any() else len(edge)
+
+
+def near_pairs(
+    prints: list[bytes | None], config: NearConfig, *, against: int | None = None
+) -> LikePairs:
     """All pairs of pictures that look alike, ordered by row.
 
-    Every pair is compared, in blocks: 10^5 pictures take about 20 seconds of one core, and twice
-    that with mirror images. Rows without a fingerprint are in no pair.
+    against: only pairs of one of the first `against` rows with one of the others. Every such pair is
+    compared, in blocks: 10^5 pictures take about 20 seconds of one core for each of up to eight turns.
+    Rows without a fingerprint are in no pair.
     """
-    rows = np.array([row for row, made in enumerate(prints) if made is not None], dtype=np.intp)
-    table = np.frombuffer(b"".join(made for made in prints if made is not None), FINGERPRINT)
+    known = [(row, made) for row, made in enumerate(prints) if made is not None]
+    counts = [len(made) // FINGERPRINT.itemsize for _, made in known]
+    rows = np.repeat(np.array([row for row, _ in known], dtype=np.intp), counts)
+    table = np.frombuffer(b"".join(made for _, made in known), FINGERPRINT)
     signs = np.where(np.signbit(table["shape"]), np.float32(-1), np.float32(1))
-    turns = (False, True) if config.mirrored else (False,)
+    split = None if against is None else int((rows < against).sum())
     found = [
         verified
-        for mirrored in turns
-        for pairs in _candidates(signs, config.distance, mirrored)
-        if len(verified := _verified(table, signs, *pairs, mirrored=mirrored, config=config))
+        for turn in config.turns()
+        for pairs in _candidates(signs, config.distance, TURNS[turn], split)
+        if len(verified := _verified(table, signs, *pairs, turn=turn, config=config))
     ]
     if not found:
         nothing = np.zeros(0, dtype=np.intp)
-        return LikePairs(nothing, nothing, nothing, np.zeros(0), np.zeros(0, dtype=bool))
-    first, second, distance, similarity, mirrored = (
+        return LikePairs(nothing, nothing, nothing, np.zeros(0), nothing)
+    first, second, distance, similarity, turn_of = (
         np.concatenate([getattr(pairs, name) for pairs in found])
-        for name in ("first", "second", "distance", "similarity", "mirrored")
+        for name in ("first", "second", "distance", "similarity", "turn")
     )
-    order = np.lexsort((mirrored, second, first))
-    # A symmetric picture also resembles the other's mirror image: it is named once, unmirrored.
-    order = order[np.r_[True, np.diff(first[order] * len(rows) + second[order]) != 0]]
+    first, second = rows[first], rows[second]
+    # A symmetric picture also resembles the other's mirror image, and one with a frame may resemble it
+    # with the frame and without: a pair is named once, unturned and by its greatest similarity.
+    order = np.lexsort((-similarity, turn_of, second, first))
+    order = order[first[order] != second[order]]
+    order = order[
+        np.r_[True, np.diff(first[order] * len(prints) + second[order]) != 0][: len(order)]
+    ]
     return LikePairs(
-        rows[first[order]],
-        rows[second[order]],
-        distance[order],
-        similarity[order],
-        mirrored[order],
+        first[order], second[order], distance[order], similarity[order], turn_of[order]
     )
 
 
@@ -153,20 +254,23 @@ def components(count: int, first: NDArray[np.intp], second: NDArray[np.intp]) ->
 
 
 def _candidates(
-    signs: NDArray[np.float32], distance: int, mirrored: bool
+    signs: NDArray[np.float32], distance: int, turn: Turn, split: int | None
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Pairs (i < j) whose hashes differ in at most `distance` bits.
+    """Pairs (i < j, and i < split <= j) whose hashes differ in at most `distance` bits.
 
     Two vectors of 64 signs have the dot product 64 - 2 * distance, exact in float32, so the
     comparison is a matrix product, the fastest thing that a computer does.
     """
-    others = signs * _MIRROR if mirrored else signs
+    others = turn.shapes(signs)
     block = max(1, BLOCK_VALUES // max(1, len(signs)))
-    for start in range(0, len(signs), block):
-        agreement = signs[start : start + block] @ others[start:].T
+    for start in range(0, len(signs) if split is None else split, block):
+        stop = start + block if split is None else min(start + block, split)
+        behind = start if split is None else split
+        agreement = signs[start:stop] @ others[behind:].T
         i, j = np.divmod(np.flatnonzero(agreement >= 64 - 2 * distance), agreement.shape[1])
+        i, j = i + start, j + behind
         later = j > i
-        yield i[later] + start, j[later] + start
+        yield i[later], j[later]
 
 
 def _verified(
@@ -175,18 +279,16 @@ def _verified(
     first: NDArray[np.intp],
     second: NDArray[np.intp],
     *,
-    mirrored: bool,
+    turn: int,
     config: NearConfig,
 ) -> LikePairs:
-    turn = _MIRROR if mirrored else np.ones(64, dtype=np.float32)
-    shapes, colours = table["shape"], table["colour"]
-    similarity = np.einsum(
-        "pk,pk->p", shapes[first].astype(np.float64), shapes[second].astype(np.float64) * turn
-    )
-    theirs = colours[second][:, :, ::-1] if mirrored else colours[second]
-    difference = np.abs(colours[first].astype(np.int64) - theirs).max(axis=(1, 2, 3))
-    alike = (similarity >= config.similarity) & (difference <= config.colour)
+    shapes, colours, turned = table["shape"], table["colour"], TURNS[turn]
+    theirs = turned.shapes(shapes[second].astype(np.float64))
+    similarity = np.einsum("pk,pk->p", shapes[first].astype(np.float64), theirs)
+    cells = turned.colours(colours[second])
+    difference = np.abs(colours[first].astype(np.int64) - cells).max(axis=(1, 2, 3))
+    least = config.similarity + (TURNED_MARGIN if turned.name not in ("", "mirrored") else 0)
+    alike = (similarity >= least) & (difference <= config.colour)
     first, second = first[alike], second[alike]
-    distance = (signs[first] != signs[second] * turn).sum(axis=1)
-    kinds = np.full(len(first), mirrored)
-    return LikePairs(first, second, distance, similarity[alike], kinds)
+    distance = (signs[first] != turned.shapes(signs[second])).sum(axis=1)
+    return LikePairs(first, second, distance, similarity[alike], np.full(len(first), turn))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from weft.data.prepare.fingerprints import LikePairs
+from weft.data.prepare.fingerprints import TURNS, LikePairs
 from weft.data.prepare.report import Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
@@ -29,9 +29,9 @@ def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
 def near_listing(facts: Sequence[RowFacts], like: LikePairs, named: int) -> Listing:
     """Pairs that look alike without being the same file."""
     pairs = [
-        _pair(facts, int(a), int(b), int(distance), round(float(similarity), 4), bool(mirrored))
-        for a, b, distance, similarity, mirrored in zip(
-            like.first, like.second, like.distance, like.similarity, like.mirrored, strict=True
+        _pair(facts, int(a), int(b), int(distance), round(float(similarity), 4), TURNS[turn].name)
+        for a, b, distance, similarity, turn in zip(
+            like.first, like.second, like.distance, like.similarity, like.turn, strict=True
         )
         if facts[a].digest != facts[b].digest and facts[a].group != facts[b].group
     ]
@@ -58,8 +58,8 @@ def _pair(
     second: int,
     distance: int = 0,
     similarity: float = 1.0,
-    mirrored: bool = False,
+    turn: str = "",
 ) -> Pair:
     a, b = facts[first], facts[second]
     splits = (a.split or NO_SPLIT, b.split or NO_SPLIT)
-    return Pair((first, second), (a.id, b.id), splits, distance, similarity, mirrored)
+    return Pair((first, second), (a.id, b.id), splits, distance, similarity, turn)

@@ -42,14 +42,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same picture or nearly the same."""
+    """Two rows that hold the same picture or nearly the same. turn: how one is turned, or nothing."""
 
     rows: tuple[int, int]
     ids: tuple[str, str]
     splits: tuple[str, str]
     distance: int = 0
     similarity: float = 1.0
-    mirrored: bool = False
+    turn: str = ""
 
     @property
     def crosses(self) -> bool:

@@ -1,0 +1,117 @@
+"""`Run.predict` and `Run.read`: one way from values or rows to what the model says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import refused
+
+import weft
+from weft.core.errors import WeftError
+from weft.core.records import Field
+from weft.inference.predict import predict
+from weft.inference.rows import RowsConfig
+from weft.runs.parts import open_split
+from weft.runs.run import Run
+
+PICTURES = [np.full((20, 30, 3), value, np.uint8) for value in (0, 80, 160, 240)]
+ASKED = ["what is the color?", "is there a red circle?", "what shape is it?", "is it blue?"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that answers questions about scenes, trained for two steps."""
+    made = weft.recipe("scenes_questions")
+    source = made.data.source
+    scenes = source.scenes.replace(size=32)
+    source = source.replace(train=24, validation=8, test=8, scenes=scenes)
+    image = made.data.streams["image"].replace(size=32)
+    objectives = {"answer": made.objectives["answer"]}
+    targets = {"answer": made.data.targets["answer"]}
+    streams = {**made.data.streams, "image": image}
+    made = made.replace(
+        data=made.data.replace(
+            source=source, streams=streams, targets=targets, optional=("image",)
+        ),
+        objectives=objectives,
+        weights={},
+        tasks={"vqa": made.tasks["vqa"].replace(resamples=20)},
+        run=made.run.replace(steps=2, batch_size=8, workers=0, device="cpu", precision="fp32"),
+    )
+    out = tmp_path_factory.mktemp("answers") / "run"
+    weft.train(made, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    return weft.load(folder, device="cpu")
+
+
+def test_many_are_as_each_alone(run: Run) -> None:
+    found = run.predict(image=PICTURES, question=ASKED)
+    assert found.head == "answer"
+    assert found.rows == (0, 1, 2, 3)
+    for row in range(4):
+        alone = run.predict("answer", image=PICTURES[row], question=ASKED[row])
+        torch.testing.assert_close(
+            alone.values.probabilities[0], found.values.probabilities[row], atol=1e-5, rtol=0
+        )
+    assert found.said == [found.values.best(row, 3)[0][0] for row in range(4)]
+    one = run.predict(image=PICTURES, question=ASKED[0])
+    torch.testing.assert_close(one.values.probabilities[0], found.values.probabilities[0])
+
+
+def test_rows_of_the_data_are_predicted_as_evaluation_does(run: Run) -> None:
+    dataset = open_split(run.recipe, "test")
+    samples = [dataset[row] for row in range(len(dataset))]
+    mine = run.predict(rows=samples)
+    members = [run.member(dataset)]
+    theirs = predict(members, dataset, "answer", RowsConfig(batch_size=3))
+    assert mine.ids == theirs.ids
+    torch.testing.assert_close(
+        mine.values.probabilities, theirs.values.probabilities, atol=1e-5, rtol=0
+    )
+
+
+def test_a_row_is_read_with_what_it_has(run: Run) -> None:
+    batch = run.read(image=[PICTURES[0], None], question=ASKED[:2])
+    image = batch.inputs["image"]
+    assert isinstance(image, Field)
+    assert image.present is not None
+    assert image.present.tolist() == [True, False]
+    only = run.read(question=ASKED)
+    assert set(only.inputs) == {"question"}
+    assert len(only) == 4
+    mixed = run.predict(image=[PICTURES[0], None], question=ASKED[:2])
+    without = run.predict(question=ASKED[1])
+    torch.testing.assert_close(
+        mixed.values.probabilities[1], without.values.probabilities[0], atol=1e-5, rtol=0
+    )
+
+
+def test_what_cannot_be_predicted_is_said(run: Run, scenes_run: Path) -> None:
+    with pytest.raises(
+        WeftError, match="unknown head of the run .* 'answers': did you mean answer"
+    ):
+        run.predict("answers", question="what?")
+    with pytest.raises(WeftError, match="has no head with a Output, its heads are: none"):
+        weft.load(scenes_run).predict(text="a star")
+    with pytest.raises(ValueError, match="got nothing, expected rows"):
+        run.predict()
+
+
+def test_a_run_of_before_heads_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    for path in folder.iterdir():
+        if path.is_file():
+            (old / path.name).write_bytes(path.read_bytes())
+    model = json.loads((old / "model.json").read_text())
+    del model["#checksum"]
+    model["decoders"] = {name: head["decoder"] for name, head in model.pop("heads").items()}
+    (old / "model.json").write_text(json.dumps(model))
+    line = refused("ask", old, "--text", "what?")
+    assert line.startswith(f"{old / 'model.json'}: was written before models had heads; train")

@@ -1,0 +1,33 @@
+"""What a part of a recipe needs of its other parts, said by the part itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Names that must exist in the recipe; `weft.runs.check` looks for them before training.
+
+    streams: in data.streams. encoders: streams that the model encodes. raw: streams that are altered
+    before they are encoded, so that they cannot come from data.cache. embeddings: streams, or JOINT,
+    with a projection. heads: head of the model -> the kind of its output. targets: in data.targets.
+    columns: of every row. fusion: the model fuses its streams.
+    """
+
+    streams: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
+    heads: Mapping[str, type] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    fusion: bool = False
+
+
+@runtime_checkable
+class Needing(Protocol):
+    """The config of an objective, a task or an output that needs other parts of the recipe."""
+
+    @property
+    def needs(self) -> Needs: ...

@@ -1,0 +1,135 @@
+"""Text in any script: one form for what is the same, words, and characters with their marks.
+
+Everything that compares, counts or cuts texts goes through here: captions, answers, classes, ids.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+
+# Scripts that are written without blanks between words: Thai, Lao, Myanmar, Khmer, Tai, Balinese,
+# Javanese, kana, and Chinese characters.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\u3005\u3007"
+    "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua980-\ua9ff\uaa60-\uaadf\uf900-\ufaff"
+    "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U000323af"
+)
+# Zero-width space and no-break space, word joiner, soft hyphen, and signs of writing direction.
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# They choose a form of the character before them and change no word.
+_SELECTORS = re.compile("[\u180b-\u180d\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_JOINERS = "\u200c\u200d"
+# No mark, symbol or superscript lies beyond, but for the selectors above.
+_LAST = 0x20000
+
+
+def normalised(text: str) -> str:
+    """One line in Unicode's composed form (NFC), without control or invisible characters.
+
+    Half a surrogate pair, which no encoding can hold, becomes U+FFFD. Joiners stay: words of Persian
+    and of Indian scripts are written with them.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    visible = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def compatible(text: str) -> str:
+    """Normalised, and with one form for each width and ligature (NFKC): full-width letters are letters.
+
+    Superscripts and subscripts stay as they are, since 10² is not 102.
+    """
+    parts = re.split(f"([{_class(_raised)}]+)", text)
+    parts[::2] = [unicodedata.normalize("NFKC", part) for part in parts[::2]]
+    return normalised("".join(parts))
+
+
+def folded(text: str) -> str:
+    """What two texts share that differ only in case, punctuation, width, joiners or blanks.
+
+    Empty for a text without a word or a symbol.
+    """
+    plain = compatible(compatible(text).casefold())
+    return " ".join(_pieces().findall(_SELECTORS.sub("", plain)))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, each with its marks; where a script has no blanks, its characters."""
+    return _words().findall(unicodedata.normalize("NFC", text))
+
+
+def characters(text: str) -> list[str]:
+    """The characters of a text, each with the marks that combine with it."""
+    marks = marks_class()
+    return re.findall(rf"[^{marks}][{marks}]*|[{marks}]+", text, re.DOTALL)
+
+
+def is_punctuation(character: str) -> bool:
+    """Whether it is a mark of punctuation in any script."""
+    return unicodedata.category(character[0]).startswith("P")
+
+
+def unspaced(text: str) -> bool:
+    """Whether a character of the text is of a script that is written without blanks."""
+    return re.search(f"[{UNSPACED}]", text) is not None
+
+
+def letters_pattern() -> str:
+    """A regular expression for one letter or digit of any script, or a mark that combines."""
+    return rf"(?:[^\W_]|[{marks_class()}])"
+
+
+def marks_class() -> str:
+    """Combining marks and joiners of all scripts, as the inside of a class of a regular expression."""
+    return _class(_mark) + _JOINERS + "\U000e0100-\U000e01ef"
+
+
+def symbols_class() -> str:
+    """Symbols (currencies, mathematics, pictographs), as the inside of a class."""
+    return _class(_symbol)
+
+
+def _mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _symbol(character: str) -> bool:
+    return unicodedata.category(character) in ("So", "Sc", "Sm")
+
+
+def _raised(character: str) -> bool:
+    return unicodedata.decomposition(character).startswith(("<super>", "<sub>"))
+
+
+@cache
+def _class(member: Callable[[str], bool]) -> str:
+    """The characters that are members, as ranges in a class of a regular expression."""
+    found = [code for code in range(_LAST) if member(chr(code))]
+    starts = [code for code, before in zip(found, [-2, *found], strict=False) if code != before + 1]
+    ends = [code for code, after in zip(found, [*found[1:], -2], strict=True) if code + 1 != after]
+    return "".join(
+        f"\\U{first:08x}-\\U{last:08x}" for first, last in zip(starts, ends, strict=True)
+    )
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    return re.compile(_word())
+
+
+@cache
+def _pieces() -> re.Pattern[str]:
+    """Words, and symbols by themselves."""
+    return re.compile(rf"{_word()}|[{symbols_class()}]")
+
+
+def _word() -> str:
+    marks = marks_class()
+    letter = rf"[^\W_{UNSPACED}]"
+    spelled = rf"{letter}(?:{letter}|[{marks}])*"
+    return rf"(?=[^\W_])[{UNSPACED}][{marks}]*|{spelled}(?:['’]{spelled})*"

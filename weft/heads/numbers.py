@@ -1,0 +1,63 @@
+"""A number with its unit: a score, a sentiment, a length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.needs import Needs
+from weft.heads.output import Learned, Output, Part, mean
+
+
+@dataclass(frozen=True)
+class NumberValues:
+    """numbers: (N,), on the CPU. unit: what is counted, or nothing. digits: that are shown."""
+
+    numbers: Tensor
+    unit: str = ""
+    digits: int = 2
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def said(self, row: int) -> str:
+        return f"{float(self.numbers[row]):.{self.digits}f} {self.unit}".rstrip()
+
+    def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
+        return [(self.said(row), None)]
+
+    @classmethod
+    def join(cls, parts: Sequence["NumberValues"]) -> "NumberValues":
+        first = parts[0]
+        return cls(torch.cat([part.numbers for part in parts]), first.unit, first.digits)
+
+
+@dataclass(frozen=True)
+class NumberOutput(Output):
+    """The decoder's one number is the value."""
+
+    target: str | None = None
+    """Target that it predicts, where there is one."""
+    unit: str = ""
+    """Shown after the number."""
+    digits: int = 2
+    """Digits after the decimal point that are shown."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(targets=() if self.target is None else (self.target,))
+
+    def check(self, decoder: Config, learned: Learned, where: str) -> None:  # noqa: ARG002
+        outputs = vars(decoder).get("classes", 1)
+        if outputs != 1:
+            raise WeftError(f"{where}.decoder.classes is {outputs}, expected 1, for one number")
+
+    def read(self, parts: Sequence[Part]) -> NumberValues:
+        """The mean of the parts' numbers."""
+        found_B1 = mean([part.decoder(part.context).float() for part in parts])
+        if found_B1.shape[1] != 1:
+            raise WeftError(f"the decoder gives {found_B1.shape[1]} numbers a row, expected 1")
+        return NumberValues(found_B1[:, 0], self.unit, self.digits)

@@ -1,0 +1,104 @@
+"""A text: a caption, a written answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
+from weft.core.needs import Needs
+from weft.decoders.autoregressive import AutoregressiveDecoder
+from weft.decoders.generation import GenerationConfig, Vocabulary, generate
+from weft.heads.output import Learned, Output, Part, too_small
+from weft.modalities.text import Text
+
+
+@dataclass(frozen=True)
+class TextValues:
+    """N texts."""
+
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def said(self, row: int) -> str:
+        return self.texts[row]
+
+    def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
+        return [(self.texts[row], None)]
+
+    @classmethod
+    def join(cls, parts: Sequence["TextValues"]) -> "TextValues":
+        return cls(tuple(text for part in parts for text in part.texts))
+
+
+@dataclass(frozen=True)
+class TextOutput(Output):
+    """The decoder writes tokens of a stream's tokenizer."""
+
+    stream: str = "text"
+    """Stream of texts whose tokens are written; it needs no encoder."""
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+    """How texts are generated."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(streams=(self.stream,))
+
+    def text(self, learned: Learned) -> Text:
+        """The stream's modality. Raises WeftError where it is not one of texts."""
+        return text_modality(learned.modalities, self.stream)
+
+    def check(self, decoder: Config, learned: Learned, where: str) -> None:
+        text = self.text(learned)
+        needed = {"vocab_size": text.vocab_size, "max_length": text.config.max_length}
+        for setting, least in needed.items():
+            held = vars(decoder).get(setting, least)
+            if held < least:
+                raise too_small(where, setting, held, least, f"that of data.streams.{self.stream}")
+
+    def read(self, parts: Sequence[Part]) -> TextValues:
+        """Written together: the parts' probabilities are averaged at each token."""
+        text = self.text(parts[0].learned)
+        for part in parts[1:]:
+            if part.learned is not parts[0].learned and (
+                self.text(part.learned).state() != text.state()
+            ):
+                raise WeftError(
+                    "the models have different vocabularies, expected one to write together"
+                )
+        device = parts[0].context.tokens.device
+        writers = [(_writer(part), part.context) for part in parts]
+        found = generate(writers, vocabulary_of(text, device), self.generation)
+        return TextValues(tuple(text.decode_ids(ids) for ids in found.ids))
+
+
+CAPTIONS = TextOutput(generation=GenerationConfig(method="beam", max_length=24))
+"""Captions of the stream "text", found by beam search."""
+
+
+def _writer(part: Part) -> AutoregressiveDecoder:
+    if not isinstance(part.decoder, AutoregressiveDecoder):
+        raise WeftError(
+            f"the decoder is a {type(part.decoder).__name__}, expected one that writes text"
+        )
+    return part.decoder
+
+
+def vocabulary_of(text: Text, device: torch.device | str = "cpu") -> Vocabulary:
+    """What may be said: every token but the special ones."""
+    allowed = torch.ones(text.vocab_size, dtype=torch.bool, device=device)
+    allowed[list(text.special_ids)] = False
+    return Vocabulary(text.cls_id, text.sep_id, allowed)
+
+
+def text_modality(modalities: Mapping[str, Modality], stream: str) -> Text:
+    """The texts of that stream. Raises WeftError where it is not one of texts."""
+    text = modalities.get(stream)
+    if not isinstance(text, Text):
+        known = ", ".join(modalities)
+        raise WeftError(f"there is no stream of texts '{stream}', the run has: {known}")
+    return text

@@ -1,0 +1,67 @@
+"""Values of one's own, such as a picture's path and a question, as rows that are read like any others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Modality
+from weft.core.records import Sample
+from weft.data.loader import ModalitySource
+from weft.modalities.text import Text
+
+
+@dataclass(frozen=True)
+class Given:
+    """samples: a row for each value. sources: stream -> how its values are read; a row may lack it."""
+
+    samples: list[Sample]
+    sources: dict[str, ModalitySource]
+
+
+def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
+    """stream -> one value, or a list of N, None where the row lacks the stream.
+
+    A single value goes with every row. A string is a path where the stream is not one of texts. Raises
+    WeftError for an unknown stream, a file that is not there, and lists of other lengths.
+    """
+    for stream in values:
+        if stream not in modalities:
+            raise unknown_name("stream", stream, modalities)
+    lists = {s: list(v) for s, v in values.items() if isinstance(v, list | tuple)}
+    lengths = {len(found) for found in lists.values()} or {1}
+    if len(lengths) > 1:
+        told = ", ".join(f"{len(found)} of '{stream}'" for stream, found in lists.items())
+        raise WeftError(f"got {told}, expected as many of each, or one for all")
+    (count,) = lengths
+    if not count:
+        raise WeftError(f"got an empty list of '{next(iter(lists))}', expected one item or more")
+    columns = {
+        stream: [_raw(raw, modalities[stream]) for raw in lists.get(stream, [value] * count)]
+        for stream, value in values.items()
+    }
+    sources = {
+        stream: ModalitySource(_rows(stream, raws), stream, modalities[stream], optional=True)
+        for stream, raws in columns.items()
+    }
+    rows = [
+        Sample(str(n), str(n), {s: raws[n] for s, raws in columns.items()}, f"row {n + 1}")
+        for n in range(count)
+    ]
+    return Given(rows, sources)
+
+
+def _rows(stream: str, raws: list[Any]) -> list[Sample]:
+    """The stream alone, each value with its own source: that of a file is its path."""
+    return [
+        Sample(str(n), str(n), {stream: raw}, str(raw) if isinstance(raw, Path) else stream)
+        for n, raw in enumerate(raws)
+    ]
+
+
+def _raw(raw: Any, modality: Modality) -> Any:
+    path = Path(raw) if isinstance(raw, str) and not isinstance(modality, Text) else raw
+    if isinstance(path, Path) and not path.is_file():
+        raise WeftError(f"{path}: no such file")
+    return path

@@ -1,0 +1,218 @@
+"""What a head of the model says of rows: the one way for evaluation, commands, explanations and reports."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.records import Features
+from weft.data.formats import Dataset
+from weft.heads.output import Part, Values
+from weft.inference.embedding import evaluating
+from weft.inference.member import Member
+from weft.inference.rows import Rows, RowsConfig, read_rows
+
+Encoded = Mapping[str, Features]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a head says of N rows, in the order of the data set.
+
+    rows: their numbers in the data set, ids: their ids, groups: (N,). streams: what was read. values:
+    N classes, numbers or texts. targets: name -> (N, ...) as read from the rows. swapped: stream -> the
+    N values where that stream is another row's.
+    """
+
+    head: str
+    rows: tuple[int, ...]
+    ids: tuple[str, ...]
+    groups: Tensor
+    streams: tuple[str, ...]
+    values: Values
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+    swapped: Mapping[str, Values] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def said(self) -> list[str]:
+        """What is said of each row."""
+        return [self.values.said(row) for row in range(len(self))]
+
+    @property
+    def swapped_said(self) -> dict[str, list[str]]:
+        """Stream -> what is said of each row with that stream of another row."""
+        return {
+            stream: [values.said(row) for row in range(len(self))]
+            for stream, values in self.swapped.items()
+        }
+
+
+def predict(
+    members: Sequence[Member],
+    dataset: Dataset,
+    head: str,
+    config: RowsConfig,
+    *,
+    targets: Sequence[str] = (),
+    swap: bool = False,
+    device: torch.device | str = "cpu",
+) -> Predictions:
+    """What the head says of every row that can be read and has something of what the head reads.
+
+    Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
+    rows too. swap: also with each stream of another row of the batch, where the head reads several.
+    Raises WeftError where the members disagree, or no row is left.
+    """
+    if not members:
+        raise ValueError("predict got no members, expected at least one model")
+    views = members[0].model.head(head).views
+    seen = [_View(member, view, head) for member in members for view in range(views)]
+    streams = seen[0].streams
+    parts: list[_Part] = []
+    with ExitStack() as modes:
+        for member in members:
+            modes.enter_context(evaluating(member.model, device, config.precision))
+        for read in _read(seen, dataset, targets, config, device):
+            part = _predicted(seen, read, swapped=streams if swap and len(streams) > 1 else ())
+            if part is not None:
+                parts.append(part)
+    if not parts:
+        raise WeftError(
+            f"no row of the data set can be read, or none has any of: {', '.join(streams)}"
+        )
+    return _joined(head, streams, parts)
+
+
+@dataclass(frozen=True)
+class _View:
+    """A member that sees one evaluation view of the rows."""
+
+    member: Member
+    view: int
+    head: str
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What the head reads, in the order of the data."""
+        read = self.member.model.streams_of(self.head)
+        missing = [stream for stream in read if stream not in self.member.sources]
+        if len(missing) == len(read):
+            raise WeftError(
+                f"head '{self.head}' reads {', '.join(read)}, but the data has only: "
+                f"{', '.join(self.member.sources)}"
+            )
+        return tuple(stream for stream in self.member.sources if stream in read)
+
+    def part(self, encoded: Encoded) -> Part | None:
+        """The head's decoder and what it reads of the rows; None where no row has its context."""
+        model = self.member.model
+        head = model.head(self.head)
+        if not encoded or (head.context in model.fused_streams and head.context not in encoded):
+            return None
+        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The predictions of one batch."""
+
+    rows: list[int]
+    ids: list[str]
+    groups: Tensor
+    values: Values
+    targets: dict[str, Tensor]
+    swapped: dict[str, Values]
+
+
+def _read(
+    seen: Sequence[_View],
+    dataset: Dataset,
+    targets: Sequence[str],
+    config: RowsConfig,
+    device: torch.device | str,
+) -> Iterator[list[Rows]]:
+    """Batches of the same rows, one for each member and view; the first has the targets too."""
+    readers = [
+        read_rows(
+            one.member,
+            dataset,
+            [*one.streams, *(targets if place == 0 else ())],
+            config,
+            device=device,
+            view=one.view,
+        )
+        for place, one in enumerate(seen)
+    ]
+    for batches in zip(*readers, strict=True):
+        if any(list(other.rows) != list(batches[0].rows) for other in batches[1:]):
+            raise WeftError("the members of the ensemble could not read the same rows")
+        yield list(batches)
+
+
+def _predicted(seen: Sequence[_View], read: Sequence[Rows], swapped: Sequence[str]) -> _Part | None:
+    """The values of those rows that have something to be read."""
+    encoded: list[Encoded] = [
+        {s: one.member.model.encode(s, value) for s, value in rows.batch.inputs.items()}
+        for one, rows in zip(seen, read, strict=True)
+    ]
+    parts = _parts(seen, encoded)
+    if parts is None:
+        return None
+    there_R = parts[0].context.mask.any(dim=1).nonzero()[:, 0]
+    if not len(there_R):
+        return None
+    partner_B = _partners(len(read[0].rows), there_R.device)
+    others: dict[str, Values] = {}
+    for stream in swapped:
+        mixed = [
+            {s: f.take(partner_B) if s == stream else f for s, f in one.items()} for one in encoded
+        ]
+        others[stream] = _values(seen[0], _parts(seen, mixed) or parts, there_R)
+    batch, kept = read[0].batch, there_R.tolist()
+    return _Part(
+        rows=[read[0].rows[row] for row in kept],
+        ids=[batch.ids[row] for row in kept],
+        groups=batch.groups[there_R].cpu(),
+        values=_values(seen[0], parts, there_R),
+        targets={name: target[there_R].cpu() for name, target in batch.targets.items()},
+        swapped=others,
+    )
+
+
+def _parts(seen: Sequence[_View], encoded: Sequence[Encoded]) -> list[Part] | None:
+    found = [one.part(streams) for one, streams in zip(seen, encoded, strict=True)]
+    parts = [part for part in found if part is not None]
+    return parts if len(parts) == len(found) else None
+
+
+def _values(first: _View, parts: Sequence[Part], there_R: Tensor) -> Values:
+    if len(there_R) < len(parts[0].context):
+        parts = [Part(one.decoder, one.context.take(there_R), one.learned) for one in parts]
+    return first.member.model.head(first.head).output.read(parts)
+
+
+def _partners(size: int, device: torch.device) -> Tensor:
+    """(B,) for each row another one, half a batch away: rows of one group lie side by side."""
+    return (torch.arange(size, device=device) + size // 2) % size
+
+
+def _joined(head: str, streams: Sequence[str], parts: Sequence[_Part]) -> Predictions:
+    def values(found: Sequence[Values]) -> Values:
+        return type(found[0]).join(found)
+
+    return Predictions(
+        head=head,
+        rows=tuple(row for part in parts for row in part.rows),
+        ids=tuple(name for part in parts for name in part.ids),
+        groups=torch.cat([part.groups for part in parts]),
+        streams=tuple(streams),
+        values=values([part.values for part in parts]),
+        targets={n: torch.cat([part.targets[n] for part in parts]) for n in parts[0].targets},
+        swapped={s: values([part.swapped[s] for part in parts]) for s in parts[0].swapped},
+    )

@@ -1,0 +1,161 @@
+"""How a pretrained model wants its pictures: size, crop, interpolation, mean and standard deviation.
+
+Models say so in preprocessor_config.json, newer ones in processor_config.json, which counts first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from weft.core.errors import WeftError
+from weft.hub import fetched, read_json
+from weft.modalities.image import ImageConfig, ViewConfig
+from weft.modalities.image_transforms import Interpolation
+
+RGB = tuple[float, float, float]
+_RESAMPLING: dict[int, Interpolation] = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+_LARGEST = 255.0
+# From this size on ConvNeXt's pictures are squashed, below it they are cropped.
+_CONVNEXT_SQUASHED = 384
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What a model says of its pictures; None where it does not say.
+
+    mean, std: of pixels in [0, 1], whatever range the model itself scales them to. size: side of the
+    square that it sees, in pixels. fit, crop: whether a picture is cropped or squashed to it, and the
+    share of the (shorter) side that is seen.
+    """
+
+    mean: RGB | None = None
+    std: RGB | None = None
+    size: int | None = None
+    fit: Literal["crop", "squash"] | None = None
+    crop: float = 1.0
+    interpolation: Interpolation | None = None
+
+    def image(self, base: ImageConfig) -> ImageConfig:
+        """`base` with the size, fit and interpolation of the model, as far as it says them."""
+        changes: dict[str, Any] = {
+            "size": self.size,
+            "fit": self.fit,
+            "interpolation": self.interpolation,
+            "eval_crop": self.crop if self.fit == "crop" else None,
+            "eval_views": (ViewConfig(crop=self.crop),) if self.fit == "squash" else None,
+        }
+        return base.replace(**{name: value for name, value in changes.items() if value is not None})
+
+
+def image_of(name: str, base: ImageConfig | None = None) -> ImageConfig:
+    """The settings with which pictures are read as the pretrained model `name` was trained.
+
+    name: a folder, package:NAME or a hub name. base: the other settings, such as augmentation.
+    """
+    return read_processor(fetched(name, weights=False)).image(base or ImageConfig())
+
+
+def read_processor(folder: Path) -> Processor:
+    """What the model in `folder` says of its pictures, which may be nothing.
+
+    Raises WeftError where the file is damaged or says what cannot be.
+    """
+    for name, part in (
+        ("processor_config.json", "image_processor"),
+        ("preprocessor_config.json", None),
+    ):
+        if not (folder / name).is_file():
+            continue
+        settings = read_json(folder / name)
+        found = settings.get(part) if part else settings
+        if isinstance(found, dict):
+            return _checked(found, folder / name)
+    return Processor()
+
+
+def _checked(settings: Mapping[str, Any], path: Path) -> Processor:
+    try:
+        mean, std = _statistics(settings)
+        size, fit, crop = _square(settings)
+        return Processor(mean, std, size, fit, crop, _RESAMPLING.get(settings.get("resample", -1)))
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+        raise WeftError(f"{path}: says of pictures what cannot be: {error}") from None
+
+
+def _statistics(settings: Mapping[str, Any]) -> tuple[RGB | None, RGB | None]:
+    """Mean and std of pixels in [0, 1]: with x a pixel up to 255 the model sees (x f - mean) / std."""
+    factor, shift = 1 / _LARGEST, 0.0
+    if settings.get("do_rescale", True):
+        factor = float(settings.get("rescale_factor", factor))
+        shift = 1.0 if settings.get("rescale_offset") else 0.0
+    elif "do_rescale" in settings:
+        factor = 1.0
+    mean: Any = settings.get("image_mean")
+    std: Any = settings.get("image_std")
+    if settings.get("do_normalize") is False:
+        mean, std = 0.0, 1.0
+    if mean is None or std is None:
+        return None, None
+    scale = factor * _LARGEST
+    return (
+        _three([(value + shift) / scale for value in _channels(mean)]),
+        _three([value / scale for value in _channels(std, least=1e-12)]),
+    )
+
+
+def _channels(values: Any, least: float | None = None) -> list[float]:
+    found = [float(value) for value in (values if isinstance(values, list) else [values] * 3)]
+    if len(found) == 1:
+        found *= 3
+    if len(found) != 3 or not all(abs(value) < 1e6 for value in found):
+        raise ValueError(f"mean or std is {values!r:.60}, expected three finite numbers")
+    if least is not None and min(found) < least:
+        raise ValueError(f"std is {values!r:.60}, expected numbers above 0")
+    return found
+
+
+def _three(values: list[float]) -> RGB:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _square(
+    settings: Mapping[str, Any],
+) -> tuple[int | None, Literal["crop", "squash"] | None, float]:
+    """(side, fit, share of the side that is seen); a picture that keeps its shape has no side."""
+    size, cropped = settings.get("size"), settings.get("crop_size")
+    if not settings.get("do_resize", True) or size is None:
+        return None, None, 1.0
+    if not isinstance(size, int | dict):
+        raise ValueError(f"size is {size!r:.60}, expected a side or an object")
+    shorter = size if isinstance(size, int) else size.get("shortest_edge")
+    side = _positive(shorter) if isinstance(size, int) or shorter is not None else _side(size)
+    if settings.get("do_center_crop") and cropped is not None and side is not None:
+        seen = _side(
+            cropped if isinstance(cropped, dict) else {"height": cropped, "width": cropped}
+        )
+        if seen is None or seen > side:
+            return seen, None, 1.0
+        return seen, "squash" if shorter is None else "crop", seen / side
+    if shorter is None:
+        return side, None if side is None else "squash", 1.0
+    if "crop_pct" in settings and side is not None:
+        if side >= _CONVNEXT_SQUASHED:
+            return side, "squash", 1.0
+        return side, "crop", float(settings["crop_pct"])
+    # An int is a square, unless the model says that it is the shorter side.
+    square = isinstance(size, int) and settings.get("default_to_square", True)
+    return (side, "squash", 1.0) if square else (None, None, 1.0)
+
+
+def _side(size: Mapping[str, Any]) -> int | None:
+    """The side of a square; None for another rectangle."""
+    height, width = size.get("height"), size.get("width")
+    return _positive(height) if height is not None and height == width else None
+
+
+def _positive(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
+        raise ValueError(f"a side is {value!r:.60}, expected whole pixels")
+    return value
