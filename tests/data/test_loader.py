@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,6 @@ class Noisy:
 
     def collate(self, items: Sequence[Tensor]) -> Field:
         return Field(torch.stack(list(items)))
-
-    def fit(self, raws: Iterable[Any]) -> None: ...
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
 def rows(count: int, bad: Mapping[int, str] | None = None) -> list[Sample]:

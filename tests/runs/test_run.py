@@ -201,7 +201,7 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no stream": (
         lambda run: (run / "modalities.json").write_text("{}"),
-        "has no state of stream 'image'",
+        "has no state of stream 'text'",
     ),
 }
 

@@ -89,14 +89,6 @@ class Pictures:
     def collate(self, items):
         return Field(torch.stack(list(items)))
 
-    def fit(self, raws):
-        return None
-
-    state = dict
-
-    def restore(self, state):
-        return None
-
 
 def rows(**changes) -> list[Sample]:
     return [

@@ -42,13 +42,6 @@ class Angles:
     def collate(self, items: Sequence[torch.Tensor]) -> Field:
         return Field(torch.stack(tuple(items)))
 
-    def fit(self, raws: Any) -> None: ...
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None: ...
-
 
 class OnTheCircle(nn.Module):
     """An angle as a point of the unit circle."""

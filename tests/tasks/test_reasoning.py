@@ -1,7 +1,6 @@
 """Reasoning: accuracy, consistency, averaging over orders, and the swapped-scene check."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
 import torch
@@ -35,13 +34,6 @@ class Numbers:
 
     def collate(self, items: Sequence[torch.Tensor]) -> Field:
         return Field(torch.stack(tuple(items)))
-
-    def fit(self, raws: Any) -> None: ...
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
 class AsItIs(nn.Module):

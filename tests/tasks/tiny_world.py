@@ -33,15 +33,6 @@ class Pixels:
     def collate(self, items):
         return Field(torch.stack(list(items)))
 
-    def fit(self, raws):
-        return None
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        return None
-
 
 class Numbers(Pixels):
     """Sentences of numbers; words that are none are 0."""

@@ -1,4 +1,4 @@
-"""The protocols of the pipeline's parts: one or two methods each.
+"""The protocols of the pipeline's parts: one to three methods each.
 
 `forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
 """
@@ -16,13 +16,10 @@ from weft.core.records import Batch, Features, Field, Loss
 class Modality(Protocol):
     """bytes -> item -> tensor -> Field, for one kind of data.
 
-    With `train` the transform is random and draws only from `generator`; without, it is one of the
-    `views` fixed evaluation views (the picture, its mirror image, ...), whose embeddings may be
-    averaged. View 0 is the plain one. `fit` learns what must be learned from the training items (a tokenizer); `state` and `restore`
-    carry that to inference as JSON values. Most modalities learn nothing.
+    With `train` the transform is random and draws only from `generator`; without, it is the same each
+    time: one of the fixed evaluation views, where the modality is `Viewed`, and else always the plain
+    one. What must be learned from the training rows first makes it a `Learner`, too.
     """
-
-    views: int
 
     def decode(self, raw: Any) -> Any: ...
 
@@ -32,11 +29,20 @@ class Modality(Protocol):
 
     def collate(self, items: Sequence[Tensor]) -> Field: ...
 
-    def fit(self, raws: Iterable[Any]) -> None: ...
 
-    def state(self) -> dict[str, Any]: ...
+@runtime_checkable
+class Viewed(Protocol):
+    """A modality with several fixed evaluation views: the picture, its mirror image, ...
 
-    def restore(self, state: Mapping[str, Any]) -> None: ...
+    View 0 is the plain one; the embeddings of all may be averaged.
+    """
+
+    views: int
+
+
+def views_of(modality: Modality) -> int:
+    """How many fixed evaluation views it has, at least 1."""
+    return modality.views if isinstance(modality, Viewed) else 1
 
 
 @runtime_checkable
@@ -116,8 +122,7 @@ class Decoder(Protocol):
 class Target(Protocol):
     """A column of the rows -> what a loss compares predictions with, (B, ...).
 
-    `fit` learns what must be learned from the training rows (the classes); `state` and `restore`
-    carry that to inference as JSON values. `column` is the item of a row that is read.
+    `column` is the item of a row that is read. Classes that are learned make it a `Learner`, too.
     """
 
     column: str
@@ -128,11 +133,21 @@ class Target(Protocol):
 
     def collate(self, items: Sequence[Any]) -> Tensor: ...
 
+
+@runtime_checkable
+class Learner(Protocol):
+    """A modality or a target that learns from the training rows: words, names, classes.
+
+    `fit` learns from the raw values; `state` and `restore` carry that to inference as JSON values.
+    """
+
     def fit(self, raws: Iterable[Any]) -> None: ...
 
     def state(self) -> dict[str, Any]: ...
 
-    def restore(self, state: Mapping[str, Any]) -> None: ...
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Raises WeftError where `state` is not what `state` gave."""
+        ...
 
 
 class EncodedStreams(Protocol):

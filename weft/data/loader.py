@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
-from weft.core.interfaces import Modality, Target
+from weft.core.interfaces import Modality, Target, views_of
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.bucketing import Buckets
 from weft.data.formats import Dataset
@@ -126,7 +126,7 @@ def item_of(sample: Sample, key: str) -> Any:
 
 
 def _views(raw: Any, modality: Modality) -> int:
-    return len(raw) if isinstance(raw, list) else modality.views
+    return len(raw) if isinstance(raw, list) else views_of(modality)
 
 
 class _Row(NamedTuple):

@@ -1,9 +1,8 @@
 """A grid in the place of a detector: the cells of a picture as regions, boxes and all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,15 +45,6 @@ class GridRegions:
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B grids -> Field (B, R, 4 + F) without a mask."""
         return Field(torch.stack(tuple(items)))
-
-    def fit(self, raws: Iterable[Any]) -> None:
-        """Nothing is learned from pictures."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
 
 
 def grid_boxes(cells: int) -> Tensor:

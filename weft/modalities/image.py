@@ -1,10 +1,10 @@
 """Pictures: encoded bytes -> uint8 (3, H, W) -> augmented or evaluation view -> Field (B, 3, S, S)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -106,15 +106,6 @@ class Image:
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B pictures (3, size, size) -> Field of uint8 (B, 3, size, size) without a mask."""
         return Field(torch.stack(tuple(items)))
-
-    def fit(self, raws: Iterable[Any]) -> None:
-        """Nothing is learned from pictures."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
 
     def _random_part(self, image: Tensor, generator: torch.Generator) -> Tensor:
         config = self.config

@@ -1,9 +1,8 @@
 """Pictures of several panels: the boxes of an NLVR picture side by side, or several pictures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,15 +54,6 @@ class ImageSequence:
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B pictures (P, 3, H, W) -> Field of uint8 (B, P, 3, H, W) without a mask."""
         return Field(torch.stack(tuple(items)))
-
-    def fit(self, raws: Iterable[Any]) -> None:
-        """Nothing is learned from pictures."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """There is no state."""
 
 
 def _shrunk(pixels_HWC: np.ndarray, factor: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.records import Field
+from weft.core.text import normalised
 
 CORNERS = 4
 """Numbers of a box: left, top, right, bottom, as shares of the picture's width and height."""
@@ -26,8 +27,6 @@ class Regions:
     Features are those given; or else one number for each known class and attribute, 1 where the region
     has it. `fit` learns those names from the training rows.
     """
-
-    views = 1
 
     def __init__(self, config: "RegionsConfig") -> None:
         self.config = config
@@ -131,11 +130,18 @@ def region_names(raw: Mapping[str, Any]) -> list[list[str]]:
     """The class of every region and, after it, its attributes."""
     classes = raw.get("classes")
     if not isinstance(classes, list | tuple):
-        raise WeftError(f"regions have no 'classes', they have: {', '.join(raw)}")
+        raise WeftError(f"regions have no 'classes', they have: {', '.join(map(str, raw))}")
     attributes = raw.get("attributes") or [[] for _ in classes]
+    if not isinstance(attributes, list | tuple) or not all(
+        isinstance(some, list | tuple) for some in attributes
+    ):
+        raise WeftError(f"attributes are {attributes!r:.60}, expected a list of names a region")
     if len(attributes) != len(classes):
         raise WeftError(f"there are {len(classes)} classes and {len(attributes)} attributes")
-    return [[str(name), *map(str, more)] for name, more in zip(classes, attributes, strict=True)]
+    return [
+        [normalised(str(name)) for name in (kind, *more)]
+        for kind, more in zip(classes, attributes, strict=True)
+    ]
 
 
 def _names_or_none(raw: Any) -> list[list[str]]:

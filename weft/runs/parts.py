@@ -1,15 +1,15 @@
 """The built parts of a recipe that training and inference share."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import torch
 
 from weft.architectures.model import Model
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import DataError, WeftError
-from weft.core.interfaces import CacheableEncoder, Modality, Target
+from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource, Source, TargetSource
@@ -54,16 +54,6 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
     return dataset
 
 
-class Learner(Protocol):
-    """A modality or a target: what it learns from the training rows is kept as JSON values."""
-
-    def fit(self, raws: Iterable[Any]) -> None: ...
-
-    def state(self) -> dict[str, Any]: ...
-
-    def restore(self, state: Mapping[str, Any]) -> None: ...
-
-
 def build_modalities(recipe: Recipe) -> dict[str, Modality]:
     """stream -> modality, as configured; nothing is learned yet."""
     return {name: config.build() for name, config in recipe.data.streams.items()}  # type: ignore[attr-defined]
@@ -72,6 +62,13 @@ def build_modalities(recipe: Recipe) -> dict[str, Modality]:
 def build_targets(recipe: Recipe) -> dict[str, Target]:
     """name -> target, as configured; nothing is learned yet."""
     return {name: config.build() for name, config in recipe.data.targets.items()}  # type: ignore[attr-defined]
+
+
+def learners(*parts: Mapping[str, Modality] | Mapping[str, Target]) -> dict[str, Learner]:
+    """Those of the modalities and targets that learn from the training rows."""
+    return {
+        name: part for some in parts for name, part in some.items() if isinstance(part, Learner)
+    }
 
 
 def fit(learners: Mapping[str, Learner], dataset: Dataset) -> None:
@@ -145,7 +142,7 @@ def build_sources(
             described_by=(
                 architecture(cached_part(recipe.model.encoders[stream])),
                 recipe.data.streams[stream],
-                modality.state(),
+                modality.state() if isinstance(modality, Learner) else {},
             ),
             train=train,
             device=device,

@@ -31,6 +31,7 @@ from weft.runs.parts import (
     build_modalities,
     build_sources,
     build_targets,
+    learners,
     refuse_without_heads,
     restore_learned,
 )
@@ -200,6 +201,6 @@ def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
-    restore_learned({**modalities, **targets}, folder)
+    restore_learned(learners(modalities, targets), folder)
     place = distributed.device(device)
     return Run(folder, recipe, model.to(place).eval(), modalities, targets, place)

@@ -12,7 +12,7 @@ from weft.architectures.model import Model, ModelConfig, build
 from weft.core import config as configs
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality, NeedsModalities, Target
+from weft.core.interfaces import Learner, Modality, NeedsModalities, Target
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.data.formats import Dataset
@@ -26,11 +26,11 @@ from weft.runs.parts import (
     MODEL,
     RECIPE,
     WEIGHTS,
-    Learner,
     build_modalities,
     build_sources,
     build_targets,
     fit,
+    learners,
     open_split,
     restore_learned,
     save_learned,
@@ -112,7 +112,7 @@ def _forget(folder: Path) -> None:
 def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     training = open_split(recipe, recipe.data.train)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
-    _learn({**modalities, **targets}, recipe, folder, training)
+    _learn(learners(modalities, targets), recipe, folder, training)
     model = _model(recipe, folder).to(device)
     check_parts(recipe, model, modalities, targets)
     if rank() == 0:
@@ -146,27 +146,25 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     return TrainResult(folder, result)
 
 
-def _learn(
-    learners: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset
-) -> None:
+def _learn(parts: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset) -> None:
     """What modalities and targets learn is learned once and kept in the run directory."""
     if rank() == 0 and not (folder / MODALITIES).exists():
-        known = {} if recipe.init is None else _known(recipe, learners, recipe.init)
+        known = {} if recipe.init is None else _known(recipe, parts, recipe.init)
         restore_learned(known, recipe.init or folder)
-        fit({name: part for name, part in learners.items() if name not in known}, training)
-        save_learned(learners, folder)
+        fit({name: part for name, part in parts.items() if name not in known}, training)
+        save_learned(parts, folder)
     barrier()
-    restore_learned(learners, folder)
+    restore_learned(parts, folder)
 
 
-def _known(recipe: Recipe, learners: Mapping[str, Learner], start: Path) -> dict[str, Learner]:
+def _known(recipe: Recipe, parts: Mapping[str, Learner], start: Path) -> dict[str, Learner]:
     """What the run to start from has learned under the same settings; a mere model has nothing."""
     if not (start / RECIPE).exists():
         return {}
     before = configs.load(start / RECIPE, Recipe).data
     settings = {**before.streams, **before.targets}
     wanted = {**recipe.data.streams, **recipe.data.targets}
-    return {name: part for name, part in learners.items() if settings.get(name) == wanted[name]}
+    return {name: part for name, part in parts.items() if settings.get(name) == wanted[name]}
 
 
 def _model(recipe: Recipe, folder: Path) -> Model:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.tasks._accuracy import Expected, blind_guesses, most_common
@@ -49,7 +50,7 @@ def guesses_from_words(
     learned = _question_answers(training, columns)
     if not learned:
         return {"majority": [most_common(expected.answers)] * len(rows)}, {}
-    questions = [str(dataset[row].items[columns.question]) for row in rows]
+    questions = [normalised(str(dataset[row].items[columns.question])) for row in rows]
     guesses, unseen = blind_guesses(learned, questions)
     majority = most_common([answer for _, answer in learned])
     said = {"majority": [majority] * len(rows), "question alone": guesses}
@@ -70,7 +71,8 @@ def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[
     for row in range(len(training)):
         try:
             items = training[row].items
-            found.append((str(items[columns.question]), class_name(items[columns.answer])))
+            question = normalised(str(items[columns.question]))
+            found.append((question, class_name(items[columns.answer])))
         except (WeftError, KeyError):
             continue
     return found

@@ -11,6 +11,7 @@ from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.needs import Needs
 from weft.core.records import Sample
+from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
 from weft.evaluation.baselines import classification_baselines
@@ -115,7 +116,7 @@ class ZeroShot:
         common = set(images).intersection(*(e.items for e in embedded))
         read = [item for item in images if item in common]
         labels_of = {item.row: _label(dataset[item.row], config.label) for item in read}
-        classes = config.classes or tuple(sorted(set(labels_of.values())))
+        classes = tuple(map(normalised, config.classes)) or tuple(sorted(set(labels_of.values())))
         labels = _places(read, labels_of, classes, dataset)
         similarity = self._similarity(members, embedded, common, classes, device)
         ranks = rank_queries(similarity, labels, torch.arange(len(classes)))
@@ -241,7 +242,7 @@ def _label(sample: Sample, column: str) -> str:
             f"'{column}' is a {type(label).__name__}, expected the name of one class",
             source=sample.source,
         )
-    return label
+    return normalised(label)
 
 
 def _places(

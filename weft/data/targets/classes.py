@@ -11,6 +11,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
+from weft.core.text import normalised
 from weft.data.targets import NO_CLASS
 
 log = logging.getLogger("weft.data")
@@ -66,14 +67,14 @@ class Classes:
         self._use(classes)
 
     def _use(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
-        self._places = {name: place for place, name in enumerate(classes)}
+        self.classes = tuple(map(class_name, classes))
+        self._places = {name: place for place, name in enumerate(self.classes)}
 
 
 def class_name(raw: Any) -> str:
-    """The name of a class as a string: JSON's true and 3 are classes too."""
+    """The name of a class in one Unicode form: JSON's true and 3 are classes too."""
     if isinstance(raw, str):
-        return raw.strip()
+        return normalised(raw)
     if isinstance(raw, bool):
         return str(raw).lower()
     if isinstance(raw, int):
@@ -102,7 +103,7 @@ class ClassesConfig(Config):
     def __post_init__(self) -> None:
         if self.max_classes < 1:
             raise ValueError(f"max_classes is {self.max_classes}, expected at least 1 class")
-        if len(set(self.classes)) < len(self.classes):
+        if len(set(map(class_name, self.classes))) < len(self.classes):
             raise ValueError("classes names one twice, expected each once")
 
     def build(self) -> Classes:

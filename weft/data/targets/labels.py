@@ -1,6 +1,6 @@
 """Class numbers of many places, as an array in the row: of the cells of a grid, of the pixels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +26,6 @@ class Labels:
 
     def collate(self, items: Sequence[Tensor]) -> Tensor:
         return torch.stack(tuple(items))
-
-    def fit(self, raws: Iterable[Any]) -> None:
-        """Nothing is to be learned."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Nothing was learned."""
 
 
 @dataclass(frozen=True)

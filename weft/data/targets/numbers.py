@@ -1,7 +1,7 @@
 """A number: a score, a sentiment."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +29,6 @@ class Numbers:
 
     def collate(self, items: Sequence[float]) -> Tensor:
         return torch.tensor(items, dtype=torch.float32)
-
-    def fit(self, raws: Iterable[Any]) -> None:
-        """Nothing is to be learned."""
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Nothing was learned."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,314 @@
+"""What every modality promises: shapes, determinism, views, state, absent rows, errors, lengths."""
+
+import importlib
+import io
+import json
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+from torch import Tensor
+
+import weft.modalities
+from weft.core.config import Config, from_json, to_json
+from weft.core.errors import WeftError
+from weft.core.interfaces import Learner, Measurable, Modality, Viewed, views_of
+from weft.core.records import Field
+from weft.data.presence import collate_present
+from weft.modalities.grid_regions import GridRegionsConfig
+from weft.modalities.image import ImageConfig, mirrored
+from weft.modalities.image_sequence import ImageSequenceConfig
+from weft.modalities.image_transforms import JitterConfig
+from weft.modalities.regions import RegionsConfig
+from weft.modalities.text import TextConfig
+
+RANDOM = np.random.default_rng(0)
+
+
+def pixels(height: int, width: int) -> np.ndarray:
+    return RANDOM.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def encoded(height: int, width: int, kind: str) -> bytes:
+    file = io.BytesIO()
+    Picture.fromarray(pixels(height, width)).save(file, kind)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration: rows that can be read, the shape of one item, rows that cannot be read.
+
+    random: training draws. shape: None stands for a number that differs from row to row.
+    """
+
+    config: Config
+    raws: list[Any]
+    shape: tuple[int | None, ...]
+    dtype: torch.dtype
+    wrong: list[Any]
+    random: bool = True
+
+
+PICTURES = [pixels(40, 50), encoded(30, 60, "PNG"), encoded(64, 33, "JPEG"), pixels(1, 300)]
+NO_PICTURES = [
+    b"no picture",
+    encoded(30, 60, "PNG")[:100],
+    pixels(4, 4).astype(np.float32),
+    pixels(4, 4)[..., 0],
+    pixels(4, 4)[:0],
+    Path("/no/such/picture.png"),
+    "picture.png",
+]
+BOXES = [[0.0, 0.25, 0.5, 1.0], [0.5, 0.0, 1.0, 0.5]]
+NAMED = [
+    {"boxes": BOXES, "classes": ["cat", "dog"], "attributes": [["black"], []]},
+    {"boxes": [], "classes": []},
+    {"boxes": BOXES[:1], "classes": ["dog"]},
+]
+NO_BOXES: list[Any] = [
+    {"boxes": BOXES},
+    {"classes": ["cat"]},
+    {"boxes": BOXES, "classes": ["cat"]},
+    {"boxes": BOXES, "classes": "ab"},
+    {"boxes": [[0, 0, 1]], "classes": ["cat"]},
+    {"boxes": [[1, 1, 0, 0]], "classes": ["cat"]},
+    {"boxes": [[0, 0, 9, 9]], "classes": ["cat"]},
+    {"boxes": [[0, 0, float("nan"), 1]], "classes": ["cat"]},
+    {"boxes": [["left", 0, 1, 1]], "classes": ["cat"]},
+    {"boxes": 3, "classes": ["cat"]},
+    {"boxes": BOXES, "classes": ["cat", "dog"], "attributes": 3},
+]
+CAPTIONS = ["A dog runs.", ["two dogs", "a cat sits on the mat", "अच्छा लड़का"], "一只狗"]
+PICTURE = ImageConfig(size=16, eval_views=mirrored(), jitter=JitterConfig(brightness=0.5))
+
+CASES = {
+    "image": Case(PICTURE, PICTURES, (3, 16, 16), torch.uint8, NO_PICTURES),
+    "image padded": Case(
+        PICTURE.replace(fit="pad"), PICTURES, (3, 16, 16), torch.uint8, NO_PICTURES
+    ),
+    "image_sequence": Case(
+        ImageSequenceConfig(count=3, gap=2, shrink=1, eval_orders=True),
+        [pixels(8, 28), pixels(8, 28), encoded(8, 28, "PNG")],
+        (3, 3, 8, 8),
+        torch.uint8,
+        [*NO_PICTURES, pixels(8, 29)],
+    ),
+    "grid_regions": Case(
+        GridRegionsConfig(PICTURE, cells=4), PICTURES, (16, 4 + 48), torch.float32, NO_PICTURES
+    ),
+    "regions named": Case(
+        RegionsConfig(), NAMED, (None, 4 + 3), torch.float32, NO_BOXES, random=False
+    ),
+    "regions given": Case(
+        RegionsConfig("given", 2),
+        [{"boxes": BOXES, "features": [[1, 2], [3, 4]]}, {"boxes": [], "features": []}],
+        (None, 4 + 2),
+        torch.float32,
+        [
+            {"boxes": BOXES},
+            {"boxes": BOXES, "features": [[1, 2]]},
+            {"boxes": BOXES, "features": [[1], [2]]},
+            {"boxes": BOXES, "features": [[1, float("inf")], [1, 2]]},
+            {"boxes": BOXES, "features": "ab"},
+        ],
+        random=False,
+    ),
+    **{
+        f"text {kind}": Case(
+            TextConfig(kind=kind, vocab_size=400, min_frequency=1, eval_captions=2),
+            CAPTIONS,
+            (None,),
+            torch.int64,
+            ["", " \n", "\u200b", ["a dog", 3], ["a dog", ""], ("a", b"b")],
+        )
+        for kind in ("wordpiece", "bpe", "word")
+    },
+}
+NEVER: list[Any] = [None, 3, 3.5, True, object(), [], {}, b"", "", [None], {"a": 1}, float("nan")]
+
+
+def walked() -> set[type[Config]]:
+    """The configs in weft/modalities that build a modality."""
+    found: set[type[Config]] = set()
+    for info in pkgutil.iter_modules(weft.modalities.__path__):
+        for name, one in vars(importlib.import_module(f"weft.modalities.{info.name}")).items():
+            if isinstance(one, type) and issubclass(one, Config) and name.endswith("Config"):
+                build = vars(one).get("build")
+                made = getattr(build, "__annotations__", {}).get("return")
+                if isinstance(made, type) and {"decode", "transform", "collate"} <= set(dir(made)):
+                    found.add(one)
+    return found
+
+
+def test_every_modality_has_a_case() -> None:
+    assert walked() == {type(case.config) for case in CASES.values()}
+    assert len(walked()) == 5
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+def built(case: Case) -> Modality:
+    modality: Any = case.config.build()  # type: ignore[attr-defined]
+    assert isinstance(modality, Modality)
+    if isinstance(modality, Learner):
+        modality.fit([*case.raws, *case.wrong])
+    return modality
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def read(
+    modality: Modality, raw: Any, *, train: bool = False, seed: int = 0, view: int = 0
+) -> Tensor:
+    return modality.transform(modality.decode(raw), train=train, generator=seeded(seed), view=view)
+
+
+def test_the_config_survives_json(case: Case) -> None:
+    assert from_json(json.loads(json.dumps(to_json(case.config))), Config, "here") == case.config
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_shapes(case: Case, train: bool) -> None:
+    modality = built(case)
+    items = [read(modality, raw, train=train) for raw in case.raws]
+    for item in items:
+        assert item.dtype == case.dtype
+        assert item.ndim == len(case.shape)
+        assert all(e in (None, g) for g, e in zip(item.shape, case.shape, strict=True))
+    field = modality.collate(items)
+    assert isinstance(field, Field)
+    assert len(field) == len(items)
+    assert field.present is None
+    if case.shape[0] is None:
+        assert field.mask is not None
+        assert field.mask.sum(1).tolist() == [len(item) for item in items]
+    for row, item in enumerate(items):
+        values = field.values[row] if field.mask is None else field.values[row][field.mask[row]]
+        assert torch.equal(values, item)
+
+
+def test_a_row_alone_is_the_row_in_a_batch(case: Case) -> None:
+    modality = built(case)
+    items = [read(modality, raw) for raw in case.raws]
+    together = modality.collate(items)
+    for row, item in enumerate(items):
+        alone = modality.collate([item])
+        length = alone.values.shape[1]
+        assert torch.equal(together.values[row, :length], alone.values[0])
+
+
+def test_training_draws_from_the_generator_only(case: Case) -> None:
+    modality = built(case)
+    drawn = []
+    for raw in case.raws:
+        torch.manual_seed(1)
+        before = torch.get_rng_state()
+        rows = [read(modality, raw, train=True, seed=seed) for seed in range(12)]
+        assert torch.equal(torch.get_rng_state(), before)
+        torch.manual_seed(2)
+        again = [read(modality, raw, train=True, seed=seed) for seed in range(12)]
+        assert all(torch.equal(*pair) for pair in zip(rows, again, strict=True))
+        drawn.append(any(not torch.equal(rows[0], row) for row in rows[1:]))
+    assert any(drawn) == case.random
+
+
+def test_evaluation_draws_nothing_and_has_its_views(case: Case) -> None:
+    modality = built(case)
+    views = views_of(modality)
+    assert views == (modality.views if isinstance(modality, Viewed) else 1) >= 1
+    differ = False
+    for raw in case.raws:
+        item = modality.decode(raw)
+        generator = seeded(0)
+        state = generator.get_state()
+        seen = [
+            modality.transform(item, train=False, generator=generator, view=view)
+            for view in range(views)
+        ]
+        assert torch.equal(generator.get_state(), state)
+        assert torch.equal(seen[0], modality.transform(item, train=False, generator=seeded(9)))
+        differ |= any(not torch.equal(seen[0], view) for view in seen[1:])
+    assert differ == (views > 1)
+
+
+def test_what_is_learned_comes_back(case: Case) -> None:
+    modality = built(case)
+    if not isinstance(modality, Learner):
+        return
+    state = json.loads(json.dumps(modality.state()))
+    again: Any = case.config.build()  # type: ignore[attr-defined]
+    again.restore(state)
+    assert json.loads(json.dumps(again.state())) == state
+    for raw in case.raws:
+        assert torch.equal(read(again, raw), read(modality, raw))
+    for damaged in ({"other": 1}, {}, {"tokenizer": 3}, {"names": "cat"}, {"names": [1]}):
+        fresh: Any = case.config.build()  # type: ignore[attr-defined]
+        with pytest.raises(WeftError) as caught:
+            fresh.restore(damaged)
+        assert "\n" not in str(caught.value)
+
+
+def test_learning_is_the_same_from_the_same_rows(case: Case) -> None:
+    one, other = built(case), built(case)
+    if isinstance(one, Learner):
+        assert isinstance(other, Learner)
+        assert one.state() == other.state()
+
+
+def test_absent_rows_stay_in_their_place(case: Case) -> None:
+    modality = built(case)
+    there = [read(modality, raw) for raw in case.raws[:2]]
+    found = collate_present([there[0], None, there[1]], modality.collate)
+    assert isinstance(found, Field)
+    assert found.present is not None
+    assert found.present.tolist() == [True, False, True]
+    assert not found.values[1].any()
+    plain = modality.collate(there)
+    assert torch.equal(found.values[[0, 2]], plain.values)
+    assert collate_present([None, None], modality.collate) is None
+
+
+def raises_one_line(call: Callable[[], object], what: object) -> None:
+    with pytest.raises(WeftError) as caught:
+        call()
+    assert "\n" not in str(caught.value), what
+    assert 0 < len(str(caught.value)) < 300, what
+
+
+def test_other_values_give_one_line(case: Case) -> None:
+    modality = built(case)
+    for raw in [*NEVER, *case.wrong]:
+        raises_one_line(lambda raw=raw: modality.decode(raw), raw)  # type: ignore[misc]
+        if isinstance(modality, Measurable):
+            raises_one_line(lambda raw=raw: modality.length(raw), raw)  # type: ignore[misc]
+
+
+def test_a_raw_value_is_left_as_it_is(case: Case) -> None:
+    modality = built(case)
+    for raw in case.raws:
+        if isinstance(raw, np.ndarray):
+            before = raw.copy()
+            for train in (True, False):
+                read(modality, raw, train=train)
+            assert np.array_equal(raw, before)
+
+
+def test_a_length_is_that_of_the_item(case: Case) -> None:
+    modality = built(case)
+    if isinstance(modality, Measurable):
+        for raw in case.raws:
+            captions = raw if isinstance(raw, list) else [raw]
+            lengths = [len(read(modality, caption)) for caption in captions]
+            assert modality.length(raw) == round(sum(lengths) / len(lengths))
