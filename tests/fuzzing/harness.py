@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fuzzing.mutations import mutated
-from fuzzing.subjects import Subject, lost_in_silence
+from fuzzing.subjects import Subject, lost_in_silence, names_what_it_cannot_use
 
 from weft.cli import main
 
@@ -111,7 +111,7 @@ def _child(
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     for number in numbers:
-        outcome = _case(subjects, seed, number, place, whole)
+        outcome = run_case(subjects, seed, number, place, whole)
         os.write(writing, json.dumps(vars(outcome)).encode() + b"\n")
     os._exit(0)
 
@@ -131,7 +131,7 @@ def chosen(
     return subject, draws.choice(fitting), draws
 
 
-def _case(
+def run_case(
     subjects: Sequence[Subject], seed: int, number: int, place: Path, whole: dict[str, str]
 ) -> Outcome:
     subject, name, draws = chosen(subjects, seed, number)
@@ -139,18 +139,25 @@ def _case(
     shutil.copytree(subject.folder, folder)
     path = folder / name
     path.write_bytes(mutated(path.read_bytes(), draws))
+    before = _peak()
     try:
         kind, said = _read(subject, folder)
-        if kind == "accepted" and subject.sealed and said != whole[subject.name]:
+        same = said == whole[subject.name] or names_what_it_cannot_use(said)
+        if kind == "accepted" and subject.sealed and not same:
             kind = "silent"
         lost = subject.counted and lost_in_silence(said, whole[subject.name])
         if kind == "accepted" and lost:
             kind = "silent"
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > BYTES:
+        if _peak() > max(before, BYTES):
             kind = "peak"
     finally:
         shutil.rmtree(folder)
     return Outcome(number, subject.name, name, kind, said[-2000:])
+
+
+def _peak() -> int:
+    """The most memory that this process has held, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _read(subject: Subject, folder: Path) -> tuple[str, str]:

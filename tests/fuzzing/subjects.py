@@ -49,7 +49,7 @@ class Subject:
     """files: patterns of the files that are damaged, one at a time. words: the command for a folder.
 
     sealed: the file is guarded by a checksum, so what the command makes of a damaged one is what it made
-    of the whole one, or a refusal. result: what the command made, from its folder and what it printed.
+    of the whole one, a refusal, or names what it cannot use. result: what the command made, from its folder and what it printed.
     """
 
     name: str
@@ -64,14 +64,18 @@ class Subject:
 
 def lost_in_silence(printed: str, whole: str) -> bool:
     """Whether `weft data check` read fewer rows than of the undamaged data and named no reason."""
+    fewer = _number("rows", printed) < _number("rows", whole)
+    return fewer and not names_what_it_cannot_use(printed)
 
-    def number(pattern: str, text: str) -> int:
-        found = re.search(pattern, text)
-        return int(found[1].replace(",", "")) if found else 0
 
-    rows = r": ([\d,]+) rows"
-    fewer = number(rows, printed) < number(rows, whole)
-    return fewer and number(r"cannot be used: ([\d,]+)", printed) == 0
+def names_what_it_cannot_use(printed: str) -> bool:
+    """Whether `weft data check` listed something that cannot be used."""
+    return _number("cannot be used", printed) > 0
+
+
+def _number(name: str, printed: str) -> int:
+    found = re.search(rf"{name}: ([\d,]+)|: ([\d,]+) {name}", printed)
+    return int((found[1] or found[2]).replace(",", "")) if found else 0
 
 
 def subjects(place: Path) -> list[Subject]:

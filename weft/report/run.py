@@ -4,6 +4,7 @@ The page is a pure function of a `RunReport`.
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,19 +66,26 @@ def write_report(report: RunReport, path: Path | str) -> Path:
 
 
 def read_log(folder: Path | str) -> list[dict[str, float | None]]:
-    """The lines of a run's log.jsonl; a line that was not finished is left out."""
+    """The lines of a run's log.jsonl; what is unfinished or no number is left out."""
     path = Path(folder) / "log.jsonl"
     if not path.exists():
         return []
     lines: list[dict[str, float | None]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             values = parse_json(line, str(path))
         except WeftError:
             continue
-        if isinstance(values, dict) and isinstance(values.get("step"), int):
-            lines.append(values)
+        if isinstance(values, dict) and _is_number(values.get("step")):
+            lines.append({k: v for k, v in values.items() if v is None or _is_number(v)})
     return lines
+
+
+def _is_number(value: object) -> bool:
+    """A finite number, as the log holds them: none is beyond what a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) < sys.float_info.max
 
 
 def render(report: RunReport) -> str:

@@ -38,7 +38,11 @@ class RunLog:
         """Drops what was logged after `step`, and a last line that was not finished."""
         if not self._active:
             return
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        lines = (
+            self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if self._path.exists()
+            else []
+        )
         kept = [line for line in lines if 0 < _step_of(line) <= step]
         write_text(self._path, "".join(f"{line}\n" for line in kept))
 

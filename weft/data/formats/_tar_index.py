@@ -22,7 +22,7 @@ from weft.core.files import cache_folder, open_file, read_file, write_text
 from weft.data.formats._remote import RemoteFile
 from weft.data.formats._tar_members import BLOCK, Place
 
-VERSION = 2
+VERSION = 3
 LARGEST_JSON = 64 << 20
 """Bytes. A JSON member that holds more is refused."""
 log = logging.getLogger("weft.data")
@@ -79,7 +79,7 @@ def load_index(shard: Path | RemoteFile) -> TarIndex:
         return kept
     index = scan(shard)
     try:
-        write_text(path, json.dumps({**stamp, **_plain(index)}, ensure_ascii=False))
+        write_text(path, json.dumps({**stamp, **_sealed(index)}, ensure_ascii=False))
     except WeftError as error:
         log.debug("the index stays in memory: %s", error)
     return index
@@ -231,11 +231,21 @@ def _json_at(file: IO[bytes], place: Place) -> dict[str, Any]:
     return details
 
 
-def _plain(index: TarIndex) -> dict[str, Any]:
+def _sealed(index: TarIndex) -> dict[str, Any]:
+    """The index as JSON values, with a checksum: an edited or damaged file is read anew."""
     samples = [
         {"key": e.key, "members": e.members, "id": e.id, "split": e.split} for e in index.samples
     ]
-    return {"samples": samples, "problems": index.problems}
+    return {
+        "checksum": _checksum(samples, index.problems),
+        "samples": samples,
+        "problems": index.problems,
+    }
+
+
+def _checksum(samples: Any, problems: Any) -> str:
+    content = json.dumps([samples, problems], sort_keys=True).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
@@ -245,6 +255,8 @@ def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
     try:
         kept = json.loads(data)
         if any(kept[name] != value for name, value in stamp.items()):
+            return None
+        if kept["checksum"] != _checksum(kept["samples"], kept["problems"]):
             return None
         samples = [_entry(row, stamp["size"]) for row in kept["samples"]]
         problems = [(_text(member), _text(reason)) for member, reason in kept["problems"]]
