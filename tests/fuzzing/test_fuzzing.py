@@ -1,7 +1,6 @@
 """A small part of `python -m tests.fuzzing`: damaged files of every kind, in this process."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +19,10 @@ class Prepared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     place = tmp_path_factory.mktemp("fuzzing")
     found = subjects(place)
-    yield Prepared(found, undamaged(found, place), place)
+    return Prepared(found, undamaged(found, place), place)
 
 
 def test_all_kinds_of_files_are_there(prepared: Prepared) -> None:
