@@ -54,9 +54,9 @@ def test_a_file_without_a_checksum_is_read_as_before(tmp_path: Path) -> None:
 def test_a_module_larger_than_its_weights_takes_no_memory(tmp_path: Path) -> None:
     path, config = tmp_path / "x.safetensors", tmp_path / "x.json"
     save_model(path, nn.Linear(4, 4))
-    with pytest.raises(WeftError, match=r"weight is torch.float32 \(4, 4\)"):
+    with pytest.raises(WeftError, match=r"x\.json: .* many times larger"):
         load_built(path, lambda: nn.Linear(2**27, 2**27), config)
-    with pytest.raises(WeftError, match=r"x\.json: describes a model of more parts"):
+    with pytest.raises(WeftError, match=r"x\.json: .* many more parameters"):
         load_built(path, lambda: nn.ModuleList(nn.Linear(4, 4) for _ in range(2**40)), config)
     with pytest.raises(WeftError, match=r"x\.json: describes no model: "):
         load_built(path, lambda: nn.Linear(-4, 4), config)

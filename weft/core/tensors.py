@@ -6,9 +6,9 @@ read without.
 """
 
 import json
+import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,66 +40,62 @@ def load_model(path: Path, model: nn.Module) -> None:
 def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
     """The module that `build` gives, with the weights of `path` in it.
 
-    The sizes of its tensors are compared before any memory is taken for them: what `build` reads
-    (the file `described_by`) may ask for more than there is. Raises WeftError where they differ, or
-    where the module cannot be built.
+    What `build` reads (the file `described_by`) may ask for more memory than there is, so building is
+    given up where it makes far more or far larger tensors than there are weights. Raises WeftError
+    then, where the weights do not fit, and where the module cannot be built.
     """
     tensors, _ = read_tensors(path)
     try:
-        with (
-            torch.device("meta"),
-            _WithoutNumbers(),
-            _at_most(10 * len(tensors) + 1000, described_by),
-        ):
-            described = build()
-        check_same(path, described.state_dict(), tensors)
-    except NotImplementedError:
-        pass  # a part that computes with numbers while it is built: its sizes show afterwards
+        with _Limits(tensors):
+            module = build()
     except WeftError:
         raise
     except Exception as error:  # whatever a part does with values that are wrong
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise WeftError(f"{described_by}: describes no model: {lines[0]}") from error
-    module = build()
     _fill(path, module, tensors)
     return module
+
+
+class _Limits(TorchFunctionMode):
+    """Inside, more parameters or elements than weights in a file could fill are a ValueError."""
+
+    _SIZED = (torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand)
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._parameters = 10 * len(tensors) + 1000
+        # What is not kept with the weights, such as a mask for each pair of places, needs room too.
+        self._elements = 4 * sum(tensor.numel() for tensor in tensors.values()) + 2**26
+
+    def __enter__(self) -> "_Limits":
+        register = nn.modules.module.register_module_parameter_registration_hook
+        self._hook = register(self._count)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._hook.remove()
+
+    def _count(self, *_: Any) -> None:
+        self._parameters -= 1
+        if self._parameters < 0:
+            raise ValueError("it has many more parameters than its weights")
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self._SIZED:
+            size = args[0] if args and not isinstance(args[0], int) else args
+            self._elements -= math.prod(kwargs.get("size", size))
+            if self._elements < 0:
+                raise ValueError("it is many times larger than its weights")
+        return func(*args, **kwargs)
 
 
 def _fill(path: Path, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     check_same(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
-
-
-class _WithoutNumbers(TorchFunctionMode):
-    """Inside, new parameters are not filled with random numbers: on "meta" there is nothing to fill,
-    and torch would load 800 modules, for a second, to find that out."""
-
-    _FILLING = (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in self._FILLING:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def _at_most(parameters: int, described_by: Path) -> Iterator[None]:
-    """Inside, a module with more parameters than that is given up while it is built."""
-    count = 0
-
-    def counted(*_: Any) -> None:
-        nonlocal count
-        count += 1
-        if count > parameters:
-            raise WeftError(
-                f"{described_by}: describes a model of more parts than its weights have"
-            )
-
-    handle = nn.modules.module.register_module_parameter_registration_hook(counted)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
