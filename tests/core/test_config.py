@@ -1,6 +1,9 @@
 """Configs survive JSON, name their mistakes, and never load anything but weft's own configs."""
 
+import importlib
 import json
+import pkgutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import weft
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core import config as configs
+from weft.core import trust
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
+from weft.core.interfaces import Decoder, Encoder, Fusion, Modality, Objective
+from weft.core.trust import trust_modules
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.frozen import FrozenConfig
+from weft.fusion.late import LateConfig
+from weft.tasks.base import Task
+from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
 
 projections = st.builds(
     ProjectionConfig,
@@ -22,11 +35,12 @@ projections = st.builds(
     dropout=st.floats(0, 0.9),
     bias=st.booleans(),
 )
+encoders = st.builds(ConvNetConfig, widths=st.lists(st.integers(1, 9), min_size=2).map(tuple))
 models = st.builds(
     ModelConfig,
-    encoders=st.dictionaries(st.text(min_size=1), projections, max_size=3),
+    encoders=st.dictionaries(st.text(min_size=1), encoders, max_size=3),
     projections=st.dictionaries(st.text(min_size=1), projections, max_size=3),
-    fusion=st.none() | projections,
+    fusion=st.none() | st.builds(LateConfig, st.just({"image": 3, "text": 4}), st.integers(1, 9)),
 )
 
 
@@ -79,13 +93,95 @@ def test_a_bad_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -
     assert "\n" not in str(error.value)
 
 
-def test_a_config_from_outside_weft_is_refused() -> None:
+@dataclass(frozen=True)
+class Foreign(configs.Config[Encoder]):
+    width: int = 3
+
+
+def test_a_config_from_outside_weft_is_refused_until_its_module_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(trust, "_named", set())
+    model = ModelConfig(encoders={"image": Foreign()})
+    path = tmp_path / "model.json"
+    configs.save(model, path)
+    name = Foreign.__module__
+    root = name.partition(".")[0]
+    assert read_mapping(path)["#modules"] == [name]
+    said = rf"model\.json: has parts from {root}, .*: --trust {root} \(in Python: trust="
+    with pytest.raises(WeftError, match=said):
+        configs.load(path, ModelConfig)
+    with pytest.raises(WeftError, match=f"'{name}.Foreign' is not .* of weft; .* --trust {root}"):
+        configs.from_json(configs.to_json(model), ModelConfig, "test")
+    trust_modules(name)
+    assert configs.load(path, ModelConfig) == model
+
+
+@pytest.mark.parametrize("name", ["Path", "trust_modules", "nothing", "models"])
+def test_of_a_named_module_only_its_config_classes_are_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "_named", {__name__})
+    with pytest.raises(WeftError, match="is not the name of a config class"):
+        configs.from_json({"class": f"{__name__}.{name}"}, ModelConfig, "test")
+
+
+def test_a_part_in_the_place_of_another_is_refused() -> None:
+    task = configs.to_json(RetrievalConfig())
+    with pytest.raises(
+        WeftError, match="encoders: image: class RetrievalConfig is a config of Task, "
+    ):
+        configs.from_json({"encoders": {"image": task}}, ModelConfig, "test")
+    with pytest.raises(WeftError, match="expected one of Fusion"):
+        configs.from_json({"encoders": {}, "fusion": task}, ModelConfig, "test")
+    with pytest.raises(WeftError, match="RunConfig"):
+        configs.from_json({"encoders": {"image": configs.to_json(RunConfig())}}, ModelConfig, "x")
+    frozen = ModelConfig(encoders={"image": FrozenConfig(Foreign())})
+    configs.check(frozen, "recipe")
+    assert configs.from_json(configs.to_json(frozen), ModelConfig, "test") == frozen
+    wrong = ModelConfig(encoders={"image": RetrievalConfig()})  # type: ignore[dict-item]
+    with pytest.raises(WeftError, match="recipe: encoders: image: class RetrievalConfig"):
+        configs.check(wrong, "recipe")
+
+
+def test_a_class_that_no_run_could_load_is_refused_before_training() -> None:
     @dataclass(frozen=True)
-    class Foreign(configs.Config):
+    class Local(configs.Config[Encoder]):
         pass
 
-    with pytest.raises(WeftError, match="not the name of a config class"):
-        configs.from_json(configs.to_json(Foreign()), configs.Config, "test")
+    with pytest.raises(
+        WeftError, match="Local stands inside a function or class, expected at the top"
+    ):
+        configs.check(ModelConfig(encoders={"image": Local()}), "recipe")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**30])
+def test_numbers_are_checked_before_training(value: float) -> None:
+    groups = {"encoders.text": value}
+    with pytest.raises(WeftError, match=r"optim: groups: encoders\.text: is .*, expected a "):
+        configs.check(OptimConfig(groups=groups), "optim")
+
+
+def test_every_config_of_weft_fits_where_its_room_stands() -> None:
+    """The T of `Config[T]` is what the folder holds, so that recipes can check it."""
+    rooms = {
+        **{"encoders": Encoder, "fusion": Fusion, "decoders": Decoder, "objectives": Objective},
+        **{"modalities": Modality, "tasks": Task},
+    }
+    found = Counter[str]()
+    for info in pkgutil.walk_packages(weft.__path__, "weft."):
+        room = info.name.split(".")[1]
+        for cls in vars(importlib.import_module(info.name)).values() if room in rooms else ():
+            if (
+                isinstance(cls, type)
+                and cls.__module__ == info.name
+                and issubclass(cls, configs.Config)
+            ):
+                part = configs.part_of(cls)
+                found[room] += rooms[room] in getattr(part, "__mro__", ())
+    assert {room: count >= 3 for room, count in found.items()} == dict.fromkeys(rooms, True)
+    assert found["encoders"] >= 13
+    assert found["objectives"] >= 15
 
 
 def test_yaml_lays_single_settings_over_a_config(tmp_path: Path) -> None:

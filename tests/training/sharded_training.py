@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from weft.architectures.clip import clip
-from weft.architectures.model import Model, build
+from weft.architectures.model import Model
+from weft.core.building import build
 from weft.core.config import Config
 from weft.core.distributed import rank, world_size
 from weft.core.records import Batch, Features, Field, Loss

@@ -5,6 +5,7 @@ After Cornia et al., CVPR 2020, arXiv:1912.08226, section 3, without memory and 
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.decoders.text import TransformerDecoderConfig
 from weft.fusion.early import EarlyConfig
 from weft.heads.head import HeadConfig
@@ -14,7 +15,7 @@ from weft.layers.transformer import TransformerConfig
 
 def captioner(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     dim: int = 256,

@@ -3,6 +3,7 @@ arXiv:1505.00468, section 4, "deeper LSTM Q + norm I")."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.recurrent import RecurrentConfig
 from weft.fusion.late import LateConfig
@@ -12,7 +13,7 @@ from weft.heads.head import HeadConfig
 
 def cnn_lstm(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     answers: int,

@@ -2,12 +2,13 @@
 
 from weft.architectures.model import ModelConfig, PooledConfig, ProjectionConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.encoders.word_vectors import WordVectorsConfig
 
 
 def devise(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     dim: int = 300,

@@ -2,13 +2,14 @@
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.encoders.frozen import FrozenConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 
 
 def lit(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     width: int = 384,

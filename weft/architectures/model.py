@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
-from weft.core.interfaces import CacheableEncoder, Encoder, Fusion
+from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead
 from weft.core.memory import return_free_memory
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
@@ -222,7 +223,7 @@ class Projection(nn.Module):
 
 
 @dataclass(frozen=True)
-class ProjectionConfig(Config):
+class ProjectionConfig(Config[ProjectionHead]):
     """in_dim: width D of the encoder. out_dim: embedding E. hidden: widths of hidden layers.
 
     norm: normalise the features first. dropout: after each hidden layer. bias: of the last map.
@@ -254,7 +255,7 @@ class Pooled(nn.Module):
 
 
 @dataclass(frozen=True)
-class PooledConfig(Config):
+class PooledConfig(Config[ProjectionHead]):
     """No projection: the other streams come to this one's space."""
 
     def build(self) -> Pooled:
@@ -262,12 +263,12 @@ class PooledConfig(Config):
 
 
 @dataclass(frozen=True)
-class ModelConfig(Config):
+class ModelConfig(Config[Model]):
     """The parts of a model by stream; each part is built by its own config."""
 
-    encoders: dict[str, Config]
-    projections: dict[str, Config] = field(default_factory=dict)
-    fusion: Config | None = None
+    encoders: dict[str, Config[Encoder]]
+    projections: dict[str, Config[ProjectionHead]] = field(default_factory=dict)
+    fusion: Config[Fusion] | None = None
     heads: dict[str, HeadConfig] = field(default_factory=dict)
     """What the model says, by name; the first is what it is asked unless another is named."""
 
@@ -278,13 +279,3 @@ class ModelConfig(Config):
             projections={name: build(part) for name, part in self.projections.items()},
             heads={name: head.build() for name, head in self.heads.items()},
         )
-
-
-def build(config: Config) -> nn.Module:
-    """The part that `config` describes."""
-    part = config.build()  # type: ignore[attr-defined]
-    if not isinstance(part, nn.Module):
-        raise TypeError(
-            f"{type(config).__name__}.build() gave a {type(part).__name__}, expected a module"
-        )
-    return part

@@ -2,6 +2,7 @@
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.decoders.recurrent import RecurrentDecoderConfig
 from weft.heads.head import HeadConfig
 from weft.heads.texts import CAPTIONS, TextOutput
@@ -9,7 +10,7 @@ from weft.heads.texts import CAPTIONS, TextOutput
 
 def show_and_tell(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     words: int = 512,

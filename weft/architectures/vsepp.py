@@ -4,12 +4,13 @@ from typing import Literal
 
 from weft.architectures.model import ModelConfig, PooledConfig, ProjectionConfig
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.encoders.recurrent import RecurrentConfig
 
 
 def vsepp(
     *,
-    image: Config,
+    image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
     words: int = 300,

@@ -5,7 +5,8 @@ import difflib
 import io
 import re
 import sys
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
@@ -13,6 +14,14 @@ from weft.core.errors import WeftError
 
 T = TypeVar("T")
 BOX = "│╭╮╰╯─┌┐└┘ "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trusting:
+    """What every command takes that loads a run."""
+
+    trust: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A module of your own, or its Python file, that parts of the run come from; it is imported."""
 
 
 def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -> T:

@@ -10,13 +10,13 @@ from typing import Annotated
 import tyro
 
 from weft.commands._own_input import named
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """What is asked."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft ask")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head)
     found = run.predict(head, **named(run, image=arguments.image, text=arguments.text))
     for said, probability in found.values.best(0, arguments.k):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.heads.texts import TextOutput
 from weft.modalities.text import Text
@@ -14,7 +14,7 @@ from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """Who writes, and about what."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft caption")
     if not arguments.image:
         raise WeftError("weft caption needs --image FILE, one or more")
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, TextOutput)
     pictures = [s for s in run.model.streams_of(head) if not isinstance(run.modalities[s], Text)]
     if not pictures:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
 from weft.index import DESCRIPTION, build_index
 from weft.runs.parts import open_split
@@ -16,7 +16,7 @@ INDEX = "index"
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """What is embedded."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
     check_writable(
         folder / DESCRIPTION, "" if arguments.out else "--out FOLDER names another place"
     )
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     dataset = open_split(recipe, split)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable
 from weft.runs.measure import METRICS, measure, save_result
@@ -15,7 +15,7 @@ from weft.tasks.printing import print_result
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """What is measured on what."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
         check_writable(arguments.json)
     elif own:
         check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
-    runs = [load(folder) for folder in arguments.runs]
+    runs = [load(folder, trust=arguments.trust) for folder in arguments.runs]
     task = arguments.task or next(iter(runs[0].recipe.tasks), "retrieval")
     found = measure(
         runs,

@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._own_input import named
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
 from weft.explain.deletion import Deletion
@@ -25,7 +25,7 @@ from weft.runs.run import Run, load, on_files
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """What is explained."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -60,7 +60,7 @@ def main(words: list[str]) -> None:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
     path = arguments.out or arguments.run / "explanations.html"
     check_writable(path, "" if arguments.out else "--out FILE names another place")
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     own = arguments.image is not None or arguments.text is not None
     sections = _of_own_input(run, arguments) if own else _of_rows(run, arguments)
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))

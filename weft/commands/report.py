@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
 from weft.data.prepare.check import check
 from weft.runs.measure import METRICS, measure, save_result
@@ -15,7 +15,7 @@ from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """What is reported."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
         arguments.out or arguments.run / REPORT,
         "" if arguments.out else "--out FILE names another place",
     )
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     found = []
     for task in run.recipe.tasks:
         one = measure([run], task, data=arguments.data, split=arguments.split)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX
 from weft.core.errors import WeftError
 from weft.index import DESCRIPTION, EmbeddingIndex, Hit
@@ -14,7 +14,7 @@ from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Trusting):
     """The question, and where to look."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     folder = arguments.index or arguments.run / INDEX
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     if not (folder / DESCRIPTION).exists():
         raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
     query: dict[str, Any] = (

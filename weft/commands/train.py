@@ -3,21 +3,24 @@
 weft train RECIPE [--data PATH] [--out RUN] [--SETTING VALUE ...]
 weft train --resume RUN [--parallel ddp|fsdp]
 
-RECIPE is a name that `weft list recipes` shows, or a YAML file with the key `recipe` and settings laid over it.
+RECIPE is a name that `weft list recipes` shows, FILE.py:FUNCTION with a recipe of your own, or a YAML file with
+the key `recipe` (a name or FILE.py:FUNCTION) and settings laid over it.
 """
 
 import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Annotated
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.config import apply
 from weft.core.documents import read_mapping
-from weft.core.errors import WeftError
+from weft.core.errors import WeftError, unknown_name
+from weft.core.trust import import_file, trust_modules
 from weft.inference.results import HEADLINES
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
@@ -38,7 +41,7 @@ class Arguments:
 
 
 @dataclass(frozen=True)
-class ResumeArguments:
+class ResumeArguments(Trusting):
     """A run to go on with."""
 
     resume: Path
@@ -55,7 +58,7 @@ def main(words: list[str]) -> None:
         return
     if words[0].startswith("--resume"):
         given = parse(ResumeArguments, words, "weft train")
-        show(resume(given.resume, given.parallel))
+        show(resume(given.resume, given.parallel, trust=given.trust))
         return
     if words[0].startswith("-"):
         raise WeftError(
@@ -84,19 +87,42 @@ def _value(words: list[str], flag: str) -> str | None:
 
 
 def starting_point(word: str) -> tuple[str, Recipe]:
-    """A recipe by name, or by a file that names one and lays settings over it."""
+    """A recipe by name, by a function of a Python file, or by a YAML file that names one."""
     path = Path(word)
     if path.suffix not in (".yaml", ".yml", ".json"):
-        return word, recipe(word)
+        return _named(word)
     values = read_mapping(path)
     if not isinstance(values.get("recipe"), str):
         raise WeftError(
             f"{path}: has no key 'recipe' with the name of one of {', '.join(recipes())}"
         )
-    base = recipe(values.pop("recipe"))
+    _, base = _named(values.pop("recipe"))
     if isinstance(values.get("data"), str):
         base = on_files(base, values.pop("data"))
     return path.stem, apply(base, values, str(path))
+
+
+def _named(word: str) -> tuple[str, Recipe]:
+    """A recipe of weft by name, or FILE.py:FUNCTION; the file is imported."""
+    file, _, name = word.rpartition(":")
+    if not file.endswith(".py") and not word.endswith(".py"):
+        return word, recipe(word)
+    path = Path(file or word)
+    trust_modules(str(path))
+    module = import_file(path)
+    made = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    }
+    if not file:
+        raise WeftError(f"{path}: name the function that gives the recipe, such as {path}:recipe")
+    if name not in made:
+        raise unknown_name(f"function in {path}", name, made)
+    found = made[name]()
+    if not isinstance(found, Recipe):
+        raise WeftError(f"{word}: gives a {type(found).__name__}, expected a Recipe")
+    return name, found
 
 
 def show(result: TrainResult) -> None:

@@ -1,43 +1,107 @@
 """Configs: frozen dataclasses beside the classes that they build.
 
-A config is saved as JSON with the name of its class; loading accepts only config classes that live in
-weft's own modules, so a file can choose among parts but never run anything else.
+A config is saved as JSON with the name of its class; loading accepts only config classes of weft's own
+modules and of those that a person has named (`weft.core.trust`), so a file can choose among parts but
+never run anything else.
 """
 
 import dataclasses
-import importlib
 import json
 import math
 import types
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.files import write_text
+from weft.core.trust import class_named, is_trusted, module_of, trust_modules
 
-C = TypeVar("C", bound="Config")
+C = TypeVar("C", bound="Settings")
+T_co = TypeVar("T_co", covariant=True)
+MODULES = "#modules"
+"""The key under which a file names the modules from outside weft that its classes come from."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """Base of all configs. A subclass adds fields and `build()`, which returns the part it describes."""
+class Settings:
+    """Base of all configs: a frozen dataclass that is kept as JSON and set on the command line."""
 
     def replace(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
 
 
-def save(config: Config, path: Path | str, *, checked: bool = False) -> None:
+@dataclasses.dataclass(frozen=True)
+class Config(Settings, Generic[T_co]):
+    """The settings of a part. T says in which places the part fits: `class MyConfig(Config[Encoder])`.
+
+    A place in a recipe is typed by what it holds (`Config[Encoder]`); another kind of part is refused
+    there when the recipe is read. `build` may return a narrower type than T.
+    """
+
+    def build(self) -> T_co:
+        """The part, new each time."""
+        raise NotImplementedError(f"{type(self).__name__} has no build()")
+
+
+def save(config: Settings, path: Path | str, *, checked: bool = False) -> None:
     """Writes `config` as JSON, atomically; with a checksum where no person is to edit it (`checked`)."""
+    values = to_json(config)
+    if outside := modules(config):
+        values = {MODULES: outside, **values}
     if checked:
-        write_checked(path, to_json(config), indent=2)
-        return
-    write_text(path, json.dumps(to_json(config), indent=2, ensure_ascii=False) + "\n")
+        write_checked(path, values, indent=2)
+    else:
+        write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def check(config: Settings, where: str) -> None:
+    """Raises WeftError where `config` could not be read again from the JSON that is kept of it.
+
+    That is where a number is out of range, or a part stands in a place for another kind of part. The
+    modules of its classes count as named by whoever made the config.
+    """
+    for cls in sorted(classes(config), key=lambda cls: cls.__qualname__):
+        if "." in cls.__qualname__:
+            raise WeftError(
+                f"{where}: class {cls.__qualname__} stands inside a function or class, expected at the "
+                "top of its module, from where the run can load it"
+            )
+    trust_modules(*modules(config))
+    from_json(to_json(config), type(config), where)
+
+
+def classes(value: Any) -> set[type[Settings]]:
+    """The classes of all configs inside a value, its own included."""
+    if isinstance(value, Settings):
+        inner = [getattr(value, f.name) for f in dataclasses.fields(value)]
+        return {type(value)}.union(*map(classes, inner))
+    if isinstance(value, dict):
+        return set().union(*map(classes, value.values()))
+    return set().union(*map(classes, value)) if isinstance(value, list | tuple) else set()
+
+
+def modules(config: Settings) -> list[str]:
+    """The modules from outside weft that its classes come from."""
+    found = {module_of(cls) for cls in classes(config)}
+    return sorted(name for name in found if name.partition(".")[0] != "weft")
 
 
 def load(path: Path | str, expected: type[C]) -> C:
     """Reads a config that `save` wrote. Raises WeftError with file and field where it does not fit."""
     values = read_mapping(path)
+    outside = values.pop(MODULES, [])
+    unnamed = (
+        [n for n in outside if isinstance(n, str) and not is_trusted(n)]
+        if isinstance(outside, list)
+        else []
+    )
+    if unnamed:
+        roots = sorted({name.partition(".")[0] for name in unnamed})
+        raise WeftError(
+            f"{path}: has parts from {', '.join(roots)}, which weft imports only where you name it: "
+            f"{' '.join(f'--trust {root}' for root in roots)} (in Python: trust={tuple(roots)!r})"
+        )
     config = from_json(values, expected, where=str(path))
     if not isinstance(config, expected):
         raise WeftError(f"{path}: holds a {type(config).__name__}, expected a {expected.__name__}")
@@ -46,11 +110,11 @@ def load(path: Path | str, expected: type[C]) -> C:
 
 def to_json(value: Any) -> Any:
     """A config (or a value inside one) as plain JSON values."""
-    if isinstance(value, Config):
+    if isinstance(value, Settings):
         fields = {
             f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init
         }
-        return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **fields}
+        return {"class": f"{module_of(type(value))}.{type(value).__qualname__}", **fields}
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -81,7 +145,11 @@ def from_json(value: Any, expected: Any, where: str) -> Any:
         }
     if origin in (tuple, list):
         return _from_sequence(value, origin, arguments, where)
-    if isinstance(expected, type) and issubclass(expected, Config):
+    if origin is Config:
+        found = _from_config(value, Config, where)
+        _require_fit(type(found), arguments[0], where)
+        return found
+    if isinstance(expected, type) and issubclass(expected, Settings):
         return _from_config(value, expected, where)
     if expected is Path and isinstance(value, str):
         return Path(value)
@@ -89,21 +157,6 @@ def from_json(value: Any, expected: Any, where: str) -> Any:
         return float(_number(value, where))
     _require(value, expected, where)
     return _number(value, where) if isinstance(value, int | float) else value
-
-
-def check_numbers(value: Any, where: str) -> None:
-    """Raises WeftError where a number inside a config is not finite or has more than 64 bits."""
-    if isinstance(value, Config):
-        for f in dataclasses.fields(value):
-            check_numbers(getattr(value, f.name), f"{where}.{f.name}" if where else f.name)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            check_numbers(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for place, item in enumerate(value):
-            check_numbers(item, f"{where}[{place}]")
-    elif isinstance(value, int | float):
-        _number(value, where)
 
 
 def _number(value: Any, where: str) -> Any:
@@ -135,7 +188,7 @@ def apply(config: C, changes: dict[str, Any], where: str) -> C:
 def _changed(current: Any, change: Any, hint: Any, where: str) -> Any:
     if not isinstance(change, dict) or "class" in change:
         return from_json(change, hint, where)
-    if isinstance(current, Config):
+    if isinstance(current, Settings):
         return apply(current, change, where)
     if isinstance(current, dict):
         item_hint = get_args(hint)[1] if get_args(hint) else Any
@@ -146,7 +199,7 @@ def _changed(current: Any, change: Any, hint: Any, where: str) -> Any:
     return from_json(change, hint, where)
 
 
-def _from_config(value: Any, expected: type[Config], where: str) -> Config:
+def _from_config(value: Any, expected: type[Settings], where: str) -> Settings:
     _require(value, dict, where)
     name = value.get("class")
     cls = expected if name is None else config_class(name, where)
@@ -167,21 +220,32 @@ def _from_config(value: Any, expected: type[Config], where: str) -> Config:
         raise WeftError(f"{where}: {error}") from None
 
 
-def config_class(name: Any, where: str) -> type[Config]:
-    """The config class of that full name, from weft's own modules only."""
-    module_name, _, class_name = str(name).rpartition(".")
-    if module_name == "weft" or module_name.startswith("weft."):
-        try:
-            found = vars(importlib.import_module(module_name)).get(class_name)
-        except ModuleNotFoundError:
-            found = None
-        if (
-            isinstance(found, type)
-            and issubclass(found, Config)
-            and found.__module__ == module_name
-        ):
-            return found
-    raise WeftError(f"{where}: {brief(name)} is not the name of a config class of weft")
+def part_of(cls: type[Settings]) -> Any:
+    """The T of a `Config[T]`, which says where the part fits; None of settings that build nothing."""
+    for base in cls.__mro__:
+        for described in vars(base).get("__orig_bases__", ()):
+            if get_origin(described) is Config:
+                return get_args(described)[0]
+    return None
+
+
+def _require_fit(cls: type[Settings], slot: Any, where: str) -> None:
+    """A part for another place is refused by what its config says of it."""
+    part = part_of(cls)
+    if isinstance(slot, TypeVar) or (isinstance(part, type) and slot in part.__mro__):
+        return
+    got = "nothing" if part is None else getattr(part, "__name__", part)
+    raise WeftError(
+        f"{where}: class {cls.__name__} is a config of {got}, expected one of {slot.__name__}"
+    )
+
+
+def config_class(name: Any, where: str) -> type[Settings]:
+    """The config class of that full name, of weft or of a module that a person has named."""
+    found = class_named(name, where)
+    if not issubclass(found, Settings):
+        raise WeftError(f"{where}: {brief(name)} is not the name of a config class")
+    return found
 
 
 def _from_union(value: Any, arguments: tuple[Any, ...], where: str) -> Any:
@@ -219,6 +283,6 @@ def _require(value: Any, expected: Any, where: str) -> None:
         raise WeftError(f"{where}: got {brief(value)} ({type(value).__name__}), expected {wanted}")
 
 
-def _unknown_field(name: str, cls: type[Config], where: str) -> WeftError:
+def _unknown_field(name: str, cls: type[Settings], where: str) -> WeftError:
     known = [f.name for f in dataclasses.fields(cls) if f.init]
     return unknown_name(f"setting of {cls.__name__} in {where}", name, known)

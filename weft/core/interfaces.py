@@ -119,6 +119,15 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class ProjectionHead(Protocol):
+    """Pooled features -> embedding (B, E)."""
+
+    def forward(self, features: Features) -> Tensor: ...
+
+    def __call__(self, features: Features) -> Tensor: ...
+
+
+@runtime_checkable
 class Target(Protocol):
     """A column of the rows -> what a loss compares predictions with, (B, ...).
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import WeftError
 from weft.core.interfaces import Measurable, Modality
 from weft.data.formats import Dataset
@@ -20,7 +20,7 @@ class Buckets:
 
 
 @dataclass(frozen=True)
-class BucketingConfig(Config):
+class BucketingConfig(Settings):
     """Batches of rows that are about as long as each other, for parts that compute padding."""
 
     stream: str | None = None

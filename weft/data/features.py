@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from weft.core.config import Config, to_json
+from weft.core.config import Settings, to_json
 from weft.core.distributed import barrier, rank
 from weft.core.errors import DataError, WeftError
 from weft.core.files import cache_folder, read_file
@@ -37,7 +37,7 @@ log = logging.getLogger("weft.data")
 
 
 @dataclass(frozen=True)
-class CacheConfig(Config):
+class CacheConfig(Settings):
     """How the outputs of frozen encoders are kept.
 
     folder: where caches lie; None is weft/features in the user's cache folder.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
 from weft.core.records import Sample
@@ -18,7 +18,7 @@ log = logging.getLogger("weft.data")
 
 
 @dataclass(frozen=True)
-class ErrorPolicy(Config):
+class ErrorPolicy(Settings):
     """What happens to a row that cannot be read.
 
     mode: `raise` stops at the first one; `skip` leaves it out, names it once and counts it;

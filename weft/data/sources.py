@@ -5,12 +5,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError
 from weft.core.records import Sample
@@ -34,18 +33,21 @@ from weft.data.prepare.split import (
 log = logging.getLogger("weft.data")
 
 
-@runtime_checkable
-class DataSource(Protocol):
-    """Opens the rows of one split, or of all for None. Raises WeftError for an unknown split.
+@dataclass(frozen=True)
+class DataSource(Settings):
+    """Where the rows of a recipe come from; a subclass says how they are opened."""
 
-    errors: what happens to rows that cannot be read when the data are opened, such as a line of a table.
-    """
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
+        """The rows of one split, or of all for None. Raises WeftError for an unknown split.
 
-    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset: ...
+        errors: what happens to rows that cannot be read when the data are opened, such as a line of a
+        table.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no open()")
 
 
 @dataclass(frozen=True)
-class FilesConfig(Config):
+class FilesConfig(DataSource):
     """Rows from a file or folder in any known format."""
 
     path: Path

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.transformer import Activation, activate
@@ -40,7 +41,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class ClassifierConfig(Config):
+class ClassifierConfig(Config[Decoder]):
     """A classifier (or, with one output, a regression) on a pooled vector."""
 
     in_dim: int

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.decoders._beam import beam_search
 from weft.decoders._constraints import Constraints
 from weft.decoders._ensemble import Ensemble
@@ -20,7 +20,7 @@ from weft.decoders.autoregressive import Part
 
 
 @dataclass(frozen=True)
-class GenerationConfig(Config):
+class GenerationConfig(Settings):
     """How texts are generated."""
 
     method: Literal["greedy", "beam", "sample"] = "greedy"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from weft.core.config import Config
+from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
@@ -136,7 +137,7 @@ class RecurrentDecoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class RecurrentDecoderConfig(Config):
+class RecurrentDecoderConfig(Config[Decoder]):
     """An LSTM that writes text about a context."""
 
     vocab_size: int

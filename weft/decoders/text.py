@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
@@ -123,7 +124,7 @@ class TransformerDecoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class TransformerDecoderConfig(Config):
+class TransformerDecoderConfig(Config[Decoder]):
     """A transformer that writes text about a context."""
 
     vocab_size: int

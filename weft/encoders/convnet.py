@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
@@ -83,7 +84,7 @@ def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class ConvNetConfig(Config):
+class ConvNetConfig(Config[Encoder]):
     """A plain stack of 3 x 3 convolutions with batch norm and ReLU."""
 
     widths: tuple[int, ...] = (32, 64, 128)

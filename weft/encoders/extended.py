@@ -7,7 +7,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import CacheableEncoder
+from weft.core.interfaces import CacheableEncoder, Encoder
 from weft.core.records import Features, Field
 from weft.layers.packing import Packing
 from weft.layers.pooling import pool
@@ -24,7 +24,7 @@ class Extended(nn.Module):
     def __init__(self, config: "ExtendedConfig") -> None:
         super().__init__()
         self.config = config
-        inner = config.encoder.build()  # type: ignore[attr-defined]
+        inner = config.encoder.build()
         if not isinstance(inner, CacheableEncoder):
             raise ValueError(
                 f"{type(inner).__name__} has no frozen part, expected an encoder that is frozen at "
@@ -61,10 +61,10 @@ class Extended(nn.Module):
 
 
 @dataclass(frozen=True)
-class ExtendedConfig(Config):
+class ExtendedConfig(Config[Encoder]):
     """An encoder that is frozen at least partly, with transformer blocks on top."""
 
-    encoder: Config
+    encoder: Config[Encoder]
     """The inner encoder."""
     transformer: TransformerConfig
     """The blocks, pre-norm; their width is that of the result, depth 0 is the map alone."""
@@ -79,6 +79,6 @@ class ExtendedConfig(Config):
         return Extended(self)
 
 
-def cached_part(encoder: Config) -> Config:
+def cached_part(encoder: Config[Encoder]) -> Config[Encoder]:
     """The config that the frozen features of `encoder` depend on: blocks on top change nothing."""
     return cached_part(encoder.encoder) if isinstance(encoder, ExtendedConfig) else encoder

@@ -7,8 +7,9 @@ from typing import Protocol, Self, cast, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from weft.core.building import build
 from weft.core.config import Config
-from weft.core.interfaces import Encoder
+from weft.core.interfaces import CacheableEncoder, Encoder
 from weft.core.records import Features, Field
 
 
@@ -122,31 +123,22 @@ def _tensors(part: nn.Module | nn.Parameter) -> Iterator[Tensor]:
 
 
 @dataclass(frozen=True)
-class FrozenConfig(Config):
+class FrozenConfig(Config[CacheableEncoder]):
     """Freezes an encoder wholly. tokens: keep its tokens, or only the pooled vector."""
 
-    encoder: Config
+    encoder: Config[Encoder]
     tokens: bool = True
 
     def build(self) -> Frozen:
-        return Frozen(_build(self.encoder), tokens=self.tokens)
+        return Frozen(build(self.encoder), tokens=self.tokens)
 
 
 @dataclass(frozen=True)
-class PartlyFrozenConfig(Config):
+class PartlyFrozenConfig(Config[CacheableEncoder]):
     """Freezes a transformer encoder but for its `trainable_layers` top layers."""
 
-    encoder: Config
+    encoder: Config[Encoder]
     trainable_layers: int = 1
 
     def build(self) -> PartlyFrozen:
-        return PartlyFrozen(_build(self.encoder), trainable_layers=self.trainable_layers)
-
-
-def _build(config: Config) -> nn.Module:
-    encoder = config.build()  # type: ignore[attr-defined]
-    if not isinstance(encoder, nn.Module):
-        raise TypeError(
-            f"{type(config).__name__}.build() gave a {type(encoder).__name__}, expected an encoder"
-        )
-    return encoder
+        return PartlyFrozen(build(self.encoder), trainable_layers=self.trainable_layers)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import (
@@ -166,7 +167,7 @@ def _divisible(channels: float, divisor: int = 8) -> int:
 
 
 @dataclass(frozen=True)
-class MobileNetV2Config(Config):
+class MobileNetV2Config(Config[Encoder]):
     """MobileNetV2.
 
     form: "folded" has BatchNorm folded into the convolutions, pads right and bottom as TensorFlow

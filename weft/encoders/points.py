@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
@@ -100,7 +101,7 @@ class Points(nn.Module):
 
 
 @dataclass(frozen=True)
-class PointsConfig(Config):
+class PointsConfig(Config[Encoder]):
     """Objects as points: a detector whose finds are tokens."""
 
     classes: int

@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import nn
 
 from weft.core.config import Config
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
+from weft.core.interfaces import Encoder
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.hugging_face import HuggingFaceTower, lora, read_tower
@@ -23,7 +24,7 @@ HALF: RGB = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
-class PretrainedConfig(Config):
+class PretrainedConfig(Config[Encoder]):
     """A pretrained tower.
 
     name: a folder, package:NAME or a hub name. tower: which one of a model with two. mode: frozen;
@@ -71,8 +72,11 @@ class PretrainedConfig(Config):
             std=self.std or processor.std,
         )
 
-    def build(self) -> nn.Module:
-        """The tower: an Encoder, and a CacheableEncoder where its first layers or all are frozen."""
+    def build(self) -> Encoder:
+        """The tower, a CacheableEncoder where its first layers or all are frozen."""
+        return cast(Encoder, self._tower())
+
+    def _tower(self) -> nn.Module:
         described = self.architecture()
         assert described.definition is not None
         settings = parse_json(described.definition, f"{self.name}: definition")

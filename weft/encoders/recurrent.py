@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
@@ -76,7 +77,7 @@ class Recurrent(nn.Module):
 
 
 @dataclass(frozen=True)
-class RecurrentConfig(Config):
+class RecurrentConfig(Config[Encoder]):
     """GRU or LSTM over learned word embeddings.
 
     embedding: width of the word embeddings. hidden: width of the states. dropout: on embeddings and

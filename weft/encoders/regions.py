@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.packing import Packing
@@ -78,7 +79,7 @@ class Regions(nn.Module):
 
 
 @dataclass(frozen=True)
-class RegionsConfig(Config):
+class RegionsConfig(Config[Encoder]):
     """Regions of a picture: boxes with features of a detector, or of a grid's cells."""
 
     feature_dim: int

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import (
@@ -130,7 +131,7 @@ class Bottleneck(nn.Module):
 
 
 @dataclass(frozen=True)
-class ResNetConfig(Config):
+class ResNetConfig(Config[Encoder]):
     """ResNet.
 
     depth: number of layers. width: channels of the stem, 64 as published. weights: safetensors file

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
@@ -102,7 +103,7 @@ class TextTransformer(nn.Module):
 
 
 @dataclass(frozen=True)
-class TextTransformerConfig(Config):
+class TextTransformerConfig(Config[Encoder]):
     """Transformer over token ids.
 
     norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).

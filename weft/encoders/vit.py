@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import Normalize
@@ -140,7 +141,7 @@ class ViT(nn.Module):
 
 
 @dataclass(frozen=True)
-class ViTConfig(Config):
+class ViTConfig(Config[Encoder]):
     """Vision transformer, pre-norm.
 
     image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of

@@ -9,12 +9,12 @@ import safetensors
 from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.documents import read_json
 from weft.core.errors import WeftError
 from weft.core.files import open_file
 
-C = TypeVar("C", bound=Config)
+C = TypeVar("C", bound=Settings)
 NAMED = 3  # keys that an error message lists
 
 
@@ -22,7 +22,7 @@ NAMED = 3  # keys that an error message lists
 class Sourced(Protocol):
     """A config that reads files when it builds."""
 
-    def architecture(self) -> Config:
+    def architecture(self) -> Settings:
         """The same config without its sources: builds the same modules, reads no file."""
         ...
 
@@ -43,7 +43,7 @@ def architecture(config: C) -> C:
 
 
 def _strip(value: Any) -> Any:
-    if isinstance(value, Config):
+    if isinstance(value, Settings):
         return architecture(value)
     if isinstance(value, dict):
         return {key: _strip(item) for key, item in value.items()}

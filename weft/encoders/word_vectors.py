@@ -7,6 +7,7 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import read_safetensors
@@ -43,7 +44,7 @@ class WordVectors(nn.Module):
 
 
 @dataclass(frozen=True)
-class WordVectorsConfig(Config):
+class WordVectorsConfig(Config[Encoder]):
     """Mean of word vectors.
 
     weights: safetensors file that holds one table (vocab_size, dim), whose row is the token's id,

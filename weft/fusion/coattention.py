@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._cross import CrossAttentions, FirstOrMean, Places
 from weft.fusion._streams import check_widths, in_order, joined, linear, present
@@ -118,7 +118,7 @@ class CoAttention(nn.Module):
 
 
 @dataclass(frozen=True)
-class CoAttentionConfig(Config):
+class CoAttentionConfig(Config[Fusion]):
     """Co-attention: streams stay apart and attend to each other in every block (ViLBERT)."""
 
     streams: dict[str, TransformerConfig]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._cross import (
     Context,
@@ -142,7 +142,7 @@ class CrossAttentionFusion(nn.Module):
 
 
 @dataclass(frozen=True)
-class CrossAttentionConfig(Config):
+class CrossAttentionConfig(Config[Fusion]):
     """Cross-attention: one stream's tokens attend to those of the others (ALBEF, BLIP)."""
 
     widths: dict[str, int]

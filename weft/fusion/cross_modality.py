@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._cross import Context, FirstOrMean, Places, added, pooled_through, unpacked
 from weft.fusion._streams import check_widths, in_order, joined, linear
@@ -108,7 +108,7 @@ class CrossModality(nn.Module):
 
 
 @dataclass(frozen=True)
-class CrossModalityConfig(Config):
+class CrossModalityConfig(Config[Fusion]):
     """Cross-modality transformer: cross-attention, then self-attention in every block (LXMERT)."""
 
     widths: dict[str, int]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, joined, linear, map_tokens
 from weft.layers.packing import Packing
@@ -93,7 +93,7 @@ class Early(nn.Module):
 
 
 @dataclass(frozen=True)
-class EarlyConfig(Config):
+class EarlyConfig(Config[Fusion]):
     """Early fusion: the tokens of all streams as one sequence under a transformer (single stream)."""
 
     widths: dict[str, int]

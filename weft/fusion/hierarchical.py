@@ -44,10 +44,10 @@ class Hierarchical(nn.Module):
 
 
 @dataclass(frozen=True)
-class HierarchicalConfig(Config):
+class HierarchicalConfig(Config[Fusion]):
     """Hierarchical fusion: a tree of named fusions of streams and of each other."""
 
-    nodes: dict[str, Config]
+    nodes: dict[str, Config[Fusion]]
     """Node -> its fusion, inner ones first and the root last. The names in a fusion's `widths` are
     streams, or nodes that stand before it with the `dim` of those."""
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear, present
 
@@ -94,7 +94,7 @@ class Late(nn.Module):
 
 
 @dataclass(frozen=True)
-class LateConfig(Config):
+class LateConfig(Config[Fusion]):
     """Late fusion of pooled vectors: concatenation, sum, product, gated or attention."""
 
     widths: dict[str, int]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear, map_tokens, present
 from weft.layers.pooling import pool
@@ -100,7 +100,7 @@ def similarity(weights: nn.Module, one: Tensor, other: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class SimilarityConfig(Config):
+class SimilarityConfig(Config[Fusion]):
     """Similarity vectors of each token and what it attends to in the other streams (SCAN, SGRAF)."""
 
     widths: dict[str, int]

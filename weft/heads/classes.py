@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
 from weft.data.targets.classes import Classes
 from weft.data.targets.soft_answers import SoftAnswers
@@ -83,7 +84,7 @@ class ClassOutput(Output):
             )
         return target.classes
 
-    def check(self, decoder: Config, learned: Learned, where: str) -> None:
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
         names = self.names(learned)
         if isinstance(decoder, _Sized) and decoder.classes < len(names):
             of = "its classes" if self.target is None else f"those of data.targets.{self.target}"

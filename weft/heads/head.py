@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Decoder
 from weft.core.records import Features, Field
 from weft.heads.output import Output
 
@@ -37,13 +38,13 @@ class Head(nn.Module):
 
 
 @dataclass(frozen=True)
-class HeadConfig(Config):
+class HeadConfig(Config[Head]):
     """A decoder of the model, what it reads, and what its numbers mean to a person.
 
     Objectives train it and tasks measure it by its name alone.
     """
 
-    decoder: Config
+    decoder: Config[Decoder]
     """The part that makes numbers of the context."""
     output: Output
     """What the numbers mean: a class, a number, a text."""
@@ -58,5 +59,4 @@ class HeadConfig(Config):
             raise ValueError(f"views is {self.views}, expected at least 1")
 
     def build(self) -> Head:
-        decoder = self.decoder.build()  # type: ignore[attr-defined]
-        return Head(decoder, self.output, self.context, self.views)
+        return Head(build(self.decoder), self.output, self.context, self.views)

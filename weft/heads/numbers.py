@@ -8,6 +8,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
 from weft.heads.output import Learned, Output, Part, mean
 
@@ -50,7 +51,7 @@ class NumberOutput(Output):
     def needs(self) -> Needs:
         return Needs(targets=() if self.target is None else (self.target,))
 
-    def check(self, decoder: Config, learned: Learned, where: str) -> None:  # noqa: ARG002
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:  # noqa: ARG002
         outputs = vars(decoder).get("classes", 1)
         if outputs != 1:
             raise WeftError(f"{where}.decoder.classes is {outputs}, expected 1, for one number")

@@ -8,9 +8,9 @@ from typing import Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from weft.core.config import Config
+from weft.core.config import Config, Settings
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality, Target
+from weft.core.interfaces import Decoder, Modality, Target
 from weft.core.needs import Needs
 from weft.core.records import Features
 
@@ -57,7 +57,7 @@ class Values(Protocol):
 
 
 @dataclass(frozen=True)
-class Output(Config, ABC):
+class Output(Settings, ABC):
     """What a decoder's numbers mean."""
 
     @property
@@ -66,7 +66,7 @@ class Output(Config, ABC):
         return Needs()
 
     @abstractmethod
-    def check(self, decoder: Config, learned: Learned, where: str) -> None:
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
         """Raises WeftError where the decoder is too small for what was learned.
 
         where: the head's name in the recipe, such as model.heads.answer.

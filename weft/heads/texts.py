@@ -7,7 +7,7 @@ import torch
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality
+from weft.core.interfaces import Decoder, Modality
 from weft.core.needs import Needs
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
@@ -52,7 +52,7 @@ class TextOutput(Output):
         """The stream's modality. Raises WeftError where it is not one of texts."""
         return text_modality(learned.modalities, self.stream)
 
-    def check(self, decoder: Config, learned: Learned, where: str) -> None:
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
         text = self.text(learned)
         needed = {"vocab_size": text.vocab_size, "max_length": text.config.max_length}
         for setting, least in needed.items():

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import DataError
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
@@ -28,7 +28,7 @@ PREFETCHED_BATCHES = 2
 
 
 @dataclass(frozen=True)
-class EmbeddingConfig(Config):
+class EmbeddingConfig(Settings):
     """How a model is run over a data set.
 
     batch_size: items at once. workers: threads that read ahead. precision: of the model; the

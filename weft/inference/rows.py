@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import unknown_name
 from weft.core.precision import Precision
 from weft.core.progress import progress
@@ -17,7 +17,7 @@ from weft.inference.member import Member
 
 
 @dataclass(frozen=True)
-class RowsConfig(Config):
+class RowsConfig(Settings):
     """How a model is run over the rows of a data set."""
 
     batch_size: int = 256

@@ -166,7 +166,7 @@ def initialize(blocks: nn.Module, config: "TransformerConfig") -> None:
 
 
 @dataclass(frozen=True)
-class TransformerConfig(Config):
+class TransformerConfig(Config[Transformer]):
     """A stack of transformer blocks.
 
     dim: width. heads: divides dim. mlp: hidden width of the MLPs, None for 4 * dim. norm: before or

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
+from weft.core.interfaces import Modality
 from weft.core.records import Field
 from weft.modalities.image import ImageConfig
 
@@ -56,7 +57,7 @@ def grid_boxes(cells: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GridRegionsConfig(Config):
+class GridRegionsConfig(Config[Modality]):
     """The cells of a picture as regions, for models that read regions, without a detector."""
 
     picture: ImageConfig = field(default_factory=ImageConfig)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
+from weft.core.config import Config, Settings
+from weft.core.interfaces import Modality
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_transforms import (
@@ -28,7 +29,7 @@ Place = Literal["center", "top-left", "top-right", "bottom-left", "bottom-right"
 
 
 @dataclass(frozen=True)
-class ViewConfig(Config):
+class ViewConfig(Settings):
     """One fixed way to look at a picture. The default is the picture as it is."""
 
     flip: bool = False
@@ -130,7 +131,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class ImageConfig(Config):
+class ImageConfig(Config[Modality]):
     """How pictures are read, augmented and brought to one size."""
 
     size: int = 224

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 
@@ -69,7 +70,7 @@ def _shrunk(pixels_HWC: np.ndarray, factor: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ImageSequenceConfig(Config):
+class ImageSequenceConfig(Config[Modality]):
     """Pictures of several panels in a row, which are looked at one by one."""
 
     count: int = 3

@@ -123,7 +123,7 @@ class Jitter:
 
 
 @dataclass(frozen=True)
-class JitterConfig(Config):
+class JitterConfig(Config[Jitter]):
     """Colour jitter of training: how far each factor may leave 1, drawn uniformly; 0 leaves it be.
 
     brightness, contrast, saturation: 0.4 draws from 0.6 to 1.4. hue: turns of the colour circle, at

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
 from weft.core.records import Field
 from weft.core.text import normalised
 
@@ -177,7 +178,7 @@ def _size(raw: Mapping[str, Any]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class RegionsConfig(Config):
+class RegionsConfig(Config[Modality]):
     """Boxes with features of a detector, or with names of classes and attributes."""
 
     features: Literal["given", "names"] = "names"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
 from weft.core.records import Field
 from weft.core.text import normalised
 from weft.modalities.tokenization import (
@@ -207,7 +208,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class TextConfig(Config):
+class TextConfig(Config[Modality]):
     """How captions become token ids."""
 
     kind: Literal["wordpiece", "bpe", "word", "pretrained"] = "wordpiece"

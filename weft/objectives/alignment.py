@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.core.shapes import check_shape
@@ -84,7 +84,7 @@ def divided(part: Tensor, by: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class AlignmentConfig(Config):
+class AlignmentConfig(Config[Objective]):
     """Word-region alignment by optimal transport (UNITER)."""
 
     streams: tuple[str, str] = ("text", "image")

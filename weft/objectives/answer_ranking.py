@@ -11,7 +11,7 @@ from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, rank
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT, EncodedStreams
+from weft.core.interfaces import JOINT, EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.objectives.temperature import TemperatureConfig
@@ -75,7 +75,7 @@ def _keys(answers: Field) -> Tensor:
 
 
 @dataclass(frozen=True)
-class AnswerRankingConfig(Config):
+class AnswerRankingConfig(Config[Objective]):
     """The right answer among those of the batch."""
 
     answer: str = "answer"

@@ -10,7 +10,7 @@ from torch import nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, world_size
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
@@ -103,7 +103,7 @@ def separate_texts(field: Field) -> Field:
 
 
 @dataclass(frozen=True)
-class CaptioningConfig(Config):
+class CaptioningConfig(Config[Objective]):
     """Teacher-forced captioning."""
 
     head: str = "caption"

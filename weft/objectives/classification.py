@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
@@ -96,7 +96,7 @@ def _target(model: nn.Module, batch: Batch, head: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ClassificationConfig(Config):
+class ClassificationConfig(Config[Objective]):
     """A class of a closed set: an answer, a label, true or false."""
 
     head: str = "answer"
@@ -117,7 +117,7 @@ class ClassificationConfig(Config):
 
 
 @dataclass(frozen=True)
-class RegressionConfig(Config):
+class RegressionConfig(Config[Objective]):
     """A number: a score, a sentiment."""
 
     head: str = "score"

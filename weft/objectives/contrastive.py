@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.objectives.similarity import Similarities, check_chunk, directions
@@ -118,7 +118,7 @@ class HingeContrastive(nn.Module):
 
 
 @dataclass(frozen=True)
-class SoftmaxContrastiveConfig(Config):
+class SoftmaxContrastiveConfig(Config[Objective]):
     """Softmax contrastive loss (CLIP)."""
 
     streams: tuple[str, str] = ("image", "text")
@@ -143,7 +143,7 @@ class SoftmaxContrastiveConfig(Config):
 
 
 @dataclass(frozen=True)
-class SigmoidContrastiveConfig(Config):
+class SigmoidContrastiveConfig(Config[Objective]):
     """Sigmoid contrastive loss (SigLIP, which starts at temperature 0.1 and bias -10)."""
 
     streams: tuple[str, str] = ("image", "text")
@@ -166,7 +166,7 @@ class SigmoidContrastiveConfig(Config):
 
 
 @dataclass(frozen=True)
-class HingeContrastiveConfig(Config):
+class HingeContrastiveConfig(Config[Objective]):
     """Margin ranking loss (VSE++, DeViSE)."""
 
     streams: tuple[str, str] = ("image", "text")

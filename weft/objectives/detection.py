@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 
@@ -61,7 +61,7 @@ class Detection(nn.Module):
 
 
 @dataclass(frozen=True)
-class DetectionConfig(Config):
+class DetectionConfig(Config[Objective]):
     """What the cells of a picture hold."""
 
     target: str = "cells"

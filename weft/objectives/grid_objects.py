@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.data.targets.cells import NOTHING
@@ -67,7 +67,7 @@ class Objects(nn.Module):
 
 
 @dataclass(frozen=True)
-class GridObjectsConfig(Config):
+class GridObjectsConfig(Config[Objective]):
     """What lies in each cell of a picture, told by the picture's tokens."""
 
     dim: int

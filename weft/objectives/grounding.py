@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.encoders.points import Points
@@ -60,7 +60,7 @@ class Grounding(nn.Module):
 
 
 @dataclass(frozen=True)
-class GroundingConfig(Config):
+class GroundingConfig(Config[Objective]):
     """Which objects a sentence is about, and how many in each panel."""
 
     dim: int

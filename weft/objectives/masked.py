@@ -12,7 +12,7 @@ from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.errors import WeftError, unknown_name
-from weft.core.interfaces import EncodedStreams, Modality
+from weft.core.interfaces import EncodedStreams, Modality, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
@@ -156,7 +156,7 @@ def word_table(encoder: nn.Module, vocab_size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MaskedLanguageConfig(Config):
+class MaskedLanguageConfig(Config[Objective]):
     """Masked language modelling: predict hidden words from the others and the other streams (BERT)."""
 
     dim: int

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Field, Loss
 from weft.core.shapes import check_shape
@@ -102,7 +102,7 @@ def enlarged(places_BHW: Tensor, times: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MaskedPatchesConfig(Config):
+class MaskedPatchesConfig(Config[Objective]):
     """Masked image modelling: predict the pixels of hidden patches (SimMIM)."""
 
     dim: int

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
@@ -135,7 +135,7 @@ def hidden(regions_BRF: Tensor, chosen_BR: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MaskedRegionsConfig(Config):
+class MaskedRegionsConfig(Config[Objective]):
     """Masked regions: predict the features of hidden regions from the others and the other streams."""
 
     dim: int
@@ -163,7 +163,7 @@ class MaskedRegionsConfig(Config):
 
 
 @dataclass(frozen=True)
-class MaskedRegionClassesConfig(Config):
+class MaskedRegionClassesConfig(Config[Objective]):
     """Masked regions: predict the classes of hidden regions (ViLBERT, LXMERT, UNITER)."""
 
     dim: int

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Loss
 from weft.core.shapes import check_shape
@@ -115,7 +115,7 @@ def matching_logits(model: Model, head: str, fused: Mapping[str, Features]) -> T
 
 
 @dataclass(frozen=True)
-class MatchingConfig(Config):
+class MatchingConfig(Config[Objective]):
     """Matching of two streams: do they belong together? (ITM; UNITER, ALBEF)"""
 
     streams: tuple[str, str] = ("image", "text")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
@@ -133,7 +133,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SelfCriticalConfig(Config):
+class SelfCriticalConfig(Config[Objective]):
     """Self-critical training of a decoder that can already write."""
 
     tokens: int

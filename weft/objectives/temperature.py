@@ -34,7 +34,7 @@ class Temperature(nn.Module):
 
 
 @dataclass(frozen=True)
-class TemperatureConfig(Config):
+class TemperatureConfig(Config[Temperature]):
     """A temperature of contrastive logits; CLIP starts at 0.07 and never falls below 0.01."""
 
     init: float = 0.07

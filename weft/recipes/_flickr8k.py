@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from weft.core.config import Config
+from weft.core.interfaces import Modality
 from weft.data.features import CacheConfig
 from weft.data.sources import FilesConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
@@ -72,7 +73,7 @@ def captions(
     image: ImageConfig | None = None,
     train_views: int = 0,
 ) -> DataConfig:
-    streams: dict[str, Config] = {"image": image or photographs(), **texts}
+    streams: dict[str, Config[Modality]] = {"image": image or photographs(), **texts}
     pretrained = [name for name, text in texts.items() if text.kind == "pretrained"]
     return DataConfig(
         source=FilesConfig(folder() / "flickr8k" / table, joined=joined or {}),

@@ -2,6 +2,7 @@
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
+from weft.core.interfaces import Modality
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.points import PointsConfig
@@ -19,7 +20,7 @@ TRUTH = ClassesConfig("label", ("false", "true"))
 COUNT = ClassesConfig("count", tuple(str(n) for n in range(MOST + 1)))
 
 
-def streams(*, shuffle: bool) -> dict[str, Config]:
+def streams(*, shuffle: bool) -> dict[str, Config[Modality]]:
     """shuffle: the boxes of a training picture in any order, which the sentence never speaks of."""
     return {
         "image": ImageSequenceConfig(count=BOXES, shuffle=shuffle),

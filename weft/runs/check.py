@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, cast, runtime_checkable
 
 from weft.architectures.model import Model, ProjectionConfig
+from weft.core.config import Settings
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
@@ -89,7 +90,9 @@ def check_parts(
 
 def _all_needs(recipe: Recipe) -> dict[str, Needs]:
     """Where in the recipe -> what the objective or the task there needs."""
-    parts = {f"objectives.{name}": one for name, one in recipe.objectives.items()}
+    parts: dict[str, Settings] = {
+        f"objectives.{name}": one for name, one in recipe.objectives.items()
+    }
     parts |= {f"tasks.{name}": one for name, one in recipe.tasks.items()}
     return {where: one.needs for where, one in parts.items() if isinstance(one, Needing)}
 

@@ -16,6 +16,7 @@ from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, on_files
 from weft.tasks import tasks
+from weft.tasks.base import Task
 
 METRICS = "metrics"
 """Folder of a run that holds what was measured, as JSON."""
@@ -50,13 +51,13 @@ def measure(
     trained_on = [_training(run) for run in runs]
     leakage = _audit(runs, trained_on, dataset) if audited else None
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
-    built = settings.build()  # type: ignore[attr-defined]
+    built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
     return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, first)
 
 
-def task_config(recipe: Recipe, name: str) -> Config:
+def task_config(recipe: Recipe, name: str) -> Config[Task]:
     """The recipe's settings of that task, or the default ones where it has none."""
     known = {**tasks(), **recipe.tasks}
     if name not in known:

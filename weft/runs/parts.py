@@ -13,7 +13,6 @@ from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource, Source, TargetSource
-from weft.data.sources import DataSource
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
 from weft.inference.member import ViewedSource
@@ -45,10 +44,7 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
 
     Raises WeftError where there are none.
     """
-    source = recipe.data.source
-    if not isinstance(source, DataSource):
-        raise WeftError(f"data.source is a {type(source).__name__}, which cannot be opened")
-    dataset = source.open(None if split == ALL else split, recipe.data.errors)
+    dataset = recipe.data.source.open(None if split == ALL else split, recipe.data.errors)
     if len(dataset) == 0:
         raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")
     return dataset
@@ -56,12 +52,12 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
 
 def build_modalities(recipe: Recipe) -> dict[str, Modality]:
     """stream -> modality, as configured; nothing is learned yet."""
-    return {name: config.build() for name, config in recipe.data.streams.items()}  # type: ignore[attr-defined]
+    return {name: config.build() for name, config in recipe.data.streams.items()}
 
 
 def build_targets(recipe: Recipe) -> dict[str, Target]:
     """name -> target, as configured; nothing is learned yet."""
-    return {name: config.build() for name, config in recipe.data.targets.items()}  # type: ignore[attr-defined]
+    return {name: config.build() for name, config in recipe.data.targets.items()}
 
 
 def learners(*parts: Mapping[str, Modality] | Mapping[str, Target]) -> dict[str, Learner]:

@@ -4,23 +4,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from weft.architectures.model import ModelConfig
-from weft.core.config import Config
+from weft.core.config import Config, Settings
+from weft.core.interfaces import Modality, Objective, Target
 from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
+from weft.data.sources import DataSource
+from weft.tasks.base import Task
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
 
 @dataclass(frozen=True)
-class DataConfig(Config):
+class DataConfig(Settings):
     """What is read, and how each stream of it becomes tensors."""
 
-    source: Config
+    source: DataSource
     """Where the rows come from."""
-    streams: dict[str, Config]
+    streams: dict[str, Config[Modality]]
     """Stream -> its modality."""
-    targets: dict[str, Config] = field(default_factory=dict)
+    targets: dict[str, Config[Target]] = field(default_factory=dict)
     """What objectives and tasks compare predictions with: name -> a column and how it is read."""
     optional: tuple[str, ...] = ()
     """Streams that a row may lack; of others a missing one is an error of the row."""
@@ -39,13 +42,13 @@ class DataConfig(Config):
 
 
 @dataclass(frozen=True)
-class Recipe(Config):
+class Recipe(Settings):
     """Data, model, objectives, optimizer, tasks and run: everything that a result depends on."""
 
     data: DataConfig
     model: ModelConfig
-    objectives: dict[str, Config]
-    tasks: dict[str, Config]
+    objectives: dict[str, Config[Objective]]
+    tasks: dict[str, Config[Task]]
     """Task name -> its settings; all are measured on the validation split while training."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)

@@ -14,6 +14,7 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Sample
 from weft.core.tensors import load_built
+from weft.core.trust import trust_modules
 from weft.data.formats import Dataset, address_of
 from weft.data.loader import ModalitySource
 from weft.data.sources import FilesConfig
@@ -190,9 +191,17 @@ def on_files(recipe: Recipe, data: Path | str) -> Recipe:
     return recipe.replace(data=replace(recipe.data, source=FilesConfig(path)))
 
 
-def load(folder: Path | str, device: distributed.DeviceName = "auto") -> Run:
-    """The run in `folder`, with its best weights. Raises WeftError where it is not a whole run."""
+def load(
+    folder: Path | str, device: distributed.DeviceName = "auto", *, trust: Sequence[str] = ()
+) -> Run:
+    """The run in `folder`, with its best weights.
+
+    trust: modules of your own (names, or paths of Python files) that its parts come from; they are
+    imported. Nothing else but weft is. Raises WeftError where it is not a whole run, or has parts from
+    a module that was not named.
+    """
     folder = Path(folder)
+    trust_modules(*trust)
     for name in (RECIPE, MODEL, WEIGHTS):
         if not (folder / name).exists():
             raise WeftError(f"{folder}: is not a trained run ({name} is missing)")

@@ -1,6 +1,6 @@
 """From a recipe to a run directory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,13 +8,15 @@ from typing import Literal
 import torch
 from torch import nn
 
-from weft.architectures.model import Model, ModelConfig, build
+from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
+from weft.core.building import build
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, NeedsModalities, Target
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
+from weft.core.trust import trust_modules
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
@@ -62,7 +64,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
             f"{folder}: already holds a run; go on with it (weft train --resume {folder}) "
             "or choose another --out"
         )
-    configs.check_numbers(recipe, "")
+    configs.check(recipe, "recipe")
     check_names(recipe)
     with distributed.session(recipe.run.device) as device:
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
@@ -79,12 +81,15 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
             raise
 
 
-def resume(folder: Path | str, parallel: Parallel | None = None) -> TrainResult:
+def resume(
+    folder: Path | str, parallel: Parallel | None = None, *, trust: Sequence[str] = ()
+) -> TrainResult:
     """Goes on with the run in `folder` from its newest checkpoint, to the same bits.
 
-    parallel: in place of the run's own, where several ranks go on with it.
+    parallel: in place of the run's own, where several ranks go on with it. trust: as in `load`.
     """
     folder = Path(folder)
+    trust_modules(*trust)
     if not (folder / RECIPE).exists():
         raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing)")
     recipe = configs.load(folder / RECIPE, Recipe)
@@ -210,7 +215,7 @@ def _validation(
         return None
     dataset = open_split(recipe, recipe.data.validation)
     sources = build_sources(recipe, dataset, model, modalities, train=False, device=device)
-    tasks = {name: config.build() for name, config in recipe.tasks.items()}  # type: ignore[attr-defined]
+    tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, modalities, targets)
 
     def validate() -> dict[str, float]:

@@ -4,11 +4,12 @@ import importlib
 import pkgutil
 
 from weft.core.config import Config
+from weft.tasks.base import Task
 
 
-def tasks() -> dict[str, Config]:
+def tasks() -> dict[str, Config[Task]]:
     """Every task's default settings, by the name of the task."""
-    found: dict[str, Config] = {}
+    found: dict[str, Config[Task]] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
         for cls in vars(module).values():

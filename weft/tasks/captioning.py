@@ -22,6 +22,7 @@ from weft.inference.member import Item, Member
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import RowsConfig
+from weft.tasks.base import Task
 
 NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {
     "ROUGE_L": "ROUGE-L",
@@ -32,7 +33,7 @@ PERCENT = 100
 
 
 @dataclass(frozen=True)
-class CaptioningTaskConfig(Config):
+class CaptioningTaskConfig(Config[Task]):
     """Which captions are compared, and how."""
 
     head: str = "caption"

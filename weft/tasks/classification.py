@@ -30,7 +30,7 @@ from weft.inference.embedding import Embedded, EmbeddingConfig, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 EXAMPLE_ANSWERS = 5
 WAY = "classification"
@@ -46,7 +46,7 @@ TEMPLATES = (
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig(Config):
+class ZeroShotConfig(Config[Task]):
     """Classification by descriptions of the classes.
 
     image, text: streams. label: the column with the class name. classes: names in the order of the

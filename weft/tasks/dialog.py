@@ -22,14 +22,14 @@ from weft.inference.embedding import EmbeddingConfig, embed_items, evaluating
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import RowsConfig, read_rows
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""
 
 
 @dataclass(frozen=True)
-class DialogConfig(Config):
+class DialogConfig(Config[Task]):
     """Ranking of candidate answers by a dual encoder: the fused context and each answer."""
 
     answer: str = "answer"

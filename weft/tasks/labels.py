@@ -26,11 +26,11 @@ from weft.tasks._accuracy import (
     shown,
     target_of,
 )
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 
 @dataclass(frozen=True)
-class LabelsConfig(Config):
+class LabelsConfig(Config[Task]):
     """Classification of rows by their label."""
 
     head: str = "label"

@@ -21,14 +21,14 @@ from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import RowsConfig, read_rows
 from weft.objectives.matching import MATCH, matching_logits
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 ROWS_AT_ONCE = 1024
 """Rows for which others are drawn at a time."""
 
 
 @dataclass(frozen=True)
-class MatchingConfig(Config):
+class MatchingConfig(Config[Task]):
     """Which of a few texts belongs to the picture, and which of a few pictures to the text."""
 
     first: str = "image"

@@ -20,11 +20,11 @@ from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import Expected, as_values, class_values, most_common, shown, target_of
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 
 @dataclass(frozen=True)
-class ReasoningConfig(Config):
+class ReasoningConfig(Config[Task]):
     """True or false: a sentence about a picture, beside what the sentence alone gives away."""
 
     head: str = "label"

@@ -27,6 +27,7 @@ from weft.inference.encoded_items import EncodedItems
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
 from weft.objectives.matching import MATCH, matching_logits
+from weft.tasks.base import Task
 from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
@@ -34,7 +35,7 @@ ABOVE_COSINES = 2.0
 
 
 @dataclass(frozen=True)
-class RerankingConfig(Config):
+class RerankingConfig(Config[Task]):
     """Retrieval whose best candidates a matching head ranks again, compared with it."""
 
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)

@@ -29,13 +29,13 @@ from weft.inference.embedding import EmbeddingConfig, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 EXAMPLE_ANSWERS = 5
 
 
 @dataclass(frozen=True)
-class RetrievalConfig(Config):
+class RetrievalConfig(Config[Task]):
     """Retrieval in both directions between the streams `first` and `second`.
 
     ks: recall is measured among the first k. standardise: in an ensemble, divide each model's

@@ -19,11 +19,11 @@ from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import as_values, macro_f1, right_classes, shown, target_of
 from weft.tasks._questions import Columns, expected_answers, guesses_from_words
-from weft.tasks.base import check_measures
+from weft.tasks.base import Task, check_measures
 
 
 @dataclass(frozen=True)
-class VQAConfig(Config):
+class VQAConfig(Config[Task]):
     """Answers to questions about pictures, beside what can be answered without the picture."""
 
     head: str = "answer"

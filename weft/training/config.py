@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.precision import Precision
 from weft.training import distributed, sharding
 from weft.training.optim import OptimConfig
@@ -16,7 +16,7 @@ LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
 
 
 @dataclass(frozen=True)
-class RunConfig(Config):
+class RunConfig(Settings):
     """How long a run trains, how often it looks up, and on what it runs."""
 
     steps: int = 1000

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weft.core.config import Config, to_json
+from weft.core.config import Settings, to_json
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
@@ -46,7 +46,7 @@ def fit(
     run: RunConfig,
     folder: Path,
     validate: Callable[[], Mapping[str, float]] | None = None,
-    recipe: Config | None = None,
+    recipe: Settings | None = None,
     resume: bool = False,
 ) -> FitResult:
     """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.

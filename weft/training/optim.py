@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import unknown_name
 from weft.training.sharding import is_sharded, local
 
@@ -82,7 +82,7 @@ def _locals(tensors: Mapping[str, Tensor]) -> list[Tensor]:
 
 
 @dataclass(frozen=True)
-class OptimConfig(Config):
+class OptimConfig(Settings):
     """AdamW, its schedule, clipping and averaging."""
 
     lr: float = 3e-4

@@ -10,6 +10,7 @@ from weft.architectures.checkpoints._checkpoint import Checkpoint, Source, insid
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import ProjectionHead
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convert import (
     BERT_BLOCK,
@@ -69,7 +70,7 @@ def convert_towers(tensors: Mapping[str, Tensor], settings: Settings, source: So
     _require_text_encoder(tensors, source)
     words = _text_blocks(settings["text_config"])
     config = _config(settings, source, words)
-    projections: dict[str, Config] = {
+    projections: dict[str, Config[ProjectionHead]] = {
         name: ProjectionConfig(width, settings["image_text_hidden_size"], bias=True)
         for name, width in _widths(config).items()
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
 from weft.data.formats import Dataset
@@ -34,7 +34,7 @@ SHOWN_PAIRS = 24
 
 
 @dataclass(frozen=True)
-class CheckConfig(Config):
+class CheckConfig(Settings):
     """What `weft data check` looks for."""
 
     near: NearConfig = field(default_factory=NearConfig)

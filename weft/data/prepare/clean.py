@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.data.prepare.captions import normalised, words
 from weft.data.prepare.scan import RowFacts
 
 
 @dataclass(frozen=True)
-class CleanConfig(Config):
+class CleanConfig(Settings):
     """What is left out as unusable. Rows that cannot be read are always left out."""
 
     min_side: int = 1

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from weft.core.config import Config
+from weft.core.config import Settings
 
 SIDE = 32
 CELLS = 4
@@ -103,7 +103,7 @@ FINGERPRINT = np.dtype([("shape", "<f2", 64), ("colour", "i1", (CELLS, CELLS, 2)
 
 
 @dataclass(frozen=True)
-class NearConfig(Config):
+class NearConfig(Settings):
     """When two pictures count as near duplicates. All three must hold.
 
     The defaults were chosen by looking at pairs of Flickr8k (33 million): they find a picture after

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.core.config import Config
+from weft.core.config import Settings
 from weft.core.errors import unknown_name
 from weft.data.prepare.clean import CleanConfig, clean_captions, unusable
 from weft.data.prepare.engines import EngineName
@@ -18,7 +18,7 @@ from weft.data.prepare.split import SplitConfig, assign_splits, leaking_rows, ra
 
 
 @dataclass(frozen=True)
-class PrepareConfig(Config):
+class PrepareConfig(Settings):
     """How `weft data prepare` turns raw rows into clean shards."""
 
     clean: CleanConfig = field(default_factory=CleanConfig)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.core.config import Config
+from weft.core.config import Settings
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
@@ -16,7 +16,7 @@ RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
 
 
 @dataclass(frozen=True)
-class SplitConfig(Config):
+class SplitConfig(Settings):
     """How rows without a split get one. Rows that have one keep it, unless `redo` is set; where none is
     for validation, a share of the training groups is."""
 

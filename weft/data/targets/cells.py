@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Target
 from weft.data.targets.classes import class_name
 
 NOTHING = 0
@@ -91,7 +92,7 @@ def _centre(thing: Mapping[str, Any]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class CellsConfig(Config):
+class CellsConfig(Config[Target]):
     """The objects of a picture, by the cells of a grid."""
 
     column: str = "objects"

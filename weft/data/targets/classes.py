@@ -11,6 +11,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Target
 from weft.core.text import normalised
 from weft.data.targets import NO_CLASS
 
@@ -90,7 +91,7 @@ def _name_or_none(raw: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class ClassesConfig(Config):
+class ClassesConfig(Config[Target]):
     """One of a closed set of classes: answers, labels, true or false."""
 
     column: str

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Target
 
 
 class Labels:
@@ -29,7 +30,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class LabelsConfig(Config):
+class LabelsConfig(Config[Target]):
     """An array of class numbers, one a place."""
 
     column: str

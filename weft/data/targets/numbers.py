@@ -10,6 +10,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Target
 
 
 class Numbers:
@@ -32,7 +33,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class NumbersConfig(Config):
+class NumbersConfig(Config[Target]):
     """A number to be predicted."""
 
     column: str

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
+from weft.core.interfaces import Target
 from weft.data.answers import normalised, soft_scores
 
 log = logging.getLogger("weft.data")
@@ -81,7 +82,7 @@ def _normalised_or_none(raw: Any, column: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class SoftAnswersConfig(Config):
+class SoftAnswersConfig(Config[Target]):
     """Scores of the answers of several annotators, for a binary cross-entropy over all answers."""
 
     column: str

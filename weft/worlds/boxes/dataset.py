@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.records import Sample
 from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
+from weft.data.sources import DataSource
 from weft.worlds.boxes.drawing import draw
 from weft.worlds.boxes.item_statements import Statement
 from weft.worlds.boxes.statements import statement
@@ -211,7 +211,7 @@ _KIND = {
 
 
 @dataclass(frozen=True)
-class DrawnBoxesConfig(Config):
+class DrawnBoxesConfig(DataSource):
     """Sentences about drawn boxes of NLVR's kind, drawn as they are asked for."""
 
     train: int = 400_000

@@ -30,7 +30,7 @@ _SCENE, _QUESTIONS, _EN, _ZH = range(4)
 
 
 @dataclass(frozen=True)
-class ScenesConfig(Config):
+class ScenesConfig(Config["Scenes"]):
     """A split of the generated world."""
 
     count: int = 1000

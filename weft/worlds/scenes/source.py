@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
+from weft.data.sources import DataSource
 from weft.worlds.scenes import SPLITS, ScenesConfig
 from weft.worlds.scenes.dialog_rows import SceneDialogs
 from weft.worlds.scenes.question_rows import SceneQuestions
 
 
 @dataclass(frozen=True)
-class GeneratedConfig(Config):
+class GeneratedConfig(DataSource):
     """Rows from the generated world, drawn as they are asked for."""
 
     train: int = 20000
