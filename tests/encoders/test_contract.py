@@ -118,7 +118,7 @@ def config_classes() -> set[type[Config]]:
         module = importlib.import_module(f"weft.encoders.{module_info.name}")
         for _, member in inspect.getmembers(module, inspect.isclass):
             own = member.__module__ == module.__name__
-            if own and issubclass(member, Config) and hasattr(member, "build"):
+            if own and issubclass(member, Config):
                 found.add(member)
     return found
 

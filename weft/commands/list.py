@@ -57,7 +57,6 @@ def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
                     and issubclass(cls, Config)
                     and cls.__module__ == info.name
                     and dataclasses.is_dataclass(cls)
-                    and hasattr(cls, "build")
                 ):
                     found[f"{room}.{cls.__name__.removesuffix('Config')}"] = _first_line(
                         cls.__doc__
