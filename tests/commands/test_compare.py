@@ -8,7 +8,6 @@ import torch
 from tiny_runs import weft
 
 from weft.core.errors import WeftError
-from weft.evaluation.bootstrap import Estimate
 from weft.inference.results import TaskResult, Values
 from weft.runs.compare import Budget, row_values
 from weft.worlds.scenes import ScenesConfig, write_scenes
@@ -48,18 +47,33 @@ def test_other_budgets_are_refused(text: str) -> None:
         Budget.parse(text)
 
 
-def test_rows_are_in_the_unit_of_their_metric() -> None:
-    groups = torch.arange(4)
-    counted = {
-        "accuracy": Values(torch.tensor([1.0, 0, 1, 1]), groups),
-        "CIDEr-D": Values(torch.tensor([60.0, 40, 50, 50]), groups),
-        "mean_rank": Values(torch.tensor([1.0, 3, 2, 2]), groups),
-    }
-    metrics = {"accuracy": 75.0, "CIDEr-D": 50.0, "mean_rank": 2.0}
-    estimates = {name: Estimate(value, value, value) for name, value in metrics.items()}
-    result = TaskResult("vqa", {}, estimates, {}, values=counted)
-    for name, value in metrics.items():
-        assert row_values(result, name).values.mean().item() == pytest.approx(value)
+def test_only_what_is_a_mean_over_rows_can_be_compared() -> None:
+    values = {"accuracy": Values(torch.tensor([100.0, 0, 100, 100]), torch.arange(4))}
+    result = TaskResult("vqa", {}, {}, {}, values=values)
+    assert row_values(result, "accuracy").values.mean().item() == 75
+    with pytest.raises(
+        WeftError, match="unknown metric of vqa that is a mean over rows 'macro_f1'"
+    ):
+        row_values(result, "macro_f1")
+
+
+def test_less_is_better_where_the_metric_says_so(table: Path, tmp_path: Path) -> None:
+    """By the mean rank the system with the smaller number is the best and the first."""
+    for name, rate in (("one", 0.01), ("two", 0.00001)):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"recipe: scenes\noptim: {{lr: {rate:.5f}}}\nrun: {{batch_size: 4, precision: fp32}}\n"
+        )
+    out = tmp_path / "out"
+    words = ["compare", tmp_path / "one.yaml", tmp_path / "two.yaml", "--data", table, "--out", out]
+    words += ["--budget", "2 steps", "--metric", "retrieval/image_to_text/mean_rank"]
+    done = weft(*words)
+    assert done.code == 0, done.err
+    found = json.loads((out / "comparison.json").read_text())
+    assert (found["unit"], found["better"]) == ("rank", "lower")
+    first, second = found["systems"]
+    assert first["value"] < second["value"]
+    assert second["against_best"]["value"] > 0
+    assert "lower is better" in done.out
 
 
 def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.data.features import CacheConfig
+from weft.evaluation.metric import find
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.recipes import recipe, recipes
-from weft.runs.recipe import Recipe
+from weft.runs.recipe import Recipe, validation_metrics
 from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
@@ -92,7 +93,7 @@ def test_described_built_saved_and_read(name: str) -> None:
     written = json.loads(json.dumps(to_json(made)))
     assert from_json(written, Recipe, "here") == made
     assert made.tasks, "the numbers of a recipe need a task"
-    assert made.run.monitor is None or made.run.monitor.partition("/")[0] in made.tasks
+    assert made.run.monitor is None or find(validation_metrics(made), made.run.monitor)
 
 
 @pytest.mark.parametrize("name", recipes())

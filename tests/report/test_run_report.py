@@ -23,7 +23,11 @@ from weft.tasks.retrieval import RetrievalConfig
 LOG = [
     {"step": step, "loss": 5 / step, "contrastive": 5 / step, "samples_per_second": 90.0}
     | (
-        {"retrieval/text_to_image/recall@1": step / 2, "retrieval/rsum": 3.0 * step}
+        {
+            "validation/retrieval/text_to_image/recall@1": step / 2,
+            "validation/retrieval/text_to_image/mean_rank": 50.0 / step,
+            "validation/retrieval/rsum": 3.0 * step,
+        }
         if step % 5 == 0
         else {}
     )
@@ -49,6 +53,7 @@ def report_of(w, result, **changes):
         "measured": [Measured("Retrieval", result, w.rows)],
         "log": LOG,
         "facts": {"seed": 0, "torch": "2.9"},
+        "validation": [metric.of("retrieval") for metric in RetrievalConfig().build().metrics],
     }
     return RunReport(**{**values, **changes})
 
@@ -119,13 +124,18 @@ def test_page_is_a_pure_function(parts, tmp_path):
 def test_training_curves_come_from_the_log(parts):
     page = render(report_of(*parts))
     assert "Training loss and its terms" in page
-    assert "Validation, sum of recalls" in page
+    assert "Validation, sum of %" in page
+    recalls = page.split("<figcaption>Validation, %")[1].split("</figure>")[0]
+    assert "recall@1" in recalls
+    assert "rsum" not in recalls
+    assert "Validation, rank" not in page  # no headline
     assert "samples per second" not in page
     assert "Training loss" not in render(report_of(*parts, log=[]))
 
 
 def test_shares_and_percents_are_not_on_one_axis(parts):
-    log = [{"step": s, "contrastive/accuracy": 0.4, "validation/recall@1": 30.0} for s in (1, 2)]
+    measured = "validation/retrieval/text_to_image/recall@1"
+    log = [{"step": s, "contrastive/accuracy": 0.4, measured: 30.0} for s in (1, 2)]
     page = render(report_of(*parts, log=log))
     batch = page.split("<figcaption>Right in the training batch")[1].split("</figure>")[0]
     assert "contrastive" in batch

@@ -22,3 +22,28 @@ def test_a_cached_stream_cannot_be_masked() -> None:
     other = made.replace(objectives={"words": MASKED.replace(masked="speech")})
     with pytest.raises(WeftError, match=r"unknown stream of objectives\.words 'speech'"):
         check_names(other)
+
+
+def test_a_metric_that_no_task_measures_is_refused_before_training() -> None:
+    made = recipe("clip")
+    assert "retrieval" in made.tasks
+
+    def monitoring(name: str) -> None:
+        check_names(made.replace(run=made.run.replace(monitor=name)))
+
+    for name in (
+        "retrieval/rsum",
+        "retrieval/image_to_text/mean_rank",
+        "retrieval/text_to_image/mAP",
+    ):
+        monitoring(name)
+    with pytest.raises(
+        WeftError, match="unknown metric in run.monitor.*did you mean retrieval/rsum"
+    ):
+        monitoring("retrieval/rsun")
+    with pytest.raises(WeftError, match="unknown metric in run.monitor"):
+        monitoring("retrieval/image_to_text/recall@7")
+    with pytest.raises(WeftError, match="unknown task in run.monitor"):
+        monitoring("rsum")
+    asked = recipe("easy_vqa")
+    check_names(asked.replace(run=asked.run.replace(monitor="vqa/type/n/a/accuracy")))

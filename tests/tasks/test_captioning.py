@@ -18,7 +18,7 @@ from weft.heads.texts import TextOutput
 from weft.inference.member import Member
 from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
-from weft.tasks.captioning import NAMES, CaptioningTaskConfig
+from weft.tasks.captioning import METRICS, CaptioningTaskConfig
 
 SAID = ["a dog runs", "two dogs run fast .", "a cat sits on a mat", "the sun"]
 OTHERS = ["a black dog runs", "two brown dogs run", "one cat on the mat", "the sun shines"]
@@ -122,7 +122,7 @@ def member(dataset, texts=SAID, sure: float = 1.0, **changes) -> Member:
 
 
 def percent(found: dict[str, float]) -> dict[str, float]:
-    return {NAMES[name]: pytest.approx(100 * value) for name, value in found.items()}
+    return {METRICS[name].name: pytest.approx(100 * value) for name, value in found.items()}
 
 
 def test_metrics_are_those_of_what_is_said() -> None:

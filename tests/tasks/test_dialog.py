@@ -110,7 +110,7 @@ def test_metrics_by_hand() -> None:
     assert result.baselines["chance"]["ndcg"] == pytest.approx(
         100 * 0.5 * (1 + 1 / log3) / (1 + 0.5 / log3), 1e-5
     )
-    assert result.values["mrr"].values.tolist() == pytest.approx([1 / r for r in ranks])
+    assert result.values["mrr"].values.tolist() == pytest.approx([100 / r for r in ranks])
     assert len(result.values["mrr"].groups) == 3
     # Only one row has relevances, and pairing needs numbers.
     assert len(result.values["ndcg"].values) == len(result.values["ndcg"].groups) == 1

@@ -107,7 +107,7 @@ def test_accuracy_consistency_and_baselines_by_hand() -> None:
     # The picture of the row two places on: 2->-3, -1.5->1, -3->1, 1->2, 1->-1.5 (counted around).
     assert result.baselines["image of another"]["accuracy"] == pytest.approx(40)
     assert set(result.baselines) == {"majority", "image of another", "text of another"}
-    assert result.values["accuracy"].values.tolist() == [1, 0, 1, 0, 1]
+    assert result.values["accuracy"].values.tolist() == [100, 0, 100, 0, 100]
     assert result.protocol["sentences"] == 3
 
 
@@ -116,7 +116,7 @@ def test_orders_of_one_example_share_their_mean() -> None:
     config = ReasoningConfig(resamples=50, average="example")
     result = config.build().evaluate([member(samples)], samples)
     # Row 1 follows row 0, whose picture says true more clearly than its own says false.
-    assert result.values["accuracy"].values.tolist() == [1, 1, 1, 0, 1]
+    assert result.values["accuracy"].values.tolist() == [100, 100, 100, 0, 100]
     assert result.protocol["averaged_over"] == "example"
 
 

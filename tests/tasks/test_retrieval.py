@@ -73,7 +73,7 @@ def test_intervals_resample_pictures_with_all_their_captions(world):
         assert not hits.all()
         expected = Bootstrap(every, resamples=400, seed=3).mean(hits, queries.groups).estimate()
         assert expected.groups == 24
-        assert result.metrics[f"{way}/recall@5"] == expected.percent()
+        assert result.metrics[f"{way}/recall@5"].estimate == expected.percent()
     other = task(resamples=400, seed=4).evaluate([w.member()], w.rows)
     assert other.metrics["rsum"].value == result.metrics["rsum"].value
     assert (other.metrics["rsum"].low, other.metrics["rsum"].high) != (
@@ -95,7 +95,11 @@ def test_protocol_baselines_and_json(world):
     )
     written = result.to_json()
     assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage"]
-    assert set(written["metrics"][f"{I2T}/recall@1"]) == {"value", "low", "high", "groups"}
+    assert set(written["metrics"][f"{I2T}/recall@1"]) == {
+        *("value", "low", "high", "groups"),
+        *("unit", "better"),
+    }
+    assert written["metrics"][f"{I2T}/mean_rank"]["better"] == "lower"
     assert written["leakage"] is None
 
 

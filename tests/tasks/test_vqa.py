@@ -128,7 +128,7 @@ def test_numbers_are_those_of_scikit_learn(asked) -> None:
         expected = 100 * np.mean([said[n] == right[n] for n in of])
         assert result.metrics[f"type/{kind}/accuracy"].value == pytest.approx(expected)
     values = result.values["accuracy"]
-    assert values.values.tolist() == [float(a == b) for a, b in zip(said, right, strict=True)]
+    assert values.values.tolist() == [100.0 * (a == b) for a, b in zip(said, right, strict=True)]
     assert len(values.groups.unique()) == 9
     assert result.protocol["questions"] == 27
     assert result.protocol["images"] == 9
@@ -277,9 +277,9 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
     said = predict([member], rows, "answer", ROWS).said
     assert len(said) == len(rows)
     right = [normalised(said[n]) == normalised(row.items["answer"]) for n, row in enumerate(rows)]
-    assert untrained.values["accuracy"].values.tolist() == list(map(float, right))
+    assert untrained.values["accuracy"].values.tolist() == [100.0 * one for one in right]
     together = task.evaluate([member, member], rows)  # of two equal models each says the same
-    assert together.values["accuracy"].values.tolist() == list(map(float, right))
+    assert together.values["accuracy"].values.tolist() == [100.0 * one for one in right]
     classifier = Model(
         dict(asked.model.encoders),
         asked.model.fusion,

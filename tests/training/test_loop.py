@@ -1,22 +1,25 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
-from tiny_training import batch_at, batches, tiny_step
+from tiny_training import batch_at, batches, scored, tiny_step
 from torch import nn
 
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Field
 from weft.core.tensors import load_model, read_tensors
+from weft.evaluation.metric import Metric, Score, by_name
 from weft.training.config import RunConfig, player
 from weft.training.log import RunLog
 from weft.training.loop import fit
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
 
+Validation = Callable[[], Mapping[str, Score]]
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
 
 
@@ -28,10 +31,11 @@ def log_of(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def numbered(*values: float, name: str = "recall") -> Callable[[], dict[str, float]]:
+def numbered(*values: float, better: Literal["higher", "lower"] = "higher") -> Validation:
     """A validation that gives these values, one a call."""
     upcoming = iter(values)
-    return lambda: {name: next(upcoming), "other": 0.0}
+    recall, other = Metric("recall", "share", better), Metric("other", "share")
+    return lambda: by_name([scored(recall, next(upcoming)), scored(other, 0.0)])
 
 
 def test_training_lowers_the_loss_and_logs_at_its_cadence(tmp_path: Path) -> None:
@@ -56,7 +60,7 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
     seen: list[dict[str, torch.Tensor]] = []
     given = numbered(0.1, 0.7, 0.3, 0.2)
 
-    def validate() -> dict[str, float]:
+    def validate() -> Mapping[str, Score]:
         assert not one.step.training
         seen.append({name: t.clone() for name, t in one.step.model.state_dict().items()})
         return given()
@@ -88,9 +92,16 @@ def test_patience_ends_the_run_and_a_resume_does_not_go_on(tmp_path: Path) -> No
 
 
 def test_less_can_be_better(tmp_path: Path) -> None:
-    run = RUN.replace(monitor_mode="min")
-    result = fit([new_player()], batches, run, tmp_path, numbered(0.5, 0.3, 0.4, 0.9))
-    assert result.best_step == 6
+    numbers = (0.5, 0.3, 0.4, 0.9)
+    for better, best in (("lower", 6), ("higher", 12)):
+        validate = numbered(*numbers, better=better)  # type: ignore[arg-type]
+        result = fit([new_player()], batches, RUN, tmp_path / better, validate)
+        assert result.best_step == best
+    patient = RUN.replace(patience=2)
+    validate = numbered(*numbers, better="lower")
+    assert fit([new_player()], batches, patient, tmp_path / "patient", validate).steps == 12
+    validate = numbered(0.5, 0.6, 0.7, 0.1, better="lower")
+    assert fit([new_player()], batches, patient, tmp_path / "ended", validate).steps == 9
 
 
 def test_an_unknown_metric_to_monitor_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.distributed import rank, world_size
 from weft.core.records import Batch, Features, Field
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.metric import Metric, Score
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.training import distributed
 from weft.training.config import RunConfig, player
@@ -25,6 +27,7 @@ from weft.training.optim import OptimConfig
 from weft.training.step import TrainStep
 
 WIDTH = 16
+LOSS = Metric("loss", "nats", "lower")
 
 
 class TinyEncoder(nn.Module):
@@ -68,12 +71,17 @@ def batches(start: int, stop: int) -> Iterator[Batch]:
     return (batch_at(step) for step in range(start, stop))
 
 
-def validation(step: TrainStep) -> Callable[[], dict[str, float]]:
+def scored(metric: Metric, value: float) -> Score:
+    """A number without an interval."""
+    return metric.score(Estimate(value, value, value))
+
+
+def validation(step: TrainStep) -> Callable[[], dict[str, Score]]:
     """Validation loss; it draws random numbers on purpose, which must not disturb the training."""
 
-    def validate() -> dict[str, float]:
+    def validate() -> dict[str, Score]:
         torch.rand(3)
-        return {"loss": step(batch_at(10_000)).total.item()}
+        return {"loss": scored(LOSS, step(batch_at(10_000)).total.item())}
 
     return validate
 
@@ -92,7 +100,6 @@ def train(folder: Path, steps: int, extra: int = 0, pause: float = 0.0) -> FitRe
         evaluate_every=7,
         log_every=1,
         monitor="loss",
-        monitor_mode="min",
         device="cpu",
     )
     optim = OptimConfig(lr=1e-2, ema=0.9)
@@ -130,9 +137,10 @@ def train_on_ranks(folder: Path, poisoned: bool) -> FitResult:
 
     calls: list[int] = []
 
-    def validate() -> dict[str, float]:
+    def validate() -> dict[str, Score]:
         calls.append(1)
-        return {"recall": float(len(calls) if rank() == 0 else -len(calls))}
+        value = float(len(calls) if rank() == 0 else -len(calls))
+        return {"recall": scored(Metric("recall", "share"), value)}
 
     with distributed.session("cpu"):
         step = tiny_step(seed=rank())

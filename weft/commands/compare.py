@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from weft.commands._parsing import parse
@@ -76,6 +77,7 @@ def main(words: list[str]) -> None:
 def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
     return ComparisonReport(
         title=f"Comparison: {found.task}",
+        task=found.task,
         metric=found.metric,
         systems=[
             System(
@@ -103,12 +105,14 @@ def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
 
 
 def _print(found: Contest, page: ComparisonReport) -> None:
-    baselines = "".join(f"; {name} {value:.1f}" for name, value in page.baselines.items())
-    table = Table(title=f"{found.task}/{found.metric}, {found.split}{baselines}")
+    metric = found.metric
+    baselines = "".join(f"; {name} {metric.shown(v)}" for name, v in page.baselines.items())
+    title = f"{found.task}/{metric.name} ({metric.axis}), {found.split}{baselines}"
+    table = Table(title=escape(title))
     for number, name in enumerate(HEADER[:SHOWN]):
         table.add_column(name, justify="right" if number else "left")
     for system in page.systems:
-        table.add_row(*map(str, row(system)[:SHOWN]))
+        table.add_row(*(escape(str(cell)) for cell in row(system, metric)[:SHOWN]))
     Console().print(table)
     print(found.correction)
 
@@ -122,7 +126,8 @@ def _sum(seconds: Sequence[float | None]) -> float | None:
 def _json(found: Contest) -> dict[str, object]:
     return {
         "task": found.task,
-        "metric": found.metric,
+        "metric": found.metric.name,
+        **found.metric.to_json(),
         "split": found.split,
         "budget": found.budget,
         "seeds": list(found.seeds),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import weft
@@ -16,6 +17,7 @@ from weft.core.config import Config
 from weft.data.formats import formats
 from weft.recipes import recipes
 from weft.tasks import tasks
+from weft.tasks.base import Task
 
 ROOMS = ("modalities", "encoders", "fusion", "decoders", "objectives")
 
@@ -35,12 +37,12 @@ def main(words: list[str]) -> None:
     rows = {
         "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
         "parts": lambda: _configs(ROOMS),
-        "tasks": lambda: {name: _first_line(task.__doc__) for name, task in tasks().items()},
+        "tasks": lambda: {name: _task(config) for name, config in tasks().items()},
         "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
     }[what]()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, line in rows.items():
-        table.add_row(name, line)
+        table.add_row(escape(name), escape(line))
     Console().print(table)
 
 
@@ -62,6 +64,12 @@ def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
                         cls.__doc__
                     )
     return found
+
+
+def _task(config: Config[Task]) -> str:
+    """What it is, and a line for each of its metrics."""
+    lines = [f"  {metric.name} ({metric.axis})" for metric in config.build().metrics]
+    return "\n".join([_first_line(config.__doc__), *lines])
 
 
 def _first_line(text: str | None) -> str:

@@ -21,7 +21,7 @@ from weft.core.config import apply
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.trust import import_file, trust_modules
-from weft.inference.results import HEADLINES
+from weft.evaluation.metric import find
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
@@ -132,6 +132,7 @@ def show(result: TrainResult) -> None:
     fit = result.fit
     print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
     for name, value in fit.metrics.items():
-        if name.rpartition("/")[2] in HEADLINES and name.count("/") <= 2:
-            print(f"  validation {name}: {value:.2f}")
+        metric = find(result.metrics, name)
+        if metric.headline:
+            print(f"  validation {name}: {metric.shown(value)} ({metric.axis})")
     print(f"run directory: {result.folder}")

@@ -177,9 +177,14 @@ class Batch:
         return replace(self, inputs={**self.inputs, **inputs})
 
 
+ACCURACY = "accuracy"
+"""The term of a loss that is the share of the batch that is right, in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Loss:
-    """total: scalar to differentiate. terms: detached scalars to log, by name."""
+    """total: scalar to differentiate. terms: detached scalars to log, by name; of a term called
+    `ACCURACY` people expect the share of the batch that is right."""
 
     total: Tensor
     terms: Mapping[str, Tensor]

@@ -6,12 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Score
 from weft.inference.member import Item
-
-HEADLINES = ("recall@1", "rsum", "accuracy@1", "accuracy", "BLEU-4", "CIDEr-D")
-"""Metrics with these last words are shown large."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Queries:
-    """Every query's rank and group, both (Q,) int64: what paired comparisons need."""
+    """Every query's rank and group, both (Q,) int64."""
 
     rank: Tensor
     groups: Tensor
@@ -68,15 +65,15 @@ class Queries:
 class TaskResult:
     """Numbers with their intervals, and all that is needed to judge them.
 
-    protocol: what was measured and how (split, sizes, captions an image). metrics: name -> estimate,
-    in percent where it is a share. baselines: baseline -> {name of metric -> value}. queries and
-    examples: by direction. values: metric -> its value row by row, where it is a mean over rows.
-    predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
+    protocol: what was measured and how (split, sizes, captions an image). metrics: name -> the number,
+    which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
+    examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
+    rows. predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
     """
 
     task: str
     protocol: Mapping[str, Any]
-    metrics: Mapping[str, Estimate]
+    metrics: Mapping[str, Score]
     baselines: Mapping[str, Mapping[str, float]]
     leakage: Leakage | None = None
     queries: Mapping[str, Queries] = field(default_factory=dict)
@@ -90,7 +87,7 @@ class TaskResult:
         return {
             "task": self.task,
             "protocol": dict(self.protocol),
-            "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
+            "metrics": {name: score.to_json() for name, score in self.metrics.items()},
             "baselines": {name: dict(values) for name, values in self.baselines.items()},
             "leakage": None if self.leakage is None else self.leakage.to_json(),
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.comparison import Comparison
+from weft.evaluation.metric import Metric
 from weft.report import charts, html
 from weft.report.run import LogLine
 
@@ -29,7 +30,8 @@ class ComparisonReport:
     correction: how the choice of the best is allowed for."""
 
     title: str
-    metric: str
+    task: str
+    metric: Metric
     systems: Sequence[System]
     baselines: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, html.Cell] = field(default_factory=dict)
@@ -44,19 +46,22 @@ HEADER = (
 
 def render(report: ComparisonReport) -> str:
     """The page as HTML."""
+    metric = report.metric
     chart = charts.interval_chart(
         [(s.name, s.estimate.value, s.estimate.low, s.estimate.high) for s in report.systems],
-        f"{report.metric}, with 95% intervals",
-        report.metric,
-        max(report.baselines.values(), default=None),
+        f"{metric.name}, with 95% intervals",
+        metric.axis,
+        min(report.baselines.values(), key=metric.best_first, default=None),
     )
     facts: list[list[html.Cell]] = [[name, value] for name, value in report.facts.items()]
-    baselines = html.table(["baseline", "value"], [[n, v] for n, v in report.baselines.items()])
+    baselines = html.table(
+        ["baseline", "value"], [[n, metric.shown(v)] for n, v in report.baselines.items()]
+    )
     sections = [
         html.section(
             "Scores",
             chart,
-            html.table(HEADER, [row(system) for system in report.systems]),
+            html.table(HEADER, [row(system, metric) for system in report.systems]),
             html.paragraph(
                 "Differences are paired: each row of the split is answered by both systems, and whole "
                 "groups of rows are resampled. Several seeds are averaged row by row. "
@@ -70,22 +75,23 @@ def render(report: ComparisonReport) -> str:
     return html.page(report.title, sections)
 
 
-def row(system: System) -> list[html.Cell]:
+def row(system: System, metric: Metric) -> list[html.Cell]:
     """A system as a row under HEADER."""
+    digits = metric.digits
     difference: list[html.Cell] = ["", "", ""]
     if system.difference is not None:
         d = system.difference.difference
         difference = [
-            f"{d.value:.1f}",
-            d.interval(),
+            f"{d.value:.{digits}f}",
+            d.interval(digits),
             f"{system.difference.p_value:.3f}",
         ]
     return [
         system.name,
-        f"{system.estimate.value:.1f}",
-        system.estimate.interval(),
+        metric.shown(system.estimate.value),
+        system.estimate.interval(digits),
         *difference,
-        " ".join(f"{value:.1f}" for value in system.by_seed),
+        " ".join(map(metric.shown, system.by_seed)),
         f"{system.parameters:,}",
         f"{system.steps:,}",
         "–" if system.seconds is None else f"{system.seconds:.0f}",
@@ -95,16 +101,20 @@ def row(system: System) -> list[html.Cell]:
 def _curves(report: ComparisonReport) -> list[html.Html]:
     """The validation metric and the loss of every system's first run by step."""
     parts = []
-    for title, last, unit in (
-        ("On the validation split while training", f"/{report.metric}", report.metric),
+    measured = f"validation/{report.task}/{report.metric.name}"
+    for title, name, unit in (
+        (
+            f"{report.metric.name} on the validation split while training",
+            measured,
+            report.metric.axis,
+        ),
         ("Training loss", "loss", "loss"),
     ):
         series = {
             system.name: [
                 (float(line["step"] or 0), float(value))
                 for line in system.log
-                for name, value in line.items()
-                if value is not None and (name == last if last == "loss" else name.endswith(last))
+                if (value := line.get(name)) is not None
             ]
             for system in report.systems
         }

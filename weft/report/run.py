@@ -13,11 +13,12 @@ from typing import Any
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.records import ACCURACY
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
-from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
-from weft.inference.results import HEADLINES, Queries, TaskResult
+from weft.evaluation.metric import Metric, Score, same_unit
+from weft.inference.results import Queries, TaskResult
 from weft.report import charts, html
 from weft.report.card import card_sections
 from weft.report.examples import example_sections
@@ -25,6 +26,9 @@ from weft.report.explanations import Explained
 from weft.report.predictions import prediction_sections
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
+
+VALIDATION = "validation/"
+"""Stands in the log before what validation measured."""
 
 LogLine = Mapping[str, float | None]
 
@@ -47,7 +51,8 @@ class RunReport:
     """Everything that the page shows.
 
     recipe: the whole recipe as JSON values. log: lines of log.jsonl (see `read_log`). card: of the
-    data. facts: what else should be known, such as seed, versions, seconds, parameters.
+    data. facts: what else should be known, such as seed, versions, seconds, parameters. validation: what
+    the log's validation numbers are, TASK/METRIC.
     """
 
     name: str
@@ -56,6 +61,7 @@ class RunReport:
     log: Sequence[LogLine] = ()
     card: DataReport | None = None
     facts: Mapping[str, html.Cell] = field(default_factory=dict)
+    validation: Sequence[Metric] = ()
 
 
 def write_report(report: RunReport, path: Path | str) -> Path:
@@ -94,7 +100,7 @@ def render(report: RunReport) -> str:
     for measured in report.measured:
         sections.append(_scores(measured, alone=len(report.measured) == 1))
     if report.log:
-        sections.append(_training(report.log))
+        sections.append(_training(report))
     for measured in report.measured:
         sections += example_sections(measured.result, measured.dataset)
         sections += prediction_sections(measured.result, measured.dataset, measured.explained)
@@ -119,34 +125,26 @@ def _sizes(result: TaskResult) -> str:
 def _scores(measured: Measured, alone: bool) -> html.Html:
     result = measured.result
     parts: list[str] = [_leakage_notice(result.leakage)]
-    parts.append(html.tiles({_headline(result, n): _shown(e) for n, e in _headlines(result)}))
-    shares = [(n, e) for n, e in result.metrics.items() if "@" in n or "accuracy" in n]
-    if shares:
-        rows = [(_words(n), e.value, e.low, e.high) for n, e in shares]
-        parts.append(charts.interval_chart(rows, "Right, with 95% intervals", "percent"))
+    parts.append(html.tiles({_headline(result, n): s.shown for n, s in _headlines(result)}))
+    for axis, scores in same_unit(result.metrics.values()).items():
+        if len(scores) > 1:
+            rows = [(s.metric.words, s.value, s.low, s.high) for s in scores]
+            parts.append(charts.interval_chart(rows, "Scores, with 95% intervals", axis))
     parts += [_rank_chart(way, found) for way, found in result.queries.items()]
     parts.append(_numbers(result))
     parts.append(html.details("Protocol", _protocol(result)))
     return html.section("Scores" if alone else f"Scores: {measured.title}", *parts)
 
 
-def _headlines(result: TaskResult) -> list[tuple[str, Estimate]]:
-    return [(n, e) for n, e in result.metrics.items() if n.split("/")[-1] in HEADLINES]
+def _headlines(result: TaskResult) -> list[tuple[str, Score]]:
+    return [(name, score) for name, score in result.metrics.items() if score.metric.headline]
 
 
 def _headline(result: TaskResult, name: str) -> str:
-    estimate = result.metrics[name]
+    score = result.metrics[name]
     chance = result.baselines.get("chance", {}).get(name)
-    beside = "" if chance is None else f"; chance {_baseline(chance)}"
-    return f"{_words(name)} ({estimate.interval()}{beside})"
-
-
-def _baseline(value: float | None) -> html.Cell:
-    return None if value is None else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _shown(estimate: Estimate) -> str:
-    return f"{estimate.value:.1f}"
+    beside = "" if chance is None else f"; chance {score.metric.shown(chance)}"
+    return f"{score.metric.words}, {score.metric.axis} ({score.interval}{beside})"
 
 
 def _words(name: str) -> str:
@@ -162,17 +160,18 @@ def _leakage_notice(leakage: Leakage | None) -> html.Html:
 
 
 def _numbers(result: TaskResult) -> html.Html:
-    baselines = list(result.baselines)
+    baselines = list(result.baselines.values())
     rows: list[list[html.Cell]] = [
         [
-            _words(name),
-            estimate.value,
-            estimate.interval(),
-            *(_baseline(result.baselines[b].get(name)) for b in baselines),
+            score.metric.words,
+            score.shown,
+            score.interval,
+            score.metric.axis,
+            *(score.metric.shown(b[name]) if name in b else None for b in baselines),
         ]
-        for name, estimate in result.metrics.items()
+        for name, score in result.metrics.items()
     ]
-    return html.table(["metric", "value", "95% interval", *baselines], rows)
+    return html.table(["metric", "value", "95% interval", "unit", *result.baselines], rows)
 
 
 def _protocol(result: TaskResult) -> html.Html:
@@ -192,26 +191,39 @@ def _rank_chart(way: str, queries: Queries) -> html.Html:
     return charts.bar_chart(bars, f"Rank of the right answer, {_words(way)}", "percent of queries")
 
 
-def _training(log: Sequence[LogLine]) -> html.Html:
+def _training(report: RunReport) -> html.Html:
+    """Curves of the losses, of what is right in the training batch, and of what validation measures."""
+    log = report.log
     names = list(dict.fromkeys(name for line in log for name in line if name != "step"))
-    headlines = [n for n in names if n.split("/")[-1] in HEADLINES and not n.endswith("rsum")]
-    percent = [n for n in headlines if n.startswith("validation/")]
-    shares = [n for n in headlines if n not in percent]
-    sums = [n for n in names if n.endswith("rsum")]
-    losses = [n for n in names if n.split("/")[-1] == "loss"]
+    own = [name for name in names if not name.startswith(VALIDATION)]
+    losses = [name for name in own if name.rpartition("/")[2] == "loss"]
     if len(losses) == 2:  # a loss of one term is that term
         losses = losses[:1]
+    shares = [name for name in own if name.rpartition("/")[2] == ACCURACY]
+    charted = [
+        (losses, "Training loss and its terms", "loss"),
+        (shares, "Right in the training batch", "share"),
+        *(
+            (shown, f"Validation, {axis}", axis)
+            for axis, shown in _validated(names, report.validation).items()
+        ),
+    ]
     parts = [
         charts.line_chart(_series(log, shown), title, "step", unit)
-        for shown, title, unit in (
-            (losses, "Training loss and its terms", "loss"),
-            (shares, "Right in the training batch", "share"),
-            (percent, "Validation", "percent"),
-            (sums, "Validation, sum of recalls", "percent"),
-        )
+        for shown, title, unit in charted
         if shown
     ]
     return html.section("Training", *parts)
+
+
+def _validated(names: Sequence[str], measured: Sequence[Metric]) -> dict[str, list[str]]:
+    """Axis -> the names in the log of headlines that share it."""
+    found: dict[str, list[str]] = {}
+    for metric in measured:
+        name = f"{VALIDATION}{metric.name}"
+        if metric.headline and name in names:
+            found.setdefault(metric.axis, []).append(name)
+    return found
 
 
 def _series(log: Sequence[LogLine], names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:

@@ -8,10 +8,11 @@ from weft.core.config import Settings
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
+from weft.evaluation.metric import find
 from weft.inference.member import Member
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
-from weft.runs.recipe import Recipe
+from weft.runs.recipe import Recipe, validation_metrics
 
 
 @runtime_checkable
@@ -41,6 +42,7 @@ def check_names(recipe: Recipe) -> None:
         _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:
         _check_there("task in run.monitor", [monitor.partition("/")[0]], recipe.tasks)
+        find(validation_metrics(recipe), monitor, "metric in run.monitor")
     for name in data.targets:
         if name in data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")

@@ -12,6 +12,7 @@ from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
+from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult, Values
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE
@@ -77,7 +78,7 @@ class Contest:
     """
 
     task: str
-    metric: str
+    metric: Metric
     split: str
     budget: str
     seeds: Sequence[int]
@@ -125,17 +126,18 @@ def contest(
             seconds.append(_trained(_within(recipe, steps, seed), run))
             results.append(measure([load(run)], task, split=split).result)
             runs.append(run)
-        name = name or next(iter(_columns(results[0])), None)
+        name = name or next(iter(results[0].values), None)
         if name is None:
             raise WeftError(f"task '{task}' gives no value row by row, so nothing can be paired")
         contestants.append(_contestant(entry, runs, steps, seconds, results, name))
     _require_same_rows(contestants)
-    contestants.sort(key=lambda one: -one.estimate.value)
+    measured = results[0].metrics[str(name)].metric
+    contestants.sort(key=lambda one: measured.best_first(one.estimate.value))
     values = [one.values.values for one in contestants]
     compared = against_best(values, contestants[0].values.groups, best=0)
     return Contest(
         task=task,
-        metric=str(name),
+        metric=measured,
         split=split or next(iter(entries.values())).data.test,
         budget=str(budget),
         seeds=tuple(seeds),
@@ -145,34 +147,12 @@ def contest(
 
 
 def row_values(result: TaskResult, metric: str) -> Values:
-    """The metric row by row, in percent where it is a share. Raises WeftError for an unknown name."""
-    columns = _columns(result)
-    if metric not in columns:
-        raise unknown_name(f"metric of {result.task} that is a mean over rows", metric, columns)
-    return columns[metric]
-
-
-def _columns(result: TaskResult) -> dict[str, Values]:
-    """Every metric of the result that is a mean over rows, and recalls from the ranks."""
-    columns = {
-        name: _in_its_unit(values, result.metrics[name].value)
-        for name, values in result.values.items()
-        if name in result.metrics
-    }
-    for way, queries in result.queries.items():
-        for name in result.metrics:
-            found = re.fullmatch(re.escape(way) + r"/recall@(\d+)", name)
-            if found:
-                hits = (queries.rank <= int(found[1])).double() * 100
-                columns[name] = Values(hits, queries.groups)
-    return columns
-
-
-def _in_its_unit(values: Values, metric: float) -> Values:
-    """The rows in the unit of the metric that is their mean: percent, where they are counted as shares."""
-    mean = float(values.values.double().mean())
-    in_percent = abs(100 * mean - metric) < abs(mean - metric)
-    return Values(values.values * (100 if in_percent else 1), values.groups)
+    """The metric row by row, in its unit. Raises WeftError for an unknown name."""
+    if metric not in result.values:
+        raise unknown_name(
+            f"metric of {result.task} that is a mean over rows", metric, result.values
+        )
+    return result.values[metric]
 
 
 def _task(entries: Mapping[str, Recipe], metric: str | None) -> str:

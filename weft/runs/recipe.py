@@ -10,6 +10,7 @@ from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
+from weft.evaluation.metric import Metric
 from weft.tasks.base import Task
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
@@ -57,3 +58,12 @@ class Recipe(Settings):
     init: Path | None = None
     """Run, or folder that `weft convert` wrote, whose weights (of the same name and shape) training
     starts from: fine-tuning."""
+
+
+def validation_metrics(recipe: Recipe) -> list[Metric]:
+    """What the recipe's tasks measure while it trains, each under TASK/METRIC."""
+    return [
+        metric.of(name)
+        for name, config in recipe.tasks.items()
+        for metric in config.build().metrics
+    ]

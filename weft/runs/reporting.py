@@ -13,6 +13,7 @@ from weft.report.html import Cell
 from weft.report.run import Measured, RunReport, read_log, write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.measure import Measurement
+from weft.runs.recipe import validation_metrics
 from weft.runs.run import Run
 
 REPORT = "report.html"
@@ -45,6 +46,7 @@ def report(
         log=read_log(run.folder),
         card=card,
         facts=_facts(run),
+        validation=validation_metrics(run.recipe),
     )
     return write_report(page, path or run.folder / REPORT)
 

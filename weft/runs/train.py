@@ -20,6 +20,7 @@ from weft.core.trust import trust_modules
 from weft.data.formats import Dataset
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
+from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
 from weft.runs.bucketing import LENGTHS, buckets
 from weft.runs.check import check_names, check_parts
@@ -38,7 +39,7 @@ from weft.runs.parts import (
     save_learned,
     target_sources,
 )
-from weft.runs.recipe import Recipe
+from weft.runs.recipe import Recipe, validation_metrics
 from weft.training import checkpoint, distributed, loop
 from weft.training.config import Parallel, player
 from weft.training.loop import FitResult
@@ -47,10 +48,11 @@ from weft.training.step import TrainStep
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained run: where it lies, and how training went."""
+    """A trained run: where it lies, how training went, and what its validation measures."""
 
     folder: Path
     fit: FitResult
+    metrics: Sequence[Metric] = ()
 
 
 def train(recipe: Recipe, folder: Path | str) -> TrainResult:
@@ -148,7 +150,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
         recipe=recipe.replace(run=run),
         resume=True,
     )
-    return TrainResult(folder, result)
+    return TrainResult(folder, result, validation_metrics(recipe))
 
 
 def _learn(parts: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset) -> None:
@@ -209,7 +211,7 @@ def _validation(
     modalities: Mapping[str, Modality],
     targets: Mapping[str, Target],
     device: torch.device,
-) -> Callable[[], Mapping[str, float]] | None:
+) -> Callable[[], Mapping[str, Score]] | None:
     """Measures every task on the validation split."""
     if not recipe.tasks:
         return None
@@ -218,11 +220,11 @@ def _validation(
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, modalities, targets)
 
-    def validate() -> dict[str, float]:
-        metrics: dict[str, float] = {}
+    def validate() -> dict[str, Score]:
+        metrics: dict[str, Score] = {}
         for name, task in tasks.items():
             result = task.evaluate([member], dataset, device=device)
-            metrics |= {f"{name}/{key}": found.value for key, found in result.metrics.items()}
+            metrics |= {f"{name}/{key}": score for key, score in result.metrics.items()}
         return metrics
 
     return validate

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,13 +10,17 @@ from torch import Tensor
 from weft.core.errors import WeftError, unknown_name
 from weft.data.answers import normalised, soft_scores
 from weft.data.targets import NO_CLASS
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.inference.member import Item, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, Values
 
+ACCURACY = Metric("accuracy", headline=True)
+SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
+MACRO_F1 = Metric("macro_f1")
 CLASSES_AT_ONCE = 64
 OTHERS = 3
 """Further answers that are shown with a prediction."""
@@ -27,9 +31,8 @@ class Expected:
     """What would have been right: N rows.
 
     answers: the name of the right class. given: the answers of all annotators, or None where the rows
-    have none. kinds: of each row, or None; kind: what such a kind is, in the names of metrics. spelling:
-    answers are compared in the spelling of VQA v2, as
-    they always are where there are annotators.
+    have none. kinds: of each row, or None. kind: what a kind is in the names of metrics. spelling:
+    answers are compared in the spelling of VQA v2, as they always are where there are annotators.
     """
 
     answers: Sequence[str]
@@ -38,20 +41,20 @@ class Expected:
     kind: str = "type"
     spelling: bool = False
 
-    def values(self, said: Sequence[str]) -> dict[str, Tensor]:
-        """Metric -> (N,) float64: accuracy, and soft_accuracy where there are annotators."""
+    def values(self, said: Sequence[str]) -> dict[Metric, Tensor]:
+        """(N,) float64 shares: soft accuracy where there are annotators, and accuracy."""
         spelled = normalised if self.spelling or self.given is not None else str
         pairs = zip(said, self.answers, strict=True)
         same = torch.tensor([spelled(a) == spelled(b) for a, b in pairs]).double()
         if self.given is None:
-            return {"accuracy": same}
+            return {ACCURACY: same}
         scores = [
             soft_scores(given).get(normalised(one), 0.0)
             for one, given in zip(said, self.given, strict=True)
         ]
         return {
-            "soft_accuracy": torch.tensor(scores, dtype=torch.float64),
-            "accuracy": same,
+            SOFT_ACCURACY: torch.tensor(scores, dtype=torch.float64),
+            ACCURACY: same,
         }
 
     def shown(self, row: int) -> tuple[str, ...]:
@@ -69,26 +72,32 @@ class Expected:
         }
 
     def means(self, said: Sequence[str]) -> dict[str, float]:
-        """Metric -> percent, of all rows and of each kind: what a baseline reaches."""
+        """Metric -> its value of all rows and of each kind: what a baseline reaches."""
         found = {}
-        for name, values in self.values(said).items():
-            found[name] = 100 * float(values.mean())
+        for metric, values in self.values(said).items():
+            found[metric.name] = metric.scale * float(values.mean())
             for kind, of in self.of_kinds().items():
-                found[f"{self.kind}/{kind}/{name}"] = 100 * float(values[of].mean())
+                of_kind = by_kind(metric, self.kind).member(kind)
+                found[of_kind.name] = metric.scale * float(values[of].mean())
         return found
 
-    def estimates(
-        self, values: Mapping[str, Tensor], bootstrap: Bootstrap, groups: Tensor
-    ) -> dict[str, Estimate]:
+    def scores(
+        self, values: Mapping[Metric, Tensor], bootstrap: Bootstrap, groups: Tensor
+    ) -> dict[str, Score]:
         """The means of `values` with their intervals, of all rows and of each kind."""
-        found = {}
-        for name, of_rows in values.items():
-            found[name] = bootstrap.proportion(of_rows, groups).percent()
-        for name, of_rows in values.items():
+        found = [
+            metric.score(bootstrap.proportion(shares, groups)) for metric, shares in values.items()
+        ]
+        for metric, shares in values.items():
             for kind, of in self.of_kinds().items():
-                estimate = bootstrap.proportion(of_rows[of], groups[of])
-                found[f"{self.kind}/{kind}/{name}"] = estimate.percent()
-        return found
+                of_kind = by_kind(metric, self.kind).member(kind)
+                found.append(of_kind.score(bootstrap.proportion(shares[of], groups[of])))
+        return by_name(found)
+
+
+def by_kind(metric: Metric, kind: str) -> Metric:
+    """The family of the metric for the rows of each kind: `class/{}/accuracy`."""
+    return replace(metric.of(f"{kind}/{FAMILY}"), headline=False)
 
 
 def right_classes(predictions: Predictions) -> Tensor:
@@ -123,8 +132,8 @@ def target_of(members: Sequence[Member], head: str) -> str:
     return output.target
 
 
-def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
-    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), in percent.
+def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Score:
+    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN).
 
     Classes are those that are right or predicted for some row; all answers that the model does not
     know are one class more, whose F1 is 0.
@@ -139,11 +148,14 @@ def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Estimate:
         for statistic in bootstrap.ratios(both_NC, either_NC, predictions.groups):
             total = statistic if total is None else total + statistic
     assert total is not None
-    return (total * (100 / len(classes))).estimate()
+    return MACRO_F1.score((total * (1 / len(classes))).estimate())
 
 
-def as_values(values: Mapping[str, Tensor], groups: Tensor) -> dict[str, Values]:
-    return {name: Values(of_rows, groups) for name, of_rows in values.items()}
+def as_values(values: Mapping[Metric, Tensor], groups: Tensor) -> dict[str, Values]:
+    """Metric -> its values row by row (N,), in its unit, and the rows' groups."""
+    return {
+        metric.name: Values(metric.scale * of_rows, groups) for metric, of_rows in values.items()
+    }
 
 
 def most_common(answers: Sequence[str]) -> str:

@@ -8,7 +8,22 @@ from weft.core.errors import DataError, WeftError
 from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
-from weft.tasks._accuracy import Expected, blind_guesses, most_common
+from weft.tasks._accuracy import (
+    ACCURACY,
+    SOFT_ACCURACY,
+    Expected,
+    blind_guesses,
+    by_kind,
+    most_common,
+)
+
+ANSWERED = (
+    SOFT_ACCURACY,
+    ACCURACY,
+    by_kind(SOFT_ACCURACY, "type"),
+    by_kind(ACCURACY, "type"),
+)
+"""What `Expected` measures of questions, whose kind is their type."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
 
@@ -25,6 +26,12 @@ class Task(Protocol):
     """Measures one model, or an ensemble, on a data set."""
 
     name: str
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """All that it may measure, the most important first. What only the data says, such as the
+        accuracy of each class, is a family."""
+        ...
 
     def evaluate(
         self,

@@ -15,8 +15,9 @@ from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.evaluation import captions, meteor
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import POINTS, Metric, Score, by_name
 from weft.heads.texts import TextOutput
 from weft.inference.member import Item, Member
 from weft.inference.predict import predict
@@ -24,12 +25,14 @@ from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import RowsConfig
 from weft.tasks.base import Task
 
-NAMES = {f"Bleu_{n}": f"BLEU-{n}" for n in range(1, 5)} | {
-    "ROUGE_L": "ROUGE-L",
-    "CIDEr": "CIDEr-D",
-    "METEOR": "METEOR",
+CIDER = Metric("CIDEr-D", POINTS, headline=True)
+METRICS = {
+    **{f"Bleu_{n}": Metric(f"BLEU-{n}", POINTS, headline=n == 4) for n in range(1, 5)},
+    "ROUGE_L": Metric("ROUGE-L", POINTS),
+    "CIDEr": CIDER,
+    "METEOR": Metric("METEOR", POINTS),
 }
-PERCENT = 100
+"""What `weft.evaluation.captions` counts -> the metric."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class CaptioningTask:
     """
 
     name = "captioning"
+    metrics = tuple(METRICS.values())
 
     def __init__(self, config: CaptioningTaskConfig) -> None:
         self.config = config
@@ -110,7 +114,7 @@ class CaptioningTask:
             with_meteor=config.meteor and config.unit == "word" and meteor.available(),
         )
         groups = np.array([group_key(group) for group in candidates])
-        cider = Values(torch.from_numpy(PERCENT * scores.cider), torch.from_numpy(groups))
+        cider = Values(torch.from_numpy(CIDER.scale * scores.cider), torch.from_numpy(groups))
         return TaskResult(
             task=self.name,
             protocol={
@@ -118,10 +122,10 @@ class CaptioningTask:
                 **self._protocol(members, references),
                 "left_out_unreadable": len(told.rows) - len(candidates),
             },
-            metrics=self._metrics(scores, groups),
+            metrics=self._scores(scores, groups),
             baselines=self._baselines(references),
             leakage=leakage,
-            values={"CIDEr-D": cider},
+            values={CIDER.name: cider},
             predictions=self._examples(scores, candidates, references, told.rows, found.streams),
             head=config.head,
         )
@@ -146,12 +150,12 @@ class CaptioningTask:
             "person": "each picture's first reference, compared with its others only",
         }
 
-    def _metrics(
+    def _scores(
         self, scores: captions.CaptionScores, groups: NDArray[np.int64]
-    ) -> dict[str, Estimate]:
+    ) -> dict[str, Score]:
         bootstrap = Bootstrap(groups, resamples=self.config.resamples, seed=self.config.seed)
         statistics = scores.statistics(bootstrap, groups)
-        return {NAMES[name]: (found * PERCENT).estimate() for name, found in statistics.items()}
+        return by_name(METRICS[n].score(found.estimate()) for n, found in statistics.items())
 
     def _baselines(self, references: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
         everything = [text for texts in references.values() for text in texts]
@@ -164,7 +168,7 @@ class CaptioningTask:
         if any(len(texts) > 1 for texts in references.values()):
             found["person"] = captions.leave_one_out(references, self._tokenize)
         return {
-            kind: {NAMES[name]: PERCENT * value for name, value in values.items()}
+            kind: {METRICS[n].name: METRICS[n].scale * value for n, value in values.items()}
             for kind, values in found.items()
         }
 

@@ -15,8 +15,9 @@ from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
 from weft.evaluation.baselines import classification_baselines
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import (
     Ranks,
     Similarity,
@@ -30,10 +31,13 @@ from weft.inference.embedding import Embedded, EmbeddingConfig, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
+from weft.tasks._accuracy import ACCURACY, by_kind
 from weft.tasks.base import Task, check_measures
 
 EXAMPLE_ANSWERS = 5
 WAY = "classification"
+
+MACRO_ACCURACY = Metric("macro_accuracy")
 
 TEMPLATES = (
     "a photo of a {}.",
@@ -43,6 +47,11 @@ TEMPLATES = (
     "a {} in the scene.",
     "there is a {}.",
 )
+
+
+def accuracy_at(k: int) -> Metric:
+    """Right if the class is among the first k."""
+    return Metric(f"accuracy@{k}", headline=k == 1)
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,10 @@ class ZeroShot:
     def __init__(self, config: ZeroShotConfig) -> None:
         self.config = config
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (*map(accuracy_at, self.config.ks), MACRO_ACCURACY, by_kind(ACCURACY, "class"))
+
     def evaluate(
         self,
         members: Sequence[Member],
@@ -132,7 +145,7 @@ class ZeroShot:
                 "left_out_unreadable": len(images) - len(read),
                 "interval": f"95% bootstrap over groups, {config.resamples} resamples",
             },
-            metrics=self._metrics(ranks, labels, groups, classes),
+            metrics=self._scores(ranks, labels, groups, classes),
             baselines=self._baselines(labels, classes),
             leakage=leakage,
             queries={WAY: Queries(ranks.rank, groups)},
@@ -177,14 +190,14 @@ class ZeroShot:
         vectors_CSE = found.vectors.view(len(classes), len(config.templates), -1)
         return F.normalize(vectors_CSE.mean(1), dim=-1).to(device)
 
-    def _metrics(
+    def _scores(
         self, ranks: Ranks, labels: Tensor, groups: Tensor, classes: Sequence[str]
-    ) -> dict[str, Estimate]:
+    ) -> dict[str, Score]:
         config = self.config
         bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
-        metrics: dict[str, Estimate] = {}
-        for k in config.ks:
-            metrics[f"accuracy@{k}"] = bootstrap.proportion(ranks.hits(k), groups).percent()
+        found = [
+            accuracy_at(k).score(bootstrap.proportion(ranks.hits(k), groups)) for k in config.ks
+        ]
         present = torch.tensor(sorted(set(labels.tolist())))
         member_NC = (labels[:, None] == present).double()
         hits_NC = member_NC * ranks.hits(1)[:, None]
@@ -192,22 +205,23 @@ class ZeroShot:
         macro = by_class[0]
         for statistic in by_class[1:]:
             macro = macro + statistic
-        metrics["macro_accuracy"] = (macro * (100 / len(by_class))).estimate()
+        found.append(MACRO_ACCURACY.score((macro * (1 / len(by_class))).estimate()))
         for label in present.tolist():
             of = labels == label
             estimate = bootstrap.proportion(ranks.hits(1)[of], groups[of])
-            metrics[f"class/{classes[label]}/accuracy"] = estimate.percent()
-        return metrics
+            found.append(by_kind(ACCURACY, "class").member(classes[label]).score(estimate))
+        return by_name(found)
 
     def _baselines(self, labels: Tensor, classes: Sequence[str]) -> dict[str, dict[str, float]]:
         guesses = classification_baselines(labels, len(classes), self.config.ks)
         by_kind = {"chance": guesses.chance, "majority": guesses.majority}
         named = {
-            kind: {f"accuracy@{k}": 100 * share for k, share in shares.items()}
+            kind: {(at := accuracy_at(k)).name: at.scale * share for k, share in shares.items()}
             for kind, shares in by_kind.items()
         }
-        named["chance"]["macro_accuracy"] = 100 / len(classes)
-        named["majority"]["macro_accuracy"] = 100 / len(set(labels.tolist()))
+        macro = MACRO_ACCURACY
+        named["chance"][macro.name] = macro.scale / len(classes)
+        named["majority"][macro.name] = macro.scale / len(set(labels.tolist()))
         return named
 
     def _examples(

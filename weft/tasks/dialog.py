@@ -1,7 +1,7 @@
 """Visual dialog: which of the candidate answers follows on what was said about the picture?"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,9 +14,10 @@ from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.inference.embedding import EmbeddingConfig, embed_items, evaluating
 from weft.inference.member import Item, Member
@@ -26,6 +27,15 @@ from weft.tasks.base import Task, check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""
+
+MRR = Metric("mrr")
+MEAN_RANK = Metric("mean_rank", RANK, "lower")
+NDCG = Metric("ndcg")
+
+
+def recall_at(k: int) -> Metric:
+    """Of how many questions the right answer is among the first k."""
+    return Metric(f"recall@{k}", headline=k == 1)
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,10 @@ class Dialog:
     def __init__(self, config: DialogConfig) -> None:
         self.config = config
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (*map(recall_at, self.config.ks), MRR, MEAN_RANK, NDCG)
+
     def evaluate(
         self,
         members: Sequence[Member],
@@ -124,10 +138,13 @@ class Dialog:
                 "left_out_unreadable": len(dataset) - len(rows),
                 "interval": f"95% bootstrap over dialogs, {config.resamples} resamples",
             },
-            metrics=_estimates(values, groups, bootstrap),
+            metrics=_scores(values, groups, bootstrap),
             baselines=self._baselines(asked, members[0].training),
             leakage=leakage,
-            values={n: Values(v[~v.isnan()], groups[~v.isnan()]) for n, v in values.items()},
+            values={
+                metric.name: Values(metric.scale * v[~v.isnan()], groups[~v.isnan()])
+                for metric, v in values.items()
+            },
             predictions=self._shown(_context(members[0]), rows, scored, asked),
         )
 
@@ -183,39 +200,39 @@ class Dialog:
         relevance = None if given is None else torch.tensor(given, dtype=torch.float64)
         return _Asked([str(name) for name in candidates], right, relevance)
 
-    def _values(self, scored: Sequence[Tensor], asked: Sequence[_Asked]) -> dict[str, Tensor]:
-        """Metric -> its value row by row; NDCG is NaN where a row has no relevances."""
+    def _values(self, scored: Sequence[Tensor], asked: Sequence[_Asked]) -> dict[Metric, Tensor]:
+        """Metric -> its raw value row by row; NDCG is NaN where a row has no relevances."""
         pairs = list(zip(scored, asked, strict=True))
         ranks = torch.tensor([rank_of_right(s, one.right) for s, one in pairs]).double()
-        found = {f"recall@{k}": (ranks <= k).double() for k in self.config.ks}
-        found |= {"mrr": 1 / ranks, "mean_rank": ranks}
+        found = {recall_at(k): (ranks <= k).double() for k in self.config.ks}
+        found |= {MRR: 1 / ranks, MEAN_RANK: ranks}
         gains = [
             float("nan") if one.relevance is None else ndcg(s, one.relevance) for s, one in pairs
         ]
         if any(one.relevance is not None for one in asked):
-            found["ndcg"] = torch.tensor(gains, dtype=torch.float64)
+            found[NDCG] = torch.tensor(gains, dtype=torch.float64)
         return found
 
     def _baselines(
         self, asked: Sequence[_Asked], training: Dataset | None
     ) -> dict[str, dict[str, float]]:
-        by_row: dict[str, list[float]] = {}
+        by_row: dict[Metric, list[float]] = {}
         for one in asked:
             for k in self.config.ks:
                 recall, reciprocal, rank = chance(len(one.candidates), k)
-                by_row.setdefault(f"recall@{k}", []).append(100 * recall)
-            by_row.setdefault("mrr", []).append(100 * reciprocal)
-            by_row.setdefault("mean_rank", []).append(rank)
+                by_row.setdefault(recall_at(k), []).append(recall)
+            by_row.setdefault(MRR, []).append(reciprocal)
+            by_row.setdefault(MEAN_RANK, []).append(rank)
             if one.relevance is not None:
-                by_row.setdefault("ndcg", []).append(100 * chance_ndcg(one.relevance))
-        baselines = {"chance": {name: sum(v) / len(v) for name, v in by_row.items()}}
+                by_row.setdefault(NDCG, []).append(chance_ndcg(one.relevance))
+        baselines = {"chance": {m.name: m.scale * sum(v) / len(v) for m, v in by_row.items()}}
         counts = self._frequencies(training)
         if counts:
             scored = [torch.tensor([float(counts[c]) for c in one.candidates]) for one in asked]
             values = self._values(scored, asked)
             baselines["most frequent"] = {
-                name: (1 if name == "mean_rank" else 100) * float(v[~v.isnan()].mean())
-                for name, v in values.items()
+                metric.name: metric.scale * float(v[~v.isnan()].mean())
+                for metric, v in values.items()
             }
         return baselines
 
@@ -265,15 +282,16 @@ def _context(member: Member) -> tuple[str, ...]:
     return tuple(s for s in member.sources if s in member.model.fused_streams)
 
 
-def _estimates(
-    values: dict[str, Tensor], groups: Tensor, bootstrap: Bootstrap
-) -> dict[str, Estimate]:
-    found: dict[str, Estimate] = {}
-    for name, of_rows in values.items():
+def _scores(
+    values: Mapping[Metric, Tensor], groups: Tensor, bootstrap: Bootstrap
+) -> dict[str, Score]:
+    found = []
+    for metric, of_rows in values.items():
         there = ~of_rows.isnan()
-        if name.startswith("recall@"):
-            found[name] = bootstrap.proportion(of_rows, groups).percent()
+        whole = bool(((of_rows == 0) | (of_rows == 1))[there].all())
+        if whole and metric.unit == PERCENT:
+            estimate = bootstrap.proportion(of_rows[there], groups[there])
         else:
-            mean = bootstrap.mean(of_rows[there], groups[there]).estimate()
-            found[name] = mean if name == "mean_rank" else mean.percent()
-    return found
+            estimate = bootstrap.mean(of_rows[there], groups[there]).estimate()
+        found.append(metric.score(estimate))
+    return by_name(found)

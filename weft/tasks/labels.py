@@ -17,8 +17,11 @@ from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import (
+    ACCURACY,
+    MACRO_F1,
     Expected,
     as_values,
+    by_kind,
     class_values,
     macro_f1,
     most_common,
@@ -27,6 +30,9 @@ from weft.tasks._accuracy import (
     target_of,
 )
 from weft.tasks.base import Task, check_measures
+
+KIND = "class"
+"""What stands before a label in the names of metrics."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Labels:
     """
 
     name = "classification"
+    metrics = (ACCURACY, by_kind(ACCURACY, KIND), MACRO_F1)
 
     def __init__(self, config: LabelsConfig) -> None:
         self.config = config
@@ -89,10 +96,9 @@ class Labels:
         )
         column = members[0].targets[target].column
         labels = [class_name(dataset[row].items[column]) for row in found.rows]
-        expected = Expected(answers=labels, kinds=labels, kind="class")
+        expected = Expected(answers=labels, kinds=labels, kind=KIND)
         values = expected.values(found.said)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
-        metrics = expected.estimates(values, bootstrap, found.groups)
         return TaskResult(
             task=self.name,
             protocol={
@@ -104,19 +110,22 @@ class Labels:
                 "left_out_unreadable": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over groups, {config.resamples} resamples",
             },
-            metrics={**metrics, "macro_f1": macro_f1(found, bootstrap)},
+            metrics={
+                **expected.scores(values, bootstrap, found.groups),
+                MACRO_F1.name: macro_f1(found, bootstrap),
+            },
             baselines=_baselines(found, labels),
             leakage=leakage,
             head=config.head,
             values=as_values(values, found.groups),
-            predictions=shown(found, values["accuracy"], expected, config.examples, config.seed),
+            predictions=shown(found, values[ACCURACY], expected, config.examples, config.seed),
         )
 
 
 def _baselines(found: Predictions, labels: Sequence[str]) -> dict[str, dict[str, float]]:
     expected = Expected(answers=labels)
     baselines = {
-        "chance": {"accuracy": 100 / len(class_values(found).classes)},
+        "chance": {ACCURACY.name: ACCURACY.scale / len(class_values(found).classes)},
         "majority": expected.means([most_common(labels)] * len(labels)),
     }
     for stream, said in found.swapped_said.items():

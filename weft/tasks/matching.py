@@ -14,13 +14,15 @@ from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput
 from weft.inference.embedding import evaluating
 from weft.inference.member import Item, Member
-from weft.inference.results import Prediction, TaskResult, Values
+from weft.inference.results import Prediction, TaskResult
 from weft.inference.rows import RowsConfig, read_rows
 from weft.objectives.matching import MATCH, matching_logits
+from weft.tasks._accuracy import ACCURACY, as_values
 from weft.tasks.base import Task, check_measures
 
 ROWS_AT_ONCE = 1024
@@ -88,6 +90,14 @@ class Matching:
     def __init__(self, config: MatchingConfig) -> None:
         self.config = config
 
+    @property
+    def metrics(self) -> tuple[Metric, Metric, Metric]:
+        """Of saying yes or no, of choosing the second for the first, and the other way round."""
+        first, second = self.config.first, self.config.second
+        ways = (f"{first}_to_{second}", f"{second}_to_{first}")
+        forward, backward = (ACCURACY.of(way) for way in ways)
+        return ACCURACY, forward, backward
+
     def evaluate(
         self,
         members: Sequence[Member],
@@ -110,17 +120,18 @@ class Matching:
                 "left_out": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over groups, {config.resamples} resamples",
             },
-            metrics={
-                name: _estimate(bootstrap, of_rows, found.groups)
-                for name, of_rows in values.items()
-            },
+            metrics=by_name(
+                metric.score(_estimate(bootstrap, of_rows, found.groups))
+                for metric, of_rows in values.items()
+            ),
             baselines={
                 "chance": {
-                    name: 50.0 if name == "accuracy" else 100 / config.choices for name in values
+                    metric.name: metric.scale / (2 if metric == ACCURACY else config.choices)
+                    for metric in values
                 }
             },
             leakage=leakage,
-            values={name: Values(of_rows, found.groups) for name, of_rows in values.items()},
+            values=as_values(values, found.groups),
             predictions=self._shown(found, values),
         )
 
@@ -186,21 +197,22 @@ class Matching:
             scores.append(logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH])
         return torch.cat(scores).view(candidates_NC.shape)
 
-    def _values(self, found: _Pairs) -> dict[str, Tensor]:
-        """Metric -> (N,) float64: of saying yes or no, and of choosing each stream for the other."""
+    def _values(self, found: _Pairs) -> dict[Metric, Tensor]:
+        """(N,) float64 shares: of saying yes or no, and of choosing each stream for the other."""
         first, second = self.config.first, self.config.second
+        said, forward, backward = self.metrics
         yes = torch.stack([(s[:, 0] > 0).double() for s in found.scores.values()])
         no = torch.stack([(s[:, 1] <= 0).double() for s in found.scores.values()])
         return {
-            "accuracy": (yes.mean(dim=0) + no.mean(dim=0)) / 2,
-            f"{first}_to_{second}/accuracy": _chosen(found.scores[second]),
-            f"{second}_to_{first}/accuracy": _chosen(found.scores[first]),
+            said: (yes.mean(dim=0) + no.mean(dim=0)) / 2,
+            forward: _chosen(found.scores[second]),
+            backward: _chosen(found.scores[first]),
         }
 
-    def _shown(self, found: _Pairs, values: Mapping[str, Tensor]) -> list[Prediction]:
+    def _shown(self, found: _Pairs, values: Mapping[Metric, Tensor]) -> list[Prediction]:
         """Some pictures with the text that was chosen, half of them right and half wrong."""
         first, second = self.config.first, self.config.second
-        right = values[f"{first}_to_{second}/accuracy"]
+        right = values[self.metrics[1]]
         scores_NC = found.scores[second]
         shown = []
         for row in right_and_wrong(2 - right.long(), self.config.examples, self.config.seed):
@@ -243,5 +255,5 @@ def _chosen(scores_NC: Tensor) -> Tensor:
 def _estimate(bootstrap: Bootstrap, values: Tensor, groups: Tensor) -> Estimate:
     whole = bool(((values == 0) | (values == 1)).all())
     if whole:
-        return bootstrap.proportion(values, groups).percent()
-    return (bootstrap.mean(values, groups) * 100).estimate()
+        return bootstrap.proportion(values, groups)
+    return bootstrap.mean(values, groups).estimate()

@@ -1,12 +1,14 @@
 """A result on the terminal: leakage above the scores, chance beside each number."""
 
-from collections.abc import Mapping
-
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from weft.evaluation.leakage import Leakage
 from weft.inference.results import TaskResult
+
+LOWER = " ↓"
+"""Stands behind the unit where less is better."""
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:
@@ -31,23 +33,23 @@ def _print_leakage(leakage: Leakage | None, console: Console) -> None:
 
 
 def _table(result: TaskResult) -> Table:
-    table = Table()
-    table.add_column("metric")
+    lower = any(score.metric.better == "lower" for score in result.metrics.values())
+    table = Table(caption=f"{LOWER.strip()} lower is better" if lower else None)
+    table.add_column("metric", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("95% interval", justify="right")
+    table.add_column("unit")
     for baseline in result.baselines:
-        table.add_column(baseline, justify="right")
-    for name, estimate in result.metrics.items():
+        table.add_column(escape(baseline), justify="right")
+    for name, score in result.metrics.items():
         table.add_row(
-            name,
-            f"{estimate.value:.1f}",
-            estimate.interval(),
-            *(_baseline(values, name) for values in result.baselines.values()),
+            escape(name),  # names of classes may have brackets, which are no markup here
+            score.shown,
+            score.interval,
+            score.metric.unit + (LOWER if score.metric.better == "lower" else ""),
+            *(
+                score.metric.shown(values[name]) if name in values else ""
+                for values in result.baselines.values()
+            ),
         )
     return table
-
-
-def _baseline(values: Mapping[str, float], name: str) -> str:
-    if name not in values:
-        return ""
-    return f"{values[name]:.1f}" if values[name] >= 0.05 else f"{values[name]:.2g}"

@@ -14,13 +14,24 @@ from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric, by_name
 from weft.heads.classes import ClassOutput
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
-from weft.tasks._accuracy import Expected, as_values, class_values, most_common, shown, target_of
+from weft.tasks._accuracy import (
+    ACCURACY,
+    Expected,
+    as_values,
+    class_values,
+    most_common,
+    shown,
+    target_of,
+)
 from weft.tasks.base import Task, check_measures
+
+CONSISTENCY = Metric("consistency")
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Reasoning:
     """
 
     name = "reasoning"
+    metrics = (ACCURACY, CONSISTENCY)
 
     def __init__(self, config: ReasoningConfig) -> None:
         self.config = config
@@ -83,7 +95,7 @@ class Reasoning:
         column = members[0].targets[target].column
         expected = Expected([class_name(dataset[row].items[column]) for row in found.rows])
         values = expected.values(found.said)
-        right, consistent_G, groups_G = _consistent(values["accuracy"], found.groups)
+        right, consistent_G, groups_G = _consistent(values[ACCURACY], found.groups)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         return TaskResult(
             task=self.name,
@@ -95,10 +107,12 @@ class Reasoning:
                 "left_out_unreadable": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over sentences, {config.resamples} resamples",
             },
-            metrics={
-                "accuracy": bootstrap.proportion(right, found.groups).percent(),
-                "consistency": bootstrap.proportion(consistent_G, groups_G).percent(),
-            },
+            metrics=by_name(
+                [
+                    ACCURACY.score(bootstrap.proportion(right, found.groups)),
+                    CONSISTENCY.score(bootstrap.proportion(consistent_G, groups_G)),
+                ]
+            ),
             baselines=_baselines(found, expected),
             leakage=leakage,
             head=config.head,

@@ -17,9 +17,10 @@ from weft.core.needs import Needs
 from weft.core.progress import progress
 from weft.core.records import Features
 from weft.data.formats import Dataset
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.comparison import Comparison, compare
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import Similarity, rank_queries
 from weft.heads.classes import ClassOutput
 from weft.inference.embedding import encode_views, evaluating, views_of
@@ -32,6 +33,11 @@ from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
 """Candidates are lifted by this: no other item, whose score is a mean of cosines, comes near."""
+
+
+def gain_at(k: int) -> Metric:
+    """By how much recall@k rises, in percent of the queries."""
+    return Metric(f"recall@{k}_gain")
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,13 @@ class Reranking:
     def __init__(self, config: RerankingConfig) -> None:
         self.config = config
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        retrieval = self.config.retrieval
+        gains = [gain_at(k) for k in retrieval.ks]
+        by_way = [gain.of(way) for way in retrieval.ways for gain in gains]
+        return (*retrieval.build().metrics, *by_way, *gains)
+
     def evaluate(
         self,
         members: Sequence[Member],
@@ -125,8 +138,8 @@ class Reranking:
             protocol={**result.protocol, **self._protocol(finders, matchers, gains)},
             metrics={
                 **result.metrics,
-                **{name: gain.difference.percent() for name, gain in gains.items()},
-                **self._both(found, again),
+                **by_name(metric.score(gain.difference) for metric, gain in gains.items()),
+                **by_name(self._both(found, again)),
             },
             baselines={
                 **result.baselines,
@@ -138,9 +151,11 @@ class Reranking:
         self,
         finders: Sequence[Member],
         matchers: Sequence[Member],
-        gains: Mapping[str, Comparison],
+        gains: Mapping[Metric, Comparison],
     ) -> dict[str, Any]:
-        chances = {f"{n}, p": c.p_value for n, c in gains.items() if n.endswith("@1_gain")}
+        first = gain_at(min(self.config.retrieval.ks))
+        ways = {first.of(way) for way in self.config.retrieval.ways}
+        chances = {f"{m.name}, p": c.p_value for m, c in gains.items() if m in ways}
         return {
             "models": f"{len(finders)} to find, {len(matchers)} to rank again",
             "candidates": self.config.candidates,
@@ -148,11 +163,11 @@ class Reranking:
             **chances,
         }
 
-    def _gains(self, found: Search, again: Search) -> dict[str, Comparison]:
+    def _gains(self, found: Search, again: Search) -> dict[Metric, Comparison]:
         """Recall after minus before, on the same queries and resamples."""
         settings = self.config.retrieval
         return {
-            f"{way}/recall@{k}_gain": compare(
+            gain_at(k).of(way): compare(
                 found.ranks[way].hits(k),
                 again.ranks[way].hits(k),
                 queries.groups,
@@ -163,20 +178,20 @@ class Reranking:
             for k in settings.ks
         }
 
-    def _both(self, found: Search, again: Search) -> dict[str, Estimate]:
+    def _both(self, found: Search, again: Search) -> list[Score]:
         """The gains, a mean over both ways; each resample is of the same groups in both."""
         settings = self.config.retrieval
         groups = {way: queries.groups for way, (queries, _) in found.ways.items()}
         bootstrap = Bootstrap(
             torch.cat(list(groups.values())), resamples=settings.resamples, seed=settings.seed
         )
-        gains: dict[str, Estimate] = {}
+        gains: list[Score] = []
         for k in settings.ks:
             one, other = (
                 bootstrap.mean(again.ranks[way].hits(k).int() - found.ranks[way].hits(k).int(), of)
                 for way, of in groups.items()
             )
-            gains[f"recall@{k}_gain"] = ((one + other) * 50).estimate()
+            gains.append(gain_at(k).score(((one + other) * 0.5).estimate()))
         return gains
 
     def _matches(

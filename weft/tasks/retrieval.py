@@ -1,5 +1,7 @@
 """Retrieval between two streams, both ways: how high does the right one rank?"""
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +15,9 @@ from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.evaluation.baselines import retrieval_chance
-from weft.evaluation.bootstrap import Bootstrap, Estimate, Statistic
+from weft.evaluation.bootstrap import Bootstrap, Statistic
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
 from weft.evaluation.ranking import (
     Ranks,
     Similarity,
@@ -28,10 +31,21 @@ from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.embedding import EmbeddingConfig, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
-from weft.inference.results import Answer, Example, Queries, TaskResult
+from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks.base import Task, check_measures
 
 EXAMPLE_ANSWERS = 5
+
+MEDIAN_RANK = Metric("median_rank", RANK, "lower")
+MEAN_RANK = Metric("mean_rank", RANK, "lower")
+MAP = Metric("mAP")
+MRR = Metric("MRR")
+RSUM = Metric("rsum", "sum of %", headline=True)
+
+
+def recall_at(k: int) -> Metric:
+    """Of how many queries a right item is among the first k."""
+    return Metric(f"recall@{k}", headline=k == 1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,11 @@ class RetrievalConfig(Config[Task]):
     @property
     def needs(self) -> Needs:
         return Needs(embeddings=(self.first, self.second))
+
+    @property
+    def ways(self) -> tuple[str, str]:
+        """The names of both directions."""
+        return f"{self.first}_to_{self.second}", f"{self.second}_to_{self.first}"
 
     def build(self) -> "Retrieval":
         return Retrieval(self)
@@ -98,6 +117,11 @@ class Retrieval:
     def __init__(self, config: RetrievalConfig) -> None:
         self.config = config
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        of_a_way = (*map(recall_at, self.config.ks), MEDIAN_RANK, MEAN_RANK, MAP, MRR)
+        return (*(metric.of(way) for way in self.config.ways for metric in of_a_way), RSUM)
+
     def evaluate(
         self,
         members: Sequence[Member],
@@ -124,10 +148,7 @@ class Retrieval:
             for items in paired.items.values()
         )
         first, second = _both_readable(*embedded)
-        ways = {
-            f"{config.first}_to_{config.second}": (first, second),
-            f"{config.second}_to_{config.first}": (second, first),
-        }
+        ways = dict(zip(config.ways, ((first, second), (second, first)), strict=True))
         protocol = {
             **paired.protocol,
             f"{config.first}s": len(first),
@@ -151,10 +172,15 @@ class Retrieval:
         return TaskResult(
             task=self.name,
             protocol=search.protocol,
-            metrics=self._metrics(ranks, {way: pair[0].groups for way, pair in ways.items()}),
+            metrics=self._scores(ranks, {way: pair[0].groups for way, pair in ways.items()}),
             baselines={"chance": self._chance(ranks, ways)},
             leakage=leakage,
             queries={way: Queries(ranks[way].rank, ways[way][0].groups) for way in ways},
+            values={
+                metric.of(way).name: Values(metric.scale * of_queries, ways[way][0].groups)
+                for way, values in self._values(ranks).items()
+                for metric, of_queries in values.items()
+            },
             examples={
                 way: self._examples(ranks[way], search.similarities[way], *pair)
                 for way, pair in ways.items()
@@ -192,48 +218,52 @@ class Retrieval:
             members = [standardised(*pair) for pair in members]
         return averaged(members)
 
-    def _metrics(
-        self, ranks: Mapping[str, Ranks], groups: Mapping[str, Tensor]
-    ) -> dict[str, Estimate]:
+    def _scores(self, ranks: Mapping[str, Ranks], groups: Mapping[str, Tensor]) -> dict[str, Score]:
         config = self.config
         every = torch.cat(list(groups.values()))
         bootstrap = Bootstrap(every, resamples=config.resamples, seed=config.seed)
-        metrics: dict[str, Estimate] = {}
+        found: list[Score] = []
         recalls: list[Statistic] = []
-        for way, found in ranks.items():
+        for way, values in self._values(ranks).items():
             of = groups[way]
-            columns = [found.hits(k).double() for k in config.ks]
-            columns += [found.average_precision, found.reciprocal, found.rank.double()]
-            statistics = bootstrap.means(torch.stack(columns, dim=1), of)
-            for k, column, statistic in zip(config.ks, columns, statistics, strict=False):
-                recalls.append(statistic * 100)
+            statistics = bootstrap.means(torch.stack(list(values.values()), dim=1), of)
+            recalls += statistics[: len(config.ks)]
+            for (metric, column), statistic in zip(values.items(), statistics, strict=True):
                 estimate = statistic.estimate()
-                if estimate.low == estimate.high:
+                if metric.unit == PERCENT and estimate.low == estimate.high:
                     estimate = bootstrap.proportion(column, of)
-                metrics[f"{way}/recall@{k}"] = estimate.percent()
-            *_, precision, reciprocal, mean_rank = statistics
-            metrics[f"{way}/median_rank"] = bootstrap.median(found.rank, of).estimate()
-            metrics[f"{way}/mean_rank"] = mean_rank.estimate()
-            metrics[f"{way}/mAP"] = (precision * 100).estimate()
-            metrics[f"{way}/MRR"] = (reciprocal * 100).estimate()
-        total = recalls[0]
-        for recall in recalls[1:]:
-            total = total + recall
-        return {**metrics, "rsum": total.estimate()}
+                found.append(metric.of(way).score(estimate))
+            median = bootstrap.median(ranks[way].rank, of).estimate()
+            found.insert(-3, MEDIAN_RANK.of(way).score(median))
+        total = functools.reduce(operator.add, recalls)
+        found.append(RSUM.score((total * 100).estimate()))
+        return by_name(found)
+
+    def _values(self, ranks: Mapping[str, Ranks]) -> dict[str, dict[Metric, Tensor]]:
+        """Way -> what is a mean over its queries (Q,), recalls first."""
+        return {
+            way: {
+                **{recall_at(k): found.hits(k).double() for k in self.config.ks},
+                MEAN_RANK: found.rank.double(),
+                MAP: found.average_precision,
+                MRR: found.reciprocal,
+            }
+            for way, found in ranks.items()
+        }
 
     def _chance(
         self, ranks: Mapping[str, Ranks], ways: Mapping[str, tuple[Gallery, Gallery]]
     ) -> dict[str, float]:
-        values: dict[str, float] = {}
+        named: dict[str, float] = {}
+        total = 0.0
         for way, found in ranks.items():
             chance = retrieval_chance(found.positives, len(ways[way][1]), self.config.ks)
-            values |= {f"{way}/recall@{k}": 100 * share for k, share in chance.recall.items()}
-            values[f"{way}/median_rank"] = chance.median_rank
-            values[f"{way}/mean_rank"] = chance.mean_rank
-            values[f"{way}/mAP"] = 100 * chance.average_precision
-            values[f"{way}/MRR"] = 100 * chance.reciprocal_rank
-        values["rsum"] = sum(value for name, value in values.items() if "/recall@" in name)
-        return values
+            values = {recall_at(k): share for k, share in chance.recall.items()}
+            values |= {MEDIAN_RANK: chance.median_rank, MEAN_RANK: chance.mean_rank}
+            values |= {MAP: chance.average_precision, MRR: chance.reciprocal_rank}
+            named |= {metric.of(way).name: metric.scale * v for metric, v in values.items()}
+            total += 100 * sum(chance.recall.values())
+        return {**named, RSUM.name: total}
 
     def _examples(
         self, ranks: Ranks, similarity: Similarity, queries: Gallery, gallery: Gallery

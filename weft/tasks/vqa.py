@@ -9,16 +9,17 @@ import torch
 from weft.core.config import Config
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Score
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Output
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import RowsConfig
-from weft.tasks._accuracy import as_values, macro_f1, right_classes, shown, target_of
-from weft.tasks._questions import Columns, expected_answers, guesses_from_words
+from weft.tasks._accuracy import MACRO_F1, as_values, macro_f1, right_classes, shown, target_of
+from weft.tasks._questions import ANSWERED, Columns, expected_answers, guesses_from_words
 from weft.tasks.base import Task, check_measures
 
 
@@ -71,6 +72,7 @@ class VQA:
     """
 
     name = "vqa"
+    metrics = (*ANSWERED, MACRO_F1)
 
     def __init__(self, config: VQAConfig) -> None:
         self.config = config
@@ -106,7 +108,7 @@ class VQA:
                 "left_out_unreadable": len(dataset) - len(found),
                 "interval": f"95% bootstrap over images, {config.resamples} resamples",
             },
-            metrics={**expected.estimates(values, bootstrap, found.groups), **metrics},
+            metrics={**expected.scores(values, bootstrap, found.groups), **metrics},
             baselines={name: expected.means(answers) for name, answers in guesses.items()},
             leakage=leakage,
             values=as_values(values, found.groups),
@@ -136,9 +138,9 @@ class VQA:
 
     def _of_classes(
         self, found: Predictions, bootstrap: Bootstrap
-    ) -> tuple[dict[str, Estimate], dict[str, Any]]:
+    ) -> tuple[dict[str, Score], dict[str, Any]]:
         """What is measured of chosen answers alone, and what the protocol says of them."""
         assert isinstance(found.values, ClassValues)
         unknown = int((right_classes(found) < 0).sum())
         told = {"answers_known": len(found.values.classes), "answers_not_known": unknown}
-        return {"macro_f1": macro_f1(found, bootstrap)}, told
+        return {MACRO_F1.name: macro_f1(found, bootstrap)}, told

@@ -45,9 +45,8 @@ class RunConfig(Settings):
     patience: int | None = None
     """Evaluations without a new best after which training stops; None never stops early."""
     monitor: str | None = None
-    """Validation metric that chooses the best weights; None takes the first."""
-    monitor_mode: Literal["max", "min"] = "max"
-    """Whether more or less of the metric is better."""
+    """Validation metric that chooses the best weights, TASK/METRIC; None takes the first. The metric says
+    itself whether more or less of it is better."""
     workers: int = 0
     """Processes that load data."""
     compile: bool = False

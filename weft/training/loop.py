@@ -19,6 +19,7 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
 from weft.core.tensors import check_same, read_tensors, write_tensors
+from weft.evaluation.metric import Score
 from weft.training import checkpoint, distributed, sharding
 from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig
@@ -45,7 +46,7 @@ def fit(
     batches: Callable[[int, int], Iterator[Batch]],
     run: RunConfig,
     folder: Path,
-    validate: Callable[[], Mapping[str, float]] | None = None,
+    validate: Callable[[], Mapping[str, Score]] | None = None,
     recipe: Settings | None = None,
     resume: bool = False,
 ) -> FitResult:
@@ -53,7 +54,7 @@ def fit(
 
     batches(start, stop): this rank's rows of steps start to stop - 1. validate: runs on every rank
     with the model in eval mode and holding its averaged weights if there are any; the first rank's
-    numbers count. The first player's model is the one that is saved. recipe: what a checkpoint
+    numbers count. The monitored number's metric says whether more or less of it is better. The first player's model is the one that is saved. recipe: what a checkpoint
     must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
     there is one; otherwise a folder with checkpoints is refused.
     """
@@ -171,7 +172,7 @@ def evaluation(players: Sequence[Player]) -> Iterator[None]:
 
 def _evaluate(
     players: Sequence[Player],
-    validate: Callable[[], Mapping[str, float]],
+    validate: Callable[[], Mapping[str, Score]],
     state: TrainState,
     run: RunConfig,
     folder: Path,
@@ -181,13 +182,14 @@ def _evaluate(
         with ExitStack() as gathered, torch.no_grad():
             for player in players:
                 gathered.enter_context(sharding.gathered(player.step))
-            metrics = distributed.from_first(dict(validate()), players[0].device)
+            found = validate()
+            own = {name: score.value for name, score in found.items()}
+            metrics = distributed.from_first(own, players[0].device)
         monitor = run.monitor or next(iter(metrics))
         if monitor not in metrics:
             raise unknown_name("validation metric to monitor", monitor, metrics)
         value = metrics[monitor]
-        best = state.best
-        better = best is None or (value > best if run.monitor_mode == "max" else value < best)
+        better = state.best is None or found[monitor].metric.better_than(value, state.best)
         if not math.isfinite(value) or not better:
             state = replace(state, stale=state.stale + 1)
         else:
