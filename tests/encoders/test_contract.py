@@ -224,6 +224,17 @@ def test_alone_padded_and_reordered_are_the_same(case: Case) -> None:
 
 
 @every_encoder
+@pytest.mark.parametrize("train", [False, True])
+def test_no_rows_are_no_features(case: Case, train: bool) -> None:
+    """A rank may hold no row that has the stream, and takes part in what the others compute."""
+    encoder = built(case).train(train)
+    features = encoder(rows(inputs(case.kind), []))
+    assert len(features) == 0
+    assert features.pooled.shape == (0, encoder.dim)
+    assert features.tokens.shape[2] == encoder.dim
+
+
+@every_encoder
 def test_more_padding_changes_nothing(case: Case) -> None:
     encoder = built(case)
     field = inputs(case.kind)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -44,18 +44,21 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict(dict(heads or {}))
 
     def encode(self, stream: str, value: Field | Features) -> Features:
-        """Features of one stream. Cached Features pass only through the encoder's trainable part."""
+        """Features of one stream. Cached Features pass only through the encoder's trainable part.
+
+        Only rows that have the stream are encoded, so that they are what they would be without the
+        others, batch norm included; the others get no tokens and a pooled vector of zeros.
+        """
         encoder = self.encoder(stream)
         if not isinstance(value, Features):
-            features = cast(Encoder, encoder)(value)
-            return features if value.present is None else features.where(value.present)
+            return _of_present(cast(Encoder, encoder), value, value.present)
         if not isinstance(encoder, CacheableEncoder):
             raise ValueError(
                 f"stream '{stream}' got cached Features, but its encoder "
                 f"{type(encoder).__name__} has no frozen part"
             )
         # Rows that were not there when the cache was read have no tokens, and must not gain any.
-        return encoder.trainable(value).where(value.mask.any(dim=1))
+        return _of_present(encoder.trainable, value, value.mask.any(dim=1))
 
     def encoder(self, stream: str) -> nn.Module:
         """The encoder of that stream."""
@@ -104,6 +107,16 @@ class Model(nn.Module):
         if name not in parts:
             raise ValueError(f"the model has no {kind} for '{name}', it has: {', '.join(parts)}")
         return parts[name]
+
+
+def _of_present(
+    encode: Callable[[Any], Features], value: Field | Features, present_B: Tensor | None
+) -> Features:
+    """encode(value) of the rows that are present, each in its place."""
+    if present_B is None or bool(present_B.all()):
+        return encode(value)
+    index_R = present_B.nonzero()[:, 0]
+    return encode(value.take(index_R)).spread(index_R, len(value))
 
 
 class Streams:

@@ -73,6 +73,14 @@ class Field:
             None if self.present is None else self.present[part],
         )
 
+    def take(self, index_R: Tensor) -> "Field":
+        """The rows of these numbers (R,), in this order and as often as they are named."""
+        return Field(
+            self.values[index_R],
+            None if self.mask is None else self.mask[index_R],
+            None if self.present is None else self.present[index_R],
+        )
+
 
 @dataclass(frozen=True)
 class Features:
@@ -112,6 +120,18 @@ class Features:
     def take(self, index_R: Tensor) -> "Features":
         """The rows of these numbers (R,), in this order and as often as they are named."""
         return Features(self.tokens[index_R], self.mask[index_R], self.pooled[index_R])
+
+    def spread(self, index_R: Tensor, rows: int) -> "Features":
+        """Its R rows as those of these numbers among `rows` rows; the others have no tokens.
+
+        The inverse of `take`: rows that are not there are zeros with a mask that is all False.
+        """
+
+        def spread(values: Tensor) -> Tensor:
+            whole = values.new_zeros(rows, *values.shape[1:])
+            return whole.index_copy(0, index_R, values)
+
+        return Features(spread(self.tokens), spread(self.mask), spread(self.pooled))
 
     def where(self, present_B: Tensor) -> "Features":
         """Rows that are not present have no tokens and a pooled vector of zeros."""

@@ -73,7 +73,7 @@ def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:
     by a linear map; the highest is one period for two cells.
     """
     dim, height, width = grid_BDHW.shape[1:]
-    x_HW, y_HW = (1 + coordinates_like(grid_BDHW[:1].float())[0]) / 2
+    x_HW, y_HW = (1 + coordinates_like(grid_BDHW.new_empty(1, dim, height, width).float())[0]) / 2
     count = dim // 4
     highest = max(height, width) / 2
     scale = torch.linspace(0, 1, count, device=grid_BDHW.device)

@@ -74,7 +74,7 @@ class Points(nn.Module):
     def find(self, field: Field) -> tuple[Tensor, Tensor, Tensor]:
         """The hottest cells of each panel (B, P, M), whether there is something, features (B, P, M, C)."""
         grid_BTC, heat_BT = self.look(field)
-        shape = (*field.values.shape[:2], -1)
+        shape = (*field.values.shape[:2], self.config.grid**2)
         score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.max_objects, dim=2)
         grid_BPTC = grid_BTC.view(*shape, grid_BTC.shape[2])
         hidden_BPMC = self.hidden(grid_BPTC.take_along_dim(cell_BPM[..., None], dim=2))
@@ -91,7 +91,9 @@ class Points(nn.Module):
             raise ValueError(f"a picture has {panels} panels, expected at most {most}")
         pixels = self.normalize(field.values.flatten(0, 1), self.feature.weight.dtype)
         grid_NCHW = self.convolutions(pixels.contiguous(memory_format=torch.channels_last))
-        grid_BTC = grid_NCHW.permute(0, 2, 3, 1).reshape(len(field), -1, grid_NCHW.shape[1])
+        grid_BTC = grid_NCHW.permute(0, 2, 3, 1).reshape(
+            len(field), panels * self.config.grid**2, grid_NCHW.shape[1]
+        )
         return grid_BTC, self.heat(grid_BTC)[..., 0].float()
 
     def classify(self, cells_SC: Tensor) -> Tensor:

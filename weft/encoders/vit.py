@@ -101,7 +101,9 @@ class ViT(nn.Module):
         # A convolution whose stride is its kernel is a linear map of each patch.
         rows, columns = height // size, width // size
         patches = pixels.reshape(len(field), 3, rows, size, columns, size)
-        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).reshape(len(field), rows * columns, -1)
+        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).reshape(
+            len(field), rows * columns, 3 * size * size
+        )
         tokens_BTD: Tensor = self.patch(patches_BTP)
         if self.config.class_token:
             class_B1D = self.class_token.to(tokens_BTD.dtype).expand(len(field), 1, -1)
