@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import weft.encoders
+from weft.architectures.model import Model
 from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import CacheableEncoder, Encoder, Recomputing
 from weft.core.records import Features, Field
@@ -232,6 +233,25 @@ def test_no_rows_are_no_features(case: Case, train: bool) -> None:
     assert len(features) == 0
     assert features.pooled.shape == (0, encoder.dim)
     assert features.tokens.shape[2] == encoder.dim
+
+
+@every_encoder
+def test_rows_that_lack_the_stream_change_nothing(case: Case) -> None:
+    """While training, so with batch norm and dropout: features, gradients and running statistics."""
+    field, there = inputs(case.kind), [0, 2, 3]
+    present = torch.tensor([True, False, True, True])
+    alone, among = (Model({"it": built(case).train()}) for _ in range(2))
+    torch.manual_seed(1)
+    expected = alone.encode("it", rows(field, there))
+    torch.manual_seed(1)
+    found = among.encode("it", Field(field.values, field.mask, present))
+    torch.testing.assert_close(found.pooled[present], expected.pooled, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.tokens[present], expected.tokens, atol=1e-6, rtol=0)
+    assert found.present.tolist() == present.tolist()
+    assert not found.pooled[1].any()
+    assert not found.tokens[1].any()
+    for (name, one), other in zip(alone.named_buffers(), among.buffers(), strict=True):
+        torch.testing.assert_close(other, one, msg=name)
 
 
 @every_encoder

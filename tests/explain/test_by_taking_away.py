@@ -14,7 +14,7 @@ from weft.explain.ablation import ablate
 from weft.explain.decision import Subject, chosen, scores
 from weft.explain.deletion import SHARES, Deletion, deletion_test
 from weft.explain.explanation import explain, token_grid
-from weft.explain.occlusion import occlusion, removable, take
+from weft.explain.occlusion import occlusion, removable
 from weft.fusion.early import EarlyConfig
 from weft.fusion.late import LateConfig
 from weft.layers.transformer import TransformerConfig
@@ -52,6 +52,9 @@ class Total:
 
     names: tuple[str, ...] = ("total",)
     by_fusion: bool = True
+
+    def reads(self, model):
+        return ("image", "text")
 
     def logits(self, model, streams, batch):
         return sum(100 * f.pooled if s == "image" else f.pooled for s, f in streams.items())
@@ -105,7 +108,7 @@ def test_the_answer_without_a_stream() -> None:
 
 def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
     one, given = known()
-    many = take(given, torch.arange(2).repeat(20))
+    many = given.take(torch.arange(2).repeat(20))
     many = Batch(many.inputs, ids=[str(n) for n in range(40)], groups=torch.arange(40))
     found = deletion_test(one, [many], "image", method="occlusion")
     assert found.method == "occlusion"

@@ -13,7 +13,6 @@ from tiny_models import (
 )
 
 from weft.core.interfaces import JOINT
-from weft.explain.occlusion import take
 from weft.explain.relevance import NoAttentionError, relevance
 from weft.fusion.coattention import CoAttentionConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
@@ -46,7 +45,7 @@ def test_each_row_by_itself(fusion, rule) -> None:
         assert values.isfinite().all()
         assert values.any()
         for row, length in enumerate(LENGTHS):
-            alone = take(batch(), torch.tensor([row]))
+            alone = batch().take(torch.tensor([row]))
             text = alone.inputs["text"]
             short = type(text)(text.values[:, :length], text.mask[:, :length])
             found = relevance(one, alone.with_inputs(text=short), rule)[stream][0]
@@ -63,7 +62,7 @@ def test_nothing_is_left_behind() -> None:
 
 def first_row(one):
     """Attention and its gradient of the first row, (N, T, L), encoders first."""
-    alone = take(batch(), torch.tensor([0]))
+    alone = batch().take(torch.tensor([0]))
     own, streams = {}, {}
     for stream in alone.inputs:
         with recording() as found:

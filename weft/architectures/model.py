@@ -69,9 +69,10 @@ class Model(nn.Module):
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
 
     def embed(self, stream: str, features: Features) -> Tensor:
-        """(B, E) embeddings of unit length, in fp32."""
+        """(B, E) embeddings of unit length, in fp32; zeros of rows that lack the stream."""
         projection = self._part(self.projections, stream, "projection")
-        return F.normalize(projection(features).float(), dim=-1)
+        vectors_BE = F.normalize(projection(features).float(), dim=-1)
+        return vectors_BE.masked_fill(~features.present[:, None], 0)
 
     @property
     def fused_streams(self) -> tuple[str, ...]:

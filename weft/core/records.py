@@ -117,6 +117,11 @@ class Features:
         """Some of the rows, as views; padded as far as they were."""
         return Features(self.tokens[part], self.mask[part], self.pooled[part])
 
+    @property
+    def present(self) -> Tensor:
+        """(B,) True where the row has the stream: one token of it or more."""
+        return self.mask.any(dim=1)
+
     def take(self, index_R: Tensor) -> "Features":
         """The rows of these numbers (R,), in this order and as often as they are named."""
         return Features(self.tokens[index_R], self.mask[index_R], self.pooled[index_R])
@@ -191,6 +196,17 @@ class Batch:
             targets={name: value[part] for name, value in self.targets.items()},
             ids=self.ids[part],
             groups=self.groups[part],
+        )
+
+    def take(self, index_R: Tensor) -> "Batch":
+        """The rows of these numbers (R,), in this order and as often as they are named."""
+        numbers: Sequence[int] = index_R.tolist()
+        return replace(
+            self,
+            inputs={name: value.take(index_R) for name, value in self.inputs.items()},
+            targets={name: value[index_R] for name, value in self.targets.items()},
+            ids=[self.ids[number] for number in numbers],
+            groups=self.groups[index_R],
         )
 
     def with_inputs(self, **inputs: Field | Features) -> "Batch":

@@ -20,7 +20,8 @@ class Decision(Protocol):
     """What a model says of encoded streams: (B, V) logits, or (B, 1) of one number.
 
     names: what the outputs mean, in their order; later ones may have none. by_fusion: the model comes
-    to it by encoders and fusion alone, so that their attention is all there is.
+    to it by encoders and fusion alone, so that their attention is all there is. reads: the streams that
+    it reads. there: (B,) True where the row has what it is made of.
     """
 
     @property
@@ -28,6 +29,10 @@ class Decision(Protocol):
 
     @property
     def by_fusion(self) -> bool: ...
+
+    def reads(self, model: Model) -> tuple[str, ...]: ...
+
+    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor: ...
 
     def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor: ...
 
@@ -39,6 +44,12 @@ class HeadDecision:
     head: str
     names: tuple[str, ...] = ()
     by_fusion: bool = True
+
+    def reads(self, model: Model) -> tuple[str, ...]:
+        return model.streams_of(self.head)
+
+    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
+        return _has_context(model, self.head, streams)
 
     def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
         return model.decode(self.head, model.fuse(streams)).float()
@@ -53,6 +64,14 @@ class SimilarityDecision:
     names: tuple[str, ...] = ("similarity",)
     by_fusion: bool = True
 
+    def reads(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
+        return (self.first, self.second)
+
+    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:  # noqa: ARG002
+        both = [streams[s].present for s in (self.first, self.second) if s in streams]
+        there_B = torch.stack(both).all(dim=0)
+        return there_B if len(both) == 2 else torch.zeros_like(there_B)
+
     def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
         first_BE, second_BE = (model.embed(s, streams[s]) for s in (self.first, self.second))
         return (first_BE * second_BE).sum(1, keepdim=True)
@@ -66,6 +85,12 @@ class SentenceDecision:
     text: str
     names: tuple[str, ...] = ("log-probability",)
     by_fusion: bool = False
+
+    def reads(self, model: Model) -> tuple[str, ...]:
+        return model.streams_of(self.head)
+
+    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
+        return _has_context(model, self.head, streams)
 
     def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:
         written = batch.inputs[self.text]
@@ -101,11 +126,9 @@ class Subject:
         return cls(model, _decision(model, learned, head), special)
 
     def encode(self, batch: Batch) -> dict[str, Features]:
-        """The streams of the batch that have an encoder."""
-        model = self.model
-        return {
-            s: model.encode(s, value) for s, value in batch.inputs.items() if s in model.encoders
-        }
+        """The streams of the batch that the decision reads."""
+        model, read = self.model, self.decision.reads(self.model)
+        return {s: model.encode(s, value) for s, value in batch.inputs.items() if s in read}
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> Tensor:
@@ -128,6 +151,15 @@ def _decision(model: Model, learned: Learned, head: str | None) -> Decision:
     raise WeftError(
         "the model has no heads and no two streams with projections, so there is no decision to explain"
     )
+
+
+def _has_context(model: Model, head: str, streams: Mapping[str, Features]) -> Tensor:
+    """(B,) True where the row has something of what the head reads after fusion."""
+    fused = model.fuse(streams)
+    context = model.head(head).context
+    if context not in fused and context in model.fused_streams:
+        return torch.zeros_like(next(iter(streams.values())).present)
+    return model.head(head).reads(fused).present
 
 
 def chosen(logits_BV: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def saliencies(subject: Subject, batch: Batch, method: Method = "auto") -> dict[
         raw = isinstance(value, Field)
         if (
             stream not in found
-            and stream in subject.model.encoders
+            and stream in subject.decision.reads(subject.model)
             and raw
             and method in ("auto", "occlusion")
         ):

@@ -4,8 +4,6 @@ Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2, for pictures; for token ids 
 packing makes exact: the model sees the shorter text.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -59,7 +57,7 @@ def occlusion(subject: Subject, batch: Batch, stream: str, most: int = 64) -> Te
         rows, parts = every[start : start + most].unbind(1)
         gone = torch.zeros(len(rows), may_go_BT.shape[1], dtype=torch.bool, device=rows.device)
         gone[torch.arange(len(rows)), parts] = True
-        altered = take(batch, rows)
+        altered = batch.take(rows)
         altered = altered.with_inputs(**{stream: without_parts(raw_field(altered, stream), gone)})
         left_R = scores(subject.logits(altered), chosen_B[rows])
         falls_BT[rows, parts] = (whole_B[rows] - left_R).clamp_min(0)
@@ -86,27 +84,6 @@ def removable(subject: Subject, batch: Batch, stream: str) -> Tensor:
         real_BT = field.mask
     fixed = torch.tensor(subject.fixed_ids.get(stream, ()), device=field.values.device)
     return real_BT & ~torch.isin(field.values, fixed) if field.values.ndim == 2 else real_BT
-
-
-def take(batch: Batch, rows: Tensor) -> Batch:
-    """The rows of these numbers, as often as they are named."""
-    numbers: Sequence[int] = rows.tolist()
-    return Batch(
-        inputs={name: _taken(value, rows) for name, value in batch.inputs.items()},
-        targets={name: value[rows] for name, value in batch.targets.items()},
-        ids=[batch.ids[n] for n in numbers],
-        groups=batch.groups[rows],
-    )
-
-
-def _taken(value: Field | Features, rows: Tensor) -> Field | Features:
-    if isinstance(value, Features):
-        return value.take(rows)
-    return Field(
-        value.values[rows],
-        None if value.mask is None else value.mask[rows],
-        None if value.present is None else value.present[rows],
-    )
 
 
 def raw_field(batch: Batch, stream: str) -> Field:

@@ -66,7 +66,7 @@ def relevance(subject: Subject, batch: Batch, rule: Rule = "relevance") -> dict[
     streams: dict[str, Features] = {}
     with torch.enable_grad():
         for stream, value in batch.inputs.items():
-            if stream in model.encoders:
+            if stream in subject.decision.reads(model):
                 with recording() as own:
                     streams[stream] = model.encode(stream, value)
                 records[stream] = own

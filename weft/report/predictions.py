@@ -41,11 +41,14 @@ def _grouped(
 
 
 def _prediction(prediction: Prediction, dataset: Dataset) -> Html:
-    values = [shown_value(item, dataset) for item in prediction.inputs]
+    has = [i for i in prediction.inputs if dataset[i.row].items.get(i.stream) is not None]
+    lacks = [item.stream for item in prediction.inputs if item not in has]
+    values = [shown_value(item, dataset) for item in has]
     pictures = [value for value in values if not isinstance(value, str)]
     sentences = [value for value in values if isinstance(value, str)]
     figures = "".join(html.figure(picture, "", PICTURE_WIDTH) for picture in pictures)
     lines = [f"<div>{html.text(sentence)}</div>" for sentence in sentences]
+    lines += [f"<div><small>no {html.text(stream)}</small></div>" for stream in lacks]
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
     lines.append(f"<div><strong>{html.text(prediction.predicted)}</strong>{score}</div>")
     lines += [

@@ -11,6 +11,7 @@ from weft.data.formats import Dataset
 from weft.explain.decision import HeadDecision, SentenceDecision, Subject
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Method, Saliency, explain
+from weft.explain.presence import by_presence
 from weft.heads.output import Part
 from weft.heads.texts import text_modality
 from weft.inference.embedding import evaluating
@@ -25,14 +26,36 @@ BATCH = 16
 def explain_batch(
     run: Run, batch: Batch, method: Method = "auto", head: str | None = None
 ) -> list[Explained]:
-    """One explanation a row of what the head says, the first if none is named.
+    """One explanation a row of what the head says of it, the first head if none is named.
 
-    Raises WeftError where the run's model makes no decision.
+    A row that lacks a stream is explained by what it has. Raises WeftError where the run's model makes
+    no decision.
     """
     subject = Subject.of(run.model, run, head)
-    batch = _with_sentences(run, subject, batch)
-    found = explain(subject, batch, method)
-    return [_row(run, subject, batch, found, row) for row in range(len(batch))]
+    explained: dict[int, Explained] = {}
+    for rows, part in by_presence(batch):
+        if not _decided(subject, part):
+            explained |= dict.fromkeys(rows, _undecided(subject, part))
+            continue
+        whole = _with_sentences(run, subject, part)
+        found = explain(subject, whole, method)
+        explained |= {
+            row: _row(run, subject, whole, found, place) for place, row in enumerate(rows)
+        }
+    return [explained[row] for row in range(len(batch))]
+
+
+@torch.no_grad()
+def _decided(subject: Subject, batch: Batch) -> bool:
+    """Whether the rows, which have the same streams, have what a decision is made of."""
+    streams = subject.encode(batch)
+    return bool(streams) and bool(subject.decision.there(subject.model, streams).all())
+
+
+def _undecided(subject: Subject, batch: Batch) -> Explained:
+    """What is shown of a row that lacks what the decision is made of."""
+    lacks = [s for s in subject.decision.reads(subject.model) if s not in batch.inputs]
+    return Explained(f"no decision without {' and '.join(lacks) or 'tokens'}", 0.0, [], [])
 
 
 def explain_rows(
@@ -67,10 +90,15 @@ def deletion_of_rows(
 ) -> list[Deletion]:
     """Of each stream: does deleting what is marked cost more than deleting at random?"""
     subject = Subject.of(run.model, run, head)
-    batches = list(_batches(run, dataset, rows))
-    streams = list(batches[0].inputs)
-    batches = [_with_sentences(run, subject, batch) for batch in batches]
-    return [deletion_test(subject, batches, stream, method=method) for stream in streams]
+    found: dict[str, list[Batch]] = {}
+    for batch in _batches(run, dataset, rows):
+        for _, part in by_presence(batch):
+            if _decided(subject, part):
+                for stream in part.inputs:
+                    found.setdefault(stream, []).append(_with_sentences(run, subject, part))
+    return [
+        deletion_test(subject, batches, stream, method=method) for stream, batches in found.items()
+    ]
 
 
 def _batches(run: Run, dataset: Dataset, rows: Sequence[int]) -> Iterator[Batch]:

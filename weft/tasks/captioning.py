@@ -75,7 +75,7 @@ class CaptioningTaskConfig(Config[Task]):
 class CaptioningTask:
     """BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, each times 100, of one caption a group of rows.
 
-    The references of a group are the texts of all its rows; its first row is captioned. Several models
+    The references of a group are the texts of all its rows; the first of them that can be read is captioned. Several models
     are an ensemble whose probabilities are averaged at each token, so they must share a vocabulary.
     """
 
@@ -103,7 +103,10 @@ class CaptioningTask:
         told = _references(dataset, config.references, config.rows.errors.build(len(dataset)))
         found = predict(members, dataset, config.head, config.rows, device=device)
         written = dict(zip(found.rows, found.said, strict=True))
-        candidates = {group: written[row] for group, row in told.rows.items() if row in written}
+        captioned = {
+            group: row for group, rows in told.rows.items() for row in rows[::-1] if row in written
+        }
+        candidates = {group: written[row] for group, row in captioned.items()}
         if not candidates:
             raise WeftError("no row could be read, so no caption was generated")
         references = {group: told.texts[group] for group in candidates}
@@ -126,7 +129,7 @@ class CaptioningTask:
             baselines=self._baselines(references),
             leakage=leakage,
             values={CIDER.name: cider},
-            predictions=self._examples(scores, candidates, references, told.rows, found.streams),
+            predictions=self._examples(scores, candidates, references, captioned, found.streams),
             head=config.head,
         )
 
@@ -194,10 +197,10 @@ class CaptioningTask:
 
 @dataclass(frozen=True)
 class _Told:
-    """texts: group -> its references. rows: group -> its first row. splits: that the rows name."""
+    """texts: group -> its references. rows: group -> its rows. splits: that the rows name."""
 
     texts: dict[str, list[str]]
-    rows: dict[str, int]
+    rows: dict[str, list[int]]
     splits: set[str]
 
     @property
@@ -218,7 +221,7 @@ def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
             told.splits.add(str(sample.items["split"]))
         raw = sample.items.get(column)
         if raw is not None:
-            told.rows.setdefault(sample.group, row)
+            told.rows.setdefault(sample.group, []).append(row)
             told.texts.setdefault(sample.group, []).extend([raw] if isinstance(raw, str) else raw)
     if not told.texts:
         raise WeftError(f"no row has a '{column}', with which captions could be compared")

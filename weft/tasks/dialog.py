@@ -155,6 +155,8 @@ class Dialog:
         model, config = member.model, self.config
         if JOINT not in model.projections:
             raise unknown_name("projection of the model", JOINT, model.projections)
+        if model.fusion is None:
+            raise WeftError("dialog reads fused streams, but the model has no fusion")
         rows: list[int] = []
         vectors: list[Tensor] = []
         groups: list[Tensor] = []
@@ -163,14 +165,17 @@ class Dialog:
                 member, dataset, _context(member), config.rows, device=device, what="asking"
             ):
                 inputs = read.batch.inputs
-                fused = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})
-                if JOINT not in fused:
-                    raise WeftError("dialog reads fused streams, but the model has no fusion")
-                vectors.append(model.embed(JOINT, fused[JOINT]).cpu())
-                groups.append(read.batch.groups.cpu())
-                rows += read.rows
+                if not inputs:
+                    continue  # no row of this batch has any of the streams
+                joint = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})[JOINT]
+                index_R = joint.present.nonzero()[:, 0]
+                vectors.append(model.embed(JOINT, joint.take(index_R)).cpu())
+                groups.append(read.batch.groups[index_R].cpu())
+                rows += [read.rows[row] for row in index_R.tolist()]
         if not rows:
-            raise WeftError("no row of the data set can be read")
+            raise WeftError(
+                "no row of the data set can be read and has what the context is made of"
+            )
         return rows, torch.cat(vectors), torch.cat(groups)
 
     def _answers(self, member: Member, names: Sequence[str], device: torch.device | str) -> Tensor:

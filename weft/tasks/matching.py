@@ -161,23 +161,26 @@ class Matching:
         for read in read_rows(
             member, dataset, streams, config.rows, device=device, what="matching"
         ):
-            for stream, features in parts.items():
-                features.append(member.model.encode(stream, read.batch.inputs[stream]))
-            groups.append(read.batch.groups)
-            rows += read.rows
+            inputs = read.batch.inputs
+            if not inputs.keys() >= parts.keys():
+                continue  # no row of this batch has both streams
+            features = {s: member.model.encode(s, inputs[s]) for s in streams}
+            both_B = torch.stack([f.present for f in features.values()]).all(dim=0)
+            index_R = both_B.nonzero()[:, 0]
+            for stream, found in features.items():
+                parts[stream].append(found.take(index_R))
+            groups.append(read.batch.groups[index_R])
+            rows += [read.rows[row] for row in index_R.tolist()]
         if not rows:
-            raise WeftError("no row of the data set can be read")
-        encoded = {stream: Features.join(features) for stream, features in parts.items()}
-        there = torch.stack([f.mask.any(dim=1) for f in encoded.values()]).all(dim=0)
-        encoded = {stream: f.take(there.nonzero()[:, 0]) for stream, f in encoded.items()}
-        group_N = torch.cat(groups)[there]
+            raise WeftError(f"no row of the data set can be read and has {' and '.join(streams)}")
+        encoded = {stream: Features.join(found) for stream, found in parts.items()}
+        group_N = torch.cat(groups)
         candidates_NC = _candidates(group_N.cpu(), config.choices, config.seed).to(device)
         scores = {
             stream: self._log_odds(member.model, encoded, candidates_NC, stream).cpu()
             for stream in streams
         }
-        kept = tuple(row for row, has_both in zip(rows, there.tolist(), strict=True) if has_both)
-        return _Pairs(kept, group_N.cpu(), candidates_NC.cpu(), scores)
+        return _Pairs(tuple(rows), group_N.cpu(), candidates_NC.cpu(), scores)
 
     def _log_odds(
         self, model: Model, encoded: Mapping[str, Features], candidates_NC: Tensor, varied: str

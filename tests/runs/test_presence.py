@@ -1,0 +1,200 @@
+"""Evaluation, report, explanation and questions where rows lack a stream: each row with what it has."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import done, refused
+
+import weft
+from weft.architectures.captioner import captioner
+from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.data.sources import FilesConfig
+from weft.data.targets.classes import ClassesConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.word_vectors import WordVectorsConfig
+from weft.fusion.late import LateConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.text import TextConfig
+from weft.objectives.captioning import CaptioningConfig
+from weft.objectives.classification import ClassificationConfig
+from weft.objectives.contrastive import SoftmaxContrastiveConfig
+from weft.runs.explaining import explain_rows
+from weft.runs.parts import open_split
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.captioning import CaptioningTaskConfig
+from weft.tasks.labels import LabelsConfig
+from weft.tasks.retrieval import RetrievalConfig
+from weft.training.config import RunConfig
+
+ROWS, WIDTH = 24, 8
+STREAMS = ("image", "text")
+WITHOUT = {"image": {2, 7, 17}, "text": {5, 7, 20, 22}}
+"""Rows that lack a stream; row 7 lacks both."""
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rows")
+    lines = []
+    for n in range(ROWS):
+        row: dict[str, Any] = {"id": f"row{n}", "label": ("red", "blue")[n % 2]}
+        row |= dict.fromkeys(STREAMS)  # null where the row has none
+        row["split"] = ("train", "validation", "test")[n % 3]
+        if n not in WITHOUT["image"]:
+            color = (200, 0, 0) if n % 2 == 0 else (0, 0, 200)
+            Image.fromarray(np.full((8, 8, 3), color, np.uint8)).save(folder / f"{n}.png")
+            row["image"] = f"{n}.png"
+        if n not in WITHOUT["text"]:
+            row["text"] = f"a {row['label']} thing number {n}"
+        lines.append(json.dumps(row))
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    return folder / "rows.jsonl"
+
+
+def recipe(table: Path, **parts: Any) -> Recipe:
+    run = RunConfig(
+        steps=2, batch_size=8, evaluate_every=0, workers=0, device="cpu", precision="fp32"
+    )
+    return Recipe(
+        data=DataConfig(
+            source=FilesConfig(table),
+            streams={
+                "image": ImageConfig(size=8, crop_scale=None, flip=0.0),
+                "text": TextConfig(kind="word", min_frequency=1, max_length=12),
+            },
+            targets={"label": ClassesConfig("label")},
+            optional=STREAMS,
+            train="all",
+            validation="all",
+            test="all",
+        ),
+        run=run,
+        **parts,
+    )
+
+
+def labels(table: Path) -> Recipe:
+    """Both streams, fused."""
+    model = ModelConfig(
+        encoders={
+            "image": ConvNetConfig(widths=(4, WIDTH)),
+            "text": WordVectorsConfig(80, WIDTH),
+        },
+        fusion=LateConfig(dict.fromkeys(STREAMS, WIDTH), dim=WIDTH),
+        heads={"label": HeadConfig(ClassifierConfig(WIDTH, 2), ClassOutput("label"))},
+    )
+    return recipe(
+        table,
+        model=model,
+        objectives={"label": ClassificationConfig("label")},
+        tasks={"labels": LabelsConfig(resamples=20, examples=ROWS)},
+    )
+
+
+def captions(table: Path) -> Recipe:
+    """A decoder that writes about pictures; the texts need no encoder."""
+    model = captioner(
+        image=ConvNetConfig(widths=(4, WIDTH)),
+        image_dim=WIDTH,
+        vocab_size=80,
+        dim=8,
+        heads=2,
+        decoder_depth=1,
+        max_length=12,
+    )
+    return recipe(
+        table,
+        model=model,
+        objectives={"captioning": CaptioningConfig()},
+        tasks={"captioning": CaptioningTaskConfig(resamples=20, examples=ROWS, meteor=False)},
+    )
+
+
+def pairs(table: Path) -> Recipe:
+    """Two towers."""
+    model = ModelConfig(
+        encoders={
+            "image": ConvNetConfig(widths=(4, WIDTH)),
+            "text": WordVectorsConfig(80, WIDTH),
+        },
+        projections={stream: ProjectionConfig(WIDTH, 6) for stream in STREAMS},
+    )
+    made = recipe(
+        table,
+        model=model,
+        objectives={"contrastive": SoftmaxContrastiveConfig()},
+        tasks={"retrieval": RetrievalConfig(resamples=20, examples=ROWS)},
+    )
+    return made.replace(data=made.data.replace(train="train"))
+
+
+RECIPES = {"labels": labels, "captions": captions, "pairs": pairs}
+every_recipe = pytest.mark.parametrize("name", RECIPES)
+
+
+@pytest.fixture(scope="module")
+def runs(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("runs")
+    for name, made in RECIPES.items():
+        weft.train(made(table), root / name)
+    return {name: root / name for name in RECIPES}
+
+
+@every_recipe
+def test_the_report_shows_every_row_with_what_it_has(name: str, runs: dict[str, Path]) -> None:
+    run = runs[name]
+    assert done("report", run, "--card", "False").strip() == str(run / "report.html")
+    page = (run / "report.html").read_text()
+    if name == "labels":
+        assert "no image" in page
+        assert "no text" in page
+    assert "<img" in page
+
+
+@every_recipe
+def test_explanations_of_rows_and_the_deletion_test(name: str, runs: dict[str, Path]) -> None:
+    run = runs[name]
+    out = done("explain", run, "--rows", ROWS, "--deletion", ROWS)
+    page = (run / "explanations.html").read_text()
+    assert page.count("<h3>") == ROWS
+    there = {
+        "labels": "no decision without image and text",
+        "captions": "no decision without image",
+        "pairs": "no decision without",
+    }
+    assert there[name] in page
+    assert "image, " in out
+
+
+def test_an_explanation_is_that_of_the_row_alone(table: Path, runs: dict[str, Path]) -> None:
+    run = weft.load(runs["labels"])
+    dataset = open_split(run.recipe, "all")
+    together = explain_rows(run, dataset, range(8))
+    for row in range(8):
+        (alone,) = explain_rows(run, dataset, [row])
+        assert (alone.answer, {part.stream for part in alone.parts}) == (
+            together[row].answer,
+            {part.stream for part in together[row].parts},
+        )
+        assert alone.score == pytest.approx(together[row].score, abs=1e-5)
+    assert [part.stream for part in together[2].parts] == ["text"]
+    assert [part.stream for part in together[5].parts] == ["image"]
+    assert not together[7].parts
+
+
+def test_one_may_ask_with_one_stream_alone(runs: dict[str, Path], tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "p.png")
+    for words in (("--image", tmp_path / "p.png"), ("--text", "a red thing")):
+        lines = done("ask", runs["labels"], *words).splitlines()
+        assert {line.split()[1] for line in lines} == {"red", "blue"}
+        assert done("explain", runs["labels"], *words, "--out", tmp_path / "e.html")
+    assert "needs --image or --text" in refused("ask", runs["labels"])
+    line = done("explain", runs["pairs"], "--text", "a star", "--out", tmp_path / "e.html")
+    assert line.startswith("no decision without image")
