@@ -3,10 +3,15 @@
 import pytest
 
 from weft.core.errors import WeftError
+from weft.core.records import Sample
 from weft.data.features import CacheConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe
-from weft.runs.check import check_names
+from weft.runs.check import check_columns, check_names
+from weft.tasks.captioning import CaptioningTaskConfig
+from weft.tasks.matching import MatchingConfig as MatchingTask
+from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.vqa import VQAConfig
 
 MASKED = MaskedLanguageConfig(dim=16, vocab_size=300)
 
@@ -47,3 +52,39 @@ def test_a_metric_that_no_task_measures_is_refused_before_training() -> None:
         monitoring("rsum")
     asked = recipe("easy_vqa")
     check_names(asked.replace(run=asked.run.replace(monitor="vqa/type/n/a/accuracy")))
+
+
+def test_a_column_that_a_task_needs_is_missed_before_training() -> None:
+    made = recipe("scenes_questions")
+    rows = [Sample("a", "a", {"question": "what?", "answer": "red"}, "rows:1")]
+    check_columns(made, rows)
+    other = made.replace(tasks={"vqa": VQAConfig(answer="reply")})
+    with pytest.raises(WeftError, match=r"rows:1: has no 'reply', which tasks\.vqa needs; it has"):
+        check_columns(other, rows)
+
+
+NEEDS = {
+    r"unknown head of tasks\.vqa 'reply': known: answer": {"tasks": {"vqa": VQAConfig("reply")}},
+    r"tasks\.captioning needs head 'answer' with a TextOutput, it has a ClassOutput": {
+        "tasks": {"captioning": CaptioningTaskConfig("answer")}
+    },
+    r"unknown projection of tasks\.retrieval 'image'": {
+        "tasks": {"retrieval": RetrievalConfig(second="question")}
+    },
+    r"unknown target of model\.heads\.answer 'answer'": {"targets": {}},
+    r"tasks\.matching reads fused streams, but model\.fusion is None": {
+        "tasks": {"matching": MatchingTask(second="question", head="answer")},
+        "fusion": None,
+    },
+}
+
+
+@pytest.mark.parametrize("message", NEEDS)
+def test_what_objectives_and_tasks_need_is_there(message: str) -> None:
+    made = recipe("scenes_questions")
+    changes = {"objectives": {"answer": made.objectives["answer"]}, "weights": {}, **NEEDS[message]}
+    data = made.data.replace(targets=changes.pop("targets", made.data.targets))
+    model = made.model.replace(fusion=changes.pop("fusion", made.model.fusion))
+    run = made.run.replace(monitor=None)
+    with pytest.raises(WeftError, match=message):
+        check_names(made.replace(data=data, model=model, run=run, **changes))

@@ -5,9 +5,10 @@ from typing import Protocol, cast, runtime_checkable
 
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
+from weft.data.formats import Dataset
 from weft.evaluation.metric import find
 from weft.inference.member import Member
 from weft.modalities.text import Text
@@ -88,6 +89,23 @@ def check_parts(
                 f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
                 f"{longest}, the max_length of data.streams.{name}"
             )
+
+
+def check_columns(recipe: Recipe, dataset: Dataset) -> None:
+    """Raises DataError where the first row that can be read lacks a column that a task needs."""
+    for row in range(len(dataset)):
+        try:
+            sample = dataset[row]
+        except DataError:
+            continue
+        for where, needs in _all_needs(recipe).items():
+            for column in needs.columns:
+                if sample.items.get(column) is None:
+                    raise DataError(
+                        f"has no '{column}', which {where} needs; it has: {', '.join(sample.items)}",
+                        source=sample.source,
+                    )
+        return
 
 
 def _all_needs(recipe: Recipe) -> dict[str, Needs]:

@@ -23,7 +23,7 @@ from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
 from weft.runs.bucketing import LENGTHS, buckets
-from weft.runs.check import check_names, check_parts
+from weft.runs.check import check_columns, check_names, check_parts
 from weft.runs.parts import (
     MODALITIES,
     MODEL,
@@ -216,6 +216,7 @@ def _validation(
     if not recipe.tasks:
         return None
     dataset = open_split(recipe, recipe.data.validation)
+    check_columns(recipe, dataset)
     sources = build_sources(recipe, dataset, model, modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, modalities, targets)

@@ -65,7 +65,7 @@ def guesses_from_words(
     learned = _question_answers(training, columns)
     if not learned:
         return {"majority": [most_common(expected.answers)] * len(rows)}, {}
-    questions = [normalised(str(dataset[row].items[columns.question])) for row in rows]
+    questions = [normalised(str(dataset[row].items.get(columns.question, ""))) for row in rows]
     guesses, unseen = blind_guesses(learned, questions)
     majority = most_common([answer for _, answer in learned])
     said = {"majority": [majority] * len(rows), "question alone": guesses}

@@ -51,7 +51,7 @@ class VQAConfig(Config[Task]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: Output}, columns=(self.question, self.answer))
+        return Needs(heads={self.head: Output}, columns=(self.answer,))
 
     @property
     def columns(self) -> Columns:
