@@ -171,6 +171,48 @@ def test_an_empty_cell_says_nothing_of_a_row(tmp_path: Path, empty: str | None) 
         assert dataset[0].items == {"text": "t0", "split": "test"}
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_a_row_matches(tmp_path: Path, kind: str) -> None:
+    """Its own picture, where picture and text stand together; a column `match` says otherwise."""
+    rows = [
+        {"image": "a.jpg", "text": "ta", "group": "p", "match": ""},
+        {"image": "a.jpg", "text": "again", "group": "p", "match": ""},
+        {"image": "b.jpg", "text": "tb", "group": "p", "match": ""},
+        {"image": "c.jpg", "text": "tc", "group": "p", "match": "m"},
+        {"image": "d.jpg", "text": "td", "group": "", "match": ""},
+    ]
+    path = tmp_path / f"t.{kind}"
+    if kind == "csv":
+        path.write_text("\n".join([",".join(rows[0]), *(",".join(r.values()) for r in rows)]))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    dataset = list(open_dataset(path))
+    assert [s.group for s in dataset] == ["p"] * 4 + ["d.jpg"]
+    assert [s.match_name for s in dataset] == ["a.jpg", "a.jpg", "b.jpg", "m", "d.jpg"]
+    assert dataset[4].match is None
+    assert all(set(s.items) == {"image", "text"} for s in dataset)
+
+
+def test_rows_with_a_picture_or_a_text_alone_match_by_their_group(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    rows = [
+        {"image": "a.jpg", "text": None, "group": "p"},
+        {"image": None, "text": "t", "group": "p"},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert [s.match_name for s in open_dataset(path)] == ["p", "p"]
+
+
+@pytest.mark.parametrize("label", ["true", "False"])
+def test_a_label_called_match_is_refused(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"image,text,match\na.jpg,words,{label}\n")
+    assert message(path) == (
+        f"{path}:2: column 'match' holds '{label}', expected a name that matching rows share; "
+        "call a label otherwise"
+    )
+
+
 def test_a_row_without_a_split_has_that_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("text,split\na,\nb,train\n")
     assert [s.items["split"] for s in open_dataset(tmp_path)] == ["test", "train"]

@@ -99,6 +99,30 @@ def test_every_row_is_kept_or_named_with_its_reason(tmp_path: Path) -> None:
     assert (validation.items["label"], validation.items["boxes"]) == ("cat", [[1, 2, 3, 4]])
 
 
+def test_what_rows_match_is_kept(tmp_path: Path) -> None:
+    rows = [
+        dataclasses.replace(row(n, encoded(n), split="train"), group="patient", match=f"picture{n}")
+        for n in range(2)
+    ]
+    prepare(rows, tmp_path / "out", ONE)
+    found = open_dataset(tmp_path / "out")
+    assert [(s.group, s.match) for s in found] == [("patient", "picture0"), ("patient", "picture1")]
+
+
+def test_train_and_test_only_are_divided_as_for_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [row(n, encoded(n), split="test" if n % 4 == 0 else "train") for n in range(40)]
+    config = ONE.replace(split=SplitConfig(validation=0.3))
+    result = prepare(rows, tmp_path / "out", config)
+    assert result.splits["test"] == 10
+    assert result.splits["train"] + result.splits["validation"] == 30
+    moved = result.splits["validation"]
+    assert moved > 0
+    line = f"no split is for validation: {moved} of 30 training rows are now; whole groups"
+    assert line in caplog.text
+
+
 def test_pictures_are_made_smaller_only_where_they_are_larger(tmp_path: Path) -> None:
     rows = [row(0, encoded(0, (400, 200))), row(1, encoded(1, (90, 100)))]
     prepare(rows, tmp_path / "out", ONE.replace(max_side=100))

@@ -1,5 +1,6 @@
 """Contrastive objectives against hand-computed values, transformers, and themselves on two ranks."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,6 +95,23 @@ def test_softmax_with_two_positives_by_hand() -> None:
     assert loss_of(config, image, text, [7, 7, 8]).total.item() == pytest.approx(
         sum(rows) / 3, abs=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "config", [SoftmaxContrastiveConfig(), SigmoidContrastiveConfig(), HingeContrastiveConfig()]
+)
+def test_what_matches_is_positive_whatever_the_group(config) -> None:
+    """Rows of one group (a patient) are negatives of each other where they do not match."""
+    image, text = unit(6, seed=1), unit(6, seed=2)
+    streams = GivenStreams({"image": image, "text": text})
+    batch = dataclasses.replace(batch_of([7] * 6), matches=torch.tensor([0, 1, 2, 2, 3, 4]))
+    found = config.build()(nn.Module(), batch, streams)
+    expected = loss_of(config, image, text, [0, 1, 2, 2, 3, 4])
+    assert found.total.item() == expected.total.item()
+    assert found.total.item() != loss_of(config, image, text, [7] * 6).total.item()
+    part = batch.rows(slice(2, 4))
+    assert part.match_keys.tolist() == [2, 2]
+    assert part.to("cpu").match_keys.tolist() == [2, 2]
 
 
 def test_label_smoothing_by_hand() -> None:

@@ -1,5 +1,7 @@
 """Matching: which pairs are made, how often, and what they cost."""
 
+from dataclasses import replace
+
 import pytest
 import tiny_objectives as tiny
 import torch
@@ -56,6 +58,14 @@ def test_every_row_has_its_own_pair_and_two_of_other_groups(negatives: str) -> N
             hits = found.logits.argmax(1) == labels
             assert loss.terms["accuracy"].item() == pytest.approx(hits.float().mean().item())
             assert loss.terms["recall"].item() == pytest.approx(hits[:6].float().mean().item())
+
+
+def test_rows_of_one_group_are_negatives_where_they_do_not_match() -> None:
+    rows = replace(tiny.batch((7,) * 6), matches=torch.tensor(GROUPS))
+    for seed in range(4):
+        pairs = run(MatchingConfig(negatives="hard"), rows, seed)[1].pairs
+        assert len(pairs) == 18
+        assert all(GROUPS[image] != GROUPS[text] for image, text in pairs[6:])
 
 
 def draws(config: MatchingConfig, rows: Batch, times: int):

@@ -16,6 +16,8 @@ from weft.core.errors import WeftError
 from weft.core.records import Sample
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
+from weft.data.prepare.split import SplitConfig
+from weft.data.sources import FilesConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.index import build_index
@@ -23,7 +25,7 @@ from weft.inference.embedding import EmbeddingConfig, embed_items
 from weft.inference.member import Item
 from weft.modalities.text import TextConfig
 from weft.runs.parts import open_split
-from weft.runs.run import Run
+from weft.runs.run import Run, on_files
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +216,14 @@ def test_a_run_that_is_not_whole(kind: str, scenes_copy: Path) -> None:
         weft.load(scenes_copy)
     assert str(scenes_copy) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_other_files_are_divided_as_in_training(tmp_path: Path) -> None:
+    """The test rows of the very files that a run was trained on are those that it never saw."""
+    division = SplitConfig(seed=3, test=0.3)
+    recipe = weft.recipe("clip")
+    recipe = recipe.replace(
+        data=recipe.data.replace(source=FilesConfig(tmp_path, division=division))
+    )
+    source = on_files(recipe, tmp_path / "other").data.source
+    assert source == FilesConfig(tmp_path / "other", division=division)

@@ -1,5 +1,7 @@
 """Captioning: a decoder whose captions are known, against the metrics of those captions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -165,6 +167,20 @@ def test_rows_of_one_group_share_their_references_and_one_caption() -> None:
     lists = SETTINGS.build().evaluate([member(rows())], rows())
     assert together.metrics == lists.metrics
     assert together.protocol["captions"] == 4
+
+
+def test_pictures_of_one_group_have_references_of_their_own() -> None:
+    """The reports of one patient describe different pictures; her pictures are not independent."""
+    patients = [
+        replace(row, group=f"patient{n // 2}", match=row.group) for n, row in enumerate(rows())
+    ]
+    together = SETTINGS.build().evaluate([member(patients)], patients)
+    alone = SETTINGS.build().evaluate([member(rows())], rows())
+    assert together.protocol["captions"] == 4
+    assert {k: m.value for k, m in together.metrics.items()} == {
+        k: m.value for k, m in alone.metrics.items()
+    }
+    assert len(together.values["CIDEr-D"].groups.unique()) == 2
 
 
 def test_only_the_first_rows_where_a_limit_says_so() -> None:

@@ -143,6 +143,24 @@ def test_different_pictures_of_a_group_all_stay(world):
     assert len(result.queries[I2T].groups.unique()) == 4
 
 
+def test_what_matches_is_right_and_intervals_go_by_group(world):
+    """Pictures of one patient: the text of another picture of hers is wrong."""
+    w = world(images=8, noise=1.0)
+    rows = [
+        dataclasses.replace(row, group=f"patient{n // 4}", match=row.group)
+        for n, row in enumerate(w.rows)
+    ]
+    found = task().evaluate([w.member(rows)], rows)
+    plain = task().evaluate([w.member()], w.rows)
+    for way, queries in found.queries.items():
+        assert torch.equal(queries.rank, plain.queries[way].rank)
+        assert len(queries.groups.unique()) == 2
+    assert found.baselines == plain.baselines
+    by_group = [dataclasses.replace(row, match=None) for row in rows]
+    lenient = task().evaluate([w.member(by_group)], by_group)
+    assert lenient.baselines["chance"]["rsum"] > found.baselines["chance"]["rsum"]
+
+
 def test_rows_without_a_partner_are_left_out(world):
     w = world(images=8)
     alone = dataclasses.replace(w.rows[0], items={"image": w.pictures[0]})

@@ -18,14 +18,21 @@ class Sample:
 
     `items` maps a stream or label name to its raw value (encoded bytes, a path, a string, a list of
     strings for several captions, an array). `group` names what must not be split or counted twice:
-    the image of five captions, the patient, the speaker. `source` (file:line or shard:member) goes
-    into every data error.
+    the image of five captions, the patient, the speaker. `match` names what counts as right for each
+    other in contrastive targets and retrieval; None where that is the group. `source` (file:line or
+    shard:member) goes into every data error.
     """
 
     id: str
     group: str
     items: dict[str, Any]
     source: str
+    match: str | None = None
+
+    @property
+    def match_name(self) -> str:
+        """`match`, or the group where it is None."""
+        return self.group if self.match is None else self.match
 
 
 @dataclass(frozen=True)
@@ -159,24 +166,31 @@ class Batch:
     """The one batch type.
 
     inputs: stream -> Field, or Features where a frozen encoder's output was cached.
-    targets: name -> (B, ...) tensor. ids: B sample ids. groups: (B,) int64 (see `group_key`).
+    targets: name -> (B, ...) tensor. ids: B sample ids. groups: (B,) int64 (see `group_key`); matches:
+    (B,) int64 too, rows of one number are right for each other; None where those are the groups.
     """
 
     inputs: Mapping[str, Field | Features]
     ids: Sequence[str]
     groups: Tensor
     targets: Mapping[str, Tensor] = field(default_factory=dict)
+    matches: Tensor | None = None
 
     def __post_init__(self) -> None:
         sizes = {f"inputs[{name}]": len(value) for name, value in self.inputs.items()}
         sizes |= {f"targets[{name}]": len(value) for name, value in self.targets.items()}
-        sizes |= {"groups": len(self.groups)}
+        sizes |= {"groups": len(self.groups), "matches": len(self.match_keys)}
         for name, size in sizes.items():
             if size != len(self.ids):
                 raise ValueError(f"{name} has {size} rows, expected {len(self.ids)} (one an id)")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def match_keys(self) -> Tensor:
+        """(B,) int64: `matches`, or the groups where it is None."""
+        return self.groups if self.matches is None else self.matches
 
     def to(self, device: torch.device | str) -> "Batch":
         return replace(
@@ -186,6 +200,7 @@ class Batch:
                 name: value.to(device, non_blocking=True) for name, value in self.targets.items()
             },
             groups=self.groups.to(device, non_blocking=True),
+            matches=None if self.matches is None else self.matches.to(device, non_blocking=True),
         )
 
     def rows(self, part: slice) -> "Batch":
@@ -196,6 +211,7 @@ class Batch:
             targets={name: value[part] for name, value in self.targets.items()},
             ids=self.ids[part],
             groups=self.groups[part],
+            matches=None if self.matches is None else self.matches[part],
         )
 
     def take(self, index_R: Tensor) -> "Batch":

@@ -6,7 +6,7 @@ have seen. Threads are enough: decoding and resizing release the interpreter's l
 """
 
 import collections
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
@@ -132,6 +132,7 @@ def _views(raw: Any, modality: Modality) -> int:
 class _Row(NamedTuple):
     id: str
     group: str
+    match: str
     values: dict[str, Any]
 
 
@@ -266,7 +267,7 @@ class Loader:
             )
             for name, source in self._sources.items()
         }
-        return _Row(sample.id, sample.group, values)
+        return _Row(sample.id, sample.group, sample.match_name, values)
 
     def _collate(self, loaded: Iterator[_Row | None]) -> Batch | None:
         rows = [row for row in loaded if row is not None]
@@ -280,8 +281,13 @@ class Loader:
             inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
             targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
             ids=tuple(row.id for row in rows),
-            groups=torch.tensor([group_key(row.group) for row in rows], dtype=torch.int64),
+            groups=_keys(row.group for row in rows),
+            matches=_keys(row.match for row in rows),
         )
+
+
+def _keys(names: Iterable[str]) -> Tensor:
+    return torch.tensor([group_key(name) for name in names], dtype=torch.int64)
 
 
 def _sampler(

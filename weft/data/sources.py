@@ -86,7 +86,8 @@ class FilesConfig(DataSource):
         if self.division.drop_leaks:
             leaking = leaking_rows(assigned, clusters)
             chosen = [row for row in chosen if row not in leaking]
-        if (line := described(given, assigned)) is not None and rank() == 0:
+        line = described(given, assigned, self.division)
+        if line is not None and rank() == 0:
             _say(f"{self.path}: {line}")
         return Subset(every, chosen, [assigned[row] for row in chosen])
 

@@ -29,7 +29,8 @@ def stamp(
         except DataError as error:
             _add(digest, "error", str(error).encode())
             continue
-        _add(digest, "row", f"{sample.id}\0{sample.group}".encode())
+        names = [sample.id, sample.group, *([] if sample.match is None else [sample.match])]
+        _add(digest, "row", "\0".join(names).encode())
         for name, value in sorted(sample.items.items()):
             if not columns or name in columns:
                 _add(digest, name, _content(value, times))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.core.errors import DataError, WeftError
 from weft.core.records import group_key
@@ -14,10 +14,12 @@ from weft.inference.member import Item
 
 @dataclass(frozen=True)
 class Listing:
-    """items: stream -> its items. groups: row -> number of its group. splits: that the rows name."""
+    """items: stream -> its items. groups, matches: row -> number of its group and of what it matches.
+    splits: that the rows name."""
 
     items: dict[str, list[Item]]
     groups: dict[int, int]
+    matches: dict[int, int]
     splits: tuple[str, ...]
 
     @property
@@ -25,15 +27,16 @@ class Listing:
         return {"split": ", ".join(self.splits)} if self.splits else {}
 
     def paired(self) -> "Listing":
-        """Only items whose group has an item in every stream."""
-        present = [{self.groups[i.row] for i in items} for items in self.items.values()]
+        """Only items that match an item in every stream."""
+        present = [{self.matches[i.row] for i in items} for items in self.items.values()]
         common = set.intersection(*present)
         if not common:
-            raise WeftError(f"no group of the data set has both {' and '.join(self.items)}")
+            raise WeftError(f"no rows that match each other have both {' and '.join(self.items)}")
         kept = {
-            s: [i for i in items if self.groups[i.row] in common] for s, items in self.items.items()
+            s: [i for i in items if self.matches[i.row] in common]
+            for s, items in self.items.items()
         }
-        return Listing(kept, self.groups, self.splits)
+        return replace(self, items=kept)
 
     def __len__(self) -> int:
         return sum(map(len, self.items.values()))
@@ -42,11 +45,12 @@ class Listing:
 def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
     """What of `streams` the rows hold: every string of a list, anything else once.
 
-    Rows of one group that repeat the very same content (pairs that repeat their image) give one item;
+    Matching rows that repeat the very same content (pairs that repeat their image) give one item;
     texts are never merged. Raises WeftError where a stream is in no row.
     """
     items: dict[str, list[Item]] = {stream: [] for stream in streams}
     groups: dict[int, int] = {}
+    matches: dict[int, int] = {}
     splits: set[str] = set()
     names: set[str] = set()
     for row in range(len(dataset)):
@@ -55,7 +59,7 @@ def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listin
         except DataError as error:
             bad.add(error)
             continue
-        groups[row] = group_key(sample.group)
+        groups[row], matches[row] = group_key(sample.group), group_key(sample.match_name)
         names |= sample.items.keys()
         if sample.items.get("split") is not None:
             splits.add(str(sample.items["split"]))
@@ -69,21 +73,23 @@ def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listin
         if not items[stream]:
             known = ", ".join(sorted(names)) or "nothing"
             raise WeftError(f"no row has a '{stream}', the rows have: {known}")
-    merged = {stream: _merge(found, dataset, groups, bad) for stream, found in items.items()}
-    return Listing(merged, groups, tuple(sorted(splits)))
+    merged = {stream: _merge(found, dataset, matches, bad) for stream, found in items.items()}
+    return Listing(merged, groups, matches, tuple(sorted(splits)))
 
 
-def _merge(items: list[Item], dataset: Dataset, groups: dict[int, int], bad: BadRows) -> list[Item]:
-    """Leaves out items with the content of an earlier item of their group."""
-    sizes = Counter(groups.values())
+def _merge(
+    items: list[Item], dataset: Dataset, matches: dict[int, int], bad: BadRows
+) -> list[Item]:
+    """Leaves out items with the content of an earlier item that they match."""
+    sizes = Counter(matches.values())
     seen: set[tuple[int, str]] = set()
     kept: list[Item] = []
     for item in items:
-        group = groups[item.row]
-        if item.view is None and sizes[group] > 1:
+        match = matches[item.row]
+        if item.view is None and sizes[match] > 1:
             sample = dataset[item.row]
             try:
-                key = (group, content_key(sample.items[item.stream]))
+                key = (match, content_key(sample.items[item.stream]))
             except OSError as error:
                 bad.add(DataError(f"cannot be read: {error.strerror}", source=sample.source))
                 continue

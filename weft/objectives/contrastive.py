@@ -2,7 +2,7 @@
 
 Every objective here is a mean over the local rows of a cost against the columns of all ranks. The
 mean over ranks, which data-parallel training takes of gradients and logs, is therefore the value
-that one rank with the whole batch would have computed. Rows of the same `batch.groups` are
+that one rank with the whole batch would have computed. Rows of the same `batch.match_keys` are
 positives of each other, so a second caption of the same picture is never pushed away.
 """
 
@@ -24,7 +24,7 @@ from weft.objectives.temperature import TemperatureConfig
 class SoftmaxContrastive(nn.Module):
     """InfoNCE in both directions (CLIP, section 2.3 and figure 3).
 
-    The target of a row is uniform over all columns of its group. The total is the mean of the two
+    The target of a row is uniform over all columns that match it. The total is the mean of the two
     directions' cross-entropies, each a mean over rows.
     """
 
@@ -55,7 +55,7 @@ class SoftmaxContrastive(nn.Module):
 
 
 class SigmoidContrastive(nn.Module):
-    """A yes-or-no question of every pair (SigLIP, algorithm 1), with positives by group.
+    """A yes-or-no question of every pair (SigLIP, algorithm 1), with the matching rows as positives.
 
     The total is the sum over columns of -log sigmoid(label * (scale * cosine + bias)), mean over
     rows.
@@ -92,7 +92,7 @@ class HingeContrastive(nn.Module):
     """Ranking by a margin: sum over negatives (VSE++, eq. 5; DeViSE, eq. 1) or hardest (eq. 6).
 
     A row's cost is [margin - s(own pair) + s(negative)]+, summed over the negatives or taken of the
-    worst one. Columns of the row's own group are no negatives. The total is the mean over rows,
+    worst one. Columns that match the row are no negatives. The total is the mean over rows,
     added over the directions asked for; it is 0 where a batch has no negatives.
     """
 

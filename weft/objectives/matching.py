@@ -31,7 +31,7 @@ class Matching(nn.Module):
 
     Cross-entropy of the head's two logits, a mean over the pairs of all ranks. What is encoded is
     encoded once: negatives are rows of the same Features. They come from the rows of this rank, never
-    from one of the row's group; rows that lack a stream are in no pair. Draws come from torch's global
+    from one that matches the row; rows that lack a stream are in no pair. Draws come from torch's global
     generator.
     """
 
@@ -43,7 +43,7 @@ class Matching(nn.Module):
         first, second = self.config.streams
         features = {stream: streams.features(stream) for stream in (first, second)}
         there_B = torch.stack([f.mask.any(dim=1) for f in features.values()]).all(dim=0)
-        others_BB = (batch.groups[:, None] != batch.groups[None, :]) & there_B
+        others_BB = (batch.match_keys[:, None] != batch.match_keys[None, :]) & there_B
         others_BB = others_BB & there_B[:, None]
         drawn = self.draw(streams, others_BB)
         own_R = there_B.nonzero()[:, 0]

@@ -17,7 +17,7 @@ from weft.core.shapes import check_shape
 class Similarities:
     """Cosines of R rows of one stream with the A columns of the other on all ranks, in fp32.
 
-    positives_RA: True where row and column belong to one group. own_R: the column of a row's own
+    positives_RA: True where row and column match. own_R: the column of a row's own
     partner.
     """
 
@@ -36,8 +36,8 @@ class Direction:
 
     rows_BE: Tensor  # noqa: N815
     columns_AE: Tensor  # noqa: N815
-    groups_B: Tensor  # noqa: N815
-    groups_A: Tensor  # noqa: N815
+    matches_B: Tensor  # noqa: N815
+    matches_A: Tensor  # noqa: N815
 
     def mean(
         self, measure: Callable[[Similarities], tuple[Tensor, ...]], chunk: int | None
@@ -66,8 +66,8 @@ class Direction:
         # Autocast would round the operands of the product to 8 bits of mantissa.
         with torch.autocast(self.rows_BE.device.type, enabled=False):
             cosines_RA = self.rows_BE[part] @ self.columns_AE.T
-        positives_RA = self.groups_B[part, None] == self.groups_A[None, :]
-        numbers_B = torch.arange(len(self.rows_BE), device=self.groups_B.device)
+        positives_RA = self.matches_B[part, None] == self.matches_A[None, :]
+        numbers_B = torch.arange(len(self.rows_BE), device=self.matches_B.device)
         own_R = numbers_B[part] + rank() * len(self.rows_BE)
         return Similarities(cosines_RA, positives_RA, own_R)
 
@@ -87,10 +87,10 @@ def directions(
             )
     first_BE, second_BE = (streams.embedding(name).float() for name in names)
     check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
-    groups_A = gather(batch.groups)
+    matches_A = gather(batch.match_keys)
     return (
-        Direction(first_BE, gather(second_BE), batch.groups, groups_A),
-        Direction(second_BE, gather(first_BE), batch.groups, groups_A),
+        Direction(first_BE, gather(second_BE), batch.match_keys, matches_A),
+        Direction(second_BE, gather(first_BE), batch.match_keys, matches_A),
     )
 
 

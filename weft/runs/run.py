@@ -186,9 +186,15 @@ class Run:
 
 
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:
-    """`recipe` with its rows read from the files at `data`, a path or an address."""
+    """`recipe` with its rows read from the files at `data`, a path or an address.
+
+    Rows without a split are divided as in training: the same files have the same test rows.
+    """
     path = Path(data) if address_of(data) is not None else Path(data).absolute()
-    return recipe.replace(data=replace(recipe.data, source=FilesConfig(path)))
+    source = recipe.data.source
+    division = source.division if isinstance(source, FilesConfig) else FilesConfig(path).division
+    source = FilesConfig(path, division=division)
+    return recipe.replace(data=replace(recipe.data, source=source))
 
 
 def load(

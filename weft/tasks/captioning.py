@@ -73,9 +73,10 @@ class CaptioningTaskConfig(Config[Task]):
 
 
 class CaptioningTask:
-    """BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, each times 100, of one caption a group of rows.
+    """BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, each times 100, of one caption a picture.
 
-    The references of a group are the texts of all its rows; the first of them that can be read is captioned. Several models
+    The references of a picture are the texts of all rows that match each other; the first of them that
+    can be read is captioned. Several models
     are an ensemble whose probabilities are averaged at each token, so they must share a vocabulary.
     """
 
@@ -104,19 +105,19 @@ class CaptioningTask:
         found = predict(members, dataset, config.head, config.rows, device=device)
         written = dict(zip(found.rows, found.said, strict=True))
         captioned = {
-            group: row for group, rows in told.rows.items() for row in rows[::-1] if row in written
+            name: row for name, rows in told.rows.items() for row in rows[::-1] if row in written
         }
-        candidates = {group: written[row] for group, row in captioned.items()}
+        candidates = {name: written[row] for name, row in captioned.items()}
         if not candidates:
             raise WeftError("no row could be read, so no caption was generated")
-        references = {group: told.texts[group] for group in candidates}
+        references = {name: told.texts[name] for name in candidates}
         scores = captions.evaluate(
             candidates,
             references,
             self._tokenize,
             with_meteor=config.meteor and config.unit == "word" and meteor.available(),
         )
-        groups = np.array([group_key(group) for group in candidates])
+        groups = np.array([group_key(told.groups[name]) for name in candidates])
         cider = Values(torch.from_numpy(CIDER.scale * scores.cider), torch.from_numpy(groups))
         return TaskResult(
             task=self.name,
@@ -197,10 +198,12 @@ class CaptioningTask:
 
 @dataclass(frozen=True)
 class _Told:
-    """texts: group -> its references. rows: group -> its rows. splits: that the rows name."""
+    """texts: what rows match by -> their references. rows, groups: the same -> these rows, and the group
+    of the first. splits: that the rows name."""
 
     texts: dict[str, list[str]]
     rows: dict[str, list[int]]
+    groups: dict[str, str]
     splits: set[str]
 
     @property
@@ -209,8 +212,8 @@ class _Told:
 
 
 def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
-    """What people said of each group. Raises WeftError where no row has a text."""
-    told = _Told({}, {}, set())
+    """What people said of each picture. Raises WeftError where no row has a text."""
+    told = _Told({}, {}, {}, set())
     for row in range(len(dataset)):
         try:
             sample = dataset[row]
@@ -221,8 +224,11 @@ def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
             told.splits.add(str(sample.items["split"]))
         raw = sample.items.get(column)
         if raw is not None:
-            told.rows.setdefault(sample.group, []).append(row)
-            told.texts.setdefault(sample.group, []).extend([raw] if isinstance(raw, str) else raw)
+            told.rows.setdefault(sample.match_name, []).append(row)
+            told.groups.setdefault(sample.match_name, sample.group)
+            told.texts.setdefault(sample.match_name, []).extend(
+                [raw] if isinstance(raw, str) else raw
+            )
     if not told.texts:
         raise WeftError(f"no row has a '{column}', with which captions could be compared")
     return told

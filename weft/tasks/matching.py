@@ -40,7 +40,7 @@ class MatchingConfig(Config[Task]):
     head: str = "matching"
     """Head that makes two logits of the fused pair, the last of which says yes."""
     choices: int = 10
-    """The right one and others, drawn at random from rows of other groups."""
+    """The right one and others, drawn at random from rows that do not match it."""
     resamples: int = 2000
     """Of the bootstrap."""
     seed: int = 0
@@ -157,6 +157,7 @@ class Matching:
         member.model.head(config.head)  # says at once where there is none
         rows: list[int] = []
         groups: list[Tensor] = []
+        matches: list[Tensor] = []
         parts: dict[str, list[Features]] = {stream: [] for stream in streams}
         for read in read_rows(
             member, dataset, streams, config.rows, device=device, what="matching"
@@ -170,12 +171,13 @@ class Matching:
             for stream, found in features.items():
                 parts[stream].append(found.take(index_R))
             groups.append(read.batch.groups[index_R])
+            matches.append(read.batch.match_keys[index_R])
             rows += [read.rows[row] for row in index_R.tolist()]
         if not rows:
             raise WeftError(f"no row of the data set can be read and has {' and '.join(streams)}")
         encoded = {stream: Features.join(found) for stream, found in parts.items()}
         group_N = torch.cat(groups)
-        candidates_NC = _candidates(group_N.cpu(), config.choices, config.seed).to(device)
+        candidates_NC = _candidates(torch.cat(matches).cpu(), config.choices, config.seed).to(device)
         scores = {
             stream: self._log_odds(member.model, encoded, candidates_NC, stream).cpu()
             for stream in streams
@@ -232,18 +234,18 @@ class Matching:
         return shown
 
 
-def _candidates(groups_N: Tensor, choices: int, seed: int) -> Tensor:
-    """(N, C): each row, then C - 1 others of other groups, each once, the same for the same seed."""
+def _candidates(matches_N: Tensor, choices: int, seed: int) -> Tensor:
+    """(N, C): each row, then C - 1 others that do not match it, each once, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []
-    for start in range(0, len(groups_N), ROWS_AT_ONCE):
-        some = torch.arange(start, min(start + ROWS_AT_ONCE, len(groups_N)))
-        drawn_RN = torch.rand(len(some), len(groups_N), generator=generator)
-        drawn_RN = drawn_RN.masked_fill(groups_N[some, None] == groups_N, -1)
-        if choices > len(groups_N) or bool((drawn_RN >= 0).sum(dim=1).min() < choices - 1):
+    for start in range(0, len(matches_N), ROWS_AT_ONCE):
+        some = torch.arange(start, min(start + ROWS_AT_ONCE, len(matches_N)))
+        drawn_RN = torch.rand(len(some), len(matches_N), generator=generator)
+        drawn_RN = drawn_RN.masked_fill(matches_N[some, None] == matches_N, -1)
+        if choices > len(matches_N) or bool((drawn_RN >= 0).sum(dim=1).min() < choices - 1):
             raise WeftError(
                 f"choices is {choices}, but some row has fewer than {choices - 1} rows of other "
-                f"groups to choose from, of {len(groups_N)} in all"
+                f"groups to choose from, of {len(matches_N)} in all"
             )
         others_RC = drawn_RN.topk(choices - 1, dim=1).indices
         found.append(torch.cat([some[:, None], others_RC], dim=1))

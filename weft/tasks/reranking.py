@@ -125,7 +125,7 @@ class Reranking:
             for way in found.ways
         }
         ranks = {
-            way: rank_queries(similarities[way], queries.groups, gallery.groups)
+            way: rank_queries(similarities[way], queries.matches, gallery.matches)
             for way, (queries, gallery) in found.ways.items()
         }
         again = replace(found, similarities=similarities, ranks=ranks)

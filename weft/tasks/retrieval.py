@@ -29,7 +29,7 @@ from weft.evaluation.ranking import (
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.embedding import EmbeddingConfig, embed_items
-from weft.inference.items import list_items
+from weft.inference.items import Listing, list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks.base import Task, check_measures
@@ -84,10 +84,12 @@ class RetrievalConfig(Config[Task]):
 
 @dataclass(frozen=True)
 class Gallery:
-    """The items of one stream, their groups (N,), and each member's embeddings (N, E)."""
+    """The items of one stream, their groups (N,), what they match (N,), and each member's embeddings
+    (N, E)."""
 
     items: tuple[Item, ...]
     groups: Tensor
+    matches: Tensor
     vectors: tuple[Tensor, ...]
 
     def __len__(self) -> int:
@@ -107,9 +109,9 @@ class Search:
 class Retrieval:
     """recall@k, median and mean rank, mAP and MRR of both directions, and the sum of the recalls.
 
-    An item is right if it has the query's group. A stream whose row holds a list (five captions)
-    gives an item for each; of any other row all views are averaged into one item, and rows of one
-    group with the very same content (pairs that repeat their image) are one item.
+    An item is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
+    gives an item for each; of any other row all views are averaged into one item, and matching
+    rows with the very same content (pairs that repeat their image) are one item.
     """
 
     name = "retrieval"
@@ -144,7 +146,7 @@ class Retrieval:
         listed = list_items(dataset, (config.first, config.second), bad)
         paired = listed.paired()
         embedded = (
-            self._embedded(members, dataset, items, paired.groups, bad, device)
+            self._embedded(members, dataset, items, paired, bad, device)
             for items in paired.items.values()
         )
         first, second = _both_readable(*embedded)
@@ -160,7 +162,9 @@ class Retrieval:
             "interval": f"95% bootstrap over groups, {config.resamples} resamples",
         }
         vectors = self._vectors(first, second)
-        ranks = dict(zip(ways, rank_both_ways(*vectors, first.groups, second.groups), strict=True))
+        ranks = dict(
+            zip(ways, rank_both_ways(*vectors, first.matches, second.matches), strict=True)
+        )
         similarities = dict(
             zip(ways, (dot_product(*vectors), dot_product(*reversed(vectors))), strict=True)
         )
@@ -192,7 +196,7 @@ class Retrieval:
         members: Sequence[Member],
         dataset: Dataset,
         items: Sequence[Item],
-        groups: Mapping[int, int],
+        listed: Listing,
         bad: BadRows,
         device: torch.device | str,
     ) -> Gallery:
@@ -209,7 +213,10 @@ class Retrieval:
         common = set(found[0].items).intersection(*(e.items for e in found[1:]))
         vectors = tuple(e.vectors[[item in common for item in e.items]].to(device) for e in found)
         read = tuple(item for item in items if item in common)
-        return Gallery(read, torch.tensor([groups[item.row] for item in read]), vectors)
+        groups, matches = (
+            torch.tensor([of[item.row] for item in read]) for of in (listed.groups, listed.matches)
+        )
+        return Gallery(read, groups, matches, vectors)
 
     def _vectors(self, first: Gallery, second: Gallery) -> tuple[Tensor, Tensor]:
         """Embeddings of both whose inner products are the members' average similarity."""
@@ -277,7 +284,7 @@ class Retrieval:
                 query=queries.items[query],
                 rank=int(ranks.rank[query]),
                 answers=tuple(
-                    Answer(gallery.items[g], s, bool(gallery.groups[g] == queries.groups[query]))
+                    Answer(gallery.items[g], s, bool(gallery.matches[g] == queries.matches[query]))
                     for g, s in zip(places[n].tolist(), scores[n].tolist(), strict=True)
                 ),
             )
@@ -286,17 +293,17 @@ class Retrieval:
 
 
 def _both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:
-    """Only the groups that both sides still have after unreadable rows were left out."""
-    common = set(first.groups.tolist()) & set(second.groups.tolist())
+    """Only what still has a match on the other side after unreadable rows were left out."""
+    common = set(first.matches.tolist()) & set(second.matches.tolist())
     if not common:
-        raise WeftError("no group of the data set has two streams that can be read")
+        raise WeftError("no rows that match each other have two streams that can be read")
     return _only(first, common), _only(second, common)
 
 
-def _only(gallery: Gallery, groups: set[int]) -> Gallery:
-    keep = torch.tensor([group in groups for group in gallery.groups.tolist()])
+def _only(gallery: Gallery, matches: set[int]) -> Gallery:
+    keep = torch.tensor([match in matches for match in gallery.matches.tolist()])
     if keep.all():
         return gallery
     items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
     vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
-    return Gallery(items, gallery.groups[keep], vectors)
+    return Gallery(items, gallery.groups[keep], gallery.matches[keep], vectors)

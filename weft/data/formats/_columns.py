@@ -15,7 +15,7 @@ from weft.data.formats._rows import OnError, UniqueIds, is_picture, picture_fold
 IMAGE_COLUMNS = ("image", "image_path", "image_name", "img_path")
 FILE_COLUMNS = ("file_name", "filename", "filepath", "file", "path")
 TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment")
-ROW_COLUMNS = ("id", "group", "split")
+ROW_COLUMNS = ("id", "group", "match", "split")
 """What a table may say of a row itself; an empty cell says nothing."""
 _USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROW_COLUMNS, "label"))
 
@@ -96,6 +96,35 @@ def cell(row: Mapping[str, Any], name: str) -> str | None:
     return str(value).strip() or None
 
 
+def row_sample(
+    columns: Columns,
+    row: Mapping[str, Any],
+    image: Any,
+    *,
+    identity: str,
+    picture: str | None,
+    source: str,
+) -> Sample:
+    """The sample of a checked row. image: its picture, or where it lies; picture: what that is known by.
+
+    group: the column of that name, else the picture, else the row. match: the column of that name, else
+    the picture where the row has a text with it, else the group. Pictures of one patient are so in one
+    group, while the text of one is not right for another.
+    """
+    group, match = cell(row, "group") or picture or identity, cell(row, "match")
+    if isinstance(row.get("match"), bool) or (match or "").lower() in ("true", "false"):
+        reason = (
+            f"column 'match' holds {row['match']!r}, expected a name that matching rows share; call a "
+            "label otherwise"
+        )
+        raise DataError(reason, source=source)
+    if match is None and columns.text is not None and row[columns.text] is not None:
+        match = picture
+    check_unicode(f"{identity}{group}{match}", source)
+    items = columns.items(row, image)
+    return Sample(identity, group, items, source, None if match == group else match)
+
+
 def table_samples(
     rows: Iterable[tuple[str, dict[str, Any]]],
     folder: Path,
@@ -124,10 +153,10 @@ def table_samples(
             path = None if image is None else picture_path(pictures, row[image], image, source)
             name = None if path is None or image is None else posixpath.join(within, row[image])
             identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
-            picture = identity if name is None else posixpath.normpath(name)
-            group = cell(row, "group") or picture
-            check_unicode(identity + group, source)
-            samples.append(Sample(identity, group, columns.items(row, path), source))
+            picture = None if name is None else posixpath.normpath(name)
+            samples.append(
+                row_sample(columns, row, path, identity=identity, picture=picture, source=source)
+            )
         except DataError as error:
             on_error(error)
     return samples

@@ -73,9 +73,11 @@ def members_of(sample: Sample) -> Members:
     """The files that hold `sample`. Raises DataError where a value cannot be stored."""
     files: dict[str, bytes] = {}
     details: dict[str, Any] = {"id": sample.id, "group": sample.group}
+    if sample.match is not None:
+        details["match"] = sample.match
     try:
         for column, value in sample.items.items():
-            if not column or set("./") & set(column) or column in ("id", "group", "json"):
+            if not column or set("./") & set(column) or column in ("id", "group", "match", "json"):
                 raise ValueError(f"a column cannot be named '{column}' in a shard")
             stored = _file(column, value)
             if stored is None:

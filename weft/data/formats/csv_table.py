@@ -9,7 +9,9 @@ from weft.data.formats._rows import OnError, known_split
 from weft.data.formats._tables import CSV_SUFFIXES, csv_rows, has_tables, tables, with_split
 
 NAME = "csv"
-DESCRIPTION = "a table with a header (image, caption, id, group, split, ...), comma, tab, ; or |"
+DESCRIPTION = (
+    "a table with a header (image, caption, id, group, match, split, ...), comma, tab, ; or |"
+)
 PREFERRED = "captions.csv"
 KAGGLE = "captions.txt"
 """Flickr8k is also passed on with its captions as `image,caption` lines in a file of this name."""

@@ -9,7 +9,9 @@ from weft.data.formats._rows import OnError, known_split
 from weft.data.formats._tables import JSON_SUFFIXES, has_tables, tables, with_split
 
 NAME = "jsonl"
-DESCRIPTION = "one JSON object a line (image, captions, id, group, split, ...), pictures beside it"
+DESCRIPTION = (
+    "one JSON object a line (image, captions, id, group, match, split, ...), pictures beside it"
+)
 PREFERRED = "captions.jsonl"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.files import open_file
 from weft.core.records import Sample
-from weft.data.formats._columns import Columns, cell, picture_path, usual_names
+from weft.data.formats._columns import Columns, cell, picture_path, row_sample, usual_names
 from weft.data.formats._files import named
 from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, split_name
 from weft.data.formats._tables import has_tables
@@ -160,9 +160,10 @@ class _Part:
         self._columns.check(columns, source)
         image, name = self._image(columns, source)
         identity = cell(columns, "id") or f"{self._path.stem}-{row}"
-        group = cell(columns, "group") or name or identity
         columns["split"] = self._split_of(columns)
-        return Sample(identity, group, self._columns.items(columns, image), source)
+        return row_sample(
+            self._columns, columns, image, identity=identity, picture=name, source=source
+        )
 
     def _image(self, columns: dict[str, Any], source: str) -> tuple[Any, str | None]:
         """The picture and what it is known by. Hugging Face stores {bytes, path} with either one null.

@@ -125,7 +125,7 @@ class ShardDataset:
                 details = value
             else:
                 raise DataError("is not a JSON object", source=f"{shard}:{name}")
-        own = {name: details.pop(name, None) for name in ("id", "group", "split")}
+        own = {name: details.pop(name, None) for name in ("id", "group", "match", "split")}
         text = next((name for name in TEXT_COLUMNS if name in details), None)
         if text is not None and "text" not in items:
             items["text"] = details.pop(text)
@@ -133,9 +133,8 @@ class ShardDataset:
         if entry.split is not None:
             items["split"] = entry.split
         identity = entry.id or entry.key
-        return Sample(
-            identity, identity if own["group"] is None else str(own["group"]), items, source
-        )
+        group, match = (None if own[n] is None else str(own[n]) for n in ("group", "match"))
+        return Sample(identity, identity if group is None else group, items, source, match)
 
 
 def shards_of(path: Path) -> Sequence[Path | RemoteFile]:

@@ -7,6 +7,7 @@ it is a function of the data and the config alone.
 
 import dataclasses
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from weft.data.prepare.engines import build_engine
 from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
 from weft.data.prepare.report import DataReport
 from weft.data.prepare.scan import scan
+from weft.data.prepare.split import described
 from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, write_all
 from weft.data.stamps import stamp
 
@@ -31,6 +33,8 @@ WORK = ".work"
 MANIFEST = "manifest.json"
 QUARANTINE = Path("quarantine") / "dropped.jsonl"
 PROBED_ROWS = 200
+
+log = logging.getLogger("weft.data")
 
 Card = Callable[[DataReport, Path], object]
 
@@ -78,6 +82,9 @@ def prepare(
     facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK)
     plan = make_plan(facts, config)
     _require_rows(plan, out)
+    kept = [facts[one.row].split for one in plan.kept]
+    if (line := described(kept, [one.split for one in plan.kept], config.split)) is not None:
+        log.warning("%s: %s", out, line)
     job = Job(dataset, out, out / WORK, config)
     shards = shards_of(plan, config.shard_rows)
     written = write_all(job, shards, engine, progress=progress)

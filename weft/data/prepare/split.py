@@ -100,9 +100,13 @@ def is_divided(splits: Sequence[str | None]) -> bool:
     return None not in splits and (VALIDATION in splits or TRAIN not in splits)
 
 
-def described(given: Sequence[str | None], assigned: Sequence[str]) -> str | None:
+def described(
+    given: Sequence[str | None], assigned: Sequence[str], config: SplitConfig
+) -> str | None:
     """A line about rows that lacked a split among rows that have one, and about training rows that are
     now for validation; None where there are none."""
+    if config.redo:
+        return None
     pairs = Counter(zip(given, assigned, strict=True))
     unmarked = {split: count for (before, split), count in pairs.items() if before is None}
     said = []

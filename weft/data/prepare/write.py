@@ -6,7 +6,7 @@ import platform
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ def _sample(job: Job, kept: Kept) -> Sample:
         items = stored_items(items, job.config)
     except WeftError as error:
         raise DataError(str(error), source=sample.source) from None
-    return Sample(sample.id, sample.group, items, sample.source)
+    return replace(sample, items=items)
 
 
 def _captions(sample: Sample, config: PrepareConfig) -> list[str]:
