@@ -1,12 +1,15 @@
 """Beam search, all contexts of a batch at once."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from weft.decoders._constraints import Constraints
 from weft.decoders._ensemble import Ensemble
+from weft.decoders._texts import Generated, TextSettings, until_end
+from weft.decoders.autoregressive import Part
 
 
 @dataclass
@@ -29,58 +32,92 @@ class _Ended:
         return self.scores[:, -1] > -torch.inf
 
 
-def beam_search(
-    ensemble: Ensemble,
-    constraints: Constraints,
-    *,
-    start: int,
-    end: int,
-    beams: int,
-    longest: int,
-    exponent: float,
-) -> tuple[Tensor, Tensor]:
-    """(B, longest) ids that end with `end`, and (B,) scores: log-probability / length ** exponent.
+@dataclass(frozen=True)
+class _Beams:
+    """Texts that are followed, k of each of B contexts, and those that have ended.
+
+    said: (B k, T) with the start first. scores: (B, k). closed: (B,) contexts whose search has ended.
+    """
+
+    ensemble: Ensemble
+    constraints: Constraints
+    said: Tensor
+    scores: Tensor
+    ended: _Ended
+    closed: Tensor
+    done: bool = False
+
+
+class BeamSearch:
+    """The likeliest text that a search finds: log-probability / length ** exponent.
 
     A text's length counts its end. `beams` texts are followed; one that ends among the best so many
     is put aside, and when as many have ended the search of this context ends. Texts that have not
     ended after `longest` tokens compete as they are.
     """
-    contexts, device = ensemble.contexts, ensemble.device
-    first_B1 = torch.arange(contexts, device=device)[:, None] * beams
-    said_RT = torch.full((contexts * beams, 1), start, device=device)
-    # All texts are equal at first, so that one of them stands for all.
-    scores_BK = torch.full((contexts, beams), -torch.inf, device=device)
-    scores_BK[:, 0] = 0.0
-    ended = _Ended(
-        torch.full((contexts, beams), -torch.inf, device=device),
-        torch.full((contexts, beams, longest), end, device=device),
-    )
-    closed_B = torch.zeros(contexts, dtype=torch.bool, device=device)
-    for length in range(1, longest + 1):
-        log_RV = constraints(ensemble.step(said_RT[:, -1]), said_RT)
+
+    def __init__(self, settings: TextSettings, beams: int, exponent: float) -> None:
+        self._settings = settings
+        self._beams = beams
+        self._exponent = exponent
+
+    def start(self, source: Sequence[Part]) -> _Beams:
+        beams, vocabulary = self._beams, self._settings.vocabulary
+        longest = self._settings.longest(source)
+        ensemble = Ensemble(source, beams, longest)
+        contexts, device = ensemble.contexts, ensemble.device
+        # All texts are equal at first, so that one of them stands for all.
+        scores_BK = torch.full((contexts, beams), -torch.inf, device=device)
+        scores_BK[:, 0] = 0.0
+        ended = _Ended(
+            torch.full((contexts, beams), -torch.inf, device=device),
+            torch.full((contexts, beams, longest), vocabulary.end, device=device),
+        )
+        said_RT = torch.full((contexts * beams, 1), vocabulary.start, device=device)
+        closed_B = torch.zeros(contexts, dtype=torch.bool, device=device)
+        constraints = self._settings.constraints(beams)
+        return _Beams(ensemble, constraints, said_RT, scores_BK, ended, closed_B)
+
+    def step(self, progress: _Beams) -> _Beams:
+        ensemble, said_RT, beams = progress.ensemble, progress.said, self._beams
+        contexts, end = ensemble.contexts, self._settings.vocabulary.end
+        ended, closed_B = progress.ended, progress.closed
+        length, longest = said_RT.shape[1], ended.ids.shape[2]
+        log_RV = progress.constraints(ensemble.step(said_RT[:, -1]), said_RT)
         vocabulary = log_RV.shape[1]
-        totals = scores_BK[..., None] + log_RV.view(contexts, beams, vocabulary)
+        totals = progress.scores[..., None] + log_RV.view(contexts, beams, vocabulary)
         # Of twice as many candidates at least `beams` do not end.
         best_BM, places_BM = totals.flatten(1).topk(min(2 * beams, beams * vocabulary), dim=1)
+        first_B1 = torch.arange(contexts, device=ensemble.device)[:, None] * beams
         parents_BM, tokens_BM = first_B1 + places_BM // vocabulary, places_BM % vocabulary
         ends_BM = tokens_BM == end
         among_BM = ends_BM & ~closed_B[:, None]
         among_BM[:, beams:] = False
         ended.add(
-            (best_BM / length**exponent).masked_fill(~among_BM, -torch.inf),
+            (best_BM / length**self._exponent).masked_fill(~among_BM, -torch.inf),
             _padded(said_RT[parents_BM.flatten(), 1:], longest, end).view(*parents_BM.shape, -1),
         )
         closed_B = ended.full
         if bool(closed_B.all()):
-            break
+            return replace(progress, closed=closed_B, done=True)
         scores_BK, kept_BK = best_BM.masked_fill(ends_BM, -torch.inf).topk(beams, dim=1)
         rows_R = parents_BM.gather(1, kept_BK).flatten()
         said_RT = torch.cat([said_RT[rows_R], tokens_BM.gather(1, kept_BK).view(-1, 1)], dim=1)
         if length < longest:
             ensemble.take(rows_R)
-    unended_BK = (scores_BK / longest**exponent).masked_fill(closed_B[:, None], -torch.inf)
-    ended.add(unended_BK, _padded(said_RT[:, 1:], longest, end).view(contexts, beams, -1))
-    return ended.ids[:, 0], ended.scores[:, 0]
+        return replace(
+            progress, said=said_RT, scores=scores_BK, closed=closed_B, done=length == longest
+        )
+
+    def finish(self, progress: _Beams) -> Generated:
+        ended, end = progress.ended, self._settings.vocabulary.end
+        longest = ended.ids.shape[2]
+        unended_BK = (progress.scores / longest**self._exponent).masked_fill(
+            progress.closed[:, None], -torch.inf
+        )
+        ids_BKT = _padded(progress.said[:, 1:], longest, end).view(len(ended.ids), self._beams, -1)
+        ended.add(unended_BK, ids_BKT)
+        return Generated(until_end(ended.ids[:, 0], end), ended.scores[:, 0])
 
 
 def _padded(ids_RT: Tensor, length: int, value: int) -> Tensor:

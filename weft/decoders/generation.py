@@ -1,22 +1,23 @@
 """Texts from decoders: greedy, by beam search, or drawn; batched, with caches.
 
 Several decoders, each with its own context of the same rows, are an ensemble whose probabilities are
-averaged.
+averaged. Each way is a sampler (`weft.decoders.sampler`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from weft.core.config import Settings
-from weft.decoders._beam import beam_search
-from weft.decoders._constraints import Constraints
-from weft.decoders._ensemble import Ensemble
+from weft.decoders._beam import BeamSearch
+from weft.decoders._texts import Generated, OneByOne, TextSettings, Vocabulary
 from weft.decoders.autoregressive import Part
+from weft.decoders.sampler import Sampler, sample
+
+__all__ = ["Generated", "GenerationConfig", "Vocabulary", "generate", "text_sampler"]
 
 
 @dataclass(frozen=True)
@@ -63,28 +64,6 @@ class GenerationConfig(Settings):
             )
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The token that begins a text, the one that ends it, and which may stand between.
-
-    allowed: (V,) or (B, V) bool, or None for all; the end is always allowed.
-    """
-
-    start: int
-    end: int
-    allowed: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Generated:
-    """ids: of each text, without its start and end. scores: (R,) log-probabilities, of beam search
-    divided by the power of the length."""
-
-    ids: list[list[int]]
-    scores: Tensor
-
-
-@torch.no_grad()
 def generate(
     parts: Sequence[Part],
     vocabulary: Vocabulary,
@@ -92,69 +71,49 @@ def generate(
     *,
     texts: int = 1,
     generator: torch.Generator | None = None,
+    uniform_RN: Tensor | None = None,
 ) -> Generated:
     """Texts about every context, in its order; `texts` of each where they are drawn.
 
-    parts: one decoder and its context, or several, whose probabilities are averaged. generator: where `method` is sample, what is drawn from; the global one if not given.
+    parts: one decoder and its context, or several, whose probabilities are averaged. generator: where
+    `method` is sample, what is drawn from; the global one if not given. uniform_RN: in its place, numbers
+    in [0, 1) of each text, one for each of its N tokens.
     """
+    return sample(text_sampler(vocabulary, config, texts, generator, uniform_RN), parts)
+
+
+TextSampler = Sampler[Sequence[Part], Any, Generated]
+
+
+def text_sampler(
+    vocabulary: Vocabulary,
+    config: GenerationConfig,
+    texts: int = 1,
+    generator: torch.Generator | None = None,
+    uniform_RN: Tensor | None = None,
+) -> TextSampler:
+    """What makes texts as the config says; see `generate`."""
     if config.method != "sample" and texts != 1:
         raise ValueError(f"texts is {texts} with method {config.method}, expected 1: all are equal")
-    texts = config.beams if config.method == "beam" else texts
-    longest = min([config.max_length, *(decoder.max_length for decoder, _ in parts)])
-    ensemble = Ensemble(parts, texts, longest)
-    constraints = Constraints(
-        vocabulary.allowed,
-        vocabulary.end,
-        texts=texts,
-        min_length=config.min_length,
-        no_repeat=config.no_repeat,
-    )
+    settings = TextSettings(vocabulary, config.max_length, config.min_length, config.no_repeat)
     if config.method == "beam":
-        ids_BT, scores_B = beam_search(
-            ensemble,
-            constraints,
-            start=vocabulary.start,
-            end=vocabulary.end,
-            beams=config.beams,
-            longest=longest,
-            exponent=config.length_exponent,
-        )
-        return Generated(until_end(ids_BT, vocabulary.end), scores_B)
-    choose = _likeliest if config.method == "greedy" else partial(draw, config, generator)
-    return one_by_one(ensemble, constraints, vocabulary, longest, choose)
+        return BeamSearch(settings, config.beams, config.length_exponent)
+    if config.method == "greedy":
+        return OneByOne(settings, texts, lambda log_RV, _: log_RV.argmax(1))
+
+    def draw(log_RV: Tensor, place: int) -> Tensor:
+        if uniform_RN is None:
+            rows, device = len(log_RV), log_RV.device
+            drawn_R = torch.rand(rows, generator=generator, dtype=torch.float64, device=device)
+        else:
+            drawn_R = uniform_RN[:, place].double()
+        return _drawn(_shaped(log_RV, config), drawn_R)
+
+    return OneByOne(settings, texts, draw)
 
 
-def one_by_one(
-    ensemble: Ensemble,
-    constraints: Constraints,
-    vocabulary: Vocabulary,
-    longest: int,
-    choose: Callable[[Tensor], Tensor],
-) -> Generated:
-    """Every text gets the token that `choose` takes of its (R, V) log-probabilities, until all end."""
-    rows = ensemble.rows
-    said_RT = torch.full((rows, 1), vocabulary.start, device=ensemble.device)
-    scores_R = torch.zeros(rows, device=ensemble.device)
-    ended_R = torch.zeros(rows, dtype=torch.bool, device=ensemble.device)
-    for _ in range(longest):
-        log_RV = constraints(ensemble.step(said_RT[:, -1]), said_RT)
-        chosen_R = choose(log_RV)
-        score_R = log_RV.gather(1, chosen_R[:, None])[:, 0]
-        scores_R = torch.where(ended_R, scores_R, scores_R + score_R)
-        chosen_R = chosen_R.masked_fill(ended_R, vocabulary.end)
-        said_RT = torch.cat([said_RT, chosen_R[:, None]], dim=1)
-        ended_R = ended_R | (chosen_R == vocabulary.end)
-        if bool(ended_R.all()):
-            break
-    return Generated(until_end(said_RT[:, 1:], vocabulary.end), scores_R)
-
-
-def _likeliest(log_RV: Tensor) -> Tensor:
-    return log_RV.argmax(1)
-
-
-def draw(config: GenerationConfig, generator: torch.Generator | None, log_RV: Tensor) -> Tensor:
-    """(R,) tokens drawn by their probabilities, as the config shapes them."""
+def _shaped(log_RV: Tensor, config: GenerationConfig) -> Tensor:
+    """Log-probabilities as the config shapes them before a token is drawn."""
     log_RV = log_RV / config.temperature
     if config.top_k is not None and config.top_k < log_RV.shape[1]:
         least_R1 = log_RV.topk(config.top_k, dim=1).values[:, -1:]
@@ -164,15 +123,12 @@ def draw(config: GenerationConfig, generator: torch.Generator | None, log_RV: Te
         # What lies before a token must have less than top_p; so the likeliest always stays.
         beyond_RV = sorted_RV.cumsum(1) - sorted_RV >= config.top_p
         log_RV = log_RV.masked_fill(beyond_RV.scatter(1, order_RV, beyond_RV), -torch.inf)
-    # By the inverse of the cumulative sum: one number a text, where multinomial draws one a token.
+    return log_RV
+
+
+def _drawn(log_RV: Tensor, uniform_R: Tensor) -> Tensor:
+    """(R,) tokens by the inverse of the cumulative sum: one number a text, where multinomial draws one
+    a token."""
     sums_RV = log_RV.double().softmax(1).cumsum(1)
-    drawn_R1 = torch.rand(
-        len(log_RV), 1, generator=generator, dtype=torch.float64, device=log_RV.device
-    )
-    chosen_R1 = torch.searchsorted(sums_RV, drawn_R1 * sums_RV[:, -1:], right=True)
+    chosen_R1 = torch.searchsorted(sums_RV, uniform_R[:, None] * sums_RV[:, -1:], right=True)
     return chosen_R1[:, 0]
-
-
-def until_end(ids_RT: Tensor, end: int) -> list[list[int]]:
-    """The tokens of each row before its first end."""
-    return [row[: row.index(end)] if end in row else row for row in ids_RT.tolist()]
