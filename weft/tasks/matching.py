@@ -177,7 +177,9 @@ class Matching:
             raise WeftError(f"no row of the data set can be read and has {' and '.join(streams)}")
         encoded = {stream: Features.join(found) for stream, found in parts.items()}
         group_N = torch.cat(groups)
-        candidates_NC = _candidates(torch.cat(matches).cpu(), config.choices, config.seed).to(device)
+        candidates_NC = _candidates(torch.cat(matches).cpu(), config.choices, config.seed).to(
+            device
+        )
         scores = {
             stream: self._log_odds(member.model, encoded, candidates_NC, stream).cpu()
             for stream in streams
