@@ -55,6 +55,26 @@ class Measurable(Protocol):
 
 
 @runtime_checkable
+class NamedParts(Protocol):
+    """A modality that names the parts of a row for a person: words of a text, columns of a table."""
+
+    def names_of(self, values: Tensor) -> list[str | None]:
+        """A name for each of the T parts of one row's values (T, ...), without their mask.
+
+        None for a part that is nothing a person gave, such as a special token.
+        """
+        ...
+
+
+@runtime_checkable
+class SpecialTokens(Protocol):
+    """A modality that adds tokens of its own to what a person gave; explanations leave them where they are."""
+
+    @property
+    def special_ids(self) -> tuple[int, ...]: ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """A stream's Field -> Features of width `dim`."""
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
+from weft.core.interfaces import SpecialTokens
 from weft.core.records import Batch, Features, Field
 from weft.heads.classes import ClassOutput
 from weft.heads.output import Learned
 from weft.heads.texts import TextOutput
-from weft.modalities.text import Text
 
 
 class Decision(Protocol):
@@ -121,8 +121,11 @@ class Subject:
     def of(cls, model: Model, learned: Learned, head: str | None = None) -> "Subject":
         """The model and what that head decides, the first if none is named; of a model without heads
         how alike two streams are. Raises WeftError where there is nothing to explain."""
-        texts = {s: m for s, m in learned.modalities.items() if isinstance(m, Text)}
-        special = {s: text.special_ids for s, text in texts.items()}
+        special = {
+            stream: modality.special_ids
+            for stream, modality in learned.modalities.items()
+            if isinstance(modality, SpecialTokens)
+        }
         return cls(model, _decision(model, learned, head), special)
 
     def encode(self, batch: Batch) -> dict[str, Features]:

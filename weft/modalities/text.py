@@ -127,6 +127,15 @@ class Text:
         tokenizer = self._ready().tokenizer
         return [tokenizer.id_to_token(one) or "" for one in ids]
 
+    def names_of(self, values: Tensor) -> list[str | None]:
+        """The pieces of one text of ids (T,); None for special tokens."""
+        ids: list[int] = values.tolist()
+        special = set(self.special_ids)
+        return [
+            None if one in special else piece
+            for one, piece in zip(ids, self.pieces(ids), strict=True)
+        ]
+
     @property
     def vocab_size(self) -> int:
         size: int = self._ready().tokenizer.get_vocab_size()

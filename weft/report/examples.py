@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,10 @@ def _missed(example: Example, dataset: Dataset) -> Picture | list[str] | None:
     if isinstance(first, str) or any(answer.right for answer in example.answers):
         return None
     raw = dataset[example.query.row].items.get(first.stream)
-    found: Picture | list[str] | None = [raw] if isinstance(raw, str) else raw
-    return found
+    if isinstance(raw, list):
+        return [str(one) for one in raw]
+    shown = _shown(raw)
+    return [shown] if isinstance(shown, str) else shown
 
 
 def _framed(picture: Html, right: bool) -> Html:
@@ -107,9 +110,19 @@ def _framed(picture: Html, right: bool) -> Html:
 
 def shown_value(item: Item, dataset: Dataset) -> Shown:
     """The raw value of an item; of a list, the one that its view names."""
-    raw = dataset[item.row].items[item.stream]
-    chosen: Shown = raw[item.view or 0] if isinstance(raw, list) else raw
-    return chosen
+    raw = dataset[item.row].items.get(item.stream)
+    if isinstance(raw, list) and (item.view is not None or isinstance(raw[0], str)):
+        raw = raw[item.view or 0]
+    return _shown(raw)
+
+
+def _shown(raw: Any) -> Shown:
+    """A picture as it is, anything else as text: a report knows only those two."""
+    if isinstance(raw, str | Path | bytes):
+        return raw
+    if isinstance(raw, np.ndarray) and raw.ndim == 3:
+        return raw
+    return " ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw)
 
 
 def _answered(answer: Answer, dataset: Dataset) -> Shown:

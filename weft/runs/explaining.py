@@ -1,11 +1,12 @@
 """A run's decisions explained: of new input, of rows, and of the predictions in its report."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
+import numpy as np
 import torch
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import NamedParts
 from weft.core.records import Batch, Features, Field
 from weft.data.formats import Dataset
 from weft.explain.decision import HeadDecision, SentenceDecision, Subject
@@ -16,7 +17,6 @@ from weft.heads.output import Part
 from weft.heads.texts import text_modality
 from weft.inference.embedding import evaluating
 from weft.inference.results import TaskResult
-from weft.modalities.text import Text
 from weft.report.explanations import Explained, Heat, Marked, Without
 from weft.runs.run import Run
 
@@ -155,16 +155,29 @@ def _part(run: Run, batch: Batch, stream: str, found: Saliency, row: int) -> Hea
     if isinstance(value, Features):
         raise WeftError(f"stream '{stream}' was cached, expected raw input")
     if found.grid is not None:
-        picture = value.values[row].permute(1, 2, 0).cpu().numpy()
+        picture = _pixels(value.values[row].cpu())
         return Heat(stream, found.method, picture, values.view(found.grid).numpy())
-    real = slice(None) if value.mask is None else value.mask[row].cpu()
-    pieces = [str(number) for number in range(len(values))]
     modality = run.modalities.get(stream)
-    if isinstance(modality, Text):
-        pieces = modality.pieces(cast(list[int], value.values[row].tolist()))
-        special = set(modality.pieces(modality.special_ids))
+    if isinstance(modality, NamedParts):
+        names = modality.names_of(value.values[row].cpu())
     else:
-        special = set()
-    numbers = torch.arange(len(values))[real].tolist()
-    kept = [(pieces[n], float(values[n])) for n in numbers if pieces[n] not in special]
+        names = [str(number + 1) for number in range(len(values))]
+    real = [True] * len(values) if value.mask is None else value.mask[row].tolist()
+    kept = [
+        (name, weight)
+        for name, weight, is_real in zip(names, values.tolist(), real, strict=True)
+        if is_real and name is not None
+    ]
     return Marked(stream, found.method, kept)
+
+
+def _pixels(values_CHW: torch.Tensor) -> np.ndarray:
+    """(H, W, 3) uint8: pictures as they are; of other values with places the mean of the channels, from
+    the least as black to the most as white."""
+    if values_CHW.dtype != torch.uint8 or values_CHW.shape[0] != 3:
+        grey_1HW = values_CHW.float().mean(0, keepdim=True)
+        low, high = grey_1HW.min(), grey_1HW.max()
+        values_CHW = (
+            ((grey_1HW - low) * (255 / (high - low).clamp_min(1e-12))).byte().expand(3, -1, -1)
+        )
+    return np.asarray(values_CHW.permute(1, 2, 0).numpy())

@@ -1,0 +1,113 @@
+"""What docs/extending.md says works: its file of parts is trained, measured, explained and reported."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+LIMIT = 600
+"""Seconds; a command takes at most a twentieth."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's Python files, as a person would write them."""
+    folder = tmp_path_factory.mktemp("extending")
+    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
+        name, _, code = block.partition("\n")
+        with (folder / name.removeprefix("# ")).open("a", encoding="utf-8") as file:
+            file.write(f"{code}\n\n")
+    return folder
+
+
+def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parents[1])
+    program = {"weft": [sys.executable, "-m", "weft.cli"], "python": [sys.executable]}[words[0]]
+    return subprocess.run(
+        [*program, *words[1:]],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def commands() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
+
+
+def test_the_page_runs(folder: Path) -> None:
+    assert {path.name for path in folder.glob("*.py")} == {
+        *("make_flats.py", "my_flats.py", "a_script.py")
+    }
+    assert [words[1] for words in commands()].count("train") == 3
+    for words in commands():
+        done = run(folder, words)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        if words[:2] == ["weft", "evaluate"]:
+            assert "error" in done.stdout
+    # Each part is called by its name, and each flat is shown by its numbers.
+    page = (folder / "runs" / "flats" / "explanations.html").read_text()
+    for name in ("area", "rooms", "floor", "distance", "balcony"):
+        assert f">{name}</span>" in page
+    report = (folder / "runs" / "flats" / "report.html").read_text()
+    assert re.search(r"<div>[\d.]+ \d \d [\d.]+</div>", report)
+    assert "euros" in report
+    done = run(folder, ["python", "a_script.py"])
+    assert re.search(r"\['\d+ euros'\]", done.stdout), done.stderr
+
+
+def test_a_run_alone_makes_nothing_run(folder: Path) -> None:
+    """Its parts are in a file in the current folder, and it is not imported."""
+    assert (folder / "runs" / "flats").exists(), "needs the runs of the test above"
+    for words in ("evaluate runs/flats", "report runs/flats", "train --resume runs/wide"):
+        done = run(folder, ["weft", *words.split()])
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert "recipe.json: has parts from my_flats" in line
+        assert "--trust my_flats" in line
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from my_flats import *
+import weft
+
+@dataclass(frozen=True)
+class OtherConfig(MeasurementsEncoderConfig):
+    pass
+
+if __name__ == "__main__":
+    recipe = flats()
+    encoders = {**recipe.model.encoders, "numbers": OtherConfig(4, DIM)}
+    recipe = recipe.replace(
+        model=recipe.model.replace(encoders=encoders), run=recipe.run.replace(steps=2)
+    )
+    weft.train(recipe, "runs/script")
+    assert weft.load("runs/script").recipe == recipe.replace(run=weft.load("runs/script").recipe.run)
+"""
+
+
+def test_parts_of_a_script_itself(folder: Path) -> None:
+    assert (folder / "flats.csv").exists(), "needs the table of the test above"
+    (folder / "my_script.py").write_text(SCRIPT)
+    done = run(folder, ["python", "my_script.py"])
+    assert done.returncode == 0, done.stderr
+    done = run(folder, shlex.split("weft evaluate runs/script"))
+    assert "has parts from my_flats, my_script, which weft imports only" in done.stderr
+    trust = "--trust my_flats --trust my_script.py"
+    done = run(folder, shlex.split(f"weft evaluate runs/script {trust}"))
+    assert done.returncode == 0, done.stderr
+    # In the script itself both are there; elsewhere the one that it imports must be named as well.
+    done = run(folder, shlex.split("weft evaluate runs/script --trust my_script"))
+    assert done.returncode == 2
+    assert "--trust my_flats" in done.stderr
