@@ -2,12 +2,16 @@
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from weft.cli import main
+from weft.core import trust
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 LIMIT = 600
@@ -44,16 +48,23 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for block in blocks for line in block.splitlines()]
 
 
-def test_the_page_runs(folder: Path) -> None:
+def test_the_page_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(trust, "_named", set())
     assert {path.name for path in folder.glob("*.py")} == {
         *("make_flats.py", "my_flats.py", "a_script.py")
     }
     assert [words[1] for words in commands()].count("train") == 3
     for words in commands():
-        done = run(folder, words)
-        assert done.returncode == 0, f"{words}: {done.stderr}"
+        if words[0] == "python":
+            runpy.run_path(words[1], run_name="__main__")
+        else:
+            assert main(words[1:]) == 0, f"{words}: {capsys.readouterr().err}"
         if words[:2] == ["weft", "evaluate"]:
-            assert "error" in done.stdout
+            assert "error" in capsys.readouterr().out
     # Each part is called by its name, and each flat is shown by its numbers.
     page = (folder / "runs" / "flats" / "explanations.html").read_text()
     for name in ("area", "rooms", "floor", "distance", "balcony"):
@@ -61,14 +72,15 @@ def test_the_page_runs(folder: Path) -> None:
     report = (folder / "runs" / "flats" / "report.html").read_text()
     assert re.search(r"<div>[\d.]+ \d \d [\d.]+</div>", report)
     assert "euros" in report
-    done = run(folder, ["python", "a_script.py"])
-    assert re.search(r"\['\d+ euros'\]", done.stdout), done.stderr
+    runpy.run_path("a_script.py", run_name="__main__")
+    assert re.search(r"\['\d+ euros'\]", capsys.readouterr().out)
+    del sys.modules["my_flats"]
 
 
 def test_a_run_alone_makes_nothing_run(folder: Path) -> None:
     """Its parts are in a file in the current folder, and it is not imported."""
     assert (folder / "runs" / "flats").exists(), "needs the runs of the test above"
-    for words in ("evaluate runs/flats", "report runs/flats", "train --resume runs/wide"):
+    for words in ("evaluate runs/flats", "train --resume runs/wide"):
         done = run(folder, ["weft", *words.split()])
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
