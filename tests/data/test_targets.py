@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 
 import numpy as np
 import pytest
@@ -134,8 +135,29 @@ def test_bad_classes_are_named() -> None:
         ClassesConfig("answer").build().fit([None, 1.5])
     with pytest.raises(WeftError, match="expected a list of names"):
         ClassesConfig("answer").build().restore({"classes": [1]})
-    with pytest.raises(WeftError, match="expected a string, a number or a truth"):
+    with pytest.raises(
+        WeftError, match="^'answer' is 1.5, expected a string, a whole number or a t"
+    ):
         ClassesConfig("answer").build().read(1.5)
+
+
+def test_several_labels_a_row_are_refused_by_the_name_of_their_column() -> None:
+    target = ClassesConfig("tags").build()
+    line = "'tags' is ['red', 'round'], a list: expected one class a row; targets of several labels"
+    with pytest.raises(WeftError, match=f"^{re.escape(line)}"):
+        target.read(["red", "round"])
+    with pytest.raises(WeftError, match=f"in its column 'tags': {re.escape(line)}"):
+        target.fit([["red", "round"], ["blue"]])
+    with pytest.raises(WeftError, match=r"^'grid' is no array: "):
+        LabelsConfig("grid").build().read([[1, 2], [3]])
+
+
+@pytest.mark.parametrize(("prices", "said"), [(["1.5", "20"], True), (["1", "20"], False)])
+def test_numbers_as_classes_are_said(
+    prices: list[str], said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ClassesConfig("price").build().fit(prices)
+    assert ("column 'price' holds numbers such as 1.5" in caplog.text) is said
 
 
 def test_a_class_is_one_in_every_unicode_form() -> None:

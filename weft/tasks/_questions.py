@@ -75,7 +75,7 @@ def guesses_from_words(
 def _answer(items: Mapping[str, Any], column: str, source: str) -> str:
     if items.get(column) is None:
         raise DataError(f"has no '{column}', it has: {', '.join(items)}", source=source)
-    return class_name(items[column])
+    return class_name(items[column], column)
 
 
 def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[str, str]]:
@@ -87,7 +87,7 @@ def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[
         try:
             items = training[row].items
             question = normalised(str(items[columns.question]))
-            found.append((question, class_name(items[columns.answer])))
+            found.append((question, class_name(items[columns.answer], columns.answer)))
         except (WeftError, KeyError):
             continue
     return found

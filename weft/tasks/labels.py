@@ -95,7 +95,7 @@ class Labels:
             device=device,
         )
         column = members[0].targets[target].column
-        labels = [class_name(dataset[row].items[column]) for row in found.rows]
+        labels = [class_name(dataset[row].items[column], column) for row in found.rows]
         expected = Expected(answers=labels, kinds=labels, kind=KIND)
         values = expected.values(found.said)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)

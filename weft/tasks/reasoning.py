@@ -93,7 +93,7 @@ class Reasoning:
         if config.average is not None:
             found = _averaged(found, dataset, config.average)
         column = members[0].targets[target].column
-        expected = Expected([class_name(dataset[row].items[column]) for row in found.rows])
+        expected = Expected([class_name(dataset[row].items[column], column) for row in found.rows])
         values = expected.values(found.said)
         right, consistent_G, groups_G = _consistent(values[ACCURACY], found.groups)
         bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)

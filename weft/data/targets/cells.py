@@ -76,7 +76,7 @@ def _objects(raw: Any, column: str) -> list[dict[str, Any]]:
 def _value(thing: Mapping[str, Any], name: str) -> str:
     if name not in thing:
         raise WeftError(f"an object has no '{name}', it has: {', '.join(thing)}")
-    return class_name(thing[name])
+    return class_name(thing[name], name)
 
 
 def _centre(thing: Mapping[str, Any]) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """A class of a closed set, learned from the training rows or given."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Classes:
         self._use(config.classes)
 
     def read(self, raw: Any) -> int:
-        name = class_name(raw)
+        name = class_name(raw, self.column)
         if self._given and name not in self._places:
             raise unknown_name(self.column, name, self.classes)
         return self._places.get(name, NO_CLASS)
@@ -46,9 +47,16 @@ class Classes:
         """Learns the classes, unless they were given. Raises WeftError where no row has one."""
         if self._given:
             return
-        counts = Counter(name for raw in raws if (name := _name_or_none(raw)) is not None)
+        counts, first_error = self._counted(raws)
         if not counts:
-            raise WeftError(f"no training row has a class in its column '{self.column}'")
+            reason = "" if first_error is None else f": {first_error}"
+            raise WeftError(f"no training row has a class in its column '{self.column}'{reason}")
+        if any(map(_is_fraction, counts)) and all(map(_is_number, counts)):
+            log.warning(
+                "column '%s' holds numbers such as %s; each of the %d different ones is a class; "
+                "NumbersConfig reads numbers",
+                *(self.column, next(filter(_is_fraction, counts)), len(counts)),
+            )
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
         self._use(ordered[: self._max_classes])
         unknown = sum(counts[name] for name in ordered[self._max_classes :])
@@ -57,6 +65,17 @@ class Classes:
                 "%d of %d training rows have a '%s' that is none of the %d that are learned",
                 *(unknown, counts.total(), self.column, self._max_classes),
             )
+
+    def _counted(self, raws: Iterable[Any]) -> tuple[Counter[str], WeftError | None]:
+        """How often each class occurs; what is wrong with others their reader reports, here the first."""
+        counts: Counter[str] = Counter()
+        first_error: WeftError | None = None
+        for raw in raws:
+            try:
+                counts[class_name(raw, self.column)] += 1
+            except WeftError as error:
+                first_error = first_error or error
+        return counts, first_error
 
     def state(self) -> dict[str, Any]:
         return {"classes": list(self.classes)}
@@ -68,26 +87,40 @@ class Classes:
         self._use(classes)
 
     def _use(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(map(class_name, classes))
+        self.classes = tuple(class_name(name, self.column) for name in classes)
         self._places = {name: place for place, name in enumerate(self.classes)}
 
 
-def class_name(raw: Any) -> str:
-    """The name of a class in one Unicode form: JSON's true and 3 are classes too."""
+def class_name(raw: Any, column: str) -> str:
+    """The name of a class in one Unicode form: JSON's true and 3 are classes too.
+
+    Raises WeftError that says what `column` holds instead.
+    """
     if isinstance(raw, str):
         return normalised(raw)
     if isinstance(raw, bool):
         return str(raw).lower()
     if isinstance(raw, int):
         return str(raw)
-    raise WeftError(f"a class is a {type(raw).__name__}, expected a string, a number or a truth")
+    expected = "expected a string, a whole number or a truth"
+    if isinstance(raw, list | tuple):
+        expected = (
+            "a list: expected one class a row; targets of several labels a row are not supported"
+        )
+    elif isinstance(raw, float):
+        expected = f"{expected}; NumbersConfig reads numbers"
+    raise WeftError(f"'{column}' is {raw!r:.60}, {expected}")
 
 
-def _name_or_none(raw: Any) -> str | None:
+def _is_number(name: str) -> bool:
     try:
-        return class_name(raw)
-    except WeftError:
-        return None  # whoever reads the row reports it
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
+
+
+def _is_fraction(name: str) -> bool:
+    return _is_number(name) and not float(name).is_integer()
 
 
 @dataclass(frozen=True)
@@ -104,7 +137,7 @@ class ClassesConfig(Config[Target]):
     def __post_init__(self) -> None:
         if self.max_classes < 1:
             raise ValueError(f"max_classes is {self.max_classes}, expected at least 1 class")
-        if len(set(map(class_name, self.classes))) < len(self.classes):
+        if len({class_name(name, self.column) for name in self.classes}) < len(self.classes):
             raise ValueError("classes names one twice, expected each once")
 
     def build(self) -> Classes:

@@ -20,7 +20,10 @@ class Labels:
         self.column = config.column
 
     def read(self, raw: Any) -> Tensor:
-        numbers = np.asarray(raw)
+        try:
+            numbers = np.asarray(raw)
+        except ValueError as error:  # lists of different lengths
+            raise WeftError(f"'{self.column}' is no array: {error}") from None
         if numbers.dtype.kind not in "iu":
             raise WeftError(f"'{self.column}' is {numbers.dtype}, expected whole numbers")
         return torch.from_numpy(numbers.astype(np.int64))
