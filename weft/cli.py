@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -37,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = f"there is not enough memory: {message}"
         print(f"weft: {message}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("weft: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        print(f"weft: {error or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED + (getattr(error, "number", signal.SIGINT) - signal.SIGINT)
     return 0
 
 

@@ -1,7 +1,8 @@
 """From a recipe to a run directory."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from weft.core.building import build
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, NeedsModalities, Target
+from weft.core.lock import locked
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
@@ -25,6 +27,7 @@ from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
 from weft.runs.bucketing import LENGTHS, buckets
 from weft.runs.check import check_columns, check_names, check_parts, unmeasured_numbers
+from weft.runs.interruption import interruptible
 from weft.runs.parts import (
     MODALITIES,
     MODEL,
@@ -64,16 +67,15 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     Raises WeftError where the folder already holds a run.
     """
     folder = Path(folder)
-    if (folder / RECIPE).exists():
-        raise WeftError(
-            f"{folder}: already holds a run; go on with it (weft train --resume {folder}) "
-            "or choose another --out"
-        )
     configs.check(recipe, "recipe")
     check_names(recipe)
     for line in unmeasured_numbers(recipe):
         log.warning(line)
-    with distributed.session(recipe.run.device) as device:
+    with (
+        distributed.session(recipe.run.device) as device,
+        _alone(folder, new=True),
+        interruptible(folder),
+    ):
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
         if rank() == 0:
@@ -102,8 +104,35 @@ def resume(
     recipe = configs.load(folder / RECIPE, Recipe)
     if parallel is not None:
         recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
-    with distributed.session(recipe.run.device) as device:
+    with (
+        distributed.session(recipe.run.device) as device,
+        _alone(folder),
+        interruptible(folder),
+    ):
         return _train(recipe, folder, device)
+
+
+@contextmanager
+def _alone(folder: Path, *, new: bool = False) -> Iterator[None]:
+    """Inside, no other training writes into `folder`. Raises WeftError on all ranks where one does.
+
+    new: refuse a folder that holds a run.
+    """
+    with ExitStack() as held:
+        refusals: list[str] = []
+        if rank() == 0:
+            try:
+                held.enter_context(locked(folder))
+                if new and (folder / RECIPE).exists():
+                    raise WeftError(
+                        f"{folder}: already holds a run; go on with it "
+                        f"(weft train --resume {folder}) or choose another --out"
+                    )
+            except WeftError as error:
+                refusals.append(str(error))
+        for refusal in distributed.all_strings(refusals):
+            raise WeftError(refusal)
+        yield
 
 
 def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:

@@ -1,0 +1,38 @@
+"""One process at a time holds a folder; the lock ends with the process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from limits import LIMIT_S
+
+from weft.core.errors import WeftError
+from weft.core.lock import locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from weft.core.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        held = rf"another process \(process {holder.pid} on {os.uname().nodename}\) is training"
+        with pytest.raises(WeftError, match=held), locked(folder):
+            pass
+        holder.kill()
+        holder.wait(timeout=LIMIT_S)
+    with locked(folder), pytest.raises(WeftError, match="another process"), locked(folder):
+        pass
+    with locked(folder):
+        pass

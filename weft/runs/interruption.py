@@ -1,0 +1,61 @@
+"""Training that is told to stop says what it has kept, and how to go on."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from weft.core.distributed import rank
+from weft.training import checkpoint
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the work. `number` is the signal's; the message says what is kept."""
+
+    def __init__(self, number: int, message: str = "") -> None:
+        super().__init__(message)
+        self.number = number
+
+
+@contextmanager
+def interruptible(folder: Path) -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM raise Interrupted, which tells of the run in `folder`.
+
+    At once, whatever is being done: files are written whole or not at all, and a run goes on from its
+    newest checkpoint to the same bits.
+    """
+    try:
+        with _raising():
+            yield
+    except Interrupted as error:
+        raise Interrupted(error.number, _kept(folder, error.number)) from None
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets the main thread alone handle signals
+        return
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Interrupted(number)
+
+
+def _kept(folder: Path, number: int) -> str:
+    if rank() != 0:
+        return ""
+    newest = checkpoint.latest(folder)
+    again = f"weft train --resume {folder}"
+    stopped = f"training stopped by {signal.Signals(number).name}"
+    if newest is None:
+        return f"{stopped} before its first checkpoint: nothing is kept; {again} begins at step 0"
+    return f"{stopped}: the checkpoint {newest} is kept; {again} goes on from there"
