@@ -1,4 +1,4 @@
-"""Gradient caching: a contrastive batch of 4,096 on micro-batches of 64, beside a batch of 64.
+"""Accumulation by gradient caching: a contrastive batch of 4,096 on micro-batches of 64, beside a batch of 64.
 
 python -m benchmarks.lines.gradient_cache ROWS MICRO_BATCH PIXELS DEVICE takes one training step in its
 own process. The line's pictures are 64 x 64: at 128 x 128 the large step takes a core a quarter of an
@@ -77,7 +77,8 @@ def step(
     torch.manual_seed(0)
     model = clip(vocab_size=VOCABULARY, image_size=pixels).build()
     objective = SoftmaxContrastiveConfig(chunk=micro_batch or None).build()
-    run = RunConfig(steps=2, gradient_cache=micro_batch, precision="fp32", device=device)
+    parts = rows // micro_batch if micro_batch else 1
+    run = RunConfig(steps=2, accumulate=parts, batch_size=rows, precision="fp32", device=device)
     train = player("model", TrainStep(model, {"contrastive": objective}), OptimConfig(), run)
     train.turn(batch(2, pixels).to(device))
     before = torch.cuda.memory_allocated() / MIB if device == "cuda" else resident_memory()

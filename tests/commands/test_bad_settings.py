@@ -17,7 +17,7 @@ from tiny_runs import (
 
 IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "batch_size is 0": ("--run.batch-size", "0"),
-    "batch_size is 9999999999, expected at most": ("--run.batch-size", "9999999999"),
+    "batch_size is 9999999999, expected 1 to": ("--run.batch-size", "9999999999"),
     "workers is 99999": ("--run.workers", "99999"),
     "seed is -1": ("--run.seed", "-1"),
     "accumulate is 9": ("--run.accumulate", "9"),

@@ -19,13 +19,13 @@ from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder, Encoder, Fusion, Modality, Objective
 from weft.core.trust import trust_modules
+from weft.decoders.generation import GenerationConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.frozen import FrozenConfig
 from weft.fusion.late import LateConfig
 from weft.tasks.base import Task
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
-from weft.training.optim import OptimConfig
 
 projections = st.builds(
     ProjectionConfig,
@@ -157,9 +157,8 @@ def test_a_class_that_no_run_could_load_is_refused_before_training() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**30])
 def test_numbers_are_checked_before_training(value: float) -> None:
-    groups = {"encoders.text": value}
-    with pytest.raises(WeftError, match=r"optim: groups: encoders\.text: is .*, expected a "):
-        configs.check(OptimConfig(groups=groups), "optim")
+    with pytest.raises(WeftError, match=r"generation: length_exponent: is .*, expected a "):
+        configs.check(GenerationConfig(length_exponent=value), "generation")
 
 
 def test_every_config_of_weft_fits_where_its_room_stands() -> None:

@@ -1,10 +1,13 @@
 """Alignment against exact transport by linear programming."""
 
+from dataclasses import replace
+
 import pytest
 import tiny_objectives as tiny
 import torch
 import torch.nn.functional as F
 
+from weft.objectives._pairs import drawn_columns
 from weft.objectives.alignment import AlignmentConfig, transport
 
 optimize = pytest.importorskip("scipy.optimize")
@@ -34,16 +37,42 @@ def test_the_plan_is_that_of_linear_programming() -> None:
         assert float((plan[row] * costs[row]).sum()) == pytest.approx(expected, abs=5e-3)
 
 
-def test_the_loss_is_the_mean_of_the_rows_that_have_both() -> None:
-    model, rows = tiny.model().eval(), tiny.without(tiny.batch(), "text", [1])
+def cost_by_hand(fused, row: int) -> float:
+    text, image = (fused[s].tokens[row][fused[s].mask[row]].detach() for s in ("text", "image"))
+    return exact(1 - F.normalize(text, dim=-1) @ F.normalize(image, dim=-1).T)
+
+
+def test_own_pairs_are_set_against_wrong_ones() -> None:
+    model, rows = tiny.model().eval(), tiny.without(tiny.batch((0, 1, 1, 2, 3, 4)), "text", [1])
+    rows = replace(rows, seeds=torch.arange(6))
     streams = tiny.streams(model, rows)
     loss = AlignmentConfig(steps=500).build()(model, rows, streams)
-    fused = streams.fused()
-    expected = []
-    for row in (0, 2, 3, 4, 5):
-        text, image = (fused[s].tokens[row][fused[s].mask[row]].detach() for s in ("text", "image"))
-        expected.append(exact(1 - F.normalize(text, dim=-1) @ F.normalize(image, dim=-1).T))
-    assert loss.total.item() == pytest.approx(sum(expected) / 5, abs=5e-3)
+    there = [0, 2, 3, 4, 5]
+    others = rows.groups[:, None] != rows.groups[None]
+    others[:, 1] = False
+    taken = drawn_columns(others[there].float(), rows.uniform("alignment: a image")[there])
+    text, image = streams.features("text"), streams.features("image")
+    wrong = model.fuse({"text": text.take(torch.tensor(there)), "image": image.take(taken)})
+    own = [cost_by_hand(streams.fused(), row) for row in there]
+    apart = [cost_by_hand(wrong, row) for row in range(5)]
+    assert loss.terms["own"].item() == pytest.approx(sum(own) / 5, abs=5e-3)
+    assert loss.terms["wrong"].item() == pytest.approx(sum(apart) / 5, abs=5e-3)
+    assert loss.total.item() == pytest.approx((sum(own) - sum(apart)) / 10, abs=5e-3)
+    assert all(others[row, column] for row, column in zip(there, taken.tolist(), strict=True))
+
+
+def test_wrong_pairs_stay_apart() -> None:
+    """Without them, tokens that are all alike cost least."""
+    model, rows = tiny.model(), tiny.batch()
+    objective = AlignmentConfig().build()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss = objective(model, rows, tiny.streams(model, rows))
+        loss.total.backward()
+        optimizer.step()
+    assert loss.terms["wrong"] > 2 * loss.terms["own"]
+    assert loss.terms["wrong"] > 0.05
 
 
 def test_no_row_with_both_costs_nothing() -> None:
@@ -59,5 +88,5 @@ def test_what_does_not_fit_is_named() -> None:
         AlignmentConfig(("text", "audio")).build()(model, rows, tiny.streams(model, rows))
     with pytest.raises(ValueError, match="both streams are 'text'"):
         AlignmentConfig(("text", "text"))
-    with pytest.raises(ValueError, match="steps 0"):
+    with pytest.raises(ValueError, match="steps is 0"):
         AlignmentConfig(steps=0)

@@ -53,11 +53,21 @@ def test_cross_entropy_where_a_class_is_known() -> None:
     assert isinstance(objective, Objective)
     loss = objective(model, batch, streams)
     known = target != -1
-    expected = F.cross_entropy(logits[known], target[known], reduction="sum") / 5
+    expected = F.cross_entropy(logits[known], target[known], reduction="mean")
     torch.testing.assert_close(loss.total, expected)
     assert loss.terms["known"].item() == pytest.approx(0.6)
-    hits = (logits.argmax(1) == target).float().mean()
+    hits = (logits.argmax(1) == target)[known].float().mean()
     assert loss.terms["accuracy"].item() == pytest.approx(hits.item())
+
+
+def test_label_smoothing_spreads_a_share_of_the_target_over_all_classes() -> None:
+    model, batch, streams, logits = parts(torch.tensor([0, 3, -1, 1, -1]))
+    loss = ClassificationConfig(label_smoothing=0.2).build()(model, batch, streams)
+    log = logits.log_softmax(1)
+    costs = [
+        -(0.8 * log[row, one] + 0.2 * log[row].mean()) for row, one in ((0, 0), (1, 3), (3, 1))
+    ]
+    torch.testing.assert_close(loss.total, torch.stack(costs).mean())
 
 
 def test_no_class_at_all_is_a_loss_of_zero_with_a_gradient() -> None:

@@ -11,15 +11,17 @@ import tiny_objectives as tiny
 import torch
 import torch.distributed as dist
 import two_ranks
+from bad_numbers import assert_refused_by_name
 from torch import nn
 
 import weft.objectives
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
 from weft.core.config import Config, from_json, to_json
-from weft.core.interfaces import Objective
+from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.text import TransformerDecoderConfig
+from weft.encoders.points import PointsConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
@@ -49,7 +51,8 @@ from weft.objectives.self_critical import SelfCriticalConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
 
-FEATURES, CLASSES = 5, 3
+FEATURES, CLASSES, PANELS = 5, 3, 2
+CELLS = 4 * PANELS
 WORDS = MaskedLanguageConfig(dim=tiny.DIM, vocab_size=tiny.WORDS, hidden=12, whole_words=True)
 REGIONS = MaskedRegionsConfig(dim=tiny.DIM, feature_dim=FEATURES, masked="regions")
 REGION_CLASSES = MaskedRegionClassesConfig(dim=tiny.DIM, classes=CLASSES, masked="regions")
@@ -74,10 +77,11 @@ CASES: dict[str, Config] = {
     "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
     "self-critical": SelfCriticalConfig(tiny.WORDS, captions=2, max_length=6),
+    "detection": DetectionConfig(stream="panels", share=0.5),
+    "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
+    "answer-ranking": AnswerRankingConfig(),
 }
-ELSEWHERE: set[type[Config]] = {AnswerRankingConfig, DetectionConfig, GroundingConfig}
-"""They read a stream of answers, or encoders of objects in panels, with which they are tested."""
-MASKING = {"text": 1, "image": 1, "regions": 3}
+MASKING = {"text": 1, "image": 1, "regions": 3, "panels": 0, "answer": 0}
 """How many of the cases alter each stream."""
 every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
@@ -90,24 +94,30 @@ def config_classes() -> set[type[Config]]:
             own = member.__module__ == module.__name__
             if own and issubclass(member, Config):
                 found.add(member)
-    return found - {TemperatureConfig} - ELSEWHERE  # the first is a part of objectives
+    return found - {TemperatureConfig}  # a part of objectives
 
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 14
+    assert len(config_classes()) == 17
 
 
 def model() -> Model:
     torch.manual_seed(0)
-    widths = {"text": 12, "image": 8, "regions": 10}
+    widths = {"text": 12, "image": 8, "regions": 10, "panels": 6}
+    projected = {**widths, "answer": 12, JOINT: tiny.DIM}
+    words = TextTransformerConfig(tiny.WORDS, dim=12, depth=1, heads=2, max_length=12)
     return ModelConfig(
         encoders={
-            "text": TextTransformerConfig(tiny.WORDS, dim=12, depth=1, heads=2, max_length=12),
+            "text": words,
+            "answer": words,
             "image": ViTConfig(image_size=16, patch_size=4, dim=8, depth=1, heads=2),
             "regions": RegionsConfig(FEATURES, dim=10),
+            "panels": PointsConfig(
+                CLASSES, 6, size=8, panels=PANELS, max_objects=3, prior=0.7, widths=(4, 4, 6)
+            ),
         },
-        projections={stream: ProjectionConfig(width, 6) for stream, width in widths.items()},
+        projections={stream: ProjectionConfig(width, 6) for stream, width in projected.items()},
         fusion=EarlyConfig(widths, TransformerConfig(tiny.DIM, 1, 2)),
         heads={
             "matching": HeadConfig(ClassifierConfig(tiny.DIM, 2), MATCHING),
@@ -125,7 +135,8 @@ def model() -> Model:
 
 
 def batch() -> Batch:
-    """The tiny batch with regions (NaN where there is none) and targets; two rows are of one group."""
+    """The tiny batch with regions (NaN where there is none), panels, answers and targets; two rows are of
+    one group."""
     rows = tiny.batch((0, 1, 1, 2, 3, 4))
     generator = torch.Generator().manual_seed(2)
     mask = torch.arange(4) < torch.tensor([4, 2, 3, 4, 1, 4])[:, None]
@@ -135,9 +146,16 @@ def batch() -> Batch:
         "answer": torch.tensor([0, 1, -1, 3, 2, 1]),
         "score": torch.rand(6, generator=generator),
         "objects": torch.randint(3, (6, 4, 2), generator=generator),
+        # More objects in every row than in the one before.
+        "cells": torch.randint(1, CLASSES + 1, (6, CELLS), generator=generator)
+        * (torch.rand(6, CELLS, generator=generator) < torch.linspace(0, 1, 6)[:, None]),
+        "counts": torch.randint(4, (6, PANELS), generator=generator),
+        "marks": torch.randint(-1, 2, (6, CELLS), generator=generator),
     }
-    inputs = {**rows.inputs, "regions": regions}
-    return Batch(inputs, rows.ids, rows.groups, targets)
+    pixels = torch.randint(256, (6, PANELS, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    answers = rows.inputs["text"].take(torch.tensor([1, 0, 2, 0, 4, 5]))
+    inputs = {**rows.inputs, "regions": regions, "panels": Field(pixels), "answer": answers}
+    return Batch(inputs, rows.ids, rows.groups, targets, seeds=torch.arange(10, 16))
 
 
 def built(config: Config) -> nn.Module:
@@ -215,6 +233,11 @@ def test_config_survives_json(config: Config) -> None:
     assert from_json(json.loads(json.dumps(to_json(config))), Config, "test") == config
 
 
+@every_objective
+def test_numbers_out_of_range_are_refused_by_name(config: Config) -> None:
+    assert_refused_by_name(config)
+
+
 def test_objectives_share_one_encoding_of_what_they_leave_as_it_is() -> None:
     reader = model()
     calls = dict.fromkeys(reader.encoders, 0)
@@ -231,42 +254,85 @@ def test_objectives_share_one_encoding_of_what_they_leave_as_it_is() -> None:
     assert {name.partition("/")[0] for name in loss.terms} == set(CASES)
 
 
-WHOLE: dict[str, Config] = {
-    "masked-language": WORDS.replace(mask_ratio=1.0),
-    "masked-regions": REGIONS.replace(mask_ratio=1.0),
-    "masked-region-classes": REGION_CLASSES.replace(mask_ratio=1.0),
-    "masked-patches": PATCHES.replace(mask_ratio=1.0),
-    "alignment": AlignmentConfig(),
-}
-"""Objectives without a draw: everything is hidden, and words stay what they are."""
+def gradients(config: Config, rows: Batch, micro_batch: int = 0) -> dict[str, torch.Tensor]:
+    """The loss, its terms, and its gradient by every parameter that it has one by."""
+    reader, objective = model(), built(config)
+    loss = objective(reader, rows, Streams(reader, rows, micro_batch))
+    loss.total.backward()
+    parameters = nn.ModuleDict({"model": reader, "objective": objective}).named_parameters()
+    found = {name: p.grad for name, p in parameters if p.grad is not None}
+    return {"total": loss.total.detach(), **dict(loss.terms), **found}
 
 
-def totals(part: slice) -> dict[str, torch.Tensor]:
-    """Of some rows the loss, and what it says of one weight, by objective."""
-    rows = tiny.without(tiny.without(batch(), "text", [4]), "regions", [0]).rows(part)
-    found: dict[str, torch.Tensor] = {}
-    for name, config in WHOLE.items():
-        reader, objective = model(), built(config)
-        if isinstance(objective, MaskedLanguage):
-            objective.corrupt = lambda ids, chosen: ids  # type: ignore[method-assign]
-        total = objective(reader, rows, Streams(reader, rows)).total
-        total.backward()
-        weight = reader.fusion.types.grad  # type: ignore[union-attr]
-        found |= {f"{name}/total": total.detach(), f"{name}/gradient": weight.clone()}
-    return found
+def uneven(config: Config) -> Batch:
+    """The batch, in which some rows lack a stream where the objective allows it."""
+    if "Contrastive" in type(config).__name__:
+        return batch()
+    return tiny.without(tiny.without(batch(), "text", [4]), "regions", [0])
+
+
+def assert_one(found: dict[str, torch.Tensor], whole: dict[str, torch.Tensor], what: str) -> None:
+    """Equal to 1e-5 of each tensor's largest value."""
+    assert found.keys() == whole.keys()
+    for name, value in whole.items():
+        if name == "tokens":  # a rank's own count
+            continue
+        largest = max(value.abs().max().item(), 0.1)
+        torch.testing.assert_close(
+            found[name], value, atol=1e-5 * largest, rtol=0, msg=f"{what}: {name}"
+        )
+
+
+@every_objective
+@pytest.mark.parametrize("parts", [2, 3])
+def test_accumulation_has_the_gradient_of_the_whole_batch(config: Config, parts: int) -> None:
+    rows = uneven(config)
+    whole = gradients(config, rows)
+    assert_one(gradients(config, rows, 6 // parts), whole, f"{parts} micro-batches")
+
+
+@every_objective
+def test_accumulation_fuses_and_encodes_some_rows_at_a_time(config: Config) -> None:
+    rows, reader, objective = uneven(config), model(), built(config)
+    sizes: list[int] = []
+
+    def seen(_: nn.Module, arguments: tuple) -> None:
+        value = arguments[0]
+        sizes.append(len(next(iter(value.values())) if isinstance(value, dict) else value))
+
+    for part in (*reader.encoders.values(), reader.fusion, reader.head("answer").decoder):
+        part.register_forward_pre_hook(seen)
+    reader.encoder("panels").convolutions.register_forward_pre_hook(
+        lambda _, arguments: sizes.append(len(arguments[0]) // PANELS)
+    )
+    objective(reader, rows, Streams(reader, rows, 2)).total.backward()
+    # Which objects are found is asked of all rows at once, without gradient.
+    assert max(sizes) <= (3 if isinstance(config, GroundingConfig) else 2)
+
+
+RANKS = [slice(0, 2), slice(2, 6)]
+"""The rows of two ranks, which have nothing of a kind equally often."""
 
 
 def on_rank(rank: int) -> dict[str, torch.Tensor]:
-    found = totals(slice(3 * rank, 3 * rank + 3))
-    for value in found.values():
-        dist.all_reduce(value)
-    return {name: value / 2 for name, value in found.items()}
+    found: dict[str, torch.Tensor] = {}
+    for case, config in CASES.items():
+        for name, value in gradients(config, uneven(config).rows(RANKS[rank])).items():
+            summed = value.clone(memory_format=torch.contiguous_format)
+            dist.all_reduce(summed)
+            found[f"{case}/{name}"] = summed / 2
+    return found
 
 
 def test_two_ranks_with_unequal_shares_are_as_one(tmp_path: Path) -> None:
     found = two_ranks.found(__file__, tmp_path)
-    for name, value in totals(slice(None)).items():
-        torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-5, msg=name)
+    for case, config in CASES.items():
+        own = {
+            name.removeprefix(f"{case}/"): value
+            for name, value in found.items()
+            if name.startswith(f"{case}/")
+        }
+        assert_one(own, gradients(config, uneven(config)), case)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Masked language modelling: what is hidden, how, and what it costs."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -31,23 +32,31 @@ def long_text(rows: int = 400, words: int = 50) -> Field:
     return Field(torch.randint(tiny.WORDS, (rows, words)), torch.rand(rows, words) < 0.9)
 
 
+def chosen_of(built: MaskedLanguage, field: Field) -> torch.Tensor:
+    return built.choose(field, torch.rand(field.values.shape[:2]))
+
+
+def corrupted(built: MaskedLanguage, ids: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    return built.corrupt(ids, chosen, torch.rand(ids.shape), torch.rand(ids.shape))
+
+
 def test_only_ordinary_words_are_chosen_at_the_share_asked_for() -> None:
     built, field = objective(), long_text()
-    chosen = built.choose(field)
+    chosen = chosen_of(built, field)
     assert field.mask is not None
     possible = field.mask & (field.values > 4)
     assert not (chosen & ~possible).any()
     assert chosen.sum() / possible.sum() == pytest.approx(0.15, abs=0.01)
-    assert objective(MLM.replace(mask_ratio=1.0)).choose(field).equal(possible)
+    assert chosen_of(objective(MLM.replace(mask_ratio=1.0)), field).equal(possible)
 
 
 def test_every_row_with_a_word_has_one_chosen() -> None:
     rows = tiny.batch()
     field = rows.inputs["text"]
     built = objective(MLM.replace(mask_ratio=1e-6))
-    assert built.choose(field).sum(dim=1).tolist() == [1, 1, 1, 0, 1, 1]
+    assert chosen_of(built, field).sum(dim=1).tolist() == [1, 1, 1, 0, 1, 1]
     absent = tiny.without(rows, "text", [0]).inputs["text"]
-    assert built.choose(absent).sum(dim=1).tolist() == [0, 1, 1, 0, 1, 1]
+    assert chosen_of(built, absent).sum(dim=1).tolist() == [0, 1, 1, 0, 1, 1]
 
 
 def test_whole_words_are_chosen_with_all_their_pieces() -> None:
@@ -56,13 +65,13 @@ def test_whole_words_are_chosen_with_all_their_pieces() -> None:
     values = field.values.clone()
     values[:, 0] = 2  # no text begins inside a word
     whole = Field(values)
-    chosen = built.choose(whole)
+    chosen = chosen_of(built, whole)
     continues = torch.isin(values, torch.tensor([20, 21]))
     before_special = values[:, :-1] <= 4
     same = chosen[:, 1:] == chosen[:, :-1]
     assert same[continues[:, 1:] & ~before_special].all()
     assert not same[~continues[:, 1:] & ~before_special & (values[:, 1:] > 4)].all()
-    pieces = objective(MLM.replace(mask_ratio=0.3)).choose(whole)
+    pieces = chosen_of(objective(MLM.replace(mask_ratio=0.3)), whole)
     assert not (pieces[:, 1:] == pieces[:, :-1])[continues[:, 1:] & ~before_special].all()
 
 
@@ -70,7 +79,7 @@ def test_chosen_words_are_masked_random_or_kept_as_in_bert() -> None:
     built = objective()
     ids = torch.full((1000, 20), 7)
     chosen = torch.rand(ids.shape) < 0.5
-    altered = built.corrupt(ids, chosen)
+    altered = corrupted(built, ids, chosen)
     assert (altered[~chosen] == 7).all()
     now = altered[chosen]
     assert (now == 4).float().mean() == pytest.approx(0.8, abs=0.02)
@@ -88,12 +97,12 @@ def test_the_loss_is_the_cross_entropy_at_the_chosen_places(fused: bool, tied: b
     if tied:
         nn.init.normal_(built.bias)
     assert isinstance(built, Objective)
-    torch.manual_seed(5)
+    rows = replace(rows, seeds=torch.arange(6))
     loss = built(model, rows, tiny.streams(model, rows))
-    torch.manual_seed(5)
     field = rows.inputs["text"]
-    chosen = built.choose(field)
-    ids = built.corrupt(field.values, chosen)
+    draws = (rows.uniform(f"masked text: {what}", 9) for what in ("score", "fate", "word"))
+    chosen = built.choose(field, next(draws))
+    ids = built.corrupt(field.values, chosen, *draws)
     features = {"text": model.encode("text", Field(ids, field.mask))}
     if fused:
         features["image"] = model.encode("image", rows.inputs["image"])

@@ -13,10 +13,13 @@ from weft.objectives.masked_regions import (
     MaskedRegionClassesConfig,
     MaskedRegions,
     MaskedRegionsConfig,
+    altered_regions,
+    chosen_regions,
     hidden,
+    overlap,
 )
 
-CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, mask_ratio=0.4)
+CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, mask_ratio=0.4, zeroed=1.0, overlap=1.0)
 MASK = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
 
 
@@ -58,12 +61,38 @@ def test_hidden_regions_keep_their_boxes_alone() -> None:
     assert torch.equal(altered[~chosen], regions[~chosen])
 
 
+def test_most_chosen_regions_are_zeroed_with_those_that_overlap_them() -> None:
+    rows = 2000
+    boxes = torch.tensor([[0.0, 0, 1, 1], [0.0, 0, 1, 0.5], [0.5, 0.5, 1, 1], [0, 0, 0, 0]])
+    shared = torch.tensor([[1, 0.5, 0.25, 0], [0.5, 1, 0, 0], [0.25, 0, 1, 0], [0, 0, 0, 0]])
+    torch.testing.assert_close(overlap(boxes[None])[0], shared)
+    regions = torch.cat([boxes.expand(rows, 4, 4), torch.ones(rows, 4, 5)], dim=2)
+    given = Batch({"image": Field(regions)}, [str(n) for n in range(rows)], torch.arange(rows))
+    for chosen, share, also in (
+        ([0], 0.9, [1]),
+        ([2], 0.9, []),
+        ([0, 2], 0.9, [1]),
+        ([3], 1.0, []),
+    ):
+        chosen_BR = torch.zeros(rows, 4, dtype=torch.bool)
+        chosen_BR[:, chosen] = True
+        config = CONFIG.replace(zeroed=share, overlap=0.4)
+        altered = altered_regions(given, Field(regions), chosen_BR, config).values
+        assert torch.equal(altered[:, :, :4], regions[:, :, :4])
+        zeroed = (altered[:, :, 4:] == 0).all(dim=2)
+        assert zeroed[:, chosen].float().mean() == pytest.approx(share, abs=0.02)
+        for place in also:
+            assert torch.equal(zeroed[:, place], zeroed[:, 0])
+        others = [place for place in range(4) if place not in (*chosen, *also)]
+        assert not zeroed[:, others].any()
+
+
 def test_only_regions_that_are_there_are_chosen_and_one_at_least_in_a_row() -> None:
     field = batch().inputs["image"]
     assert isinstance(field, Field)
-    few = objective(CONFIG.replace(mask_ratio=1e-6))
-    assert few.choose(field).sum(dim=1).tolist() == [1, 1, 0]
-    everything = objective(CONFIG.replace(mask_ratio=1.0)).choose(field)
+    few = chosen_regions(batch(), field, CONFIG.replace(mask_ratio=1e-6))
+    assert few.sum(dim=1).tolist() == [1, 1, 0]
+    everything = chosen_regions(batch(), field, CONFIG.replace(mask_ratio=1.0))
     assert torch.equal(everything, MASK & torch.tensor([[True], [True], [False]]))
 
 
@@ -121,7 +150,7 @@ def test_it_learns_what_the_text_says() -> None:
     ("changes", "message"),
     [
         ({"mask_ratio": 0.0}, "mask_ratio is 0.0"),
-        ({"feature_dim": 0}, "feature_dim 0, expected at least 1"),
+        ({"feature_dim": 0}, "feature_dim is 0, expected at least 1"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, float], message: str) -> None:
@@ -129,7 +158,7 @@ def test_impossible_settings_are_refused(changes: dict[str, float], message: str
         CONFIG.replace(**changes)
 
 
-CLASSES = MaskedRegionClassesConfig(dim=16, classes=3, mask_ratio=1.0)
+CLASSES = MaskedRegionClassesConfig(dim=16, classes=3, mask_ratio=1.0, zeroed=1.0)
 
 
 def cost_by_hand(config: MaskedRegionClassesConfig, rows: Batch, chosen: torch.Tensor):
@@ -187,5 +216,5 @@ def test_classes_that_do_not_fit_are_named() -> None:
     negative = replace(rows, targets={"objects": -torch.ones(3, 4, 3)})
     with pytest.raises(ValueError, match="expected probabilities, not logits"):
         CLASSES.replace(target="objects").build()(reader, negative, Streams(reader, negative))
-    with pytest.raises(ValueError, match="classes 0"):
+    with pytest.raises(ValueError, match="classes is 0"):
         CLASSES.replace(classes=0)

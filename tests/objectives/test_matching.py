@@ -54,7 +54,9 @@ def test_every_row_has_its_own_pair_and_two_of_other_groups(negatives: str) -> N
         assert all(GROUPS[image] != GROUPS[text] for image, text in found.pairs[6:])
         if negatives != "soft":
             labels = torch.tensor([1] * 6 + [0] * 12)
-            torch.testing.assert_close(loss.total, F.cross_entropy(found.logits, labels))
+            # Of three pairs one belongs together.
+            prior = torch.tensor([2 / 3, 1 / 3]).log()
+            torch.testing.assert_close(loss.total, F.cross_entropy(found.logits + prior, labels))
             hits = found.logits.argmax(1) == labels
             assert loss.terms["accuracy"].item() == pytest.approx(hits.float().mean().item())
             assert loss.terms["recall"].item() == pytest.approx(hits[:6].float().mean().item())
@@ -76,7 +78,7 @@ def draws(config: MatchingConfig, rows: Batch, times: int):
     counts, weighted = torch.zeros(2, 6, 6), torch.zeros(2, 6, 6)
     torch.manual_seed(0)
     for _ in range(times):
-        for way, (row, taken, weight) in enumerate(objective.draw(streams, others)):
+        for way, (row, taken, weight) in enumerate(objective.draw(rows, streams, others)):
             counts[way, row, taken] += 1 / times
             weighted[way, row, taken] += weight / times
     cosines = streams.embedding("image") @ streams.embedding("text").T / config.temperature
@@ -103,6 +105,22 @@ def test_soft_weights_make_of_even_draws_what_hard_ones_are_on_average() -> None
         counts, (others / others.sum(1, keepdim=True)).expand(2, 6, 6), atol=0.05, rtol=0
     )
     torch.testing.assert_close(weighted, expected, atol=0.15, rtol=0)
+
+
+def test_a_model_that_sees_no_difference_learns_even_odds() -> None:
+    """So that 0 is the cut where as many right pairs as wrong ones are judged."""
+    model, rows = tiny.model(), tiny.batch()
+    objective = MatchingConfig().build()
+    bias = model.head("matching").decoder.out.bias
+    with torch.no_grad():
+        model.head("matching").decoder.out.weight.zero_()
+        bias.copy_(torch.tensor([0.3, -0.2]))
+    optimizer = torch.optim.SGD([bias], lr=2.0)
+    for _ in range(200):
+        optimizer.zero_grad()
+        objective(model, rows, tiny.streams(model, rows)).total.backward()
+        optimizer.step()
+    assert (bias[1] - bias[0]).item() == pytest.approx(0, abs=1e-3)
 
 
 def test_rows_that_lack_a_stream_are_in_no_pair() -> None:

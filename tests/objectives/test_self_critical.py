@@ -53,8 +53,13 @@ def test_the_total_is_advantage_times_log_likelihood() -> None:
         context = Features(tokens, torch.ones(1, 4, dtype=torch.bool), tokens.mean(1))
         for place, ids in enumerate(own):
             said = torch.tensor([[2, *ids]])
-            log = model.decode("caption", {"image": context}, Field(said))[0].log_softmax(1)
-            likelihood = log[range(len(ids) + 1), [*ids, END]].sum()
+            logits = model.decode("caption", {"image": context}, Field(said))[0]
+            # What cannot be drawn has no probability: special tokens, and an end before any word.
+            logits[:, [0, 1, 2, 4]] = -torch.inf
+            logits[0, END] = -torch.inf
+            drawn_ids = [*ids, END][:5]  # cut off, a caption has no end
+            log = logits.log_softmax(1)
+            likelihood = log[range(len(drawn_ids)), drawn_ids].sum()
             others = (reward.sum() - reward[place]) / 3
             total = total - (reward[place] - others) * likelihood / 12
     torch.testing.assert_close(found.total, total)

@@ -59,11 +59,10 @@ PARTS: Mapping[str, Config] = {
 }
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "plain": {},
-    "cached": {"gradient_cache": 2},
-    "cached, recomputed": {"gradient_cache": 2, "recompute": True},
+    "accumulated": {"accumulate": 2},
+    "accumulated, recomputed": {"accumulate": 2, "recompute": True},
 }
 PAIRS: Mapping[str, Mapping[str, object]] = {
-    "accumulated": {"accumulate": 2},
     "bf16": {"precision": "bf16"},
 }
 """Where two ranks do not compute what one does, DDP and FSDP2 still agree."""

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from bad_numbers import assert_refused_by_name
 from tiny_training import batch_at, tiny_step
 from torch import nn
 
@@ -137,3 +138,10 @@ def test_settings_out_of_range_are_refused() -> None:
 def test_epochs_become_steps() -> None:
     assert RunConfig(epochs=3).resolved(7).steps == 21
     assert RunConfig(steps=5).resolved(7).steps == 5
+
+
+def test_numbers_out_of_range_are_refused_by_name() -> None:
+    assert assert_refused_by_name(OptimConfig(ema=0.5)) >= 7
+    assert assert_refused_by_name(RunConfig(epochs=1, patience=1)) >= 10
+    with pytest.raises(ValueError, match=r"groups\['encoders'\] is inf"):
+        OptimConfig(groups={"encoders": math.inf})

@@ -12,7 +12,7 @@ from weft.core.records import Batch, Features, Field, Loss
 from weft.objectives.contrastive import HingeContrastiveConfig, SoftmaxContrastiveConfig
 from weft.training.config import RunConfig, player
 from weft.training.optim import EMA, OptimConfig, Schedule
-from weft.training.player import NonFiniteError, Player, Rule, micro_batches
+from weft.training.player import NonFiniteError, Player, Rule
 from weft.training.step import TrainStep
 
 
@@ -53,20 +53,6 @@ def test_accumulation_of_a_mean_equals_the_whole_batch(accumulate: int) -> None:
             torch.testing.assert_close(value, other.terms[name], atol=1e-6, rtol=1e-6)
     for name, tensor in weights(whole).items():
         torch.testing.assert_close(tensor, weights(parts)[name], atol=1e-6, rtol=1e-6)
-
-
-def test_micro_batches_keep_every_row_once() -> None:
-    batch = batch_at(0, 7)
-    mask = torch.ones(7, 3, dtype=torch.bool)
-    features = Features(torch.randn(7, 3, 2), mask, torch.randn(7, 2))
-    batch = batch.with_inputs(text=Field(torch.zeros(7, 3), mask, mask[:, 0]), cached=features)
-    parts = micro_batches(batch, 3)
-    assert [len(part) for part in parts] == [2, 2, 3]
-    assert [i for part in parts for i in part.ids] == list(batch.ids)
-    cached = [part.inputs["cached"] for part in parts]
-    assert torch.equal(torch.cat([c.pooled for c in cached]), features.pooled)
-    with pytest.raises(ValueError, match="accumulate is 8, expected 1 to 7"):
-        micro_batches(batch, 8)
 
 
 def test_clipping_limits_the_gradient_and_reports_its_own_norm() -> None:

@@ -1,26 +1,26 @@
 """The one model class: encoders, fusion, projections, heads, chosen by config."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
-from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead
+from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead, Rows
 from weft.core.memory import return_free_memory
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
 from weft.heads.head import Head, HeadConfig
 
 T = TypeVar("T")
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Model(nn.Module):
@@ -123,12 +123,12 @@ def _of_present(
 class Streams:
     """The streams of one batch, each encoded the first time it is asked for and only once.
 
-    micro_batch: rows that are encoded at a time, 0 for all at once. This is gradient caching (Gao et
-    al. 2021, arXiv:2101.06983, section 3): only inputs and outputs of the encoders are kept, and the
-    backward pass encodes one micro-batch after the other again, with the same dropout. Losses still
-    read the whole batch, so values and gradients are the whole batch's. An embedding that is asked
-    for before the features of its stream keeps no tokens; the features are then encoded anew, so
-    let objectives that read tokens come first.
+    micro_batch: rows that the model computes at a time, 0 for all at once. This is gradient caching
+    (Gao et al. 2021, arXiv:2101.06983, section 3), of encoders, fusion and decoders: only their inputs
+    and outputs are kept, and the backward pass computes one micro-batch after the other again, with
+    the same dropout. Losses still read the whole batch, so values and gradients are the whole batch's.
+    An embedding that is asked for before the features of its stream keeps no tokens; the features are
+    then encoded anew, so let objectives that read tokens come first.
     """
 
     def __init__(self, model: Model, batch: Batch, micro_batch: int = 0) -> None:
@@ -150,7 +150,12 @@ class Streams:
         """The streams of the batch that are fused, and JOINT."""
         if self._fused is None:
             encoded = [s for s in self._batch.inputs if s in self._model.fused_streams]
-            self._fused = self._model.fuse({s: self.features(s) for s in encoded})
+            features = {stream: self.features(stream) for stream in encoded}
+            if self._model.fusion is None:
+                self._fused = features
+            else:
+                parts = self.by_rows(self._model.fuse, features)
+                self._fused = {s: Features.join([part[s] for part in parts]) for s in parts[0]}
         return self._fused
 
     def embedding(self, stream: str) -> Tensor:
@@ -172,42 +177,69 @@ class Streams:
         if stream not in self._batch.inputs:
             known = ", ".join(self._batch.inputs)
             raise ValueError(f"the batch has no stream '{stream}', it has: {known}")
-        value, size = self._batch.inputs[stream], self._micro_batch
-        if not size:
-            return [compute(value)]
-        encoder = self._model.encoder(stream)
-        _require_independent_rows(self._model, stream)
-        parts = [value.rows(slice(start, start + size)) for start in range(0, len(value), size)]
-        if not any(parameter.requires_grad for parameter in encoder.parameters()):
-            return [compute(part) for part in parts]  # a frozen encoder keeps nothing anyway
-        return [_computed_again(compute, part) for part in parts]
+        trains = any(p.requires_grad for p in self._model.encoder(stream).parameters())
+        # A frozen encoder keeps nothing anyway.
+        return self._compute(compute, (self._batch.inputs[stream],), again=trains)
+
+    def by_rows(self, compute: Callable[..., T], *rows: Rows) -> list[T]:
+        """What `compute` makes of the rows, whole or by micro-batches; see `EncodedStreams`."""
+        return self._compute(compute, rows, again=True)
+
+    def _compute(self, compute: Callable[..., T], rows: Sequence[Rows], *, again: bool) -> list[T]:
+        size = self._micro_batch
+        count = _count(rows[0])
+        if not size or not count:
+            return [compute(*rows)]
+        _require_independent_rows(self._model)
+        cuts = [slice(start, start + size) for start in range(0, count, size)]
+        parts = [[_cut(value, cut) for value in rows] for cut in cuts]
+        return [_computed_again(compute, part) if again else compute(*part) for part in parts]
 
 
-def _computed_again(compute: Callable[[Field | Features], T], part: Field | Features) -> T:
-    """compute(part), of which nothing is kept but the result: the backward pass computes it again."""
+def _count(rows: Rows) -> int:
+    return len(next(iter(rows.values()))) if isinstance(rows, Mapping) else len(rows)
+
+
+def _cut(rows: Rows, cut: slice) -> Rows:
+    if isinstance(rows, Tensor):
+        return rows[cut]
+    if isinstance(rows, Field | Features):
+        return rows.rows(cut)
+    return {name: features.rows(cut) for name, features in rows.items()}
+
+
+def _first_tensor(rows: Rows) -> Tensor:
+    if isinstance(rows, Tensor):
+        return rows
+    if isinstance(rows, Mapping):
+        return next(iter(rows.values())).pooled
+    return rows.pooled if isinstance(rows, Features) else rows.values
+
+
+def _computed_again(compute: Callable[..., T], part: Sequence[Rows]) -> T:
+    """compute(*part), of which nothing is kept but the result: the backward pass computes it again."""
 
     # The random state is kept of the devices of tensor arguments only, so there must be one.
-    tensor = part.pooled if isinstance(part, Features) else part.values
+    tensor = _first_tensor(part[0])
 
     def of_part(_: Tensor) -> T:
         if tensor.device.type == "cpu" and not torch.compiler.is_compiling():
             # Before each micro-batch, in both passes. Without, 1,024 rows in micro-batches of 64
             # took 1.3 times the memory of 64 rows, with it 1.1 times, and a step 14% longer.
             return_free_memory()
-        return compute(part)
+        return compute(*part)
 
     computed: T = checkpoint(of_part, tensor, use_reentrant=False)
     return computed
 
 
-def _require_independent_rows(model: Model, stream: str) -> None:
+def _require_independent_rows(model: Model) -> None:
     for name, module in model.named_modules():
-        its_own = name.startswith((f"encoders.{stream}.", f"projections.{stream}."))
-        if its_own and isinstance(module, BATCH_NORMS) and module.training:
+        if isinstance(module, _BatchNorm) and module.training:
             raise ValueError(
                 f"{name} is a {type(module).__name__} in training, which mixes the rows of a "
-                "micro-batch; gradient caching expects parts that treat every row by itself: "
-                "freeze this encoder or set gradient_cache to 0"
+                "micro-batch; accumulation expects parts that treat every row by itself, so that the "
+                "gradient is that of the whole batch: freeze this part or set accumulate to 1"
             )
 
 

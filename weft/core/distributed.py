@@ -1,7 +1,14 @@
-"""Ranks and the one collective that objectives need. Everything works unchanged on one process."""
+"""Ranks, and what objectives ask of them. Everything works unchanged on one process.
+
+Data-parallel training takes the mean over ranks of losses and gradients. So a loss that is a mean over
+rows, tokens or objects divides its sum by the count of all ranks and multiplies by their number
+(`mean_of_all`): the mean over ranks is then the mean over the whole batch, whichever rank holds how
+many items.
+"""
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -16,9 +23,7 @@ def rank() -> int:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, tensor: Tensor) -> Tensor:
-        parts = [torch.empty_like(tensor) for _ in range(world_size())]
-        dist.all_gather(parts, tensor.contiguous())
-        return torch.cat(parts)
+        return _all_parts(tensor)
 
     @staticmethod
     def backward(ctx: object, *gradients: Tensor) -> Tensor:
@@ -28,34 +33,91 @@ class _Gather(torch.autograd.Function):
         return gradient.chunk(world_size())[rank()]
 
 
-def gather(tensor: Tensor) -> Tensor:
-    """(B, ...) on each rank -> (R * B, ...) on every rank, in rank order, with gradient.
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, tensor: Tensor) -> Tensor:
+        return _summed(tensor)
 
-    The gradient of a row is the sum of what all ranks' losses say of it. Every rank must hold the
-    same B.
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        return _summed(gradients[0])
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """(B, ...) on each rank -> (A, ...) on every rank, in rank order, with gradient.
+
+    The gradient of a row is the sum of what all ranks' losses say of it. Ranks may hold different
+    numbers of rows B, and of tokens T in dimension 1, which is padded with zeros to the most of a rank.
     """
     if world_size() == 1:
         return tensor
+    if tensor.dtype == torch.bool:
+        return gather(tensor.byte()).bool()
+    shapes = _all_parts(torch.tensor([tensor.shape[:2]], device=tensor.device)).tolist()
+    counts = [shape[0] for shape in shapes]
+    padded = _padded(tensor, [max(sizes) for sizes in zip(*shapes, strict=True)])
     if tensor.requires_grad:
-        gathered: Tensor = _Gather.apply(tensor)  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gather.apply(padded)  # type: ignore[no-untyped-call]
+    else:
+        gathered = _all_parts(padded)
+    if min(counts) == max(counts):
         return gathered
-    parts = [torch.empty_like(tensor) for _ in range(world_size())]
-    dist.all_gather(parts, tensor.contiguous())
-    return torch.cat(parts)
+    parts = gathered.chunk(world_size())
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
-def mean_of_all(costs: Tensor) -> Tensor:
-    """The mean of what all ranks hold (N,) together, each any number; 0 where none holds any.
+def rows_before(rows: int, device: torch.device) -> int:
+    """The number of this rank's first row among those of all ranks; `rows`: how many it holds."""
+    if world_size() == 1:
+        return 0
+    return int(_all_parts(torch.tensor([rows], device=device))[: rank()].sum())
 
-    This rank's part of it, scaled so that the mean over ranks, which data-parallel training takes of
-    losses and gradients, is that mean.
+
+def sum_of_all(tensor: Tensor) -> Tensor:
+    """The sum over ranks, on every rank, with gradient."""
+    if world_size() == 1:
+        return tensor
+    summed: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def mean_of_all(costs: Tensor, count: Tensor | int | None = None) -> Tensor:
+    """The mean over the items of all ranks, each of which holds any number; 0 where none holds any.
+
+    This rank's part of it, scaled so that the mean over ranks is that mean.
+
+    costs: what this rank's items cost, in any shape. count: how many items that are, where it is not
+    one for each of `costs`.
     """
-    count = torch.tensor([costs.numel()], device=costs.device)
-    everywhere = gather(count).sum().clamp(min=1)
-    return costs.sum() * world_size() / everywhere
+    own = torch.as_tensor(costs.numel() if count is None else count, device=costs.device)
+    everywhere = own if world_size() == 1 else _summed(own)
+    return costs.sum() * world_size() / everywhere.clamp(min=1)
 
 
 def barrier() -> None:
     """Waits until every rank is here."""
     if world_size() > 1:
         dist.barrier()
+
+
+def _all_parts(tensor: Tensor) -> Tensor:
+    parts = [torch.empty_like(tensor) for _ in range(world_size())]
+    dist.all_gather(parts, tensor.contiguous())
+    return torch.cat(parts)
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    summed = tensor.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(summed)
+    return summed
+
+
+def _padded(tensor: Tensor, sizes: list[int]) -> Tensor:
+    """`tensor` with zeros up to these sizes of its first dimensions."""
+    missing = [size - own for size, own in zip(sizes, tensor.shape, strict=False)]
+    if not any(missing):
+        return tensor
+    after = [0, 0] * (tensor.ndim - len(missing))
+    for number in reversed(missing):
+        after += [0, number]
+    return F.pad(tensor, after)

@@ -3,13 +3,17 @@
 `forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from weft.core.records import Batch, Features, Field, Loss
+
+T = TypeVar("T")
+Rows = Tensor | Field | Features | Mapping[str, Features]
+"""Values of B rows."""
 
 
 @runtime_checkable
@@ -188,10 +192,24 @@ class EncodedStreams(Protocol):
 
     def embedding(self, stream: str) -> Tensor: ...
 
+    def by_rows(self, compute: Callable[..., T], *rows: Rows) -> list[T]:
+        """What `compute` makes of the rows, of all together or of some at a time.
+
+        rows: as many of each; what `compute` gets in a call are the same rows of all. It must treat
+        every row by itself, since a run decides how many it sees at a time.
+        """
+        ...
+
 
 @runtime_checkable
 class Objective(Protocol):
-    """Reads the model on a batch and says what to differentiate."""
+    """Reads the model on a batch and says what to differentiate.
+
+    The gradient is the same however the batch is cut. An objective sees all rows of its rank, and has
+    the model compute some at a time (`EncodedStreams.by_rows`); what it averages, it averages over the
+    items of all ranks (`mean_of_all`); where it compares rows, it compares those of all ranks
+    (`gather`); what it draws for a row, it draws from the row's own seed (`Batch.uniform`).
+    """
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weft.core.draws import uniform
 from weft.core.text import normalised
 
 
@@ -168,6 +169,9 @@ class Batch:
     inputs: stream -> Field, or Features where a frozen encoder's output was cached.
     targets: name -> (B, ...) tensor. ids: B sample ids. groups: (B,) int64 (see `group_key`); matches:
     (B,) int64 too, rows of one number are right for each other; None where those are the groups.
+    seeds: (B,) int64, from which objectives draw what they draw for a row (see `weft.core.draws`); the
+    loader gives them as a function of the run's seed, the epoch and the row. Drawn from torch's
+    global generator if not given.
     """
 
     inputs: Mapping[str, Field | Features]
@@ -175,11 +179,13 @@ class Batch:
     groups: Tensor
     targets: Mapping[str, Tensor] = field(default_factory=dict)
     matches: Tensor | None = None
+    seeds: Tensor | None = None
 
     def __post_init__(self) -> None:
         sizes = {f"inputs[{name}]": len(value) for name, value in self.inputs.items()}
         sizes |= {f"targets[{name}]": len(value) for name, value in self.targets.items()}
         sizes |= {"groups": len(self.groups), "matches": len(self.match_keys)}
+        sizes |= {} if self.seeds is None else {"seeds": len(self.seeds)}
         for name, size in sizes.items():
             if size != len(self.ids):
                 raise ValueError(f"{name} has {size} rows, expected {len(self.ids)} (one an id)")
@@ -201,6 +207,7 @@ class Batch:
             },
             groups=self.groups.to(device, non_blocking=True),
             matches=None if self.matches is None else self.matches.to(device, non_blocking=True),
+            seeds=None if self.seeds is None else self.seeds.to(device, non_blocking=True),
         )
 
     def rows(self, part: slice) -> "Batch":
@@ -212,6 +219,7 @@ class Batch:
             ids=self.ids[part],
             groups=self.groups[part],
             matches=None if self.matches is None else self.matches[part],
+            seeds=None if self.seeds is None else self.seeds[part],
         )
 
     def take(self, index_R: Tensor) -> "Batch":
@@ -223,7 +231,16 @@ class Batch:
             targets={name: value[index_R] for name, value in self.targets.items()},
             ids=[self.ids[number] for number in numbers],
             groups=self.groups[index_R],
+            matches=None if self.matches is None else self.matches[index_R],
+            seeds=None if self.seeds is None else self.seeds[index_R],
         )
+
+    def uniform(self, name: str, *shape: int) -> Tensor:
+        """(B, *shape) random numbers in [0, 1) of the rows, for what `name` says is drawn."""
+        seeds_B = self.seeds
+        if seeds_B is None:
+            seeds_B = torch.randint(2**62, (len(self),), device=self.groups.device)
+        return uniform(seeds_B, name, *shape)
 
     def with_inputs(self, **inputs: Field | Features) -> "Batch":
         return replace(self, inputs={**self.inputs, **inputs})
@@ -236,7 +253,11 @@ ACCURACY = "accuracy"
 @dataclass(frozen=True)
 class Loss:
     """total: scalar to differentiate. terms: detached scalars to log, by name; of a term called
-    `ACCURACY` people expect the share of the batch that is right."""
+    `ACCURACY` people expect the share of the batch that is right.
+
+    Of several ranks each gives its part, so that the mean over ranks is the number of the whole batch
+    (see `weft.core.distributed.mean_of_all`).
+    """
 
     total: Tensor
     terms: Mapping[str, Tensor]

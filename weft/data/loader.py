@@ -27,10 +27,13 @@ from weft.data.sampler import (
     Sampler,
     ShuffledSampler,
     row_generator,
+    row_seed,
 )
 
 PREFETCH = 2
 """Batches that are prepared ahead of the one being used."""
+OBJECTIVES = "/objectives"
+"""Names the random numbers of a row that objectives draw from; no stream has a slash in its name."""
 
 
 class Source(Protocol):
@@ -133,6 +136,7 @@ class _Row(NamedTuple):
     id: str
     group: str
     match: str
+    seed: int
     values: dict[str, Any]
 
 
@@ -267,7 +271,8 @@ class Loader:
             )
             for name, source in self._sources.items()
         }
-        return _Row(sample.id, sample.group, sample.match_name, values)
+        seed = row_seed(self._seed, draw, OBJECTIVES)
+        return _Row(sample.id, sample.group, sample.match_name, seed, values)
 
     def _collate(self, loaded: Iterator[_Row | None]) -> Batch | None:
         rows = [row for row in loaded if row is not None]
@@ -283,6 +288,7 @@ class Loader:
             ids=tuple(row.id for row in rows),
             groups=_keys(row.group for row in rows),
             matches=_keys(row.match for row in rows),
+            seeds=torch.tensor([row.seed for row in rows], dtype=torch.int64),
         )
 
 

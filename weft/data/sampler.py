@@ -137,6 +137,11 @@ def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:
 
     Each stream has its own, so that caching one stream's features does not change another's draws.
     """
-    name = f"{seed}/{draw.epoch}/{draw.row}/{stream}"
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
+    return torch.Generator().manual_seed(row_seed(seed, draw, stream))
+
+
+def row_seed(seed: int, draw: Draw, name: str) -> int:
+    """A number of 63 bits that is one row's in one epoch, for what `name` says."""
+    key = f"{seed}/{draw.epoch}/{draw.row}/{name}"
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,5 +1,6 @@
-"""What the masked objectives mask_ratio: an input is altered, and the model reads it beside the others."""
+"""What masked objectives share: an input is altered, and the model reads it beside the others."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -34,11 +35,14 @@ def encode_masked(
     the input stand.
     """
     reader = cast(Model, model)
-    features = reader.encode(stream, altered)
-    if reader.fusion is None:
-        return features
-    others = [name for name in batch.inputs if name in reader.encoders and name != stream]
-    return reader.fuse({stream: features, **{s: streams.features(s) for s in others}})[stream]
+
+    def read(part: Field, others: Mapping[str, Features]) -> Features:
+        features = reader.encode(stream, part)
+        return reader.fuse({stream: features, **others})[stream]
+
+    names = [name for name in batch.inputs if name in reader.fused_streams and name != stream]
+    others = {} if reader.fusion is None else {name: streams.features(name) for name in names}
+    return Features.join(streams.by_rows(read, altered, others))
 
 
 def real(field: Field) -> Tensor:
@@ -56,12 +60,6 @@ def real_values(field: Field) -> Tensor:
     return field.values.masked_fill(
         ~real_BT.view(*real_BT.shape, *[1] * (field.values.ndim - 2)), 0
     )
-
-
-def choose(field: Field, mask_ratio: float) -> Tensor:
-    """(B, T) True at a random share of the tokens that are there; see `chosen_places`."""
-    shape, device = field.values.shape[:2], field.values.device
-    return chosen_places(torch.rand(shape, device=device), real(field), mask_ratio)
 
 
 def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, mask_ratio: float) -> Tensor:
@@ -104,9 +102,3 @@ def scaled(linear: nn.Linear) -> nn.Linear:
     nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
     nn.init.zeros_(linear.bias)
     return linear
-
-
-def check_mask_ratio(mask_ratio: float) -> None:
-    """Raises ValueError unless some of the places can be masked."""
-    if not 0 < mask_ratio <= 1:
-        raise ValueError(f"mask_ratio is {mask_ratio}, expected a number above 0, up to 1")

@@ -1,42 +1,69 @@
 """Word-region alignment by optimal transport (UNITER: Chen et al. 2020, arXiv:1909.11740, section 3.2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
-from weft.core.records import Batch, Loss
+from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.records import Batch, Features, Loss
 from weft.core.shapes import check_shape
+from weft.objectives._pairs import candidates, drawn_columns
 
 
 class Alignment(nn.Module):
-    """The least cost of moving the tokens of one stream onto those of the other, of each row's own pair.
+    """The least cost of moving the tokens of one stream onto those of the other: low for a row's own
+    pair, high for its first stream with another row's second.
 
     Moving a token costs 1 - cosine; every token of a stream has the same share. The transport is found
-    without gradient (equation 4 and IPOT), the cost is differentiated under it. A mean over the rows of
-    all ranks that have both streams. Fused features are read, those that other objectives read too.
+    without gradient (equation 4 and IPOT), the cost is differentiated under it. The total is the sum of
+    the own pairs' costs less that of the wrong pairs', divided by the number of both on all ranks, as in
+    the authors' training code (pretrain.py of github.com/ChenRocks/UNITER); without wrong pairs tokens
+    that are all alike would cost least. A row without one of the streams is in no pair; wrong pairs are
+    drawn from the rows of all ranks. Fused features are read, of own pairs those that other objectives
+    read too; streams that are not aligned stay the row's own.
     """
 
     def __init__(self, config: "AlignmentConfig") -> None:
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
-        fused = streams.fused()
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        built, fused = cast(Model, model), streams.fused()
         for stream in self.config.streams:
             if stream not in fused:
                 raise ValueError(
                     f"the fused streams have no '{stream}', they are: {', '.join(fused)}"
                 )
+        others = tuple(s for s in fused if s in batch.inputs and s not in self.config.streams)
+        found = candidates(batch, streams, self.config.streams, others)
+        own_R = found.own_R - found.before
+        own = {stream: fused[stream].take(own_R) for stream in self.config.streams}
+        row_N = found.others_BA.any(dim=1).nonzero()[:, 0]
+        uniform_N = batch.uniform(f"alignment: a {self.config.streams[1]}")[row_N]
+        taken_N = drawn_columns(found.others_BA[row_N].float(), uniform_N)
+        numbers = dict.fromkeys(found.features, row_N + found.before)
+        wrong = found.take({**numbers, self.config.streams[1]: taken_N})
+        right_R = torch.cat(streams.by_rows(self.distance, own))
+        wrong_N = torch.cat(streams.by_rows(lambda rows: self.distance(built.fuse(rows)), wrong))
+        # Where there is nothing to set a pair against, it teaches nothing.
+        right_N = right_R[torch.isin(own_R, row_N)]
+        total = mean_of_all(torch.cat([right_N, -wrong_N]))
+        terms = {"own": mean_of_all(right_R.detach()), "wrong": mean_of_all(wrong_N.detach())}
+        return Loss(total, terms)
+
+    def distance(self, fused: Mapping[str, Features]) -> Tensor:
+        """(R,) the cost of the transport between the two streams of each row."""
         first, second = (fused[stream] for stream in self.config.streams)
         check_shape(second.tokens, "B T D", "the second stream", D=first.tokens.shape[2])
-        there_R = (first.mask.any(dim=1) & second.mask.any(dim=1)).nonzero()[:, 0]
-        first, second = first.take(there_R), second.take(there_R)
         # Autocast would round the cosines to 8 bits of mantissa.
         with torch.autocast(first.tokens.device.type, enabled=False):
             one_RTD, other_RKD = (
@@ -47,8 +74,7 @@ class Alignment(nn.Module):
             plan_RTK = transport(
                 costs_RTK.detach(), first.mask, second.mask, self.config.beta, self.config.steps
             )
-            distance_R = (plan_RTK * costs_RTK).sum(dim=(1, 2))
-        return Loss(mean_of_all(distance_R), {})
+            return (plan_RTK * costs_RTK).sum(dim=(1, 2))
 
 
 def transport(
@@ -97,10 +123,7 @@ class AlignmentConfig(Config[Objective]):
     def __post_init__(self) -> None:
         if self.streams[0] == self.streams[1]:
             raise ValueError(f"both streams are '{self.streams[0]}', expected two different ones")
-        if self.beta <= 0 or self.steps < 1:
-            raise ValueError(
-                f"beta is {self.beta} and steps {self.steps}, expected above 0 and at least 1"
-            )
+        require(self, beta=POSITIVE, steps=COUNT)
 
     @property
     def needs(self) -> Needs:

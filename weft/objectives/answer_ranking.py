@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.distributed import gather, rank
+from weft.core.distributed import gather, mean_of_all, rows_before
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, EncodedStreams, Objective
 from weft.core.needs import Needs
@@ -45,10 +45,12 @@ class AnswerRanking(nn.Module):
         built = cast(Model, model)
         if built.fusion is None:
             raise WeftError("answer ranking reads fused streams, but the model has no fusion")
-        context_BE = built.embed(JOINT, streams.fused()[JOINT])
+        context = streams.fused()[JOINT]
+        context_BE = torch.cat(streams.by_rows(lambda rows: built.embed(JOINT, rows), context))
         answer_AE = gather(streams.embedding(self._answer))
         key_A = gather(_keys(answers))
-        own_B = rank() * len(batch) + torch.arange(len(batch), device=key_A.device)
+        own_B = torch.arange(len(batch), device=key_A.device)
+        own_B = own_B + rows_before(len(batch), key_A.device)
         same_AA = key_A[:, None] == key_A
         first_A = same_AA.int().argmax(dim=1)  # the first row with this answer stands for it
         repeated_A = first_A != torch.arange(len(key_A), device=key_A.device)
@@ -58,9 +60,9 @@ class AnswerRanking(nn.Module):
             cosines_BA = context_BE @ answer_AE.T
         logits_BA = (scale * cosines_BA).masked_fill(repeated_A, -torch.inf)
         target_B = first_A[own_B]
-        total = F.cross_entropy(logits_BA, target_B)
-        hits = (logits_BA.argmax(dim=1) == target_B).float().mean()
-        return Loss(total, {"temperature": 1 / scale.detach(), "accuracy": hits})
+        costs_B = F.cross_entropy(logits_BA, target_B, reduction="none")
+        hits = mean_of_all((logits_BA.argmax(dim=1) == target_B).float())
+        return Loss(mean_of_all(costs_B), {"temperature": 1 / scale.detach(), "accuracy": hits})
 
 
 def _keys(answers: Field) -> Tensor:

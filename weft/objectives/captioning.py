@@ -5,14 +5,15 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.distributed import gather, world_size
+from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
-from weft.core.records import Batch, Field, Loss
+from weft.core.ranges import SHARE_BELOW_1, require
+from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.heads.head import Head
 from weft.heads.texts import TextOutput
@@ -20,7 +21,7 @@ from weft.heads.texts import TextOutput
 
 class Captioning(nn.Module):
     """Cross-entropy of the next token under teacher forcing (Show and Tell, Vinyals et al. 2015,
-    arXiv:1411.4555, equation 2), a mean over all real tokens of the batch.
+    arXiv:1411.4555, equation 2), a mean over the real tokens of all ranks.
 
     Only real tokens pass the map to the vocabulary. A row may hold several texts, one after another,
     each beginning with the row's first token; they share its context.
@@ -34,18 +35,23 @@ class Captioning(nn.Module):
         config = self.config
         head = cast(Model, model).head(config.head)
         decoder, stream = writer(head, config.head)
-        texts = separate_texts(text_field(batch, stream))
-        assert texts.mask is not None
-        prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
-        hidden_SD, packing = decoder.hidden(head.reads(streams.fused()), prefix)
-        targets_S = packing.pack(texts.values[:, 1:])
-        logits_SV = decoder.logits(hidden_SD).float()
-        costs_S = F.cross_entropy(
-            logits_SV, targets_S, label_smoothing=config.label_smoothing, reduction="none"
-        )
-        # Ranks have different numbers of tokens; their mean must be that of the whole batch.
-        count = gather(costs_S.new_tensor([len(targets_S)])).sum().clamp_min(1) / world_size()
-        return Loss(costs_S.sum() / count, {"tokens": count})
+
+        def measure(context: Features, text: Field) -> Tensor:
+            texts = separate_texts(text)
+            assert texts.mask is not None
+            prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
+            hidden_SD, packing = decoder.hidden(context, prefix)
+            targets_S = packing.pack(texts.values[:, 1:])
+            return F.cross_entropy(
+                decoder.logits(hidden_SD).float(),
+                targets_S,
+                label_smoothing=config.label_smoothing,
+                reduction="none",
+            )
+
+        context, text = head.reads(streams.fused()), text_field(batch, stream)
+        costs_S = torch.cat(streams.by_rows(measure, context, text))
+        return Loss(mean_of_all(costs_S), {"tokens": costs_S.new_tensor(len(costs_S))})
 
 
 def writer(head: Head, name: str) -> tuple[AutoregressiveDecoder, str]:
@@ -112,8 +118,7 @@ class CaptioningConfig(Config[Objective]):
     """Share of the target that is spread evenly over the vocabulary."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1")
+        require(self, label_smoothing=SHARE_BELOW_1)
 
     @property
     def needs(self) -> Needs:

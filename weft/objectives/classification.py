@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
+from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import SHARE, require
 from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
 from weft.heads.classes import ClassOutput
@@ -22,7 +24,8 @@ class Classification(nn.Module):
 
     Soft scores (B, V) float are shares of annotators who gave an answer (VQA v2; Teney et al. 2018,
     arXiv:1708.02711, section 3.6: binary cross-entropy against soft scores, summed over answers).
-    Rows without a class (NO_CLASS) count nothing; a batch of such rows alone gives 0.
+    A mean over the rows of all ranks that have a class: those of NO_CLASS count nothing, and a batch of
+    such rows alone gives 0.
     """
 
     def __init__(self, config: "ClassificationConfig") -> None:
@@ -46,19 +49,23 @@ class Classification(nn.Module):
             reduction="none",
         )
         hits_B = (logits_BV.argmax(1) == target_B).float()
-        # A mean over all rows, so that ranks and micro-batches of other shares add up to the same.
-        return Loss(costs_B.mean(), {"accuracy": hits_B.mean(), "known": known_B.float().mean()})
+        count = known_B.sum()
+        terms = {
+            "accuracy": mean_of_all(hits_B, count),
+            "known": mean_of_all(known_B.float()),
+        }
+        return Loss(mean_of_all(costs_B, count), terms)
 
     def _soft(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
         columns = logits_BV.shape[1]
         scores_BV = F.pad(scores_BV, (0, columns - scores_BV.shape[1]))
         costs_B = F.binary_cross_entropy_with_logits(logits_BV, scores_BV, reduction="none").sum(1)
         found_B = scores_BV.gather(1, logits_BV.argmax(1, keepdim=True))[:, 0]
-        return Loss(costs_B.mean(), {"accuracy": found_B.mean()})
+        return Loss(mean_of_all(costs_B), {"accuracy": mean_of_all(found_B)})
 
 
 class Regression(nn.Module):
-    """Mean absolute or squared error of one number a row."""
+    """Mean absolute or squared error of one number a row, over the rows of all ranks."""
 
     def __init__(self, config: "RegressionConfig") -> None:
         super().__init__()
@@ -72,15 +79,16 @@ class Regression(nn.Module):
                 f"head '{self.config.head}' gives {found_B1.shape[1]} numbers a row, expected 1"
             )
         errors_B = found_B1[:, 0].float() - target_B
-        absolute = errors_B.abs().mean()
-        cost = absolute if self.config.error == "absolute" else errors_B.square().mean()
+        absolute = mean_of_all(errors_B.abs())
+        cost = absolute if self.config.error == "absolute" else mean_of_all(errors_B.square())
         return Loss(cost, {"absolute_error": absolute.detach()})
 
 
 def decoded(model: nn.Module, streams: EncodedStreams, head: str) -> Tensor:
     """(B, V) logits in fp32 of the head, of what was fused where the model fuses."""
-    logits: Tensor = cast(Model, model).decode(head, streams.fused())
-    return logits.float()
+    reader = cast(Model, model).head(head)
+    context = reader.reads(streams.fused())
+    return torch.cat(streams.by_rows(reader.decoder, context)).float()
 
 
 def _target(model: nn.Module, batch: Batch, head: str) -> Tensor:
@@ -105,8 +113,7 @@ class ClassificationConfig(Config[Objective]):
     """Share of a hard target that is spread evenly over all classes."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing <= 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
+        require(self, label_smoothing=SHARE)
 
     @property
     def needs(self) -> Needs:

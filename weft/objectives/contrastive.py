@@ -1,9 +1,8 @@
 """Contrastive objectives between the embeddings of two streams.
 
-Every objective here is a mean over the local rows of a cost against the columns of all ranks. The
-mean over ranks, which data-parallel training takes of gradients and logs, is therefore the value
-that one rank with the whole batch would have computed. Rows of the same `batch.match_keys` are
-positives of each other, so a second caption of the same picture is never pushed away.
+Every objective here is a mean over the rows of all ranks of a cost against the columns of all ranks.
+Rows of the same `batch.match_keys` are positives of each other, so a second caption of the same picture is
+never pushed away.
 """
 
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, FINITE, NOT_NEGATIVE, SHARE, require
 from weft.core.records import Batch, Loss
-from weft.objectives.similarity import Similarities, check_chunk, directions
+from weft.objectives.similarity import Similarities, directions
 from weft.objectives.temperature import TemperatureConfig
 
 
@@ -130,9 +130,7 @@ class SoftmaxContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
-        check_chunk(self.chunk)
-        if not 0 <= self.label_smoothing <= 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, expected 0 to 1")
+        require(self, label_smoothing=SHARE, chunk=COUNT)
 
     @property
     def needs(self) -> Needs:
@@ -155,7 +153,7 @@ class SigmoidContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
-        check_chunk(self.chunk)
+        require(self, bias=FINITE, chunk=COUNT)
 
     @property
     def needs(self) -> Needs:
@@ -181,7 +179,7 @@ class HingeContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
-        check_chunk(self.chunk)
+        require(self, margin=NOT_NEGATIVE, chunk=COUNT)
 
     @property
     def needs(self) -> Needs:

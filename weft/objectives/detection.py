@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
+from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
+from weft.objectives._sharing import teaching_rows
 
 
 @runtime_checkable
@@ -29,8 +32,9 @@ class Detector(Protocol):
 
 class Detection(nn.Module):
     """Where there is something: a binary cross-entropy a cell; and what it is: one class, since no two
-    objects share a cell. Both are sums over cells a found object, as in Zhou et al. 2019,
-    arXiv:1904.07850, section 3, whose heat maps these are with a single hot cell an object.
+    objects share a cell. Both are sums over the cells of all ranks, divided by the number of objects
+    in them, as in Zhou et al. 2019, arXiv:1904.07850, section 3, whose heat maps these are with a
+    single hot cell an object.
 
     The target (B, T) is 0 for an empty cell, and 1 + the class of another.
     """
@@ -39,25 +43,29 @@ class Detection(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
         encoder, field = cast(Model, model).encoder(config.stream), batch.inputs[config.stream]
         if not isinstance(encoder, Detector) or not isinstance(field, Field):
             raise ValueError(f"the encoder of '{config.stream}' finds no objects in a field")
-        rows = slice(0, max(1, round(config.share * len(batch))))
-        cells_BT = torch.as_tensor(batch.targets[config.target])[rows]
-        grid_BTC, heat_BT = encoder.look(field.rows(rows))
-        held_BT = cells_BT > 0
-        where = F.binary_cross_entropy_with_logits(heat_BT, held_BT.float(), reduction="sum")
-        kinds_SK = encoder.classify(grid_BTC[held_BT]).float()
-        kind_S = cells_BT[held_BT] - 1
-        what = F.cross_entropy(kinds_SK, kind_S, reduction="sum")
-        found_BT = (heat_BT > 0) == held_BT
-        terms = {
-            "found": found_BT.all(dim=1).float().mean(),
-            "named": (kinds_SK.argmax(1) == kind_S).float().sum() / max(len(kind_S), 1),
-        }
-        return Loss((where + what) / max(len(kind_S), 1), terms)
+        rows_R = teaching_rows(batch, config.share)
+        cells_RT = torch.as_tensor(batch.targets[config.target])[rows_R]
+
+        def measure(field: Field, cells_RT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            grid_RTC, heat_RT = encoder.look(field)
+            held_RT = cells_RT > 0
+            where_RT = F.binary_cross_entropy_with_logits(
+                heat_RT.float(), held_RT.float(), reduction="none"
+            )
+            kinds_SK, kind_S = encoder.classify(grid_RTC[held_RT]).float(), cells_RT[held_RT] - 1
+            cost = where_RT.sum() + F.cross_entropy(kinds_SK, kind_S, reduction="sum")
+            found_R = ((heat_RT > 0) == held_RT).all(dim=1)
+            return cost[None], found_R, kinds_SK.argmax(1) == kind_S
+
+        parts = streams.by_rows(measure, field.take(rows_R), cells_RT)
+        costs, found_R, named_S = (torch.cat(values) for values in zip(*parts, strict=True))
+        terms = {"found": mean_of_all(found_R.float()), "named": mean_of_all(named_S.float())}
+        return Loss(mean_of_all(costs, (cells_RT > 0).sum()), terms)
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,10 @@ class DetectionConfig(Config[Objective]):
     stream: str = "image"
     """The stream whose encoder finds objects."""
     share: float = 1.0
-    """Share of the rows that teach, the first ones of a batch; fewer cost less."""
+    """Share of the rows that teach, evenly spread over a batch; fewer cost less."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share is {self.share}, expected above 0 up to 1")
+        require(self, share=POSITIVE_SHARE)
 
     @property
     def needs(self) -> Needs:

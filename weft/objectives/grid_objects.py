@@ -7,14 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Loss
 from weft.data.targets.cells import NOTHING
 
 
 class Objects(nn.Module):
     """Cross-entropy of the attributes of the object in each cell, summed over the attributes.
+
+    Of each row a weighted mean over its cells, and a mean over the rows of all ranks.
 
     A linear map for each attribute reads the stream's tokens before fusion, so attributes are told
     apart: a colour is learned from all shapes. Where objects are known this teaches an encoder in a few
@@ -38,9 +42,8 @@ class Objects(nn.Module):
             )
         filled_BT = cells_BTA[:, :, 0] != NOTHING
         weights_BT = torch.where(filled_BT, 1.0, config.nothing)
-        # Each row by itself, so that ranks and micro-batches add up to the same.
         weights_BT = weights_BT / weights_BT.sum(dim=1, keepdim=True)
-        total = tokens_BTD.new_zeros((), dtype=torch.float32)
+        costs_B = tokens_BTD.new_zeros(len(batch), dtype=torch.float32)
         right_BT = filled_BT
         for place, head in enumerate(self.heads):
             logits_BTV: Tensor = head(tokens_BTD).float()
@@ -48,10 +51,9 @@ class Objects(nn.Module):
             costs_BT = F.cross_entropy(
                 logits_BTV.flatten(0, 1), wanted_BT.flatten(), reduction="none"
             )
-            total = total + (costs_BT.view_as(weights_BT) * weights_BT).sum(dim=1).mean()
+            costs_B = costs_B + (costs_BT.view_as(weights_BT) * weights_BT).sum(dim=1)
             right_BT = right_BT & (logits_BTV.argmax(2) == wanted_BT)
-        found = right_BT.sum() / filled_BT.sum().clamp_min(1)
-        return Loss(total, {"found": found.detach()})
+        return Loss(mean_of_all(costs_B), {"found": mean_of_all(right_BT, filled_BT.sum())})
 
     def _cells(self, batch: Batch) -> Tensor:
         if self.config.target not in batch.targets:
@@ -82,12 +84,9 @@ class GridObjectsConfig(Config[Objective]):
     """Weight of a cell without an object, beside 1 of one with."""
 
     def __post_init__(self) -> None:
-        if self.dim < 1 or not self.classes or min(self.classes) < 1:
-            raise ValueError(
-                f"dim is {self.dim} and classes are {self.classes}, expected at least 1 each"
-            )
-        if not 0 < self.nothing <= 1:
-            raise ValueError(f"nothing is {self.nothing}, expected more than 0 up to 1")
+        if not self.classes:
+            raise ValueError("classes is empty, expected the number of classes of each attribute")
+        require(self, dim=COUNT, classes=COUNT, nothing=POSITIVE_SHARE)
 
     @property
     def needs(self) -> Needs:

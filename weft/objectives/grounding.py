@@ -9,16 +9,20 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
+from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
 from weft.encoders.points import Points
+from weft.objectives._sharing import teaching_rows
 
 
 class Grounding(nn.Module):
     """Reads the fused tokens of panels and objects: a count of each panel, yes or no of each object.
 
     Targets: counts (B, P), and marks (B, P * cells) of the cells that hold an object, -1 of the others.
+    The total is the mean cross-entropy of the counts plus that of the marks, each over all ranks.
     """
 
     def __init__(self, config: "GroundingConfig") -> None:
@@ -36,27 +40,30 @@ class Grounding(nn.Module):
         panels = field.values.shape[1]
         counts_BPK = self.count(tokens_BTD[:, :panels]).float()
         counts_BP = torch.as_tensor(batch.targets[config.counts])
-        counting = F.cross_entropy(counts_BPK.flatten(0, 1), counts_BP.flatten())
-        rows = slice(0, max(1, round(config.share * len(batch))))
-        marks_R, marked_R = self._marks(encoder, field.rows(rows), tokens_BTD[rows, panels:], batch)
-        marking = F.binary_cross_entropy_with_logits(marks_R, marked_R, reduction="sum")
-        total = counting + marking / max(len(marks_R), 1)
+        counting = F.cross_entropy(counts_BPK.flatten(0, 1), counts_BP.flatten(), reduction="none")
+        rows_R = teaching_rows(batch, config.share)
+        marks_BT = torch.as_tensor(batch.targets[config.marks])
+        marks_S, marked_S = self._marks(
+            encoder, field.take(rows_R), tokens_BTD[rows_R, panels:], marks_BT[rows_R]
+        )
+        marking = F.binary_cross_entropy_with_logits(marks_S, marked_S, reduction="none")
         terms = {
-            "counted": (counts_BPK.argmax(2) == counts_BP).float().mean(),
-            "marked": ((marks_R > 0) == (marked_R > 0)).float().sum() / max(len(marks_R), 1),
+            "counted": mean_of_all((counts_BPK.argmax(2) == counts_BP).float()),
+            "marked": mean_of_all(((marks_S > 0) == (marked_S > 0)).float()),
         }
-        return Loss(total, terms)
+        return Loss(mean_of_all(counting) + mean_of_all(marking), terms)
 
     def _marks(
-        self, encoder: Points, field: Field, tokens_BTD: Tensor, batch: Batch
+        self, encoder: Points, field: Field, tokens_BTD: Tensor, marks_BPT: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits and targets (R,) of the tokens that stand for a cell which holds an object."""
+        """Logits and targets (S,) of the tokens that stand for a cell which holds an object."""
         cell_BPM, found_BPM, _ = encoder.find(field)
-        marks_BPT = torch.as_tensor(batch.targets[self.config.marks])[: len(field)]
-        marks_BPM = marks_BPT.view(*cell_BPM.shape[:2], -1).take_along_dim(cell_BPM, dim=2)
+        marks_BPM = marks_BPT.view(*cell_BPM.shape[:2], encoder.config.grid**2).take_along_dim(
+            cell_BPM, dim=2
+        )
         real_BT = (found_BPM & (marks_BPM >= 0)).flatten(1)
-        logits_R: Tensor = self.mark(tokens_BTD[real_BT])[:, 0].float()
-        return logits_R, marks_BPM.flatten(1)[real_BT].float()
+        logits_S: Tensor = self.mark(tokens_BTD[real_BT])[:, 0].float()
+        return logits_S, marks_BPM.flatten(1)[real_BT].float()
 
 
 @dataclass(frozen=True)
@@ -74,15 +81,10 @@ class GroundingConfig(Config[Objective]):
     marks: str = "marks"
     """Target that says of each cell whether the sentence is about its object."""
     share: float = 0.5
-    """Share of the rows whose objects are judged; fewer cost less."""
+    """Share of the rows whose objects are judged, evenly spread over a batch; fewer cost less."""
 
     def __post_init__(self) -> None:
-        if self.dim < 1 or self.max_objects < 1:
-            raise ValueError(
-                f"dim is {self.dim} and max_objects {self.max_objects}, expected at least 1 each"
-            )
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share is {self.share}, expected above 0 up to 1")
+        require(self, dim=COUNT, max_objects=COUNT, share=POSITIVE_SHARE)
 
     @property
     def needs(self) -> Needs:

@@ -14,13 +14,13 @@ from weft.core.distributed import mean_of_all
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import EncodedStreams, Modality, Objective
 from weft.core.needs import Needs
-from weft.core.records import Batch, Field, Loss
+from weft.core.ranges import COUNT, POSITIVE_SHARE, require
+from weft.core.records import Batch, Features, Field, Loss
 from weft.core.shapes import check_shape
 from weft.modalities.text import Text
 from weft.modalities.vocabulary import Vocabulary
 from weft.objectives._masking import (
     Head,
-    check_mask_ratio,
     chosen_places,
     encode_masked,
     input_field,
@@ -36,8 +36,7 @@ class MaskedLanguage(nn.Module):
     """Some tokens of a text are hidden and predicted from the rest and from the other streams.
 
     Cross-entropy, a mean over the chosen tokens of all ranks; logits exist only for those. A row with
-    any word has at least one chosen, so that short captions teach too. Random choices come from
-    torch's global generator.
+    any word has at least one chosen, so that short captions teach too.
     """
 
     special: Tensor
@@ -91,18 +90,31 @@ class MaskedLanguage(nn.Module):
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         field = input_field(batch, self.config.masked)
         check_shape(field.values, "B T", "token ids")
-        chosen_BT = self.choose(field)
-        altered = replace(field, values=self.corrupt(field.values, chosen_BT))
+        tokens = field.values.shape[1]
+        scores_BT, fate_BT, word_BT = (
+            batch.uniform(f"masked {self.config.masked}: {what}", tokens)
+            for what in ("score", "fate", "word")
+        )
+        chosen_BT = self.choose(field, scores_BT)
+        altered = replace(field, values=self.corrupt(field.values, chosen_BT, fate_BT, word_BT))
         features = encode_masked(model, batch, streams, self.config.masked, altered)
-        check_shape(features.tokens, "B T D", "the masked stream", T=field.values.shape[1])
-        logits_MV = self.logits(rows_at(features.tokens, chosen_BT), cast(Model, model))
-        targets_M = rows_at(field.values, chosen_BT)
-        costs_M = F.cross_entropy(logits_MV, targets_M, reduction="none")
-        hits_M = (logits_MV.argmax(dim=1) == targets_M).float()
-        return Loss(mean_of_all(costs_M), {"accuracy": mean_of_all(hits_M)})
+        check_shape(features.tokens, "B T D", "the masked stream", T=tokens)
 
-    def choose(self, field: Field) -> Tensor:
-        """(B, T) True where a token is to be predicted; never a special one, padding, or no text."""
+        def measure(features: Features, ids_BT: Tensor, chosen_BT: Tensor) -> Tensor:
+            logits_MV = self.logits(rows_at(features.tokens, chosen_BT), cast(Model, model))
+            targets_M = rows_at(ids_BT, chosen_BT)
+            costs_M = F.cross_entropy(logits_MV, targets_M, reduction="none")
+            return torch.stack([costs_M, (logits_MV.argmax(dim=1) == targets_M).float()])
+
+        parts = streams.by_rows(measure, features, field.values, chosen_BT)
+        costs_M, hits_M = torch.cat(parts, dim=1)
+        return Loss(mean_of_all(costs_M), {"accuracy": mean_of_all(hits_M.detach())})
+
+    def choose(self, field: Field, scores_BT: Tensor) -> Tensor:
+        """(B, T) True where a token is to be predicted; never a special one, padding, or no text.
+
+        scores_BT: uniform random numbers.
+        """
         ids_BT = field.values
         if self._vocabulary is None:
             raise ValueError(
@@ -113,18 +125,21 @@ class MaskedLanguage(nn.Module):
             candidates_BT &= field.mask
         if field.present is not None:
             candidates_BT &= field.present[:, None]
-        scores_BT = torch.rand(ids_BT.shape, device=ids_BT.device)
         if self.config.whole_words:
             # A token that continues a word has the number, and so the score, of the one before it.
             words_BT = (~self.continuing[ids_BT]).cumsum(dim=1)
             scores_BT = torch.cat([scores_BT, scores_BT[:, :1]], dim=1).gather(1, words_BT)
         return chosen_places(scores_BT, candidates_BT, self.config.mask_ratio)
 
-    def corrupt(self, ids_BT: Tensor, chosen_BT: Tensor) -> Tensor:
-        """The ids with most of the chosen tokens masked, some random, and some as they were."""
+    def corrupt(
+        self, ids_BT: Tensor, chosen_BT: Tensor, fate_BT: Tensor, word_BT: Tensor
+    ) -> Tensor:
+        """The ids with most of the chosen tokens masked, some random, and some as they were.
+
+        fate_BT, word_BT: uniform random numbers, of what happens to a token and of a random one.
+        """
         assert self._vocabulary is not None
-        fate_BT = torch.rand(ids_BT.shape, device=ids_BT.device)
-        drawn_BT = torch.randint(len(self.ordinary), ids_BT.shape, device=ids_BT.device)
+        drawn_BT = (word_BT * len(self.ordinary)).long()
         masked_BT = chosen_BT & (fate_BT < MASKED)
         random_BT = chosen_BT & (fate_BT >= MASKED) & (fate_BT < MASKED + RANDOM)
         altered_BT = torch.where(random_BT, self.ordinary[drawn_BT], ids_BT)
@@ -175,10 +190,7 @@ class MaskedLanguageConfig(Config[Objective]):
     """Width before the vocabulary, None for dim; tied needs that of the encoder's table."""
 
     def __post_init__(self) -> None:
-        check_mask_ratio(self.mask_ratio)
-        widths = (self.dim, self.vocab_size, self.hidden or self.dim)
-        if min(widths) < 1:
-            raise ValueError(f"dim, vocab_size and hidden are {widths}, expected at least 1 each")
+        require(self, mask_ratio=POSITIVE_SHARE, dim=COUNT, vocab_size=COUNT, hidden=COUNT)
 
     @property
     def needs(self) -> Needs:

@@ -11,10 +11,10 @@ from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Features, Field, Loss
 from weft.core.shapes import check_shape
 from weft.objectives._masking import (
-    check_mask_ratio,
     chosen_places,
     encode_masked,
     input_field,
@@ -44,19 +44,27 @@ class MaskedPatches(nn.Module):
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         field = input_field(batch, self.config.masked)
         check_shape(field.values, "B 3 H W", "pictures")
-        blocks_BHW = self.choose(field)
+        blocks_BHW = self.choose(batch, field)
         altered = replace(field, values=self.hidden(field.values, blocks_BHW))
         features = encode_masked(model, batch, streams, self.config.masked, altered)
         chosen_BT = enlarged(blocks_BHW, self.config.block).flatten(1)
-        found_MP = self.out(rows_at(self.patches(features, chosen_BT), chosen_BT)).float()
         wanted_MP = rows_at(patches_of(field.values, self.config.patch_size), chosen_BT)
-        costs_M = (found_MP - wanted_MP).abs().mean(dim=1)
+        tokens_MD = rows_at(self.patches(features, chosen_BT), chosen_BT)
+        costs_M = torch.cat(
+            streams.by_rows(
+                lambda tokens_MD, wanted_MP: (
+                    (self.out(tokens_MD).float() - wanted_MP).abs().mean(dim=1)
+                ),
+                tokens_MD,
+                wanted_MP,
+            )
+        )
         # What one even colour for each patch would cost, to compare with.
         shape = (len(wanted_MP), CHANNELS, self.config.patch_size**2)
         even_M = (wanted_MP.view(shape) - wanted_MP.view(shape).mean(2, keepdim=True)).abs()
         return Loss(mean_of_all(costs_M), {"even": mean_of_all(even_M.mean(dim=(1, 2)))})
 
-    def choose(self, field: Field) -> Tensor:
+    def choose(self, batch: Batch, field: Field) -> Tensor:
         """(B, H, W) True at the blocks to be hidden, in rows that have a picture."""
         height, width = field.values.shape[-2:]
         side = self.config.block * self.config.patch_size
@@ -70,7 +78,7 @@ class MaskedPatches(nn.Module):
         there_BT = (there_B if field.present is None else field.present)[:, None].expand(
             len(field), shape[1] * shape[2]
         )
-        scores_BT = torch.rand(there_BT.shape, device=field.values.device)
+        scores_BT = batch.uniform(f"masked {self.config.masked}: block", there_BT.shape[1])
         return chosen_places(scores_BT, there_BT, self.config.mask_ratio).view(shape)
 
     def hidden(self, pixels_BCHW: Tensor, blocks_BHW: Tensor) -> Tensor:
@@ -117,10 +125,7 @@ class MaskedPatchesConfig(Config[Objective]):
     """Side of what is hidden as one, in patches; 32 pixels in the paper."""
 
     def __post_init__(self) -> None:
-        check_mask_ratio(self.mask_ratio)
-        sizes = (self.dim, self.patch_size, self.block)
-        if min(sizes) < 1:
-            raise ValueError(f"dim, patch_size and block are {sizes}, expected at least 1 each")
+        require(self, mask_ratio=POSITIVE_SHARE, dim=COUNT, patch_size=COUNT, block=COUNT)
 
     @property
     def needs(self) -> Needs:

@@ -3,23 +3,25 @@ section 3.1.2; UNITER: Chen et al. 2020, arXiv:1909.11740, section 3.2, MRFR), o
 
 from dataclasses import dataclass, replace
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.distributed import mean_of_all
+from weft.core.distributed import mean_of_all, sum_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, POSITIVE_SHARE, SHARE, require
 from weft.core.records import Batch, Field, Loss
 from weft.core.shapes import check_shape
 from weft.data.targets import NO_CLASS
 from weft.encoders.regions import CORNERS
 from weft.objectives._masking import (
     Head,
-    check_mask_ratio,
-    choose,
+    chosen_places,
     encode_masked,
     input_field,
+    real,
     real_values,
     rows_at,
     scaled,
@@ -30,7 +32,8 @@ class MaskedRegions(nn.Module):
     """The features of some regions become zero, their boxes stay, and they are predicted from the rest.
 
     Squared error, a mean over features and over the chosen regions of all ranks; predictions exist only
-    for those. A row with any region has at least one chosen. Draws come from torch's global generator.
+    for those. A row with any region has at least one chosen. What becomes of the chosen ones, and of
+    those that overlap them, says `altered_regions`.
     """
 
     def __init__(self, config: "MaskedRegionsConfig") -> None:
@@ -43,20 +46,18 @@ class MaskedRegions(nn.Module):
         field = input_field(batch, self.config.masked)
         width = CORNERS + self.config.feature_dim
         check_shape(field.values, "B R F", "regions (corners and features)", F=width)
-        chosen_BR = self.choose(field)
-        altered = replace(field, values=hidden(field.values, chosen_BR))
+        chosen_BR = chosen_regions(batch, field, self.config)
+        altered = altered_regions(batch, field, chosen_BR, self.config)
         features = encode_masked(model, batch, streams, self.config.masked, altered)
         check_shape(features.tokens, "B R D", "the masked stream", R=field.values.shape[1])
         found_MF = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
         wanted_MF = rows_at(field.values, chosen_BR)[:, CORNERS:].float()
         costs_M = (found_MF - wanted_MF).square().mean(dim=1)
         # What the mean of these very regions would cost, to compare with.
-        spread_M = (wanted_MF - wanted_MF.mean(dim=0)).square().mean(dim=1)
+        count = sum_of_all(wanted_MF.new_tensor(len(wanted_MF))).clamp(min=1)
+        mean_F = sum_of_all(wanted_MF.sum(dim=0)) / count
+        spread_M = (wanted_MF - mean_F).square().mean(dim=1)
         return Loss(mean_of_all(costs_M), {"variance": mean_of_all(spread_M)})
-
-    def choose(self, field: Field) -> Tensor:
-        """(B, R) True where a region is hidden: never padding, nor where the row has no picture."""
-        return choose(field, self.config.mask_ratio)
 
 
 class MaskedRegionClasses(nn.Module):
@@ -79,8 +80,8 @@ class MaskedRegionClasses(nn.Module):
         targets = self.targets(batch, field)
         known_BR = targets != NO_CLASS if targets.ndim == 2 else targets.amax(dim=2) > 0
         mask_BR = known_BR if field.mask is None else known_BR & field.mask
-        chosen_BR = choose(replace(field, mask=mask_BR), self.config.mask_ratio)
-        altered = replace(field, values=hidden(field.values, chosen_BR))
+        chosen_BR = chosen_regions(batch, replace(field, mask=mask_BR), self.config)
+        altered = altered_regions(batch, field, chosen_BR, self.config)
         features = encode_masked(model, batch, streams, self.config.masked, altered)
         check_shape(features.tokens, "B R D", "the masked stream", R=field.values.shape[1])
         logits_MC = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
@@ -127,10 +128,47 @@ def hard(shares_BRC: Tensor) -> Tensor:
     return shares_BRC.argmax(dim=2).masked_fill(shares_BRC.amax(dim=2) == 0, NO_CLASS)
 
 
-def hidden(regions_BRF: Tensor, chosen_BR: Tensor) -> Tensor:
-    """The regions with zeros for the features of the chosen ones."""
+def chosen_regions(
+    batch: Batch, field: Field, config: "MaskedRegionsConfig | MaskedRegionClassesConfig"
+) -> Tensor:
+    """(B, R) True where a region is to be predicted: one that is there, in a row that has the stream."""
+    scores_BR = batch.uniform(f"masked {config.masked}: score", field.values.shape[1])
+    return chosen_places(scores_BR, real(field), config.mask_ratio)
+
+
+def altered_regions(
+    batch: Batch,
+    field: Field,
+    chosen_BR: Tensor,
+    config: "MaskedRegionsConfig | MaskedRegionClassesConfig",
+) -> Field:
+    """The regions with zeros for the features of most of the chosen ones, and of those that overlap one.
+
+    As in ViLBERT (Lu et al. 2019, arXiv:1908.02265, section 3.2), a chosen region is zeroed in 90% of
+    cases and stays in the others. Regions that overlap a zeroed one are zeroed with it, as in the
+    authors' code, since their features tell what it shows; they are not predicted.
+    """
+    fate_BR = batch.uniform(f"masked {config.masked}: fate", field.values.shape[1])
+    zeroed_BR = chosen_BR & (fate_BR < config.zeroed)
+    overlaps_BRR = overlap(real_values(field)[:, :, :CORNERS]) > config.overlap
+    zeroed_BR = zeroed_BR | (overlaps_BRR & zeroed_BR[:, None]).any(dim=2)
+    return replace(field, values=hidden(field.values, zeroed_BR))
+
+
+def overlap(boxes_BR4: Tensor) -> Tensor:
+    """(B, R, R) intersection over union of boxes given by their corners; 0 where both are empty."""
+    low_BRR2 = torch.maximum(boxes_BR4[:, :, None, :2], boxes_BR4[:, None, :, :2])
+    high_BRR2 = torch.minimum(boxes_BR4[:, :, None, 2:], boxes_BR4[:, None, :, 2:])
+    shared_BRR = (high_BRR2 - low_BRR2).clamp(min=0).prod(dim=3)
+    area_BR = (boxes_BR4[:, :, 2:] - boxes_BR4[:, :, :2]).clamp(min=0).prod(dim=2)
+    union_BRR = area_BR[:, :, None] + area_BR[:, None, :] - shared_BRR
+    return torch.where(union_BRR > 0, shared_BRR / union_BRR.clamp(min=1e-12), 0)
+
+
+def hidden(regions_BRF: Tensor, zeroed_BR: Tensor) -> Tensor:
+    """The regions with zeros for the features of these."""
     altered_BRF = regions_BRF.clone()
-    altered_BRF[:, :, CORNERS:] = regions_BRF[:, :, CORNERS:].masked_fill(chosen_BR[:, :, None], 0)
+    altered_BRF[:, :, CORNERS:] = regions_BRF[:, :, CORNERS:].masked_fill(zeroed_BR[:, :, None], 0)
     return altered_BRF
 
 
@@ -146,13 +184,15 @@ class MaskedRegionsConfig(Config[Objective]):
     """Stream whose regions are hidden."""
     mask_ratio: float = 0.15
     """Share of the regions that is predicted."""
+    zeroed: float = 0.9
+    """Share of the predicted regions whose features become zero; the others stay as they are."""
+    overlap: float = 0.4
+    """Regions that overlap a zeroed one by more than this (intersection over union) become zero with it;
+    1 for none."""
 
     def __post_init__(self) -> None:
-        check_mask_ratio(self.mask_ratio)
-        if min(self.dim, self.feature_dim) < 1:
-            raise ValueError(
-                f"dim is {self.dim} and feature_dim {self.feature_dim}, expected at least 1 each"
-            )
+        require(self, dim=COUNT, feature_dim=COUNT)
+        require(self, mask_ratio=POSITIVE_SHARE, zeroed=SHARE, overlap=SHARE)
 
     @property
     def needs(self) -> Needs:
@@ -179,13 +219,15 @@ class MaskedRegionClassesConfig(Config[Objective]):
     """Stream whose regions are hidden."""
     mask_ratio: float = 0.15
     """Share of the regions that is predicted."""
+    zeroed: float = 0.9
+    """Share of the predicted regions whose features become zero; the others stay as they are."""
+    overlap: float = 0.4
+    """Regions that overlap a zeroed one by more than this (intersection over union) become zero with it;
+    1 for none."""
 
     def __post_init__(self) -> None:
-        check_mask_ratio(self.mask_ratio)
-        if min(self.dim, self.classes) < 1:
-            raise ValueError(
-                f"dim is {self.dim} and classes {self.classes}, expected at least 1 each"
-            )
+        require(self, dim=COUNT, classes=COUNT)
+        require(self, mask_ratio=POSITIVE_SHARE, zeroed=SHARE, overlap=SHARE)
 
     @property
     def needs(self) -> Needs:

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
-from weft.core.distributed import mean_of_all
+from weft.core.distributed import gather, mean_of_all, sum_of_all
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import POSITIVE, require
 from weft.core.records import Batch, Features, Loss
 from weft.core.shapes import check_shape
 from weft.heads.classes import ClassOutput
+from weft.objectives._pairs import candidates, drawn_columns
 
 MATCH = 1
 """Which of the two logits says that the streams belong together."""
@@ -29,10 +31,12 @@ class Matching(nn.Module):
     """Every row's own pair, and with two negatives: its first stream with another row's second, and
     the other way round.
 
-    Cross-entropy of the head's two logits, a mean over the pairs of all ranks. What is encoded is
-    encoded once: negatives are rows of the same Features. They come from the rows of this rank, never
-    from one that matches the row; rows that lack a stream are in no pair. Draws come from torch's global
-    generator.
+    Cross-entropy of the head's two logits, a mean over the pairs of all ranks. To the logits the
+    logarithms of the shares of yes and no among the pairs are added (Menon et al. 2021,
+    arXiv:2007.07314, equation 10): with two negatives to every own pair the model would otherwise
+    learn to say no at even odds, and its log odds now are 0 where as many right as wrong pairs are
+    judged. What is encoded is encoded once: negatives are rows of the same Features. They come from
+    the rows of all ranks, never from one that matches the row; rows that lack a stream are in no pair.
     """
 
     def __init__(self, config: "MatchingConfig") -> None:
@@ -41,68 +45,60 @@ class Matching(nn.Module):
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         first, second = self.config.streams
-        features = {stream: streams.features(stream) for stream in (first, second)}
-        there_B = torch.stack([f.mask.any(dim=1) for f in features.values()]).all(dim=0)
-        others_BB = (batch.match_keys[:, None] != batch.match_keys[None, :]) & there_B
-        others_BB = others_BB & there_B[:, None]
-        drawn = self.draw(streams, others_BB)
-        own_R = there_B.nonzero()[:, 0]
+        built, head = cast(Model, model), self.config.head
+        found = candidates(batch, streams, self.config.streams)
+        drawn = self.draw(batch, streams, found.others_BA)
         row_N, taken_N, weight_N = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        half = len(drawn[0][0])
-        pairs = {
-            first: torch.cat([own_R, row_N[:half], taken_N[half:]]),
-            second: torch.cat([own_R, taken_N[:half], row_N[half:]]),
-        }
-        fused = cast(Model, model).fuse({s: f.take(pairs[s]) for s, f in features.items()})
-        logits_P2 = matching_logits(cast(Model, model), self.config.head, fused)
-        matches_P = torch.arange(len(logits_P2), device=logits_P2.device) < len(own_R)
+        row_N, half = row_N + found.before, len(drawn[0][0])
+        pairs = found.take(
+            {
+                first: torch.cat([found.own_R, row_N[:half], taken_N[half:]]),
+                second: torch.cat([found.own_R, taken_N[:half], row_N[half:]]),
+            }
+        )
+        parts = streams.by_rows(lambda p: matching_logits(built, head, built.fuse(p)), pairs)
+        logits_P2, own = torch.cat(parts), len(found.own_R)
+        matches_P = torch.arange(len(logits_P2), device=logits_P2.device) < own
         labels_P = torch.where(matches_P, MATCH, 1 - MATCH)
-        costs_P = F.cross_entropy(logits_P2, labels_P, reduction="none")
-        costs_P = costs_P * torch.cat([torch.ones_like(own_R, dtype=costs_P.dtype), weight_N])
+        prior_2 = sum_of_all(F.one_hot(labels_P, 2).float().sum(dim=0)).clamp(min=1e-6)
+        costs_P = F.cross_entropy(logits_P2 + prior_2.log(), labels_P, reduction="none")
+        costs_P = costs_P * torch.cat([costs_P.new_ones(own), weight_N])
         hits_P = (logits_P2.argmax(dim=1) == labels_P).float()
-        terms = {
-            "accuracy": mean_of_all(hits_P),
-            "recall": mean_of_all(hits_P[: len(own_R)].detach()),
-        }
+        terms = {"accuracy": mean_of_all(hits_P), "recall": mean_of_all(hits_P[:own])}
         return Loss(mean_of_all(costs_P), terms)
 
     def draw(
-        self, streams: EncodedStreams, others_BB: Tensor
+        self, batch: Batch, streams: EncodedStreams, others_BA: Tensor
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """For each stream the rows (N,) that have a negative, its row (N,) and its weight (N,).
+        """For each stream the rows (N,) of this rank that have a negative, the number of its row among
+        those of all ranks (N,), and its weight (N,).
 
-        others_BB: True where the one row may be a negative of the other.
+        others_BA: True where row A may be a negative of row B.
         """
-        row_N = others_BB.any(dim=1).nonzero()[:, 0]
-        others_NB = others_BB[row_N]
-        even_NB = others_NB / others_NB.sum(dim=1, keepdim=True)
+        row_N = others_BA.any(dim=1).nonzero()[:, 0]
+        others_NA = others_BA[row_N]
+        even_NA = others_NA / others_NA.sum(dim=1, keepdim=True)
         found = []
         for way in (self.config.streams, self.config.streams[::-1]):
-            chance_NB = even_NB
+            chance_NA = even_NA
             if self.config.negatives != "random":
-                chance_NB = self.confusion(streams, way)[row_N]
-                chance_NB = chance_NB.masked_fill(~others_NB, -torch.inf).softmax(dim=1)
-            drawn_NB = chance_NB if self.config.negatives == "hard" else even_NB
-            taken_N = _drawn(drawn_NB)
+                chance_NA = self.confusion(streams, way)[row_N]
+                chance_NA = chance_NA.masked_fill(~others_NA, -torch.inf).softmax(dim=1)
+            drawn_NA = chance_NA if self.config.negatives == "hard" else even_NA
+            uniform_N = batch.uniform(f"matching: a {way[1]} for the {way[0]}")[row_N]
+            taken_N = drawn_columns(drawn_NA, uniform_N)
             weight_N = torch.ones_like(taken_N, dtype=torch.float32)
             if self.config.negatives == "soft":
-                weight_N = (chance_NB / drawn_NB).gather(1, taken_N[:, None])[:, 0]
+                weight_N = (chance_NA / drawn_NA).gather(1, taken_N[:, None])[:, 0]
             found.append((row_N, taken_N, weight_N))
         return found
 
     def confusion(self, streams: EncodedStreams, way: tuple[str, str]) -> Tensor:
-        """(B, B) scaled cosines of the rows of the first stream with those of the second."""
+        """(B, A) scaled cosines of this rank's rows of the first stream with all of the second."""
         # Not under no_grad: other objectives share these embeddings.
         query_BE, key_BE = (streams.embedding(stream).detach().float() for stream in way)
         with torch.autocast(query_BE.device.type, enabled=False):
-            return query_BE @ key_BE.T / self.config.temperature
-
-
-def _drawn(chance_NB: Tensor) -> Tensor:
-    """(N,) a column for each row, drawn with these chances."""
-    if not len(chance_NB):
-        return torch.zeros(0, dtype=torch.int64, device=chance_NB.device)
-    return torch.multinomial(chance_NB, 1)[:, 0]
+            return query_BE @ gather(key_BE).T / self.config.temperature
 
 
 def matching_logits(model: Model, head: str, fused: Mapping[str, Features]) -> Tensor:
@@ -131,8 +127,7 @@ class MatchingConfig(Config[Objective]):
     def __post_init__(self) -> None:
         if self.streams[0] == self.streams[1]:
             raise ValueError(f"both streams are '{self.streams[0]}', expected two different ones")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature is {self.temperature}, expected a number above 0")
+        require(self, temperature=POSITIVE)
 
     @property
     def needs(self) -> Needs:

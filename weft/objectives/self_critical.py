@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.config import Config
+from weft.core.distributed import gather, mean_of_all, rows_before
 from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
@@ -30,9 +32,11 @@ Texts = list[list[int]]
 class SelfCritical(nn.Module):
     """Makes drawn captions likelier as far as their CIDEr-D beats that of the others of their picture.
 
-    Words are tokens, the end is one of them, so that breaking off early costs. Documents are the
-    pictures of the batch. The total is a mean over captions; its value says nothing, the term "reward"
-    does. A row without text teaches nothing.
+    Words are tokens, the end is one of them, so that breaking off early costs. Captions are drawn from
+    the distribution whose likelihood is raised: special tokens have no probability in either, nor has
+    an end before the first token. A caption that is cut off at its greatest length has no end, in the
+    reward or in the likelihood. Documents are the pictures of all ranks. The total is a mean over the
+    captions of all ranks; its value says nothing, the term "reward" does. A row without text is left out.
     """
 
     def __init__(self, config: "SelfCriticalConfig") -> None:
@@ -43,52 +47,72 @@ class SelfCritical(nn.Module):
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         head = cast(Model, model).head(self.config.head)
         decoder, stream = writer(head, self.config.head)
-        context = head.reads(streams.fused())
-        told, start, end = _references(text_field(batch, stream))
-        drawn = self._draw(decoder, context, start, end)
-        rewards_BM = self._rewards(drawn, told, end).to(context.tokens.device)
-        count = self.config.captions
+        field = text_field(batch, stream)
+        everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
+        told, start, end = _references(everywhere)
+        consensus = Consensus([texts for texts in told if texts])
+        before = rows_before(len(batch), field.values.device)
+        own = told[before : before + len(batch)]
+        context, device = head.reads(streams.fused()), field.values.device
+        longest, count = min(self.config.max_length, decoder.max_length), self.config.captions
+        vocabulary = Vocabulary(start, end, self._allowed(end, device))
+        uniform_BMN = batch.uniform("self-critical", count, longest)
+
+        def draw(context: Features, uniform_BMN: Tensor) -> Texts:
+            return self._draw(decoder, context, uniform_BMN, vocabulary)
+
+        parts = streams.by_rows(draw, context, uniform_BMN)
+        drawn = [ids if len(ids) == longest else [*ids, end] for part in parts for ids in part]
+        each = [drawn[at : at + count] for at in range(0, len(drawn), count)]
+        rewards_BM = torch.tensor(
+            [
+                consensus.scores(captions, texts) if texts else [0.0] * count
+                for captions, texts in zip(each, own, strict=True)
+            ],
+            device=device,
+        ).view(-1, count)
         better_BM = (rewards_BM - rewards_BM.mean(1, keepdim=True)) * count / (count - 1)
-        likelihood_R = _log_likelihood(decoder, context, drawn, start, end)
-        total = -(better_BM.flatten() * likelihood_R).mean()
-        lengths = torch.tensor([float(len(ids)) for ids in drawn])
-        return Loss(total, {"reward": rewards_BM.mean(), "length": lengths.mean()})
+        ids_BMN, lengths_BM = _padded(each, longest, device)
+
+        def likelihood(context: Features, ids_BMN: Tensor, lengths_BM: Tensor) -> Tensor:
+            texts = ids_BMN.flatten(0, 1), lengths_BM.flatten()
+            return _log_likelihood(decoder, context, *texts, vocabulary)
+
+        likelihood_R = torch.cat(streams.by_rows(likelihood, context, ids_BMN, lengths_BM))
+        taught = count * sum(1 for texts in own if texts)
+        said = sum(len(ids) - (ids[-1] == end) for ids in drawn)
+        terms = {
+            "reward": mean_of_all(rewards_BM, taught),
+            "length": mean_of_all(rewards_BM.new_tensor(said), len(drawn)),
+        }
+        return Loss(mean_of_all(-better_BM.flatten() * likelihood_R, taught), terms)
+
+    def _allowed(self, end: int, device: torch.device) -> Tensor:
+        """(V,) the tokens that a caption may have, its end among them."""
+        numbers_V = torch.arange(self.config.tokens, device=device)
+        return (numbers_V >= self.config.special) | (numbers_V == end)
 
     def _draw(
-        self, decoder: AutoregressiveDecoder, context: Features, start: int, end: int
+        self,
+        decoder: AutoregressiveDecoder,
+        context: Features,
+        uniform_BMN: Tensor,
+        vocabulary: Vocabulary,
     ) -> Texts:
         """`captions` texts of each context, one after another."""
-        device = context.tokens.device
-        allowed = torch.arange(self.config.tokens, device=device) >= self.config.special
         seen = Features(
             context.tokens.detach().float(), context.mask, context.pooled.detach().float()
         )
         # Without autocast: weights that it casts without gradient it would give to the pass with one.
+        device = context.tokens.device
         with _evaluating(cast(nn.Module, decoder)), torch.autocast(device.type, enabled=False):
             return generate(
                 [(decoder, seen)],
-                Vocabulary(start, end, allowed),
+                vocabulary,
                 self._sampling,
                 texts=self.config.captions,
+                uniform_RN=uniform_BMN.flatten(0, 1),
             ).ids
-
-    def _rewards(self, drawn: Texts, told: list[Texts], end: int) -> Tensor:
-        """(B, M) CIDEr-D of each caption; zeros in a row without references."""
-        consensus = Consensus([texts for texts in told if texts])
-        count = self.config.captions
-        return torch.tensor(
-            [
-                consensus.scores(
-                    [self._ended(ids, end) for ids in drawn[row * count : (row + 1) * count]], texts
-                )
-                if texts
-                else [0.0] * count
-                for row, texts in enumerate(told)
-            ]
-        )
-
-    def _ended(self, ids: list[int], end: int) -> list[int]:
-        return ids if len(ids) == self.config.max_length else [*ids, end]
 
 
 def _references(field: Field) -> tuple[list[Texts], int, int]:
@@ -107,18 +131,34 @@ def _references(field: Field) -> tuple[list[Texts], int, int]:
     return told, known[0], known[-1]
 
 
+def _padded(each: list[Texts], longest: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(B, M, N) the tokens of each row's texts with zeros behind them, and their numbers (B, M)."""
+    rows = [[[*ids, *[0] * (longest - len(ids))] for ids in texts] for texts in each]
+    lengths = [[len(ids) for ids in texts] for texts in each]
+    return torch.tensor(rows, device=device), torch.tensor(lengths, device=device)
+
+
 def _log_likelihood(
-    decoder: AutoregressiveDecoder, context: Features, drawn: Texts, start: int, end: int
+    decoder: AutoregressiveDecoder,
+    context: Features,
+    ids_RN: Tensor,
+    lengths_R: Tensor,
+    vocabulary: Vocabulary,
 ) -> Tensor:
-    """(R,) log-probability of each text and its end."""
-    device = context.tokens.device
-    lengths_R1 = torch.tensor([len(ids) + 1 for ids in drawn], device=device)[:, None]
-    rows = [torch.tensor([start, *ids, end]) for ids in drawn]
-    ids_RT = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=end).to(device)
-    mask_RT = torch.arange(ids_RT.shape[1] - 1, device=device) < lengths_R1
-    hidden_SD, packing = decoder.hidden(context, Field(ids_RT[:, :-1], mask_RT))
-    targets_S = packing.pack(ids_RT[:, 1:])
-    costs_S = F.cross_entropy(decoder.logits(hidden_SD).float(), targets_S, reduction="none")
+    """(R,) log-probability of each text, with its end where it has one, among those that may be drawn."""
+    assert vocabulary.allowed is not None
+    places_N = torch.arange(ids_RN.shape[1], device=ids_RN.device)
+    before_RN = F.pad(ids_RN[:, :-1], (1, 0), value=vocabulary.start)
+    hidden_SD, packing = decoder.hidden(context, Field(before_RN, places_N < lengths_R[:, None]))
+    logits_SV = decoder.logits(hidden_SD).float()
+    beyond = logits_SV.shape[1] - len(vocabulary.allowed)
+    forbidden_SV = F.pad(~vocabulary.allowed, (0, beyond), value=True).repeat(len(logits_SV), 1)
+    forbidden_SV[:, vocabulary.end] = packing.pack((places_N == 0).expand(len(ids_RN), -1))
+    costs_S = F.cross_entropy(
+        logits_SV.masked_fill(forbidden_SV, -torch.inf),
+        packing.pack(ids_RN),
+        reduction="none",
+    )
     return -packing.unpack(costs_S).sum(1)
 
 
@@ -148,9 +188,9 @@ class SelfCriticalConfig(Config[Objective]):
     """The first so many tokens are never said: the special ones of a tokenizer trained here."""
 
     def __post_init__(self) -> None:
-        for name, least in {"tokens": 1, "captions": 2, "max_length": 2, "special": 0}.items():
-            if vars(self)[name] < least:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least {least}")
+        require(
+            self, tokens=COUNT, captions=at_least(2), max_length=at_least(2), special=at_least(0)
+        )
 
     @property
     def needs(self) -> Needs:

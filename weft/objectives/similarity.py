@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from weft.core.distributed import gather, rank
+from weft.core.distributed import gather, rows_before, world_size
 from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Field
 from weft.core.shapes import check_shape
@@ -32,34 +32,38 @@ class Similarities:
 
 @dataclass(frozen=True)
 class Direction:
-    """This rank's B rows of one stream, that look for partners among the A columns of all ranks."""
+    """This rank's B rows of one stream, that look for partners among the A columns of all ranks.
+
+    before: rows of the ranks before this one.
+    """
 
     rows_BE: Tensor  # noqa: N815
     columns_AE: Tensor  # noqa: N815
     matches_B: Tensor  # noqa: N815
     matches_A: Tensor  # noqa: N815
+    before: int
 
     def mean(
         self, measure: Callable[[Similarities], tuple[Tensor, ...]], chunk: int | None
     ) -> Tensor:
-        """(K,) means over the rows of the K numbers (R,) that `measure` gives each row.
+        """(K,) means over the rows of all ranks of the K numbers (R,) that `measure` gives each row.
 
         chunk: rows whose similarities exist at a time, None for all. The backward pass computes
         them again, so that the memory is chunk x A instead of B x A.
         """
-        rows = len(self.rows_BE)
+        rows, share = len(self.rows_BE), world_size() / len(self.columns_AE)
         size = rows if chunk is None else chunk
 
         def total(start: int) -> Tensor:
             return torch.stack(measure(self.similarities(slice(start, start + size)))).sum(1)
 
         if size >= rows:
-            return total(0) / rows
+            return total(0) * share
         sums = [
             checkpoint(total, start, use_reentrant=False, preserve_rng_state=False)
             for start in range(0, rows, size)
         ]
-        return torch.stack(sums).sum(0) / rows
+        return torch.stack(sums).sum(0) * share
 
     def similarities(self, part: slice) -> Similarities:
         """Some rows against all columns."""
@@ -68,7 +72,7 @@ class Direction:
             cosines_RA = self.rows_BE[part] @ self.columns_AE.T
         positives_RA = self.matches_B[part, None] == self.matches_A[None, :]
         numbers_B = torch.arange(len(self.rows_BE), device=self.matches_B.device)
-        own_R = numbers_B[part] + rank() * len(self.rows_BE)
+        own_R = numbers_B[part] + self.before
         return Similarities(cosines_RA, positives_RA, own_R)
 
 
@@ -88,13 +92,8 @@ def directions(
     first_BE, second_BE = (streams.embedding(name).float() for name in names)
     check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
     matches_A = gather(batch.match_keys)
+    before = rows_before(len(batch), first_BE.device)
     return (
-        Direction(first_BE, gather(second_BE), batch.match_keys, matches_A),
-        Direction(second_BE, gather(first_BE), batch.match_keys, matches_A),
+        Direction(first_BE, gather(second_BE), batch.match_keys, matches_A, before),
+        Direction(second_BE, gather(first_BE), batch.match_keys, matches_A, before),
     )
-
-
-def check_chunk(chunk: int | None) -> None:
-    """Raises ValueError unless `chunk` is a number of rows or None."""
-    if chunk is not None and chunk < 1:
-        raise ValueError(f"chunk is {chunk}, expected at least 1 row or None")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.ranges import POSITIVE, require
 
 
 class Temperature(nn.Module):
@@ -47,6 +48,7 @@ class TemperatureConfig(Config[Temperature]):
     """Upper bound."""
 
     def __post_init__(self) -> None:
+        require(self, init=POSITIVE, minimum=POSITIVE, maximum=POSITIVE)
         if not 0 < self.minimum <= self.init <= self.maximum:
             raise ValueError(
                 f"temperature got minimum {self.minimum}, init {self.init}, maximum {self.maximum}, "

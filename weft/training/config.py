@@ -5,6 +5,7 @@ from typing import Literal
 
 from weft.core.config import Settings
 from weft.core.precision import Precision
+from weft.core.ranges import COUNT, at_least, require
 from weft.training import distributed, sharding
 from weft.training.optim import OptimConfig
 from weft.training.player import Player, Rule
@@ -29,9 +30,8 @@ class RunConfig(Settings):
     precision: Precision = "fp32"
     """bf16 computes products in bfloat16 (autocast), weights stay fp32; auto: where that is faster."""
     accumulate: int = 1
-    """Micro-batches of an update, to save memory; a contrastive loss sees the negatives of one."""
-    gradient_cache: int = 0
-    """Rows that a rank encodes at a time, 0 for all. Exact; the encoders run forward twice."""
+    """Micro-batches in which a rank computes an update, to save memory. The gradient is that of the whole
+    batch for every objective, contrastive ones included; the model runs forward twice."""
     recompute: bool = False
     """Keep only the inputs of transformer blocks and compute the rest again in the backward pass."""
     checkpoint_every: int = 200
@@ -60,20 +60,10 @@ class RunConfig(Settings):
     """On several ranks: True if some trainable parameter takes no part in some batch's loss."""
 
     def __post_init__(self) -> None:
-        least = {"batch_size": 1, "accumulate": 1, "log_every": 1, "keep": 1}
-        for name in ("steps", "seed", "checkpoint_every", "evaluate_every", "workers"):
-            least[name] = 0
-        least["gradient_cache"] = 0
-        for name, smallest in least.items():
-            if vars(self)[name] < smallest:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least {smallest}")
-        for name, value in {"epochs": self.epochs, "patience": self.patience}.items():
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1")
-        largest = {"batch_size": LARGEST_BATCH, "workers": LARGEST_POOL, "seed": 2**63 - 1}
-        for name, most in largest.items():
-            if vars(self)[name] > most:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at most {most}")
+        require(self, batch_size=at_least(1, LARGEST_BATCH), workers=at_least(0, LARGEST_POOL))
+        require(self, accumulate=COUNT, log_every=COUNT, keep=COUNT, epochs=COUNT, patience=COUNT)
+        require(self, steps=at_least(0), seed=at_least(0))
+        require(self, checkpoint_every=at_least(0), evaluate_every=at_least(0))
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate is {self.accumulate}, expected at most batch_size, {self.batch_size}"
@@ -83,11 +73,6 @@ class RunConfig(Settings):
                 raise ValueError(
                     f"{name} is True and parallel 'fsdp', expected {name} with 'ddp' only"
                 )
-        if self.gradient_cache and self.accumulate > 1:
-            raise ValueError(
-                f"accumulate is {self.accumulate} and gradient_cache {self.gradient_cache}, expected "
-                "one of them: gradient_cache saves the same memory and keeps all negatives"
-            )
 
     def resolved(self, steps_per_epoch: int) -> "RunConfig":
         """With `epochs` turned into `steps`."""
@@ -99,7 +84,6 @@ class RunConfig(Settings):
 def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
     """A player for `step`, on this rank's device, with all that the two configs say."""
     step.to(distributed.device(run.device))
-    step.gradient_cache = run.gradient_cache
     if run.recompute:
         recompute_activations(step)
     if run.parallel == "fsdp":

@@ -1,13 +1,14 @@
 """Training on several ranks. Everything works unchanged on one process.
 
 `torchrun --nproc-per-node N` sets the environment; `session` reads it. What differs between ranks
-is only the rows they see and the dropout they draw: random numbers of a rank are its own, so with
-dropout two ranks do not repeat the bits of one.
+is only the rows they see and what layers draw (dropout, dropped patches and paths): those random
+numbers of a rank are its own, so with them two ranks do not repeat the gradient of one. What
+objectives draw is each row's own, and batch norms count the rows of all ranks.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
-from weft.training import sharding
+from weft.layers.batch_norm import synchronise
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -73,19 +74,14 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
 def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:
     """`step` with its gradients averaged over ranks; `step` itself on one rank.
 
+    Its batch norms are from then on those of all ranks.
     Parameters that do not require gradients are left alone, so freeze before wrapping.
     `find_unused`: True where some trainable parameter takes no part in some batch's loss.
     """
     if world_size() == 1:
         return step
+    synchronise(step)
     return DistributedDataParallel(step, find_unused_parameters=find_unused)
-
-
-def unsynchronised(step: nn.Module) -> AbstractContextManager[None]:
-    """Gradients inside stay local: for all but the last micro-batch of a turn."""
-    if isinstance(step, DistributedDataParallel):
-        return step.no_sync()
-    return sharding.unsynchronised(step) if sharding.holds_shards(step) else nullcontext()
 
 
 def mean(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

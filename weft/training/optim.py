@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Settings
 from weft.core.errors import unknown_name
+from weft.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SHARE_BELOW_1, require
 from weft.training.sharding import is_sharded, local
 
 
@@ -107,22 +108,9 @@ class OptimConfig(Settings):
     """Starts the average with a small decay."""
 
     def __post_init__(self) -> None:
-        share, below_1 = (0.0, 1.0), (0.0, math.nextafter(1.0, 0.0))
-        positive, any_size = (math.ulp(0.0), math.inf), (0.0, math.inf)
-        ranges: dict[str, tuple[float | None, tuple[float, float], str]] = {
-            "lr": (self.lr, positive, "more than 0"),
-            "clip_norm": (self.clip_norm, positive, "more than 0"),
-            "weight_decay": (self.weight_decay, any_size, "0 or more"),
-            "eps": (self.eps, any_size, "0 or more"),
-            "warmup": (self.warmup, share, "a share between 0 and 1"),
-            "floor": (self.floor, share, "a share between 0 and 1"),
-            "betas[0]": (self.betas[0], below_1, "0 to below 1"),
-            "betas[1]": (self.betas[1], below_1, "0 to below 1"),
-            "ema": (self.ema, below_1, "0 to below 1"),
-        }
-        for name, (value, (low, high), expected) in ranges.items():
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} is {value}, expected {expected}")
+        require(self, lr=POSITIVE, clip_norm=POSITIVE, weight_decay=NOT_NEGATIVE, eps=NOT_NEGATIVE)
+        require(self, warmup=SHARE, floor=SHARE, betas=SHARE_BELOW_1, ema=SHARE_BELOW_1)
+        require(self, groups=NOT_NEGATIVE)
 
     def build(self, module: nn.Module) -> torch.optim.AdamW:
         """AdamW over the trainable parameters of `module` (usually a TrainStep)."""

@@ -1,6 +1,5 @@
 """One player of the training game: a step, its optimizer, and the rule of a turn."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,8 +27,7 @@ class NonFiniteError(WeftError):
 class Rule:
     """How a turn is taken.
 
-    accumulate: micro-batches of a turn, cut by rows. A contrastive loss then sees only the
-    negatives of its micro-batch; losses that are means over rows are the same as in one piece.
+    accumulate: micro-batches in which the model computes a turn's batch; see `TrainStep`.
     """
 
     accumulate: int = 1
@@ -62,6 +60,7 @@ class Player:
         self.rule = rule or Rule()
         self.ema = ema
         self.turns = 0
+        step.accumulate = self.rule.accumulate
         self._is_cut = sharding.holds_shards(step)
         self._forward: nn.Module = (
             step if self._is_cut else distributed.wrap(step, find_unused=self.rule.find_unused)
@@ -74,13 +73,16 @@ class Player:
         return torch.device(self._parameters[0].device)
 
     def turn(self, batch: Batch) -> Loss:
-        """One update. The loss and its terms are means over micro-batches and ranks.
+        """One update. The loss and its terms are means over ranks.
 
         Adds the terms "gradient_norm" (before clipping) and "lr". Raises NonFiniteError, on every
         rank and before anything is changed, if the loss or the gradient is not finite.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        terms = self._backward(batch)
+        with autocast(self.rule.precision, self.device):
+            loss: Loss = self._forward(batch)
+        torch.autograd.backward(loss.total)
+        terms = {"total": loss.total.detach(), **loss.terms}
         if self._is_cut:
             sharding.average_scalars(self._parameters)
         norm = sharding.clip_gradient(self._parameters, self.rule.clip_norm)
@@ -96,22 +98,6 @@ class Player:
         averaged["lr"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
         return Loss(averaged.pop("total"), averaged)
 
-    def _backward(self, batch: Batch) -> dict[str, Tensor]:
-        parts = micro_batches(batch, self.rule.accumulate)
-        terms: dict[str, Tensor] = {}
-        for part in parts[:-1]:
-            with distributed.unsynchronised(self._forward):
-                self._add(part, len(part) / len(batch), terms)
-        self._add(parts[-1], len(parts[-1]) / len(batch), terms)
-        return terms
-
-    def _add(self, batch: Batch, share: float, terms: dict[str, Tensor]) -> None:
-        with autocast(self.rule.precision, self.device):
-            loss: Loss = self._forward(batch)
-        torch.autograd.backward(loss.total * share)
-        for name, value in {"total": loss.total.detach(), **loss.terms}.items():
-            terms[name] = terms[name] + value * share if name in terms else value * share
-
     def _require_finite(self, averaged: dict[str, Tensor], own: Tensor, batch: Batch) -> None:
         loss, norm = averaged["total"], averaged["gradient_norm"]
         if bool(loss.isfinite() & norm.isfinite()):
@@ -125,13 +111,3 @@ class Player:
             f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
         )
         raise NonFiniteError(what, ids)
-
-
-def micro_batches(batch: Batch, count: int) -> list[Batch]:
-    """`batch` cut by rows into `count` parts whose sizes differ by at most one."""
-    if not 1 <= count <= len(batch):
-        raise ValueError(f"accumulate is {count}, expected 1 to {len(batch)}, the rows of a batch")
-    if count == 1:
-        return [batch]
-    bounds = [len(batch) * i // count for i in range(count + 1)]
-    return [batch.rows(slice(start, stop)) for start, stop in itertools.pairwise(bounds)]

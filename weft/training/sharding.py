@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Recomputing
+from weft.layers.batch_norm import synchronise
 
 if TYPE_CHECKING:  # 0.8 seconds of imports, which a run on one process need not pay
     from torch.distributed.fsdp import FSDPModule
@@ -38,6 +39,7 @@ def shard(step: nn.Module, device: torch.device) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    synchronise(step)
     for parameter in step.parameters():
         # Weights of convolutions may lie channels last, which FSDP does not cut.
         parameter.data = parameter.data.contiguous()
@@ -140,17 +142,6 @@ def gathered(step: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.reshard()
-
-
-@contextmanager
-def unsynchronised(step: nn.Module) -> Iterator[None]:
-    """Inside, gradients of a cut step are kept whole on each rank, to be averaged later."""
-    module = cast("FSDPModule", step)
-    module.set_requires_gradient_sync(False)
-    try:
-        yield
-    finally:
-        module.set_requires_gradient_sync(True)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ class TrainStep(nn.Module):
     total is the weighted sum; an objective without a weight has weight 1. Terms are named
     "objective/term", with the unweighted total as "objective/loss".
 
-    gradient_cache: rows that the encoders see at a time, 0 for all at once; see `Streams`.
+    accumulate: micro-batches in which the model computes a batch; see `Streams`.
     """
 
     def __init__(
@@ -37,10 +37,11 @@ class TrainStep(nn.Module):
         self.model = model
         self.objectives = nn.ModuleDict(dict(objectives))
         self.weights = {name: weights.get(name, 1.0) for name in objectives}
-        self.gradient_cache = 0
+        self.accumulate = 1
 
     def forward(self, batch: Batch) -> Loss:
-        streams = Streams(self.model, batch, self.gradient_cache)
+        rows = -(-len(batch) // self.accumulate) if self.accumulate > 1 else 0
+        streams = Streams(self.model, batch, rows)
         totals: list[Tensor] = []
         terms: dict[str, Tensor] = {}
         for name, objective in self.objectives.items():

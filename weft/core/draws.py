@@ -1,0 +1,47 @@
+"""Random numbers of rows: pure functions of the row's seed, so that no cut of a batch changes them."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+_GOLDEN, _FIRST, _SECOND = (
+    number - 2**64 for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+BITS = 24
+"""Bits of a number: as many as a float32 between 0 and 1 holds without rounding up to 1."""
+
+
+def uniform(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
+    """(B, *shape) float32 in [0, 1), equal for equal seeds, name and place within the row.
+
+    The finaliser of SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, section 4) of a
+    counter, the same on every device. The row's seed and the place alone count, so in a shape (T,)
+    that is padded the numbers of real tokens do not depend on the padding.
+
+    seeds_B: int64. name: what is drawn, so that two draws of one row differ.
+    """
+    places = torch.arange(_product(shape), device=seeds_B.device) + 1
+    salt = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+    mixed = _mix(_mix(seeds_B ^ salt)[:, None] + places * _GOLDEN)
+    return (_shifted(mixed, 64 - BITS).float() * 2.0**-BITS).view(len(seeds_B), *shape)
+
+
+def _mix(number: Tensor) -> Tensor:
+    number = (number ^ _shifted(number, 30)) * _FIRST
+    number = (number ^ _shifted(number, 27)) * _SECOND
+    mixed: Tensor = number ^ _shifted(number, 31)
+    return mixed
+
+
+def _shifted(number: Tensor, bits: int) -> Tensor:
+    """Shifted to the right without its sign."""
+    shifted: Tensor = (number >> bits) & (2 ** (64 - bits) - 1)
+    return shifted
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
