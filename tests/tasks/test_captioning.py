@@ -14,7 +14,8 @@ from weft.data.loader import ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
-from weft.evaluation.captions import characters, evaluate, leave_one_out, score
+from weft.evaluation.caption_tokens import characters
+from weft.evaluation.captions import evaluate, leave_one_out, score
 from weft.heads.head import Head, HeadConfig
 from weft.heads.texts import TextOutput
 from weft.inference.member import Member
@@ -137,12 +138,27 @@ def test_metrics_are_those_of_what_is_said() -> None:
         e.low <= e.value + 1e-9 and e.value <= e.high + 1e-9 for e in result.metrics.values()
     )
     assert result.baselines["person"] == percent(leave_one_out(references))
-    sentence = dict.fromkeys(references, "a dog runs")
-    assert result.baselines["one sentence"] == percent(score(sentence, references))
+    assert "one sentence" not in result.baselines
+    assert "not at hand" in result.protocol["one sentence"]
     each = evaluate(candidates, references).cider
     np.testing.assert_allclose(result.values["CIDEr-D"].values, 100 * each)
     assert result.protocol["split"] == "test"
     assert (result.protocol["captions"], result.protocol["references"]) == (4, 8)
+
+
+def test_the_one_sentence_is_the_commonest_of_training() -> None:
+    """Chosen among the captions that are measured it would know the answers."""
+    dataset, trained = rows(), ["a cat sits", "A cat, sits.", SAID[0], 3, None]
+    training = [
+        Sample(f"t{n}", f"t{n}", {"image": n, "text": text}, f"made:{n}")
+        for n, text in enumerate([*trained, ["a cat sits", "a cat"]])
+    ]
+    known = replace(member(dataset), training=training)
+    result = SETTINGS.build().evaluate([known], dataset)
+    references = {f"group{n}": [SAID[n], OTHERS[n]] for n in range(4)}
+    sentence = dict.fromkeys(references, "a cat sits")
+    assert result.baselines["one sentence"] == percent(score(sentence, references))
+    assert "training rows" in result.protocol["one sentence"]
 
 
 def test_predictions_show_the_picture_what_was_said_and_what_people_said() -> None:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from weft.core.errors import WeftError
 from weft.evaluation import meteor
 from weft.evaluation.bootstrap import Bootstrap, Statistic
+from weft.evaluation.caption_tokens import words
 
 Floats = NDArray[np.float64]
 Tokenize = Callable[[str], list[str]]
@@ -28,18 +29,6 @@ BETA = 1.2
 """Weight of the recall in ROUGE-L (C.-Y. Lin, 2004, equation 4)."""
 SIGMA = 6.0
 """Words of difference in length that CIDEr-D forgives."""
-_MARKS = ". , ; : ? ! - -- ... ' '' ` `` \" ( ) -lrb- -rrb- -lcb- -rcb- 。 ， 、 ； ： ？ ！"
-PUNCTUATION = frozenset(_MARKS.split())
-
-
-def words(text: str) -> list[str]:
-    """The words between blanks, lower case, without marks of punctuation that stand alone."""
-    return [word for word in text.lower().split() if word not in PUNCTUATION]
-
-
-def characters(text: str) -> list[str]:
-    """Every character but blanks and punctuation: for scripts without blanks, such as Chinese."""
-    return [letter for word in text.lower().split() for letter in word if letter not in PUNCTUATION]
 
 
 def score(

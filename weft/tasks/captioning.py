@@ -14,8 +14,10 @@ from weft.core.needs import Needs
 from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
+from weft.data.prepare.captions import as_captions
 from weft.evaluation import captions, meteor
 from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.caption_tokens import characters, words
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
 from weft.heads.texts import TextOutput
@@ -33,6 +35,8 @@ METRICS = {
     "METEOR": Metric("METEOR", POINTS),
 }
 """What `weft.evaluation.captions` counts -> the metric."""
+_ONE_SENTENCE = "the commonest caption of the training rows, said of every picture"
+_NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class CaptioningTask:
 
     def __init__(self, config: CaptioningTaskConfig) -> None:
         self.config = config
-        self._tokenize = captions.words if config.unit == "word" else captions.characters
+        self._tokenize = words if config.unit == "word" else characters
 
     def evaluate(
         self,
@@ -118,16 +122,18 @@ class CaptioningTask:
             with_meteor=config.meteor and config.unit == "word" and meteor.available(),
         )
         groups = np.array([group_key(told.groups[name]) for name in candidates])
+        sentence = self._commonest(members[0].training)
         cider = Values(torch.from_numpy(CIDER.scale * scores.cider), torch.from_numpy(groups))
         return TaskResult(
             task=self.name,
             protocol={
                 **told.protocol,
                 **self._protocol(members, references),
+                "one sentence": _ONE_SENTENCE if sentence else _NO_TRAINING_ROWS,
                 "left_out_unreadable": len(told.rows) - len(candidates),
             },
             metrics=self._scores(scores, groups),
-            baselines=self._baselines(references),
+            baselines=self._baselines(references, sentence),
             leakage=leakage,
             values={CIDER.name: cider},
             predictions=self._examples(scores, candidates, references, captioned, found.streams),
@@ -150,7 +156,6 @@ class CaptioningTask:
             "views": head.views,
             "models": len(members),
             "interval": f"95% bootstrap over groups, {config.resamples} resamples",
-            "one sentence": "the commonest reference, said of every picture",
             "person": "each picture's first reference, compared with its others only",
         }
 
@@ -161,14 +166,25 @@ class CaptioningTask:
         statistics = scores.statistics(bootstrap, groups)
         return by_name(METRICS[n].score(found.estimate()) for n, found in statistics.items())
 
-    def _baselines(self, references: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
-        everything = [text for texts in references.values() for text in texts]
-        sentence = captions.commonest(everything, self._tokenize)
-        found = {
-            "one sentence": captions.score(
-                dict.fromkeys(references, sentence), references, self._tokenize
-            )
-        }
+    def _commonest(self, training: Dataset | None) -> str | None:
+        """The sentence that the training rows say most often; None where they are not at hand."""
+        texts: list[str] = []
+        if training is None:
+            return None
+        for row in range(len(training)):
+            try:
+                texts += as_captions(training[row].items.get(self.config.references))
+            except DataError:
+                continue  # training has reported it
+        return captions.commonest(texts, self._tokenize) if texts else None
+
+    def _baselines(
+        self, references: Mapping[str, Sequence[str]], sentence: str | None
+    ) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {}
+        if sentence is not None:
+            everywhere = dict.fromkeys(references, sentence)
+            found["one sentence"] = captions.score(everywhere, references, self._tokenize)
         if any(len(texts) > 1 for texts in references.values()):
             found["person"] = captions.leave_one_out(references, self._tokenize)
         return {
