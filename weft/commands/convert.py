@@ -8,6 +8,7 @@ import tyro
 
 from weft.architectures.checkpoints import read_checkpoint
 from weft.commands._parsing import parse
+from weft.modalities.processor import read_processor
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,7 @@ def main(words: list[str]) -> None:
     print(f"{arguments.name}: {count / 1e6:.1f} million weights: {arguments.out}")
     parts = checkpoint.config
     print(f"streams: {', '.join(parts.encoders)}; heads: {', '.join(parts.heads) or 'none'}")
+    picture = read_processor(checkpoint.folder).settings()
+    if picture:
+        flags = (f"--data.streams.image.{name} {value}" for name, value in picture.items())
+        print(f"pictures as the model saw them in training: {' '.join(flags)}")

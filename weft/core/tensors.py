@@ -46,7 +46,7 @@ def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
     """
     tensors, _ = read_tensors(path)
     try:
-        with _Limits(tensors):
+        with BuildLimits(tensors):
             module = build()
     except WeftError:
         raise
@@ -57,7 +57,7 @@ def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
     return module
 
 
-class _Limits(TorchFunctionMode):
+class BuildLimits(TorchFunctionMode):
     """Inside, more parameters or elements than weights in a file could fill are a ValueError."""
 
     _SIZED = (torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand)
@@ -68,7 +68,7 @@ class _Limits(TorchFunctionMode):
         # What is not kept with the weights, such as a mask for each pair of places, needs room too.
         self._elements = 4 * sum(tensor.numel() for tensor in tensors.values()) + 2**26
 
-    def __enter__(self) -> "_Limits":
+    def __enter__(self) -> "BuildLimits":
         register = nn.modules.module.register_module_parameter_registration_hook
         self._hook = register(self._count)
         super().__enter__()  # type: ignore[no-untyped-call]

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.records import Features, Field
+from weft.encoders.read_tower import DUAL_TEXT, FILLED_UP
 from weft.encoders.transformer_text import POOLINGS
 from weft.layers.convolution import Normalize
 from weft.layers.pooling import pool
@@ -20,8 +21,8 @@ class HuggingFaceTower(nn.Module):
     """A vision or text model of transformers as an encoder.
 
     tokens: its last hidden states; a grid (B, D, H, W) becomes (B, H * W, D), row by row.
-    pooled: with pooling "auto" the model's own pooled output for images (else their mean), the
-    mean for texts.
+    pooled: with pooling "auto" the model's own pooled output for images (else their mean); for texts
+    the vector that a model with two towers compares, otherwise the mean.
     """
 
     def __init__(
@@ -34,11 +35,18 @@ class HuggingFaceTower(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.vision = "num_channels" in _settings(model)
+        settings = _settings(model)
+        self.vision = model.main_input_name == "pixel_values"
         self.pooling = pooling
         self.dim = _width(model)
         self.normalize = Normalize(mean, std) if self.vision else None
         self.trained_layers: int | None = None
+        kind = str(settings.get("model_type"))
+        if pooling == "auto" and not self.vision:
+            self.pooling = DUAL_TEXT.get(kind, "mean")
+        self.max_length: int | None = settings.get("max_position_embeddings")
+        self.filled_with: int | None = settings["pad_token_id"] if kind in FILLED_UP else None
+        self._check_own_width(settings)
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, or ids (B, T) int64 with their mask."""
@@ -47,14 +55,47 @@ class HuggingFaceTower(nn.Module):
         mask_BT = field.mask
         if mask_BT is None:
             mask_BT = torch.ones_like(field.values, dtype=torch.bool)
+        longest = int(mask_BT.sum(1).amax()) if mask_BT.numel() else 0
+        if self.max_length is not None and longest > self.max_length:
+            raise WeftError(
+                f"a text has {longest} tokens, expected at most {self.max_length}, which the tower reads: "
+                "set the text's max_length"
+            )
+        # Real tokens first, so that padding may be on either side.
+        order_BT = (~mask_BT).long().argsort(dim=1, stable=True)
+        ids_BT = field.values.masked_fill(~mask_BT, self.filled_with or 0).gather(1, order_BT)
+        hidden_BTD, own_BD = self._texts(ids_BT[:, :longest], mask_BT.sum(1))
+        hidden_BTD = F.pad(hidden_BTD, (0, 0, 0, mask_BT.shape[1] - hidden_BTD.shape[1]))
+        back_BT1 = order_BT.argsort(dim=1)[:, :, None].expand_as(hidden_BTD)
+        hidden_BTD = hidden_BTD.gather(1, back_BT1).masked_fill(~mask_BT[:, :, None], 0)
+        if self.pooling == "own":
+            pooled_BD = own_BD.masked_fill(~mask_BT.any(dim=1, keepdim=True), 0)
+            return Features(hidden_BTD, mask_BT, pooled_BD)
+        return Features(hidden_BTD, mask_BT, pool(hidden_BTD, mask_BT, POOLINGS[self.pooling]))
+
+    def _texts(self, ids_BT: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden states (B, T, D) of texts that begin each row, and the tower's own pooled vector."""
+        length = ids_BT.shape[1]
+        if self.filled_with is not None:
+            assert self.max_length is not None
+            ids_BL = F.pad(ids_BT, (0, self.max_length - length), value=self.filled_with)
+            output = self.model(input_ids=ids_BL)
+            return output.last_hidden_state[:, :length], output.pooler_output
         # A row without tokens would be a softmax over nothing; it reads one token and is zeroed.
-        seen_BT = mask_BT.clone()
-        seen_BT[:, :1] |= ~mask_BT.any(dim=1, keepdim=True)
-        ids_BT = field.values.masked_fill(~mask_BT, 0)
-        hidden_BTD = self.model(input_ids=ids_BT, attention_mask=seen_BT.long())[0]
-        hidden_BTD = hidden_BTD.masked_fill(~mask_BT[:, :, None], 0)
-        pooling = "mean" if self.pooling == "auto" else self.pooling
-        return Features(hidden_BTD, mask_BT, pool(hidden_BTD, mask_BT, POOLINGS[pooling]))
+        ids_BT = F.pad(ids_BT, (0, int(length == 0)))
+        places_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+        seen_BT = (places_T < lengths_B.clamp(min=1)[:, None]).long()
+        output = self.model(input_ids=ids_BT, attention_mask=seen_BT)
+        own = output.get("pooler_output") if self.pooling == "own" else None
+        return output[0][:, :length], output[0][:, 0] if own is None else own
+
+    def _check_own_width(self, settings: dict[str, Any]) -> None:
+        own = settings.get("projection_size", self.dim)
+        if self.pooling == "own" and own != self.dim:
+            raise WeftError(
+                f"the tower pools vectors of {own} numbers of tokens of {self.dim}: set another pooling "
+                "than auto, such as mean"
+            )
 
     def _images(self, pixels_BCHW: Tensor) -> Features:
         output = self.model(pixel_values=pixels_BCHW)
@@ -90,30 +131,6 @@ class HuggingFaceTower(nn.Module):
             self.model.eval()
             layers_of(self.model)[-self.trained_layers :].train(mode)
         return self
-
-
-def read_tower(settings: dict[str, Any], source: Path | None) -> nn.Module:
-    """The tower of these settings with the weights in `source`, random ones where it is None.
-
-    Only safetensors are read. Raises WeftError where weights are missing.
-    """
-    from transformers import AutoConfig, AutoModel
-
-    values = {key: value for key, value in settings.items() if key != "model_type"}
-    config = AutoConfig.for_model(settings["model_type"], **values)
-    if source is None:
-        random: nn.Module = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-        return random
-    with torch.device("meta"):
-        tower_class = type(AutoModel.from_config(config, trust_remote_code=False))  # type: ignore[no-untyped-call]
-    tower: nn.Module
-    tower, report = tower_class.from_pretrained(
-        source, config=config, use_safetensors=True, output_loading_info=True
-    )
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise WeftError(f"{source}: lacks {len(missing)} weights of the tower: {missing[0]}, ...")
-    return tower.float()
 
 
 def lora(tower: nn.Module, *, rank: int, alpha: int) -> nn.Module:
@@ -154,9 +171,10 @@ def _settings(model: nn.Module) -> dict[str, Any]:
 def _width(model: nn.Module) -> int:
     """Width of the last hidden states; stage-wise models list one a stage."""
     settings = _settings(model)
-    for name in ("hidden_size", "dim", "d_model"):
-        if isinstance(settings.get(name), int):
-            return int(settings[name])
+    # The config knows the names that its model gives to the width; its JSON has one of them.
+    width = getattr(model.config, "hidden_size", None)
+    if isinstance(width, int):
+        return width
     stages = settings.get("hidden_sizes") or [0]
     if not stages[-1]:
         raise WeftError(f"{type(model).__name__} does not say how wide its hidden states are")

@@ -36,16 +36,21 @@ class Processor:
     crop: float = 1.0
     interpolation: Interpolation | None = None
 
-    def image(self, base: ImageConfig) -> ImageConfig:
-        """`base` with the size, fit and interpolation of the model, as far as it says them."""
-        changes: dict[str, Any] = {
+    def settings(self) -> dict[str, Any]:
+        """The settings of an `ImageConfig` that follow, as far as the model says them."""
+        found: dict[str, Any] = {
             "size": self.size,
             "fit": self.fit,
             "interpolation": self.interpolation,
             "eval_crop": self.crop if self.fit == "crop" else None,
-            "eval_views": (ViewConfig(crop=self.crop),) if self.fit == "squash" else None,
         }
-        return base.replace(**{name: value for name, value in changes.items() if value is not None})
+        return {name: value for name, value in found.items() if value is not None}
+
+    def image(self, base: ImageConfig) -> ImageConfig:
+        """`base` with the size, fit and interpolation of the model, as far as it says them."""
+        if self.fit == "squash":  # and then the central part of the square
+            base = base.replace(eval_views=(ViewConfig(crop=self.crop),))
+        return base.replace(**self.settings())
 
 
 def image_of(name: str, base: ImageConfig | None = None) -> ImageConfig:

@@ -15,7 +15,7 @@ from weft.architectures.checkpoints._checkpoint import Checkpoint, Source
 from weft.core.errors import WeftError
 from weft.encoders.convert import ACTIVATIONS, Settings
 from weft.encoders.weights import read_folder
-from weft.hub import fetched, read_settings
+from weft.hub import fetched, loading, read_settings
 
 __all__ = ["Architecture", "Checkpoint", "Source", "checkpoints", "read_checkpoint"]
 
@@ -53,13 +53,16 @@ def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
     kind, known = settings["model_type"], checkpoints()
     if kind not in known:
         raise WeftError(f"{name}: is a '{kind}' model, expected one of: {', '.join(sorted(known))}")
-    for activation in _activations(settings):
-        if activation not in ACTIVATIONS:
-            raise WeftError(f"{name}: has activation '{activation}', which weft has not")
-    try:
-        return known[kind].convert(read_folder(folder), settings, Source(folder, text))
-    except KeyError as error:
-        raise WeftError(f"{name}: has no tensor {error}, which a '{kind}' model needs") from None
+    with loading(name):
+        for activation in _activations(settings):
+            if activation not in ACTIVATIONS:
+                raise WeftError(f"{name}: has activation '{activation}', which weft has not")
+        try:
+            return known[kind].convert(read_folder(folder), settings, Source(folder, text))
+        except KeyError as error:
+            raise WeftError(
+                f"{name}: has no tensor {error}, which a '{kind}' model needs"
+            ) from None
 
 
 def _activations(settings: Settings) -> list[str]:

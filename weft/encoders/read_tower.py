@@ -1,0 +1,155 @@
+"""Towers of Hugging Face transformers, built from their settings and filled from safetensors.
+
+Settings are data: what would make transformers run or fetch code (auto_map, kernels of the hub), or
+read other files than the model's own (adapters, quantised weights), is refused or left out.
+"""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.errors import WeftError
+from weft.core.tensors import BuildLimits
+from weft.encoders.weights import read_folder
+
+TextPooling = Literal["own", "cls"]
+# Text towers of models with two towers, and which vector of theirs the model compares with pictures or
+# sounds: that which the tower pools itself, or the first token.
+DUAL_TEXT: dict[str, TextPooling] = {
+    "siglip_text_model": "own",
+    "siglip2_text_model": "own",
+    "metaclip_2_text_model": "own",
+    "clap_text_model": "own",
+    "chinese_clip_text_model": "cls",
+    "align_text_model": "cls",
+}
+OUR_DUAL_TEXT = "clip_text_model"
+FILLED_UP = ("siglip_text_model", "siglip2_text_model")
+"""They were trained on texts that padding fills up to the full length, and read it."""
+_IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
+_INPUTS = ("input_ids", "pixel_values")
+
+
+def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "auto") -> nn.Module:
+    """The tower of these settings with the weights in `source`, random ones where it is None.
+
+    tower: which one of a model with two. Of an encoder and a decoder the encoder. Only safetensors are
+    read. Raises WeftError where weights are missing, or the model reads something else than texts or
+    pictures.
+    """
+    if source is None:
+        config, tower_class = _described(settings)
+        model = tower_class(config)
+    else:
+        if (source / "adapter_config.json").is_file():
+            raise WeftError(f"{source}: holds adapters of another model, expected whole weights")
+        tensors = read_folder(source)
+        with BuildLimits(tensors):
+            config, tower_class = _described(settings)
+            model = _filled(config, tower_class, source, tensors, tower)
+    if DUAL_TEXT.get(settings["model_type"]) == "cls":
+        model.pooler = None  # its output is of no use, and some files lack its weights
+    if config.is_encoder_decoder:
+        model = model.get_encoder()
+    _check_input(model, settings)
+    found: nn.Module = model.float()
+    return found
+
+
+def _filled(
+    config: Any, tower_class: Any, source: Path, tensors: Mapping[str, Tensor], tower: str
+) -> Any:
+    """The tower with its weights. Raises WeftError where some are missing."""
+    files = {"use_safetensors": True, "local_files_only": True}
+    model, report = tower_class.from_pretrained(
+        source, config=config, output_loading_info=True, **files
+    )
+    if report["missing_keys"] and tower != "auto":
+        # Not every class knows under which name its weights stand in a model with two towers.
+        start = f"{tower}_model."
+        its_own = {
+            name.removeprefix(start): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(start)
+        }
+        model, report = tower_class.from_pretrained(
+            None, config=config, state_dict=its_own, output_loading_info=True
+        )
+    unused = "pooler." if DUAL_TEXT.get(config.model_type) == "cls" else None
+    missing = sorted(
+        k for k in report["missing_keys"] if unused is None or not k.startswith(unused)
+    )
+    if missing:
+        raise WeftError(f"{source}: lacks {len(missing)} weights of the tower: {missing[0]}, ...")
+    return model
+
+
+def refuse_unknown_text(name: str, kind: str, tower: str) -> None:
+    """Raises WeftError for the text tower of a model with two towers whose pooling is not known here."""
+    known = [OUR_DUAL_TEXT, *DUAL_TEXT]
+    if tower not in known:
+        models = ", ".join(sorted(one.removesuffix("_text_model") for one in known))
+        raise WeftError(
+            f"{name}: the text tower of a '{kind}' model cannot be opened by itself, expected that of "
+            f"one of: {models}"
+        )
+
+
+def _described(settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The config and the class of the tower."""
+    import transformers
+    from transformers import AutoConfig, AutoModel
+
+    kind, values = settings["model_type"], _only_data(settings)
+    if values.get("quantization_config"):
+        raise WeftError(f"a '{kind}' model has quantised weights, expected weights of floats")
+    config = AutoConfig.for_model(kind, **values)
+    # Towers of models with two of them have a class, but are not in AutoModel's list.
+    named = type(config).__name__.removesuffix("Config") + "Model"
+    if hasattr(transformers, named) and type(config) not in AutoModel._model_mapping:
+        return config, getattr(transformers, named)
+    with torch.device("meta"):
+        made = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    return config, type(made)
+
+
+def _only_data(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without those that name code."""
+    left_out = ("model_type", "auto_map", *_IMPLEMENTATIONS, *(f"_{n}" for n in _IMPLEMENTATIONS))
+    return {
+        key: _only_data(value) | _kind(value) if isinstance(value, Mapping) else value
+        for key, value in settings.items()
+        if key not in left_out
+    }
+
+
+def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model_type": settings["model_type"]} if "model_type" in settings else {}
+
+
+def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
+    """Raises WeftError unless it reads a batch of token ids or of pictures, the same way each time."""
+    kind, reads = settings["model_type"], getattr(tower, "main_input_name", None)
+    if reads not in _INPUTS or (reads == "input_ids" and "num_channels" in settings):
+        raise WeftError(f"a '{kind}' model reads {reads}, expected a tower of texts or of pictures")
+    needed = [
+        name
+        for name, parameter in inspect.signature(cast(Any, tower).forward).parameters.items()
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        and name != reads
+    ]
+    if needed:
+        raise WeftError(
+            f"a '{kind}' tower also needs {', '.join(needed)}, which weft does not give"
+        )
+    if "num_frames" in settings:
+        raise WeftError(f"a '{kind}' model reads videos, expected a tower of texts or pictures")
+    if reads == "pixel_values" and "mask_ratio" in settings:
+        raise WeftError(
+            f"a '{kind}' model hides patches at random, expected one that reads them all"
+        )
