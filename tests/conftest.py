@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# The time that one example takes depends on the machine and on what else it does.
+settings.register_profile("weft", deadline=None)
+settings.load_profile("weft")
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

@@ -44,6 +44,8 @@ def compatible(text: str) -> str:
 
     Superscripts and subscripts stay as they are, since 10² is not 102.
     """
+    if text.isascii():
+        return normalised(text)
     parts = re.split(f"([{_class(_raised)}]+)", text)
     parts[::2] = [unicodedata.normalize("NFKC", part) for part in parts[::2]]
     return normalised("".join(parts))
