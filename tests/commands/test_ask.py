@@ -73,6 +73,10 @@ def test_mistakes_in_a_question(run: Path, scenes_run: Path, tmp_path: Path) -> 
     picture = tmp_path / "p.png"
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(picture)
     assert "needs --image, for its stream 'image'" in refused("ask", run, "--text", "what?")
+    by_name = ("--input", f"image={picture}", "--input", "question=what?")
+    assert done("ask", run, *by_name) == done("ask", run, "--image", picture, "--text", "what?")
+    line = refused("ask", run, "--input", "picture=x.png")
+    assert "--input is 'picture=x.png', expected STREAM=VALUE, with one of image, question" in line
     assert "needs --text, for its stream 'question'" in refused("ask", run, "--image", picture)
     assert "is empty" in refused("ask", run, "--image", picture, "--text", " ")
     gone = refused("ask", run, "--image", tmp_path / "none.png", "--text", "what?")

@@ -9,22 +9,18 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._own_input import named
+from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments(Trusting):
+class Arguments(OwnInput, Trusting):
     """What is asked."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
-    image: Path | None = None
-    """The picture."""
-    text: str | None = None
-    """The question, or the sentence that is to be judged."""
     head: str | None = None
     """Head of the model that answers; the first if not given."""
     k: int = 5
@@ -38,6 +34,6 @@ def main(words: list[str]) -> None:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head)
-    found = run.predict(head, **named(run, image=arguments.image, text=arguments.text))
+    found = run.predict(head, **arguments.values(run))
     for said, probability in found.values.best(0, arguments.k):
         print(said if probability is None else f"{probability:.3f}  {said}")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._own_input import named
+from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
@@ -25,15 +25,11 @@ from weft.runs.run import Run, load, on_files
 
 
 @dataclass(frozen=True)
-class Arguments(Trusting):
+class Arguments(OwnInput, Trusting):
     """What is explained."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
-    image: Path | None = None
-    """A picture of your own ..."""
-    text: str | None = None
-    """... and the text or question that goes with it."""
     head: str | None = None
     """Head whose decision is explained; the first if not given, else how alike picture and text are."""
     method: Method = "auto"
@@ -61,14 +57,14 @@ def main(words: list[str]) -> None:
     path = arguments.out or arguments.run / "explanations.html"
     check_writable(path, "" if arguments.out else "--out FILE names another place")
     run = load(arguments.run, trust=arguments.trust)
-    own = arguments.image is not None or arguments.text is not None
+    own = arguments.given
     sections = _of_own_input(run, arguments) if own else _of_rows(run, arguments)
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
     print(f"page: {path}")
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    values = named(run, image=arguments.image, text=arguments.text)
+    values = arguments.values(run)
     (explained,) = explain_batch(run, run.read(**values), arguments.method, arguments.head)
     _print(explained)
     return [html.section(explained.answer, explained_html(explained))]
