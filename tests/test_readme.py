@@ -31,7 +31,7 @@ def my_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "my_photos"
     folder.mkdir()
     for sample in ScenesConfig(count=60).build():
-        picture = simplejpeg.encode_jpeg(sample.items["image"], quality=95)
+        picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
         (folder / f"{sample.id}.jpg").write_bytes(picture)
         (folder / f"{sample.id}.txt").write_text("\n".join(sample.items["text"]))
     return folder

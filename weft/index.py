@@ -17,6 +17,7 @@ from torch import Tensor
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.files import read_file, write_bytes
+from weft.core.media import Media
 from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
 from weft.evaluation.ranking import inner_products
@@ -160,7 +161,8 @@ def _file_name(data: bytes) -> str:
 
 
 def _where(raw: Any, source: str) -> str:
-    return str(raw) if isinstance(raw, Path) else source
+    """The file of a picture that is one; else the place of the row."""
+    return str(raw.path) if isinstance(raw, Media) and raw.path is not None else source
 
 
 def _names(described: dict[str, Any], field: str, path: Path) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from benchmarks.lines.clip_step import peer_step
 from benchmarks.measure import Comparison, Setting, alternate, faster, seconds
 from weft.architectures.clip import clip
 from weft.architectures.model import Model, ModelConfig
+from weft.core.media import Media
 from weft.core.records import Batch, Sample
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.formats import open_dataset
@@ -132,7 +133,7 @@ class Pairs:
         ids = torch.zeros(CONTEXT, dtype=torch.int64)
         tokens = self._text.encode(items["text"])
         ids[: len(tokens)] = torch.tensor(tokens)
-        return self._transform(Image.open(items["image"])), ids
+        return self._transform(Image.open(items["image"].path)), ids
 
 
 def pictures(folder: Path, count: int) -> list[Sample]:
@@ -147,8 +148,8 @@ def pictures(folder: Path, count: int) -> list[Sample]:
         pairs = []
         for index in range(count):
             items, path = scenes[index].items, folder / f"{index}.jpg"
-            Image.fromarray(items["image"]).save(path, quality=90)
-            pairs.append((path, items["text"][0], "generated scenes"))
+            Image.fromarray(items["image"].array()).save(path, quality=90)
+            pairs.append((Media.file(path), items["text"][0], "generated scenes"))
     return [
         Sample(str(place), str(place), {"image": image, "text": caption}, source)
         for place, (image, caption, source) in enumerate(pairs)

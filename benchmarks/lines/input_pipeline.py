@@ -24,6 +24,7 @@ from PIL import Image
 from benchmarks import peers
 from benchmarks.lines.feature_cache import pictures
 from benchmarks.measure import Comparison, Setting, alternate, faster, value
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.core.shapes import check_shape
 from weft.data.formats import open_dataset
@@ -43,7 +44,7 @@ QUALITY = 90
 def measure(setting: Setting) -> list[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         rows = pictures(Path(folder), COUNT)
-        small = [Path(row.items["image"]).read_bytes() for row in rows]
+        small = [row.items["image"].read() for row in rows]
         large = [mosaic(small[n : n + COLUMNS * ROWS]) for n in range(COUNT - COLUMNS * ROWS + 1)]
         large = large[: COUNT // 2 // BATCH * BATCH]
         found = []
@@ -77,8 +78,8 @@ def mosaic(files: Sequence[bytes]) -> bytes:
 
 def samples(files: Sequence[bytes]) -> list[Sample]:
     return [
-        Sample(str(place), str(place), {"image": data, "text": "a picture"}, str(place))
-        for place, data in enumerate(files)
+        Sample(str(place), str(place), {"image": image, "text": "a picture"}, str(place))
+        for place, image in enumerate(Media.encoded(data, "image", "jpg") for data in files)
     ]
 
 
@@ -140,7 +141,7 @@ def likeness(files: Sequence[bytes]) -> list[Comparison]:
     found: dict[str, list[float]] = {"evaluation": [], "training, the same parts": []}
     for seed, data in enumerate(files):
         pillow = Image.open(io.BytesIO(data)).convert("RGB")
-        item = ours.decode(data)
+        item = ours.decode(Media.encoded(data, "image", "jpg"))
         generator = torch.Generator().manual_seed(seed)
         mine = ours.transform(item, train=False, generator=generator)
         other = transform[1](transform[0](pillow))

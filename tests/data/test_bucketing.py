@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives
 from weft.core.records import Field, Sample
 from weft.data.bucketing import BucketingConfig, Buckets, row_lengths
 from weft.data.formats import open_dataset
@@ -139,7 +140,7 @@ def test_evaluation_keeps_the_order_and_wrong_numbers_are_refused() -> None:
 
 
 def test_lengths_are_tokens_and_rows_that_cannot_be_used_have_none() -> None:
-    texts = ["a dog", ["a dog runs", "a b c d e f g"], None, "", "a " * 99]
+    texts = ["a dog", Alternatives(["a dog runs", "a b c d e f g"]), None, "", "a " * 99]
     text = TextConfig(max_length=20).build()
     text.fit(["a dog runs", "a b c d e f g"])
 

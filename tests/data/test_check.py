@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, media_of
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import scan as scanning
@@ -38,7 +39,8 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: int) -> bytes:
 def row(
     n: int, image: object, split: str = "train", group: str | None = None, **items: object
 ) -> Sample:
-    values = {"image": image, "text": [f"number {n} of them"], "split": split, **items}
+    several = Alternatives([f"number {n} of them"])
+    values = {"image": media_of(image, "image"), "text": several, "split": split, **items}
     return Sample(f"id{n}", group or f"group{n}", values, f"rows.jsonl:{n + 1}")
 
 
@@ -87,7 +89,7 @@ def test_counts(report: DataReport) -> None:
     assert report.total.rows == 14
     assert report.total.pictures == 9
     assert report.splits["test"].rows == 3
-    assert report.columns["image"].kinds == {"bytes": 8, "jpg file": 4, "array of uint8": 1}
+    assert report.columns["image"].kinds == {"image": 9, "jpg image": 4}
     assert sum(split.rows for split in report.splits.values()) == report.total.rows
 
 
@@ -99,7 +101,7 @@ def test_corrupt_rows_are_named_with_their_reason(report: DataReport) -> None:
     assert "truncated" in found["rows.jsonl:3"]
     assert "empty" in found["rows.jsonl:4"]
     assert "not a picture" in found["rows.jsonl:5"]
-    assert "no such picture" in found["rows.jsonl:6"]
+    assert "no such file" in found["rows.jsonl:6"]
 
 
 def test_duplicates_and_leaks_are_named(report: DataReport) -> None:
@@ -173,8 +175,10 @@ def test_scan_continues_from_kept_units(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         scanning,
         "scan_row",
-        lambda read, n, pictures: (
-            pytest.fail("was read already") if n < 4 or n >= 8 else scan_row(read, n, pictures)
+        lambda read, n, *others, **more: (
+            pytest.fail("was read already")
+            if n < 4 or n >= 8
+            else scan_row(read, n, *others, **more)
         ),
     )
     assert scanning.scan(rows, engine=Processes(1), kept=tmp_path) == first

@@ -1,16 +1,19 @@
 """Cached features equal computed ones, and nothing stale is ever read."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from weft.core.config import Config, to_json
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Features, Field, Sample
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.loader import ModalitySource
@@ -22,14 +25,22 @@ from weft.modalities.text import TextConfig
 
 IMAGE = ImageConfig(size=32, eval_views=mirrored())
 ENCODER = FrozenConfig(ResNetConfig(depth=18, width=8), tokens=False)
-CAPTIONS = [["a red dog runs", "dog"], ["two birds fly over the blue sea"], ["dog", "a cat"]]
+CAPTIONS = [
+    Alternatives(texts)
+    for texts in (["a red dog runs", "dog"], ["two birds fly over the blue sea"], ["dog", "a cat"])
+]
 
 
 def rows(count: int = 5) -> list[Sample]:
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, (40, 48, 3), dtype=np.uint8) for _ in range(count)]
     return [
-        Sample(f"s{n}", f"g{n}", {"image": p, "text": CAPTIONS[n % 3]}, f"rows:{n}")
+        Sample(
+            f"s{n}",
+            f"g{n}",
+            {"image": Media.array_of(p, "image"), "text": CAPTIONS[n % 3]},
+            f"rows:{n}",
+        )
         for n, p in enumerate(pictures)
     ]
 
@@ -109,7 +120,7 @@ def test_another_encoder_transform_or_content_is_computed_anew(tmp_path: Path, c
         new = cached(tmp_path, image=IMAGE.replace(size=40))
     else:
         changed = rows()
-        changed[0].items["image"][:20] ^= 255
+        changed[0].items["image"].array()[:20] ^= 255
         new = cached(tmp_path, changed)
     assert files(tmp_path) > before
     assert not torch.equal(pooled(new, 0, 0), old)
@@ -171,7 +182,6 @@ def damage(path: Path, how: str) -> None:
     [
         "a tensor is missing",
         "rows are missing",
-        "not a number",
         "lengths without tokens",
         "lengths that do not fit",
         "one dimension",
@@ -189,6 +199,15 @@ def test_a_damaged_chunk_is_named_and_made_anew(
     assert torch.equal(pooled(cached(tmp_path), 0, 1), expected)
     assert f"{path}: is not a chunk of a feature cache" in caplog.text
     assert [file.read_bytes() for file in files(tmp_path)] == [content]
+
+
+def test_values_that_are_not_numbers_are_not_trained_on(tmp_path: Path) -> None:
+    cached(tmp_path)
+    (path,) = files(tmp_path)
+    damage(path, "not a number")
+    source = cached(tmp_path)
+    with pytest.raises(WeftError, match=rf"{path.name}: holds values that are not numbers; delete"):
+        pooled(source, 0, 1)
 
 
 class Loud(torch.nn.Module):
@@ -228,7 +247,7 @@ def test_features_that_half_precision_cannot_hold_are_kept_in_full(tmp_path: Pat
 
 def test_a_row_that_cannot_be_read_is_met_by_the_loader(tmp_path: Path) -> None:
     dataset = rows(3)
-    dataset[1].items["image"] = tmp_path / "missing.jpg"
+    dataset[1].items["image"] = Media.file(tmp_path / "missing.jpg")
     source = cached(tmp_path / "cache", dataset)
     assert pooled(source, 2, 0).isfinite().all()
     with pytest.raises(DataError, match=r"^rows:1: .*missing\.jpg"):
@@ -261,3 +280,26 @@ def test_tokens_of_a_partly_frozen_encoder_are_kept_without_padding(tmp_path: Pa
     assert kept.load(0, train=False, generator=generator, view=1) == kept.load(
         2, train=False, generator=generator, view=0
     )
+
+
+def test_files_are_hashed_once_and_features_stay_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.data.digests.YOUNG_NS", 0)
+    monkeypatch.setattr("weft.data.features.CHUNK_BYTES", 100)
+    found = []
+    for n, row in enumerate(rows()):
+        path = tmp_path / f"{n}.png"
+        Image.fromarray(row.items["image"].array()).save(path)
+        found.append(replace(row, items={**row.items, "image": Media.file(path)}))
+    first = cached(tmp_path / "cache", found)
+    assert len(files(tmp_path / "cache")) > 5  # a chunk is closed by its bytes
+    expected = [pooled(first, n, 1) for n in range(5)]
+
+    def fail(self: Media) -> bytes:
+        raise AssertionError(f"{self.place} was read")
+
+    monkeypatch.setattr(Media, "load", fail)
+    again = cached(tmp_path / "cache", found)
+    assert all(torch.equal(pooled(again, n, 1), expected[n]) for n in range(5))
+    assert isinstance(again._store._chunks[0].pooled, np.memmap)

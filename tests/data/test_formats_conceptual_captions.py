@@ -25,8 +25,11 @@ def test_pictures_by_row_and_by_address(tmp_path: Path) -> None:
     touch(tmp_path / "other", "b.png")
     (tmp_path / "images.tsv").write_text("http://b/2\tother/b.png\nhttps://c/3\tno.jpg\n")
     first, second = open_dataset(tmp_path, split="train")
-    assert (first.id, first.items["image"].name) == ("Train_GCC-training-0", "000000000.jpg")
-    assert (second.items["text"], second.items["image"].name) == ("sierra looked stunning", "b.png")
+    assert (first.id, first.items["image"].path.name) == ("Train_GCC-training-0", "000000000.jpg")
+    assert (second.items["text"], second.items["image"].path.name) == (
+        "sierra looked stunning",
+        "b.png",
+    )
     assert second.group == second.items["url"] == "http://b/2"
     table.write_text("\n".join([*rows, "without an address"]) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="training.tsv:4: .*expected caption TAB address"):
@@ -40,7 +43,7 @@ def test_pictures_in_numbered_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     touch(tmp_path / "images" / "others", "0.jpg")
     dataset = open_dataset(tmp_path)
     assert list(missing_files(dataset)) == []
-    assert [(s.items["text"], s.items["image"].name) for s in dataset] == [
+    assert [(s.items["text"], s.items["image"].path.name) for s in dataset] == [
         ("caption 1", "000000001.png"),
         ("caption 3", "000000003.jpg"),
     ]
@@ -58,7 +61,9 @@ def test_nothing_is_said_where_all_pictures_are_there(
         touch(tmp_path / "images" / name, "0.jpg", "1.jpg", "2.jpg", "3.jpg")
     assert len(open_dataset(tmp_path)) == 8
     validation = open_dataset(tmp_path, split="val")
-    assert {s.items["image"].parent.name for s in validation} == {"Validation_GCC-1.1.0-Validation"}
+    assert {s.items["image"].path.parent.name for s in validation} == {
+        "Validation_GCC-1.1.0-Validation"
+    }
     assert capsys.readouterr().err == ""
 
 

@@ -54,7 +54,7 @@ def test_nlvr_as_distributed(tmp_path: Path) -> None:
     assert [row.id for row in rows] == ["train-1304-0-0", "train-1304-0-1"]
     assert {row.group for row in rows} == {"train-1304-0"}
     first = rows[0].items
-    assert first["image"] == tmp_path / "train" / "images" / "56" / "train-1304-0-0.png"
+    assert first["image"].path == tmp_path / "train" / "images" / "56" / "train-1304-0-0.png"
     assert (first["text"], first["label"]) == ("There is a box with a black circle.", True)
     (other,) = open_dataset(tmp_path, split="dev")
     assert (other.items["label"], other.items["split"]) == (False, "validation")
@@ -88,13 +88,13 @@ def test_nlvr_repacked(tmp_path: Path) -> None:
         archive.writestr("a.png", data)
     read = open_dataset(tmp_path)
     assert (len(read), read[0].id) == (2, "a")
-    assert read[0].items["image"] == data
-    assert pickle.loads(pickle.dumps(read))[0].items["image"] == data
-    with pytest.raises(DataError, match=r"test.jsonl:1: test_images.zip has no b.png"):
-        read[1]
+    assert read[0].items["image"].read() == data
+    assert pickle.loads(pickle.dumps(read))[0].items["image"].read() == data
+    with pytest.raises(WeftError, match=r"test_images.zip has no b.png"):
+        read[1].items["image"].read()
     (tmp_path / "test_images.zip").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="cannot be read"):
-        open_dataset(tmp_path)[0]
+    with pytest.raises(WeftError, match="cannot be read"):
+        open_dataset(tmp_path)[0].items["image"].read()
 
 
 def test_nlvr2_as_distributed(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_nlvr2_as_distributed(tmp_path: Path) -> None:
         png(tmp_path / "dev" / f"dev-850-0-img{side}.png")
     (train,) = open_dataset(tmp_path, split="train")
     assert (train.id, train.group) == ("train-10171-0-0", "train-10171")
-    assert train.items["image"].name == "train-10171-0-img0.png"
-    assert train.items["image2"].name == "train-10171-0-img1.png"
+    assert train.items["image"].path.name == "train-10171-0-img0.png"
+    assert train.items["image2"].path.name == "train-10171-0-img1.png"
     assert (train.items["text"][-1], train.items["label"]) == (".", True)
     (dev,) = open_dataset(tmp_path, split="validation")
     assert dev.items["label"] is False

@@ -10,6 +10,7 @@ import pytest
 from layouts import errors_of, touch, write
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.data.formats import missing_files, open_dataset
 
 
@@ -28,7 +29,9 @@ def test_flickr8k_token_and_split_files(tmp_path: Path) -> None:
     dataset = list(open_dataset(root))
     assert [s.items["split"] for s in dataset] == ["train", "validation", "test", "extra"]
     assert dataset[1].id == dataset[1].group == "1_0000000001.jpg"
-    assert dataset[1].items["text"] == [f"Caption {k} of 1_0000000001.jpg ." for k in range(5)]
+    assert list(dataset[1].items["text"]) == [
+        f"Caption {k} of 1_0000000001.jpg ." for k in range(5)
+    ]
     assert dataset[1].source == f"{root}/Flickr8k.token.txt:6"
     assert list(missing_files(dataset)) == []
     assert [s.id for s in open_dataset(root / "Flickr8k.token.txt", split="dev")] == [dataset[1].id]
@@ -63,8 +66,8 @@ def test_flickr30k_token_file(tmp_path: Path) -> None:
     touch(tmp_path / "flickr30k-images", "36979.jpg", "7.jpg")
     one, two = open_dataset(tmp_path)
     assert one.items == {
-        "image": tmp_path / "flickr30k-images" / "36979.jpg",
-        "text": ["Two friends enjoy time spent together .", "Two men ."],
+        "image": Media.file(tmp_path / "flickr30k-images" / "36979.jpg"),
+        "text": Alternatives(["Two friends enjoy time spent together .", "Two men ."]),
     }
     for split, stem in (("train", "36979"), ("val", "7"), ("test", "")):
         write(tmp_path / f"{split}.txt", f"{stem}\n")
@@ -93,7 +96,7 @@ def test_karpathy_flickr8k(tmp_path: Path) -> None:
     touch(tmp_path / "images", "0.jpg", "1.jpg", "2.jpg")
     dataset = list(open_dataset(tmp_path))
     assert [s.items["split"] for s in dataset] == ["train", "validation", "test"]
-    assert dataset[2].items["text"] == ["A dog 0.", "A dog 1."]
+    assert list(dataset[2].items["text"]) == ["A dog 0.", "A dog 1."]
     assert dataset[2].source == f"{path}:images[2]"
     assert list(missing_files(dataset)) == []
     renamed = path.rename(tmp_path / "my.json")
@@ -117,7 +120,7 @@ def test_karpathy_coco_counts_restval_as_train(tmp_path: Path) -> None:
     touch(tmp_path / "val2014", name, "COCO_val2014_2.jpg")
     dataset = open_dataset(path)
     assert Counter(s.items["split"] for s in dataset) == {"train": 2, "validation": 1}
-    assert dataset[1].items["image"] == tmp_path / "val2014" / name
+    assert dataset[1].items["image"].path == tmp_path / "val2014" / name
     assert dataset[1].id == f"val2014/{name}"
 
 
@@ -171,8 +174,8 @@ def test_coco_captions(tmp_path: Path) -> None:
     assert list(missing_files(dataset)) == []
     assert [s.items["split"] for s in dataset] == ["train", "train", "validation"]
     assert dataset[1].items == {
-        "image": tmp_path / "train2017" / "000000000025.jpg",
-        "text": ["Caption 0 of train 25.", "Caption 1 of train 25."],
+        "image": Media.file(tmp_path / "train2017" / "000000000025.jpg"),
+        "text": Alternatives(["Caption 0 of train 25.", "Caption 1 of train 25."]),
         "split": "train",
         "image_id": 25,
     }
@@ -206,7 +209,7 @@ def test_real_flickr8k_in_its_original_layout(
         write(tmp_path / f"Flickr_8k.{file}Images.txt", names)
     (tmp_path / "images").symlink_to(shared_data("flickr8k") / "images")
     again = list(open_dataset(tmp_path))
-    assert [(s.id, s.group, s.items["split"], s.items["text"]) for s in again] == [
+    assert [(s.id, s.group, s.items["split"], [*s.items["text"]]) for s in again] == [
         (s.id, s.group, s.items["split"], [t.strip() for t in s.items["text"]]) for s in real
     ]
     assert list(missing_files(again)) == []

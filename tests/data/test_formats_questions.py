@@ -12,6 +12,7 @@ from layouts import errors_of, touch, write
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Media
 from weft.data.formats import missing_files, open_dataset
 from weft.data.sources import FilesConfig
 
@@ -68,7 +69,7 @@ def test_vqa_v2(tmp_path: Path) -> None:
     assert first.id == "458752000"
     assert first.group == "COCO_train2014_000000458752.jpg"
     assert first.items == {
-        "image": tmp_path / "train2014" / "COCO_train2014_000000458752.jpg",
+        "image": Media.file(tmp_path / "train2014" / "COCO_train2014_000000458752.jpg"),
         "question": "What is this photo taken looking through?",
         "answer": "net",
         "answers": ["net"] * 7 + ["a net", "mesh", "Yes"],
@@ -136,7 +137,7 @@ def test_snli_ve(tmp_path: Path) -> None:
     assert first.group == "4705552913.jpg"
     assert first.source == f"{tmp_path}/snli_ve_dev.jsonl:1"
     assert first.items == {
-        "image": tmp_path / "flickr30k_images" / "4705552913.jpg",
+        "image": Media.file(tmp_path / "flickr30k_images" / "4705552913.jpg"),
         "text": "It is neutral.",
         "label": "neutral",
         "premise": "Two women are embracing while holding to go packages.",
@@ -174,7 +175,7 @@ def test_easy_vqa_as_arrays(tmp_path: Path) -> None:
     assert [s.id for s in dataset] == ["train-0", "train-1", "train-2", "test-0"]
     assert [s.group for s in dataset] == ["train-0", "train-2", "train-2", "test-0"]
     assert dataset[1].items["image"] is dataset[2].items["image"]
-    assert dataset[1].items["image"].shape == (8, 8, 3)
+    assert dataset[1].items["image"].array().shape == (8, 8, 3)
     assert (dataset[1].items["answer"], dataset[1].items["split"]) == ("red", "train")
     assert dataset[1].source == f"{tmp_path}/train_questions.jsonl:2"
 

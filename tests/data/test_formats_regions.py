@@ -8,6 +8,7 @@ import torch
 from layouts import errors_of, touch, write
 
 from weft.core.errors import WeftError
+from weft.core.media import Alternatives, Media
 from weft.data.formats import missing_files, open_dataset
 from weft.modalities.regions import RegionsConfig
 
@@ -52,7 +53,7 @@ def test_coco_instances(tmp_path: Path) -> None:
     first, empty = dataset
     corners = [[0.1, 0.1, 0.3, 0.5], [0.5, 0.8, 1.0, 1.0]]
     assert first.items == {
-        "image": tmp_path / "train2017" / f"{9:012d}.jpg",
+        "image": Media.file(tmp_path / "train2017" / f"{9:012d}.jpg"),
         "boxes": corners,
         "classes": ["dog", "bottle"],
         "regions": {"boxes": corners, "classes": ["dog", "bottle"]},
@@ -91,7 +92,7 @@ def test_coco_instances_with_captions(tmp_path: Path) -> None:
     )
     assert "boxes" not in open_dataset(tmp_path)[0].items
     both = open_dataset(tmp_path, format="coco_instances", split="val")
-    assert [s.items["text"] for s in both] == [["About 9."], ["About 25."]]
+    assert [s.items["text"] for s in both] == [("About 9.",), ("About 25.",)]
     assert [s.items["classes"] for s in both] == [["dog"], []]
 
 
@@ -192,8 +193,8 @@ def test_visual_genome(tmp_path: Path) -> None:
     first, second, third = dataset
     over_the_edge = [[0.95, 0.0, 1.0, 0.95]]
     assert first.items == {
-        "image": root / "VG_100K_2" / "1.jpg",
-        "text": ["phrase 0 of 1", "phrase 1 of 1"],
+        "image": Media.file(root / "VG_100K_2" / "1.jpg"),
+        "text": Alternatives(["phrase 0 of 1", "phrase 1 of 1"]),
         "text_boxes": [[0.0, 0.1, 0.25, 0.3], [0.5, 0.1, 0.75, 0.3]],
         "boxes": over_the_edge,
         "classes": ["trees"],
@@ -208,7 +209,7 @@ def test_visual_genome(tmp_path: Path) -> None:
     regions = RegionsConfig().build()
     regions.fit([first.items["regions"]])
     assert regions.names == ("green", "tall", "trees")
-    assert third.items == {"image": root / "VG_100K" / "3.jpg"}
+    assert third.items == {"image": Media.file(root / "VG_100K" / "3.jpg")}
     assert [s.id for s in open_dataset(root / "objects.json")] == ["1", "2", "3"]
     (root / "objects.json").unlink()
     assert "boxes" not in open_dataset(root)[0].items

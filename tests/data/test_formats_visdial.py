@@ -48,7 +48,7 @@ def test_turns_with_what_was_said_before(tmp_path: Path) -> None:
     assert second.items["text"] == "a dog runs | is it sunny? no | how many dogs"
     assert second.items["candidates"] == ["2", "i can't tell", "yes"]
     assert (second.items["answer"], second.items["right"]) == ("2", 0)
-    assert (second.items["image"], second.items["split"]) == (picture, "train")
+    assert (second.items["image"].path, second.items["split"]) == (picture, "train")
     assert "relevance" not in second.items
     assert first.items["history"] == []
     assert second.items["history"] == [{"question": "is it sunny?", "answer": "no"}]

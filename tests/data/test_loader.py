@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Batch, Field, Sample, group_key
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader, ModalitySource, TargetSource
@@ -37,7 +38,7 @@ class Noisy:
         if raw == "bad":
             raise WeftError("is not a number")
         if raw == "absent":
-            raise FileNotFoundError(2, "No such file or directory", "/pictures/a.jpg")
+            raise WeftError("no such file: /pictures/a.jpg")
         return float(raw)
 
     def transform(
@@ -203,7 +204,7 @@ def test_raise_names_the_row(workers: int) -> None:
 
 
 def test_a_missing_file_and_a_missing_column_name_the_row() -> None:
-    with pytest.raises(DataError, match=r"data.jsonl:1: /pictures/a.jpg cannot be read: No such"):
+    with pytest.raises(DataError, match=r"data.jsonl:1: no such file: /pictures/a.jpg"):
         loader(rows(1, {0: "absent"})).batch(0)
     dataset = rows(4)
     sources = {"a": ModalitySource(dataset, "image", Noisy())}
@@ -226,7 +227,7 @@ def test_skip_replaces_a_bad_row_by_the_next_good_one(
     assert sorted(row.id for row in skipping.bad) == ["s3", "s4"]
     assert {row.reason for row in skipping.bad} == {
         "is not a number",
-        "/pictures/a.jpg cannot be read: No such file or directory",
+        "no such file: /pictures/a.jpg",
     }
     assert len(caplog.records) == 2
     # What has been met before does not matter: a fresh loader gives the same batch.
@@ -265,8 +266,13 @@ def test_quarantine_keeps_a_copy_and_one_line_a_row(tmp_path: Path) -> None:
     picture.write_bytes(b"not a picture")
     dataset = [
         *rows(3),
-        Sample("a b.jpg", "g", {"x": "bad", "image": picture, "split": "train"}, "data.jsonl:9"),
-        Sample("raw", "g", {"x": "bad", "image": b"\x00"}, "shard.tar:raw"),
+        Sample(
+            "a b.jpg",
+            "g",
+            {"x": "bad", "image": Media.file(picture), "split": "train"},
+            "data.jsonl:9",
+        ),
+        Sample("raw", "g", {"x": "bad", "image": Media.encoded(b"\0", "image")}, "shard.tar:raw"),
     ]
     folder = tmp_path / "kept"
     policy = ErrorPolicy("quarantine", folder=folder, limit=0.5)
@@ -342,7 +348,7 @@ def test_labels_become_targets() -> None:
 
 
 def test_captions_have_one_view_each() -> None:
-    dataset = [Sample("a", "a", {"text": ["1", "2", "3"], "x": "1"}, "d:1")]
+    dataset = [Sample("a", "a", {"text": Alternatives("123"), "x": "1"}, "d:1")]
     assert ModalitySource(dataset, "text", Noisy()).views(0) == 3
     assert ModalitySource(dataset, "x", Noisy()).views(0) == 2
 
@@ -351,8 +357,8 @@ def test_real_pictures_are_read_in_order_by_threads(shared_data: Callable[[str],
     """The bytes of Flickr8k pictures arrive, and arrive as the single thread reads them."""
 
     class Bytes(Noisy):
-        def decode(self, raw: Path) -> float:
-            return float(np.frombuffer(raw.read_bytes(), np.uint8).sum())
+        def decode(self, raw: Media) -> float:
+            return float(np.frombuffer(raw.read(), np.uint8).sum())
 
     dataset = open_dataset(shared_data("flickr8k"), split="dev")
     sources = {"image": ModalitySource(dataset, "image", Bytes())}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, media_of
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import prepare as preparing
@@ -39,7 +40,9 @@ def encoded(seed: int, size: tuple[int, int] = (80, 60), quality: int = 90) -> b
 
 
 def row(n: int, image: object, group: str | None = None, **items: object) -> Sample:
-    values = {"image": image, "text": [f"number {n}", f"the {n}th"], **items}
+    image = media_of(image, "image")
+    text = Alternatives([f"number {n}", f"the {n}th"])
+    values = {"image": image, "text": text, **items}
     return Sample(f"id{n}", group or f"group{n}", values, f"rows.jsonl:{n + 1}")
 
 
@@ -61,12 +64,12 @@ def test_every_row_is_kept_or_named_with_its_reason(tmp_path: Path) -> None:
     rows = [
         row(0, encoded(0), split="train"),
         row(1, encoded(1)[:400], split="train"),
-        row(2, encoded(2), split="train", text=[" ", "."]),
-        row(3, encoded(0), split="train", text=["number 0", "said  by\nanother"]),
+        row(2, encoded(2), split="train", text=Alternatives([" ", "."])),
+        row(3, encoded(0), split="train", text=Alternatives(["number 0", "said  by\nanother"])),
         row(4, encoded(4, (30, 60)), split="test"),
         row(5, encoded(5, (10, 10)), split="test"),
-        row(6, encoded(6), split="test", text=["fine", "x" * 50]),
-        row(7, encoded(6), split="train", text=["of the test"]),
+        row(6, encoded(6), split="test", text=Alternatives(["fine", "x" * 50])),
+        row(7, encoded(6), split="train", text=Alternatives(["of the test"])),
         row(8, encoded(6, (160, 120), 70), split="train"),
         row(9, encoded(9), split="validation", label="cat", boxes=[[1, 2, 3, 4]]),
     ]
@@ -92,9 +95,9 @@ def test_every_row_is_kept_or_named_with_its_reason(tmp_path: Path) -> None:
     train, test, validation = (
         open_dataset(tmp_path / "out", split=s)[0] for s in ("train", "test", "validation")
     )
-    assert train.items["text"] == ["number 0", "the 0th", "said by another"]
-    assert train.items["image"] == rows[0].items["image"]
-    assert test.items["text"] == ["fine"]
+    assert train.items["text"] == ("number 0", "the 0th", "said by another")
+    assert train.items["image"].read() == rows[0].items["image"].read()
+    assert test.items["text"] == ("fine",)
     assert test.group == "group6"
     assert (validation.items["label"], validation.items["boxes"]) == ("cat", [[1, 2, 3, 4]])
 
@@ -127,8 +130,8 @@ def test_pictures_are_made_smaller_only_where_they_are_larger(tmp_path: Path) ->
     rows = [row(0, encoded(0, (400, 200))), row(1, encoded(1, (90, 100)))]
     prepare(rows, tmp_path / "out", ONE.replace(max_side=100))
     first, second = sorted(open_dataset(tmp_path / "out"), key=lambda sample: sample.id)
-    assert Image.open(io.BytesIO(first.items["image"])).size == (100, 50)
-    assert second.items["image"] == rows[1].items["image"]
+    assert Image.open(io.BytesIO(first.items["image"].read())).size == (100, 50)
+    assert second.items["image"].read() == rows[1].items["image"].read()
 
 
 def test_leaks_are_dropped_on_demand(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import prepare as preparing
@@ -42,18 +43,18 @@ def rows(
     dataset = open_dataset(shared_data("flickr8k"))
     good = [dataset[n] for n in (*range(0, 50 * (ROWS - 4), 50), 764, 765, 780, 781)]
     cut = tmp_path_factory.mktemp("pictures") / "cut.jpg"
-    cut.write_bytes(good[0].items["image"].read_bytes()[:2000])
+    cut.write_bytes(good[0].items["image"].read()[:2000])
 
     def twin(n: int, **items: object) -> Sample:
         return Sample(f"twin {n}", f"twin {n}", {**good[n].items, **items}, f"rows.jsonl:{n}")
 
     return [
         *good,
-        twin(1, image=cut),
-        twin(2, image=cut.with_name("absent.jpg")),
+        twin(1, image=Media.file(cut)),
+        twin(2, image=Media.file(cut.with_name("absent.jpg"))),
         twin(3),
-        twin(4, text=["two\u200b  lines\nof \u732b", "", "..."]),
-        twin(5, text=[]),
+        twin(4, text=Alternatives(["two\u200b  lines\nof \u732b", "", "..."])),
+        twin(5, text=Alternatives()),
     ]
 
 
@@ -108,8 +109,10 @@ def test_another_engine_finishes_the_run(
 ) -> None:
     """The first engine reads all rows and writes some shards, the second the others."""
 
-    def interrupted(job: Job, all_: Sequence[Shard], engine: Engine, *, progress: bool) -> None:
-        write_all(job, all_[:shards], engine, progress=progress)
+    def interrupted(
+        job: Job, all_: Sequence[Shard], engine: Engine, work: Path, *, progress: bool
+    ) -> None:
+        write_all(job, all_[:shards], engine, work, progress=progress)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from weft.commands.data import main
+from weft.core.errors import WeftError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare.check import check
@@ -44,16 +46,21 @@ def test_metadata_is_taken_out_unless_it_is_to_be_kept(
     format: str, kept: bool, tmp_path: Path
 ) -> None:
     rows = [
-        Sample(f"id{n}", f"group{n}", {"image": encoded(format, n), "text": f"t{n}"}, f"rows:{n}")
+        Sample(
+            f"id{n}",
+            f"group{n}",
+            {"image": Media.encoded(encoded(format, n), "image"), "text": f"t{n}"},
+            f"rows:{n}",
+        )
         for n in range(3)
     ]
-    assert any(SECRET in row.items["image"] for row in rows)
+    assert any(SECRET in row.items["image"].read() for row in rows)
     config = PrepareConfig(workers=1, keep_metadata=kept)
     result = prepare(rows, tmp_path / "out", config)
     assert result.metadata["comment" if format == "GIF" else "place (GPS)"] == 3
-    stored = {sample.id: sample.items["image"] for sample in open_dataset(tmp_path / "out")}
+    stored = {sample.id: sample.items["image"].read() for sample in open_dataset(tmp_path / "out")}
     for row in rows:
-        data, before = stored[row.id], row.items["image"]
+        data, before = stored[row.id], row.items["image"].read()
         if kept:
             assert data == before
             continue
@@ -86,3 +93,32 @@ def test_the_command_says_what_it_took_out(
     assert "  metadata of pictures, taken out: place (GPS) of 4\n" in capsys.readouterr().out
     assert json.loads((out / "manifest.json").read_text())["metadata"] == {"place (GPS)": 4}
     assert not any(SECRET in path.read_bytes() for path in out.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("taken_in", [False, True])
+def test_files_outside_the_data_are_not_taken_in(
+    taken_in: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table may name any file of the machine; shards are made to be shared."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    (data / "images").mkdir(parents=True)
+    (tmp_path / "private.jpg").write_bytes(encoded("JPEG", 9))
+    names = [f"{n}.jpg" for n in range(4)]
+    for n, name in enumerate(names):
+        (data / "images" / name).write_bytes(encoded("JPEG", n))
+    names += [str(tmp_path / "private.jpg"), str(data / "images" / ".." / ".." / "private.jpg")]
+    rows = [{"image": name, "text": f"t{n}", "id": str(n)} for n, name in enumerate(names)]
+    (data / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    flags = ["--outside", "True"] if taken_in else []
+    main(["prepare", str(data), "--out", str(out), "--workers", "1", *flags])
+    lines = (out / "quarantine" / "dropped.jsonl").read_text().splitlines()
+    dropped = [json.loads(line) for line in lines]
+    if taken_in:
+        assert dropped == []
+        return
+    assert [row["id"] for row in dropped] == ["4", "5"]
+    assert all("lies outside the data's folder" in row["details"] for row in dropped)
+    assert "dropped, unreadable: 2" in capsys.readouterr().out
+    (data / "rows.jsonl").write_text(json.dumps(rows[4]) + "\n")
+    with pytest.raises(WeftError, match="no row is left.*lies outside.*--outside takes it in"):
+        main(["prepare", str(data), "--out", str(tmp_path / "none"), "--workers", "1"])

@@ -10,6 +10,7 @@ import torch
 from weft.architectures.model import Model
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
+from weft.core.media import Alternatives, Media
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.features import CacheConfig, cache_features
 from weft.data.loader import Loader, ModalitySource
@@ -22,7 +23,7 @@ from weft.layers.transformer import TransformerConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import Text, TextConfig
 
-CAPTIONS = ["a red dog", None, ["two birds fly", "birds over the blue sea"], "a cat"]
+CAPTIONS = ["a red dog", None, Alternatives(["two birds fly", "birds over the blue sea"]), "a cat"]
 PICTURES = (True, True, False, True)
 WIDTHS = {"text": 8, "image": 8}
 
@@ -32,7 +33,8 @@ def rows() -> list[Sample]:
     found = []
     for number, (caption, picture) in enumerate(zip(CAPTIONS, PICTURES, strict=True)):
         items: dict[str, Any] = {} if caption is None else {"text": caption}
-        items["image"] = random.integers(0, 256, (8, 8, 3), dtype=np.uint8) if picture else None
+        pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        items["image"] = Media.array_of(pixels, "image") if picture else None
         found.append(Sample(f"s{number}", f"g{number}", items, f"rows:{number + 1}"))
     return found
 

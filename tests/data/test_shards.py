@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
-from weft.data.formats import _tar_index, open_dataset
+from weft.data.formats import _tar_index, _tar_members, open_dataset
+from weft.data.formats import webdataset as webdataset_format
 from weft.data.formats._tar_writer import write_shard, write_shards
 from weft.data.formats.webdataset import expand_braces
 
@@ -27,12 +30,16 @@ def encoded(kind: str, value: int = 0) -> bytes:
     return out.getvalue()
 
 
+def jpeg(value: int = 0) -> Media:
+    return Media.encoded(encoded("JPEG", value), "image", "jpg")
+
+
 def samples(count: int, **items: Any) -> list[Sample]:
     return [
         Sample(
             f"id {n}",
             f"g{n // 2}",
-            {"image": encoded("JPEG", n), "text": f"t{n}", **items},
+            {"image": jpeg(n), "text": f"t{n}", **items},
             f"s:{n}",
         )
         for n in range(count)
@@ -47,7 +54,16 @@ def message(path: Path | str) -> str:
 
 
 def content(dataset: Any) -> list[tuple[Any, ...]]:
-    return [(s.id, s.group, s.items) for s in dataset]
+    return [(s.id, s.group, {k: value(v) for k, v in s.items.items()}) for s in dataset]
+
+
+def value(item: Any) -> Any:
+    """What is in a Media, beside its kind where no signature tells it."""
+    if isinstance(item, np.ndarray):
+        return Media.array_of(item).read()
+    if isinstance(item, Media):
+        return item.read() if item.kind in ("image", "file") else (item.kind, item.read())
+    return item
 
 
 def test_round_trip_over_several_shards(tmp_path: Path) -> None:
@@ -65,7 +81,10 @@ def test_round_trip_over_several_shards(tmp_path: Path) -> None:
 
 
 def test_shards_are_closed_at_the_byte_limit_and_are_the_same_each_time(tmp_path: Path) -> None:
-    rows = [Sample(str(n), str(n), {"image": bytes(1000)}, "s") for n in range(5)]
+    rows = [
+        Sample(str(n), str(n), {"image": Media.encoded(bytes(1000), "image")}, "s")
+        for n in range(5)
+    ]
     paths = write_shards(rows, tmp_path / "a", max_bytes=2000)
     assert [len(open_dataset(p)) for p in paths] == [2, 2, 1]
     again = write_shards(rows, tmp_path / "b", max_bytes=2000)
@@ -82,9 +101,10 @@ VALUES = st.recursive(
 ITEMS = st.fixed_dictionaries(
     {},
     optional={
-        "image": st.binary(),
-        "text": st.text() | st.lists(st.text()),
-        "sound": st.binary(),
+        "image": st.builds(Media.encoded, st.binary(), st.just("file"), st.just("bin")),
+        "text": st.text() | st.lists(st.text()).map(Alternatives),
+        "names": st.lists(st.text()) | st.lists(st.text()).map(Alternatives),
+        "sound": st.builds(Media.encoded, st.binary(), st.just("audio"), st.just("wav")),
         "label": st.text(),
         "split": st.sampled_from(["train", "validation", "test", "extra"]),
         "答え": VALUES,
@@ -114,60 +134,92 @@ def test_pictures_keep_their_bytes_and_their_kind(tmp_path: Path) -> None:
     file = tmp_path / "a.JPG"
     file.write_bytes(encoded("JPEG"))
     values = {
-        "jpg": file,
-        "png": encoded("PNG"),
-        "webp": encoded("WEBP"),
-        "gif": encoded("GIF"),
-        "bmp": encoded("BMP"),
-        "tif": encoded("TIFF"),
-        "image.bin": b"no picture",
+        "jpg": Media.file(file),
+        **{
+            kind: Media.encoded(encoded(name), "image")
+            for kind, name in {
+                "png": "PNG",
+                "webp": "WEBP",
+                "gif": "GIF",
+                "bmp": "BMP",
+                "tif": "TIFF",
+            }.items()
+        },
+        "image.bin": Media.encoded(b"no picture", "image"),
     }
     write_shard([Sample(k, k, {"image": v}, "s") for k, v in values.items()], tmp_path / "t.tar")
     with tarfile.open(tmp_path / "t.tar") as tar:
         kinds = [name.partition(".")[2] for name in tar.getnames() if not name.endswith(".json")]
     assert kinds == list(values)
     for sample, value in zip(open_dataset(tmp_path / "t.tar"), values.values(), strict=True):
-        raw = value.read_bytes() if isinstance(value, Path) else value
-        assert sample.items["image"] == raw
+        assert sample.items["image"].read() == value.read()
 
 
-def test_a_row_is_read_once_for_all_its_streams(
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each member is read, from now on."""
+    counts: Counter[str] = Counter()
+    original = _tar_members._from_file
+
+    def counted(shard: Path, members: Any) -> dict[str, bytes]:
+        counts.update(f"{shard.name}:{name}" for name in members)
+        return original(shard, members)
+
+    monkeypatch.setattr(_tar_members, "_from_file", counted)
+    return counts
+
+
+def test_texts_are_read_once_and_pictures_when_somebody_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_shards(samples(20), tmp_path)
-    read = open_dataset(tmp_path)
-    opened: list[int] = []
-    whole = type(read)._read
+    dataset = open_dataset(tmp_path)
+    counts = reads(monkeypatch)
+    assert [sample.items["text"] for _ in range(3) for sample in dataset] == [
+        f"t{n}" for _ in range(3) for n in range(20)
+    ]
+    assert set(counts.values()) == {1}
+    assert not any(name.endswith("jpg") for name in counts)
+    assert dataset[3].items["image"].read() == encoded("JPEG", 3)
+    assert [name for name in counts if name.endswith("jpg")] == [
+        "shard-000000.tar:shard-000000-000003.jpg"
+    ]
 
-    def counted(self: Any, index: int) -> Sample:
-        opened.append(index)
-        return whole(self, index)
 
-    monkeypatch.setattr(type(read), "_read", counted)
-    assert [read[index].id for index in (3, 3, 4, 3, 4)] == [f"id {n}" for n in (3, 3, 4, 3, 4)]
-    assert opened == [3, 4]
-    assert [sample.id for sample in read] == [f"id {n}" for n in range(20)]
-    assert len(read._recent) <= 8  # what is kept does not grow with the data set
+def test_what_is_kept_of_texts_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webdataset_format, "KEPT_BYTES", 1000)
+    write_shards(samples(20), tmp_path)
+    dataset = open_dataset(tmp_path)
+    assert len(list(dataset)) == 20
+    assert 0 < dataset._kept.total <= 1000
 
 
 def test_arrays(tmp_path: Path) -> None:
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     vector = np.arange(3, dtype=np.float32)
-    sample = Sample("a", "a", {"image": picture, "vector": vector}, "s")
-    write_shard([sample], tmp_path / "t.tar")
+    media = {"image": Media.array_of(picture, "image"), "grid": Media.array_of(vector + 1)}
+    write_shard([Sample("a", "a", {**media, "vector": vector}, "s")], tmp_path / "t.tar")
     items = open_dataset(tmp_path / "t.tar")[0].items
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(items["image"]))), picture)
-    assert np.array_equal(items["vector"], vector)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(items["image"].read()))), picture)
+    assert (items["vector"].kind, items["image"].kind) == ("array", "image")
+    assert np.array_equal(items["vector"].array(), vector)
+    assert np.array_equal(items["grid"].array(), vector + 1)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the library leaves it open
 def test_the_webdataset_library_reads_our_shards(tmp_path: Path) -> None:
     rows = samples(4, label="cat")
-    rows.append(Sample("中 文", "g", {"image": encoded("PNG"), "text": ["一", "二"]}, "s"))
+    rows.append(
+        Sample(
+            "中 文",
+            "g",
+            {"image": Media.encoded(encoded("PNG"), "image"), "text": Alternatives("一二")},
+            "s",
+        )
+    )
     (path,) = write_shards(rows, tmp_path)
     read = list(webdataset.WebDataset(str(path), shardshuffle=False))
     assert [row["__key__"] for row in read] == [f"shard-000000-{n:06d}" for n in range(5)]
-    assert [row.get("jpg") for row in read[:4]] == [row.items["image"] for row in rows[:4]]
+    assert [row.get("jpg") for row in read[:4]] == [row.items["image"].read() for row in rows[:4]]
     assert [row["txt"].decode() for row in read[:4]] == [f"t{n}" for n in range(4)]
     assert json.loads(read[4]["json"]) == {"id": "中 文", "group": "g", "text": ["一", "二"]}
     decoded = list(webdataset.WebDataset(str(path), shardshuffle=False).decode("pilrgb"))
@@ -194,8 +246,8 @@ def test_shards_written_by_the_webdataset_library(tmp_path: Path) -> None:
     sample = dataset[2]
     assert sample.id == "val-0001/folder/sample002"
     assert sample.source == f"{tmp_path}/val-0001.tar:folder/sample002"
-    assert np.array_equal(sample.items.pop("npy"), np.arange(2))
-    assert sample.items == {
+    assert np.array_equal(sample.items.pop("npy").array(), np.arange(2))
+    assert {k: v.read() if isinstance(v, Media) else v for k, v in sample.items.items()} == {
         "image": encoded("JPEG", 2),
         "text": "caption 2",
         "license": "CC",
@@ -274,7 +326,7 @@ def test_an_index_that_points_outside_the_shard_is_not_believed(tmp_path: Path) 
     (path,) = write_shards(samples(2), tmp_path)
     index = _tar_index.index_path(path)
     values = json.loads(index.read_text())
-    values["samples"][0]["members"]["jpg"] = [0, 10**15]
+    values["samples"][0]["members"]["jpg"] = [0, 512, 10**15]
     index.write_text(json.dumps(values))
     assert content(open_dataset(path)) == content(samples(2))
 
@@ -375,19 +427,21 @@ def test_a_shard_cut_after_it_was_opened(tmp_path: Path) -> None:
     (path,) = write_shards(samples(3), tmp_path)
     dataset = open_dataset(path)
     path.write_bytes(path.read_bytes()[:4000])
+    first = dataset[0].items["image"]
     with pytest.raises(
         DataError, match=r"shard-000000.tar:shard-000000-000002.\w+: holds 0 bytes, expe"
     ):
         dataset[2]
     path.unlink()
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        dataset[0]
+    for read in (first.read, lambda: dataset[1]):
+        with pytest.raises(DataError, match="cannot be read: No such file"):
+            read()
 
 
 @pytest.mark.parametrize(
     ("items", "expected"),
     [
-        ({"image": Path("/nowhere/a.jpg")}, "s:9: /nowhere/a.jpg cannot be read: No such file"),
+        ({"image": Media.file(Path("/nowhere/a.jpg"))}, "s:9: no such file: /nowhere/a.jpg"),
         ({"thing": object()}, "s:9: cannot be stored: Object of type object is not JSON"),
         ({"a.b": 1}, "s:9: cannot be stored: a column cannot be named 'a.b' in a shard"),
         ({"text": "\ud800"}, "s:9: cannot be stored: 'utf-8' codec can't encode"),
@@ -428,5 +482,5 @@ def test_real_pictures_round_trip(tmp_path: Path, shared_data: Callable[[str], P
     rows = list(open_dataset(shared_data("flickr8k"), split="test"))[:50]
     write_shards(rows, tmp_path, prefix="test", samples_per_shard=20)
     for ours, real in zip(open_dataset(tmp_path), rows, strict=True):
-        assert ours.items.pop("image") == real.items.pop("image").read_bytes()
+        assert ours.items.pop("image").read() == real.items.pop("image").read()
         assert (ours.id, ours.group, ours.items) == (real.id, real.group, real.items)

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from weft.core.arrays import decode_array
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Media
 from weft.data.formats import _tar_index, open_dataset
+from weft.data.loader import TargetSource
+from weft.data.targets.labels import LabelsConfig
 
 
 def add(tar: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE) -> None:
@@ -41,7 +45,11 @@ def shard(folder: Path, members: list[tuple[str, bytes]], **options: Any) -> Pat
 def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     errors: list[DataError] = []
     rows = [
-        {k: v for k, v in sample.items.items() if k != "split"}
+        {
+            name: value.read() if isinstance(value, Media) else value
+            for name, value in sample.items.items()
+            if name != "split"
+        }
         for sample in open_dataset(path, on_error=errors.append)
     ]
     return rows, [str(error) for error in errors]
@@ -138,13 +146,13 @@ def test_a_wrong_index_gives_no_sample_the_picture_of_another(
     path = shard(tmp_path, members, format=format)
     assert read(path) == (PAIRS[:2], [])
     assert read(path) == (PAIRS[:2], [])  # by the index
-    index = _tar_index.index_path(path)
-    told = json.loads(index.read_text())
-    first, second = (told["samples"][n]["members"] for n in range(2))
+    index = _tar_index.scan(path)  # of another shard, as large and as old as this one
+    first, second = (sample.members for sample in index.samples)
     first["png"], second["png"] = second["png"], first["png"]
-    index.write_text(json.dumps(told))
+    told = {**_tar_index._stamp(path), **_tar_index._sealed(index)}
+    _tar_index.index_path(path).write_text(json.dumps(told))
     with pytest.raises(DataError, match=r"0.png: the index is of another shard than this"):
-        open_dataset(path)[0]
+        open_dataset(path)[0].items["image"].read()
 
 
 WRONG = [
@@ -223,8 +231,9 @@ def npy(head: str, content: bytes = b"") -> bytes:
 )
 def test_damaged_arrays_are_named(tmp_path: Path, data: bytes, message: str) -> None:
     dataset = open_dataset(shard(tmp_path, [("a.vec.npy", data), ("a.txt", b"words")]))
-    with pytest.raises(DataError, match=r"train-000000.tar:a.vec.npy: .*") as raised:
-        dataset[0]
+    target = TargetSource(dataset, LabelsConfig("vec").build())
+    with pytest.raises(DataError, match=r"train-000000.tar:a: .*") as raised:
+        target.load(0, train=False, generator=torch.Generator(), view=0)
     assert "\n" not in str(raised.value)
     with pytest.raises(WeftError, match=message):
         decode_array(data)

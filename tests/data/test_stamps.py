@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.stamps import stamp
 
@@ -16,9 +17,13 @@ from weft.data.stamps import stamp
 def rows(folder: Path) -> list[Sample]:
     (folder / "a.bin").write_bytes(b"one")
     values: list[dict[str, Any]] = [
-        {"image": folder / "a.bin", "text": ["a", "b"], "label": 3},
-        {"image": b"bytes", "text": "a", "boxes": np.zeros((2, 4), np.float32)},
-        {"image": folder / "missing.bin", "text": "\ud800"},
+        {"image": Media.file(folder / "a.bin"), "text": ["a", "b"], "label": 3},
+        {
+            "image": Media.encoded(b"bytes", "image"),
+            "text": "a",
+            "boxes": np.zeros((2, 4), np.float32),
+        },
+        {"image": Media.file(folder / "missing.bin"), "text": "\ud800"},
     ]
     return [Sample(f"row{n}", "group", items, f"x:{n}") for n, items in enumerate(values)]
 
@@ -33,7 +38,7 @@ def of(some: list[Sample], **options: Any) -> str:
         (0, {"text": ["ab"]}),
         (0, {"text": ["a", "c"]}),
         (0, {"label": "3"}),
-        (1, {"image": b"byte"}),
+        (1, {"image": Media.encoded(b"byte", "image")}),
         (1, {"boxes": np.zeros((4, 2), np.float32)}),
         (1, {"boxes": np.ones((2, 4), np.float32)}),
         (1, {"boxes": np.zeros((2, 4), np.float64)}),
@@ -64,7 +69,8 @@ def test_files_by_their_times_or_by_name_and_size(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copy2(tmp_path / "a.bin", copy / "a.bin")
-    moved = [dataclasses.replace(some[0], items={**some[0].items, "image": copy / "a.bin"})]
+    image = Media.file(copy / "a.bin")
+    moved = [dataclasses.replace(some[0], items={**some[0].items, "image": image})]
     assert of([*moved, *some[1:]]) != with_times
     assert of([*moved, *some[1:]], times=False) == without
     time = (tmp_path / "a.bin").stat().st_mtime_ns

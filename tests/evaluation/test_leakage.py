@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
+from weft.core.media import Alternatives, media_of
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare.fingerprints import fingerprint
@@ -89,7 +90,10 @@ def test_data_sets_are_read(tmp_path):
     def rows(start, stop):
         return [
             Sample(
-                f"row{n}", f"image{n}", {"image": picture(n), "text": [f"Picture {n}"]}, f"x:{n}"
+                f"row{n}",
+                f"image{n}",
+                {"image": media_of(picture(n), "image"), "text": Alternatives([f"Picture {n}"])},
+                f"x:{n}",
             )
             for n in range(start, stop)
         ]

@@ -9,6 +9,7 @@ from torch import nn
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
+from weft.core.media import media_of
 from weft.data.loader import ModalitySource
 from weft.decoders.classifier import ClassifierConfig
 from weft.fusion.late import LateConfig
@@ -89,7 +90,13 @@ def test_members_and_views_are_averaged() -> None:
     mean = torch.stack([one.values.probabilities for one in each]).mean(0)
     torch.testing.assert_close(both.values.probabilities, mean)
     mirrored = [
-        replace(one, items={**one.items, "image": one.items["image"][:, ::-1].copy()})
+        replace(
+            one,
+            items={
+                **one.items,
+                "image": media_of(one.items["image"].array()[:, ::-1].copy(), "image"),
+            },
+        )
         for one in samples
     ]
     views = predict([member(samples, views=2)], samples, "kind", ROWS)
@@ -136,7 +143,7 @@ def test_values_of_ones_own_are_rows_like_any_others() -> None:
     assert {row.items["text"] for row in mine.samples} == {"2 word"}
     generator = torch.Generator()
     loaded = mine.sources["image"].load(1, train=False, generator=generator, view=0)
-    assert torch.equal(loaded, torch.from_numpy(images[1]).permute(2, 0, 1))
+    assert torch.equal(loaded, torch.from_numpy(images[1].array()).permute(2, 0, 1))
     absent = given({"text": ["1", None]}, modalities).sources["text"]
     assert absent.load(1, train=False, generator=generator, view=0) is None
     with pytest.raises(WeftError, match="got 2 of 'image', 3 of 'text', expected as many of each"):

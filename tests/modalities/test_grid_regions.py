@@ -4,6 +4,7 @@ import torch
 
 from weft.core.config import from_json, to_json
 from weft.core.interfaces import Modality, views_of
+from weft.core.media import media_of
 from weft.encoders.regions import RegionsConfig
 from weft.modalities.grid_regions import GridRegionsConfig, grid_boxes
 from weft.modalities.image import ImageConfig, mirrored
@@ -14,7 +15,7 @@ CONFIG = GridRegionsConfig(PICTURE, cells=3)
 
 def regions(array: np.ndarray, config: GridRegionsConfig = CONFIG) -> torch.Tensor:
     modality = config.build()
-    item = modality.decode(array)
+    item = modality.decode(media_of(array, "image"))
     return modality.transform(item, train=False, generator=torch.Generator())
 
 
@@ -53,7 +54,7 @@ def test_views_of_the_picture_are_views_of_the_grid() -> None:
     config = GridRegionsConfig(PICTURE.replace(eval_views=mirrored()), cells=3)
     modality = config.build()
     array = np.random.default_rng(2).integers(0, 256, (12, 12, 3), dtype=np.uint8)
-    item = modality.decode(array)
+    item = modality.decode(media_of(array, "image"))
     plain, flipped = (
         modality.transform(item, train=False, generator=torch.Generator(), view=view)
         for view in range(views_of(modality))

@@ -13,6 +13,7 @@ from torch import Tensor
 from weft.core.config import from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.media import media_of
 from weft.modalities.image import ImageConfig, ViewConfig, corners, mirrored
 from weft.modalities.image_transforms import JitterConfig
 
@@ -31,7 +32,9 @@ def to_chw(image: PillowImage.Image) -> Tensor:
 
 def evaluated(config: ImageConfig, array: np.ndarray, view: int = 0) -> Tensor:
     modality = config.build()
-    return modality.transform(modality.decode(array), train=False, generator=seeded(), view=view)
+    return modality.transform(
+        modality.decode(media_of(array, "image")), train=False, generator=seeded(), view=view
+    )
 
 
 def test_is_a_modality_with_a_config_that_survives_json() -> None:
@@ -46,7 +49,7 @@ def test_file_bytes_and_array_are_the_same_picture(tmp_path: Path) -> None:
     array = picture(20, 10)
     PillowImage.fromarray(array).save(file)
     modality = ImageConfig().build()
-    items = [modality.decode(raw) for raw in (file, file.read_bytes(), array)]
+    items = [modality.decode(media_of(raw, "image")) for raw in (file, file.read_bytes(), array)]
     assert all(item.shape == (3, 10, 20) and item.dtype == torch.uint8 for item in items)
     assert all(torch.equal(item, items[0]) for item in items)
 
@@ -55,7 +58,7 @@ def test_decode_says_what_is_wrong() -> None:
     buffer = io.BytesIO()
     PillowImage.fromarray(picture(20, 10)).save(buffer, "JPEG")
     with pytest.raises(WeftError, match="20 x 10 pixels, more than max_pixels = 100"):
-        ImageConfig(max_pixels=100).build().decode(buffer.getvalue())
+        ImageConfig(max_pixels=100).build().decode(media_of(buffer.getvalue(), "image"))
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
@@ -124,14 +127,14 @@ def test_a_view_of_the_centre() -> None:
 def test_training_depends_on_the_generator_alone() -> None:
     config = ImageConfig(size=24, jitter=JitterConfig(0.4, 0.4, 0.4, 0.1))
     modality = config.build()
-    item = modality.decode(picture(60, 50))
+    item = modality.decode(media_of(picture(60, 50), "image"))
     torch.manual_seed(1)
     first = [modality.transform(item, train=True, generator=seeded(s)) for s in range(6)]
     torch.manual_seed(2)
     again = [modality.transform(item, train=True, generator=seeded(s)) for s in range(6)]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert len({a.numpy().tobytes() for a in first}) == 6
-    item_after = modality.decode(picture(60, 50))
+    item_after = modality.decode(media_of(picture(60, 50), "image"))
     assert torch.equal(item, item_after)
 
 
@@ -156,7 +159,7 @@ def test_random_parts_have_the_share_and_ratio_that_were_asked_for() -> None:
 
 def test_half_of_the_training_views_are_mirrored() -> None:
     modality = ImageConfig(size=16, crop_scale=None).build()
-    item = modality.decode(picture(16, 16))
+    item = modality.decode(media_of(picture(16, 16), "image"))
     flipped = [
         torch.equal(modality.transform(item, train=True, generator=seeded(s)), item.flip(-1))
         for s in range(200)
@@ -169,7 +172,9 @@ def test_half_of_the_training_views_are_mirrored() -> None:
 def test_collate() -> None:
     modality = ImageConfig(size=16).build()
     items = [
-        modality.transform(modality.decode(picture(30, 20, s)), train=True, generator=seeded(s))
+        modality.transform(
+            modality.decode(media_of(picture(30, 20, s), "image")), train=True, generator=seeded(s)
+        )
         for s in range(3)
     ]
     field = modality.collate(items)
@@ -194,7 +199,7 @@ def test_any_size_gives_the_square(
 ) -> None:
     width, height = (long, short) if turned else (short, long)
     modality = ImageConfig(size=size, fit=fit).build()  # type: ignore[arg-type]
-    item = modality.decode(np.full((height, width, 3), (10, 120, 250), np.uint8))
+    item = modality.decode(media_of(np.full((height, width, 3), (10, 120, 250), np.uint8), "image"))
     got = modality.transform(item, train=train, generator=seeded(short * long))
     assert got.shape == (3, size, size)
     assert got.is_contiguous()
@@ -211,10 +216,12 @@ def test_scaled_decoding_is_not_visible(shared_data: Callable[[str], Path]) -> N
     buffer = io.BytesIO()
     wall.save(buffer, "JPEG", quality=90)
     scaled, full = (ImageConfig(scaled_decoding=choice).build() for choice in (True, False))
-    item = scaled.decode(buffer.getvalue())
+    item = scaled.decode(media_of(buffer.getvalue(), "image"))
     assert item.shape == (3, 448, 448)
     views = [
-        modality.transform(modality.decode(buffer.getvalue()), train=False, generator=seeded())
+        modality.transform(
+            modality.decode(media_of(buffer.getvalue(), "image")), train=False, generator=seeded()
+        )
         for modality in (scaled, full)
     ]
     error = (views[0].double() - views[1].double()).square().mean()

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from weft.core.errors import WeftError
+from weft.core.media import Media, media_of
 from weft.modalities import image_decoding
+from weft.modalities.image import ImageConfig
 from weft.modalities.image_decoding import read_image
 
 LIMIT = 1_000_000
@@ -45,9 +47,7 @@ def encoded(image: Image.Image, format: str, **options: object) -> bytes:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture in a known format"),
         (b"\xff\xd8\xff\xe0 a JPEG only at the start", "is truncated"),
         (b"\x89PNG\r\n\x1a\n", "truncated|known format"),
-        ("photo.jpg", "is a str, expected a Path"),
-        (None, "is a NoneType, expected a Path"),
-        (Path("/no/such/photo.jpg"), "no such picture: /no/such/photo.jpg"),
+        (Path("/no/such/photo.jpg"), "no such file: /no/such/photo.jpg"),
         (Path("/"), "cannot be read"),
         (np.zeros((4, 4), np.uint8), r"array of uint8 \(4, 4\), expected uint8 of shape"),
         (np.zeros((4, 4, 3), np.float32), "array of float32"),
@@ -56,8 +56,22 @@ def encoded(image: Image.Image, format: str, **options: object) -> bytes:
 )
 def test_bad_pictures_are_one_clear_line(raw: object, message: str) -> None:
     with pytest.raises(WeftError, match=message) as caught:
-        read_image(raw, max_pixels=LIMIT)  # type: ignore[arg-type]
+        read_image(media_of(raw, "image").load(), max_pixels=LIMIT)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("photo.jpg", "is a str, expected a Media of kind image"),
+        (None, "is a NoneType, expected a Media of kind image"),
+        (Path("a.jpg"), "is a PosixPath, expected a Media of kind image"),
+        (Media.file(Path("a.wav")), "a.wav is of kind audio, expected image"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_its_kind(raw: object, message: str) -> None:
+    with pytest.raises(WeftError, match=message):
+        ImageConfig().build().decode(raw)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["a named pipe", "a socket", "a device", "a folder"])
@@ -74,7 +88,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(kind: str, tmp_path: Path) 
         case _:
             path.mkdir()
     with pytest.raises(WeftError, match=rf"0.png cannot be read: is {kind}, expected a file$"):
-        read_image(path, max_pixels=LIMIT)
+        Media.file(path).load()
 
 
 def test_a_file_of_more_bytes_than_a_picture_has(tmp_path: Path) -> None:
@@ -82,7 +96,7 @@ def test_a_file_of_more_bytes_than_a_picture_has(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)  # takes no room on the disk
     with pytest.raises(WeftError, match="holds more than the limit of 536,870,912 bytes"):
-        read_image(path, max_pixels=LIMIT)
+        Media.file(path).load()
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
@@ -184,7 +198,7 @@ from pathlib import Path
 from weft.modalities.image_decoding import read_image
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-pixels = read_image(Path(sys.argv[1]), max_pixels=10**8)
+pixels = read_image(Path(sys.argv[1]).read_bytes(), max_pixels=10**8)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / pixels.nbytes)
 """
 

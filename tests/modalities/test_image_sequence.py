@@ -7,6 +7,7 @@ import torch
 from weft.core.config import from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.media import media_of
 from weft.modalities.image_sequence import ImageSequenceConfig
 
 
@@ -23,7 +24,7 @@ def test_cut_shrunk_and_in_order() -> None:
     modality = config.build()
     assert isinstance(modality, Modality)
     assert from_json(to_json(config), ImageSequenceConfig, "panels") == config
-    item = modality.decode(picture())
+    item = modality.decode(media_of(picture(), "image"))
     assert item.shape == (3, 3, 2, 2)
     assert item.dtype == torch.uint8
     assert [panel.unique().tolist() for panel in item] == [[10], [20], [30]]
@@ -33,13 +34,13 @@ def test_cut_shrunk_and_in_order() -> None:
 def test_shrinking_takes_the_mean_and_leaves_the_rest() -> None:
     pixels = np.zeros((3, 3, 3), np.uint8)
     pixels[0, 0] = 40
-    item = ImageSequenceConfig(count=1, gap=0).build().decode(pixels)
+    item = ImageSequenceConfig(count=1, gap=0).build().decode(media_of(pixels, "image"))
     assert item.tolist() == [[[[10]], [[10]], [[10]]]]
 
 
 def test_training_shuffles_and_views_turn() -> None:
     modality = ImageSequenceConfig(gap=2, eval_orders=True).build()
-    item = modality.decode(picture())
+    item = modality.decode(media_of(picture(), "image"))
 
     def order(**how: object) -> list[int]:
         generator = torch.Generator().manual_seed(0)
@@ -63,6 +64,6 @@ def test_training_shuffles_and_views_turn() -> None:
 
 def test_says_what_is_wrong() -> None:
     with pytest.raises(WeftError, match="16 pixels wide, expected 3 panels"):
-        ImageSequenceConfig(gap=3).build().decode(picture()[:, :, :])
+        ImageSequenceConfig(gap=3).build().decode(media_of(picture()[:, :, :], "image"))
     with pytest.raises(ValueError, match="shrink is 0"):
         ImageSequenceConfig(shrink=0)

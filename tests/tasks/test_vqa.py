@@ -10,6 +10,7 @@ from torch import nn
 
 from weft.architectures.model import Model, Streams
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.answers import normalised, soft_score
 from weft.data.loader import Loader, ModalitySource
@@ -44,7 +45,7 @@ def questions(count: int, split: str = "test", seed: int = 0) -> list[Sample]:
         for k in range(3):
             answer = ANSWERS[(n + k) % 4] if n else "green"
             items = {
-                "image": pictures[n],
+                "image": Media.array_of(pictures[n], "image"),
                 "question": f"{k + 1} {n % 2}",
                 "answer": answer,
                 "type": "color" if answer in ("red", "blue", "green") else "truth",

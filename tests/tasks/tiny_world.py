@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.inference.member import Member
@@ -20,11 +21,12 @@ class Pixels:
     """View 1 is the mirror image."""
 
     views = 2
+    media = "image"
 
     def decode(self, raw):
-        if not isinstance(raw, np.ndarray):
+        if not isinstance(raw, Media):
             raise WeftError("is not a picture")
-        return torch.from_numpy(raw).permute(2, 0, 1)
+        return torch.from_numpy(raw.array()).permute(2, 0, 1)
 
     def transform(self, item, *, train, generator, view=0):
         assert not train
@@ -34,10 +36,8 @@ class Pixels:
         return Field(torch.stack(list(items)))
 
 
-class Numbers(Pixels):
+class Numbers:
     """Sentences of numbers; words that are none are 0."""
-
-    views = 1
 
     def decode(self, raw):
         return raw
@@ -92,8 +92,8 @@ def tiny_world(images: int = 24, captions: int = 3, noise: float = 0.4) -> Simpl
             id=f"row{n}",
             group=f"image{n}",
             items={
-                "image": pictures[n],
-                "text": texts[n],
+                "image": Media.array_of(pictures[n], "image"),
+                "text": Alternatives(texts[n]),
                 "label": str(n % 4 + 1),
                 "split": "test",
             },

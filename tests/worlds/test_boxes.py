@@ -43,7 +43,7 @@ def test_every_sentence_is_true_of_one_picture_and_false_of_the_other() -> None:
         assert (row.items["text"], row.items["label"]) == (made.text, True)
         assert boxes[2 * number + 1].items["label"] is False
         assert row.group == boxes[2 * number + 1].group
-        assert np.array_equal(row.items["image"], draw(true))
+        assert np.array_equal(row.items["image"].array(), draw(true))
     assert min(kinds.values()) > PAIRS / 3
 
 

@@ -110,8 +110,8 @@ def test_noise_stays_in_its_limit_and_differs_between_scenes() -> None:
 @pytest.mark.parametrize("size", [16, 33, 64, 150])
 def test_pictures_have_the_asked_size_and_the_same_scene(size: int) -> None:
     row = ScenesConfig(count=3, size=size).build()[2]
-    assert row.items["image"].shape == (size, size, 3)
-    assert row.items["image"].dtype == np.uint8
+    assert row.items["image"].array().shape == (size, size, 3)
+    assert row.items["image"].array().dtype == np.uint8
     other = ScenesConfig(count=50, size=64).build()[2]
     for key in ("text", "objects", "questions", "classes"):
         assert row.items[key] == other.items[key]
@@ -163,7 +163,7 @@ def test_another_process_draws_the_same_pixels() -> None:
     program = (
         "import hashlib\nfrom weft.worlds.scenes import ScenesConfig\n"
         "d = ScenesConfig(count=9, seed=5).build()\n"
-        "print(hashlib.sha256(d[8].items['image'].tobytes()).hexdigest())"
+        "print(hashlib.sha256(d[8].items['image'].array().tobytes()).hexdigest())"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],
@@ -172,7 +172,7 @@ def test_another_process_draws_the_same_pixels() -> None:
         check=True,
         cwd=Path(__file__).parents[2],
     )
-    image = ScenesConfig(count=9, seed=5).build()[8].items["image"]
+    image = ScenesConfig(count=9, seed=5).build()[8].items["image"].array()
     assert run.stdout.strip() == hashlib.sha256(image.tobytes()).hexdigest()
 
 
@@ -240,8 +240,8 @@ def test_written_scenes_read_as_they_were(tmp_path: Path) -> None:
         data = ScenesConfig(count=4, split=split).build()
         assert [row.id for row in rows] == [row.id for row in data]
         for row, expected in zip(rows, data, strict=True):
-            pixels = np.asarray(Image.open(row.items["image"]))
-            np.testing.assert_array_equal(pixels, expected.items["image"])
+            pixels = np.asarray(Image.open(row.items["image"].path))
+            np.testing.assert_array_equal(pixels, expected.items["image"].array())
             for key in ("text", "questions", "objects", "classes", "split"):
                 assert row.items[key] == expected.items[key]
             np.testing.assert_allclose(row.items["boxes"], expected.items["boxes"], atol=1e-4)

@@ -293,7 +293,7 @@ def test_held_out_pairs_are_named_only_where_they_are_shown(split_rows: list[Any
     """Nor do questions of the other splits speak of them."""
     named = set()
     for row, _ in split_rows:
-        words = row.items["text"] + [q["question"] for q in row.items["questions"]]
+        words = [*row.items["text"], *(q["question"] for q in row.items["questions"])]
         for text in words:
             named |= set(re.findall(rf"({'|'.join(COLORS)}) ({'|'.join(SHAPES)})", text))
         for text in row.items["text_zh"]:

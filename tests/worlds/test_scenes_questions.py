@@ -204,7 +204,7 @@ def test_one_row_a_question() -> None:
         assert row.group == scene.group
         assert {name: row.items[name] for name in question} == question
         assert row.items["split"] == "validation"
-        assert np.array_equal(row.items["image"], scene.items["image"])
+        assert np.array_equal(row.items["image"].array(), scene.items["image"].array())
         assert "text" not in row.items
         assert row.items["objects"] == scene.items["objects"]
     assert rows[0].items["image"] is rows[1].items["image"]

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from weft.core.media import Kind
 from weft.core.records import Batch, Features, Field, Loss
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class Modality(Protocol):
 
     With `train` the transform is random and draws only from `generator`; without, it is the same each
     time: one of the fixed evaluation views, where the modality is `Viewed`, and else always the plain
-    one. What must be learned from the training rows first makes it a `Learner`, too.
+    one. `decode` takes the value in the row: of a modality that `ReadsMedia` a Media. What must be learned from the training rows first makes it a `Learner`, too.
     """
 
     def decode(self, raw: Any) -> Any: ...
@@ -47,6 +48,13 @@ class Viewed(Protocol):
 def views_of(modality: Modality) -> int:
     """How many fixed evaluation views it has, at least 1."""
     return modality.views if isinstance(modality, Viewed) else 1
+
+
+@runtime_checkable
+class ReadsMedia(Protocol):
+    """A modality whose raw values are Media of one kind; of others the value itself is in the row."""
+
+    media: Kind
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ have seen. Threads are enough: decoding and resizing release the interpreter's l
 """
 
 import collections
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +16,9 @@ from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import Modality, Target, views_of
+from weft.core.media import Alternatives, small_value
 from weft.core.records import Batch, Features, Field, Sample, group_key
+from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
@@ -31,7 +34,7 @@ from weft.data.sampler import (
 )
 
 PREFETCH = 2
-"""Batches that are prepared ahead of the one being used."""
+"""Batches that are prepared ahead of the one being used, where there is room for them (AHEAD_BYTES)."""
 OBJECTIVES = "/objectives"
 """Names the random numbers of a row that objectives draw from; no stream has a slash in its name."""
 
@@ -70,7 +73,7 @@ class ModalitySource:
         return item_of(self.dataset[index], self.key)
 
     def views(self, index: int) -> int:
-        """How many fixed views row `index` has: of a list of captions one each."""
+        """How many fixed views row `index` has: of several captions one each."""
         return 1 if self.lacks(self.dataset[index]) else _views(self.raw(index), self.modality)
 
     def lacks(self, sample: Sample) -> bool:
@@ -89,11 +92,10 @@ class ModalitySource:
         try:
             item = self.modality.decode(raw)
             return self.modality.transform(item, train=train, generator=generator, view=view)
+        except DataError:
+            raise
         except WeftError as error:
             raise DataError(str(error), source=sample.source) from error
-        except OSError as error:
-            reason = f"{error.filename or self.key} cannot be read: {error.strerror or error}"
-            raise DataError(reason, source=sample.source) from error
 
     def collate(self, items: Sequence[Tensor | None]) -> Field | Features | None:
         return collate_present(items, self.modality.collate)
@@ -110,7 +112,7 @@ class TargetSource:
         """The row's target, the same in every view."""
         sample = self._dataset[index]
         try:
-            return self._target.read(item_of(sample, self._target.column))
+            return self._target.read(small_value(item_of(sample, self._target.column)))
         except DataError:
             raise
         except WeftError as error:
@@ -129,7 +131,7 @@ def item_of(sample: Sample, key: str) -> Any:
 
 
 def _views(raw: Any, modality: Modality) -> int:
-    return len(raw) if isinstance(raw, list) else views_of(modality)
+    return len(raw) if isinstance(raw, Alternatives) else views_of(modality)
 
 
 class _Row(NamedTuple):
@@ -215,16 +217,19 @@ class Loader:
             return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="weft-loader")
         pending: collections.deque[Future[Batch | None]] = collections.deque()
+        ahead, allowed = iter(steps), 0
         try:
-            for step in steps:
-                pending.append(self._submit(pool, step, view))
-                if len(pending) > PREFETCH:
-                    batch = pending.popleft().result()
-                    if batch is not None:
-                        yield batch
-            while pending:
+            while True:
+                room = max(1, allowed) - len(pending)
+                for step in itertools.islice(ahead, max(0, room)):
+                    pending.append(self._submit(pool, step, view))
+                if not pending:
+                    return
                 batch = pending.popleft().result()
                 if batch is not None:
+                    allowed = min(PREFETCH, AHEAD_BYTES // max(1, _bytes(batch)))
+                    for step in itertools.islice(ahead, max(0, allowed - len(pending))):
+                        pending.append(self._submit(pool, step, view))
                     yield batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -294,6 +299,11 @@ class Loader:
 
 def _keys(names: Iterable[str]) -> Tensor:
     return torch.tensor([group_key(name) for name in names], dtype=torch.int64)
+
+
+def _bytes(batch: Batch) -> int:
+    fields = [list(vars(value).values()) for value in batch.inputs.values()]
+    return bytes_of([fields, list(batch.targets.values())])
 
 
 def _sampler(

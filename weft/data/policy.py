@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
-from weft.core.files import read_file, write_bytes
+from weft.core.files import write_bytes
+from weft.core.media import Media
 from weft.core.records import Sample
 
 log = logging.getLogger("weft.data")
@@ -146,14 +147,15 @@ def _keep(sample: Sample, folder: Path) -> list[str]:
     stem = _file_name(sample.id)
     kept = []
     for key, value in sample.items.items():
-        name = f"{stem}.{_file_name(key)}"
-        if isinstance(value, Path) and value.is_file():
-            write_bytes(folder / f"{name}{value.suffix}", read_file(value), private=True)
-            kept.append(f"{name}{value.suffix}")
-        elif isinstance(value, bytes):
-            write_bytes(folder / name, value, private=True)
+        if isinstance(value, Media):
+            name = f"{stem}.{_file_name(key)}{'.' * bool(value.suffix)}{value.suffix}"
+            try:
+                content = value.read()
+            except WeftError:
+                continue  # what cannot be read cannot be kept
+            write_bytes(folder / name, content, private=True)
             kept.append(name)
-    words = {k: v for k, v in sample.items.items() if isinstance(v, str | int | float | list)}
+    words = {k: v for k, v in sample.items.items() if not isinstance(v, Media)}
     row = {"id": sample.id, "group": sample.group, **words}
     write_bytes(folder / f"{stem}.json", json.dumps(row, default=str).encode(), private=True)
     return [*kept, f"{stem}.json"]

@@ -2,9 +2,10 @@
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, Kind, Media
 from weft.core.records import Sample
 from weft.data.formats import (
     Dataset,
@@ -54,6 +56,11 @@ class FilesConfig(DataSource):
     """A file or folder; `weft list formats` shows what is known."""
     format: str | None = None
     """Name of the format; None detects it."""
+    kinds: dict[str, Literal["text", "image", "audio", "video", "array"]] = field(
+        default_factory=dict
+    )
+    """What columns hold where neither name nor suffix says it: files of a kind, named relative to the
+    data's folder; or texts, where a list in a row is several captions."""
     joined: dict[str, Path] = field(default_factory=dict)
     """Further files about the same pictures: their text becomes the item of that name, such as
     text_zh for captions in another language."""
@@ -68,6 +75,9 @@ class FilesConfig(DataSource):
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self._rows(split, errors or ErrorPolicy())
+        if self.kinds:
+            folder = self.path if self.path.is_dir() else self.path.parent
+            dataset = OfKinds(dataset, self.kinds, folder)
         for name, path in self.joined.items():
             dataset = Joined(dataset, name, _opened(path, None, errors or ErrorPolicy()), str(path))
         return dataset
@@ -112,6 +122,40 @@ def _group(dataset: Dataset, row: int) -> str:
 def _say(line: str) -> None:
     """Once in a process: each split of the data is opened for itself."""
     log.warning(line)
+
+
+class OfKinds(Sequence[Sample]):
+    """The rows of `dataset` with the columns in `kinds` as what they are said to be.
+
+    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is.
+    """
+
+    def __init__(self, dataset: Dataset, kinds: Mapping[str, str], folder: Path) -> None:
+        self._dataset = dataset
+        self._kinds = kinds
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = self._dataset[index]
+        said = {
+            name: self._as(kind, sample.items[name])
+            for name, kind in self._kinds.items()
+            if name in sample.items
+        }
+        return replace(sample, items={**sample.items, **said})
+
+    def _as(self, kind: str, value: Any) -> Any:
+        if kind == "text":
+            return Alternatives(value) if isinstance(value, list) else value
+        named = cast(Kind, kind)
+        if isinstance(value, Media):
+            return replace(value, kind=named)
+        if not isinstance(value, str):
+            return value
+        return Media.file(self._folder / value, named, folder=self._folder)
 
 
 class Joined(Sequence[Sample]):

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from weft.core.errors import DataError
+from weft.core.media import Media, digest_of
 from weft.data.formats import Dataset
 
 
@@ -18,9 +17,9 @@ def stamp(
 ) -> str:
     """32 hex digits that change when one of these rows does.
 
-    Of a file its path, size and times of change count, of anything else its content. columns: only these;
-    all if empty. times: of files; without them a copy of the data has the same stamp, but a file that is
-    replaced by another one of its size is not noticed.
+    Of a file, and of what lies in one, path, size and times of change count, of anything else its content.
+    columns: only these; all if empty. times: of files; without them a copy of the data has the same stamp,
+    but a file that is replaced by another one of its size is not noticed.
     """
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
@@ -44,20 +43,13 @@ def _add(digest: Any, name: str, content: bytes) -> None:
 
 
 def _content(value: Any, times: bool) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
-    if isinstance(value, Path):
-        return _file(value, times).encode(errors="surrogatepass")
-    return json.dumps(value, sort_keys=True, default=repr).encode(errors="surrogatepass")
+    return json.dumps(value, sort_keys=True, default=lambda raw: _told(raw, times)).encode(
+        errors="surrogatepass"
+    )
 
 
-def _file(path: Path, times: bool) -> str:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return f"{path.name}: no file"
-    # The time of the last change of the inode moves even where a copy keeps the time of writing.
-    when = f"{path} {found.st_mtime_ns} {found.st_ctime_ns}" if times else path.name
-    return f"{when} {found.st_size}"
+def _told(value: Any, times: bool) -> str:
+    """What tells a value that JSON does not hold from another."""
+    if isinstance(value, Media):
+        return f"{value.kind} {value.place.stamp(times=times)}"
+    return digest_of(value) if isinstance(value, np.ndarray) else repr(value)

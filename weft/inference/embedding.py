@@ -1,9 +1,7 @@
 """A data set's items -> embeddings, each item once."""
 
-import collections
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +15,7 @@ from weft.core.errors import DataError
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
+from weft.data.ahead import loaded_ahead, windows
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows, ErrorPolicy
 from weft.inference.member import Item, ViewedSource
@@ -162,8 +161,8 @@ def _batches(
 ) -> Iterator[tuple[list[tuple[View, Any]], list[View]]]:
     """Batches of loaded views, and those that could not be read.
 
-    Sequences of tokens are cheap to hold and dear to pad: many batches of them are loaded and put in
-    order of length first.
+    Sequences are dear to pad: SORTED_BATCHES of them, or as many as there is room for, are loaded and put
+    in order of length first.
     """
 
     def load(view: View) -> Any:
@@ -174,19 +173,17 @@ def _batches(
             bad.add(error, _sample(dataset, view.row))
             return error
 
-    loaded = _ahead(load, views, config.workers, PREFETCHED_BATCHES * config.batch_size)
-    window: list[tuple[View, Any]] = []
+    def most(value: Any) -> int:
+        sequence = isinstance(value, Tensor) and value.ndim == 1
+        return config.batch_size * (SORTED_BATCHES if sequence else 1)
+
+    ahead = PREFETCHED_BATCHES * config.batch_size
+    loaded = loaded_ahead(load, views, workers=config.workers, most=ahead)
     failed: list[View] = []
-    for view, value in loaded:
-        if isinstance(value, DataError):
-            failed.append(view)
-            continue
-        window.append((view, value))
-        short = isinstance(value, Tensor) and value.ndim == 1
-        if len(window) >= config.batch_size * (SORTED_BATCHES if short else 1):
-            yield from ((batch, []) for batch in _by_length(window, config.batch_size))
-            window = []
-    yield from ((batch, []) for batch in _by_length(window, config.batch_size))
+    for part in windows(loaded, most=most):
+        failed += [view for view, value in part if isinstance(value, DataError)]
+        read = [(view, value) for view, value in part if not isinstance(value, DataError)]
+        yield from ((batch, []) for batch in _by_length(read, config.batch_size))
     yield [], failed
 
 
@@ -201,25 +198,3 @@ def _by_length(window: list[tuple[View, Any]], batch_size: int) -> Iterator[list
     window.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
     for start in range(0, len(window), batch_size):
         yield window[start : start + batch_size]
-
-
-def _ahead(
-    load: Callable[[View], Any], views: Iterable[View], workers: int, ahead: int
-) -> Iterator[tuple[View, Any]]:
-    """(view, load(view)) in order, loaded by threads that are at most `ahead` views in front."""
-    if workers == 0:
-        yield from ((view, load(view)) for view in views)
-        return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="weft-embedding")
-    pending: collections.deque[tuple[View, Future[Any]]] = collections.deque()
-    try:
-        for view in views:
-            pending.append((view, pool.submit(load, view)))
-            if len(pending) > ahead:
-                first, future = pending.popleft()
-                yield first, future.result()
-        while pending:
-            first, future = pending.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

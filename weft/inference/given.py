@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import WeftError, unknown_name
-from weft.core.interfaces import Modality
+from weft.core.interfaces import Modality, ReadsMedia
+from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Sample
 from weft.data.loader import ModalitySource
-from weft.modalities.text import Text
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,18 @@ class Given:
 def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
     """stream -> one value, or a list of N, None where the row lacks the stream.
 
-    A single value goes with every row. A string is a path where the stream is not one of texts. Raises
-    WeftError for an unknown stream, a file that is not there, and lists of other lengths.
+    A single value goes with every row. Of a stream of pictures or sounds a value is a path, encoded bytes
+    or an array. Raises WeftError for an unknown stream, a file that is not there, and lists of other
+    lengths.
     """
     for stream in values:
         if stream not in modalities:
             raise unknown_name("stream", stream, modalities)
-    lists = {s: list(v) for s, v in values.items() if isinstance(v, list | tuple)}
+    lists = {
+        stream: list(value)
+        for stream, value in values.items()
+        if isinstance(value, list | tuple) and not isinstance(value, Alternatives)
+    }
     lengths = {len(found) for found in lists.values()} or {1}
     if len(lengths) > 1:
         told = ", ".join(f"{len(found)} of '{stream}'" for stream, found in lists.items())
@@ -55,13 +60,20 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
 def _rows(stream: str, raws: list[Any]) -> list[Sample]:
     """The stream alone, each value with its own source: that of a file is its path."""
     return [
-        Sample(str(n), str(n), {stream: raw}, str(raw) if isinstance(raw, Path) else stream)
+        Sample(str(n), str(n), {stream: raw}, str(_path(raw) or stream))
         for n, raw in enumerate(raws)
     ]
 
 
 def _raw(raw: Any, modality: Modality) -> Any:
-    path = Path(raw) if isinstance(raw, str) and not isinstance(modality, Text) else raw
-    if isinstance(path, Path) and not path.is_file():
+    if raw is None or not isinstance(modality, ReadsMedia):
+        return raw
+    value = media_of(raw, modality.media)
+    path = _path(value)
+    if path is not None and not path.is_file():
         raise WeftError(f"{path}: no such file")
-    return path
+    return value
+
+
+def _path(raw: Any) -> Path | None:
+    return raw.path if isinstance(raw, Media) else None

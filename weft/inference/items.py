@@ -1,12 +1,12 @@
 """Which things of a data set a task embeds: listed once, before any is decoded."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import group_key
-from weft.data.features import content_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.member import Item
@@ -43,12 +43,13 @@ class Listing:
 
 
 def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
-    """What of `streams` the rows hold: every string of a list, anything else once.
+    """What of `streams` the rows hold: each of its alternatives, anything else once.
 
     Matching rows that repeat the very same content (pairs that repeat their image) give one item;
     texts are never merged. Raises WeftError where a stream is in no row.
     """
     items: dict[str, list[Item]] = {stream: [] for stream in streams}
+    media: dict[str, dict[int, Media]] = {stream: {} for stream in streams}
     groups: dict[int, int] = {}
     matches: dict[int, int] = {}
     splits: set[str] = set()
@@ -65,36 +66,50 @@ def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listin
             splits.add(str(sample.items["split"]))
         for stream in streams:
             raw = sample.items.get(stream)
-            if isinstance(raw, list):
+            if isinstance(raw, Alternatives):
                 items[stream] += [Item(stream, row, view) for view in range(len(raw))]
             elif raw is not None:
                 items[stream].append(Item(stream, row, 0 if isinstance(raw, str) else None))
+                if isinstance(raw, Media):
+                    media[stream][row] = raw
     for stream in streams:
         if not items[stream]:
             known = ", ".join(sorted(names)) or "nothing"
             raise WeftError(f"no row has a '{stream}', the rows have: {known}")
-    merged = {stream: _merge(found, dataset, matches, bad) for stream, found in items.items()}
+    merged = {stream: _merge(found, media[stream], matches, bad) for stream, found in items.items()}
     return Listing(merged, groups, matches, tuple(sorted(splits)))
 
 
 def _merge(
-    items: list[Item], dataset: Dataset, matches: dict[int, int], bad: BadRows
+    items: list[Item], media: Mapping[int, Media], matches: dict[int, int], bad: BadRows
 ) -> list[Item]:
-    """Leaves out items with the content of an earlier item that they match."""
-    sizes = Counter(matches.values())
+    """Leaves out items with the content of an earlier item that they match. media: row -> its Media.
+
+    What lies in one place, or is of different sizes, is told apart without reading it.
+    """
+    different: dict[int, dict[Media, int | None]] = defaultdict(dict)
+    for item in items:
+        if item.view is None and item.row in media:
+            found = media[item.row]
+            different[matches[item.row]].setdefault(found, found.place.size())
     seen: set[tuple[int, str]] = set()
     kept: list[Item] = []
     for item in items:
-        match = matches[item.row]
-        if item.view is None and sizes[match] > 1:
-            sample = dataset[item.row]
+        if item.view is None and item.row in media:
+            sizes = different[matches[item.row]]
+            size = sizes[media[item.row]]
             try:
-                key = (match, content_key(sample.items[item.stream]))
-            except OSError as error:
-                bad.add(DataError(f"cannot be read: {error.strerror}", source=sample.source))
+                twins = list(sizes.values()).count(size) > 1
+                known = media[item.row].digest() if twins else f"{size} bytes"
+            except WeftError as error:
+                bad.add(_unreadable(error, str(media[item.row].place)))
                 continue
-            if key in seen:
+            if (matches[item.row], known) in seen:
                 continue
-            seen.add(key)
+            seen.add((matches[item.row], known))
         kept.append(item)
     return kept
+
+
+def _unreadable(error: WeftError, place: str) -> DataError:
+    return error if isinstance(error, DataError) else DataError(str(error), source=place)

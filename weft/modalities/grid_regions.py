@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.interfaces import Modality
+from weft.core.media import Kind, Media
 from weft.core.records import Field
 from weft.modalities.image import ImageConfig
 
@@ -21,12 +20,14 @@ class GridRegions:
     et al. 2020, arXiv:2001.03615, found grids as good as boxes, there of a CNN's features.
     """
 
+    media: Kind = "image"
+
     def __init__(self, config: "GridRegionsConfig") -> None:
         self.config = config
         self._image = config.picture.build()
         self.views = self._image.views
 
-    def decode(self, raw: Path | bytes | np.ndarray) -> Tensor:
+    def decode(self, raw: Media) -> Tensor:
         """uint8 RGB (3, H, W). Raises WeftError without the source, which the caller adds."""
         return self._image.decode(raw)
 

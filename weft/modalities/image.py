@@ -3,15 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from weft.core.config import Config, Settings
 from weft.core.interfaces import Modality
+from weft.core.media import Kind, Media, expected
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_transforms import (
@@ -65,19 +64,21 @@ class Image:
     The Field holds uint8; mean and standard deviation belong to the encoder that needs them.
     """
 
+    media: Kind = "image"
+
     def __init__(self, config: "ImageConfig") -> None:
         self.config = config
         self.views = len(config.eval_views)
         self._jitter = config.jitter.build()
         self._min_side = config.decoded_side()
 
-    def decode(self, raw: Path | bytes | np.ndarray) -> Tensor:
+    def decode(self, raw: Media) -> Tensor:
         """uint8 RGB (3, H, W), upright. Raises WeftError without the source, which the caller adds.
 
-        raw: a file, its bytes, or a uint8 array (H, W, 3), whose memory the result shares.
+        The result shares the memory of pixels that are not encoded, a uint8 array (H, W, 3).
         """
         pixels = read_image(
-            raw,
+            expected(raw, self.media).load(),
             max_pixels=self.config.max_pixels,
             min_side=self._min_side,
             grey_bits=self.config.grey_bits,

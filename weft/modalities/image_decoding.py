@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import simplejpeg
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from weft.core.errors import MissingExtraError, WeftError
-from weft.core.files import read_file
 from weft.modalities.image_metadata import jpeg_orientation
 
 Pixels = NDArray[np.uint8]
@@ -36,13 +34,11 @@ _JPEG_END = b"\xff\xd9"
 _FILTERS = threading.Lock()
 _BAND = 1 << 22
 """Pixels that are converted at a time, so that a picture is in memory twice and not five times."""
-LARGEST_PICTURE = 512 << 20
-"""Bytes. A file that holds more is refused."""
 log = logging.getLogger("weft.data")
 
 
 def read_image(
-    raw: Path | bytes | Pixels,
+    raw: bytes | Pixels,
     *,
     max_pixels: int,
     min_side: int = 0,
@@ -58,7 +54,9 @@ def read_image(
     """
     if isinstance(raw, np.ndarray):
         return _checked_array(raw)
-    data = _read_bytes(raw)
+    data = raw
+    if not data:
+        raise WeftError("picture is empty (0 bytes)")
     try:
         if data[:3] == b"\xff\xd8\xff":
             pixels = _read_jpeg(data, max_pixels, min_side)
@@ -95,26 +93,6 @@ def _checked_array(array: NDArray[np.generic]) -> Pixels:
     # torch.from_numpy needs memory that is writable and has no negative strides
     pixels = np.ascontiguousarray(array, dtype=np.uint8)
     return pixels if pixels.flags.writeable else pixels.copy()
-
-
-def _read_bytes(raw: Path | bytes) -> bytes:
-    if isinstance(raw, Path):
-        try:
-            data = read_file(raw, LARGEST_PICTURE)
-        except FileNotFoundError:
-            raise WeftError(f"no such picture: {raw}") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise WeftError(f"picture {raw} cannot be read: {reason}") from None
-    elif isinstance(raw, bytes):
-        data = raw
-    else:
-        raise WeftError(
-            f"a picture is a {type(raw).__name__}, expected a Path, bytes or a uint8 array"
-        )
-    if not data:
-        raise WeftError("picture is empty (0 bytes)")
-    return data
 
 
 def _read_jpeg(data: bytes, max_pixels: int, min_side: int) -> Pixels | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.media import Kind, Media, expected
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 
@@ -21,16 +21,16 @@ class ImageSequence:
     Evaluation views are the panels in other orders: view v starts with panel v.
     """
 
+    media: Kind = "image"
+
     def __init__(self, config: "ImageSequenceConfig") -> None:
         self.config = config
         self.views = config.count if config.eval_orders else 1
 
-    def decode(self, raw: Path | bytes | np.ndarray) -> Tensor:
-        """uint8 RGB (P, 3, H, W). Raises WeftError for a picture that does not divide into panels.
-
-        raw: a file, its bytes, or a uint8 array (H, W, 3).
-        """
-        pixels_HWC = read_image(raw, max_pixels=self.config.max_pixels)
+    def decode(self, raw: Media) -> Tensor:
+        """uint8 RGB (P, 3, H, W). Raises WeftError for a picture that does not divide into panels."""
+        content = expected(raw, self.media).load()
+        pixels_HWC = read_image(content, max_pixels=self.config.max_pixels)
         count, gap = self.config.count, self.config.gap
         width, rest = divmod(pixels_HWC.shape[1] - (count - 1) * gap, count)
         if rest or width < 1:

@@ -11,6 +11,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.media import Alternatives
 from weft.core.records import Field
 from weft.core.text import normalised
 from weft.modalities.tokenization import (
@@ -39,15 +40,18 @@ class Text:
         self.views = config.eval_captions
         self._tokens: Tokens | None = None
 
-    def decode(self, raw: str | list[str]) -> str | list[str]:
-        """The caption, or all captions, in Unicode NFC with single spaces.
+    def decode(self, raw: str | Alternatives) -> str | list[str]:
+        """The caption, or all alternatives, in Unicode NFC with single spaces.
 
         Raises WeftError without the source, which the caller adds, for an empty caption.
         """
         if isinstance(raw, str):
             return _cleaned(raw, "caption")
-        if not isinstance(raw, list | tuple):
-            raise WeftError(f"a caption is a {type(raw).__name__}, expected a string or a list")
+        if not isinstance(raw, Alternatives):
+            raise WeftError(
+                f"a caption is a {type(raw).__name__}, expected a string or alternatives; where a list "
+                "in this column holds several captions, say so: data.source.kinds COLUMN text"
+            )
         if not raw:
             raise WeftError("the list of captions is empty")
         return [_cleaned(text, f"caption {i} of {len(raw)}") for i, text in enumerate(raw, 1)]
@@ -79,13 +83,13 @@ class Text:
         )
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
 
-    def length(self, raw: str | list[str]) -> int:
+    def length(self, raw: str | Alternatives) -> int:
         """Tokens of the caption; of several the mean, since training draws one."""
         item = self.decode(raw)
         captions = [item] if isinstance(item, str) else item
         return round(sum(len(self._ids(text)) for text in captions) / len(captions))
 
-    def fit(self, raws: Iterable[str | list[str]]) -> None:
+    def fit(self, raws: Iterable[str | Alternatives]) -> None:
         """Trains the tokenizer on these captions; the same captions give the same tokenizer.
 
         Captions that `decode` refuses teach nothing; whoever reads the data reports them. Raises
@@ -94,9 +98,14 @@ class Text:
         if self.config.kind == "pretrained":
             self._ready()
             return
-        captions = list(itertools.islice(self._usable(raws), self.config.fit_captions))
+        refused: list[WeftError] = []
+        usable = self._usable(raws, refused)
+        captions = list(itertools.islice(usable, self.config.fit_captions))
         if not captions:
-            raise WeftError("the tokenizer cannot be trained: there is no caption in the data")
+            reason = f": {refused[0]}" if refused else ""
+            raise WeftError(
+                f"the tokenizer cannot be trained: there is no caption in the data{reason}"
+            )
         config = self.config
         if config.kind == "word":
             self._use(
@@ -207,13 +216,18 @@ class Text:
         stays = torch.rand(len(ids), generator=generator) >= self.config.word_dropout
         return ids[stays | special] if (stays & ~special).any() else ids
 
-    def _usable(self, raws: Iterable[str | list[str]]) -> Iterable[str]:
+    def _usable(
+        self, raws: Iterable[str | Alternatives], refused: list[WeftError]
+    ) -> Iterable[str]:
+        """What `decode` accepts; the first refusal is kept."""
         for raw in raws:
-            for caption in raw if isinstance(raw, list | tuple) else [raw]:
+            for caption in raw if isinstance(raw, Alternatives) else [raw]:
                 try:
-                    yield _cleaned(caption, "caption")
-                except WeftError:
+                    item = self.decode(caption)
+                except WeftError as error:
+                    refused += [error] * (not refused)
                     continue
+                yield str(item)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,16 @@
 """Retrieved examples as pictures and captions, the right ones marked."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from weft.core.media import Alternatives, Media
 from weft.data.formats import Dataset
 from weft.inference.member import Item
 from weft.inference.results import Answer, Example, TaskResult
 from weft.report import html
 from weft.report.html import Html
 
-Picture = Path | bytes | np.ndarray
-Shown = Picture | str
+Shown = Media | str
 """What an item is shown as."""
 
 QUERY_WIDTH = 200
@@ -66,19 +63,19 @@ def _example(example: Example, dataset: Dataset) -> Html:
 
 
 def _picture_answers(
-    answers: Sequence[tuple[Answer, Picture]], missed: Picture | list[str] | None, rank: int
+    answers: Sequence[tuple[Answer, Media]], missed: Media | Alternatives | None, rank: int
 ) -> Html:
     figures = [
         _framed(html.figure(value, f"{answer.score:.3f}", ANSWER_WIDTH), answer.right)
         for answer, value in answers
     ]
-    if missed is not None and not isinstance(missed, list):
+    if isinstance(missed, Media):
         figures.append(_framed(html.figure(missed, f"right, rank {rank:,}", ANSWER_WIDTH), True))
     return html.grid(figures, columns=len(figures))
 
 
 def _text_answers(
-    answers: Sequence[tuple[Answer, str]], missed: Picture | list[str] | None
+    answers: Sequence[tuple[Answer, str]], missed: Media | Alternatives | None
 ) -> Html:
     lines = []
     for answer, value in answers:
@@ -86,22 +83,22 @@ def _text_answers(
         said = f"<strong>✓ {words}</strong>" if answer.right else words
         lines.append(f"<li>{said} <small>{answer.score:.3f}</small></li>")
     listed = f'<ol style="margin:.2rem 0;padding-left:1.4rem">{"".join(lines)}</ol>'
-    if isinstance(missed, list):
+    if isinstance(missed, Alternatives):
         right = html.text(" / ".join(missed))
         return Html(f"{listed}<p><small>Right would have been: {right}</small></p>")
     return Html(listed)
 
 
-def _missed(example: Example, dataset: Dataset) -> Picture | list[str] | None:
+def _missed(example: Example, dataset: Dataset) -> Media | Alternatives | None:
     """What was right, from the query's own row, if none of the answers shown is."""
     first = example.answers[0].item
     if isinstance(first, str) or any(answer.right for answer in example.answers):
         return None
     raw = dataset[example.query.row].items.get(first.stream)
-    if isinstance(raw, list):
-        return [str(one) for one in raw]
+    if isinstance(raw, Alternatives):
+        return raw
     shown = _shown(raw)
-    return [shown] if isinstance(shown, str) else shown
+    return Alternatives([shown]) if isinstance(shown, str) else shown
 
 
 def _framed(picture: Html, right: bool) -> Html:
@@ -109,18 +106,14 @@ def _framed(picture: Html, right: bool) -> Html:
 
 
 def shown_value(item: Item, dataset: Dataset) -> Shown:
-    """The raw value of an item; of a list, the one that its view names."""
+    """What an item is shown as; of several, the one that its view names."""
     raw = dataset[item.row].items.get(item.stream)
-    if isinstance(raw, list) and (item.view is not None or isinstance(raw[0], str)):
-        raw = raw[item.view or 0]
-    return _shown(raw)
+    return _shown(raw[item.view or 0] if isinstance(raw, Alternatives) else raw)
 
 
 def _shown(raw: Any) -> Shown:
     """A picture as it is, anything else as text: a report knows only those two."""
-    if isinstance(raw, str | Path | bytes):
-        return raw
-    if isinstance(raw, np.ndarray) and raw.ndim == 3:
+    if isinstance(raw, str) or (isinstance(raw, Media) and raw.kind in ("image", "file")):
         return raw
     return " ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw)
 

@@ -10,15 +10,18 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.modalities.image_decoding import read_image
 from weft.report.style import STYLE
 
 SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them
 JPEG_QUALITY = 80
+MOST_PIXELS = 100_000_000
 NUMBER = re.compile(
     r"[-+−±]?[\d.,]+(e[-+]?\d+)?\s?(%|ms|s|MB|KB|GB|x|px)?|–|nan|inf", re.IGNORECASE
 )
@@ -127,17 +130,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = 
     )
 
 
-def figure(image: Path | bytes | np.ndarray, caption: str = "", width: int = 160) -> Html:
+def figure(image: Media | bytes | np.ndarray, caption: str = "", width: int = 160) -> Html:
     """A picture inside the page, `width` CSS pixels wide.
 
-    image: file, encoded bytes, or uint8 (H, W, 3) or (H, W). One that cannot be decoded becomes an
+    image: a picture of a row, encoded bytes, or uint8 (H, W, 3) or (H, W). One that cannot be decoded becomes an
     empty frame that says so.
     """
     below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
     try:
         source, alt = _data_uri(image, 2 * width), html.escape(caption, quote=True)
         shown = f'<img src="{source}" alt="{alt}" loading="lazy">'
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except WeftError:
         shown = '<div class="gone">cannot be decoded</div>'
     return Html(f'<figure class="picture" style="width:{width}px">{shown}{below}</figure>')
 
@@ -185,14 +188,12 @@ def _is_number(cell: Cell) -> bool:
     return not isinstance(cell, str) or NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _data_uri(image: Path | bytes | np.ndarray, pixels: int) -> str:
-    """`image` as a data URI of at most `pixels` width and twice that height."""
-    if isinstance(image, np.ndarray):
-        picture = Image.fromarray(np.ascontiguousarray(image, dtype=np.uint8))
-    else:
-        picture = Image.open(image if isinstance(image, Path) else io.BytesIO(image))
-        picture.draft("RGB", (pixels, pixels))
-        picture = ImageOps.exif_transpose(picture)
+def _data_uri(image: Media | bytes | np.ndarray, pixels: int) -> str:
+    """`image` as a data URI of at most `pixels` width and twice that height. Raises WeftError."""
+    content = image.load() if isinstance(image, Media) else image
+    if isinstance(content, bytes):
+        content = read_image(content, max_pixels=MOST_PIXELS, min_side=pixels)
+    picture = Image.fromarray(np.ascontiguousarray(content, dtype=np.uint8))
     lossless = max(picture.size) <= SMALL_PIXELS
     picture = picture.convert("RGB")
     picture.thumbnail((pixels, 2 * pixels))

@@ -8,8 +8,9 @@ import torch
 
 from weft.architectures.model import Model
 from weft.core.documents import read_mapping, write_checked
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import WeftError
 from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
+from weft.core.media import small_value
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource, Source, TargetSource
@@ -77,8 +78,8 @@ def fit(learners: Mapping[str, Learner], dataset: Dataset) -> None:
 def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
     for index in range(len(dataset)):
         try:
-            raw = dataset[index].items.get(column)
-        except DataError:
+            raw = small_value(dataset[index].items.get(column))
+        except WeftError:
             continue
         if raw is not None:
             yield raw

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.media import Alternatives
 from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.core.text import normalised
@@ -175,7 +176,10 @@ class ZeroShot:
             raise ValueError(f"zero-shot classification needs the modality of '{config.text}'")
         rows = [
             Sample(
-                name, name, {config.text: [t.replace("{}", name) for t in config.templates]}, name
+                name,
+                name,
+                {config.text: Alternatives(t.replace("{}", name) for t in config.templates)},
+                name,
             )
             for name in classes
         ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats._rows import picture_folder, split_name
 
@@ -21,7 +22,7 @@ def pictures_of(folder: Path, names: Sequence[str]) -> Path:
 
 
 def caption_sample(
-    name: str, picture: Path, captions: list[str], split: str | None, source: str, **others: Any
+    name: str, picture: Media, captions: list[str], split: str | None, source: str, **others: Any
 ) -> Sample:
     """The sample of one picture. name: its path below the folder of the data, which is its id and group.
 
@@ -29,7 +30,7 @@ def caption_sample(
     """
     if not captions:
         raise DataError(f"{name} has no captions", source=source)
-    items = {"image": picture, "text": captions, **others}
+    items = {"image": picture, "text": Alternatives(captions), **others}
     if split is not None:
         items["split"] = split_name(split)
     return Sample(name, name, items, source)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, Kind, Media, kind_of
 from weft.core.records import Sample
 from weft.data.formats._rows import OnError, UniqueIds, is_picture, picture_folder, split_name
 
@@ -17,21 +19,47 @@ FILE_COLUMNS = ("file_name", "filename", "filepath", "file", "path")
 TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment")
 ROW_COLUMNS = ("id", "group", "match", "split")
 """What a table may say of a row itself; an empty cell says nothing."""
+NAMED_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("audio", "audio_path"), "audio"),
+    **dict.fromkeys(("video", "video_path"), "video"),
+}
+"""Columns of sounds and films by their names; the item is called after the kind."""
+PROBED_ROWS = 100
 _USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROW_COLUMNS, "label"))
 
 
 class Columns:
-    """Which columns of a table are picture and text: the known names that most rows have.
+    """What the columns of a table hold: pictures, sounds, films, captions, or values as they are.
 
-    Every row must have those columns; a null says that this row has no picture or no text.
+    image, text: the columns of the known names that most rows have; every row must have them, and a null
+    says that this row has none. kinds: the columns of files, `image` included, and their kinds: those
+    called so, and those whose values are all names of one kind of file that lies in `folders`; `stored`
+    are those that the table itself holds.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], source: str) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        source: str,
+        folders: Sequence[Path] = (),
+        *,
+        stored: Mapping[str, Kind] | None = None,
+    ) -> None:
         counts = Counter(name for row in rows for name in row)
         files = Counter(name for row in rows for name in FILE_COLUMNS if is_picture(row.get(name)))
         self.image = _most(IMAGE_COLUMNS, counts) or _most(FILE_COLUMNS, files)
         self.text = _most(TEXT_COLUMNS, counts)
-        if self.image is None and self.text is None:
+        pictures = [name for name, kind in (stored or {}).items() if kind == "image"]
+        if self.image is None and len(pictures) == 1:
+            self.image = pictures[0]
+        self.kinds: dict[str, Kind] = dict(stored or {})
+        self.kinds |= {} if self.image is None else {self.image: "image"}
+        self.kinds |= {n: kind for n, kind in NAMED_KINDS.items() if n in counts}
+        for name in counts.keys() - self.kinds.keys() - _USUAL:
+            kind = _kind_of_files([row.get(name) for row in rows[:PROBED_ROWS]], folders)
+            if kind is not None:
+                self.kinds[name] = kind
+        if not self.kinds and self.text is None:
             raise DataError(
                 f"has the columns {', '.join(rows[0]) or '(none)'}, expected one of "
                 f"{', '.join(IMAGE_COLUMNS + FILE_COLUMNS)} or of {', '.join(TEXT_COLUMNS)}",
@@ -53,20 +81,49 @@ class Columns:
                 source=source,
             )
 
-    def items(self, row: Mapping[str, Any], image: Any) -> dict[str, Any]:
-        """The items of a checked row whose picture (a path, bytes or None) is `image`."""
-        items = {
-            name: value
-            for name, value in row.items()
-            if value is not None and name not in (self.image, self.text, *ROW_COLUMNS)
-        }
-        if image is not None:
-            items["image"] = image
-        if self.text is not None and row[self.text] is not None:
-            items["text"] = row[self.text]
+    def items(self, row: Mapping[str, Any], media: Mapping[str, Media]) -> dict[str, Any]:
+        """The items of a checked row. media: column -> what its file is, of the row's files."""
+        items: dict[str, Any] = {}
+        for name, value in row.items():
+            if value is None or name in ROW_COLUMNS:
+                continue
+            if name in media:
+                items[self.item(name)] = media[name]
+            elif name == self.text:
+                items["text"] = alternatives(value)
+            elif is_text_column(name):
+                items[name] = alternatives(value)
+            elif name not in self.kinds:
+                items[name] = value
         if (split := cell(row, "split")) is not None:
             items["split"] = split_name(split)
         return items
+
+    def item(self, name: str) -> str:
+        """What a column of files is called among the items: `image_path` is image."""
+        if name == self.image:
+            return "image"
+        return NAMED_KINDS.get(name, name)
+
+
+def alternatives(value: Any) -> Any:
+    """A list of strings as what it is in a column of texts: several captions."""
+    return Alternatives(value) if isinstance(value, list) and _is_text(value) else value
+
+
+def is_text_column(name: str) -> bool:
+    """Whether a column is one of texts by its name: captions, or text_zh, captions_de."""
+    return name in TEXT_COLUMNS or name.startswith(tuple(f"{text}_" for text in TEXT_COLUMNS))
+
+
+def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
+    """The kind of file that all values name, where one of them is there."""
+    names = [value for value in values if value is not None]
+    if not names or not all(isinstance(name, str) and "\0" not in name for name in names):
+        return None
+    kinds = {kind_of(name) for name in names}
+    there = any(os.path.isfile(folder / name) for folder in folders for name in names)
+    return kinds.pop() if len(kinds) == 1 and kinds != {"file"} and there else None
 
 
 def usual_names(row: dict[str, Any]) -> dict[str, Any]:
@@ -99,13 +156,13 @@ def cell(row: Mapping[str, Any], name: str) -> str | None:
 def row_sample(
     columns: Columns,
     row: Mapping[str, Any],
-    image: Any,
+    media: Mapping[str, Media],
     *,
     identity: str,
     picture: str | None,
     source: str,
 ) -> Sample:
-    """The sample of a checked row. image: its picture, or where it lies; picture: what that is known by.
+    """The sample of a checked row. media: column -> the row's file; picture: what that is known by.
 
     group: the column of that name, else the picture, else the row. match: the column of that name, else
     the picture where the row has a text with it, else the group. Pictures of one patient are so in one
@@ -121,7 +178,7 @@ def row_sample(
     if match is None and columns.text is not None and row[columns.text] is not None:
         match = picture
     check_unicode(f"{identity}{group}{match}", source)
-    items = columns.items(row, image)
+    items = columns.items(row, media)
     return Sample(identity, group, items, source, None if match == group else match)
 
 
@@ -141,35 +198,43 @@ def table_samples(
     table = [(source, usual_names(row)) for source, row in rows]
     if not table:
         return []
-    columns = Columns([row for _, row in table], table[0][0])
-    image = columns.image
-    names = [str(row[image]) for _, row in table if image is not None and row.get(image)]
-    pictures = picture_folder((folder / "images", folder / "Images", folder), names)
+    folders = (folder / "images", folder / "Images", folder)
+    columns = Columns([row for _, row in table], table[0][0], folders)
+    places = {
+        name: picture_folder(folders, [str(row[name]) for _, row in table if row.get(name)])
+        for name in columns.kinds
+    }
     ids = ids or UniqueIds()
     samples: list[Sample] = []
     for source, row in table:
         try:
             columns.check(row, source)
-            path = None if image is None else picture_path(pictures, row[image], image, source)
-            name = None if path is None or image is None else posixpath.join(within, row[image])
+            media = {
+                name: file_of(places[name], row[name], name, kind, source, folder=folder)
+                for name, kind in columns.kinds.items()
+                if row.get(name) is not None
+            }
+            known = columns.image if columns.image in media else next(iter(media), None)
+            name = None if known is None else posixpath.join(within, row[known])
             identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
             picture = None if name is None else posixpath.normpath(name)
             samples.append(
-                row_sample(columns, row, path, identity=identity, picture=picture, source=source)
+                row_sample(columns, row, media, identity=identity, picture=picture, source=source)
             )
         except DataError as error:
             on_error(error)
     return samples
 
 
-def picture_path(folder: Path, name: Any, column: str, source: str) -> Path | None:
-    """The path of a row's picture. Raises DataError where the column holds no path."""
-    if name is None:
-        return None
+def file_of(place: Path, name: Any, column: str, kind: Kind, source: str, *, folder: Path) -> Media:
+    """The file that a row names in a column, relative to `place`. folder: that of the data.
+
+    Raises DataError where the column holds no path.
+    """
     if not isinstance(name, str) or not name or "\0" in name:
         raise DataError(f"column '{column}' holds {name!r:.60}, expected a path", source=source)
     check_unicode(name, source)
-    return folder / name
+    return Media.file(place / name, kind, folder=folder)
 
 
 def check_unicode(name: str, source: str) -> None:

@@ -1,11 +1,9 @@
 """What the published sets of questions about pictures share: one sample a question."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from weft.core.errors import DataError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._rows import split_name
 
@@ -13,7 +11,7 @@ from weft.data.formats._rows import split_name
 def question_sample(
     identity: str,
     group: str,
-    image: Path | np.ndarray,
+    image: Media,
     question: str,
     split: str | None,
     source: str,

@@ -4,6 +4,7 @@ A sample is one request. What goes wrong with the store or the way to it is a We
 run after a few tries: it says nothing of the rows, so no error policy leaves them out for it.
 """
 
+import functools
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,13 @@ class RemoteFile:
     def __str__(self) -> str:
         return self.address
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemoteFile) and self.address == other.address
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+    @functools.cached_property
     def version(self) -> str:
         """Another for other content: of the store's tag, time or size, whichever it has."""
         with _said_of(self.address):
@@ -100,6 +108,15 @@ class RemoteFile:
         if len(data) > stop - start:
             raise WeftError(f"{self.address}: the server gives whole files only, expected ranges")
         return data
+
+
+def remote_file(address: str) -> RemoteFile | None:
+    """The file at an address; None where `address` is a path. Raises WeftError where it is not there."""
+    if address_of(address) is None:
+        return None
+    filesystem, path = _filesystem(address)
+    with _said_of(address):
+        return RemoteFile(filesystem, path, int(filesystem.info(path)["size"] or 0))
 
 
 def remote_shards(address: str, patterns: Sequence[str]) -> list[RemoteFile]:

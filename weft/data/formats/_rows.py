@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.media import Media, kind_of
 from weft.core.records import Sample
 
 OnError = Callable[[DataError], None]
 """Told of each row that cannot be used: raises, or returns to leave the row out."""
 
-PICTURE_SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"),
-        *("heic", "heif", "avif", "jp2", "ppm", "pgm"),
-    )
-)
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -157,13 +151,14 @@ class UniqueIds:
 
 
 def missing_files(samples: Iterable[Sample]) -> Iterator[DataError]:
-    """One error for each path in `samples` where there is no file."""
+    """One error for each file that `samples` name where there is none."""
     for sample in samples:
         for name, value in sample.items.items():
-            if isinstance(value, Path) and not os.path.isfile(value):
-                yield DataError(f"{name} file {value} does not exist", source=sample.source)
+            path = value.path if isinstance(value, Media) else None
+            if path is not None and not os.path.isfile(path):
+                yield DataError(f"{name} file {path} does not exist", source=sample.source)
 
 
 def is_picture(name: Any) -> bool:
     """Whether this is the name of a picture file, as its suffix says."""
-    return isinstance(name, str) and Path(name).suffix.lower() in PICTURE_SUFFIXES
+    return isinstance(name, str) and kind_of(name) == "image"

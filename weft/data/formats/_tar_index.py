@@ -20,7 +20,7 @@ from typing import IO, Any
 from weft.core.errors import DataError, WeftError
 from weft.core.files import cache_folder, open_file, read_file, write_text
 from weft.data.formats._remote import RemoteFile
-from weft.data.formats._tar_members import BLOCK, Place
+from weft.data.formats._tar_members import BLOCK, Span
 
 VERSION = 3
 LARGEST_JSON = 64 << 20
@@ -33,7 +33,7 @@ class Entry:
     """One sample of a shard. members: extension, as it is written -> where the member lies."""
 
     key: str
-    members: dict[str, Place] = field(default_factory=dict)
+    members: dict[str, Span] = field(default_factory=dict)
     id: str | None = None
     split: str | None = None
 
@@ -68,7 +68,7 @@ def load_index(shard: Path | RemoteFile) -> TarIndex:
         beside = _parsed(shard.beside(SUFFIX), size)
         if beside is not None:
             return beside
-        stamp: dict[str, Any] = {**size, "content": shard.version()}
+        stamp: dict[str, Any] = {**size, "content": shard.version}
     else:
         stamp = _stamp(shard)
     try:
@@ -196,7 +196,7 @@ def _add(
     elif entry is not None and extension in entry.members:
         problems.append((name, "is in the archive twice"))
     else:
-        place = Place(member.offset, member.offset_data, member.size)
+        place = Span(member.offset, member.offset_data, member.size)
         entries.setdefault(key, Entry(key)).members[extension] = place
 
 
@@ -221,7 +221,7 @@ def _with_details(file: IO[bytes], entries: Any, problems: list[tuple[str, str]]
     return good
 
 
-def _json_at(file: IO[bytes], place: Place) -> dict[str, Any]:
+def _json_at(file: IO[bytes], place: Span) -> dict[str, Any]:
     if place.size > LARGEST_JSON:
         raise ValueError(f"holds {place.size:,} bytes, more than the limit of {LARGEST_JSON:,}")
     file.seek(place.start)
@@ -272,8 +272,8 @@ def _entry(row: dict[str, Any], size: int) -> Entry:
     return Entry(_text(row["key"]), members, identity, split)
 
 
-def _place(value: Any, size: int) -> Place:
-    place = Place(*value)
+def _place(value: Any, size: int) -> Span:
+    place = Span(*value)
     if any(type(number) is not int for number in place):
         raise TypeError(f"{value} is no place")
     if not 0 <= place.header < place.start <= place.start + place.size <= size:

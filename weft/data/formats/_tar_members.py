@@ -3,18 +3,20 @@
 import io
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from weft.core.errors import DataError
 from weft.core.files import LARGEST_FILE, open_file
+from weft.core.media import file_changed, file_stamp
 from weft.data.formats._remote import RemoteFile
 
 BLOCK = tarfile.BLOCKSIZE
 ANOTHER = "the index is of another shard than this: write it anew, or remove it"
 
 
-class Place(NamedTuple):
+class Span(NamedTuple):
     """Where a member lies in its archive, in bytes.
 
     header: where its header begins, or the headers that hold its long name; start, size: its content.
@@ -25,7 +27,36 @@ class Place(NamedTuple):
     size: int
 
 
-def read_members(shard: Path | RemoteFile, members: Mapping[str, Place]) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A member of a tar shard, as a place of Media."""
+
+    shard: Path | RemoteFile
+    name: str
+    span: Span
+
+    def load(self, limit: int) -> bytes:
+        if self.span.size > limit:
+            reason = f"holds more than the limit of {limit:,} bytes"
+            raise DataError(reason, source=str(self))
+        return read_members(self.shard, {self.name: self.span})[self.name]
+
+    def size(self) -> int:
+        return self.span.size
+
+    def stamp(self, *, times: bool) -> str:
+        if isinstance(self.shard, RemoteFile):
+            return f"{self.shard} {self.shard.version} {self.name} {self.span}"
+        return f"{file_stamp(self.shard, times=times)} {self.name} {self.span}"
+
+    def changed(self) -> int:
+        return 0 if isinstance(self.shard, RemoteFile) else file_changed(self.shard)
+
+    def __str__(self) -> str:
+        return f"{self.shard}:{self.name}"
+
+
+def read_members(shard: Path | RemoteFile, members: Mapping[str, Span]) -> dict[str, bytes]:
     """The content of each member, by name, given where the index has it.
 
     Raises DataError where a header says otherwise than the index: a wrong index must not give one
@@ -45,7 +76,7 @@ def read_members(shard: Path | RemoteFile, members: Mapping[str, Place]) -> dict
     }
 
 
-def _from_file(shard: Path, members: Mapping[str, Place]) -> dict[str, bytes]:
+def _from_file(shard: Path, members: Mapping[str, Span]) -> dict[str, bytes]:
     blocks: dict[str, bytes] = {}
     try:
         with open_file(shard) as file:
@@ -58,7 +89,7 @@ def _from_file(shard: Path, members: Mapping[str, Place]) -> dict[str, bytes]:
     return blocks
 
 
-def _from_store(shard: RemoteFile, members: Mapping[str, Place]) -> dict[str, bytes]:
+def _from_store(shard: RemoteFile, members: Mapping[str, Span]) -> dict[str, bytes]:
     """Members that lie side by side come in one request."""
     blocks: dict[str, bytes] = {}
     waiting = sorted(members.items(), key=lambda item: item[1].header)
@@ -73,11 +104,11 @@ def _from_store(shard: RemoteFile, members: Mapping[str, Place]) -> dict[str, by
     return blocks
 
 
-def _end(place: Place) -> int:
+def _end(place: Span) -> int:
     return place.start + place.size
 
 
-def _content(block: bytes, name: str, place: Place, source: str) -> bytes:
+def _content(block: bytes, name: str, place: Span, source: str) -> bytes:
     length = place.start - place.header
     if len(block) >= length and _header(block[:length]) != (name, place.size):
         raise DataError(ANOTHER, source=source)

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weft.core.errors import DataError
+from weft.core.errors import DataError, WeftError
 from weft.core.files import atomic_path
+from weft.core.media import Alternatives, Media, kind_of
 from weft.core.records import Sample
-from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, raise_error
+from weft.data.formats._rows import OnError, raise_error
 from weft.data.formats._tar_index import load_index
 
 SIGNATURES = (
@@ -24,6 +25,11 @@ SIGNATURES = (
     (b"II*\x00", "tif"),
     (b"MM\x00*", "tif"),
 )
+
+
+ALTERNATIVES = "__alternatives__"
+"""In a sample's JSON: the columns, text left out, whose list holds alternatives."""
+RESERVED = ("id", "group", "match", "json", ALTERNATIVES)
 
 
 class Members(NamedTuple):
@@ -48,8 +54,7 @@ def write_shards(
     """Writes out/prefix-000000.tar, ...; each shard appears whole, with its index, or not at all.
 
     A shard is closed at `samples_per_shard` samples or once it holds `max_bytes`. A sample that
-    cannot be stored goes to `on_error`. Paths are replaced by the bytes of their files. Returns the
-    shards.
+    cannot be stored goes to `on_error`. Media are replaced by their bytes. Returns the shards.
     """
     if samples_per_shard < 1:
         raise ValueError(f"samples_per_shard is {samples_per_shard}, expected 1 or more")
@@ -76,18 +81,26 @@ def members_of(sample: Sample) -> Members:
     if sample.match is not None:
         details["match"] = sample.match
     try:
+        marked = [
+            column
+            for column, value in sample.items.items()
+            if isinstance(value, Alternatives) and column != "text"
+        ]
         for column, value in sample.items.items():
-            if not column or set("./") & set(column) or column in ("id", "group", "match", "json"):
+            if not column or set("./") & set(column) or column in RESERVED:
                 raise ValueError(f"a column cannot be named '{column}' in a shard")
             stored = _file(column, value)
             if stored is None:
                 details[column] = value
             else:
                 files[stored[0]] = stored[1]
+        if marked:
+            details[ALTERNATIVES] = marked
         files["json"] = json.dumps(details, ensure_ascii=False).encode()
-    except OSError as error:
-        reason = f"{error.filename} cannot be read: {error.strerror}"
-        raise DataError(reason, source=sample.source) from error
+    except DataError:
+        raise
+    except WeftError as error:
+        raise DataError(str(error), source=sample.source) from error
     except (TypeError, ValueError) as error:  # not JSON, or text that is not Unicode
         raise DataError(f"cannot be stored: {error}", source=sample.source) from error
     return Members(files)
@@ -126,32 +139,36 @@ def _write(
 def _file(column: str, value: Any) -> tuple[str, bytes] | None:
     """(extension, content) of a value that gets its own file, or None for one that goes to JSON."""
     if isinstance(value, np.ndarray):
-        return _array(column, value)
+        return f"{column}.npy", Media.array_of(value).read()
     if isinstance(value, str) and column == "text":
         return "txt", value.encode()
-    if isinstance(value, bytes | Path):
-        data = value if isinstance(value, bytes) else value.read_bytes()
-        kind = _kind(data, value.suffix.lower() if isinstance(value, Path) else "")
-        if column == "image" and f".{kind}" in PICTURE_SUFFIXES:
+    if isinstance(value, Media):
+        content = value.load()
+        if isinstance(content, np.ndarray) and value.kind == "image":
+            content = _png(content)
+        data = value.read() if isinstance(content, np.ndarray) else content
+        kind = _kind(value, data)
+        if column == value.kind and kind_of(f"x.{kind}") == value.kind != "array":
             return kind, data
         return f"{column}.{kind}", data
     return None
 
 
-def _array(column: str, value: np.ndarray) -> tuple[str, bytes]:
+def _png(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
     out = io.BytesIO()
-    if column == "image" and value.dtype == np.uint8 and value.ndim == 3:
-        from PIL import Image
-
-        Image.fromarray(value).save(out, "PNG")
-        return "png", out.getvalue()
-    np.save(out, value, allow_pickle=False)
-    return f"{column}.npy", out.getvalue()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
 
 
-def _kind(data: bytes, suffix: str) -> str:
+def _kind(media: Media, data: bytes) -> str:
     """The extension for `data`: of a picture what it is, else what its file was called."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    found = next((kind for start, kind in SIGNATURES if data.startswith(start)), None)
-    return found or suffix.lstrip(".") or "bin"
+    found = None
+    if media.kind == "array":
+        found = "npy"
+    elif media.kind in ("image", "file"):
+        webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+        signatures = (kind for start, kind in SIGNATURES if data.startswith(start))
+        found = "webp" if webp else next(signatures, None)
+    return found or media.suffix or "bin"

@@ -6,6 +6,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.files import open_file
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, column, key, name_in
 from weft.data.formats._files import named, read_json
@@ -55,7 +56,7 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
             texts = captions.pop(image_id, [])
             sample = caption_sample(
                 name_in(folder, dated, name),
-                folder / name,
+                Media.file(folder / name, "image", folder=folder),
                 texts,
                 known_split(dated),
                 source,

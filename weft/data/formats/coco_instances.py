@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats import coco
 from weft.data.formats._boxes import Size, region_items
@@ -60,9 +61,10 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
             identity = name_in(folder, _date(file), name)
             ids.claim(identity, source)
             boxes, classes = found[image_id]
-            items: dict[str, Any] = {"image": folder / name, **region_items(boxes, classes)}
+            picture = Media.file(folder / name, "image", folder=folder)
+            items: dict[str, Any] = {"image": picture, **region_items(boxes, classes)}
             if captions.get(image_id):
-                items["text"] = captions[image_id]
+                items["text"] = Alternatives(captions[image_id])
             if split is not None:
                 items["split"] = split
             samples.append(Sample(identity, identity, {**items, "image_id": image_id}, source))

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._files import lines, named
-from weft.data.formats._rows import PICTURE_SUFFIXES, OnError, known_split
+from weft.data.formats._rows import OnError, is_picture, known_split
 
 NAME = "conceptual_captions"
 DESCRIPTION = "Conceptual Captions: Train_GCC-training.tsv (caption TAB address), images/12.jpg"
@@ -72,7 +73,11 @@ def _read_table(table: Path, on_error: OnError) -> list[Sample]:
         if picture is None:
             missing += 1
             continue
-        items = {"image": picture, "text": caption.strip(), "url": address.strip()}
+        items = {
+            "image": Media.file(picture, "image", folder=table.parent),
+            "text": caption.strip(),
+            "url": address.strip(),
+        }
         if split is not None:
             items["split"] = split
         samples.append(Sample(f"{table.stem}-{number}", address.strip(), items, source))
@@ -89,7 +94,7 @@ def _by_row(folder: Path, on_error: OnError) -> dict[int, Path]:
         return found
     for picture in sorted([*folder.iterdir(), *folder.glob("[0-9]*/*")]):
         stem = picture.stem
-        if picture.suffix.lower() in PICTURE_SUFFIXES and stem.isascii() and stem.isdigit():
+        if is_picture(picture.name) and stem.isascii() and stem.isdigit():
             first = found.setdefault(int(stem), picture)
             if first != picture:
                 reason = f"is a second picture of row {int(stem)}, beside {first}"

@@ -5,7 +5,6 @@ train_images.npz whose array `images` (N, 64, 64, 3) holds that picture in that 
 train/questions.json with [question, answer, number] each, and train/images/0.png, ...
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import json_objects, named, read_json
@@ -61,7 +61,7 @@ def _read_split(table: Path, split: str, on_error: OnError) -> Iterator[Sample]:
             yield question_sample(
                 f"{split}-{number}",
                 group,
-                table.parent / "images" / f"{image}.png"
+                Media.file(table.parent / "images" / f"{image}.png")
                 if images is None
                 else _row_of(images, image, source),
                 column(row, "question", str, source),
@@ -94,12 +94,12 @@ def _entries(table: Path, on_error: OnError) -> Iterator[Row]:
             on_error(DataError(reason, source=source))
 
 
-def _images(path: Path) -> list[np.ndarray]:
-    """N pictures (H, W, 3) uint8."""
+def _images(path: Path) -> list[Media]:
+    """N pictures (H, W, 3) uint8, each once for all of its questions."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images: np.ndarray = arrays["images"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file makes numpy and zipfile raise nearly anything
         raise WeftError(
             f"{path}: cannot be read as arrays of which one is images: {error}"
         ) from None
@@ -107,10 +107,10 @@ def _images(path: Path) -> list[np.ndarray]:
         raise WeftError(
             f"{path}: images is {images.dtype} {images.shape}, expected uint8 of (N, H, W, 3)"
         )
-    return list(images)
+    return [Media.array_of(image, "image") for image in images]
 
 
-def _row_of(images: Sequence[np.ndarray], image: int, source: str) -> np.ndarray:
+def _row_of(images: Sequence[Media], image: int, source: str) -> Media:
     if not 0 <= image < len(images):
         reason = f"asks about picture {image}, but there are pictures 0 to {len(images) - 1}"
         raise DataError(reason, source=source)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, pictures_of
 from weft.data.formats._files import lines, named
@@ -44,7 +45,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     return [
         caption_sample(
             name,
-            folder / name,
+            Media.file(folder / name, "image", folder=folder),
             texts,
             splits.get(_stem(name), "extra") if splits else None,
             sources[name],

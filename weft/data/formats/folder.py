@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats._columns import table_samples
 from weft.data.formats._files import read_text
@@ -42,7 +43,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     contents = _contents(root, on_error)
     in_splits = _are_splits(contents, root)
     samples, left_out = _described(contents, root, on_error), 0
-    described = {sample.items.get("image") for sample in samples}
+    described = {_picture(sample) for sample in samples}
     tables = {table.parent for table in contents.metadata}
     for file in contents.pictures:
         if file.path in described:
@@ -139,7 +140,7 @@ def _described(contents: _Contents, root: Path, on_error: OnError) -> list[Sampl
 def _sample(file: File, contents: _Contents, root: Path, in_splits: bool) -> Sample:
     name = file.path.relative_to(root)
     folders = name.parts[in_splits:-1]
-    items: dict[str, Any] = {"image": file.path}
+    items: dict[str, Any] = {"image": Media.file(file.path)}
     if file.path.parent in contents.captioned:
         items["text"] = _captions(file.path, contents)
     elif folders:
@@ -149,14 +150,19 @@ def _sample(file: File, contents: _Contents, root: Path, in_splits: bool) -> Sam
 
 def _with_split(sample: Sample, root: Path) -> Sample:
     """The sample in the split of its top folder, where it names none itself."""
-    image = sample.items.get("image")
+    image = _picture(sample)
     if "split" in sample.items or image is None or root not in image.parents:
         return sample
     split = folder_split(image.relative_to(root).parts[0])
     return sample if split is None else replace(sample, items={**sample.items, "split": split})
 
 
-def _captions(picture: Path, contents: _Contents) -> list[str]:
+def _picture(sample: Sample) -> Path | None:
+    image = sample.items.get("image")
+    return image.path if isinstance(image, Media) else None
+
+
+def _captions(picture: Path, contents: _Contents) -> Alternatives:
     file = contents.texts.get((picture.parent, picture.stem))
     if file is None:
         reason = f"has no captions: {picture.stem}.txt does not exist"
@@ -164,4 +170,4 @@ def _captions(picture: Path, contents: _Contents) -> list[str]:
     captions = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if not captions:
         raise DataError("is empty, expected one caption a line", source=str(file))
-    return captions
+    return Alternatives(captions)

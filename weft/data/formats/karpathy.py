@@ -5,6 +5,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.files import open_file
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import caption_sample, column, pictures_of
 from weft.data.formats._files import named, read_json
@@ -59,5 +60,9 @@ def _sample(row: Any, folder: Path, source: str) -> Sample:
     split = str(row["split"]) if "split" in row else None
     name = _name(row)
     return caption_sample(
-        name, folder / name, captions, "train" if split == "restval" else split, source
+        name,
+        Media.file(folder / name, "image", folder=folder),
+        captions,
+        "train" if split == "restval" else split,
+        source,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.files import open_file
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import json_objects, named
@@ -74,7 +75,7 @@ def _sample(path: Path, name: str, row: dict[str, Any], source: str) -> Sample:
     return Sample(identity, "-".join(parts[:2]), items, source)
 
 
-def _photograph(path: Path, name: str, row: dict[str, Any], file: str, source: str) -> Path:
+def _photograph(path: Path, name: str, row: dict[str, Any], file: str, source: str) -> Media:
     folder = str(row.get("directory", ""))
     places = [path / "images" / name / folder, path / "images" / name, path / name]
     found = next((place / file for place in places if (place / file).is_file()), None)
@@ -82,4 +83,4 @@ def _photograph(path: Path, name: str, row: dict[str, Any], file: str, source: s
         raise DataError(
             f"photograph {file} is in none of {', '.join(map(str, places))}", source=source
         )
-    return found
+    return Media.file(found, folder=path)

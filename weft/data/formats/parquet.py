@@ -1,20 +1,16 @@
 """Parquet files, as Hugging Face data sets and others have them."""
 
-import bisect
-import collections
-import hashlib
-import itertools
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft.core.errors import DataError
-from weft.core.files import open_file
+from weft.core.media import Kind, Media, kind_of, suffix_of
 from weft.core.records import Sample
-from weft.data.formats._columns import Columns, cell, picture_path, row_sample, usual_names
+from weft.data.formats._columns import Columns, cell, file_of, row_sample, usual_names
 from weft.data.formats._files import named
+from weft.data.formats._parquet_cells import ParquetCell, digests, opened
 from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, split_name
 from weft.data.formats._tables import has_tables
 
@@ -23,8 +19,6 @@ SUFFIX = ".parquet"
 DESCRIPTION = (
     "parquet files; images as bytes, {bytes, path} or paths; train-00000.parquet is a split"
 )
-KEPT_GROUPS = 4
-"""Row groups kept in memory. Reading in shuffled order is slow where groups are many and large."""
 
 
 def detect(path: Path) -> bool:
@@ -32,29 +26,33 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> "ParquetDataset":
-    """All rows of all files; a row group is read when one of its rows is asked for."""
+    """All rows of all files. What is stored in a cell is read when somebody asks for it.
+
+    Rows whose picture is stored in the file are about one picture where the bytes are the same; that
+    is looked at once, and not where all pictures have names of their own.
+    """
     parts: list[_Part] = []
+    for file in _files(path):
+        try:
+            parts.append(_Part(file))
+        except DataError as error:
+            on_error(error)
+    names = [name for part in parts for name in part.known_as]
+    if None in names or len(set(names)) < len(names):
+        parts = [part for part in parts if _know_by_content(part, on_error)]
     rows: list[tuple[int, int]] = []
     splits: list[str | None] = []
     ids = UniqueIds()
-    groups = _Groups()
-    for file in _files(path):
-        try:
-            part = _Part(file, groups)
-            known = part.ids_and_splits()
-        except DataError as error:
-            on_error(error)
-            continue
-        for row, (identity, name) in enumerate(known):
+    for number, part in enumerate(parts):
+        for row, (identity, split) in enumerate(part.ids_and_splits):
             try:
                 if identity is not None:
                     ids.claim(identity, part.source(row))
             except DataError as error:
                 on_error(error)
                 continue
-            rows.append((len(parts), row))
-            splits.append(name)
-        parts.append(part)
+            rows.append((number, row))
+            splits.append(split)
     return ParquetDataset(parts, rows, splits)
 
 
@@ -79,142 +77,153 @@ class ParquetDataset:
         return self._parts[part].sample(row)
 
 
-class _Groups:
-    """The row groups read last, over all files."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._tables: collections.OrderedDict[tuple[Path, int], Any] = collections.OrderedDict()
-
-    def get(self, path: Path, group: int, read: Callable[[int], Any]) -> Any:
-        key = (path, group)
-        with self._lock:
-            if key not in self._tables:
-                self._tables[key] = read(group)
-                if len(self._tables) > KEPT_GROUPS:
-                    self._tables.popitem(last=False)
-            self._tables.move_to_end(key)
-            return self._tables[key]
-
-
 class _Part:
-    """One file: what its columns mean, and its row groups as they are needed."""
+    """One file: what its columns mean. Raises DataError where it cannot be read.
 
-    def __init__(self, path: Path, groups: _Groups) -> None:
-        import pyarrow
-        import pyarrow.parquet
+    ids_and_splits: of every row, None where it has none. known_as: of every row, where pictures are
+    stored in the file: what the picture is called, or the digest of its bytes.
+    """
 
-        self._path = path
-        # A damaged file makes pyarrow raise these as well.
-        damaged = (ValueError, OverflowError, MemoryError, RecursionError)
-        self._errors = (pyarrow.ArrowException, OSError, *damaged)
-        try:
-            open_file(path).close()  # not a pipe, at which pyarrow would wait
-            self._file = pyarrow.parquet.ParquetFile(path)
-            first = next(self._file.iter_batches(batch_size=1), None)
-        except self._errors as error:
-            raise self._unreadable(error) from None
-        rows = [] if first is None else first.to_pylist()
-        self._names = usual_names({name: name for name in self._file.schema_arrow.names})
-        rows = [self._usual(row) for row in rows]
-        self._columns = Columns(rows or [dict.fromkeys(self._names)], str(path))
-        metadata = self._file.metadata
-        counts = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
-        self._starts = list(itertools.accumulate(counts, initial=0))[:-1]
-        self._rows = sum(counts)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file = opened(path)
         self._split = known_split(path.stem)
-        self._classes = _class_names(self._file.schema_arrow.metadata or {})
-        self._pictures = self._picture_folder(rows)
-        self._groups = groups
+        self._names = usual_names({name: name for name in self.file.columns})
+        self._told = _told(self.file.metadata)
+        self._stored = {
+            u: self.file.stored[n] for u, n in self._names.items() if n in self.file.stored
+        }
+        small = [name for name in self._names.values() if name not in self.file.stored]
+        self._leaves = [*small, *(".".join(s.name) for s in self._stored.values() if s.name)]
+        rows = [self._row(row) for row in range(min(1, self.file.rows))]
+        self._folders = (path.parent / "images", path.parent)
+        kinds = {name: self._kind(name) for name in self._stored}
+        self._columns = Columns(
+            rows or [dict.fromkeys(self._names)], str(path), self._folders, stored=kinds
+        )
+        self.picture = self._stored.get(self._columns.image or "")
+        self.ids_and_splits = self._ids_and_splits()
+        self.known_as: Sequence[str | None] = self._names_of_pictures()
 
     def source(self, row: int) -> str:
-        return f"{self._path}:{row}"
-
-    def ids_and_splits(self) -> list[tuple[str | None, str | None]]:
-        """The id and split of every row (None where it has none), without its other columns."""
-        present = [self._names[name] for name in ("id", "split") if name in self._names]
-        if not present:
-            return [(None, self._split)] * self._rows
-        try:
-            table = self._file.read(columns=present).to_pylist()
-        except self._errors as error:
-            raise self._unreadable(error) from None
-        rows = [self._usual(row) for row in table]
-        return [(cell(row, "id"), self._split_of(row)) for row in rows]
-
-    def _split_of(self, row: dict[str, Any]) -> str | None:
-        named = cell(row, "split")
-        return self._split if named is None else split_name(named)
-
-    def _usual(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row with its columns under their usual names."""
-        return {usual: row[name] for usual, name in self._names.items() if name in row}
+        return f"{self.path}:{row}"
 
     def sample(self, row: int) -> Sample:
         source = self.source(row)
-        columns = self._usual(self._row(row))
-        for column, classes in self._classes.items():
+        columns = self._row(row)
+        for column, classes in self._told.classes.items():
             number = columns.get(column)
             if isinstance(number, int) and 0 <= number < len(classes):
                 columns[column] = classes[number]
         self._columns.check(columns, source)
-        image, name = self._image(columns, source)
-        identity = cell(columns, "id") or f"{self._path.stem}-{row}"
+        media = {
+            name: self._media(name, kind, row, columns[name])
+            for name, kind in self._columns.kinds.items()
+            if columns.get(name) is not None
+        }
+        identity = cell(columns, "id") or f"{self.path.stem}-{row}"
+        picture = self._picture_of(columns, row)
         columns["split"] = self._split_of(columns)
         return row_sample(
-            self._columns, columns, image, identity=identity, picture=name, source=source
+            self._columns, columns, media, identity=identity, picture=picture, source=source
         )
 
-    def _image(self, columns: dict[str, Any], source: str) -> tuple[Any, str | None]:
-        """The picture and what it is known by. Hugging Face stores {bytes, path} with either one null.
+    def _media(self, name: str, kind: Kind, row: int, value: Any) -> Media:
+        """The cell itself, or the file that it names."""
+        if isinstance(value, _InFile):
+            kind = kind_of(value.name or "") if kind == "file" else kind
+            place = ParquetCell(self.path, row, self._stored[name].data)
+            return Media(kind, place, suffix_of(value.name or ""))
+        folder = picture_folder(self._folders, [value] if isinstance(value, str) else [])
+        return file_of(folder, value, name, kind, self.source(row), folder=self.path.parent)
 
-        A picture that is stored in the file is known by its bytes: the path beside them is often a mere
-        name, that other pictures have too.
-        """
-        if self._columns.image is None:
-            return None, None
-        value = columns[self._columns.image]
-        if isinstance(value, dict):
-            value = value.get("path") if value.get("bytes") is None else value["bytes"]
-        if value is None:
-            return None, None
-        if isinstance(value, bytes):
-            return value, hashlib.blake2b(value, digest_size=16).hexdigest()
-        return picture_path(self._pictures, value, self._columns.image, source), str(value)
-
-    def _picture_folder(self, rows: list[dict[str, Any]]) -> Path:
-        names = [row.get(self._columns.image or "") for row in rows]
-        known = [name for name in names if isinstance(name, str)]
-        return picture_folder((self._path.parent / "images", self._path.parent), known)
+    def _picture_of(self, columns: Mapping[str, Any], row: int) -> str | None:
+        """What the row's picture is known by; rows about one picture belong together."""
+        value = columns.get(self._columns.image or "")
+        if isinstance(value, _InFile):
+            return self.known_as[row]
+        return value if isinstance(value, str) else None
 
     def _row(self, row: int) -> dict[str, Any]:
-        group = bisect.bisect_right(self._starts, row) - 1
-        try:
-            table = self._groups.get(self._path, group, self._file.read_row_group)
-        except self._errors as error:
-            raise self._unreadable(error, row) from None
-        columns: dict[str, Any] = table.slice(row - self._starts[group], 1).to_pylist()[0]
+        """The columns under their usual names, without what is stored in cells of bytes."""
+        values = self.file.cells(self._leaves, row)
+        columns = {u: values[n] for u, n in self._names.items() if n in values}
+        for name, stored in self._stored.items():
+            within = columns.get(name)
+            path = within.get("path") if isinstance(within, dict) else None
+            if self.file.has(stored, row):
+                columns[name] = _InFile(path if isinstance(path, str) else None)
+            else:
+                columns[name] = path
         return columns
 
-    def _unreadable(self, error: Exception, row: int | None = None) -> DataError:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        source = str(self._path) if row is None else self.source(row)
-        return DataError(f"is not readable as parquet: {reason:.200}", source=source)
+    def _ids_and_splits(self) -> list[tuple[str | None, str | None]]:
+        present = [self._names[name] for name in ("id", "split") if name in self._names]
+        if not present:
+            return [(None, self._split)] * self.file.rows
+        table = self.file.table(present)
+        rows = [{u: row[n] for u, n in self._names.items() if n in row} for row in table]
+        return [(cell(row, "id"), self._split_of(row)) for row in rows]
+
+    def _names_of_pictures(self) -> list[str | None]:
+        if self.picture is None:
+            return []
+        if self.picture.name is None:
+            return [None] * self.file.rows
+        found = [
+            row[self.picture.name[0]] for row in self.file.table([".".join(self.picture.name)])
+        ]
+        paths = [None if value is None else value.get("path") for value in found]
+        return [path if isinstance(path, str) else None for path in paths]
+
+    def _split_of(self, row: Mapping[str, Any]) -> str | None:
+        said = cell(row, "split")
+        return self._split if said is None else split_name(said)
+
+    def _kind(self, name: str) -> Kind:
+        """Of a column of bytes: as Hugging Face says, or as it is called (image, audio, jpg, ...)."""
+        called: dict[str, Kind] = {"image": "image", "audio": "audio", "video": "video"}
+        return self._told.kinds.get(name) or called.get(name) or kind_of(f"x.{name}")
 
 
-def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """Column -> class names, where Hugging Face stored the labels as numbers."""
+class _InFile(NamedTuple):
+    """A cell that holds the bytes of a file. name: what the file is called."""
+
+    name: str | None
+
+
+def _know_by_content(part: _Part, on_error: OnError) -> bool:
+    """Whether the part can be read to its end, and so its pictures known by their bytes."""
+    if part.picture is not None:
+        try:
+            part.known_as = digests(part.file, part.picture)
+        except DataError as error:
+            on_error(error)
+            return False
+    return True
+
+
+class _Told(NamedTuple):
+    """What Hugging Face says of columns: the names of classes that are numbers, and kinds of files."""
+
+    classes: dict[str, list[str]]
+    kinds: dict[str, Kind]
+
+
+def _told(metadata: Mapping[bytes, bytes]) -> _Told:
+    told = _Told({}, {})
+    kinds: dict[str, Kind] = {"Image": "image", "Audio": "audio", "Video": "video"}
     try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return {
-            name: [str(each) for each in feature["names"]]
-            for name, feature in features.items()
-            if isinstance(feature, dict)
-            and feature.get("_type") == "ClassLabel"
-            and isinstance(feature.get("names"), list)
-        }
+        features = json.loads(metadata[b"huggingface"])["info"]["features"].items()
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-        return {}
+        return told
+    for name, feature in features:
+        what = feature.get("_type") if isinstance(feature, dict) else None
+        if what == "ClassLabel" and isinstance(feature.get("names"), list):
+            told.classes[name] = [str(each) for each in feature["names"]]
+        elif isinstance(what, str) and what in kinds:
+            told.kinds[name] = kinds[what]
+    return told
 
 
 def _files(path: Path) -> list[Path]:

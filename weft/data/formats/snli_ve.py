@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column, pictures_of
 from weft.data.formats._files import json_objects, named
@@ -63,7 +64,7 @@ def _sample(row: dict[str, Any], folder: Path, split: str | None, source: str) -
     if not hypothesis:
         raise DataError("the sentence is empty", source=source)
     items = {
-        "image": folder / picture,
+        "image": Media.file(folder / picture, "image", folder=folder),
         "text": hypothesis,
         "label": column(row, "gold_label", str, source),
     }

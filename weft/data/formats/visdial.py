@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from weft.core.errors import DataError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import named, read_json
@@ -79,7 +80,7 @@ class _Dialog:
             "relevance": turn.relevance,
         }
         items: dict[str, Any] = {
-            "image": self.image,
+            "image": Media.file(self.image, "image"),
             "text": context(said, turn.question, self.caption),
             "history": [{"question": asked, "answer": answer} for asked, answer in said],
             "question": turn.question.strip(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats._boxes import Size, region_items
 from weft.data.formats._captions import column
@@ -51,7 +52,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     for source, image_id, row in _rows(files[IMAGES], on_error):
         try:
             ids.claim(str(image_id), source)
-            items = {"image": _picture(folder, image_id, row)}
+            items = {"image": Media.file(_picture(folder, image_id, row), "image")}
             sample = Sample(str(image_id), str(image_id), items, source)
             rows[image_id] = sample, Size.of(row, source)
         except DataError as error:
@@ -120,7 +121,7 @@ def _phrases(row: dict[str, Any], place: _Place) -> dict[str, Any]:
                 texts.append(phrase)
         except DataError as error:
             place.on_error(error)
-    return {"text": texts, "text_boxes": boxes} if texts else {}
+    return {"text": Alternatives(texts), "text_boxes": boxes} if texts else {}
 
 
 def _objects(

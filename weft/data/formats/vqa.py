@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import named, read_json
@@ -75,10 +76,10 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
             if answered is None:
                 raise DataError(f"question {question_id} has no annotation", source=source)
             split = re.sub(r"\d+$", "", subset)
+            picture = Media.file(folder / image, "image", folder=folder)
+            identity = str(question_id)
             samples.append(
-                question_sample(
-                    str(question_id), image, folder / image, question, split, source, **answered
-                )
+                question_sample(identity, image, picture, question, split, source, **answered)
             )
         except DataError as error:
             on_error(error)

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from weft.core.arrays import decode_array
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError
+from weft.core.media import SUFFIXES, Alternatives, Media, kind_of
+from weft.core.recent import RecentBytes
 from weft.core.records import Sample
 from weft.data.formats._columns import TEXT_COLUMNS
 from weft.data.formats._remote import RemoteFile, address_of, remote_shards
 from weft.data.formats._rows import (
-    PICTURE_SUFFIXES,
     SPLIT_NAMES,
     OnError,
     UniqueIds,
@@ -22,25 +22,25 @@ from weft.data.formats._rows import (
     split_name,
 )
 from weft.data.formats._tar_index import Entry, load_index
-from weft.data.formats._tar_members import read_members
+from weft.data.formats._tar_members import TarMember, read_members
+from weft.data.formats._tar_writer import ALTERNATIVES
 
 NAME = "webdataset"
 DESCRIPTION = (
     "tar shards (a folder, one .tar, or shard-{000..012}.tar; also at s3://...), read by number"
 )
-COLUMNS = {suffix[1:]: "image" for suffix in PICTURE_SUFFIXES} | {
-    "txt": "text",
-    "text": "text",
-    "caption": "text",
+COLUMNS = {
+    **{suffix: kind for kind in ("image", "audio", "video") for suffix in SUFFIXES[kind]},
+    **dict.fromkeys(("txt", "text", "caption"), "text"),
     "cls": "label",
-    **dict.fromkeys(("wav", "flac", "mp3", "ogg", "opus", "m4a"), "audio"),
-    **dict.fromkeys(("mp4", "mkv", "webm", "avi", "mov"), "video"),
 }
-RECENT = 8
-"""Samples that a data set keeps in memory: as many as threads read at once."""
+KEPT_BYTES = 32 << 20
+"""Texts and JSON of a data set's samples that stay in memory, as they are in the shards."""
 DETAILS = "json"
 """The column of the JSON object that holds a sample's other columns."""
 TEXT_KINDS = ("txt", "text", "caption", "cls")
+SMALL_KINDS = (*TEXT_KINDS, "json")
+"""What is read with the sample; other members are read when somebody asks for them."""
 
 
 def detect(path: Path) -> bool:
@@ -83,12 +83,16 @@ def read(path: Path, on_error: OnError) -> "ShardDataset":
 
 
 class ShardDataset:
-    """Samples of tar shards. Each is read when it is asked for, from the offsets in the index."""
+    """Samples of tar shards, read by number from the offsets in the index.
+
+    Texts and JSON are read with the sample, and those of the samples read last are kept; pictures,
+    sounds, films and arrays are Media, whose bytes are read when somebody asks.
+    """
 
     def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:
         self._entries = entries
         self.splits = [entry.split for _, entry in entries]
-        self._recent: dict[int, Sample] = {}
+        self._kept: RecentBytes[dict[str, bytes]] = RecentBytes(KEPT_BYTES)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -97,44 +101,63 @@ class ShardDataset:
         return (self[row] for row in range(len(self)))
 
     def __getitem__(self, index: int, /) -> Sample:
-        # Every stream of a row asks for it: the last few are kept, so that each is read once.
-        sample = self._recent.get(index)
-        if sample is None:
-            sample = self._read(index)
-            if len(self._recent) >= RECENT:
-                self._recent = {}
-            self._recent[index] = sample
-        return sample
-
-    def _read(self, index: int) -> Sample:
         shard, entry = self._entries[index]
         source = f"{shard}:{entry.key}"
-        members = read_members(shard, {f"{entry.key}.{ext}": p for ext, p in entry.members.items()})
+        small = self._small(index, shard, entry)
         items: dict[str, Any] = {}
         details: dict[str, Any] = {}
-        for extension in entry.members:
+        for extension, span in entry.members.items():
             name = f"{entry.key}.{extension}"
-            column, kind = column_of(extension)
-            try:
-                value = _value(kind, members[name])
-            except (ValueError, RecursionError, WeftError) as error:
-                raise DataError(f"cannot be decoded: {error}", source=f"{shard}:{name}") from None
-            if column != DETAILS:
-                items[column] = value
-            elif isinstance(value, dict):
-                details = value
+            column, suffix = column_of(extension)
+            if suffix not in SMALL_KINDS:
+                items[column] = Media(kind_of(name), TarMember(shard, name, span), suffix)
+            elif column == DETAILS:
+                details = _decoded(small[name], suffix, f"{shard}:{name}")
             else:
-                raise DataError("is not a JSON object", source=f"{shard}:{name}")
-        own = {name: details.pop(name, None) for name in ("id", "group", "match", "split")}
-        text = next((name for name in TEXT_COLUMNS if name in details), None)
-        if text is not None and "text" not in items:
-            items["text"] = details.pop(text)
-        items = {name: value for name, value in details.items() if value is not None} | items
-        if entry.split is not None:
-            items["split"] = entry.split
-        identity = entry.id or entry.key
-        group, match = (None if own[n] is None else str(own[n]) for n in ("group", "match"))
-        return Sample(identity, identity if group is None else group, items, source, match)
+                items[column] = _decoded(small[name], suffix, f"{shard}:{name}")
+        if not isinstance(details, dict):
+            raise DataError("is not a JSON object", source=f"{source}.{DETAILS}")
+        return _sample(entry, items, dict(details), source)
+
+    def _small(self, index: int, shard: Path | RemoteFile, entry: Entry) -> dict[str, bytes]:
+        kept = self._kept.get(index)
+        if kept is None:
+            members = {
+                f"{entry.key}.{extension}": span
+                for extension, span in entry.members.items()
+                if column_of(extension)[1] in SMALL_KINDS
+            }
+            kept = read_members(shard, members) if members else {}
+            self._kept.put(index, kept, sum(map(len, kept.values())))
+        return kept
+
+
+def _sample(entry: Entry, items: dict[str, Any], details: dict[str, Any], source: str) -> Sample:
+    """details: the columns that stand in the sample's JSON."""
+    group, match = (
+        None if details.get(name) is None else str(details[name]) for name in ("group", "match")
+    )
+    text = next((name for name in TEXT_COLUMNS if name in details), None)
+    for name in ("id", "group", "match", "split"):
+        details.pop(name, None)
+    if text is not None and "text" not in items:
+        items["text"] = details.pop(text)
+    for name in _alternatives(details):
+        details[name] = Alternatives(details[name])
+    if isinstance(items.get("text"), list):
+        items["text"] = Alternatives(items["text"])
+    items = {name: value for name, value in details.items() if value is not None} | items
+    if entry.split is not None:
+        items["split"] = entry.split
+    identity = entry.id or entry.key
+    return Sample(identity, identity if group is None else group, items, source, match)
+
+
+def _alternatives(details: dict[str, Any]) -> list[str]:
+    """The columns whose list `weft.data.formats._tar_writer` has marked as alternatives."""
+    marked = details.pop(ALTERNATIVES, None)
+    names = marked if isinstance(marked, list) else []
+    return [name for name in names if isinstance(name, str) and isinstance(details.get(name), list)]
 
 
 def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
@@ -198,11 +221,8 @@ def _check_columns(entry: Entry, source: str) -> None:
             raise DataError(reason, source=source)
 
 
-def _value(kind: str, data: bytes) -> Any:
-    if kind in TEXT_KINDS:
-        return data.decode()
-    if kind == "json":
-        return json.loads(data)
-    if kind == "npy":
-        return decode_array(data)
-    return data
+def _decoded(data: bytes, suffix: str, source: str) -> Any:
+    try:
+        return json.loads(data) if suffix == "json" else data.decode()
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"cannot be decoded: {error}", source=source) from None

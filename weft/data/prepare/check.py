@@ -11,6 +11,7 @@ from PIL import Image
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
+from weft.core.media import expected
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
@@ -207,7 +208,8 @@ def _spread(rows: Sequence[int], count: int) -> list[int]:
 
 def _thumbnail(dataset: Dataset, row: int) -> bytes | None:
     try:
-        pixels = read_image(dataset[row].items["image"], max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
+        content = expected(dataset[row].items["image"], "image").load()
+        pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
     except WeftError:
         return None
     picture = Image.fromarray(pixels)

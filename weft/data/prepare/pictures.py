@@ -2,15 +2,15 @@
 
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
+from weft.core.media import Media, expected
 from weft.data.prepare.plan import PrepareConfig
-from weft.data.prepare.scan import MAX_PIXELS, picture_bytes, upright_size
+from weft.data.prepare.scan import MAX_PIXELS, upright_size
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_metadata import private_metadata, without_metadata
 
@@ -24,18 +24,20 @@ def stored_items(items: Mapping[str, Any], config: PrepareConfig) -> dict[str, A
         stored |= {
             name: _without_metadata(value, config.quality)
             for name, value in stored.items()
-            if isinstance(value, bytes | Path)
+            if isinstance(value, Media)
         }
     return stored
 
 
-def _without_metadata(raw: bytes | Path, quality: int) -> bytes | Path:
-    """The file without its metadata; `raw` itself where it has none, or is no picture."""
-    data = picture_bytes(raw)
+def _without_metadata(media: Media, quality: int) -> Media:
+    """The file without its metadata; itself where it has none, or is no picture."""
+    data = media.load()
+    if isinstance(data, np.ndarray) or media.kind not in ("image", "file"):
+        return media
     clean = without_metadata(data)
     if clean is None and private_metadata(data):
         clean = _written_anew(data, quality)
-    return raw if clean is None or clean == data else clean
+    return Media.encoded(data if clean is None else clean, media.kind, media.suffix)
 
 
 def _written_anew(data: bytes, quality: int) -> bytes:
@@ -54,18 +56,17 @@ def _written_anew(data: bytes, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _smaller(raw: Any, max_side: int, quality: int) -> Any:
-    """The picture with its longer side at most `max_side`, or `raw` itself where it already is."""
-    data = picture_bytes(raw)
-    source = raw if isinstance(raw, np.ndarray) else data
-    pixels = read_image(source, max_pixels=MAX_PIXELS, min_side=max_side)
-    width, height = upright_size(data, pixels)
+def _smaller(media: Media, max_side: int, quality: int) -> Media:
+    """The picture with its longer side at most `max_side`; itself where it already is."""
+    content = expected(media, "image").load()
+    pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=max_side)
+    width, height = upright_size(content if isinstance(content, bytes) else b"", pixels)
     scale = max_side / max(width, height)
     if scale >= 1:
-        return raw
+        return media
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-    return _jpeg(np.asarray(small), quality)
+    return Media.encoded(_jpeg(np.asarray(small), quality), "image", "jpg")
 
 
 def _jpeg(pixels: np.ndarray, quality: int) -> bytes:

@@ -37,6 +37,8 @@ class PrepareConfig(Settings):
     """JPEG quality of the pictures that are made smaller."""
     keep_metadata: bool = False
     """Keep what the files of pictures tell beside the pixels: place (GPS), time, camera, owner, comments. Without it JPEG, PNG and WebP lose it with their pixels as they are; other formats that have any are written anew."""
+    outside: bool = False
+    """Also take in files that rows name outside the data's folder, by an absolute path or by '..'. Without it such rows are left out: a table of somebody else's could put any file of this machine into the shards."""
     shard_rows: int = 1000
     """Rows in a shard."""
     workers: int | None = None

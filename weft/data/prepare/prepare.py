@@ -32,7 +32,6 @@ VERSION = 1
 WORK = ".work"
 MANIFEST = "manifest.json"
 QUARANTINE = Path("quarantine") / "dropped.jsonl"
-PROBED_ROWS = 200
 
 log = logging.getLogger("weft.data")
 
@@ -79,15 +78,15 @@ def prepare(
     if (done := _finished(out, identity)) is not None:
         return done
     _claim(out, identity)
-    facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK)
+    facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK, outside=config.outside)
     plan = make_plan(facts, config)
     _require_rows(plan, out)
     kept = [facts[one.row].split for one in plan.kept]
     if (line := described(kept, [one.split for one in plan.kept], config.split)) is not None:
         log.warning("%s: %s", out, line)
-    job = Job(dataset, out, out / WORK, config)
     shards = shards_of(plan, config.shard_rows)
-    written = write_all(job, shards, engine, progress=progress)
+    job = Job(dataset, facts, out, config)
+    written = write_all(job, shards, engine, out / WORK, progress=progress)
     dropped = [Dropped(-1, "", e.source, "unreadable", e.reason) for e in row_errors]
     dropped += plan.dropped
     lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in dropped)
@@ -109,31 +108,17 @@ def _identity(
 ) -> dict[str, Any]:
     """What an interrupted run must share with the one that continues it.
 
-    Of rows that are texts and paths all are looked at. Where rows hold the bytes of their pictures, as
-    shards do, some are, spread over all: reading every picture before the first is worked on would cost as
-    much as the work. Files count by name and size, so that a copy of the data goes on.
+    Files count by name and size, so that a copy of the data goes on.
     """
     rows = len(dataset)
-    probed = [n * rows // min(rows, PROBED_ROWS) for n in range(min(rows, PROBED_ROWS))]
-    looked_at = probed if _holds_bytes(dataset, probed) else range(rows)
     settings = to_json(config.replace(workers=None))
     return {
         "version": VERSION,
         "rows": rows,
         "row_errors": [str(error) for error in row_errors],
-        "data": stamp(dataset, looked_at, times=False),
+        "data": stamp(dataset, range(rows), times=False),
         "config": {key: value for key, value in settings.items() if key != "engine"},
     }
-
-
-def _holds_bytes(dataset: Dataset, rows: Sequence[int]) -> bool:
-    for row in rows:
-        try:
-            values = dataset[row].items.values()
-        except DataError:
-            continue
-        return any(isinstance(value, bytes) for value in values)
-    return False
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
@@ -181,6 +166,8 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
 def _require_rows(plan: Plan, out: Path) -> None:
     if not plan.kept:
         reasons = ", ".join(f"{n} {reason}" for reason, n in _reasons(plan.dropped).items())
+        if plan.dropped:
+            reasons += f"; the first one: {plan.dropped[0].source}: {plan.dropped[0].details}"
         shutil.rmtree(out / WORK)
         raise WeftError(f"{out}: no row is left to write: {reasons or 'the data holds no rows'}")
 

@@ -1,7 +1,7 @@
 """One pass over all rows: what is in each, whether it can be read, and its fingerprints."""
 
 import base64
-import hashlib
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -13,17 +13,19 @@ import simplejpeg
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
+from weft.core.media import Alternatives, FilePlace, Media, digest_of, expected
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset
+from weft.data.formats._json_rows import row_json, row_of
 from weft.data.prepare.captions import as_captions
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.fingerprints import SIDE, fingerprint
 from weft.data.stamps import stamp
-from weft.modalities.image_decoding import LARGEST_PICTURE, read_image
+from weft.modalities.image_decoding import read_image
 from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
-VERSION = 3
+VERSION = 4
 """Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
 MAX_PIXELS = 100_000_000
@@ -53,12 +55,18 @@ class RowFacts:
 
 
 def scan(
-    dataset: Dataset, *, engine: Engine, progress: bool = False, kept: Path | None = None
+    dataset: Dataset,
+    *,
+    engine: Engine,
+    progress: bool = False,
+    kept: Path | None = None,
+    outside: bool = True,
 ) -> list[RowFacts]:
     """The facts of every row, in order.
 
     kept: folder where finished units are stored, so that an interrupted pass continues. A unit is read
-    anew where one of its rows has changed since.
+    anew where one of its rows has changed since. outside: files outside the data's folder are read too;
+    without it they are errors of their rows.
     """
     units = [
         range(start, min(start + UNIT_ROWS, len(dataset)))
@@ -67,7 +75,7 @@ def scan(
     found: dict[int, list[RowFacts]] = {}
     stamps: list[str] = []
     if kept is not None:
-        stamps = [f"{VERSION} {stamp(dataset, unit)}" for unit in units]
+        stamps = [f"{VERSION} {outside} {stamp(dataset, unit)}" for unit in units]
         for n, of_rows in enumerate(stamps):
             facts = _load_facts(_unit_file(kept, n), of_rows)
             if facts is not None:
@@ -75,7 +83,8 @@ def scan(
     missing = [n for n in range(len(units)) if n not in found]
     left = sum(len(units[n]) for n in missing)
     with core_progress("reading rows", left, shown=progress) as advance:
-        for number, made in engine.run(_scan_unit, dataset, [units[n] for n in missing]):
+        work = _Units(dataset, [units[n] for n in missing])
+        for number, made in engine.run(_scan_unit, {"outside": outside}, work):
             unit = missing[number]
             values = json.loads(made)
             if kept is not None:
@@ -95,14 +104,18 @@ class Pictures:
 
     def facts(self, raw: Any) -> dict[str, Any]:
         """Raises WeftError for a picture that cannot be read."""
-        if raw is self._last or (isinstance(raw, Path) and raw == self._last):
-            return self._facts
-        self._facts, self._last = _picture_facts(raw), raw
+        if raw != self._last:
+            self._facts, self._last = _picture_facts(raw), raw
         return self._facts
 
 
-def scan_row(read: Callable[[], Sample], row: int, pictures: Pictures | None = None) -> RowFacts:
-    """The facts of the row that `read` gives. What is wrong with it becomes its `error`."""
+def scan_row(
+    read: Callable[[], Sample], row: int, pictures: Pictures | None = None, *, outside: bool = True
+) -> RowFacts:
+    """The facts of the row that `read` gives. What is wrong with it becomes its `error`.
+
+    outside: files that lie outside the data's folder are read as well.
+    """
     try:
         sample = read()
     except DataError as error:
@@ -116,24 +129,23 @@ def scan_row(read: Callable[[], Sample], row: int, pictures: Pictures | None = N
         "columns": {name: _kind(value) for name, value in sample.items.items()},
         "captions": tuple(as_captions(sample.items.get("text"))),
     }
-    if "image" in sample.items:
-        try:
+    try:
+        for name, value in sample.items.items():
+            if not outside and isinstance(value, Media):
+                _require_inside(name, value)
+        if "image" in sample.items:
             facts |= (pictures or Pictures()).facts(sample.items["image"])
-        except WeftError as error:
-            facts["error"] = error.reason if isinstance(error, DataError) else str(error)
+    except WeftError as error:
+        facts["error"] = error.reason if isinstance(error, DataError) else str(error)
     return RowFacts(**facts)
 
 
-def picture_bytes(raw: Any) -> bytes:
-    """The encoded picture behind a raw value. Raises WeftError where the file cannot be read."""
-    if not isinstance(raw, Path):
-        return raw if isinstance(raw, bytes) else b""
-    try:
-        return read_file(raw, LARGEST_PICTURE)
-    except FileNotFoundError:
-        raise WeftError(f"no such picture: {raw}") from None
-    except OSError as error:
-        raise WeftError(f"picture {raw} cannot be read: {error.strerror}") from None
+def _require_inside(name: str, value: Media) -> None:
+    place = value.place
+    if isinstance(place, FilePlace) and place.outside:
+        raise WeftError(
+            f"its {name} {place} lies outside the data's folder {place.folder}; --outside takes it in"
+        )
 
 
 def upright_size(data: bytes, pixels: np.ndarray) -> tuple[int, int]:
@@ -148,39 +160,67 @@ def upright_size(data: bytes, pixels: np.ndarray) -> tuple[int, int]:
 
 
 def _picture_facts(raw: Any) -> dict[str, Any]:
-    data = picture_bytes(raw)
-    pixels = read_image(
-        raw if isinstance(raw, np.ndarray) else data, max_pixels=MAX_PIXELS, min_side=2 * SIDE
-    )
-    content = pixels.tobytes() if isinstance(raw, np.ndarray) else data
+    content = expected(raw, "image").load()
+    pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=2 * SIDE)
+    encoded = content if isinstance(content, bytes) else b""
     return {
-        "digest": hashlib.blake2b(content, digest_size=16).hexdigest(),
-        "size": upright_size(data, pixels),
-        "file_size": len(content),
+        "digest": digest_of(content),
+        "size": upright_size(encoded, pixels),
+        "file_size": len(encoded) or pixels.nbytes,
         "look": fingerprint(pixels),
-        "metadata": private_metadata(data),
+        "metadata": private_metadata(encoded),
     }
 
 
-def _scan_unit(dataset: Dataset, rows: Sequence[int]) -> bytes:
+class _Units(Sequence[Any]):
+    """The rows of each unit as JSON values, read when its turn comes."""
+
+    def __init__(self, dataset: Dataset, units: Sequence[Sequence[int]]) -> None:
+        self._dataset = dataset
+        self._units = units
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def __getitem__(self, number: int) -> list[Any]:  # type: ignore[override]
+        return [[row, handed(self._dataset, row)] for row in self._units[number]]
+
+
+def handed(dataset: Dataset, row: int) -> dict[str, Any]:
+    """The row as JSON values, or what is wrong with it."""
+    try:
+        return row_json(dataset[row])
+    except DataError as error:
+        return {"source": error.source, "error": error.reason}
+
+
+def taken(values: dict[str, Any]) -> Sample:
+    """The row that `handed` gave. Raises DataError where it could not be read."""
+    if "error" in values:
+        raise DataError(values["error"], source=values["source"])
+    return row_of(values)
+
+
+def _scan_unit(shared: dict[str, Any], unit: Sequence[Any]) -> bytes:
     pictures = Pictures()
     facts = [
-        scan_row(lambda row=row: dataset[row], row, pictures)  # type: ignore[misc]
-        for row in rows
+        scan_row(functools.partial(taken, values), row, pictures, outside=shared["outside"])
+        for row, values in unit
     ]
     return json.dumps(facts_json(facts)).encode()
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, Path):
-        return f"{value.suffix.lower().lstrip('.') or 'nameless'} file"
+    if isinstance(value, Media):
+        return f"{value.suffix} {value.kind}".strip()
     if isinstance(value, np.ndarray):
         return f"array of {value.dtype}"
-    names = {str: "text", bytes: "bytes", bool: "yes or no", int: "number", float: "number"}
+    names = {str: "text", bool: "yes or no", int: "number", float: "number", dict: "object"}
     if isinstance(value, list | tuple):
         inner = sorted({_kind(item) for item in value})
-        return f"list of {' or '.join(inner)}" if inner else "empty list"
-    return names.get(type(value), "object" if isinstance(value, dict) else type(value).__name__)
+        several = "alternatives" if isinstance(value, Alternatives) else "list"
+        return f"{several} of {' or '.join(inner)}" if inner else "empty list"
+    return names.get(type(value), type(value).__name__)
 
 
 def _unit_file(folder: Path, number: int) -> Path:

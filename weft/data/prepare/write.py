@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from weft.core.config import from_json, to_json
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
+from weft.core.media import Alternatives
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
 from weft.data.formats._tar_writer import write_shard
-from weft.data.prepare.captions import as_captions
 from weft.data.prepare.clean import clean_captions
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.pictures import stored_items
@@ -25,7 +26,9 @@ from weft.data.prepare.scan import (
     RowFacts,
     facts_json,
     facts_of,
+    handed,
     scan_row,
+    taken,
 )
 
 
@@ -49,11 +52,11 @@ class Written:
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs."""
+    """What the shards are made of. facts: of all rows, in order."""
 
     dataset: Dataset
+    facts: Sequence[RowFacts]
     out: Path
-    work: Path
     config: PrepareConfig
 
 
@@ -70,36 +73,66 @@ def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
 
 
 def write_all(
-    job: Job, shards: Sequence[Shard], engine: Engine, *, progress: bool
+    job: Job, shards: Sequence[Shard], engine: Engine, work: Path, *, progress: bool
 ) -> list[Written]:
-    """Writes the shards that are not there yet; all are returned in order."""
+    """Writes the shards that are not there yet; all are returned in order. work: folder of the notes."""
     written: dict[int, Written] = {}
     rows = sum(len(shard.rows) for shard in shards)
     with core_progress("writing shards", rows, shown=progress) as advance:
-        for number, made in engine.run(_write_one, job, shards):
+        shared = {
+            "out": str(job.out),
+            "work": str(work),
+            "config": to_json(job.config),
+        }
+        for number, made in engine.run(_write_one, shared, _Units(job, shards)):
             written[number] = _written(shards[number].name, made)
             advance(len(written[number].facts))
     return [written[number] for number in range(len(shards))]
 
 
-def _write_one(job: Job, shard: Shard) -> bytes:
+class _Units(Sequence[Any]):
+    """The shards with their rows as JSON values, read when a shard's turn comes."""
+
+    def __init__(self, job: Job, shards: Sequence[Shard]) -> None:
+        self._job = job
+        self._shards = shards
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:  # type: ignore[override]
+        job, shard = self._job, self._shards[number]
+        rows = [
+            {
+                "row": handed(job.dataset, kept.row),
+                "split": kept.split,
+                "captions": job.facts[kept.row].captions,
+                "merged": [job.facts[row].captions for row in kept.merged],
+            }
+            for kept in shard.rows
+        ]
+        return {"name": shard.name, "rows": rows}
+
+
+def _write_one(shared: dict[str, Any], unit: dict[str, Any]) -> bytes:
     """Writes a shard and reads it again, as the reader of the format sees it."""
-    path = job.out / shard.name
-    notes = job.work / f"{shard.name}.json"
-    if not job.work.is_dir():
+    name, rows, work = unit["name"], unit["rows"], Path(shared["work"])
+    path, notes = Path(shared["out"]) / name, work / f"{name}.json"
+    config = from_json(shared["config"], PrepareConfig, "a worker's settings")
+    if not work.is_dir():
         raise WeftError(
-            f"{job.work}: is not seen by the worker on {platform.node()}; "
+            f"{work}: is not seen by the worker on {platform.node()}; "
             "the machines of a cluster need storage that all of them share"
         )
-    if path.exists() and (finished := _finished(notes, shard.name)) is not None:
+    if path.exists() and (finished := _finished(notes, name)) is not None:
         return finished
-    write_shard((_sample(job, kept) for kept in shard.rows), path)
+    write_shard((_sample(row, config) for row in rows), path)
     stored = open_dataset(path)
     facts = tuple(scan_row(lambda row=row: stored[row], row) for row in range(len(stored)))  # type: ignore[misc]
     broken = next((fact for fact in facts if fact.error), None)
-    if broken is not None or len(facts) != len(shard.rows):
+    if broken is not None or len(facts) != len(rows):
         what = f"{broken.source}: {broken.error}" if broken else f"{len(facts)} rows"
-        raise WeftError(f"{path}: was not written as planned ({len(shard.rows)} rows): {what}")
+        raise WeftError(f"{path}: was not written as planned ({len(rows)} rows): {what}")
     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     values = {"digest": digest, "size": path.stat().st_size, "facts": facts_json(facts)}
     made = json.dumps(values).encode()
@@ -122,25 +155,23 @@ def _written(name: str, made: bytes) -> Written:
     return Written(name, values["digest"], values["size"], tuple(facts_of(values["facts"])))
 
 
-def _sample(job: Job, kept: Kept) -> Sample:
+def _sample(row: dict[str, Any], config: PrepareConfig) -> Sample:
     """The row as it is stored: captions cleaned and merged, picture perhaps made smaller."""
-    sample = job.dataset[kept.row]
-    items: dict[str, Any] = {**sample.items, "split": kept.split}
+    sample = taken(row["row"])
+    items: dict[str, Any] = {**sample.items, "split": row["split"]}
     if "text" in items:
-        own = _captions(sample, job.config)
-        others = [_captions(job.dataset[row], job.config) for row in kept.merged]
+        own, *others = (
+            clean_captions(tuple(captions), config.clean)[0]
+            for captions in (row["captions"], *row["merged"])
+        )
         captions = merged_captions(own, others)
         single = isinstance(items["text"], str) and len(captions) == 1
-        items["text"] = captions[0] if single else captions
+        items["text"] = captions[0] if single else Alternatives(captions)
     try:
-        items = stored_items(items, job.config)
+        items = stored_items(items, config)
     except WeftError as error:
         raise DataError(str(error), source=sample.source) from None
     return replace(sample, items=items)
-
-
-def _captions(sample: Sample, config: PrepareConfig) -> list[str]:
-    return clean_captions(tuple(as_captions(sample.items.get("text"))), config.clean)[0]
 
 
 def rows_by_split(plan: Plan) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weft.core.errors import WeftError, unknown_name
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
@@ -124,7 +125,7 @@ def _unpacked(kind: Kind, packed: bytes) -> Picture:
 class DrawnBoxes:
     """A sequence of samples, each drawn when it is asked for; two rows a sentence.
 
-    Items: image: uint8 (100, 400, 3). text: the sentence. label: true or false. count: how many items
+    Items: image: uint8 (100, 400, 3), drawn when it is asked for. text: the sentence. label: true or false. count: how many items
     or boxes the sentence is about, at most MOST. cells: int64 (3 * 13 * 13,), what each cell of each
     box holds the centre of, 0 for nothing. split. The group is the sentence.
     """
@@ -168,7 +169,7 @@ class DrawnBoxes:
         picture = _unpacked(seen.kind, seen.items)
         kinds, meant = cells(picture, seen.meant)
         items = {
-            "image": draw(picture),
+            "image": Media.array_of(lambda: draw(picture), "image"),
             "text": text,
             "label": truth,
             "count": seen.counts[0],

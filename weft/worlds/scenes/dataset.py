@@ -15,6 +15,7 @@ from PIL import Image
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.worlds.scenes import chinese, english
 from weft.worlds.scenes.captions import Plan, plan_captions
@@ -129,11 +130,11 @@ class Scenes:
     def _draw_row(self, index: int) -> Sample:
         scene = self.scene(index)
         texts = {
-            language: [text for _, text in self.captions(scene, index, language)]
+            language: Alternatives(text for _, text in self.captions(scene, index, language))
             for language in self.config.languages
         }
         items: dict[str, Any] = {
-            "image": self.image(scene),
+            "image": Media.array_of(lambda: self.image(scene), "image"),
             "text": texts.pop(self.config.languages[0]),
             "boxes": np.array([thing.box for thing in scene.objects]),
             "classes": [thing.shape for thing in scene.objects],
@@ -191,7 +192,7 @@ def write_scenes(
         lines = []
         for sample in config.build():
             name = f"{config.split}/{sample.id}.{suffix}"
-            data = _encoded(sample.items["image"], image_format)
+            data = _encoded(sample.items["image"].array(), image_format)
             (folder / "images" / name).write_bytes(data)
             lines.append(json.dumps(_row(sample, name), ensure_ascii=False))
     except OSError as error:

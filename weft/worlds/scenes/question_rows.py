@@ -4,8 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
 
@@ -21,7 +20,7 @@ class SceneQuestions(Sequence[Sample]):
         self.config = config
         self._scenes = Scenes(config)
         self._lock = threading.Lock()
-        self._drawn: dict[int, tuple[np.ndarray, list[dict[str, Any]]]] = {}
+        self._drawn: dict[int, tuple[Media, list[dict[str, Any]]]] = {}
         self._rows: list[tuple[int, dict[str, str]]] = []
         for number in range(len(self._scenes)):
             asked = self._scenes.questions(self._scenes.scene(number), number)
@@ -48,10 +47,11 @@ class SceneQuestions(Sequence[Sample]):
     def __reduce__(self) -> tuple[type["SceneQuestions"], tuple[ScenesConfig]]:
         return SceneQuestions, (self.config,)
 
-    def _draw(self, number: int) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    def _draw(self, number: int) -> tuple[Media, list[dict[str, Any]]]:
         with self._lock:
             if number not in self._drawn:
                 scene = self._scenes.scene(number)
                 objects = [attributes(thing) for thing in scene.objects]
-                self._drawn[number] = self._scenes.image(scene), objects
+                image = Media.array_of(lambda: self._scenes.image(scene), "image")
+                self._drawn[number] = image, objects
             return self._drawn[number]

@@ -5,7 +5,7 @@ the engine, and a run that one engine began can be finished by another.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from weft.core.errors import unknown_name
 from weft.data.prepare.engines.daft import Daft
@@ -15,20 +15,17 @@ __all__ = ["Daft", "Engine", "EngineName", "Processes", "build_engine", "cores"]
 
 EngineName = Literal["processes", "daft", "ray"]
 
-Unit = TypeVar("Unit")
-Shared = TypeVar("Shared")
-
 
 class Engine(Protocol):
     """Spreads units of work."""
 
     def run(
-        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+        self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
         """(number of the unit, function(shared, unit)), soon after each is finished.
 
-        `function` belongs to a module, `shared` and the units can be pickled. An error of one unit
-        ends the work.
+        `function` belongs to a module; `shared` and the units are JSON values. A unit is asked for when
+        its turn comes, and an error of one ends the work.
         """
         ...
 

@@ -6,10 +6,11 @@ to leave), and daft's settings, signal handlers and output stay away from the co
 """
 
 import contextlib
+import importlib
 import importlib.util
+import json
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import traceback
@@ -18,13 +19,10 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.data.prepare.engines.processes import SINGLE_THREAD, cores
-
-Unit = TypeVar("Unit")
-Shared = TypeVar("Shared")
 
 SETTINGS = SINGLE_THREAD | {
     "DO_NOT_TRACK": "1",  # daft tells its makers of each import and each query
@@ -57,16 +55,17 @@ class Daft:
                 raise MissingExtraError(package, extra=extra, purpose=f"the engine {extra}")
 
     def run(
-        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+        self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
         """See Engine. Raises WeftError where daft or one of its workers ends before the work does."""
         if not units:
             return
         context = multiprocessing.get_context("spawn")
         results, sent = context.Pipe(duplex=False)
-        # The leader hands the work on unopened: it need not import what only the workers call.
-        work = pickle.dumps((function, shared, list(units)))
-        leader = context.Process(target=_lead, args=(sent, self, work, len(units)), daemon=True)
+        # Names and JSON, which nobody has to unpickle; the leader hands them on unopened.
+        work = json.dumps([function.__module__, function.__qualname__, shared])
+        told = [json.dumps(unit) for unit in units]
+        leader = context.Process(target=_lead, args=(sent, self, work, told), daemon=True)
         leader.start()
         sent.close()
         try:
@@ -105,7 +104,7 @@ def _end(leader: BaseProcess) -> None:
     leader.join()
 
 
-def _lead(sent: Connection, engine: Daft, work: bytes, units: int) -> None:
+def _lead(sent: Connection, engine: Daft, work: str, units: list[str]) -> None:
     """The leader: runs the query and sends each outcome, then None."""
     os.setsid()
     threading.Thread(target=_end_group_with_parent, daemon=True).start()
@@ -123,36 +122,35 @@ def _lead(sent: Connection, engine: Daft, work: bytes, units: int) -> None:
         sent.send({"number": -1, "made": None, "refused": refused, "failed": None})
 
 
-def _query(engine: Daft, work: bytes, units: int) -> Iterator[Outcome]:
+def _query(engine: Daft, work: str, units: list[str]) -> Iterator[Outcome]:
     import daft
 
     text = daft.DataType.string()
     outcome = {"made": daft.DataType.binary(), "refused": text, "failed": text}
 
     class Worker:
-        def __init__(self, work: bytes, folder: str) -> None:
+        def __init__(self, work: str, folder: str) -> None:
             os.chdir(folder)  # where relative paths begin
-            self.function, self.shared, self.units = pickle.loads(work)
+            module, name, self.shared = json.loads(work)
+            self.function = getattr(importlib.import_module(module), name)
 
         @daft.method.batch(return_dtype=daft.DataType.struct(outcome), batch_size=1)
-        def work(self, numbers: Any) -> list[Outcome]:
+        def work(self, units: Any) -> list[Outcome]:
             return [
-                _outcome(self.function, self.shared, self.units[n]) for n in numbers.to_pylist()
+                _outcome(self.function, self.shared, json.loads(unit)) for unit in units.to_pylist()
             ]
 
-    workers = min(
-        units, _start_ray(engine.workers) if engine.on_ray else _start_native(engine.workers)
-    )
-    table = daft.from_pydict({"number": list(range(units))})
+    most = _start_ray(engine.workers) if engine.on_ray else _start_native(engine.workers)
+    table = daft.from_pydict({"number": list(range(len(units))), "unit": units})
     if engine.on_ray:
-        table = table.into_partitions(units)  # what Ray spreads
-    pool = daft.cls(Worker, max_concurrency=workers, use_process=True)
-    outcomes = pool(work, os.getcwd()).work(table["number"]).alias("outcome")
+        table = table.into_partitions(len(units))  # what Ray spreads
+    pool = daft.cls(Worker, max_concurrency=min(len(units), most), use_process=True)
+    outcomes = pool(work, os.getcwd()).work(table["unit"]).alias("outcome")
     for row in table.select(table["number"], outcomes).iter_rows():
         yield {"number": row["number"], **row["outcome"]}
 
 
-def _outcome(function: Callable[..., bytes], shared: object, unit: object) -> Outcome:
+def _outcome(function: Callable[[Any, Any], bytes], shared: Any, unit: Any) -> Outcome:
     outcome: Outcome = {"made": None, "refused": None, "failed": None}
     try:
         outcome["made"] = function(shared, unit)

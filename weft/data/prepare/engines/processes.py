@@ -9,12 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Any, TypeVar
+from typing import Any
 
 from weft.core.errors import WeftError
-
-Unit = TypeVar("Unit")
-Shared = TypeVar("Shared")
 
 FEW_UNITS = 3  # done before another process has started
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -40,7 +37,7 @@ class Processes:
     workers: int
 
     def run(
-        self, function: Callable[[Shared, Unit], bytes], shared: Shared, units: Sequence[Unit]
+        self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
         """See Engine. Raises WeftError where a process is killed."""
         if self.workers == 1 or len(units) <= FEW_UNITS:
@@ -62,7 +59,7 @@ class Processes:
 
 
 def _as_finished(
-    pool: ProcessPoolExecutor, units: Sequence[Unit], limit: int
+    pool: ProcessPoolExecutor, units: Sequence[Any], limit: int
 ) -> Iterator[tuple[int, bytes]]:
     """Few units wait at a time, so that an error or an interrupt ends the work at once."""
     waiting: dict[Future[bytes], int] = {}
@@ -81,11 +78,11 @@ def _as_finished(
             future.cancel()
 
 
-_FUNCTION: Callable[..., bytes] | None = None
-_SHARED: object = None
+_FUNCTION: Callable[[Any, Any], bytes] | None = None
+_SHARED: Any = None
 
 
-def _start(function: Callable[..., bytes], shared: object) -> None:
+def _start(function: Callable[[Any, Any], bytes], shared: Any) -> None:
     global _FUNCTION, _SHARED
     os.environ.update(SINGLE_THREAD)
     _FUNCTION, _SHARED = function, shared

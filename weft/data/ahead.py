@@ -1,0 +1,76 @@
+"""Loading ahead in threads, within a bound of bytes."""
+
+import collections
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+AHEAD_BYTES = 128 << 20
+"""What is loaded before it is asked for holds about so many bytes at most, or one item."""
+
+Item = TypeVar("Item")
+
+
+def bytes_of(value: Any) -> int:
+    """About how much memory a loaded value takes."""
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(bytes_of, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(bytes_of, value))
+    return 8
+
+
+def loaded_ahead(
+    load: Callable[[Item], Any], items: Iterable[Item], *, workers: int, most: int
+) -> Iterator[tuple[Item, Any]]:
+    """(item, load(item)) in order, loaded by `workers` threads; 0 loads in the caller's.
+
+    At most `most` items are in front, and no more than AHEAD_BYTES as far as the last ones tell.
+    """
+    if workers == 0:
+        yield from ((item, load(item)) for item in items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="weft-ahead")
+    pending: collections.deque[tuple[Item, Future[Any]]] = collections.deque()
+    ahead, allowed = iter(items), min(workers, most)
+    try:
+        while True:
+            while len(pending) <= allowed:
+                try:
+                    item = next(ahead)
+                except StopIteration:
+                    break
+                pending.append((item, pool.submit(load, item)))
+            if not pending:
+                return
+            first, future = pending.popleft()
+            value = future.result()
+            yield first, value
+            allowed = max(1, min(most, AHEAD_BYTES // max(1, bytes_of(value))))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def windows(
+    pairs: Iterable[tuple[Item, Any]], *, most: Callable[[Any], int]
+) -> Iterator[list[tuple[Item, Any]]]:
+    """The pairs in parts of at most `most(value)`, which close earlier once they hold AHEAD_BYTES."""
+    part: list[tuple[Item, Any]] = []
+    size = 0
+    for pair in pairs:
+        part.append(pair)
+        size += bytes_of(pair[1])
+        if len(part) >= most(pair[1]) or size >= AHEAD_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -1,0 +1,70 @@
+"""The hash of each picture's content, kept with what tells whether the picture has changed since."""
+
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import WeftError
+from weft.core.files import read_file, write_text
+from weft.core.media import Media, digest_of
+
+YOUNG_NS = 2_000_000_000
+"""A file that was changed less than so long ago may change again within the same tick of its clock."""
+log = logging.getLogger("weft.data")
+
+
+class Digests:
+    """Digests of raw values; those of files are kept in `path`, so that a file is read once for its digest.
+
+    A file counts as the same while path, size and times of change are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = _read(path)
+        self._changed = False
+
+    def of(self, raw: Any) -> str:
+        """32 hex digits of a Media's content, or of another value as JSON. Raises WeftError."""
+        if not isinstance(raw, Media):
+            return digest_of(json.dumps(raw).encode())
+        changed = raw.place.changed()
+        if changed is None:
+            return raw.digest()
+        stamp = raw.place.stamp(times=True).encode(errors="surrogatepass")
+        key = hashlib.blake2b(stamp, digest_size=16).hexdigest()
+        if key not in self._known:
+            digest = raw.digest()
+            if time.time_ns() - changed < YOUNG_NS:
+                return digest
+            self._known[key] = digest
+            self._changed = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Keeps what is new."""
+        if not self._changed:
+            return
+        try:
+            write_text(self._path, json.dumps(self._known))
+            self._changed = False
+        except WeftError as error:
+            log.debug("digests of files stay in memory: %s", error)
+
+
+def _read(path: Path) -> dict[str, str]:
+    """Empty where there is nothing, or anything but digests."""
+    try:
+        values = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(values, dict) or not all(map(_is_digest, values.values())):
+        return {}
+    return values
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 32
