@@ -10,8 +10,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_world import tiny_world
 
+from weft.evaluation import bootstrap, comparison
 from weft.evaluation.metric import find
 from weft.tasks import tasks
+
+SEEN: set[type] = set()
+"""Tasks whose seeds were checked already."""
 
 
 @pytest.fixture
@@ -26,12 +30,39 @@ def _every_number_is_a_declared_metric(monkeypatch):
         monkeypatch.setattr(type(config.build()), "evaluate", _checked(type(config.build())))
 
 
+def _check_seeds(task, config, evaluate, arguments, options):
+    """Every bootstrap and every randomisation has the seed and the resamples of the config."""
+    used = []
+
+    def noted(function):
+        @functools.wraps(function)
+        def noting(*given, **settings):
+            used.append((settings.get("seed"), settings.get("resamples")))
+            return function(*given, **settings)
+
+        return noting
+
+    if hasattr(config, "retrieval"):
+        config = config.replace(retrieval=config.retrieval.replace(seed=11, resamples=13))
+    else:
+        config = config.replace(seed=11, resamples=13)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap.Bootstrap, "__init__", noted(bootstrap.Bootstrap.__init__))
+        patch.setattr(comparison, "randomisation_test", noted(comparison.randomisation_test))
+        evaluate(task(config), *arguments, **options)
+    assert used
+    assert set(used) == {(11, 13)}
+
+
 def _checked(task):
     evaluate = task.evaluate
 
     @functools.wraps(evaluate)
     def checked(self, *arguments, **options):
         result = evaluate(self, *arguments, **options)
+        if task not in SEEN:
+            SEEN.add(task)
+            _check_seeds(task, self.config, evaluate, arguments, options)
         assert result.metrics
         for name, score in result.metrics.items():
             assert find(self.metrics, name) == score.metric
