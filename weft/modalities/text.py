@@ -14,9 +14,9 @@ from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.core.records import Field
 from weft.core.text import normalised
+from weft.modalities.pretrained_tokenizers import load_pretrained
 from weft.modalities.tokenization import (
     Tokens,
-    load_pretrained,
     train_bpe,
     train_wordpiece,
     train_words,

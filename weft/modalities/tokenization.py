@@ -1,11 +1,10 @@
-"""Tokenizers: trained on one's own corpus (BPE, WordPiece) or read from a pretrained model."""
+"""Tokenizers, and how they are trained on one's own corpus: BPE, WordPiece, whole words."""
 
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tokenizers import (
@@ -22,7 +21,6 @@ from tokenizers import (
 
 from weft.core.errors import WeftError
 from weft.core.text import unspaced
-from weft.hub import fetched, loading, read_json, refuse_code
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 """Role -> token of the tokenizers trained here; their ids are 0 to 4 in this order."""
@@ -36,25 +34,6 @@ _MIN_FREQUENCY = 2
 _REWRITINGS = 4
 _PREFIX = "##"
 _CJK = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"
-TOKENIZER_SETTINGS = "tokenizer_config.json"
-# What tokenizers of these classes do to a text before their tokenizer.json begins, in Python code.
-_PREPARED: dict[str, tuple[normalizers.Normalizer, ...]] = {
-    "SiglipTokenizer": (
-        normalizers.Lowercase(),
-        normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
-        normalizers.Replace(Regex(r"\s+"), " "),
-        normalizers.Strip(),
-    ),
-    "Siglip2Tokenizer": (normalizers.Lowercase(),),
-}
-# Hugging Face's names of the roles; of two the first that exists counts.
-_ROLE_NAMES = {
-    "pad": ("pad_token",),
-    "unk": ("unk_token",),
-    "cls": ("cls_token", "bos_token"),
-    "sep": ("sep_token", "eos_token"),
-    "mask": ("mask_token",),
-}
 
 
 @dataclass(frozen=True)
@@ -202,51 +181,6 @@ def train_words(
     return _between_cls_and_sep(tokenizer)
 
 
-def load_pretrained(name: str) -> Tokens:
-    """The tokenizer of a local folder, an installed package or the hub (see `locate`)."""
-    folder = fetched(name, weights=False)
-    refuse_code(folder / TOKENIZER_SETTINGS)
-    if not (folder / "tokenizer.json").is_file():
-        return _by_transformers(name, folder)
-    settings = _settings(folder)
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8", errors="replace")
-    try:
-        tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the parser of tokenizers raises bare Exception
-        raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
-    prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
-    _normalise_first(tokenizer, prepare)
-    return _whole(Tokens(tokenizer, _special_tokens(settings, tokenizer)))
-
-
-def _by_transformers(name: str, folder: Path) -> Tokens:
-    """The tokenizer of a folder without tokenizer.json, as transformers makes it of a vocabulary."""
-    refuse_code(folder / "config.json")
-    with loading(name):
-        from transformers import AutoTokenizer
-
-        loaded = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-        if not loaded.is_fast:
-            raise WeftError(f"the tokenizer of '{name}' has no tokenizer.json (fast) form")
-        tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
-    return _whole(Tokens(tokenizer, _special_tokens(loaded.special_tokens_map, tokenizer)))
-
-
-def _whole(tokens: Tokens) -> Tokens:
-    """The same, with long words in parts where the tokenizer would call them unknown as a whole."""
-    tokenizer = tokens.tokenizer
-    if isinstance(tokenizer.model, models.WordPiece) and tokenizer.pre_tokenizer is not None:
-        parts = _parts_of_words(tokenizer.model.max_input_chars_per_word)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([tokenizer.pre_tokenizer, parts])
-    return tokens
-
-
-def _normalise_first(tokenizer: Tokenizer, steps: Sequence[normalizers.Normalizer]) -> None:
-    own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
-    if steps:
-        tokenizer.normalizer = normalizers.Sequence([*steps, *own])
-
-
 def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
     model = models.WordPiece(
         vocab,
@@ -258,7 +192,7 @@ def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
     bert = normalizers.BertNormalizer(strip_accents=False, lowercase=lowercase)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.BertPreTokenizer(), _parts_of_words(_MAX_WORD)]
+        [pre_tokenizers.BertPreTokenizer(), parts_of_words(_MAX_WORD)]
     )
     # Chinese is written without spaces, so its characters are joined again.
     tokenizer.decoder = decoders.Sequence(
@@ -271,7 +205,7 @@ def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
     return tokenizer
 
 
-def _parts_of_words(most: int) -> pre_tokenizers.PreTokenizer:
+def parts_of_words(most: int) -> pre_tokenizers.PreTokenizer:
     """Cuts words of more than `most` characters, between characters with their marks if possible.
 
     WordPiece calls a longer word unknown. A sentence of a script without blanks is one word to it.
@@ -291,7 +225,7 @@ def _characters_inside_words(tokenizer: Tokenizer, captions: Iterable[str]) -> l
 
 
 def _between_cls_and_sep(tokenizer: Tokenizer) -> Tokens:
-    special = _ids_of(SPECIAL, tokenizer)
+    special = ids_of(SPECIAL, tokenizer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{SPECIAL['cls']} $A {SPECIAL['sep']}",
         pair=f"{SPECIAL['cls']} $A {SPECIAL['sep']} $B:1 {SPECIAL['sep']}:1",
@@ -306,25 +240,7 @@ def _train_on_one_thread() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for name in (TOKENIZER_SETTINGS, "special_tokens_map.json"):
-        if (folder / name).is_file():
-            settings |= read_json(folder / name)
-    return settings
-
-
-def _special_tokens(settings: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, int]:
-    tokens: dict[str, str] = {}
-    for role, names in _ROLE_NAMES.items():
-        for name in names:
-            token = settings.get(name)
-            token = token.get("content") if isinstance(token, dict) else token
-            if token is not None:
-                tokens.setdefault(role, str(token))
-    return _ids_of(tokens, tokenizer)
-
-
-def _ids_of(tokens: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, int]:
+def ids_of(tokens: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, int]:
+    """Role -> id of its token, where the tokenizer has it."""
     ids = {role: tokenizer.token_to_id(token) for role, token in tokens.items()}
     return {role: token_id for role, token_id in ids.items() if token_id is not None}

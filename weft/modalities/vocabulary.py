@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from weft.core.text import is_mark, unspaced
+
 # How a token says that it begins a word: byte-level BPE with the byte of the space in front of it,
 # sentencepiece with a low line. WordPiece marks those that do not begin one.
 _BEGINNINGS = ("\u0120", "\u2581")
@@ -14,8 +16,8 @@ _BEGINNINGS = ("\u0120", "\u2581")
 class Vocabulary:
     """size: ids are below it. mask_id: of the mask token. special_ids: all special tokens.
 
-    continuing_ids: tokens that continue the word of the token before them. Scripts without spaces have
-    no words for a byte-level tokenizer: there a whole sentence continues its first token.
+    continuing_ids: tokens that continue the word of the token before them. In a script without blanks each
+    token is a word by itself, as far as it begins with a whole character.
     """
 
     size: int
@@ -26,18 +28,21 @@ class Vocabulary:
 
 def continuing_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
     """The ids of tokens that continue a word, ascending."""
-    tokens: dict[str, int] = tokenizer.get_vocab()
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    tokens = {t: i for t, i in tokenizer.get_vocab().items() if t not in special}
     model = json.loads(tokenizer.to_str())["model"]
-    if model["type"] == "WordPiece":
-        prefix = model["continuing_subword_prefix"]
-        return tuple(sorted(i for token, i in tokens.items() if token.startswith(prefix)))
     if model["type"] == "WordLevel":
         return ()
-    return tuple(
-        sorted(
-            i
-            for token, i in tokens.items()
-            if token not in special and not token.startswith(_BEGINNINGS)
-        )
-    )
+    if model["type"] == "WordPiece":
+        prefix = model["continuing_subword_prefix"]
+        inside = {i: t.removeprefix(prefix) for t, i in tokens.items() if t.startswith(prefix)}
+    else:
+        inside = {
+            i: tokenizer.decode([i]) for t, i in tokens.items() if not t.startswith(_BEGINNINGS)
+        }
+    return tuple(sorted(i for i, text in inside.items() if not _is_a_word(text)))
+
+
+def _is_a_word(text: str) -> bool:
+    """Whether it begins with a character of a script without blanks, and not with a mark of one."""
+    return bool(text) and unspaced(text[0]) and not is_mark(text[0])

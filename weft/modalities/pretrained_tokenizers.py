@@ -1,0 +1,116 @@
+"""Tokenizers of pretrained models, read from tokenizer.json or made by transformers of a vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from weft.core.errors import WeftError
+from weft.hub import fetched, loading, read_json, refuse_code
+from weft.modalities.tokenization import Tokens, ids_of, parts_of_words
+
+TOKENIZER_SETTINGS = "tokenizer_config.json"
+# What tokenizers of these classes do to a text before their tokenizer.json begins, in Python code.
+_PREPARED: dict[str, tuple[normalizers.Normalizer, ...]] = {
+    "SiglipTokenizer": (
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
+        normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(),
+    ),
+    "Siglip2Tokenizer": (normalizers.Lowercase(),),
+}
+# Hugging Face's names of the roles; of two the first that exists counts.
+_ROLE_NAMES = {
+    "pad": ("pad_token",),
+    "unk": ("unk_token",),
+    "cls": ("cls_token", "bos_token"),
+    "sep": ("sep_token", "eos_token"),
+    "mask": ("mask_token",),
+}
+
+
+def load_pretrained(name: str) -> Tokens:
+    """The tokenizer of a local folder, an installed package or the hub (see `locate`)."""
+    folder = fetched(name, weights=False)
+    refuse_code(folder / TOKENIZER_SETTINGS)
+    if not (folder / "tokenizer.json").is_file():
+        return _by_transformers(name, folder)
+    settings = _settings(folder)
+    text = (folder / "tokenizer.json").read_text(encoding="utf-8", errors="replace")
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the parser of tokenizers raises bare Exception
+        raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
+    prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
+    _normalise_first(tokenizer, prepare)
+    _put_ends(tokenizer, settings)
+    return _whole(Tokens(tokenizer, _special_tokens(settings, tokenizer)))
+
+
+def _by_transformers(name: str, folder: Path) -> Tokens:
+    """The tokenizer of a folder without tokenizer.json, as transformers makes it of a vocabulary."""
+    refuse_code(folder / "config.json")
+    with loading(name):
+        from transformers import AutoTokenizer
+
+        loaded = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        if not loaded.is_fast:
+            raise WeftError(f"the tokenizer of '{name}' has no tokenizer.json (fast) form")
+        tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
+    return _whole(Tokens(tokenizer, _special_tokens(loaded.special_tokens_map, tokenizer)))
+
+
+def _whole(tokens: Tokens) -> Tokens:
+    """The same, with long words in parts where the tokenizer would call them unknown as a whole."""
+    tokenizer = tokens.tokenizer
+    if isinstance(tokenizer.model, models.WordPiece) and tokenizer.pre_tokenizer is not None:
+        parts = parts_of_words(tokenizer.model.max_input_chars_per_word)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([tokenizer.pre_tokenizer, parts])
+    return tokens
+
+
+def _put_ends(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
+    """The tokens at both ends as tokenizer_config.json asks for them: older files of Gemma's kind, such
+    as SigLIP 2's, do not say it in tokenizer.json."""
+    wanted = {end: settings.get(f"add_{end}_token") for end in ("bos", "eos")}
+    if all(asked is None for asked in wanted.values()):
+        return
+    ends = {end: _content(settings.get(f"{end}_token")) for end, asked in wanted.items() if asked}
+    ids = ids_of({end: token for end, token in ends.items() if token is not None}, tokenizer)
+    parts = [ends.get(end) if end in ids else None for end in ("bos", "eos")]
+    template = " ".join(part for part in (parts[0], "$A", parts[1]) if part is not None)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, special_tokens=[(str(ends[end]), token) for end, token in ids.items()]
+    )
+
+
+def _content(token: Any) -> str | None:
+    """A token's text; some files keep it in an object."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return None if found is None else str(found)
+
+
+def _normalise_first(tokenizer: Tokenizer, steps: Sequence[normalizers.Normalizer]) -> None:
+    own = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
+    if steps:
+        tokenizer.normalizer = normalizers.Sequence([*steps, *own])
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name in (TOKENIZER_SETTINGS, "special_tokens_map.json"):
+        if (folder / name).is_file():
+            settings |= read_json(folder / name)
+    return settings
+
+
+def _special_tokens(settings: Mapping[str, Any], tokenizer: Tokenizer) -> dict[str, int]:
+    tokens: dict[str, str] = {}
+    for role, names in _ROLE_NAMES.items():
+        for name in names:
+            token = _content(settings.get(name))
+            if token is not None:
+                tokens.setdefault(role, token)
+    return ids_of(tokens, tokenizer)
