@@ -26,7 +26,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_starts_from_what_was_converted(published: Path, tmp_path: Path) -> None:
+    processor = '{"size": {"height": 32, "width": 32}, "resample": 3}'
+    (published / "preprocessor_config.json").write_text(processor)
     out = done("convert", published, "--out", tmp_path / "vilt")
+    assert out.splitlines()[2].endswith(
+        "--data.streams.image.size 32 --data.streams.image.fit squash "
+        "--data.streams.image.interpolation bicubic"
+    )
     assert out.splitlines()[1] == "streams: text, image; heads: answer"
     config = configs.load(tmp_path / "vilt" / "model.json", ModelConfig)
     projections = {stream: ProjectionConfig(32, 16) for stream in ("image", "text")}

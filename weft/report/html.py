@@ -16,6 +16,7 @@ from PIL import Image
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
+from weft.core.text import words
 from weft.modalities.image_decoding import read_image
 from weft.report.style import STYLE
 
@@ -67,7 +68,7 @@ def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
 
 def section(title: str, *parts: str) -> Section:
     """A titled part of the page."""
-    anchor = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
+    anchor = "-".join(words(title.lower())) or "section"
     made = Section(
         f'<section id="{text(anchor)}"><h2>{text(title)}</h2>\n{join(*parts)}\n</section>'
     )

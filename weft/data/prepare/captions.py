@@ -1,23 +1,25 @@
 """Captions in preparation: what is counted of them, and a hint at the language."""
 
-import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
-from weft.core.text import folded, normalised, words
+from weft.core.text import compatible, folded, normalised, words
 
 __all__ = ["as_captions", "folded", "language", "normalised", "words"]
 
-SCRIPTS = (
-    ("Japanese", re.compile(r"[\u3040-\u30ff]")),
-    ("Chinese", re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")),
-    ("Korean", re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")),
-    ("Cyrillic script", re.compile(r"[\u0400-\u04ff]")),
-    ("Greek", re.compile(r"[\u0370-\u03ff]")),
-    ("Arabic script", re.compile(r"[\u0600-\u06ff]")),
-    ("Hebrew", re.compile(r"[\u0590-\u05ff]")),
-    ("Devanagari script", re.compile(r"[\u0900-\u097f]")),
-    ("Thai", re.compile(r"[\u0e00-\u0e7f]")),
-)
+# Unicode's name of a script, with which the names of its letters begin -> what it hints at.
+SCRIPTS = {
+    "HIRAGANA": "Japanese",
+    "KATAKANA": "Japanese",
+    "CJK": "Chinese",
+    "HANGUL": "Korean",
+    "GREEK": "Greek",
+    "HEBREW": "Hebrew",
+    "THAI": "Thai",
+    "KHMER": "Khmer",
+    "LAO": "Lao",
+}
 COMMON_WORDS = {
     "English": "a an the is are of in on with and to at his her their while by from two man woman",
     "German": "ein eine einen einem einer der die das und ist sind auf mit im am zwei mann frau den",
@@ -34,18 +36,20 @@ for _language, _words in COMMON_WORDS.items():
 
 def language(caption: str) -> str:
     """A hint at the language: by script, and for Latin script by its commonest words."""
-    letters = sum(c.isalpha() for c in caption)
+    plain = compatible(caption)
+    letters = [unicodedata.name(c, "").partition(" ")[0] for c in plain if c.isalpha()]
     if not letters:
         return "no letters"
-    for name, pattern in SCRIPTS:
-        found = len(pattern.findall(caption))
-        if found * 2 > letters or (name == "Japanese" and found * 5 > letters):
-            return name
-    votes: dict[str, int] = {}
-    for word in words(caption.casefold()):
-        for candidate in _LANGUAGES_OF_WORD.get(word, ()):
-            votes[candidate] = votes.get(candidate, 0) + 1
-    return max(votes, key=lambda name: votes[name]) if votes else "Latin script"
+    counts = Counter(SCRIPTS.get(name, f"{name.capitalize()} script") for name in letters)
+    script, found = counts.most_common(1)[0]
+    if counts["Japanese"] * 5 > len(letters):  # beside Chinese characters
+        return "Japanese"
+    if script != "Latin script" and found * 2 > len(letters):
+        return script
+    votes: Counter[str] = Counter()
+    for word in words(plain.casefold()):
+        votes.update(_LANGUAGES_OF_WORD.get(word, ()))
+    return votes.most_common(1)[0][0] if votes else "Latin script"
 
 
 def as_captions(value: object) -> list[str]:
