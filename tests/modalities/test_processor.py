@@ -109,6 +109,6 @@ def test_a_model_that_keeps_the_shape_of_pictures_names_no_square(tmp_path: Path
 )
 def test_a_damaged_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(text)
-    with pytest.raises(WeftError, match=r"preprocessor_config\.json: ") as caught:
+    with pytest.raises(WeftError, match=r"preprocessor_config\.json:") as caught:
         read_processor(tmp_path)
     assert "\n" not in str(caught.value)

@@ -6,8 +6,10 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
-from weft.hub import fetched, loading, read_json, refuse_code
+from weft.core.files import read_file
+from weft.hub import fetched, loading, refuse_code
 from weft.modalities.tokenization import Tokens, ids_of, parts_of_words
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"
@@ -38,9 +40,8 @@ def load_pretrained(name: str) -> Tokens:
     if not (folder / "tokenizer.json").is_file():
         return _by_transformers(name, folder)
     settings = _settings(folder)
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8", errors="replace")
     try:
-        tokenizer = Tokenizer.from_str(text)
+        tokenizer = Tokenizer.from_str(read_file(folder / "tokenizer.json").decode())
     except Exception as error:  # the parser of tokenizers raises bare Exception
         raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
     prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
@@ -102,7 +103,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name in (TOKENIZER_SETTINGS, "special_tokens_map.json"):
         if (folder / name).is_file():
-            settings |= read_json(folder / name)
+            settings |= read_mapping(folder / name)
     return settings
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
-from weft.hub import fetched, read_json
+from weft.hub import fetched
 from weft.modalities.image import ImageConfig, ViewConfig
 from weft.modalities.image_transforms import Interpolation
 
@@ -72,7 +73,7 @@ def read_processor(folder: Path) -> Processor:
     ):
         if not (folder / name).is_file():
             continue
-        settings = read_json(folder / name)
+        settings = read_mapping(folder / name)
         found = settings.get(part) if part else settings
         if isinstance(found, dict):
             return _checked(found, folder / name)
