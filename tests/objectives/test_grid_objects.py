@@ -1,4 +1,4 @@
-"""The lesson of objects against the sum written out."""
+"""The auxiliary loss that predicts the object in each grid cell, against the sum written out."""
 
 import pytest
 import torch

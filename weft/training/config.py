@@ -1,4 +1,4 @@
-"""The settings of a run, and the player that they and the optimizer's settings describe."""
+"""The settings of a run; `player` builds a Player from them and the optimizer's settings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,27 +13,29 @@ from weft.training.step import TrainStep, recompute_activations
 
 Parallel = Literal["ddp", "fsdp"]
 LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
-"""More is a slip of the keyboard, and would take all memory before anything else fails."""
+"""Larger values are refused as typing errors: they would fill the memory before anything else fails."""
 
 
 @dataclass(frozen=True)
 class RunConfig(Settings):
-    """How long a run trains, how often it looks up, and on what it runs."""
+    """How long a run trains, how often it logs, evaluates and writes checkpoints, and on which device."""
 
     steps: int = 1000
-    """Updates of the weights."""
+    """Training steps; each updates the weights once."""
     epochs: int | None = None
-    """Passes over the training rows; if given, it decides `steps`."""
+    """Passes over the training rows; if given, `steps` is computed from it."""
     batch_size: int = 128
-    """Rows of an update, over all ranks and micro-batches."""
+    """Rows in a step, over all ranks and micro-batches."""
     seed: int = 0
     precision: Precision = "fp32"
-    """bf16 computes products in bfloat16 (autocast), weights stay fp32; auto: where that is faster."""
+    """bf16 computes matrix products in bfloat16 (autocast) and keeps weights in fp32; auto takes bf16 if it
+    is faster on this machine."""
     accumulate: int = 1
-    """Micro-batches in which a rank computes an update, to save memory. The gradient is that of the whole
-    batch for every objective, contrastive ones included; the model runs forward twice."""
+    """Micro-batches in a step of one rank, to save memory. The gradient is that of the whole batch for
+    every objective, contrastive ones included; the model runs forward twice."""
     recompute: bool = False
-    """Keep only the inputs of transformer blocks and compute the rest again in the backward pass."""
+    """Save memory: keep only the inputs of transformer blocks, and compute the rest again in the backward
+    pass."""
     checkpoint_every: int = 200
     """Steps between checkpoints; 0 writes only the last."""
     evaluate_every: int = 200
@@ -41,23 +43,25 @@ class RunConfig(Settings):
     log_every: int = 10
     """Steps between lines of log.jsonl."""
     keep: int = 2
-    """Checkpoints that stay on disk."""
+    """Newest checkpoints that are kept on disk."""
     patience: int | None = None
-    """Evaluations without a new best after which training stops; None never stops early."""
+    """Early stopping: training stops after this number of evaluations without a new best; None never stops
+    early."""
     monitor: str | None = None
-    """Validation metric that chooses the best weights, TASK/METRIC; None takes the first. The metric says
-    itself whether more or less of it is better."""
+    """Validation metric that chooses the best weights, TASK/METRIC; None takes the first. Each metric
+    declares whether higher or lower is better."""
     workers: int = 0
-    """Processes that load data."""
+    """Threads of each rank that read and decode rows ahead; 0 reads in the main thread."""
     compile: bool = False
-    """Compile the step with torch.compile: minutes at the start, faster steps afterwards. A small CLIP
-    gave the same losses to 1e-6 on a CPU; names in checkpoints stay as they are."""
+    """Compile the step with torch.compile: it takes minutes at the start, and steps are faster afterwards.
+    A small CLIP had the same losses to 1e-6 on a CPU. Names in checkpoints do not change."""
     parallel: Parallel = "ddp"
-    """On several ranks: ddp keeps everything on each; fsdp (FSDP2) cuts weights, gradients, optimizer and
-    average over them, for models that one device cannot hold. A run may go on with the other."""
+    """On several ranks: ddp keeps a copy of the model on each rank; fsdp (FSDP2) shards weights, gradients,
+    optimizer state and weight average over the ranks, for models that do not fit on one device. A run
+    may be resumed with the other."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     find_unused: bool = False
-    """On several ranks: True if some trainable parameter takes no part in some batch's loss."""
+    """On several ranks: set it if some batch's loss does not depend on every trainable parameter."""
 
     def __post_init__(self) -> None:
         require(self, batch_size=at_least(1, LARGEST_BATCH), workers=at_least(0, LARGEST_POOL))
@@ -75,14 +79,14 @@ class RunConfig(Settings):
                 )
 
     def resolved(self, steps_per_epoch: int) -> "RunConfig":
-        """With `epochs` turned into `steps`."""
+        """The same settings, with `epochs` converted into `steps`."""
         if self.epochs is None:
             return self
         return self.replace(steps=self.epochs * steps_per_epoch, epochs=None)
 
 
 def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
-    """A player for `step`, on this rank's device, with all that the two configs say."""
+    """The player that trains `step` on this rank's device by the two configs."""
     step.to(distributed.device(run.device))
     if run.recompute:
         recompute_activations(step)
