@@ -1,4 +1,4 @@
-"""Values of one's own on a command line -> the streams of a run that they are meant for."""
+"""Input given on a command line -> the streams of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +13,25 @@ from weft.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class OwnInput:
-    """What a command takes that looks at values of one's own."""
+    """Options of a command that reads a picture, a text or another input of the user."""
 
     image: Path | None = None
-    """A picture: for the first stream that is not one of texts."""
+    """A picture, for the first stream that is not text."""
     text: str | None = None
-    """A sentence or a question: for the first stream of texts."""
+    """A sentence or a question, for the first text stream."""
     input: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """STREAM=VALUE, for any stream by its name."""
+    """STREAM=VALUE: the input of any stream, by the stream's name."""
 
     @property
     def given(self) -> bool:
-        """Whether there is any."""
+        """Whether any input was given."""
         return self.image is not None or self.text is not None or bool(self.input)
 
     def values(self, run: Run) -> dict[str, Any]:
         """Stream -> value.
 
-        Raises WeftError where one that every row of the run's data has is missing, or one is given that
-        the run does not take.
+        Raises WeftError if a stream that is not optional has no value, or if a value was given for a
+        stream that the run does not have.
         """
         values = self._by_name(run)
         encoded = [stream for stream in run.model.encoders if stream not in values]

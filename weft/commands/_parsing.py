@@ -1,4 +1,4 @@
-"""Typed dataclasses -> command lines, with mistakes as one line."""
+"""Command line -> typed dataclass; a mistake is a one-line error."""
 
 import contextlib
 import difflib
@@ -18,10 +18,10 @@ BOX = "│╭╮╰╯─┌┐└┘ "
 
 @dataclass(frozen=True, kw_only=True)
 class Trusting:
-    """What every command takes that loads a run."""
+    """Options of every command that loads a run."""
 
     trust: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A module of your own, or its Python file, that parts of the run come from; it is imported."""
+    """Module or Python file of your own that defines parts of the run; weft imports it."""
 
 
 def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -> T:

@@ -1,4 +1,4 @@
-"""Ask a run about a picture: what a head of it says, with probabilities.
+"""Ask a run about a picture: the prediction of one of its heads, with probabilities.
 
 weft ask RUN --image FILE --text "How many red stars are there?"
 """
@@ -17,18 +17,18 @@ from weft.runs.run import load
 
 @dataclass(frozen=True)
 class Arguments(OwnInput, Trusting):
-    """What is asked."""
+    """The run, its head and the number of answers."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     head: str | None = None
     """Head of the model that answers; the first if not given."""
     k: int = 5
-    """How many answers are shown."""
+    """Number of answers to print."""
 
 
 def main(words: list[str]) -> None:
-    """Prints the most probable answers, the best first; a number or a text as it is."""
+    """Prints the most probable answers, the best first; a number or a text without a probability."""
     arguments = parse(Arguments, words, "weft ask")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")

@@ -1,4 +1,4 @@
-"""Say what is in a picture, by a run that was trained to write captions."""
+"""Write captions of pictures with a run that was trained for it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ from weft.runs.run import load
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
-    """Who writes, and about what."""
+    """The run, its head and the pictures."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     image: tuple[Path, ...] = ()
     """One picture or more."""
     head: str | None = None
-    """Head of the model that writes; the first that writes texts if not given."""
+    """Head of the model that writes the captions; the first with text output if not given."""
 
 
 def main(words: list[str]) -> None:
-    """Prints a line for each picture: its file, and the caption after a tab."""
+    """Prints one line for each picture: its file, a tab and the caption."""
     arguments = parse(Arguments, words, "weft caption")
     if not arguments.image:
         raise WeftError("weft caption needs --image FILE, one or more")

@@ -1,8 +1,8 @@
-"""Train several recipes on the same data, budget and seeds, and compare them in pairs.
+"""Train several recipes with the same data, budget and seeds, and compare them in pairs.
 
 weft compare RECIPE RECIPE ... [--data PATH] [--budget "500 steps" or "3 minutes"] [--seeds 0 1 2]
 
-A RECIPE is a name that `weft list recipes` shows, or a YAML file with settings laid over one.
+A RECIPE is a name that `weft list recipes` shows, or a YAML file that changes settings of one.
 """
 
 import json
@@ -26,31 +26,31 @@ from weft.runs.compare import Budget, Contest, contest
 from weft.runs.run import on_files
 
 SHOWN = 6
-"""Columns that fit a terminal; the page has all."""
+"""Columns printed on the terminal; the HTML page has all."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is compared, on what, and for how long."""
+    """The recipes, the data and the budget of the comparison."""
 
     recipes: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Two or more recipes, by name or as YAML files."""
     data: Path | None = None
-    """Rows for all of them instead of the recipes' own: a file or folder in any known format."""
+    """Rows for all recipes, instead of their own: a file or folder in any known format."""
     budget: str = "500 steps"
-    """What each run may use: steps, or minutes (turned into steps by timing the first ones)."""
+    """Length of each run: steps, or minutes, which are converted into steps by timing the first steps."""
     seeds: tuple[int, ...] = (0,)
-    """Each recipe is trained once a seed; the seeds' mean is compared."""
+    """Each recipe is trained once per seed; the mean over seeds is compared."""
     metric: str | None = None
     """TASK/METRIC to compare; the first task's first metric if not given."""
     split: str | None = None
-    """Split to measure; the recipes' test split if not given."""
+    """Split to evaluate on; the recipes' test split if not given."""
     out: Path = Path("runs/compare")
-    """Folder for the runs, comparison.json and report.html; finished runs there are taken over."""
+    """Folder for the runs, comparison.json and report.html; finished runs there are used again."""
 
 
 def main(words: list[str]) -> None:
-    """Prints the table and writes it as JSON and as a page."""
+    """Prints the table and writes it as JSON and as an HTML page."""
     arguments = parse(Arguments, words, "weft compare")
     if len(arguments.recipes) < 2:
         raise WeftError("weft compare needs two recipes or more")
@@ -118,7 +118,7 @@ def _print(found: Contest, page: ComparisonReport) -> None:
 
 
 def _sum(seconds: Sequence[float | None]) -> float | None:
-    """None where not all runs were trained now."""
+    """The sum in seconds; None if some runs were not trained in this call."""
     known = [one for one in seconds if one is not None]
     return sum(known) if len(known) == len(seconds) else None
 

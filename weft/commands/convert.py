@@ -1,4 +1,4 @@
-"""Turn a published model (ViLT, VisualBERT, LXMERT, BLIP) into one of weft, for `weft train --init`."""
+"""Convert a published model (ViLT, VisualBERT, LXMERT, BLIP) to weft, for `weft train --init`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from weft.modalities.processor import read_processor
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is converted."""
+    """The published model, and where the converted one is written."""
 
     name: Annotated[str, tyro.conf.Positional]
     """Folder with config.json and safetensors, package:NAME, or a name on the Hugging Face hub."""
     out: Path
     """Folder for model.json and model.safetensors."""
     text: str = "text"
-    """Name of the text stream, such as question."""
+    """Name of the text stream in the converted model, such as question."""
 
 
 def main(words: list[str]) -> None:

@@ -3,8 +3,8 @@
 weft data check PATH [--out DIR] [--SETTING VALUE ...]
 weft data prepare PATH --out DIR [--SETTING VALUE ...]
 
-What prepares: --engine processes (of this machine, the default), daft (of this machine) or ray (daft on
-the Ray cluster at RAY_ADDRESS, whose machines share the storage). The output is the same.
+--engine chooses what distributes the work: processes (on this machine, the default), daft (on this machine)
+or ray (daft on the Ray cluster at RAY_ADDRESS, whose machines share the storage). The output is the same.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from weft.report.card import write_card
 
 @dataclass(frozen=True)
 class CheckArguments:
-    """What is checked."""
+    """The data to check, and the settings of the check."""
 
     path: Annotated[Path, tyro.conf.Positional]
     """A file or folder in any known format."""
@@ -38,12 +38,13 @@ class CheckArguments:
 
 @dataclass(frozen=True)
 class PrepareArguments:
-    """What is prepared."""
+    """The data to prepare, and the settings of the preparation."""
 
     path: Annotated[Path, tyro.conf.Positional]
     """A file or folder in any known format."""
     out: Path
-    """Folder for the shards, the card and what was dropped; an interrupted one is continued."""
+    """Folder for the shards, the data card and the list of dropped rows; an interrupted preparation is
+    continued."""
     config: Annotated[PrepareConfig, tyro.conf.arg(name="")] = field(default_factory=PrepareConfig)
     format: str | None = None
     """Name of the format; detected if not given."""
@@ -94,7 +95,7 @@ def _prepare(words: list[str]) -> None:
 
 
 def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]]:
-    """The rows that can be read, and what is wrong with the others."""
+    """The readable rows, and an error for each of the others."""
     bad: list[DataError] = []
     try:
         return open_dataset(path, format=format_name, on_error=bad.append), bad

@@ -1,4 +1,4 @@
-"""The main job, offline, in minutes: generate data, check it, pretrain, fine-tune, evaluate, report."""
+"""Run the whole pipeline offline in minutes: generate data, check, pretrain, fine-tune, evaluate, report."""
 
 import shutil
 import time
@@ -25,19 +25,19 @@ from weft.worlds.scenes import SPLITS, ScenesConfig, write_scenes
 
 MARKER = "demo.json"
 QUESTIONED = 3
-"""Of so many test scenes one is asked about, up to six questions each."""
+"""One test scene in this number is asked about, with up to six questions each."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """How large, and where."""
+    """The sizes of the demo, and its folder."""
 
     out: Path = Path("runs/demo")
     """Folder for the data, the runs and the report; an earlier demo there is replaced."""
     train: int = 8000
-    """Scenes to train on."""
+    """Number of training scenes."""
     test: int = 1000
-    """Scenes in each of the two test splits, seen and never seen compositions."""
+    """Number of scenes in each of the two test splits: compositions seen in training, and never seen."""
     steps: int | None = None
     """Steps of pretraining; the recipe's own number if not given."""
     finetune_steps: int | None = None
@@ -46,7 +46,7 @@ class Arguments:
 
 
 def main(words: list[str]) -> None:
-    """Runs everything and ends with a table and the path of the report."""
+    """Runs all stages, then prints tables and the path of the report."""
     arguments = parse(Arguments, words, "weft demo")
     began = time.perf_counter()
     worlds = _worlds(arguments)  # everything that may be refused, before an earlier demo is gone

@@ -1,4 +1,4 @@
-"""Say what this machine has: versions, cores, GPU, extras, and what is missing for what."""
+"""Show this machine's versions, cores, GPU and extras, and the purpose of each missing extra."""
 
 import importlib.metadata
 import os
@@ -25,7 +25,7 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Arguments:
-    """Nothing to set."""
+    """There are no options."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Embed rows with a run and keep them as the index that `weft search` asks."""
+"""Embed rows with a run and write the index that `weft search` reads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ INDEX = "index"
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
-    """What is embedded."""
+    """The run, the rows and the stream to embed."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
@@ -26,13 +26,13 @@ class Arguments(Trusting):
     split: str | None = None
     """Split to embed; the recipe's test split, or with --data all rows, if not given."""
     stream: str = "image"
-    """What is embedded: pictures, or each caption."""
+    """Stream to embed: image for the pictures, text for each caption."""
     out: Path | None = None
     """Folder of the index; RUN/index if not given."""
 
 
 def main(words: list[str]) -> None:
-    """Writes the index: vectors as safetensors, names as JSON."""
+    """Writes the index: vectors as safetensors, ids and sources as JSON."""
     arguments = parse(Arguments, words, "weft embed")
     folder = arguments.out or arguments.run / INDEX
     check_writable(

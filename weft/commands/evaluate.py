@@ -1,4 +1,4 @@
-"""Measure a run, or an ensemble of runs, on a split: numbers with intervals, chance and leakage."""
+"""Evaluate a run, or an ensemble of runs, on a split: metrics with intervals, chance level, leakage audit."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +16,20 @@ from weft.tasks.printing import print_result
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
-    """What is measured on what."""
+    """The runs, the task and the rows."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories; several are an ensemble, whose similarities are averaged."""
     task: str | None = None
-    """What is measured, the recipe's first task if not given; `weft list tasks` shows what can be."""
+    """Task to evaluate, one that `weft list tasks` shows; the recipe's first if not given."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to measure, or all; the recipe's test split if not given."""
+    """Split to evaluate on, or all; the recipe's test split if not given."""
     json: Path | None = None
     """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
     audit: bool = True
-    """Look for the measured rows among the training rows, which reads both once."""
+    """Search the training rows for copies of the evaluated rows; reads both once."""
 
 
 def main(words: list[str]) -> None:

@@ -1,7 +1,7 @@
-"""Show what a run's answers rest on: of your own picture and text, or of rows of its data.
+"""Show which parts of the input a run's answers depend on, for your own input or for rows of a split.
 
-weft explain RUN --image FILE --text "..."      what this one answer rests on
-weft explain RUN [--rows N] [--deletion N]      rows of a split, and whether the explanations hold
+weft explain RUN --image FILE --text "..."      explains the answer for this input
+weft explain RUN [--rows N] [--deletion N]      explains rows of a split, and runs the deletion test
 """
 
 import random
@@ -26,31 +26,32 @@ from weft.runs.run import Run, load, on_files
 
 @dataclass(frozen=True)
 class Arguments(OwnInput, Trusting):
-    """What is explained."""
+    """The run, the input and the method of explanation."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     head: str | None = None
-    """Head whose decision is explained; the first if not given, else how alike picture and text are."""
+    """Head whose decision is explained; the first if not given. In a model without heads the similarity of
+    picture and text is explained."""
     method: Method = "auto"
-    """relevance: gradient x attention; rollout: attention alone; occlusion: parts taken away, for any
-    model; auto: relevance where attention reads a stream, occlusion elsewhere."""
+    """relevance: gradient x attention; rollout: attention alone; occlusion: parts are deleted one by one,
+    works for any model; auto: relevance for streams read by attention, occlusion for the others."""
     rows: int = 8
-    """Without own input: so many rows of the split, drawn at random."""
+    """Number of rows of the split to explain, drawn at random, if no input is given."""
     deletion: int = 100
-    """Rows of the deletion test; 0 leaves it out."""
+    """Number of rows in the deletion test; 0 skips the test."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
     """Split of the rows; the recipe's test split if not given."""
     seed: int = 0
-    """Which rows are drawn."""
+    """Seed with which the rows are drawn."""
     out: Path | None = None
-    """Where the page goes; RUN/explanations.html if not given."""
+    """File for the HTML page; RUN/explanations.html if not given."""
 
 
 def main(words: list[str]) -> None:
-    """Prints what the answers rest on, and writes a page with pictures."""
+    """Prints the most important parts of each input, and writes a page with pictures."""
     arguments = parse(Arguments, words, "weft explain")
     if arguments.rows < 0 or arguments.deletion < 0:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
@@ -100,7 +101,7 @@ def _of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
 
 
 def _said(one: Deletion) -> str:
-    """The result of a deletion test in a sentence."""
+    """The result of a deletion test as one sentence."""
     c = one.comparison
     d = c.difference
     return (

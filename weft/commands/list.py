@@ -24,7 +24,7 @@ ROOMS = ("modalities", "encoders", "fusion", "decoders", "objectives")
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is listed."""
+    """The kind of thing to list."""
 
     what: Annotated[Literal["recipes", "parts", "tasks", "formats"], tyro.conf.Positional] = (
         "recipes"
@@ -32,7 +32,7 @@ class Arguments:
 
 
 def main(words: list[str]) -> None:
-    """Prints a table of names with one line each."""
+    """Prints a table of names, each with a one-line description."""
     what = parse(Arguments, words, "weft list").what
     rows = {
         "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
 
 
 def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
-    """Every config in those folders that builds something, as room.ClassName."""
+    """Every config in those packages that builds a part, as package.ClassName, with its description."""
     found: dict[str, str] = {}
     for room in rooms:
         for info in pkgutil.walk_packages(weft.__path__, "weft."):
@@ -67,7 +67,7 @@ def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
 
 
 def _task(config: Config[Task]) -> str:
-    """What it is, and a line for each of its metrics."""
+    """The task's description, and a line for each of its metrics."""
     lines = [f"  {metric.name} ({metric.axis})" for metric in config.build().metrics]
     return "\n".join([_first_line(config.__doc__), *lines])
 

@@ -1,4 +1,4 @@
-"""Measure a run and write its report: one self-contained HTML page."""
+"""Evaluate a run and write its report: one self-contained HTML page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +16,19 @@ from weft.runs.run import load
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
-    """What is reported."""
+    """The run, the rows and the report's file."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to measure, or all; the recipe's test split if not given."""
+    """Split to evaluate on, or all; the recipe's test split if not given."""
     card: bool = True
-    """Also check the measured rows and show their data card."""
+    """Also check the evaluated rows and show their data card."""
     out: Path | None = None
-    """Where the page goes. If not given, RUN/report.html, and the numbers go into RUN/metrics."""
+    """File for the page. If not given, the page is RUN/report.html and the metrics are written to
+    RUN/metrics, unless --data is given."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Search a run's index by a sentence or by a picture."""
+"""Search a run's index with a sentence or a picture."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,16 @@ from weft.runs.run import load
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
-    """The question, and where to look."""
+    """The query and the index."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     text: str | None = None
-    """Look for this sentence ..."""
+    """Sentence to search for; give either this or --image."""
     image: Path | None = None
-    """... or for this picture."""
+    """Picture to search for; give either this or --text."""
     k: int = 5
-    """How many are shown."""
+    """Number of results to print."""
     index: Path | None = None
     """Folder that `weft embed` wrote; RUN/index if not given."""
 
@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
 
 
 def _show(hits: list[Hit]) -> None:
-    """One line a hit, uncut, so that a path can be copied or piped."""
+    """Prints one line per hit. Lines are not wrapped, so that paths can be copied or piped."""
     print("score  id  where")
     for hit in hits:
         print(f"{hit.score:.3f}  {hit.id}  {hit.source}")

@@ -1,10 +1,10 @@
-"""Train a recipe into a run directory, or go on with an interrupted one.
+"""Train a recipe into a run directory, or resume an interrupted run.
 
 weft train RECIPE [--data PATH] [--out RUN] [--SETTING VALUE ...]
 weft train --resume RUN [--parallel ddp|fsdp]
 
 RECIPE is a name that `weft list recipes` shows, FILE.py:FUNCTION with a recipe of your own, or a YAML file with
-the key `recipe` (a name or FILE.py:FUNCTION) and settings laid over it.
+the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it.
 """
 
 import itertools
@@ -31,7 +31,7 @@ from weft.training.config import Parallel
 
 @dataclass(frozen=True)
 class Arguments:
-    """Where the run goes, and every setting of the recipe."""
+    """The run directory, the data, and every setting of the recipe."""
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path | None = None
@@ -42,16 +42,16 @@ class Arguments:
 
 @dataclass(frozen=True)
 class ResumeArguments(Trusting):
-    """A run to go on with."""
+    """The run to resume."""
 
     resume: Path
     """Run directory."""
     parallel: Parallel | None = None
-    """How several ranks go on with it, if not as it began."""
+    """ddp or fsdp on several ranks; the run's own setting if not given."""
 
 
 def main(words: list[str]) -> None:
-    """Trains and says where the run lies."""
+    """Trains, and prints the best metrics and the run directory."""
     if not words or words[0] in ("-h", "--help"):
         print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(recipes()))
         print("weft train RECIPE --help shows the settings of one.")
@@ -77,7 +77,7 @@ def main(words: list[str]) -> None:
 
 
 def _value(words: list[str], flag: str) -> str | None:
-    """What follows `flag` among the words, as `flag value` or `flag=value`."""
+    """The value of `flag` in the words, given as `flag value` or `flag=value`."""
     for word, following in itertools.zip_longest(words, words[1:]):
         if word == flag:
             return following
@@ -126,7 +126,7 @@ def _named(word: str) -> tuple[str, Recipe]:
 
 
 def show(result: TrainResult) -> None:
-    """The end of training in a few lines, said by the first of several ranks."""
+    """Prints a summary of the training; of several ranks only rank 0 prints."""
     if os.environ.get("RANK", "0") != "0":
         return
     fit = result.fit
