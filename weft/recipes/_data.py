@@ -1,9 +1,9 @@
-"""Where the data sets of the recipes lie: in ../shared/data beside the checkout, or in WEFT_DATA."""
+"""The folder of the recipes' data sets: ../shared/data beside the checkout, or WEFT_DATA."""
 
 import os
 from pathlib import Path
 
 
 def folder() -> Path:
-    """The folder that holds a folder for each data set."""
+    """The folder that holds one folder for each data set."""
     return Path(os.environ.get("WEFT_DATA", "../shared/data"))

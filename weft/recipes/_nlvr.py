@@ -1,4 +1,4 @@
-"""What the recipes for NLVR share: pictures of three boxes, sentences, and the model that reads both."""
+"""Shared by the recipes for NLVR: pictures of three boxes, sentences, and the model that reads both."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
@@ -21,7 +21,7 @@ COUNT = ClassesConfig("count", tuple(str(n) for n in range(MOST + 1)))
 
 
 def streams(*, shuffle: bool) -> dict[str, Config[Modality]]:
-    """shuffle: the boxes of a training picture in any order, which the sentence never speaks of."""
+    """shuffle: put the boxes of a training picture in random order; no sentence depends on their order."""
     return {
         "image": ImageSequenceConfig(count=BOXES, shuffle=shuffle),
         "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=50_000),
@@ -29,7 +29,7 @@ def streams(*, shuffle: bool) -> dict[str, Config[Modality]]:
 
 
 def model(dropout: float = 0.0) -> ModelConfig:
-    """Objects as points and words, in one sequence under a transformer."""
+    """A transformer over one sequence of words and of objects, which are encoded as points."""
     return ModelConfig(
         encoders={
             "image": PointsConfig(KINDS, WIDTH),

@@ -1,4 +1,4 @@
-"""What the recipes on the generated world share."""
+"""Shared by the recipes on the generated world."""
 
 from weft.architectures.model import ModelConfig
 from weft.encoders.convnet import ConvNetConfig
@@ -19,16 +19,16 @@ VOCABULARY, LENGTH, SIZE = 1000, 48, 64
 PICTURE = 128
 """Width of a picture's tokens."""
 REGIONS = GridRegionsConfig(ImageConfig(size=SIZE, crop_scale=None, flip=0.0), cells=8)
-"""Regions without a detector."""
+"""Regions from grid cells, without a detector."""
 
 
 def pictures() -> ConvNetConfig:
-    """A small CNN whose 8 x 8 tokens know their place."""
+    """A small CNN with 8 x 8 tokens and position codes."""
     return ConvNetConfig(widths=(32, 64, PICTURE, PICTURE), halvings=3, positions=True)
 
 
 def data() -> DataConfig:
-    """Scenes with English captions; no crops and no mirror images, since captions say where."""
+    """Scenes with English captions; no crops and no mirror images, since captions name positions."""
     return DataConfig(
         source=GeneratedConfig(scenes=ScenesConfig(size=SIZE)),
         streams={
@@ -39,13 +39,13 @@ def data() -> DataConfig:
 
 
 def region_data() -> DataConfig:
-    """The same with pictures as regions."""
+    """`data` with pictures as regions."""
     pictures = data()
     return pictures.replace(streams={**pictures.streams, "image": REGIONS})
 
 
 def run(steps: int = 1000) -> RunConfig:
-    """Minutes on two cores."""
+    """Settings of a run that takes minutes on two cores."""
     return RunConfig(
         steps=steps,
         batch_size=128,
@@ -57,7 +57,7 @@ def run(steps: int = 1000) -> RunConfig:
 
 
 def fusion_run(steps: int = 600) -> RunConfig:
-    """Minutes on two cores for a model that fuses its streams, measured by matching."""
+    """Settings of a run that takes minutes on two cores, for a fusion model that is evaluated by matching."""
     return run(steps).replace(
         batch_size=32,
         evaluate_every=steps // 2,
@@ -68,7 +68,7 @@ def fusion_run(steps: int = 600) -> RunConfig:
 
 
 def region_pretraining(model: ModelConfig, width: int, *, lr: float) -> Recipe:
-    """Words and regions, fused to tokens of `width`, learn to match and to fill in what is masked."""
+    """Pretraining on words and regions, fused to tokens of `width`: matching, masked words, masked regions."""
     return Recipe(
         data=region_data(),
         model=model,

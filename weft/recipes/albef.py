@@ -1,4 +1,4 @@
-"""ALBEF, small: contrast two towers, then match and fill in words with the picture at hand."""
+"""ALBEF, small: contrastive loss on two towers, then matching and masked words with cross-attention."""
 
 from weft.architectures.albef import albef as architecture
 from weft.objectives.contrastive import SoftmaxContrastiveConfig

@@ -1,4 +1,4 @@
-"""easy-VQA: a small CNN, a bag of words, and the product of the two."""
+"""easy-VQA: late fusion by the product of a small CNN and a bag of words."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.sources import FilesConfig

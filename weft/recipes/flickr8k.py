@@ -1,4 +1,4 @@
-"""Flickr8k with frozen towers: what 6,000 photographs can teach in minutes on two cores."""
+"""Flickr8k with frozen towers: trained on 6,000 photographs in minutes on two cores."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.objectives.contrastive import HingeContrastiveConfig, SoftmaxContrastiveConfig

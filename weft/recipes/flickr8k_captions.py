@@ -1,4 +1,4 @@
-"""Flickr8k captions: a transformer that writes about the grid of a frozen MobileNetV2."""
+"""Flickr8k captions: a transformer decoder over the grid of a frozen MobileNetV2."""
 
 from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig
@@ -17,7 +17,7 @@ BEAM = TextOutput(
 
 
 def flickr8k_captions() -> Recipe:
-    """Flickr8k captions: the grid of a frozen MobileNetV2, a transformer that writes words."""
+    """Flickr8k captions: a transformer writes words from the grid of a frozen MobileNetV2."""
     return Recipe(
         data=captions(
             "captions.jsonl",

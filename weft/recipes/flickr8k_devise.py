@@ -10,7 +10,7 @@ from weft.training.optim import OptimConfig
 
 VOCABULARY = 3000
 SPECIAL_IDS = (0, 1, 2, 3, 4)
-"""Padding, unknown, both ends and the mask are no words."""
+"""The special tokens (padding, unknown, start, end, mask) are not words."""
 
 
 def flickr8k_devise() -> Recipe:

@@ -1,4 +1,4 @@
-"""Flickr8k with the top of the sentence encoder trained too: a second opinion for an ensemble."""
+"""Flickr8k with the top layers of the sentence encoder trained too: the second model of an ensemble."""
 
 from weft.encoders.pretrained import PretrainedConfig
 from weft.recipes._flickr8k import MINILM, run

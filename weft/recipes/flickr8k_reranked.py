@@ -1,4 +1,4 @@
-"""Flickr8k with cross-attention: a matching head that ranks the best candidates again."""
+"""Flickr8k with cross-attention: a matching head that re-ranks the best candidates."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -28,7 +28,7 @@ DIM, EMBEDDING = 256, 512
 
 
 def flickr8k_reranked() -> Recipe:
-    """Flickr8k: words look at the grid of a frozen MobileNetV2 and match it, or not, to rank again."""
+    """Flickr8k re-ranking: words attend to the grid of a frozen MobileNetV2; a head predicts the match."""
     return Recipe(
         data=captions(
             "captions.jsonl",

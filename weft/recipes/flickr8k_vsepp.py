@@ -25,8 +25,8 @@ def flickr8k_vsepp() -> Recipe:
         ),
         objectives={
             "hardest": HingeContrastiveConfig(margin=0.2),
-            # The hardest negative alone collapses at the start, where it says nothing. A little of
-            # all negatives weighs most then and fades as they are pushed beyond the margin.
+            # With the hardest negative alone training collapses at the start. The sum over all negatives,
+            # with a small weight, is largest then and vanishes as they are pushed beyond the margin.
             "all": HingeContrastiveConfig(margin=0.2, negatives="sum"),
         },
         weights={"all": 0.1},

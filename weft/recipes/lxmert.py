@@ -1,4 +1,4 @@
-"""LXMERT, small: encoders of words and of regions, then both together, learn to match and to fill in words and regions."""
+"""LXMERT, small: a cross-modality encoder, trained with matching, masked words and masked regions."""
 
 from weft.architectures.lxmert import lxmert as architecture
 from weft.recipes._scenes import LENGTH, REGIONS, VOCABULARY, region_pretraining

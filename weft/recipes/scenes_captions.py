@@ -1,4 +1,4 @@
-"""The demo's captions: a decoder learns to write about pictures that are known from pretraining."""
+"""The demo's captions: a decoder is trained on a picture encoder from pretraining."""
 
 from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig
@@ -12,7 +12,7 @@ from weft.training.optim import OptimConfig
 
 
 def scenes_captions() -> Recipe:
-    """Captions of the generated world, written in a minute; --init RUN takes the pictures of `scenes`."""
+    """Captions of the generated world, trained in a minute; --init RUN takes the picture encoder of `scenes`."""
     pretraining = scenes()
     base = data()
     text = base.streams["text"].replace(train_captions=5)

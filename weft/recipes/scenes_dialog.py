@@ -17,7 +17,7 @@ WIDTHS, WORDS, EMBEDDING = (32, 64, 128, 256), 256, 128
 
 
 def scenes_dialog() -> Recipe:
-    """Answers are chosen by what was said about a scene: late fusion (Visual Dialog 2017), in minutes."""
+    """Dialog on the generated world: late fusion ranks the answers (Visual Dialog 2017), in minutes."""
     scenes = data()
     return Recipe(
         data=scenes.replace(

@@ -1,4 +1,4 @@
-"""The demo's questions: the pictures are known from pretraining, the words and answers are new."""
+"""The demo's questions: the picture encoder is pretrained, text encoder and classifier are new."""
 
 from weft.data.targets.classes import ClassesConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
@@ -10,7 +10,7 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 
 def scenes_questions() -> Recipe:
-    """`scenes_vqa` in a minute: fewer blocks and steps; --init RUN takes the pictures of `scenes`."""
+    """`scenes_vqa` in a minute: fewer blocks and steps; --init RUN takes the picture encoder of `scenes`."""
     whole = scenes_vqa()
     fusion = whole.model.fusion
     assert isinstance(fusion, CrossAttentionConfig)

@@ -1,4 +1,4 @@
-"""Questions about the generated world: words that look at the cells of a picture."""
+"""Questions about the generated world: words attend to the grid cells of a picture."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.cells import CellsConfig
@@ -23,13 +23,13 @@ DIM, DEPTH, HEADS, CELLS = 128, 4, 4, 8
 
 
 def scenes_vqa() -> Recipe:
-    """Questions about the generated world: a small CNN, looked at by the words of the question."""
+    """Questions about the generated world: words attend to the grid of a small CNN."""
     scenes = data()
     source = scenes.source
     assert isinstance(source, GeneratedConfig)
     return Recipe(
         data=scenes.replace(
-            # Another world than that of seed 0, whose test splits were in sight of this recipe's search.
+            # Another world than that of seed 0, whose test splits were seen during the search for this recipe.
             source=source.replace(
                 train=60000, rows="questions", scenes=source.scenes.replace(seed=1)
             ),

@@ -1,4 +1,4 @@
-"""The demo's fine-tuning: the pictures are known, the language is new."""
+"""The demo's fine-tuning: the picture encoder is pretrained, the language is new."""
 
 from weft.architectures.model import ModelConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig

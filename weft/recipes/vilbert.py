@@ -1,4 +1,4 @@
-"""ViLBERT, small: words and regions attend to each other and learn to match and to fill in words and regions."""
+"""ViLBERT, small: co-attention of words and regions; matching, masked words and masked regions."""
 
 from weft.architectures.vilbert import vilbert as architecture
 from weft.recipes._scenes import LENGTH, REGIONS, VOCABULARY, region_pretraining

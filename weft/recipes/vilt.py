@@ -1,4 +1,4 @@
-"""ViLT, small: one transformer over words and patches learns to match and to fill in words."""
+"""ViLT, small: one transformer over words and patches, trained with matching and masked words."""
 
 from weft.architectures.vilt import vilt as architecture
 from weft.objectives.masked import MaskedLanguageConfig

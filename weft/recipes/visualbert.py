@@ -1,4 +1,4 @@
-"""VisualBERT, small: one transformer over words and regions learns to match and to fill in words and regions."""
+"""VisualBERT, small: a transformer over words and regions; matching, masked words and masked regions."""
 
 from weft.architectures.visualbert import visualbert as architecture
 from weft.recipes._scenes import LENGTH, REGIONS, VOCABULARY, region_pretraining
