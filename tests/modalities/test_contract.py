@@ -19,6 +19,7 @@ import weft.modalities
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Measurable, Modality, Viewed, views_of
+from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Field
 from weft.data.presence import collate_present
 from weft.modalities.grid_regions import GridRegionsConfig
@@ -56,15 +57,25 @@ class Case:
     random: bool = True
 
 
-PICTURES = [pixels(40, 50), encoded(30, 60, "PNG"), encoded(64, 33, "JPEG"), pixels(1, 300)]
+def media(*raws: bytes | np.ndarray | Path) -> list[Media]:
+    return [media_of(raw, "image") for raw in raws]
+
+
+PICTURES = media(pixels(40, 50), encoded(30, 60, "PNG"), encoded(64, 33, "JPEG"), pixels(1, 300))
 NO_PICTURES = [
-    b"no picture",
-    encoded(30, 60, "PNG")[:100],
-    pixels(4, 4).astype(np.float32),
-    pixels(4, 4)[..., 0],
-    pixels(4, 4)[:0],
-    Path("/no/such/picture.png"),
+    *media(
+        b"no picture",
+        encoded(30, 60, "PNG")[:100],
+        pixels(4, 4).astype(np.float32),
+        pixels(4, 4)[..., 0],
+        pixels(4, 4)[:0],
+        Path("/no/such/picture.png"),
+    ),
+    media_of(encoded(30, 60, "PNG"), "audio"),
     "picture.png",
+    Path("picture.png"),
+    encoded(30, 60, "PNG"),
+    pixels(4, 4),
 ]
 BOXES = [[0.0, 0.25, 0.5, 1.0], [0.5, 0.0, 1.0, 0.5]]
 NAMED = [
@@ -85,7 +96,11 @@ NO_BOXES: list[Any] = [
     {"boxes": 3, "classes": ["cat"]},
     {"boxes": BOXES, "classes": ["cat", "dog"], "attributes": 3},
 ]
-CAPTIONS = ["A dog runs.", ["two dogs", "a cat sits on the mat", "अच्छा लड़का"], "一只狗"]
+CAPTIONS = [
+    "A dog runs.",
+    Alternatives(["two dogs", "a cat sits on the mat", "अच्छा लड़का"]),
+    "一只狗",
+]
 PICTURE = ImageConfig(size=16, eval_views=mirrored(), jitter=JitterConfig(brightness=0.5))
 
 CASES = {
@@ -95,10 +110,10 @@ CASES = {
     ),
     "image_sequence": Case(
         ImageSequenceConfig(count=3, gap=2, shrink=1, eval_orders=True),
-        [pixels(8, 28), pixels(8, 28), encoded(8, 28, "PNG")],
+        media(pixels(8, 28), pixels(8, 28), encoded(8, 28, "PNG")),
         (3, 3, 8, 8),
         torch.uint8,
-        [*NO_PICTURES, pixels(8, 29)],
+        [*NO_PICTURES, *media(pixels(8, 29))],
     ),
     "grid_regions": Case(
         GridRegionsConfig(PICTURE, cells=4), PICTURES, (16, 4 + 48), torch.float32, NO_PICTURES
@@ -126,7 +141,10 @@ CASES = {
             CAPTIONS,
             (None,),
             torch.int64,
-            ["", " \n", "\u200b", ["a dog", 3], ["a dog", ""], ("a", b"b")],
+            [
+                *["", " \n", "\u200b", ["a dog"], media_of(b"a dog", "image")],
+                *map(Alternatives, ([], ["a dog", 3], ["a dog", ""], ["a", b"b"], [["a"]])),
+            ],
         )
         for kind in ("wordpiece", "bpe", "word")
     },
@@ -298,17 +316,17 @@ def test_other_values_give_one_line(case: Case) -> None:
 def test_a_raw_value_is_left_as_it_is(case: Case) -> None:
     modality = built(case)
     for raw in case.raws:
-        if isinstance(raw, np.ndarray):
-            before = raw.copy()
+        if isinstance(raw, Media) and isinstance(raw.load(), np.ndarray):
+            before = raw.array().copy()
             for train in (True, False):
                 read(modality, raw, train=train)
-            assert np.array_equal(raw, before)
+            assert np.array_equal(raw.array(), before)
 
 
 def test_a_length_is_that_of_the_item(case: Case) -> None:
     modality = built(case)
     if isinstance(modality, Measurable):
         for raw in case.raws:
-            captions = raw if isinstance(raw, list) else [raw]
+            captions = raw if isinstance(raw, Alternatives) else [raw]
             lengths = [len(read(modality, caption)) for caption in captions]
             assert modality.length(raw) == round(sum(lengths) / len(lengths))
