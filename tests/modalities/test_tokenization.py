@@ -409,3 +409,14 @@ def test_the_ends_are_those_that_the_settings_ask_for(
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({**roles, **flags}))
     text = TextConfig(kind="pretrained", pretrained=str(tmp_path)).build()
     assert text.encode("a dog") == expected
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_pieces_can_be_read(kind: str) -> None:
+    """What an explanation shows of a text: its characters, not the bytes of them."""
+    text = trained(kind, lowercase=False)
+    for caption in ("the man with the hat", "在长椅上"):
+        pieces = [piece.removeprefix("##") for piece in text.pieces(text.encode(caption))]
+        assert (pieces[0], pieces[-1]) == ("[CLS]", "[SEP]")
+        assert all(piece in caption or piece.strip("\ufffd") == "" for piece in pieces[1:-1])
+        assert len("".join(pieces[1:-1])) >= len(caption.replace(" ", ""))

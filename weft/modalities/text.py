@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from tokenizers import decoders
 from torch import Tensor
 
 from weft.core.config import Config
@@ -134,6 +135,9 @@ class Text:
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Each id as its own piece of text, special tokens included."""
         tokenizer = self._ready().tokenizer
+        if isinstance(tokenizer.decoder, decoders.ByteLevel):
+            # Its tokens are bytes in letters of their own; a part of a character becomes U+FFFD.
+            return [tokenizer.decode([one], skip_special_tokens=False).strip() for one in ids]
         return [tokenizer.id_to_token(one) or "" for one in ids]
 
     def names_of(self, values: Tensor) -> list[str | None]:
