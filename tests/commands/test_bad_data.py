@@ -49,7 +49,7 @@ BAD_PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda p: p.write_bytes(b""), "empty (0 bytes)"),
     "text": (lambda p: p.write_text("these are words"), "is not a picture in a known format"),
     "bomb": (bomb, "more pixels than"),
-    "missing": (lambda p: p.unlink(), "no such picture"),
+    "missing": (lambda p: p.unlink(), "no such file"),
 }
 
 

@@ -168,8 +168,16 @@ class Made:
     def _array(self) -> np.ndarray:
         return self.make()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What makes it may be a function that no other process knows.
+        return Made, (functools.partial(_itself, self._array),)
+
     def __str__(self) -> str:
         return "an array in memory"
+
+
+def _itself(array: np.ndarray) -> np.ndarray:
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +204,9 @@ class Media:
     @classmethod
     def array_of(cls, make: np.ndarray | Callable[[], np.ndarray], kind: Kind = "array") -> Self:
         """An array, or what makes it; of kind image pixels, uint8 (H, W, 3)."""
-        return cls(kind, Made((lambda: make) if isinstance(make, np.ndarray) else make))
+        return cls(
+            kind, Made(functools.partial(_itself, make) if isinstance(make, np.ndarray) else make)
+        )
 
     @property
     def path(self) -> Path | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from weft.core.errors import WeftError, unknown_name
+from weft.data.formats._files import listed_once
 from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
     Dataset,
@@ -90,7 +91,8 @@ def open_dataset(
     """
     path = Path(path).expanduser()
     try:
-        dataset = _format(path, format).read(path, on_error)
+        with listed_once():
+            dataset = _format(path, format).read(path, on_error)
     except OSError as error:
         raise WeftError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
     if len(dataset) == 0:

@@ -41,7 +41,7 @@ def name_in(folder: Path, own: str, name: str) -> str:
 
     The pictures of two such files may have the same names: train2017/1.jpg and val2017/1.jpg.
     """
-    return f"{own}/{name}" if folder.name == own else name
+    return f"{folder.name}/{name}" if folder.name.lower() == own.lower() else name
 
 
 def key(row: Any, name: str, source: str) -> int | str:

@@ -198,7 +198,7 @@ def table_samples(
     table = [(source, usual_names(row)) for source, row in rows]
     if not table:
         return []
-    folders = (folder / "images", folder / "Images", folder)
+    folders = (folder / "images", folder)
     columns = Columns([row for _, row in table], table[0][0], folders)
     places = {
         name: picture_folder(folders, [str(row[name]) for _, row in table if row.get(name)])

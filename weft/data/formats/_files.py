@@ -2,7 +2,10 @@
 
 import fnmatch
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,9 @@ from weft.core.files import open_file, read_file
 from weft.data.formats._rows import OnError
 
 LONGEST_LINE = 64 << 20
+_LISTINGS: ContextVar[dict[Path, dict[str, list[str]]] | None] = ContextVar(
+    "listings", default=None
+)
 
 
 def read_text(path: Path) -> str:
@@ -82,12 +88,33 @@ def named(folder: Path, *names: str) -> list[Path]:
 
     A name may hold * for anything. Empty where there is no such folder.
     """
-    if not folder.is_dir():
-        return []
-    there = sorted(path for path in folder.iterdir() if path.is_file())
-    return [
-        path
-        for name in names
-        for path in there
-        if fnmatch.fnmatchcase(path.name.lower(), name.lower())
-    ]
+    there = _listed(folder)
+    lowered = [name.lower() for name in names]
+    known = [fnmatch.filter(there, name) if "*" in name else [name] for name in lowered]
+    found = [folder / own for names in known for name in names for own in there.get(name, ())]
+    return [path for path in found if path.is_file()]
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """Inside, `named` lists each folder once: a folder of pictures may hold millions, and every format
+    looks for its files in it."""
+    token = _LISTINGS.set({})
+    try:
+        yield
+    finally:
+        _LISTINGS.reset(token)
+
+
+def _listed(folder: Path) -> dict[str, list[str]]:
+    """Name in small letters -> the names in the folder that differ in the case of letters alone, all in
+    order; empty where there is no such folder."""
+    kept = _LISTINGS.get()
+    if kept is not None and folder in kept:
+        return kept[folder]
+    found: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+        found.setdefault(name.lower(), []).append(name)
+    if kept is not None:
+        kept[folder] = found
+    return found

@@ -10,17 +10,31 @@ from weft.data.formats._rows import OnError, is_picture
 
 
 class File(NamedTuple):
-    """A file below a folder. real: where it lies when all links are followed."""
+    """A file below a folder. name: its path from there, with slashes. real: where it lies when all links
+    are followed."""
 
     path: Path
+    name: str
     real: str
 
+    @property
+    def stem(self) -> str:
+        """The name without the suffix."""
+        return os.path.splitext(self.name)[0]
 
-def files_below(folder: Path, on_error: OnError, above: tuple[str, ...] = ()) -> Iterator[File]:
+    @property
+    def folder(self) -> str:
+        """The name of the folder that it is in; empty at the top."""
+        return self.name.rpartition("/")[0]
+
+
+def files_below(
+    folder: Path, on_error: OnError, within: str = "", above: tuple[str, ...] = ()
+) -> Iterator[File]:
     """All files below `folder` in order of their names, hidden ones left out.
 
-    above: the real places of the folders that lead here. A link that leads back to one of them would
-    never end and is an error.
+    within: the name of the folder itself. above: the real places of the folders that lead here. A link
+    that leads back to one of them would never end and is an error.
     """
     real = os.path.realpath(folder)
     if real in above:
@@ -31,13 +45,14 @@ def files_below(folder: Path, on_error: OnError, above: tuple[str, ...] = ()) ->
     for entry in ordered:
         if entry.name.startswith("."):
             continue
+        name = f"{within}/{entry.name}" if within else entry.name
         if entry.is_dir():
-            yield from files_below(Path(entry.path), on_error, (*above, real))
+            yield from files_below(Path(entry.path), on_error, name, (*above, real))
         else:
             place = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}/{entry.name}"
-            yield File(Path(entry.path), place)
+            yield File(Path(entry.path), name, place)
 
 
 def has_pictures(folder: Path) -> bool:
     """Whether there is a picture somewhere below `folder`."""
-    return any(is_picture(file.path.name) for file in files_below(folder, lambda _: None))
+    return any(is_picture(file.name) for file in files_below(folder, lambda _: None))

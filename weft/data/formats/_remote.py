@@ -126,12 +126,12 @@ def remote_shards(address: str, patterns: Sequence[str]) -> list[RemoteFile]:
     """
     filesystem, path = _filesystem(address)
     with _said_of(address):
-        if path.endswith(".tar"):
+        if path.lower().endswith(".tar"):
             places = [filesystem._strip_protocol(pattern) for pattern in patterns]
             found = [filesystem.info(place) for place in places]
         else:
             listed = filesystem.ls(path, detail=True)
-            found = [info for info in listed if info["name"].endswith(".tar")]
+            found = [info for info in listed if info["name"].lower().endswith(".tar")]
         files = [RemoteFile(filesystem, info["name"], int(info["size"] or 0)) for info in found]
     if not files:
         raise WeftError(f"{address}: holds {len(listed)} files and no .tar shard")

@@ -113,16 +113,26 @@ def rows_of_split(splits: Sequence[str | None], split: str, path: Path) -> list[
 
 
 def picture_folder(candidates: Sequence[Path], names: Iterable[str]) -> Path:
-    """The candidate that holds the pictures, judged by the first hundred names.
+    """The candidate that holds the pictures, judged by the first hundred names; in any case of letters.
 
     Where none of them exists anywhere, the first candidate that is a folder; its pictures are then
     reported one by one when they are read.
     """
+    candidates = [found for folder in candidates for found in _in_any_case(folder)]
     for _, name in zip(range(100), names, strict=False):
         for folder in candidates:
             if os.path.exists(folder / name):  # unlike Path.exists, False for a name that cannot be
                 return folder
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
+
+
+def _in_any_case(folder: Path) -> list[Path]:
+    """The folder, or those beside it whose names differ in the case of letters alone."""
+    if folder.is_dir() or not folder.parent.is_dir():
+        return [folder]
+    name = folder.name.lower()
+    there = sorted(path for path in folder.parent.iterdir() if path.name.lower() == name)
+    return [path for path in there if path.is_dir()] or [folder]
 
 
 class UniqueIds:

@@ -1,6 +1,8 @@
 """A folder of pictures: a folder for each class, or captions in .txt files or in metadata tables."""
 
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,57 +44,61 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     root = path if path.is_dir() else path.parent
     contents = _contents(root, on_error)
     in_splits = _are_splits(contents, root)
-    samples, left_out = _described(contents, root, on_error), 0
+    samples, left_out = _described(contents, on_error), 0
     described = {_picture(sample) for sample in samples}
-    tables = {table.parent for table in contents.metadata}
+    tables = {table.folder for table in contents.metadata}
     for file in contents.pictures:
         if file.path in described:
             continue
-        if tables.intersection(file.path.parents):
+        if tables and any(folder in tables for folder in _folders_of(file.name)):
             left_out += 1
             continue
         try:
-            samples.append(_sample(file, contents, root, in_splits))
+            samples.append(_sample(file, contents, in_splits))
         except DataError as error:
             on_error(error)
     if left_out:
-        names = ", ".join(str(table) for table in contents.metadata)
+        names = ", ".join(str(table.path) for table in contents.metadata)
         log.warning("%d pictures are left out, which are not in %s", left_out, names)
     return [_with_split(sample, root) for sample in samples] if in_splits else samples
 
 
 @dataclass
 class _Contents:
-    """What lies below the folder. texts: (folder, stem) -> .txt file. groups: real place -> name."""
+    """What lies below the folder. texts: stem -> .txt file. captioned: folders that have such files for
+    pictures. groups: real place of a picture -> its name."""
 
     pictures: list[File] = field(default_factory=list)
-    texts: dict[tuple[Path, str], Path] = field(default_factory=dict)
-    captioned: set[Path] = field(default_factory=set)
-    metadata: list[Path] = field(default_factory=list)
+    texts: dict[str, Path] = field(default_factory=dict)
+    captioned: set[str] = field(default_factory=set)
+    metadata: list[File] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
 
 
 def _contents(root: Path, on_error: OnError) -> _Contents:
     found = _Contents()
-    ignored: list[Path] = []
     for file in files_below(root, on_error):
-        path, suffix = file.path, file.path.suffix.lower()
-        if is_picture(path.name):
+        suffix = os.path.splitext(file.name)[1].lower()
+        if is_picture(file.name):
             found.pictures.append(file)
+            found.groups.setdefault(file.real, file.name)
         elif suffix == ".txt":
-            found.texts[path.parent, path.stem] = path
-        elif is_metadata(path):
-            found.metadata.append(path)
+            found.texts[file.stem] = file.path
         elif suffix in (*CSV_SUFFIXES, *JSON_SUFFIXES, ".parquet"):
-            ignored.append(path)
-    for path, real in sorted(found.pictures):
-        found.groups.setdefault(real, path.relative_to(root).as_posix())
-        if (path.parent, path.stem) in found.texts:
-            found.captioned.add(path.parent)
-    for table in ignored:
-        log.warning("%s is not read: name it metadata%s, or give its path", table, table.suffix)
-    found.pictures.sort()
+            if is_metadata(file.path):
+                found.metadata.append(file)
+            else:
+                line = "%s is not read: name it metadata%s, or give its path"
+                log.warning(line, file.path, file.path.suffix)
+    found.captioned = {file.folder for file in found.pictures if file.stem in found.texts}
     return found
+
+
+def _folders_of(name: str) -> Iterator[str]:
+    """The folders that a file of this name is in, the nearest first; the top is the empty name."""
+    while name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def _are_splits(contents: _Contents, root: Path) -> bool:
@@ -101,7 +107,7 @@ def _are_splits(contents: _Contents, root: Path) -> bool:
     One class may be called train, as a locomotive is: that is a folder with pictures of its own beside
     folders of other names.
     """
-    parts = [file.path.relative_to(root).parts for file in contents.pictures]
+    parts = [file.name.split("/") for file in contents.pictures]
     tops = {names[0] for names in parts if len(names) > 1}
     splits = {name for name in tops if folder_split(name) is not None}
     if splits == tops:
@@ -121,31 +127,23 @@ def _listed(names: set[str]) -> str:
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _described(contents: _Contents, root: Path, on_error: OnError) -> list[Sample]:
+def _described(contents: _Contents, on_error: OnError) -> list[Sample]:
     """The samples of all metadata tables."""
     ids = UniqueIds()
     samples: list[Sample] = []
     for table in contents.metadata:
-        within = table.parent.relative_to(root).as_posix()
-        samples += table_samples(
-            table_rows(table, on_error),
-            table.parent,
-            on_error,
-            ids=ids,
-            within="" if within == "." else within,
-        )
+        rows = table_rows(table.path, on_error)
+        samples += table_samples(rows, table.path.parent, on_error, ids=ids, within=table.folder)
     return samples
 
 
-def _sample(file: File, contents: _Contents, root: Path, in_splits: bool) -> Sample:
-    name = file.path.relative_to(root)
-    folders = name.parts[in_splits:-1]
+def _sample(file: File, contents: _Contents, in_splits: bool) -> Sample:
     items: dict[str, Any] = {"image": Media.file(file.path)}
-    if file.path.parent in contents.captioned:
-        items["text"] = _captions(file.path, contents)
-    elif folders:
+    if file.folder in contents.captioned:
+        items["text"] = _captions(file, contents)
+    elif folders := file.name.split("/")[in_splits:-1]:
         items["label"] = folders[0]
-    return Sample(name.as_posix(), contents.groups[file.real], items, str(file.path))
+    return Sample(file.name, contents.groups[file.real], items, str(file.path))
 
 
 def _with_split(sample: Sample, root: Path) -> Sample:
@@ -162,11 +160,11 @@ def _picture(sample: Sample) -> Path | None:
     return image.path if isinstance(image, Media) else None
 
 
-def _captions(picture: Path, contents: _Contents) -> Alternatives:
-    file = contents.texts.get((picture.parent, picture.stem))
+def _captions(picture: File, contents: _Contents) -> Alternatives:
+    file = contents.texts.get(picture.stem)
     if file is None:
-        reason = f"has no captions: {picture.stem}.txt does not exist"
-        raise DataError(reason, source=str(picture))
+        reason = f"has no captions: {picture.path.stem}.txt does not exist"
+        raise DataError(reason, source=str(picture.path))
     captions = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if not captions:
         raise DataError("is empty, expected one caption a line", source=str(file))

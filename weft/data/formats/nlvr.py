@@ -76,7 +76,9 @@ def _read_distributed(
         try:
             identity = column(row, "identifier", str, source)
             folder = pictures / str(column(row, "directory", object, source))
-            names = [folder / f"{table.stem}-{identity}-{order}.png" for order in range(ORDERS)]
+            names = [
+                folder / f"{table.stem.lower()}-{identity}-{order}.png" for order in range(ORDERS)
+            ]
             there = [name for name in names if name.is_file()]
             if not there:
                 raise DataError(f"has no picture: {names[0]} does not exist", source=source)

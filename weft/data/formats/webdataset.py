@@ -47,8 +47,8 @@ def detect(path: Path) -> bool:
     if address_of(path) is not None:
         return True
     if path.is_dir():
-        return any(p.suffix == ".tar" for p in path.iterdir())
-    return path.suffix == ".tar" and (path.exists() or "{" in str(path))
+        return any(p.suffix.lower() == ".tar" for p in path.iterdir())
+    return path.suffix.lower() == ".tar" and (path.exists() or "{" in str(path))
 
 
 def read(path: Path, on_error: OnError) -> "ShardDataset":
@@ -166,7 +166,7 @@ def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
     if address is not None:
         return remote_shards(address, expand_braces(address))
     if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.suffix == ".tar")
+        return sorted(p for p in path.iterdir() if p.suffix.lower() == ".tar")
     return [path] if path.exists() else [Path(name) for name in expand_braces(str(path))]
 
 
