@@ -13,7 +13,7 @@ from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
 from weft.inference.embedding import evaluating
 from weft.inference.member import Member
-from weft.inference.rows import Rows, RowsConfig, read_rows
+from weft.inference.rows import Check, Rows, RowsConfig, read_rows
 
 Encoded = Mapping[str, Features]
 
@@ -61,12 +61,13 @@ def predict(
     *,
     targets: Sequence[str] = (),
     swap: bool = False,
+    check: Check | None = None,
     device: torch.device | str = "cpu",
 ) -> Predictions:
     """What the head says of every row that can be read and has something of what the head reads.
 
     Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
-    rows too. swap: also with each stream of another row of the batch, where the head reads several.
+    rows too. swap: also with each stream of another row of the batch, where the head reads several. check: see `read_rows`.
     Raises WeftError where the members disagree, or no row is left.
     """
     if not members:
@@ -78,7 +79,7 @@ def predict(
     with ExitStack() as modes:
         for member in members:
             modes.enter_context(evaluating(member.model, device, config.precision))
-        for read in _read(seen, dataset, targets, config, device):
+        for read in _read(seen, dataset, targets, config, device, check):
             part = _predicted(seen, read, swapped=streams if swap and len(streams) > 1 else ())
             if part is not None:
                 parts.append(part)
@@ -136,18 +137,23 @@ def _read(
     targets: Sequence[str],
     config: RowsConfig,
     device: torch.device | str,
+    check: Check | None,
 ) -> Iterator[list[Rows]]:
-    """Batches of the same rows, one for each member and view; the first has the targets too."""
+    """Batches of the same rows, one for each member and view.
+
+    All read the targets, so that all leave out a row whose target cannot be read.
+    """
     readers = [
         read_rows(
             one.member,
             dataset,
-            [*one.streams, *(targets if place == 0 else ())],
+            [*one.streams, *targets],
             config,
             device=device,
             view=one.view,
+            check=check,
         )
-        for place, one in enumerate(seen)
+        for one in seen
     ]
     for batches in zip(*readers, strict=True):
         if any(list(other.rows) != list(batches[0].rows) for other in batches[1:]):

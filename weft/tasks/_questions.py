@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.records import Sample
 from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
@@ -34,6 +35,10 @@ class Columns:
     answer: str
     answers: str
     kind: str
+
+    def check(self, sample: Sample) -> None:
+        """Raises DataError where the row has no answer."""
+        _answer(sample.items, self.answer, sample.source)
 
 
 def expected_answers(

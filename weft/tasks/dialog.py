@@ -162,7 +162,13 @@ class Dialog:
         groups: list[Tensor] = []
         with evaluating(model, device, config.rows.precision):
             for read in read_rows(
-                member, dataset, _context(member), config.rows, device=device, what="asking"
+                member,
+                dataset,
+                _context(member),
+                config.rows,
+                device=device,
+                what="asking",
+                check=self._asked,
             ):
                 inputs = read.batch.inputs
                 if not inputs:

@@ -89,7 +89,16 @@ class Reasoning:
         """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
         target = target_of(members, config.head)
-        found = predict(members, dataset, config.head, config.rows, swap=True, device=device)
+        # The target is read with the row, so that a row without one goes the way of the error policy.
+        found = predict(
+            members,
+            dataset,
+            config.head,
+            config.rows,
+            targets=[target],
+            swap=True,
+            device=device,
+        )
         if config.average is not None:
             found = _averaged(found, dataset, config.average)
         column = members[0].targets[target].column

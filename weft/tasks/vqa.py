@@ -133,6 +133,7 @@ class VQA:
             config.rows,
             targets=[target_of(members, config.head)] if chosen else [],
             swap=chosen,
+            check=config.columns.check,
             device=device,
         )
 

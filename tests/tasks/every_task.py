@@ -1,0 +1,107 @@
+"""A case of every task, and a small world with all that they need: rows, a model that reads them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.core.config import Config
+from weft.core.interfaces import JOINT
+from weft.core.media import media_of
+from weft.core.records import Sample
+from weft.data.formats import Dataset
+from weft.data.loader import ModalitySource
+from weft.data.targets.classes import ClassesConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.generation import GenerationConfig
+from weft.decoders.text import TransformerDecoderConfig
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.word_vectors import WordVectorsConfig
+from weft.fusion.late import LateConfig
+from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.head import HeadConfig
+from weft.heads.texts import TextOutput
+from weft.inference.embedding import EmbeddingConfig
+from weft.inference.member import Member
+from weft.inference.results import TaskResult
+from weft.inference.rows import RowsConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.text import TextConfig
+from weft.tasks.captioning import CaptioningTaskConfig
+from weft.tasks.classification import ZeroShotConfig
+from weft.tasks.dialog import DialogConfig
+from weft.tasks.labels import LabelsConfig
+from weft.tasks.matching import MatchingConfig
+from weft.tasks.reasoning import ReasoningConfig
+from weft.tasks.reranking import RerankingConfig
+from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.vqa import VQAConfig
+
+ROWS, BATCH, WIDTH = 12, 4, 8
+SETTINGS = RowsConfig(batch_size=BATCH, workers=0)
+EMBEDDING = EmbeddingConfig(batch_size=BATCH, workers=0)
+RETRIEVAL = RetrievalConfig(resamples=20, embedding=EMBEDDING)
+CASES: dict[str, Config] = {
+    "retrieval": RETRIEVAL,
+    "reranking": RerankingConfig(RETRIEVAL, candidates=3),
+    "zero_shot": ZeroShotConfig(resamples=20, embedding=EMBEDDING),
+    "classification": LabelsConfig(resamples=20, rows=SETTINGS),
+    "reasoning": ReasoningConfig(resamples=20, rows=SETTINGS),
+    "vqa": VQAConfig("label", question="text", answer="label", resamples=20, rows=SETTINGS),
+    "vqa-written": VQAConfig("caption", question="text", answer="label", rows=SETTINGS),
+    "captioning": CaptioningTaskConfig(resamples=20, meteor=False, rows=SETTINGS),
+    "matching": MatchingConfig(choices=3, resamples=20, rows=SETTINGS),
+    "dialog": DialogConfig(ks=(1, 2), resamples=20, rows=SETTINGS),
+}
+STREAMS = ("image", "text")
+
+
+def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
+    """Rows with everything, but for the stream that some lack."""
+    random = np.random.default_rng(0)
+    found = []
+    for n in range(ROWS):
+        label = ("red", "blue")[n % 2]
+        items: dict[str, Any] = {
+            "image": media_of(random.integers(0, 256, (8, 8, 3), dtype=np.uint8), "image"),
+            "text": f"a {label} thing number {n}",
+            "label": label,
+            "candidates": ["red", "blue"],
+            "right": n % 2,
+        }
+        if n in (without or ()):
+            del items[stream]
+        found.append(Sample(f"row{n}", f"group{n}", items, f"made:{n + 1}"))
+    return found
+
+
+def member(rows: Dataset, seed: int = 0) -> Member:
+    text = TextConfig(kind="word", min_frequency=1, max_length=12).build()
+    text.fit([row.items.get("text", "red") for row in dataset()])
+    label = ClassesConfig("label").build()
+    label.fit(["red", "blue"])
+    modalities = {"image": ImageConfig(size=8).build(), "text": text, "answer": text}
+    sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in modalities.items()}
+    torch.manual_seed(seed)
+    return Member(model_config().build().eval(), sources, modalities, {"label": label})
+
+
+def model_config() -> ModelConfig:
+    writer = TransformerDecoderConfig(60, WIDTH, dim=8, depth=1, heads=2, max_length=12)
+    words = WordVectorsConfig(60, WIDTH)
+    return ModelConfig(
+        encoders={"image": ConvNetConfig(widths=(4, WIDTH)), "text": words, "answer": words},
+        fusion=LateConfig(dict.fromkeys(STREAMS, WIDTH), dim=WIDTH),
+        projections={n: ProjectionConfig(WIDTH, 6) for n in (*STREAMS, "answer", JOINT)},
+        heads={
+            "label": HeadConfig(ClassifierConfig(WIDTH, 2), ClassOutput("label")),
+            "caption": HeadConfig(writer, TextOutput(generation=GenerationConfig(max_length=4))),
+            "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
+        },
+    )
+
+
+def measured(name: str, rows: Dataset) -> TaskResult:
+    result: TaskResult = CASES[name].build().evaluate([member(rows)], rows)  # type: ignore[attr-defined]
+    return result

@@ -1,0 +1,343 @@
+"""What every task keeps, found by walking weft/tasks."""
+
+import importlib
+import inspect
+import io
+import json
+import pkgutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from every_task import (
+    CASES,
+    EMBEDDING,
+    ROWS,
+    SETTINGS,
+    dataset,
+    measured,
+    member,
+    model_config,
+)
+from PIL import Image
+
+import weft.tasks
+from weft.core.config import Config, from_json, to_json
+from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import JOINT
+from weft.core.media import Media, Memory
+from weft.core.needs import Needing, Needs
+from weft.core.records import Sample
+from weft.data.policy import ErrorPolicy
+from weft.data.sources import FilesConfig
+from weft.data.targets.classes import ClassesConfig
+from weft.evaluation.metric import FAMILY, find
+from weft.inference.results import TaskResult
+from weft.modalities.image import ImageConfig
+from weft.modalities.text import TextConfig
+from weft.runs.check import check_columns, check_names
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks import tasks
+from weft.tasks.base import Task
+
+BROKEN = 5
+NOT_IN_THESE_ROWS = {
+    "captioning": {"METEOR"},  # is switched off: it needs Java
+    "dialog": {"ndcg"},  # of rows with relevances
+    "vqa": {"soft_accuracy"},  # of rows with the answers of several annotators
+    "vqa-written": {"soft_accuracy", "macro_f1"},  # written answers are of no classes
+}
+"""Metrics that a task declares and that the rows of this suite do not have."""
+READ_TWICE = {"reranking": 2}
+"""How often a raw value is read, where that is not once: the embeddings of all items find the
+candidates, and their tokens, which would not fit into memory together, rank them again."""
+every_task = pytest.mark.parametrize("name", CASES)
+
+
+def built(name: str) -> Task:
+    task: Task = CASES[name].build()  # type: ignore[attr-defined]
+    return task
+
+
+def with_errors(name: str, policy: ErrorPolicy) -> Config:
+    """The case with that error policy."""
+    config = CASES[name]
+    if hasattr(config, "retrieval"):
+        embedding = EMBEDDING.replace(errors=policy)
+        return config.replace(retrieval=config.retrieval.replace(embedding=embedding))
+    if hasattr(config, "embedding"):
+        return config.replace(embedding=EMBEDDING.replace(errors=policy))
+    return config.replace(rows=SETTINGS.replace(errors=policy))
+
+
+def values(result: TaskResult) -> dict[str, float]:
+    return {n: one.value for n, one in result.metrics.items()}
+
+
+def numbers(result: TaskResult) -> dict[str, tuple[float, float, float]]:
+    return {n: (one.value, one.low, one.high) for n, one in result.metrics.items()}
+
+
+def test_every_config_is_in_the_suite() -> None:
+    found: set[type[Config]] = set()
+    for info in pkgutil.iter_modules(weft.tasks.__path__):
+        module = importlib.import_module(f"weft.tasks.{info.name}")
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ == module.__name__ and issubclass(cls, Config):
+                found.add(cls)
+    assert found == {type(config) for config in CASES.values()}
+    assert found == {type(config) for config in tasks().values()}
+    assert len(found) == 9
+
+
+@every_task
+def test_the_config_builds_and_survives_json(name: str) -> None:
+    for config in (type(CASES[name])(), CASES[name]):
+        written = json.loads(json.dumps(to_json(config)))
+        assert from_json(written, Config, "task") == config
+        assert config.build().name in tasks()  # type: ignore[attr-defined]
+        assert isinstance(config, Needing)
+
+
+@every_task
+def test_every_number_is_declared_and_every_metric_measured(name: str) -> None:
+    task, result = built(name), measured(name, dataset())
+    for metric, score in result.metrics.items():
+        assert find(task.metrics, metric) == score.metric
+    for metric in [*result.values, *(one for b in result.baselines.values() for one in b)]:
+        find(task.metrics, metric)
+    single = {metric.name for metric in task.metrics if FAMILY not in metric.name}
+    assert single - result.metrics.keys() == NOT_IN_THESE_ROWS.get(name, set())
+    assert any(metric.headline for metric in task.metrics)
+
+
+@every_task
+def test_protocol_baselines_and_intervals_are_there(name: str) -> None:
+    rows = dataset()
+    trained = replace(member(rows), training=dataset())
+    result = built(name).evaluate([trained], rows)
+    assert result.task == built(name).name
+    assert "models" in result.protocol
+    assert "resamples" in result.protocol["interval"]
+    assert any(isinstance(value, int) and value >= ROWS for value in result.protocol.values())
+    for score in result.metrics.values():
+        assert score.low <= score.value + 1e-9
+        assert score.value <= score.high + 1e-9
+        assert any(score.low < score.high for score in result.metrics.values())
+    assert result.baselines
+    for of_one in result.baselines.values():
+        assert of_one
+        assert np.isfinite(list(of_one.values())).all()
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+@every_task
+def test_the_same_numbers_twice(name: str) -> None:
+    rows = dataset()
+    first = measured(name, rows)
+    torch.manual_seed(9)
+    np.random.seed(9)
+    again = measured(name, rows)
+    assert first.to_json() == again.to_json()
+    assert first.predictions == again.predictions
+    assert first.examples == again.examples
+
+
+@every_task
+def test_two_models_are_an_ensemble(name: str) -> None:
+    rows = dataset()
+    one, other = member(rows), member(rows, seed=1)
+    alone = built(name).evaluate([one], rows)
+    twice = built(name).evaluate([one, one], rows)
+    assert values(twice) == pytest.approx(values(alone))
+    both = built(name).evaluate([one, other], rows)
+    assert "2" in str(both.protocol["models"])
+    assert both.metrics.keys() == alone.metrics.keys()
+    turned = built(name).evaluate([other, one], rows)
+    assert values(both) == pytest.approx(values(turned))
+
+
+def recipe(name: str) -> Recipe:
+    """A recipe with the case as its only task, and all that it needs."""
+    text = TextConfig(kind="word")
+    data = DataConfig(
+        FilesConfig(Path("rows.jsonl")),
+        {"image": ImageConfig(size=8), "text": text, "answer": text},
+        {"label": ClassesConfig("label")},
+    )
+    return Recipe(data, model_config(), {}, {name: CASES[name]})
+
+
+def all_needs(made: Recipe, name: str) -> Needs:
+    """What the task needs, and what the outputs of its heads need."""
+    needs: Needs = CASES[name].needs  # type: ignore[attr-defined]
+    outputs = [made.model.heads[head].output.needs for head in needs.heads]
+    return replace(
+        needs,
+        streams=(*needs.streams, *(s for one in outputs for s in one.streams)),
+        targets=(*needs.targets, *(t for one in outputs for t in one.targets)),
+    )
+
+
+def without(parts: dict, key: str) -> dict:
+    return {name: part for name, part in parts.items() if name != key}
+
+
+@every_task
+def test_a_recipe_that_lacks_what_a_task_needs_is_refused(name: str) -> None:
+    made = recipe(name)
+    check_names(made)
+    check_columns(made, dataset())
+    needs, data, model = all_needs(made, name), made.data, made.model
+    lacking: list[tuple[str, Recipe]] = []
+    encoded = {s for s in (*needs.encoders, *needs.embeddings) if s != JOINT}
+    for stream in {*needs.streams, *encoded}:
+        less = data.replace(streams=without(data.streams, stream))
+        lacking.append((stream, made.replace(data=less)))
+    for part, keys in (
+        ("encoders", encoded),
+        ("projections", needs.embeddings),
+        ("heads", needs.heads),
+    ):
+        for key in keys:
+            less = model.replace(**{part: without(getattr(model, part), key)})
+            lacking.append((key, made.replace(model=less)))
+    for target in needs.targets:
+        lacking.append((target, made.replace(data=data.replace(targets={}))))
+    if needs.fusion:
+        lacking.append(("fusion", made.replace(model=model.replace(fusion=None))))
+    assert lacking
+    for missing, less in lacking:
+        with pytest.raises(WeftError, match=missing) as caught:
+            check_names(less)
+        assert "\n" not in str(caught.value)
+
+
+@every_task
+@pytest.mark.parametrize("column", ["label", "text", "candidates", "right"])
+def test_a_column_that_a_task_needs_is_named(name: str, column: str) -> None:
+    rows = [replace(row, items=without(row.items, column)) for row in dataset()]
+    needed = column in CASES[name].needs.columns  # type: ignore[attr-defined]
+    if needed:
+        with pytest.raises(DataError, match=rf"made:1: has no '{column}', which tasks\.{name}"):
+            check_columns(recipe(name), rows)
+    result, message = None, ""
+    try:
+        result = measured(name, rows)
+    except WeftError as error:
+        message = str(error)
+    if result is None:
+        assert column in message
+        assert "\n" not in message
+    else:
+        assert not needed
+        assert np.isfinite(list(values(result).values())).all()
+
+
+def broken(kind: str) -> Sequence[Sample]:
+    """The rows, one of which has a picture that is none, that cannot be read at all, or that has no right answer."""
+    rows = dataset()
+    row = rows[BROKEN]
+    items = {
+        "picture": {**row.items, "image": Media.encoded(b"no picture", "image")},
+        "label": {**without(row.items, "label"), "right": 7},
+    }
+    if kind == "row":
+        return Unreadable(rows)
+    rows[BROKEN] = replace(row, items=items[kind])
+    return rows
+
+
+class Unreadable(list[Sample]):
+    """Rows one of which its format cannot read."""
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        row = super().__getitem__(index)
+        if index == BROKEN:
+            raise DataError("is no row", source=row.source)
+        return row
+
+
+@every_task
+@pytest.mark.parametrize("kind", ["picture", "row"])
+def test_what_cannot_be_read_follows_the_error_policy(name: str, kind: str, tmp_path: Path) -> None:
+    rows = broken(kind)
+
+    def found(policy: ErrorPolicy) -> TaskResult:
+        result: TaskResult = (
+            with_errors(name, policy)
+            .build()
+            .evaluate(  # type: ignore[attr-defined]
+                [member(rows)], rows
+            )
+        )
+        return result
+
+    with pytest.raises(DataError, match=f"^made:{BROKEN + 1}: ") as caught:
+        found(ErrorPolicy("raise"))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(WeftError, match="more than the limit of 0.0%.*made:6: "):
+        found(ErrorPolicy("skip", limit=0.0))
+    skipped = found(ErrorPolicy("skip", limit=0.5))
+    fewer = [row for n, row in enumerate(dataset()) if n != BROKEN]
+    assert values(skipped) == pytest.approx(values(measured(name, fewer)))
+    kept = found(ErrorPolicy("quarantine", tmp_path, limit=0.5))
+    assert numbers(kept) == numbers(skipped)
+    lines = (tmp_path / "errors.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in lines] == [f"made:{BROKEN + 1}"]
+    assert bool(list(tmp_path.glob("row5*"))) == (kind == "picture")
+
+
+WITHOUT_ANSWERS = ("retrieval", "reranking", "matching", "captioning")
+"""Tasks that read no right answer but the pairing of the streams."""
+
+
+@every_task
+def test_a_row_without_a_right_answer_is_named_or_left_out(name: str) -> None:
+    """Also by every model of an ensemble; never measured as if it had one."""
+    rows = broken("label")
+    lenient = with_errors(name, ErrorPolicy("skip", limit=0.5)).build()  # type: ignore[attr-defined]
+    members = [member(rows), member(rows)]
+    found = lenient.evaluate(members, rows)
+    if name in WITHOUT_ANSWERS:
+        assert values(found) == pytest.approx(values(measured(name, dataset())))
+        return
+    fewer = [row for n, row in enumerate(dataset()) if n != BROKEN]
+    assert values(found) == pytest.approx(values(measured(name, fewer)))
+    if name == "zero_shot":
+        return  # measures the pictures that have a label
+    with pytest.raises(DataError, match=f"^made:{BROKEN + 1}: "):
+        measured(name, rows)
+
+
+@dataclass(frozen=True)
+class Counted(Memory):
+    """Encoded bytes that count how often they are read."""
+
+    name: str = ""
+    reads: Counter[str] = field(default_factory=Counter, compare=False)
+
+    def load(self, limit: int) -> bytes:
+        self.reads[self.name] += 1
+        return super().load(limit)
+
+
+@every_task
+def test_a_picture_is_read_once(name: str) -> None:
+    reads: Counter[str] = Counter()
+    rows = [
+        replace(row, items={**row.items, "image": counted(row.items["image"], row.id, reads)})
+        for row in dataset()
+    ]
+    measured(name, rows)
+    assert reads == {row.id: READ_TWICE.get(name, 1) for row in rows}
+
+
+def counted(media: Media, name: str, reads: Counter[str]) -> Media:
+    out = io.BytesIO()
+    Image.fromarray(media.array()).save(out, "png")
+    return replace(media, place=Counted(out.getvalue(), name, reads))
