@@ -154,3 +154,25 @@ def test_collate_present_keeps_what_the_modality_says() -> None:
     assert field.present.tolist() == [True, False, False]
     assert field.mask is None
     assert collate_present([None, None], collate) is None
+
+
+def test_a_training_batch_has_every_stream_even_if_no_row_of_it_has() -> None:
+    """So that a rank without any such row computes as often as the others."""
+    dataset = [row for row in rows() if "text" not in row.items] + [rows()[0]]
+    found = sources(dataset, ("text", "image"))
+    loader = Loader(dataset, found, batch_size=1, seed=0, train=True, workers=0)
+    batches = [loader.batch(step) for step in range(2)]
+    for batch in batches:
+        words = batch.inputs["text"]
+        assert isinstance(words, Field)
+        there = batch.ids[0] == "s0"
+        assert (words.present is None) == there
+        if not there:
+            assert words.present is not None
+            assert words.mask is not None
+            assert not words.present.any()
+            assert not words.mask.any()
+            features = model().encode("text", words)
+            assert not features.present.any()
+            assert not features.pooled.any()
+    assert {batch.ids[0] for batch in batches} == {"s0", "s1"}

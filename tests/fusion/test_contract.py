@@ -240,6 +240,27 @@ def test_a_row_that_lacks_a_stream_is_as_in_a_batch_without_it(config: Config) -
 
 
 @every_fusion
+def test_a_stream_without_tokens_is_as_a_batch_without_it(config: Config) -> None:
+    """So is a batch in which no row has any stream, and one of no rows."""
+    fusion, given = built(config), streams(config)
+    for stream in given:
+        rest = {name: features for name, features in given.items() if name != stream}
+        absent = Features.absent(4, widths(config)[stream])
+        found, expected = fusion({**given, stream: absent})[JOINT], fusion(rest)[JOINT]
+        torch.testing.assert_close(found.pooled, expected.pooled, atol=1e-6, rtol=0)
+        assert torch.equal(found.present, expected.present)
+    for rows in (0, 4):
+        nothing = {name: Features.absent(rows, width) for name, width in widths(config).items()}
+        found = fusion(nothing)
+        assert {name: len(features) for name, features in found.items()} == dict.fromkeys(
+            (*nothing, JOINT), rows
+        )
+        assert found[JOINT].pooled.shape == (rows, fusion.dim)
+        assert not found[JOINT].pooled.any()
+        assert not found[JOINT].present.any()
+
+
+@every_fusion
 def test_a_row_that_lacks_all_streams_is_zero_and_disturbs_nobody(config: Config) -> None:
     fusion, given = built(config), streams(config)
     whole = fusion(given)[JOINT]

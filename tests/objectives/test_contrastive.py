@@ -53,7 +53,8 @@ class GivenStreams:
 
 
 def batch_of(groups: list[int]) -> Batch:
-    return Batch(inputs={}, ids=[str(i) for i in range(len(groups))], groups=torch.tensor(groups))
+    inputs = {stream: Field(torch.zeros(len(groups), 1)) for stream in ("image", "text", "text_zh")}
+    return Batch(inputs, ids=[str(i) for i in range(len(groups))], groups=torch.tensor(groups))
 
 
 def loss_of(config, image: Tensor, text: Tensor, groups: list[int] | None = None) -> Loss:
@@ -309,13 +310,29 @@ def test_configs_survive_json() -> None:
         assert from_json(to_json(config), type(config), "here") == config
 
 
-def test_a_missing_stream_is_refused() -> None:
-    present = torch.tensor([True, False, True])
-    fields = {"text": Field(torch.zeros(3, 2), present=present)}
-    batch = Batch(inputs=fields, ids=["a", "b", "c"], groups=torch.arange(3))
-    streams = GivenStreams({"image": unit(3), "text": unit(3)})
-    with pytest.raises(ValueError, match="'text' is missing in 1 of 3 rows"):
-        SoftmaxContrastiveConfig().build()(nn.Module(), batch, streams)
+@pytest.mark.parametrize("config", CONFIGS + BY_CHUNKS)
+def test_rows_that_lack_a_stream_are_in_no_pair(config) -> None:
+    """The loss is that of the other rows; without any it is 0, with a gradient."""
+    image, text, groups = unit(6, seed=1), unit(6, seed=2), [0, 1, 1, 2, 3, 4]
+    there = {
+        "image": torch.tensor([1, 1, 0, 1, 1, 1]).bool(),
+        "text": torch.tensor([1] * 5 + [0]).bool(),
+    }
+    kept = [0, 1, 3, 4]
+    expected = loss_of(config, image[kept], text[kept], [groups[row] for row in kept])
+    streams = GivenStreams({"image": image, "text": text})
+    whole = batch_of(groups)
+    fields = {s: Field(whole.inputs[s].values, present=there[s]) for s in there}
+    found = config.build()(nn.Module(), whole.with_inputs(**fields), streams)
+    torch.testing.assert_close(found.total, expected.total)
+    for name, term in expected.terms.items():
+        torch.testing.assert_close(found.terms[name], term)
+    image.requires_grad_()
+    nobody = {s: Field(whole.inputs[s].values, present=torch.zeros(6).bool()) for s in there}
+    none = config.build()(nn.Module(), whole.with_inputs(**nobody), streams).total
+    none.backward()
+    assert none.item() == 0
+    assert not image.grad.any()
 
 
 def test_temperature_is_held_in_its_bounds_and_comes_back() -> None:

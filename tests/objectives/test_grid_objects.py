@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from weft.core.records import Batch, Features
+from weft.core.records import Batch, Features, Field
 from weft.objectives.grid_objects import GridObjectsConfig
 
 
@@ -20,7 +20,8 @@ class Streams:
 
 def batch(cells_BTA: torch.Tensor) -> Batch:
     ids = [str(n) for n in range(len(cells_BTA))]
-    return Batch({}, ids, torch.arange(len(ids)), {"objects": cells_BTA})
+    inputs = {"image": Field(torch.zeros(len(ids), 1))}
+    return Batch(inputs, ids, torch.arange(len(ids)), {"objects": cells_BTA})
 
 
 @torch.no_grad()

@@ -177,7 +177,9 @@ def test_what_cannot_be_masked_is_refused() -> None:
     kept = rows.with_inputs(text=tiny.cached(rows.inputs["text"]))
     with pytest.raises(ValueError, match=r"'text' comes from the feature cache.*data\.cache"):
         built(model, kept, tiny.streams(model, kept))
-    with pytest.raises(ValueError, match="no stream 'speech' to mask, it has: text, image"):
+    with pytest.raises(
+        ValueError, match="encodes no stream 'speech' to mask, it encodes: text, image"
+    ):
         objective(MLM.replace(masked="speech"))(model, rows, tiny.streams(model, rows))
     with pytest.raises(ValueError, match="knows no ids yet"):
         MLM.build()(model, rows, tiny.streams(model, rows))

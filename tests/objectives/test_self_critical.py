@@ -35,7 +35,7 @@ def loss_of(model: Model, text: Field, config: SelfCriticalConfig = CONFIG, seed
     drawn = []
     own = objective._draw
     objective._draw = lambda *given: drawn.append(own(*given)) or drawn[-1]
-    return objective(model, batch, Streams(model, batch)), drawn[0]
+    return objective(model, batch, Streams(model, batch)), drawn[0] if drawn else []
 
 
 def test_the_total_is_advantage_times_log_likelihood() -> None:
@@ -109,10 +109,12 @@ def test_a_row_without_text_teaches_nothing() -> None:
     found, drawn = loss_of(model, some)
     found.total.backward()
     assert found.total.isfinite()
-    assert len(drawn) == 12
+    assert len(drawn) == 8  # nothing is drawn for a row without text
     none = Field(text.values, text.mask, torch.zeros(3, dtype=torch.bool))
-    with pytest.raises(ValueError, match="no row of the batch has a text"):
-        loss_of(model, none)
+    nothing, drawn = loss_of(model, none)
+    nothing.total.backward()
+    assert nothing.total.item() == 0
+    assert not drawn
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -109,9 +109,10 @@ def test_a_run_of_before_heads_is_refused_in_one_line(folder: Path, tmp_path: Pa
     for path in folder.iterdir():
         if path.is_file():
             (old / path.name).write_bytes(path.read_bytes())
-    model = json.loads((old / "model.json").read_text())
-    del model["#checksum"]
-    model["decoders"] = {name: head["decoder"] for name, head in model.pop("heads").items()}
-    (old / "model.json").write_text(json.dumps(model))
-    line = refused("ask", old, "--text", "what?")
-    assert line.startswith(f"{old / 'model.json'}: was written before models had heads; train")
+    recipe = json.loads((old / "recipe.json").read_text())
+    heads = recipe["model"].pop("heads")
+    recipe["model"]["decoders"] = {name: head["decoder"] for name, head in heads.items()}
+    (old / "recipe.json").write_text(json.dumps(recipe))
+    for words in (("ask", old, "--text", "what?"), ("train", "--resume", old)):
+        line = refused(*words)
+        assert line.startswith(f"{old / 'recipe.json'}: was written before models had heads; train")

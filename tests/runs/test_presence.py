@@ -126,13 +126,12 @@ def pairs(table: Path) -> Recipe:
         },
         projections={stream: ProjectionConfig(WIDTH, 6) for stream in STREAMS},
     )
-    made = recipe(
+    return recipe(
         table,
         model=model,
         objectives={"contrastive": SoftmaxContrastiveConfig()},
         tasks={"retrieval": RetrievalConfig(resamples=20, examples=ROWS)},
     )
-    return made.replace(data=made.data.replace(train="train"))
 
 
 RECIPES = {"labels": labels, "captions": captions, "pairs": pairs}

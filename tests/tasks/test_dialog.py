@@ -220,21 +220,25 @@ def test_keys_of_answers_do_not_see_padding() -> None:
     assert len(set(keys)) == 3
 
 
-@pytest.mark.parametrize(
-    ("inputs", "message"),
-    [
-        ({}, "stream 'answer' is missing from the batch"),
-        (
-            {"answer": Field(torch.zeros(2, 1), None, torch.tensor([True, False]))},
-            "1 of 2 rows lack",
-        ),
-    ],
-)
-def test_the_loss_needs_an_answer_in_every_row(inputs: dict[str, Field], message: str) -> None:
-    made = model()
-    batch = Batch({"image": Field(torch.zeros(2, 1)), **inputs}, ("a", "b"), torch.arange(2))
-    with pytest.raises(ValueError, match=message):
-        AnswerRankingConfig().build()(made, batch, Streams(made, batch))
+def test_rows_without_an_answer_or_a_context_take_no_part() -> None:
+    made, objective = model(), AnswerRankingConfig().build()
+    angles = torch.tensor([[0.0], [80.0], [40.0], [200.0]])
+    answers = torch.tensor([[10], [90], [10], [90]])
+    there = {"image": [1, 1, 0, 1], "answer": [1, 0, 1, 1]}
+    fields = {
+        name: Field(values, present=torch.tensor(there[name]).bool())
+        for name, values in (("image", angles), ("answer", answers))
+    }
+    lacking = Batch(fields, tuple("abcd"), torch.arange(4))
+    kept = torch.tensor([0, 3])
+    whole = Batch({"image": Field(angles[kept]), "answer": Field(answers[kept])}, ("a", "d"), kept)
+    found = objective(made, lacking, Streams(made, lacking)).total
+    expected = objective(made, whole, Streams(made, whole)).total
+    torch.testing.assert_close(found, expected)
+    nobody = lacking.with_inputs(answer=Field(answers, present=torch.zeros(4).bool()))
+    assert objective(made, nobody, Streams(made, nobody)).total == 0
+    without = Batch({"image": Field(angles)}, tuple("abcd"), torch.arange(4))
+    assert objective(made, without, Streams(made, without)).total == 0
 
 
 def test_turns_of_a_scene_follow_each_other() -> None:

@@ -128,7 +128,8 @@ class Streams:
     and outputs are kept, and the backward pass computes one micro-batch after the other again, with
     the same dropout. Losses still read the whole batch, so values and gradients are the whole batch's.
     An embedding that is asked for before the features of its stream keeps no tokens; the features are
-    then encoded anew, so let objectives that read tokens come first.
+    then encoded anew, so let objectives that read tokens come first. A stream that the batch lacks is
+    one that none of its rows has.
     """
 
     def __init__(self, model: Model, batch: Batch, micro_batch: int = 0) -> None:
@@ -141,16 +142,19 @@ class Streams:
 
     def features(self, stream: str) -> Features:
         """Features of the stream before fusion."""
-        if stream not in self._features:
+        if stream not in self._features and self._lacks(stream):
+            dim = cast(Encoder, self._model.encoder(stream)).dim
+            device = self._batch.groups.device
+            self._features[stream] = Features.absent(len(self._batch), dim, device)
+        elif stream not in self._features:
             parts = self._in_parts(stream, lambda part: self._model.encode(stream, part))
             self._features[stream] = Features.join(parts)
         return self._features[stream]
 
     def fused(self) -> dict[str, Features]:
-        """The streams of the batch that are fused, and JOINT."""
+        """The streams that are fused, and JOINT; of a model without fusion the batch's as they are."""
         if self._fused is None:
-            encoded = [s for s in self._batch.inputs if s in self._model.fused_streams]
-            features = {stream: self.features(stream) for stream in encoded}
+            features = {stream: self.features(stream) for stream in self._model.fused_streams}
             if self._model.fusion is None:
                 self._fused = features
             else:
@@ -166,11 +170,15 @@ class Streams:
 
     def _embed(self, stream: str) -> Tensor:
         model = self._model
-        if not self._micro_batch or stream in self._features:
+        if not self._micro_batch or stream in self._features or self._lacks(stream):
             return model.embed(stream, self.features(stream))
         return torch.cat(
             self._in_parts(stream, lambda part: model.embed(stream, model.encode(stream, part)))
         )
+
+    def _lacks(self, stream: str) -> bool:
+        """Whether no row of the batch has this stream of the model."""
+        return stream in self._model.encoders and stream not in self._batch.inputs
 
     def _in_parts(self, stream: str, compute: Callable[[Field | Features], T]) -> list[T]:
         """What `compute` makes of the stream, whole or by micro-batches."""

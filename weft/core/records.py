@@ -153,6 +153,15 @@ class Features:
         return Features(self.tokens, self.mask & present_B[:, None], pooled)
 
     @classmethod
+    def absent(cls, rows: int, dim: int, device: torch.device | str = "cpu") -> "Features":
+        """Of `rows` rows that all lack the stream: no tokens at all."""
+        return cls(
+            torch.zeros(rows, 0, dim, device=device),
+            torch.zeros(rows, 0, dtype=torch.bool, device=device),
+            torch.zeros(rows, dim, device=device),
+        )
+
+    @classmethod
     def join(cls, parts: Sequence["Features"]) -> "Features":
         """The rows of all parts in order, padded with zeros to the longest part."""
         if len(parts) == 1:
@@ -235,6 +244,25 @@ class Batch:
             matches=None if self.matches is None else self.matches[index_R],
             seeds=None if self.seeds is None else self.seeds[index_R],
         )
+
+    def present(self, every: Sequence[str], some: Sequence[str] = ()) -> Tensor | None:
+        """(B,) True where the row has all streams of `every` and, where any are named, one of `some`.
+
+        None where all rows have them, which is so of every Field without `present`.
+        """
+        all_of = [there for there in map(self._has, every) if there is not None]
+        any_of = [self._has(stream) for stream in some]
+        known = [there for there in any_of if there is not None]
+        if some and len(known) == len(any_of):
+            all_of.append(torch.stack(known).any(dim=0))
+        return torch.stack(all_of).all(dim=0) if all_of else None
+
+    def _has(self, stream: str) -> Tensor | None:
+        """(B,) True where the row has the stream, None where all have it."""
+        value = self.inputs.get(stream)
+        if value is None:
+            return torch.zeros(len(self), dtype=torch.bool, device=self.groups.device)
+        return value.present
 
     def uniform(self, name: str, *shape: int) -> Tensor:
         """(B, *shape) random numbers in [0, 1) of the rows, for what `name` says is drawn."""

@@ -22,7 +22,7 @@ from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
-from weft.data.presence import collate_present
+from weft.data.presence import absent_like, collate_present
 from weft.data.sampler import (
     BucketedSampler,
     Draw,
@@ -179,6 +179,7 @@ class Loader:
         self._world_size = world_size
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
+        self._examples: dict[str, Field | Features | None] = {}
         self._sampler = _sampler(len(dataset), batch_size, seed, train, buckets)
 
     @property
@@ -287,6 +288,9 @@ class Loader:
             name: source.collate([row.values[name] for row in rows])
             for name, source in self._sources.items()
         }
+        if self._train:
+            lacking = [name for name, value in collated.items() if value is None]
+            collated |= {name: self._absent(name, len(rows)) for name in lacking}
         return Batch(
             inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
             targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
@@ -295,6 +299,29 @@ class Loader:
             matches=_keys(row.match for row in rows),
             seeds=torch.tensor([row.seed for row in rows], dtype=torch.int64),
         )
+
+    def _absent(self, name: str, rows: int) -> Field | Features | None:
+        """A stream that no row of a training batch has; nothing where no row of the data has it.
+
+        It is there all the same, so that this rank takes part in what the others compute of it.
+        """
+        if name not in self._examples:
+            self._examples[name] = self._example(name)
+        example = self._examples[name]
+        return None if example is None else absent_like(example, rows)
+
+    def _example(self, name: str) -> Field | Features | None:
+        """The first row that has the stream and can be read."""
+        source, generator = self._sources[name], torch.Generator()
+        for index in range(len(self._dataset)):
+            try:
+                value = source.load(index, train=False, generator=generator, view=0)
+            except DataError:
+                continue
+            found = None if value is None else source.collate([value])
+            if isinstance(found, Field | Features):
+                return found
+        return None
 
 
 def _keys(names: Iterable[str]) -> Tensor:

@@ -34,3 +34,15 @@ def collate_present(
     there = torch.ones(len(places), dtype=torch.bool) if found.present is None else found.present
     mask = None if found.mask is None else spread(found.mask)
     return Field(spread(found.values), mask, spread(there))
+
+
+def absent_like(example: Field | Features, rows: int) -> Field | Features:
+    """`rows` rows that all lack the stream, of the shape of the example's rows."""
+
+    def zeros(values: Tensor) -> Tensor:
+        return values.new_zeros(rows, *values.shape[1:])
+
+    if isinstance(example, Features):
+        return Features(zeros(example.tokens), zeros(example.mask), zeros(example.pooled))
+    mask = None if example.mask is None else zeros(example.mask)
+    return Field(zeros(example.values), mask, torch.zeros(rows, dtype=torch.bool))

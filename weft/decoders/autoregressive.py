@@ -61,7 +61,7 @@ def text_packing(context: Features, prefix: Field | None, longest: int) -> Packi
         )
     check_shape(prefix.values, "R T", "token ids")
     texts, contexts = len(prefix), len(context)
-    if contexts == 0 or texts % contexts:
+    if texts % contexts if contexts else texts:
         raise ValueError(f"got {texts} texts of {contexts} contexts, expected as many of each")
     mask_RT = prefix.mask
     if mask_RT is None:

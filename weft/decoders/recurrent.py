@@ -94,7 +94,7 @@ class RecurrentDecoder(nn.Module):
 
     def _hidden(self, context: Features, prefix: Field, packing: Packing) -> Tensor:
         context = self._checked(context)
-        texts = len(prefix) // len(context)
+        texts = len(prefix) // max(len(context), 1)
         hidden, cell = (part.repeat_interleave(texts, 1) for part in self._begin(context))
         if not packing.groups:
             return self.out.weight.new_zeros(0, self.config.hidden)

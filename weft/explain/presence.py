@@ -9,22 +9,15 @@ from weft.core.records import Batch, Features, Field
 
 def by_presence(batch: Batch) -> Iterator[tuple[list[int], Batch]]:
     """Numbers of the rows that have the same streams, and those rows without the streams they lack."""
-    there = {stream: _present(value).tolist() for stream, value in batch.inputs.items()}
+    every = [True] * len(batch)
+    found = {stream: batch.present([stream]) for stream in batch.inputs}
+    there = {s: every if present is None else present.tolist() for s, present in found.items()}
     rows: dict[tuple[str, ...], list[int]] = {}
     for row in range(len(batch)):
         rows.setdefault(tuple(s for s in there if there[s][row]), []).append(row)
     for streams, numbers in rows.items():
         part = batch.take(torch.tensor(numbers, device=batch.groups.device))
         yield numbers, _only(part, streams)
-
-
-def _present(value: Field | Features) -> torch.Tensor:
-    """(B,) True where the row has the stream."""
-    if isinstance(value, Features):
-        return value.present
-    if value.present is not None:
-        return value.present
-    return torch.ones(len(value), dtype=torch.bool)
 
 
 def _only(batch: Batch, streams: tuple[str, ...]) -> Batch:

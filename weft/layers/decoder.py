@@ -120,12 +120,12 @@ class DecoderBlock(nn.Module):
 
     def _from_memory(self, query_RTD: Tensor, memory: Memory, dropout: float) -> Tensor:
         """(R, T, D): R / B texts of each context ask it together."""
-        rows, length, _ = query_RTD.shape
+        rows, length, width = query_RTD.shape
         contexts = len(memory.keys)
-        together = query_RTD.reshape(contexts, rows // contexts * length, -1)
+        together = query_RTD.reshape(contexts, rows // max(contexts, 1) * length, width)
         (query,) = _heads(together, 1, self.cross_attention.heads).unbind(0)
         found = memory.attended(query, dropout).transpose(1, 2)
-        return found.reshape(rows, length, -1)
+        return found.reshape(rows, length, width)
 
     def _mlp(self, tokens_SD: Tensor) -> Tensor:
         projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))

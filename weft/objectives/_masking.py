@@ -12,12 +12,12 @@ from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Features, Field
 
 
-def input_field(batch: Batch, stream: str) -> Field:
-    """The batch's raw input of that stream, which can be altered."""
-    if stream not in batch.inputs:
-        known = ", ".join(batch.inputs)
-        raise ValueError(f"the batch has no stream '{stream}' to mask, it has: {known}")
-    value = batch.inputs[stream]
+def input_field(model: nn.Module, batch: Batch, stream: str) -> Field | None:
+    """The batch's raw input of that stream, which can be altered; None where no row has it."""
+    value = batch.inputs.get(stream)
+    if value is None and stream not in cast(Model, model).encoders:
+        known = ", ".join(cast(Model, model).encoders)
+        raise ValueError(f"the model encodes no stream '{stream}' to mask, it encodes: {known}")
     if isinstance(value, Features):
         raise ValueError(
             f"stream '{stream}' comes from the feature cache, so nothing in it can be masked any more: "

@@ -14,6 +14,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
+from weft.objectives._presence import nothing, rows_with
 from weft.objectives.temperature import TemperatureConfig
 
 _FACTOR = 1_000_003
@@ -23,7 +24,8 @@ class AnswerRanking(nn.Module):
     """Cross-entropy of the cosines between a context and every different answer of the whole batch.
 
     The context is what the fusion made of the streams, under the projection `joint`. Rows with the
-    same answer are one candidate, so that a frequent answer is not its own wrong one. After the
+    same answer are one candidate, so that a frequent answer is not its own wrong one; rows without an answer,
+    or without anything of the context, take no part. After the
     discriminative decoder of Das et al. 2017 (Visual Dialog), arXiv:1611.08669, section 4.
     """
 
@@ -33,18 +35,15 @@ class AnswerRanking(nn.Module):
         self.temperature = config.temperature.build()
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        answers = batch.inputs.get(self._answer)
-        if not isinstance(answers, Field):
-            how = "missing from the batch" if answers is None else "cached"
-            raise ValueError(f"stream '{self._answer}' is {how}, expected token ids")
-        if answers.present is not None and not answers.present.all():
-            lack = int((~answers.present).sum())
-            raise ValueError(
-                f"{lack} of {len(batch)} rows lack an '{self._answer}', expected one each"
-            )
         built = cast(Model, model)
         if built.fusion is None:
             raise WeftError("answer ranking reads fused streams, but the model has no fusion")
+        batch, streams = rows_with(batch, streams, (self._answer,), built.fused_streams)
+        answers = batch.inputs.get(self._answer)
+        if answers is None:
+            return nothing(self, batch, "temperature", "accuracy")
+        if not isinstance(answers, Field):
+            raise ValueError(f"stream '{self._answer}' is cached, expected token ids")
         context = streams.fused()[JOINT]
         context_BE = torch.cat(streams.by_rows(lambda rows: built.embed(JOINT, rows), context))
         answer_AE = gather(streams.embedding(self._answer))
@@ -52,6 +51,8 @@ class AnswerRanking(nn.Module):
         own_B = torch.arange(len(batch), device=key_A.device)
         own_B = own_B + rows_before(len(batch), key_A.device)
         same_AA = key_A[:, None] == key_A
+        if not len(key_A):
+            return nothing(self, batch, "temperature", "accuracy")
         first_A = same_AA.int().argmax(dim=1)  # the first row with this answer stands for it
         repeated_A = first_A != torch.arange(len(key_A), device=key_A.device)
         scale = self.temperature()

@@ -17,6 +17,7 @@ from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.heads.head import Head
 from weft.heads.texts import TextOutput
+from weft.objectives._presence import nothing, rows_of
 
 
 class Captioning(nn.Module):
@@ -35,6 +36,9 @@ class Captioning(nn.Module):
         config = self.config
         head = cast(Model, model).head(config.head)
         decoder, stream = writer(head, config.head)
+        batch, streams = rows_of(model, batch, streams, config.head, (stream,))
+        if stream not in batch.inputs:
+            return nothing(head, batch, "tokens")
 
         def measure(context: Features, text: Field) -> Tensor:
             texts = separate_texts(text)

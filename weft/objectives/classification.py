@@ -17,6 +17,7 @@ from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
 from weft.heads.classes import ClassOutput
 from weft.heads.numbers import NumberOutput
+from weft.objectives._presence import rows_of
 
 
 class Classification(nn.Module):
@@ -33,6 +34,7 @@ class Classification(nn.Module):
         self.config = config
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        batch, streams = rows_of(model, batch, streams, self.config.head)
         target = _target(model, batch, self.config.head)
         logits_BV = decoded(model, streams, self.config.head)
         if target.is_floating_point():
@@ -72,6 +74,7 @@ class Regression(nn.Module):
         self.config = config
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+        batch, streams = rows_of(model, batch, streams, self.config.head)
         target_B = _target(model, batch, self.config.head)
         found_B1 = decoded(model, streams, self.config.head)
         if found_B1.shape[1] != 1:

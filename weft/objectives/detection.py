@@ -14,6 +14,7 @@ from weft.core.interfaces import EncodedStreams, Objective
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
+from weft.objectives._presence import nothing, rows_with
 from weft.objectives._sharing import teaching_rows
 
 
@@ -45,7 +46,10 @@ class Detection(nn.Module):
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
-        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs[config.stream]
+        batch, streams = rows_with(batch, streams, (config.stream,))
+        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs.get(config.stream)
+        if field is None:
+            return nothing(encoder, batch, "found", "named")
         if not isinstance(encoder, Detector) or not isinstance(field, Field):
             raise ValueError(f"the encoder of '{config.stream}' finds no objects in a field")
         rows_R = teaching_rows(batch, config.share)

@@ -13,6 +13,7 @@ from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Loss
 from weft.data.targets.cells import NOTHING
+from weft.objectives._presence import rows_with
 
 
 class Objects(nn.Module):
@@ -33,8 +34,11 @@ class Objects(nn.Module):
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         config = self.config
+        batch, streams = rows_with(batch, streams, (config.stream,))
         cells_BTA = self._cells(batch)
         tokens_BTD = streams.features(config.stream).tokens
+        if not len(batch):  # whose tokens may be none
+            tokens_BTD = tokens_BTD.new_zeros(*cells_BTA.shape[:2], config.dim)
         if cells_BTA.shape[:2] != tokens_BTD.shape[:2]:
             raise ValueError(
                 f"'{config.stream}' has {tokens_BTD.shape[1]} tokens and target '{config.target}' "

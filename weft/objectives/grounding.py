@@ -15,6 +15,7 @@ from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
 from weft.encoders.points import Points
+from weft.objectives._presence import nothing, rows_with
 from weft.objectives._sharing import teaching_rows
 
 
@@ -33,7 +34,10 @@ class Grounding(nn.Module):
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
-        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs[config.stream]
+        batch, streams = rows_with(batch, streams, (config.stream,))
+        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs.get(config.stream)
+        if field is None:
+            return nothing(self, batch, "counted", "marked")
         if not isinstance(encoder, Points) or not isinstance(field, Field):
             raise ValueError(f"the encoder of '{config.stream}' gives no tokens of objects")
         tokens_BTD = streams.fused()[config.stream].tokens

@@ -27,6 +27,7 @@ from weft.objectives._masking import (
     rows_at,
     scaled,
 )
+from weft.objectives._presence import nothing, rows_with
 
 MASKED, RANDOM = 0.8, 0.1
 """Of the chosen tokens so many become the mask token and a random one; the rest stay (BERT)."""
@@ -88,7 +89,10 @@ class MaskedLanguage(nn.Module):
         self.ordinary = (~special_V[: vocabulary.size]).nonzero()[:, 0].to(device)
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        field = input_field(batch, self.config.masked)
+        batch, streams = rows_with(batch, streams, (self.config.masked,))
+        field = input_field(model, batch, self.config.masked)
+        if field is None:
+            return nothing(self, batch, "accuracy")
         check_shape(field.values, "B T", "token ids")
         tokens = field.values.shape[1]
         scores_BT, fate_BT, word_BT = (

@@ -21,6 +21,7 @@ from weft.objectives._masking import (
     rows_at,
     scaled,
 )
+from weft.objectives._presence import nothing, rows_with
 
 GREY = 128
 """What hidden pixels become. The mean of the pixels' range is nothing to a linear map of patches, so a
@@ -42,7 +43,10 @@ class MaskedPatches(nn.Module):
         self.out = scaled(nn.Linear(config.dim, CHANNELS * config.patch_size**2))
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        field = input_field(batch, self.config.masked)
+        batch, streams = rows_with(batch, streams, (self.config.masked,))
+        field = input_field(model, batch, self.config.masked)
+        if field is None:
+            return nothing(self, batch, "even")
         check_shape(field.values, "B 3 H W", "pictures")
         blocks_BHW = self.choose(batch, field)
         altered = replace(field, values=self.hidden(field.values, blocks_BHW))

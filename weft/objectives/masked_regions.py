@@ -26,6 +26,7 @@ from weft.objectives._masking import (
     rows_at,
     scaled,
 )
+from weft.objectives._presence import nothing, rows_with
 
 
 class MaskedRegions(nn.Module):
@@ -43,7 +44,10 @@ class MaskedRegions(nn.Module):
         self.out = scaled(nn.Linear(config.dim, config.feature_dim))
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        field = input_field(batch, self.config.masked)
+        batch, streams = rows_with(batch, streams, (self.config.masked,))
+        field = input_field(model, batch, self.config.masked)
+        if field is None:
+            return nothing(self, batch, "variance")
         width = CORNERS + self.config.feature_dim
         check_shape(field.values, "B R F", "regions (corners and features)", F=width)
         chosen_BR = chosen_regions(batch, field, self.config)
@@ -76,7 +80,10 @@ class MaskedRegionClasses(nn.Module):
         self.out = scaled(nn.Linear(config.dim, config.classes))
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        field = input_field(batch, self.config.masked)
+        batch, streams = rows_with(batch, streams, (self.config.masked,))
+        field = input_field(model, batch, self.config.masked)
+        if field is None:
+            return nothing(self, batch, "accuracy")
         targets = self.targets(batch, field)
         known_BR = targets != NO_CLASS if targets.ndim == 2 else targets.amax(dim=2) > 0
         mask_BR = known_BR if field.mask is None else known_BR & field.mask

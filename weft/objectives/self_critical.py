@@ -24,6 +24,7 @@ from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.evaluation.captions import Consensus
 from weft.heads.texts import TextOutput
+from weft.objectives._presence import nothing, rows_of
 from weft.objectives.captioning import separate_texts, text_field, writer
 
 Texts = list[list[int]]
@@ -47,8 +48,13 @@ class SelfCritical(nn.Module):
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         head = cast(Model, model).head(self.config.head)
         decoder, stream = writer(head, self.config.head)
+        batch, streams = rows_of(model, batch, streams, self.config.head, (stream,))
+        if stream not in batch.inputs:
+            return nothing(head, batch, "reward", "length")
         field = text_field(batch, stream)
         everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
+        if not cast(Tensor, everywhere.mask).any():
+            return nothing(head, batch, "reward", "length")
         told, start, end = _references(everywhere)
         consensus = Consensus([texts for texts in told if texts])
         before = rows_before(len(batch), field.values.device)
@@ -61,7 +67,7 @@ class SelfCritical(nn.Module):
         def draw(context: Features, uniform_BMN: Tensor) -> Texts:
             return self._draw(decoder, context, uniform_BMN, vocabulary)
 
-        parts = streams.by_rows(draw, context, uniform_BMN)
+        parts = streams.by_rows(draw, context, uniform_BMN) if len(batch) else []
         drawn = [ids if len(ids) == longest else [*ids, end] for part in parts for ids in part]
         each = [drawn[at : at + count] for at in range(0, len(drawn), count)]
         rewards_BM = torch.tensor(
@@ -135,7 +141,11 @@ def _padded(each: list[Texts], longest: int, device: torch.device) -> tuple[Tens
     """(B, M, N) the tokens of each row's texts with zeros behind them, and their numbers (B, M)."""
     rows = [[[*ids, *[0] * (longest - len(ids))] for ids in texts] for texts in each]
     lengths = [[len(ids) for ids in texts] for texts in each]
-    return torch.tensor(rows, device=device), torch.tensor(lengths, device=device)
+    shape = (len(each), -1 if each else 0)
+    return (
+        torch.tensor(rows, dtype=torch.int64, device=device).view(*shape, longest),
+        torch.tensor(lengths, dtype=torch.int64, device=device).view(shape),
+    )
 
 
 def _log_likelihood(

@@ -9,8 +9,9 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.distributed import gather, rows_before, world_size
 from weft.core.interfaces import EncodedStreams
-from weft.core.records import Batch, Field
+from weft.core.records import Batch
 from weft.core.shapes import check_shape
+from weft.objectives._presence import rows_with
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,19 @@ class Direction:
 def directions(
     batch: Batch, streams: EncodedStreams, names: tuple[str, str]
 ) -> tuple[Direction, Direction]:
-    """The first stream looking for the second, and the other way round; every row must have both."""
+    """The first stream looking for the second, and the other way round, of the rows that have both."""
     if names[0] == names[1]:
         raise ValueError(f"both streams are '{names[0]}', expected two different ones")
-    for name in names:
-        value = batch.inputs.get(name)
-        if isinstance(value, Field) and value.present is not None and not value.present.all():
-            raise ValueError(
-                f"stream '{name}' is missing in {int((~value.present).sum())} of {len(batch)} rows, "
-                "expected both streams of a contrastive pair in every row"
-            )
+    batch, streams = rows_with(batch, streams, names)
     first_BE, second_BE = (streams.embedding(name).float() for name in names)
     check_shape(second_BE, "B E", f"the embedding of '{names[1]}'", E=first_BE.shape[1])
     matches_A = gather(batch.match_keys)
+    if not len(matches_A):  # no row anywhere has both: no rows, beside a column that nobody reads
+        keys_1, nobody_1E = matches_A.new_zeros(1), first_BE.new_zeros(1, first_BE.shape[1])
+        return (
+            Direction(first_BE, nobody_1E, matches_A, keys_1, 0),
+            Direction(second_BE, nobody_1E, matches_A, keys_1, 0),
+        )
     before = rows_before(len(batch), first_BE.device)
     return (
         Direction(first_BE, gather(second_BE), batch.match_keys, matches_A, before),

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import torch
 
-from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult, Values
 from weft.runs.measure import measure
-from weft.runs.parts import RECIPE
+from weft.runs.parts import RECIPE, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import resume, train
@@ -189,7 +188,7 @@ def _trained(recipe: Recipe, run: Path) -> float | None:
     """Trains into `run`, or goes on with what is there. Returns the seconds where it was trained now."""
     if not (run / RECIPE).exists():
         return train(recipe, run).fit.seconds
-    there = configs.load(run / RECIPE, Recipe)
+    there = load_recipe(run)
     # The precision is settled by the machine when a run begins.
     if there != recipe.replace(run=recipe.run.replace(precision=there.run.precision)):
         raise WeftError(

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 
 from weft.architectures.model import Model
+from weft.core import config as configs
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
@@ -31,13 +32,19 @@ ALL = "all"
 """In the place of a split's name: every row."""
 
 
-def refuse_without_heads(folder: Path) -> None:
-    """Raises WeftError for a run of before models had heads, which cannot be read any more."""
-    if "decoders" in read_mapping(folder / MODEL):
+def load_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in `folder`.
+
+    Raises WeftError where it does not fit, and for a run of before models had heads.
+    """
+    path = folder / RECIPE
+    model = read_mapping(path).get("model")
+    if isinstance(model, dict) and "decoders" in model:
         raise WeftError(
-            f"{folder / MODEL}: was written before models had heads; train the run again, or open it "
-            "with the version of weft that wrote it"
+            f"{path}: was written before models had heads; train the run again, or open it with the "
+            "version of weft that wrote it"
         )
+    return configs.load(path, Recipe)
 
 
 def open_split(recipe: Recipe, split: str | None) -> Dataset:

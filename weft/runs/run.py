@@ -33,7 +33,7 @@ from weft.runs.parts import (
     build_sources,
     build_targets,
     learners,
-    refuse_without_heads,
+    load_recipe,
     restore_learned,
 )
 from weft.runs.recipe import Recipe
@@ -211,8 +211,7 @@ def load(
     for name in (RECIPE, MODEL, WEIGHTS):
         if not (folder / name).exists():
             raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
-    refuse_without_heads(folder)
-    recipe = configs.load(folder / RECIPE, Recipe)
+    recipe = load_recipe(folder)
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     modalities, targets = build_modalities(recipe), build_targets(recipe)

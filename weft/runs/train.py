@@ -38,6 +38,7 @@ from weft.runs.parts import (
     build_targets,
     fit,
     learners,
+    load_recipe,
     open_split,
     restore_learned,
     save_learned,
@@ -101,7 +102,7 @@ def resume(
     trust_modules(*trust)
     if not (folder / RECIPE).exists():
         raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing)")
-    recipe = configs.load(folder / RECIPE, Recipe)
+    recipe = load_recipe(folder)
     if parallel is not None:
         recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
     with (
@@ -202,7 +203,7 @@ def _known(recipe: Recipe, parts: Mapping[str, Learner], start: Path) -> dict[st
     """What the run to start from has learned under the same settings; a mere model has nothing."""
     if not (start / RECIPE).exists():
         return {}
-    before = configs.load(start / RECIPE, Recipe).data
+    before = load_recipe(start).data
     settings = {**before.streams, **before.targets}
     wanted = {**recipe.data.streams, **recipe.data.targets}
     return {name: part for name, part in parts.items() if settings.get(name) == wanted[name]}
