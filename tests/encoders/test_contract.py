@@ -4,14 +4,13 @@ import importlib
 import inspect
 import json
 import pkgutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
+from tiny_encoders import CASES, LENGTHS, Case, built, inputs, rows, widened
 from torch import nn
 
 import weft.encoders
@@ -19,97 +18,10 @@ from weft.architectures.model import Model
 from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import CacheableEncoder, Encoder, Recomputing
 from weft.core.records import Features, Field
-from weft.encoders.convnet import ConvNetConfig
-from weft.encoders.extended import ExtendedConfig
-from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
-from weft.encoders.mobilenet import MobileNetV2Config
-from weft.encoders.points import Points, PointsConfig
-from weft.encoders.pretrained import PretrainedConfig
-from weft.encoders.recurrent import RecurrentConfig
-from weft.encoders.regions import RegionsConfig
-from weft.encoders.resnet import ResNetConfig
-from weft.encoders.transformer_text import TextTransformerConfig
-from weft.encoders.vit import ViTConfig
+from weft.encoders.points import Points
 from weft.encoders.weights import architecture
 from weft.encoders.word_vectors import WordVectorsConfig
-from weft.layers.transformer import TransformerConfig
 
-VOCABULARY = 40
-FEATURES = 6
-LENGTHS = (5, 2, 7, 1)
-TEXT = TextTransformerConfig(vocab_size=VOCABULARY, dim=16, depth=2, heads=2)
-BLOCKS = TransformerConfig(dim=12, depth=1, heads=2)
-VIT = ViTConfig(image_size=16, patch_size=8, dim=16, depth=2, heads=2)
-BERT = json.dumps(
-    {
-        "model_type": "bert",
-        "vocab_size": VOCABULARY,
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 24,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 12,
-        "layer_norm_eps": 1e-12,
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-    }
-)
-
-
-@dataclass(frozen=True)
-class Case:
-    kind: Literal["image", "text", "regions", "panels"]
-    config: Config
-
-
-CASES = {
-    "resnet18": Case("image", ResNetConfig(width=8)),
-    "resnet26": Case("image", ResNetConfig(depth=26, width=8)),
-    "convnet": Case("image", ConvNetConfig(widths=(4, 8))),
-    "convnet-coordinates": Case(
-        "image", ConvNetConfig(widths=(4, 8, 8), halvings=2, coordinates=True, pooling="max")
-    ),
-    "convnet-positions": Case("image", ConvNetConfig(widths=(4, 8), positions=True)),
-    "mobilenet": Case("image", MobileNetV2Config(width=0.35, classes="logits")),
-    "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
-    "vit": Case("image", VIT),
-    "vit-mean": Case("image", VIT.replace(class_token=False, pooling="mean")),
-    "vit-patches": Case("image", VIT.replace(depth=0, last_norm=False, pooling="mean")),
-    "text": Case("text", TEXT),
-    "text-words": Case("text", TEXT.replace(depth=0, last_norm=False)),
-    "text-bert": Case("text", TEXT.replace(norm="post", pooling="cls", pooler=True)),
-    "text-clip": Case("text", TEXT.replace(causal=True, pooling="eos", eos_id=39)),
-    "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
-    "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
-    "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),
-    "regions-lxmert": Case(
-        "regions",
-        RegionsConfig(
-            FEATURES,
-            dim=16,
-            norm="each",
-            transformer=TransformerConfig(dim=16, depth=2, heads=2, norm="post"),
-        ),
-    ),
-    "gru": Case("text", RecurrentConfig(VOCABULARY, embedding=8, hidden=8)),
-    "lstm": Case("text", RecurrentConfig(VOCABULARY, 8, 8, cell="lstm", bidirectional=True)),
-    "words": Case("text", WordVectorsConfig(VOCABULARY, 8, ignored_ids=(0,))),
-    "frozen-words": Case("text", WordVectorsConfig(VOCABULARY, 8, frozen=True)),
-    "frozen": Case("image", FrozenConfig(ResNetConfig(width=8))),
-    "frozen-pooled": Case("text", FrozenConfig(TEXT, tokens=False)),
-    "partly-frozen": Case("text", PartlyFrozenConfig(TEXT)),
-    "partly-frozen-vit": Case("image", PartlyFrozenConfig(VIT)),
-    "extended": Case("image", ExtendedConfig(FrozenConfig(VIT), BLOCKS)),
-    "extended-text": Case(
-        "text", ExtendedConfig(PartlyFrozenConfig(TEXT), BLOCKS, pooling="first")
-    ),
-    "pretrained": Case("text", PretrainedConfig("none", definition=BERT)),
-    "pretrained-partial": Case(
-        "text", PretrainedConfig("none", definition=BERT, mode="partial", trainable_layers=1)
-    ),
-    "pretrained-lora": Case("text", PretrainedConfig("none", definition=BERT, mode="lora")),
-}
 every_encoder = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
@@ -129,39 +41,6 @@ def test_every_config_is_in_the_suite() -> None:
     assert len(config_classes()) == 13
 
 
-def built(case: Case) -> nn.Module:
-    torch.manual_seed(0)
-    encoder: nn.Module = case.config.build()  # type: ignore[attr-defined]
-    return encoder.eval()
-
-
-def inputs(kind: str) -> Field:
-    generator = torch.Generator().manual_seed(3)
-    if kind == "image":
-        shape = (4, 3, 32, 32)
-        return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
-    if kind == "panels":
-        return Field(
-            torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8, generator=generator)
-        )
-    mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
-    if kind == "regions":
-        values = torch.rand(4, 7, 4 + FEATURES, generator=generator)
-        return Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
-    ids = torch.randint(1, VOCABULARY, (4, 7), generator=generator)
-    # Where there is no text there is an id that no table has: whoever reads it fails.
-    return Field(ids.masked_fill(~mask, 10**9), mask)
-
-
-def widened(field: Field, columns: int) -> Field:
-    """More padding, which holds what nobody may read: NaN, or ids that no table has."""
-    if field.mask is None:
-        return field
-    poison = torch.nan if field.values.is_floating_point() else 10**9
-    after = (*(0, 0) * (field.values.ndim - 2), 0, columns)
-    return Field(F.pad(field.values, after, value=poison), F.pad(field.mask, (0, columns)))
-
-
 def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
     """Of a sum over rows and real tokens, so that those of rows add up to those of their batch."""
     encoder.zero_grad()
@@ -172,10 +51,6 @@ def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
         total.backward()
     named = encoder.named_parameters()
     return {name: p.grad.clone() for name, p in named if p.grad is not None}
-
-
-def rows(field: Field, chosen: list[int]) -> Field:
-    return Field(field.values[chosen], None if field.mask is None else field.mask[chosen])
 
 
 @every_encoder

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import `plain_attention`."""
+"""Lets the tests of this folder import `plain_attention` and `tiny_fusions`."""
 
 import sys
 from pathlib import Path

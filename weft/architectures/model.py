@@ -19,8 +19,18 @@ from weft.core.memory import return_free_memory
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
 from weft.heads.head import Head, HeadConfig
+from weft.layers.padded import is_padded
 
 T = TypeVar("T")
+
+ACCUMULATION = (
+    "micro-batch; accumulation expects parts that treat every row by itself, so that the gradient is "
+    "that of the whole batch: freeze this part or set accumulate to 1"
+)
+PADDED = (
+    "batch with those that lack the stream; the padded mode expects parts that treat every row by "
+    "itself: freeze this part or call eval()"
+)
 
 
 class Model(nn.Module):
@@ -51,6 +61,8 @@ class Model(nn.Module):
         """
         encoder = self.encoder(stream)
         if not isinstance(value, Features):
+            if is_padded() and value.present is not None:
+                _require_independent_rows(self, PADDED, f"encoders.{stream}.")
             return _of_present(cast(Encoder, encoder), value, value.present)
         if not isinstance(encoder, CacheableEncoder):
             raise ValueError(
@@ -113,7 +125,12 @@ class Model(nn.Module):
 def _of_present(
     encode: Callable[[Any], Features], value: Field | Features, present_B: Tensor | None
 ) -> Features:
-    """encode(value) of the rows that are present, each in its place."""
+    """encode(value) of the rows that are present, each in its place.
+
+    In the padded mode, where no shape depends on a value, of all rows; the others are then emptied.
+    """
+    if is_padded():
+        return encode(value) if present_B is None else encode(value).where(present_B)
     if present_B is None or bool(present_B.all()):
         return encode(value)
     index_R = present_B.nonzero()[:, 0]
@@ -198,7 +215,7 @@ class Streams:
         count = _count(rows[0])
         if not size or not count:
             return [compute(*rows)]
-        _require_independent_rows(self._model)
+        _require_independent_rows(self._model, ACCUMULATION)
         cuts = [slice(start, start + size) for start in range(0, count, size)]
         parts = [[_cut(value, cut) for value in rows] for cut in cuts]
         return [_computed_again(compute, part) if again else compute(*part) for part in parts]
@@ -241,13 +258,12 @@ def _computed_again(compute: Callable[..., T], part: Sequence[Rows]) -> T:
     return computed
 
 
-def _require_independent_rows(model: Model) -> None:
+def _require_independent_rows(model: Model, reason: str, within: str = "") -> None:
+    """within: what the names of the parts in question begin with."""
     for name, module in model.named_modules():
-        if isinstance(module, _BatchNorm) and module.training:
+        if isinstance(module, _BatchNorm) and module.training and name.startswith(within):
             raise ValueError(
-                f"{name} is a {type(module).__name__} in training, which mixes the rows of a "
-                "micro-batch; accumulation expects parts that treat every row by itself, so that the "
-                "gradient is that of the whole batch: freeze this part or set accumulate to 1"
+                f"{name} is a {type(module).__name__} in training, which mixes the rows of a {reason}"
             )
 
 

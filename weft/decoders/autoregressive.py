@@ -8,6 +8,7 @@ from torch import Tensor
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.packing import Packing
+from weft.layers.padded import is_padded
 
 
 class State(Protocol):
@@ -60,16 +61,17 @@ def text_packing(context: Features, prefix: Field | None, longest: int) -> Packi
             "a decoder of text got no prefix, expected the tokens before each next one"
         )
     check_shape(prefix.values, "R T", "token ids")
-    texts, contexts = len(prefix), len(context)
-    if texts % contexts if contexts else texts:
+    texts, contexts = prefix.values.shape[0], context.tokens.shape[0]
+    if texts != contexts and (contexts == 0 or texts % contexts):
         raise ValueError(f"got {texts} texts of {contexts} contexts, expected as many of each")
     mask_RT = prefix.mask
     if mask_RT is None:
         mask_RT = torch.ones_like(prefix.values, dtype=torch.bool)
-    if bool((mask_RT[:, 1:] & ~mask_RT[:, :-1]).any()):
+    if not is_padded() and bool((mask_RT[:, 1:] & ~mask_RT[:, :-1]).any()):
         raise ValueError("a text has a token after padding, expected padding at its end only")
     packing = Packing.of(mask_RT)
-    length = packing.groups[-1].length if packing.groups else 0
-    if length > longest:
-        raise ValueError(f"a text has {length} tokens, expected at most max_length, {longest}")
+    if packing.longest > longest:
+        raise ValueError(
+            f"a text has {packing.longest} tokens, expected at most max_length, {longest}"
+        )
     return packing

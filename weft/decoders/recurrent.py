@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
@@ -12,8 +11,10 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
 from weft.layers.attention import attend
+from weft.layers.decoder import by_context, by_text, texts_each
 from weft.layers.dropout import Dropout
 from weft.layers.packing import Packing
+from weft.layers.recurrence import recur
 
 
 @dataclass
@@ -86,44 +87,36 @@ class RecurrentDecoder(nn.Module):
     def step(self, ids_R: Tensor, state: RecurrentState) -> Tensor:
         """The next token of each text -> (R, V) logits of the one after; changes the state."""
         embedded_R1D = self.embedding(ids_R)[:, None]
-        states_R1D, (state.hidden, state.cell) = self.recurrence(
-            embedded_R1D, (state.hidden, state.cell)
+        states_R1D, (state.hidden, state.cell) = recur(
+            self.recurrence, embedded_R1D, states=(state.hidden, state.cell)
         )
         logits_RV: Tensor = self.out(self._joined(states_R1D, state.context)[:, 0])
         return logits_RV
 
     def _hidden(self, context: Features, prefix: Field, packing: Packing) -> Tensor:
         context = self._checked(context)
-        texts = len(prefix) // max(len(context), 1)
+        texts = texts_each(prefix.values.shape[0], context.tokens.shape[0])
         hidden, cell = (part.repeat_interleave(texts, 1) for part in self._begin(context))
-        if not packing.groups:
-            return self.out.weight.new_zeros(0, self.config.hidden)
-        # Padding may hold any number; a recurrence needs one token a row.
-        ids_RT = prefix.values.masked_fill(~packing.mask, 0)
-        lengths = packing.mask.sum(1).clamp_min(1).cpu()
-        embedded = self.dropout(self.embedding(ids_RT))
-        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-        outputs, _ = self.recurrence(packed, (hidden, cell))
-        states_RTD, _ = pad_packed_sequence(outputs, batch_first=True, total_length=ids_RT.shape[1])
+        # Padding may hold any number.
+        embedded = self.dropout(self.embedding(prefix.values.masked_fill(~packing.mask, 0)))
+        states_RTD, _ = recur(self.recurrence, embedded, packing.mask, (hidden, cell))
         return packing.pack(self._joined(states_RTD, context))
 
     def _begin(self, context: Features) -> tuple[Tensor, Tensor]:
         """Hidden and cell states (layers, B, D) after the context's vector."""
         first_B1D = self.dropout(self.first(context.pooled))[:, None]
-        _, (hidden, cell) = self.recurrence(first_B1D)
+        _, (hidden, cell) = recur(self.recurrence, first_B1D)
         return hidden, cell
 
     def _joined(self, states_RTD: Tensor, context: Features) -> Tensor:
         """The states with what each finds in its context's tokens."""
         if not self.config.attention:
             return states_RTD
-        rows, length, _ = states_RTD.shape
-        contexts = len(context)
-        query_RTD = self.query(states_RTD)
-        query_B1TD = query_RTD.reshape(contexts, 1, rows // contexts * length, -1)
+        query_B1QD = self.query(by_context(states_RTD, context.tokens.shape[0]))[:, None]
         tokens_B1LD = context.tokens[:, None]
-        found = attend(query_B1TD, tokens_B1LD, tokens_B1LD, mask=context.mask)
-        both = torch.cat([states_RTD, found.reshape(rows, length, -1)], dim=-1)
+        found_B1QD = attend(query_B1QD, tokens_B1LD, tokens_B1LD, mask=context.mask)
+        found_RTD = by_text(found_B1QD[:, 0], states_RTD.shape[0])
+        both = torch.cat([states_RTD, found_RTD], dim=-1)
         return torch.tanh(self.join(both))
 
     def _checked(self, context: Features) -> Features:

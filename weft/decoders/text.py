@@ -90,11 +90,8 @@ class TransformerDecoder(nn.Module):
             raise ValueError(f"texts of {longest} tokens, expected at most {self.max_length}")
         memories = [block.memory(self._checked(context)).contiguous() for block in self._blocks()]
         heads = self.config.heads
-        shape = (len(context) * texts, heads, longest, self.config.dim // heads)
-        caches = [
-            Cache(memory.keys.new_empty(shape), memory.values.new_empty(shape))
-            for memory in memories
-        ]
+        shape = (context.tokens.shape[0] * texts, heads, longest, self.config.dim // heads)
+        caches = [Cache.empty(memory.keys, shape) for memory in memories]
         return TransformerState(memories, caches)
 
     def step(self, ids_R: Tensor, state: TransformerState) -> Tensor:

@@ -10,7 +10,12 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
-from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
+from weft.layers.convolution import (
+    Normalize,
+    by_pixel,
+    channels_last,
+    initialize_convolutions,
+)
 
 
 class ConvNet(nn.Module):
@@ -47,7 +52,7 @@ class ConvNet(nn.Module):
         pixels = self.normalize(field.values, self.layers[0].weight.dtype)
         if self.config.coordinates:
             pixels = torch.cat([pixels, coordinates_like(pixels)], dim=1)
-        grid_BDHW = self.layers(pixels.contiguous(memory_format=torch.channels_last))
+        grid_BDHW = self.layers(by_pixel(pixels))
         tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
         if self.norm is not None:
             tokens_BTD = self.norm(tokens_BTD + sine_positions(grid_BDHW))
@@ -63,7 +68,7 @@ def coordinates_like(grid_BDHW: torch.Tensor) -> torch.Tensor:
         torch.linspace(-1, 1, size, device=grid_BDHW.device, dtype=grid_BDHW.dtype)
         for size in (height, width)
     )
-    return torch.stack(torch.meshgrid(x, y, indexing="xy")).expand(len(grid_BDHW), -1, -1, -1)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy")).expand(grid_BDHW.shape[0], -1, -1, -1)
 
 
 def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ class Frozen(nn.Module):
         if self.tokens:
             return features
         token_B1D = features.pooled[:, None]
-        mask_B1 = torch.ones(len(features), 1, dtype=torch.bool, device=token_B1D.device)
+        mask_B1 = torch.ones(token_B1D.shape[:2], dtype=torch.bool, device=token_B1D.device)
         return Features(token_B1D, mask_B1, features.pooled)
 
     def trainable(self, features: Features) -> Features:

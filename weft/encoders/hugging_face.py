@@ -14,6 +14,7 @@ from weft.core.records import Features, Field
 from weft.encoders.read_tower import DUAL_TEXT, FILLED_UP
 from weft.encoders.transformer_text import POOLINGS
 from weft.layers.convolution import Normalize
+from weft.layers.padded import is_padded
 from weft.layers.pooling import pool
 
 
@@ -55,7 +56,9 @@ class HuggingFaceTower(nn.Module):
         mask_BT = field.mask
         if mask_BT is None:
             mask_BT = torch.ones_like(field.values, dtype=torch.bool)
-        longest = int(mask_BT.sum(1).amax()) if mask_BT.numel() else 0
+        longest = mask_BT.shape[1]
+        if not is_padded():
+            longest = int(mask_BT.sum(1).amax()) if mask_BT.numel() else 0
         if self.max_length is not None and longest > self.max_length:
             raise WeftError(
                 f"a text has {longest} tokens, expected at most {self.max_length}, which the tower reads: "

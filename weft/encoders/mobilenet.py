@@ -16,6 +16,7 @@ from weft.layers.convolution import (
     IMAGENET_STD,
     Normalize,
     SameConv2d,
+    by_pixel,
     channels_last,
     initialize_convolutions,
 )
@@ -78,8 +79,9 @@ class MobileNetV2(nn.Module):
 
     def upper(self, features: Features, layers: int) -> Features:
         """The stages after the first `layers`."""
-        side = math.isqrt(features.tokens.shape[1])
-        grid_BDHW = features.tokens.transpose(1, 2).reshape(len(features), -1, side, side)
+        rows, cells, _ = features.tokens.shape
+        side = math.isqrt(cells)
+        grid_BDHW = features.tokens.transpose(1, 2).reshape(rows, -1, side, side)
         return self._finish(self._stages(slice(layers, None))(grid_BDHW))
 
     def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
@@ -92,7 +94,7 @@ class MobileNetV2(nn.Module):
     def _pixels(self, field: Field) -> Tensor:
         weight = next(self.features.parameters())
         pixels_BCHW: Tensor = self.normalize(field.values, weight.dtype)
-        return pixels_BCHW.contiguous(memory_format=torch.channels_last)
+        return by_pixel(pixels_BCHW)
 
     def _finish(self, grid_BDHW: Tensor) -> Features:
         features = _as_tokens(grid_BDHW)

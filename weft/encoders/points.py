@@ -11,7 +11,12 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.layers.convolution import Normalize, channels_last, initialize_convolutions
+from weft.layers.convolution import (
+    Normalize,
+    by_pixel,
+    channels_last,
+    initialize_convolutions,
+)
 from weft.layers.pooling import pool
 
 _STRIDE = 4
@@ -77,7 +82,8 @@ class Points(nn.Module):
         shape = (*field.values.shape[:2], self.config.grid**2)
         score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.max_objects, dim=2)
         grid_BPTC = grid_BTC.view(*shape, grid_BTC.shape[2])
-        hidden_BPMC = self.hidden(grid_BPTC.take_along_dim(cell_BPM[..., None], dim=2))
+        index_BPMC = cell_BPM[..., None].expand(-1, -1, -1, grid_BPTC.shape[3])
+        hidden_BPMC = self.hidden(grid_BPTC.gather(2, index_BPMC))
         return cell_BPM, score_BPM > 0, hidden_BPMC
 
     def look(self, field: Field) -> tuple[Tensor, Tensor]:
@@ -90,10 +96,9 @@ class Points(nn.Module):
         if panels > most:
             raise ValueError(f"a picture has {panels} panels, expected at most {most}")
         pixels = self.normalize(field.values.flatten(0, 1), self.feature.weight.dtype)
-        grid_NCHW = self.convolutions(pixels.contiguous(memory_format=torch.channels_last))
-        grid_BTC = grid_NCHW.permute(0, 2, 3, 1).reshape(
-            len(field), panels * self.config.grid**2, grid_NCHW.shape[1]
-        )
+        grid_NCHW = self.convolutions(by_pixel(pixels))
+        grid_NTC = grid_NCHW.flatten(2).transpose(1, 2)
+        grid_BTC = grid_NTC.unflatten(0, field.values.shape[:2]).flatten(1, 2)
         return grid_BTC, self.heat(grid_BTC)[..., 0].float()
 
     def classify(self, cells_SC: Tensor) -> Tensor:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch import nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
@@ -13,6 +12,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
 from weft.layers.pooling import pool
+from weft.layers.recurrence import Recurrence, recur
 
 
 class Recurrent(nn.Module):
@@ -32,7 +32,7 @@ class Recurrent(nn.Module):
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         self.dropout = nn.Dropout(config.dropout)
         kind = nn.GRU if config.cell == "gru" else nn.LSTM
-        self.recurrence: nn.GRU | nn.LSTM = kind(
+        self.recurrence: Recurrence = kind(
             config.embedding,
             config.hidden,
             num_layers=config.layers,
@@ -46,34 +46,14 @@ class Recurrent(nn.Module):
         check_shape(field.values, "B T", "token ids")
         ids_BT = field.values
         mask_BT = torch.ones_like(ids_BT, dtype=torch.bool) if field.mask is None else field.mask
-        if not mask_BT.any():
-            tokens_BTD = self.embedding.weight.new_zeros(*ids_BT.shape, self.dim)
-            return Features(tokens_BTD, mask_BT, tokens_BTD.new_zeros(len(field), self.dim))
-        # Real tokens first, wherever the padding lies; where it lies already last, this is a no-op.
-        order_BT = (~mask_BT).int().argsort(dim=1, stable=True)
-        ids_BT = ids_BT.masked_fill(~mask_BT, 0).gather(1, order_BT)
-        # A recurrence needs one token a row; empty rows read one and are zeroed below.
-        lengths = mask_BT.sum(dim=1).clamp_min(1).cpu()
-        packed = pack_padded_sequence(
-            self.dropout(self.embedding(ids_BT)), lengths, batch_first=True, enforce_sorted=False
-        )
-        states, last_BD = self._run(packed)
-        outputs_BTD, _ = pad_packed_sequence(states, batch_first=True, total_length=ids_BT.shape[1])
-        # Back to where the tokens were: `order` says which place each came from.
-        tokens_BTD = torch.zeros_like(outputs_BTD).scatter(
-            1, order_BT[:, :, None].expand_as(outputs_BTD), outputs_BTD
-        )
-        tokens_BTD = tokens_BTD.masked_fill(~mask_BT[:, :, None], 0)
+        # Padding may hold any number.
+        embedded_BTE = self.dropout(self.embedding(ids_BT.masked_fill(~mask_BT, 0)))
+        tokens_BTD, (hidden_LBD, *_) = recur(self.recurrence, embedded_BTE, mask_BT)
         if self.config.pooling != "last":
             return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, self.config.pooling))
+        last_BD = hidden_LBD[-self.directions :].transpose(0, 1).flatten(1)
         empty_B1 = ~mask_BT.any(dim=1, keepdim=True)
         return Features(tokens_BTD, mask_BT, last_BD.masked_fill(empty_B1, 0))
-
-    def _run(self, packed: PackedSequence) -> tuple[PackedSequence, Tensor]:
-        """All states, and (B, D) the last of each direction of the top layer."""
-        states, final = self.recurrence(packed)
-        hidden = final[0] if isinstance(final, tuple) else final
-        return states, hidden[-self.directions :].transpose(0, 1).flatten(1)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from weft.layers.convolution import (
     IMAGENET_STD,
     Normalize,
     PointwiseConv2d,
+    by_pixel,
     channels_last,
     initialize_convolutions,
 )
@@ -67,8 +68,7 @@ class ResNet(nn.Module):
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
         pixels = self.normalize(field.values, self.conv1.weight.dtype)
-        values = pixels.contiguous(memory_format=torch.channels_last)
-        values = self.pool(self.bn1(self.conv1(values)).relu_())
+        values = self.pool(self.bn1(self.conv1(by_pixel(pixels))).relu_())
         grid_BDHW = self.layer4(self.layer3(self.layer2(self.layer1(values))))
         tokens_BTD = grid_BDHW.flatten(2).transpose(1, 2)
         mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)

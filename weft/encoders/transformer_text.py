@@ -73,10 +73,9 @@ class TextTransformer(nn.Module):
         """(S, D) packed embeddings before the blocks, and where they lie."""
         check_shape(field.values, "B T", "token ids")
         packing = Packing.of(self.text_mask(field))
-        longest = packing.groups[-1].length if packing.groups else 0
-        if longest > self.config.max_length:
+        if packing.longest > self.config.max_length:
             raise ValueError(
-                f"a text has {longest} tokens, expected at most max_length, {self.config.max_length}"
+                f"a text has {packing.longest} tokens, expected at most max_length, {self.config.max_length}"
             )
         ids_S = packing.pack(field.values)
         # F.embedding adds up gradients in a fixed order; indexing does so as its threads arrive.

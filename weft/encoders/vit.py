@@ -52,14 +52,14 @@ class ViT(nn.Module):
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, H and W multiples of the patch size."""
         tokens_BTD = self.drop_patches(self.embed(field))
-        packing = Packing.dense(len(field), tokens_BTD.shape[1], tokens_BTD.device)
+        packing = Packing.dense(tokens_BTD.shape[0], tokens_BTD.shape[1], tokens_BTD.device)
         tokens_SD = self.transformer(packing.pack(tokens_BTD), packing)
         return self.finish(tokens_SD, packing)
 
     def lower(self, field: Field, layers: int) -> Features:
         """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
         tokens_BTD = self.embed(field)
-        packing = Packing.dense(len(field), tokens_BTD.shape[1], tokens_BTD.device)
+        packing = Packing.dense(tokens_BTD.shape[0], tokens_BTD.shape[1], tokens_BTD.device)
         tokens_SD = self.transformer(packing.pack(tokens_BTD), packing, slice(layers))
         tokens_BTD = packing.unpack(tokens_SD)
         return Features(tokens_BTD, packing.mask, self.pool(tokens_BTD, packing.mask))
@@ -100,13 +100,11 @@ class ViT(nn.Module):
         pixels = self.normalize(field.values, self.patch.weight.dtype)
         # A convolution whose stride is its kernel is a linear map of each patch.
         rows, columns = height // size, width // size
-        patches = pixels.reshape(len(field), 3, rows, size, columns, size)
-        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).reshape(
-            len(field), rows * columns, 3 * size * size
-        )
+        patches = pixels.unflatten(3, (columns, size)).unflatten(2, (rows, size))
+        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
         tokens_BTD: Tensor = self.patch(patches_BTP)
         if self.config.class_token:
-            class_B1D = self.class_token.to(tokens_BTD.dtype).expand(len(field), 1, -1)
+            class_B1D = self.class_token.to(tokens_BTD.dtype).expand(tokens_BTD.shape[0], 1, -1)
             tokens_BTD = torch.cat([class_B1D, tokens_BTD], dim=1)
         embedded: Tensor = self.input_norm(tokens_BTD + self.grid_positions(rows, columns))
         return embedded
@@ -116,7 +114,7 @@ class ViT(nn.Module):
         if not self.training or not self.config.drop_patches:
             return tokens_BTD
         special = int(self.config.class_token)
-        rows, patches = len(tokens_BTD), tokens_BTD.shape[1] - special
+        rows, patches = tokens_BTD.shape[0], tokens_BTD.shape[1] - special
         kept = max(1, round(patches * (1 - self.config.drop_patches)))
         order_BT = torch.rand(rows, patches, device=tokens_BTD.device).argsort(dim=1)
         places_BT = special + order_BT[:, :kept].sort(dim=1).values

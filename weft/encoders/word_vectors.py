@@ -35,7 +35,7 @@ class WordVectors(nn.Module):
     def forward(self, field: Field) -> Features:
         """Ids (B, T) int64, mask True where real."""
         check_shape(field.values, "B T", "token ids")
-        mask_BT = ~torch.isin(field.values, self.ignored)
+        mask_BT = (field.values[..., None] != self.ignored).all(dim=-1)
         if field.mask is not None:
             mask_BT = mask_BT & field.mask
         vectors_BTD = self.embedding(field.values.masked_fill(~mask_BT, 0))

@@ -137,8 +137,9 @@ class CrossAttentionFusion(nn.Module):
 
     def nothing(self, like: Features) -> Features:
         """JOINT of a batch without the stream that asks: no tokens, zeros."""
-        tokens_BTD = like.tokens.new_zeros(len(like), 0, self.dim)
-        return Features(tokens_BTD, like.mask[:, :0], like.tokens.new_zeros(len(like), self.dim))
+        rows = like.tokens.shape[0]
+        tokens_BTD = like.tokens.new_zeros(rows, 0, self.dim)
+        return Features(tokens_BTD, like.mask[:, :0], like.tokens.new_zeros(rows, self.dim))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Early(nn.Module):
         """The class token before the others, in every row that has any."""
         if self.config.pooling != "class":
             return tokens_BTD, mask_BT
-        class_B1D = self.class_token.to(tokens_BTD.dtype).expand(len(tokens_BTD), 1, -1)
+        class_B1D = self.class_token.to(tokens_BTD.dtype).expand(tokens_BTD.shape[0], 1, -1)
         any_B1 = mask_BT.any(dim=1, keepdim=True)
         return torch.cat([class_B1D, tokens_BTD], dim=1), torch.cat([any_B1, mask_BT], dim=1)
 

@@ -52,11 +52,12 @@ class Similarity(nn.Module):
         if queries not in given:
             first = next(iter(mapped.values()))
             nothing_B0 = next(iter(given.values())).mask[:, :0]
-            joint = Features(first[:, :0], nothing_B0, first.new_zeros(len(first), self.dim))
+            joint = Features(first[:, :0], nothing_B0, first.new_zeros(first.shape[0], self.dim))
             return {**given, JOINT: joint}
         asking = Features(mapped[queries], given[queries].mask, given[queries].pooled)
-        alike_BTD = mapped[queries].new_zeros(len(asking), 1 + asking.mask.shape[1], self.dim)
-        any_B = torch.zeros(len(asking), dtype=torch.bool, device=asking.mask.device)
+        rows, length = asking.mask.shape
+        alike_BTD = mapped[queries].new_zeros(rows, 1 + length, self.dim)
+        any_B = torch.zeros(rows, dtype=torch.bool, device=asking.mask.device)
         for stream, features in given.items():
             if stream != queries:
                 other = Features(mapped[stream], features.mask, features.pooled)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from weft.layers import block_diagonal
 from weft.layers.packing import Packing
+from weft.layers.padded import is_padded
 from weft.layers.pairing import Pairing, by_group
 from weft.layers.recording import Attention, active_records
 
@@ -143,8 +144,10 @@ def attend(
     """
     queries, keys = query_BNTK.shape[2], key_BNLK.shape[2]
     causal = causal and queries > 1  # the last place alone sees every other
-    by_matmul = query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16
-    if by_matmul and max(queries, keys) < SHORTEST_BF16:
+    bf16 = (
+        query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16 and not is_padded()
+    )
+    if bf16 and max(queries, keys) < SHORTEST_BF16:
         with torch.autocast("cpu", enabled=False):
             mixed_BNTK = attend(
                 query_BNTK.float(),
@@ -155,7 +158,10 @@ def attend(
                 dropout=dropout,
             )
         return mixed_BNTK.to(value_BNLK.dtype)
-    if not by_matmul or max(queries, keys) > LONGEST_MATMUL:
+    # torch.func has no batching rule for the fused kernel: it would run row after row.
+    by_matmul = is_padded() and not torch.compiler.is_compiling()
+    by_matmul = by_matmul or (bf16 and max(queries, keys) <= LONGEST_MATMUL)
+    if not by_matmul:
         square = causal and mask is None and queries == keys
         return F.scaled_dot_product_attention(
             query_BNTK,
@@ -181,7 +187,10 @@ def _seen(query_BNTK: Tensor, keys: int, mask: Tensor | None, causal: bool) -> T
     queries = query_BNTK.shape[2]
     earlier_TL = torch.ones(queries, keys, dtype=torch.bool, device=query_BNTK.device)
     earlier_TL = earlier_TL.tril(keys - queries)
-    return earlier_TL if seen is None else seen & earlier_TL
+    if seen is None:
+        return earlier_TL
+    # A place in the padding before a text sees itself and not nothing, which would be NaN.
+    return (seen & earlier_TL) | (earlier_TL & earlier_TL.triu(keys - queries))
 
 
 def _mix_recorded(

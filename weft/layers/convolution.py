@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.shapes import check_shape
+from weft.layers.padded import is_padded
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -33,6 +34,8 @@ class Normalize(nn.Module):
         if pixels_BCHW.dtype != torch.uint8:
             raise ValueError(f"images have dtype {pixels_BCHW.dtype}, expected torch.uint8")
         values = pixels_BCHW.to(dtype)
+        if is_padded():
+            return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype))
         # In place: memory of the size of a batch that is new each time costs more than the sum.
         return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype), out=values)
 
@@ -72,7 +75,7 @@ class PointwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         down, right = self.stride
-        pixels = input[:, :, ::down, ::right].contiguous(memory_format=torch.channels_last)
+        pixels = by_pixel(input[:, :, ::down, ::right])
         return F.conv2d(pixels, self.weight, self.bias, groups=self.groups)
 
 
@@ -89,6 +92,13 @@ def initialize_convolutions(module: nn.Module) -> None:
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def by_pixel(values_BCHW: Tensor) -> Tensor:
+    """The same values laid out by pixel; in the padded mode as they lie, since vmap knows one layout."""
+    if is_padded():
+        return values_BCHW
+    return values_BCHW.contiguous(memory_format=torch.channels_last)
 
 
 def channels_last(module: nn.Module) -> None:

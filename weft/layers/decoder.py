@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from weft.core.records import Features
 from weft.layers.attention import CrossAttention, SelfAttention, attend
 from weft.layers.packing import Packing
+from weft.layers.padded import is_padded
 from weft.layers.transformer import ResidualDropout, TransformerConfig, activate
 
 
@@ -33,26 +34,69 @@ class Memory:
 
 @dataclass
 class Cache:
-    """Keys and values (R, N, capacity, K) of the tokens so far, of which `length` are filled in."""
+    """Keys and values (R, N, capacity, K) of the tokens so far, of which `length` are filled in.
+
+    In the padded mode `length` is a tensor (), and whatever lies behind it is hidden by a mask.
+    """
 
     keys: Tensor
     values: Tensor
-    length: int = 0
+    length: int | Tensor = 0
 
-    def append(self, key_RN1K: Tensor, value_RN1K: Tensor) -> tuple[Tensor, Tensor]:
-        """Adds a token to every row; gives all keys and values up to it."""
+    @classmethod
+    def empty(cls, like: Tensor, shape: tuple[int, ...]) -> "Cache":
+        """Room for keys and values of that shape, on the device and of the type of `like`."""
+        if is_padded():
+            length = torch.zeros((), dtype=torch.int64, device=like.device)
+            return cls(like.new_zeros(shape), like.new_zeros(shape), length)
+        return cls(like.new_empty(shape), like.new_empty(shape))
+
+    def append(self, key_RN1K: Tensor, value_RN1K: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Adds a token to every row; gives all keys and values up to it, and which are (R, L), or None
+        for all."""
+        if isinstance(self.length, Tensor):
+            rows, _, capacity, _ = self.keys.shape
+            places_L = torch.arange(capacity, device=self.keys.device)
+            here_L1 = (places_L == self.length)[:, None]
+            self.keys = torch.where(here_L1, key_RN1K, self.keys)
+            self.values = torch.where(here_L1, value_RN1K, self.values)
+            so_far_RL = (places_L <= self.length).expand(rows, -1)
+            self.length = self.length + 1
+            return self.keys, self.values, so_far_RL
         self.keys[:, :, self.length : self.length + 1] = key_RN1K
         self.values[:, :, self.length : self.length + 1] = value_RN1K
         self.length += 1
-        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length], None
 
     def take(self, rows_R: Tensor) -> "Cache":
         """The cache of these rows, in this order and as often as they are named."""
+        if isinstance(self.length, Tensor):
+            return Cache(self.keys[rows_R], self.values[rows_R], self.length)
         keys = self.keys.new_empty(len(rows_R), *self.keys.shape[1:])
         values = torch.empty_like(keys)
         keys[:, :, : self.length] = self.keys[rows_R, :, : self.length]
         values[:, :, : self.length] = self.values[rows_R, :, : self.length]
         return Cache(keys, values, self.length)
+
+
+def texts_each(texts: int, contexts: int) -> int:
+    """How many texts each context has."""
+    # First whether it is one: that holds of no texts as well, and an export learns that sizes agree.
+    return 1 if texts == contexts else texts // contexts
+
+
+def by_context(states_RTD: Tensor, contexts: int) -> Tensor:
+    """(R, T, D) -> (B, R / B * T, D), the texts of a context one after another."""
+    rows, length, width = states_RTD.shape
+    # In two steps, whose strides an export can reason about.
+    return states_RTD.reshape(contexts, texts_each(rows, contexts), length, width).flatten(1, 2)
+
+
+def by_text(found_BQD: Tensor, texts: int) -> Tensor:
+    """The reverse of `by_context`: (B, R / B * T, D) -> (R, T, D)."""
+    contexts, queries, width = found_BQD.shape
+    each = texts_each(texts, contexts)
+    return found_BQD.reshape(contexts, each, queries // each, width).flatten(0, 1)
 
 
 class DecoderBlock(nn.Module):
@@ -83,7 +127,7 @@ class DecoderBlock(nn.Module):
         projected_SD = self.cross_attention.key_value(packing.pack(context.tokens))
         parts_2BNLK = _heads(packing.unpack(projected_SD), 2, self.cross_attention.heads)
         keys, values = parts_2BNLK.unbind(0)
-        if packing.index is None:
+        if not packing.padding:
             return Memory(keys, values, None)
         # Keys and values are zero in the padding; a row of nothing else may read all of it.
         return Memory(keys, values, context.mask | ~context.mask.any(dim=1, keepdim=True))
@@ -103,7 +147,8 @@ class DecoderBlock(nn.Module):
         """The next token of every text, (R, D) -> (R, D); the cache then holds it."""
         qkv_R1D = self.attention.qkv(self.norm1(token_RD))[:, None]
         query_RN1K, key_RN1K, value_RN1K = _heads(qkv_R1D, 3, self.attention.heads).unbind(0)
-        mixed_RN1K = attend(query_RN1K, *cache.append(key_RN1K, value_RN1K))
+        keys, values, so_far_RL = cache.append(key_RN1K, value_RN1K)
+        mixed_RN1K = attend(query_RN1K, keys, values, mask=so_far_RL)
         token_RD = token_RD + self.attention.out(mixed_RN1K.flatten(1))
         query_R1D = self.cross_attention.query(self.norm2(token_RD))[:, None]
         found_R1D = self._from_memory(query_R1D, memory, 0.0)
@@ -111,6 +156,9 @@ class DecoderBlock(nn.Module):
         return token_RD + self._mlp(self.norm3(token_RD))
 
     def _attended(self, tokens_SD: Tensor, packing: Packing, dropout: float) -> Tensor:
+        if packing.masked:
+            static: Tensor = self.attention(tokens_SD, packing)
+            return static
         # Padding lies at the ends, where no earlier token sees it: one causal call for all rows.
         qkv_RTD = packing.unpack(self.attention.qkv(tokens_SD))
         query, key, value = _heads(qkv_RTD, 3, self.attention.heads).unbind(0)
@@ -120,12 +168,10 @@ class DecoderBlock(nn.Module):
 
     def _from_memory(self, query_RTD: Tensor, memory: Memory, dropout: float) -> Tensor:
         """(R, T, D): R / B texts of each context ask it together."""
-        rows, length, width = query_RTD.shape
-        contexts = len(memory.keys)
-        together = query_RTD.reshape(contexts, rows // max(contexts, 1) * length, width)
+        together = by_context(query_RTD, memory.keys.shape[0])
         (query,) = _heads(together, 1, self.cross_attention.heads).unbind(0)
         found = memory.attended(query, dropout).transpose(1, 2)
-        return found.reshape(rows, length, width)
+        return by_text(found.flatten(2), query_RTD.shape[0])
 
     def _mlp(self, tokens_SD: Tensor) -> Tensor:
         projected: Tensor = self.fc2(activate(self.fc1(tokens_SD), self.activation))

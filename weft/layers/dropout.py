@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weft.layers.padded import is_padded
+
 LEVELS = 256
 """A random byte decides about a value, so a chance is rounded to a multiple of 1 / 256 on CPUs."""
 
@@ -14,7 +16,7 @@ def dropout(values: Tensor, chance: float) -> Tensor:
     On a CPU torch draws a number for each value, which takes longer than the product before it; a drawn
     integer has eight bytes, each as good. A million values then take 2 ms in place of 10.
     """
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or is_padded():  # torch.func draws for each row by itself
         return F.dropout(values, chance)
     dropped = min(round(chance * LEVELS), LEVELS - 1)
     if dropped == 0:

@@ -71,13 +71,14 @@ class Pairing:
     @classmethod
     def of(cls, queries: Packing, keys: Packing) -> "Pairing":
         """Raises ValueError where the two are not of one batch."""
-        if len(queries.mask) != len(keys.mask):
-            raise ValueError(
-                f"queries have {len(queries.mask)} rows and keys {len(keys.mask)}, expected as many"
-            )
-        dense = queries.index is None and keys.index is None
-        if dense and queries.groups and keys.groups:
-            return cls(queries, keys, keys.groups, False, None)
+        rows, others = queries.mask.shape[0], keys.mask.shape[0]
+        if rows != others:
+            raise ValueError(f"queries have {rows} rows and keys {others}, expected as many")
+        if not keys.count:
+            return cls._without_keys(queries, keys)
+        if queries.index is None and keys.index is None:
+            missing_S = queries.spread(~keys.mask.any(dim=1)) if keys.masked else None
+            return cls(queries, keys, keys.groups if queries.groups else (), False, missing_S)
         starts_B = keys.by_row(keys.lengths.cumsum(0) - keys.lengths)[queries.rows]
         lengths_B = keys.by_row(keys.lengths)[queries.rows]
         host_lengths = lengths_B.tolist()
@@ -95,6 +96,17 @@ class Pairing:
             padded=any(group.mask is not None for group in groups) or missing,
             without_keys=(lengths_B == 0).repeat_interleave(queries.lengths) if missing else None,
         )
+
+    @classmethod
+    def _without_keys(cls, queries: Packing, keys: Packing) -> "Pairing":
+        """No row has a key: each gets a zero for one."""
+        device = keys.mask.device
+        groups = [
+            KeyGroup(torch.zeros(group.rows, 1, dtype=torch.int64, device=device), None)
+            for group in queries.groups
+        ]
+        missing_S = torch.ones(queries.count, dtype=torch.bool, device=device)
+        return cls(queries, keys, groups, padded=True, without_keys=missing_S)
 
     def with_padding(self, values: Tensor) -> Tensor:
         """(S, ...) values of the keys, with a zero after the last one where padding needs it."""

@@ -27,6 +27,6 @@ def pool(tokens_BTD: Tensor, mask_BT: Tensor, how: Pooling) -> Tensor:
             place_B = places.argmax(dim=1)
         else:
             place_B = mask_BT.shape[1] - 1 - places.flip(1).argmax(dim=1)
-        rows = torch.arange(len(tokens_BTD), device=tokens_BTD.device)
+        rows = torch.arange(tokens_BTD.shape[0], device=tokens_BTD.device)
         pooled_BD = tokens_BTD[rows, place_B]
     return pooled_BD.masked_fill(~mask_BT.any(dim=1, keepdim=True), 0)

@@ -47,7 +47,7 @@ class ResidualDropout(nn.Module):
             branch_SD = dropout(branch_SD, self.dropout)
         if self.drop_path:
             keep = 1.0 - self.drop_path
-            kept_B = torch.rand(len(packing.rows), device=branch_SD.device) < keep
+            kept_B = torch.rand(packing.mask.shape[0], device=branch_SD.device) < keep
             branch_SD = branch_SD * (packing.spread(kept_B) / keep)[:, None].to(branch_SD.dtype)
         return branch_SD
 

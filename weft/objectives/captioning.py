@@ -40,22 +40,25 @@ class Captioning(nn.Module):
         if stream not in batch.inputs:
             return nothing(head, batch, "tokens")
 
-        def measure(context: Features, text: Field) -> Tensor:
+        def measure(context: Features, text: Field) -> tuple[Tensor, Tensor]:
             texts = separate_texts(text)
             assert texts.mask is not None
             prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
             hidden_SD, packing = decoder.hidden(context, prefix)
             targets_S = packing.pack(texts.values[:, 1:])
-            return F.cross_entropy(
+            costs_S = F.cross_entropy(
                 decoder.logits(hidden_SD).float(),
                 targets_S,
                 label_smoothing=config.label_smoothing,
                 reduction="none",
             )
+            # Where nothing is packed away, there are costs of padding as well.
+            return packing.unpack(costs_S).sum(), packing.mask.sum()
 
         context, text = head.reads(streams.fused()), text_field(batch, stream)
-        costs_S = torch.cat(streams.by_rows(measure, context, text))
-        return Loss(mean_of_all(costs_S), {"tokens": costs_S.new_tensor(len(costs_S))})
+        parts = streams.by_rows(measure, context, text)
+        costs, tokens = (torch.stack(column).sum() for column in zip(*parts, strict=True))
+        return Loss(mean_of_all(costs, tokens), {"tokens": tokens.to(costs.dtype)})
 
 
 def writer(head: Head, name: str) -> tuple[AutoregressiveDecoder, str]:

@@ -1,0 +1,176 @@
+"""Every encoder, fusion and decoder as a module from tensors to tensors, with inputs to try it on."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tiny_decoders
+import tiny_encoders
+import tiny_fusions
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import JOINT
+from weft.core.records import Features, Field
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.pretrained import PretrainedConfig
+from weft.fusion.cross_attention import CrossAttentionConfig
+
+NO_ID = 10**9
+"""Stands in the padding of ids: no table has it."""
+TEXTS = 2
+"""Texts of each context, for decoders of text."""
+
+
+def real(tokens: Tensor, mask: Tensor) -> Tensor:
+    """What may be compared: padding may hold anything, where a fusion returns it as it came."""
+    return tokens.masked_fill(~mask.view(*mask.shape, *(1,) * (tokens.ndim - mask.ndim)), 0)
+
+
+class Encoding(nn.Module):
+    """Values, and mask where there is one -> tokens and pooled vector."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        features = self.part(Field(*tensors))
+        return real(features.tokens, features.mask), features.pooled
+
+
+class Fusing(nn.Module):
+    """Tokens, mask and pooled vector of each stream -> all tokens and pooled vectors."""
+
+    def __init__(self, part: nn.Module, streams: Sequence[str]) -> None:
+        super().__init__()
+        self.part = part
+        self.streams = list(streams)
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        given = {s: Features(*tensors[3 * n : 3 * n + 3]) for n, s in enumerate(self.streams)}
+        fused = self.part(given)
+        tokens = [real(fused[s].tokens, fused[s].mask) for s in (*self.streams, JOINT)]
+        return (*tokens, *(fused[s].pooled for s in (*self.streams, JOINT)))
+
+
+class Decoding(nn.Module):
+    """Tokens, mask and pooled vector of contexts; ids and mask of texts (B, TEXTS, T) -> logits."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        assert tensors[3].shape[0] == tensors[0].shape[0]
+        prefix = Field(*(part.flatten(0, 1) for part in tensors[3:]))
+        logits = self.part(Features(*tensors[:3]), prefix)
+        assert prefix.mask is not None
+        return (real(logits, prefix.mask),)
+
+
+class Classifying(nn.Module):
+    """Pooled vectors -> logits."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        (pooled,) = tensors
+        return (
+            self.part(
+                Features(pooled[:, None], torch.zeros_like(pooled[:, :1], dtype=torch.bool), pooled)
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """module: of tensors (B, ...). tensors: its inputs. lengths: for each of them, the names of its
+    dimensions of any size after the batch's, by place. longest: what `length` may be at most."""
+
+    module: nn.Module
+    tensors: tuple[Tensor, ...]
+    lengths: tuple[dict[int, str], ...]
+    longest: int = 64
+
+    def rows(self, chosen: list[int]) -> tuple[Tensor, ...]:
+        """The inputs of those rows."""
+        return tuple(tensor[chosen] for tensor in self.tensors)
+
+    def wider(self, chosen: list[int], columns: int) -> tuple[Tensor, ...]:
+        """The same, with so many more places of padding."""
+        found = []
+        for tensor, lengths in zip(self.rows(chosen), self.lengths, strict=True):
+            poison = {torch.bool: False, torch.int64: NO_ID}.get(tensor.dtype, torch.nan)
+            pads = [(0, columns if place in lengths else 0) for place in range(tensor.ndim)]
+            found.append(F.pad(tensor, [n for pad in pads[::-1] for n in pad], value=poison))
+        return tuple(found)
+
+
+def encoder(case: tiny_encoders.Case) -> Case:
+    """The second of the four rows has no token, where there are masks."""
+    field = tiny_encoders.inputs(case.kind)
+    module = Encoding(tiny_encoders.built(case))
+    if field.mask is None:
+        return Case(module, (field.values,), ({},))
+    mask = field.mask.clone()
+    mask[1] = False
+    longest = 12 if isinstance(case.config, PretrainedConfig) else 64
+    return Case(module, (field.values, mask), ({1: "length"}, {1: "length"}), longest)
+
+
+def shallow(config: Any) -> Any:
+    """With one block where there are several: an export of each takes half a second."""
+    if isinstance(config, CrossAttentionConfig) and config.first:
+        return config  # which is of blocks that differ
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name == "depth" and value > 1:
+            changes[field.name] = 1
+        elif isinstance(value, Config):
+            changes[field.name] = shallow(value)
+        elif field.name == "nodes":
+            changes[field.name] = {name: shallow(node) for name, node in value.items()}
+    return config.replace(**changes)
+
+
+def fusion(config: Config) -> Case:
+    """The second row lacks the first stream, the third every one."""
+    config = shallow(config)
+    streams = tiny_fusions.streams(config)
+    tensors: list[Tensor] = []
+    for number, whole in enumerate(streams.values()):
+        features = whole.where(torch.tensor([True, number > 0, False, True]))
+        empty = features.tokens.masked_fill(~features.mask[..., None], torch.nan)
+        tensors += [empty, features.mask, features.pooled]
+    lengths: list[dict[int, str]] = []
+    for stream in streams:
+        lengths += [{1: stream}, {1: stream}, {}]
+    return Case(Fusing(tiny_fusions.built(config), list(streams)), tuple(tensors), tuple(lengths))
+
+
+def decoder(config: Config) -> Case:
+    """Of a decoder of text: the third context has no token, its first text none either."""
+    context = tiny_decoders.contexts()
+    part = tiny_decoders.built(config)
+    if isinstance(config, ClassifierConfig):
+        return Case(Classifying(part), (context.pooled,), ({},))
+    prefix = tiny_decoders.prefixes(TEXTS)
+    assert prefix.mask is not None
+    mask = prefix.mask.clone()
+    mask[4] = False
+    ids = prefix.values.masked_fill(~mask, NO_ID)
+    tokens = context.tokens.masked_fill(~context.mask[..., None], torch.nan)
+    texts = (part.unflatten(0, (-1, TEXTS)) for part in (ids, mask))
+    return Case(
+        Decoding(part),
+        (tokens, context.mask, context.pooled, *texts),
+        ({1: "context"}, {1: "context"}, {}, {2: "length"}, {2: "length"}),
+        longest=part.max_length,
+    )
