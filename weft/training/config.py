@@ -1,4 +1,4 @@
-"""The settings of a run, and the player that they and the optimizer's settings describe."""
+"""The settings of a run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,10 +6,6 @@ from typing import Literal
 from weft.core.config import Settings
 from weft.core.precision import Precision
 from weft.core.ranges import COUNT, at_least, require
-from weft.training import distributed, sharding
-from weft.training.optim import OptimConfig
-from weft.training.player import Player, Rule
-from weft.training.step import TrainStep, recompute_activations
 
 Parallel = Literal["ddp", "fsdp"]
 LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
@@ -21,7 +17,7 @@ class RunConfig(Settings):
     """How long a run trains, how often it looks up, and on what it runs."""
 
     steps: int = 1000
-    """Updates of the weights."""
+    """Updates of the weights; turns of a player that takes one at every step."""
     epochs: int | None = None
     """Passes over the training rows; if given, it decides `steps`."""
     batch_size: int = 128
@@ -48,7 +44,7 @@ class RunConfig(Settings):
     """Validation metric that chooses the best weights, TASK/METRIC; None takes the first. The metric says
     itself whether more or less of it is better."""
     workers: int = 0
-    """Processes that load data."""
+    """Threads that load data."""
     compile: bool = False
     """Compile the step with torch.compile: minutes at the start, faster steps afterwards. A small CLIP
     gave the same losses to 1e-6 on a CPU; names in checkpoints stay as they are."""
@@ -79,17 +75,3 @@ class RunConfig(Settings):
         if self.epochs is None:
             return self
         return self.replace(steps=self.epochs * steps_per_epoch, epochs=None)
-
-
-def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
-    """A player for `step`, on this rank's device, with all that the two configs say."""
-    step.to(distributed.device(run.device))
-    if run.recompute:
-        recompute_activations(step)
-    if run.parallel == "fsdp":
-        sharding.shard(step, distributed.device(run.device))
-    if run.compile:
-        step.compile()
-    rule = Rule(run.accumulate, run.precision, optim.clip_norm, run.find_unused)
-    schedule, ema = optim.build_schedule(run.steps), optim.build_ema(step.model)
-    return Player(name, step, optim.build(step), schedule, rule, ema)
