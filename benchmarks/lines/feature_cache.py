@@ -38,8 +38,8 @@ from weft.modalities.text import Text, TextConfig
 from weft.objectives.contrastive import SoftmaxContrastive, SoftmaxContrastiveConfig
 from weft.recipes._flickr8k import folder as data_folder
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 from weft.worlds.scenes import ScenesConfig
 

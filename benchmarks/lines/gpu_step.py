@@ -33,8 +33,8 @@ from weft.core.records import Batch, Field
 from weft.encoders.vit import ViTConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 Device = Literal["cpu", "cuda"]

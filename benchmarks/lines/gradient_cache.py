@@ -18,8 +18,8 @@ from weft.architectures.clip import clip
 from weft.core.records import Batch, Field
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 ROWS, MICRO_BATCH = 4096, 64

@@ -24,8 +24,8 @@ from weft.core.records import Batch, Field
 from weft.modalities.vocabulary import Vocabulary
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 BATCH, IMAGE, PATCH, WIDTH, CONTEXT, WORDS = 32, 224, 32, 384, 40, 30522

@@ -33,9 +33,9 @@ from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training import distributed, sharding
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.loop import FitResult, fit
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
 
 ROWS = 8

@@ -23,8 +23,8 @@ from weft.objectives.contrastive import (
 )
 from weft.training import distributed
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
 
 OBJECTIVES: dict[str, Config] = {

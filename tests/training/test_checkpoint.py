@@ -16,15 +16,16 @@ from weft.core.tensors import load_model, read_tensors, save_model, write_tensor
 from weft.training import checkpoint
 from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
+from weft.training.players import single_player
 
 RECIPE = {"run": {"steps": 5, "workers": 0}, "optim": {"lr": 0.1}}
 
 
 def trained(turns: int = 3, seed: int = 0) -> Player:
-    one = single_player(tiny_step(seed=seed), OptimConfig(ema=0.9), RunConfig(steps=9, device="cpu")
+    one = single_player(
+        tiny_step(seed=seed), OptimConfig(ema=0.9), RunConfig(steps=9, device="cpu")
     )
     for turn in range(turns):
         one.turn(batch_at(turn))

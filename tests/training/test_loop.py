@@ -13,11 +13,11 @@ from weft.core.records import Batch, Field
 from weft.core.tensors import load_model, read_tensors
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.log import RunLog
 from weft.training.loop import fit
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
+from weft.training.players import single_player
 
 Validation = Callable[[], Mapping[str, Score]]
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")

@@ -12,10 +12,10 @@ from weft.core.precision import Precision
 from weft.core.records import Batch, Features, Field, Loss
 from weft.objectives.contrastive import HingeContrastiveConfig, SoftmaxContrastiveConfig
 from weft.training.config import RunConfig
-from weft.training.players import single_player
-from weft.training.optim import EMA, OptimConfig, Schedule
 from weft.training.gradients import AccumulateAndClip, GradientRule, Turn
+from weft.training.optim import EMA, OptimConfig, Schedule
 from weft.training.player import NonFiniteError, Player, TurnSettings
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 
@@ -62,7 +62,9 @@ def test_accumulation_of_a_mean_equals_the_whole_batch(accumulate: int) -> None:
 
 
 def test_clipping_limits_the_gradient_and_reports_its_own_norm() -> None:
-    free, clipped = (regression_player(AccumulateAndClip(clip_norm=limit)) for limit in (None, 0.01))
+    free, clipped = (
+        regression_player(AccumulateAndClip(clip_norm=limit)) for limit in (None, 0.01)
+    )
     start = weights(free)
     one, other = free.turn(regression_batch()), clipped.turn(regression_batch())
     norm = one.terms["gradient_norm"]
@@ -87,13 +89,13 @@ def test_a_rule_decides_what_the_optimizer_follows() -> None:
                 turn.backward(loss)
                 grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in turn.parameters]
                 norm = torch.cat([grad.flatten() for grad in grads]).norm()
-                for sum_, grad in zip(found, grads, strict=True):
-                    sum_ += grad * (0.1 / norm).clamp(max=1) / len(batch)
+                share = (0.1 / norm).clamp(max=1) / len(batch)
+                found = [one + grad * share for one, grad in zip(found, grads, strict=True)]
                 for parameter in turn.parameters:
                     parameter.grad = None
-            for parameter, sum_ in zip(turn.parameters, found, strict=True):
-                parameter.grad = sum_
-            return loss, torch.cat([sum_.flatten() for sum_ in found]).norm()
+            for parameter, gradient in zip(turn.parameters, found, strict=True):
+                parameter.grad = gradient
+            return loss, torch.cat([gradient.flatten() for gradient in found]).norm()
 
     one = regression_player(Rows())
     start = weights(one)

@@ -22,9 +22,9 @@ from weft.evaluation.metric import Metric, Score
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.training import distributed
 from weft.training.config import RunConfig
-from weft.training.players import single_player
 from weft.training.loop import FitResult, fit
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 WIDTH = 16

@@ -77,7 +77,7 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Tr
         raise WeftError(f"{path}: is a checkpoint of another recipe: {difference}")
     moments = {name: t for name, t in tensors.items() if "/optimizer/" in name}
     check_same(path, _fixed(players), {n: t for n, t in tensors.items() if n not in moments})
-    names = {parameter: name for name, parameter in players[0].step.named_parameters()}
+    names: dict[Tensor, str] = {p: name for name, p in players[0].step.named_parameters()}
     parameters = {
         f"{_of(player)}/optimizer/{names[parameter]}": parameter
         for player in players

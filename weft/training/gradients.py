@@ -11,9 +11,12 @@ from weft.training import sharding
 
 
 class Turn(Protocol):
-    """A player's turn, as a gradient rule sees it. `parameters` are the player's own."""
+    """A player's turn, as a gradient rule sees it."""
 
-    parameters: Sequence[Tensor]
+    @property
+    def parameters(self) -> Sequence[Tensor]:
+        """The player's own."""
+        ...
 
     def loss(self, batch: Batch, micro_batches: int = 1) -> Loss:
         """The player's loss, with which the model computes so many micro-batches one after another."""

@@ -60,7 +60,9 @@ class EMA:
             name: p for name, p in module.named_parameters() if p.requires_grad
         }
         live |= {name: b for name, b in module.named_buffers() if b.is_floating_point()}
-        self._live = live = {name: tensor for name, tensor in live.items() if own is None or name in own}
+        self._live = live = {
+            name: tensor for name, tensor in live.items() if own is None or name in own
+        }
         self.averages = {name: tensor.detach().clone() for name, tensor in live.items()}
 
     @torch.no_grad()
@@ -120,9 +122,7 @@ class OptimConfig(Settings):
         require(self, warmup=SHARE, floor=SHARE, betas=SHARE_BELOW_1, ema=SHARE_BELOW_1)
         require(self, groups=NOT_NEGATIVE)
 
-    def build(
-        self, module: nn.Module, own: Container[str] | None = None
-    ) -> torch.optim.AdamW:
+    def build(self, module: nn.Module, own: Container[str] | None = None) -> torch.optim.AdamW:
         """AdamW over the trainable parameters of `module` (usually a TrainStep), or those named `own`."""
         return torch.optim.AdamW(
             parameter_groups(module, self.lr, self.weight_decay, self.groups, own),

@@ -63,7 +63,9 @@ class Player:
         self.ema = ema
         self.settings = settings or TurnSettings()
         self.turns = 0
-        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters: list[Tensor] = [
+            p for group in optimizer.param_groups for p in group["params"]
+        ]
         own = set(self.parameters)
         self._others = [p for p in step.parameters() if p.requires_grad and p not in own]
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]

@@ -57,7 +57,9 @@ def build_players(
         sharding.shard(step, distributed.device(run.device))
     if run.compile:
         step.compile()
-    return [_player(name, step, one, owners, one.optim or optim, run) for name, one in players.items()]
+    return [
+        _player(name, step, one, owners, one.optim or optim, run) for name, one in players.items()
+    ]
 
 
 def single_player(step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
