@@ -33,8 +33,9 @@ from weft.core.precision import Precision, autocast, bf16_is_faster
 from weft.core.records import Batch, Field
 from weft.encoders.vit import ViTConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 BATCH, IMAGE, PATCH, WIDTH, CONTEXT, VOCABULARY = 32, 128, 16, 384, 77, 49408
@@ -167,7 +168,7 @@ def our_model() -> Model:
 def weft_step(precision: Precision) -> Step:
     step = TrainStep(our_model(), {"contrastive": SoftmaxContrastiveConfig().build()})
     optim = OptimConfig(lr=1e-4, eps=1e-6)
-    trained = player("model", step, optim, RunConfig(batch_size=BATCH, precision=precision))
+    trained = single_player(step, optim, RunConfig(batch_size=BATCH, precision=precision))
     rows = batch()
     return lambda: trained.turn(rows)
 

@@ -37,8 +37,9 @@ from weft.modalities.image import ImageConfig
 from weft.modalities.text import Text, TextConfig
 from weft.objectives.contrastive import SoftmaxContrastive, SoftmaxContrastiveConfig
 from weft.recipes._flickr8k import folder as data_folder
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 from weft.worlds.scenes import ScenesConfig
 
@@ -86,7 +87,7 @@ def compared(
     step = TrainStep(ours, {"contrastive": objective})
     pairs = Pairs(rows, text)
     check(theirs, ours, objective, step, pairs, loader.batch(0))
-    train = player("model", step, OptimConfig(), RunConfig(steps=1000))
+    train = single_player(step, OptimConfig(), RunConfig(steps=1000))
     starts = iter(range(0, 1000, loader.steps_per_epoch))
 
     def our_epoch() -> None:

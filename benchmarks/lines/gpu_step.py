@@ -32,8 +32,9 @@ from weft.architectures.model import ModelConfig
 from weft.core.records import Batch, Field
 from weft.encoders.vit import ViTConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 Device = Literal["cpu", "cuda"]
@@ -132,7 +133,7 @@ def our_step(shape: Shape, device: Device, compiled: bool) -> Step:
     model = our_config(shape).build().to(device)
     step = TrainStep(model, {"contrastive": SoftmaxContrastiveConfig().build().to(device)})
     run = RunConfig(batch_size=shape.batch, precision="bf16", device=device, compile=compiled)
-    train = player("model", step, OptimConfig(lr=1e-4, eps=1e-6), run)
+    train = single_player(step, OptimConfig(lr=1e-4, eps=1e-6), run)
     images, ids, counts = data(shape)
     longest = int(counts.max())
     text = Field(ids[:, :longest], torch.arange(longest) < counts[:, None])

@@ -17,8 +17,9 @@ from benchmarks.measure import Comparison, Setting, in_process, peak_memory, sec
 from weft.architectures.clip import clip
 from weft.core.records import Batch, Field
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 ROWS, MICRO_BATCH = 4096, 64
@@ -79,7 +80,7 @@ def step(
     objective = SoftmaxContrastiveConfig(chunk=micro_batch or None).build()
     parts = rows // micro_batch if micro_batch else 1
     run = RunConfig(steps=2, accumulate=parts, batch_size=rows, precision="fp32", device=device)
-    train = player("model", TrainStep(model, {"contrastive": objective}), OptimConfig(), run)
+    train = single_player(TrainStep(model, {"contrastive": objective}), OptimConfig(), run)
     train.turn(batch(2, pixels).to(device))
     before = torch.cuda.memory_allocated() / MIB if device == "cuda" else resident_memory()
     taken = seconds(lambda: train.turn(batch(rows, pixels).to(device)))

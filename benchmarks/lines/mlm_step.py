@@ -23,8 +23,9 @@ from weft.core.precision import Precision, bf16_is_faster
 from weft.core.records import Batch, Field
 from weft.modalities.vocabulary import Vocabulary
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 BATCH, IMAGE, PATCH, WIDTH, CONTEXT, WORDS = 32, 224, 32, 384, 40, 30522
@@ -126,7 +127,7 @@ def weft_step(precision: Precision) -> Step:
     checkpoint = converted(theirs, theirs.state_dict())
     step = TrainStep(checkpoint.build(), {"masked": our_objective()})
     run = RunConfig(batch_size=BATCH, precision=precision)
-    trained = player("model", step, OptimConfig(lr=1e-4, eps=1e-6), run)
+    trained = single_player(step, OptimConfig(lr=1e-4, eps=1e-6), run)
     rows = batch()
     return lambda: trained.turn(rows)
 

@@ -32,9 +32,10 @@ from weft.layers.transformer import TransformerConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training import distributed, sharding
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.loop import FitResult, fit
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
 
 ROWS = 8
@@ -113,7 +114,7 @@ def train(folder: Path, steps: int, pause: float = 0.0, **settings: object) -> F
     # Tied weights are one tensor of two names, as in a decoder whose words go in and out.
     model.projections["text"].layers[-1].weight = model.projections["image"].layers[-1].weight  # type: ignore[union-attr, index]
     step = TrainStep(model, {"itc": objective})
-    players = [player("main", step, OPTIM, run)]
+    players = [single_player(step, OPTIM, run)]
     return fit(players, batches, run, folder, validation(step.model), recipe=OPTIM, resume=True)
 
 

@@ -22,8 +22,9 @@ from weft.objectives.contrastive import (
     SoftmaxContrastiveConfig,
 )
 from weft.training import distributed
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
 
 OBJECTIVES: dict[str, Config] = {
@@ -274,13 +275,13 @@ def test_batch_norms_that_train_are_refused() -> None:
 
 def test_the_run_s_settings_reach_the_step() -> None:
     step = step_of("softmax", with_dropout(CLIP))
-    player("main", step, OptimConfig(), RunConfig(accumulate=3, recompute=True, device="cpu"))
+    single_player(step, OptimConfig(), RunConfig(accumulate=3, recompute=True, device="cpu"))
     assert step.accumulate == 3
     assert "checkpoint" not in " ".join(step.state_dict())
     model = LIT.replace(encoders={"image": LIT.encoders["image"]}, projections={})
     without = step_of("softmax", model)
     with pytest.raises(ValueError, match="no transformer blocks"):
-        player("main", without, OptimConfig(), RunConfig(recompute=True, device="cpu"))
+        single_player(without, OptimConfig(), RunConfig(recompute=True, device="cpu"))
     with pytest.raises(ValueError, match="accumulate is 0, expected at least 1"):
         RunConfig(accumulate=0)
 

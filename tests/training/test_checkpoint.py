@@ -15,16 +15,17 @@ from weft.core.errors import WeftError
 from weft.core.tensors import load_model, read_tensors, save_model, write_tensors
 from weft.training import checkpoint
 from weft.training.checkpoint import TrainState
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
+from weft.training.players import single_player
 
 RECIPE = {"run": {"steps": 5, "workers": 0}, "optim": {"lr": 0.1}}
 
 
 def trained(turns: int = 3, seed: int = 0) -> Player:
-    one = player(
-        "main", tiny_step(seed=seed), OptimConfig(ema=0.9), RunConfig(steps=9, device="cpu")
+    one = single_player(
+        tiny_step(seed=seed), OptimConfig(ema=0.9), RunConfig(steps=9, device="cpu")
     )
     for turn in range(turns):
         one.turn(batch_at(turn))
@@ -165,9 +166,9 @@ def test_another_model_is_named_by_its_tensors(tmp_path: Path) -> None:
 def test_moments_of_an_unknown_parameter_are_refused(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
     tensors, state = read_tensors(path)
-    tensors["main/optimizer/nobody/exp_avg"] = torch.ones(3)
+    tensors["players/model/optimizer/nobody/exp_avg"] = torch.ones(3)
     write_tensors(path, tensors, state)
-    with pytest.raises(WeftError, match="unexpected main/optimizer/nobody/exp_avg"):
+    with pytest.raises(WeftError, match="unexpected players/model/optimizer/nobody/exp_avg"):
         checkpoint.load(path, [trained()], RECIPE)
 
 

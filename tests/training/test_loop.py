@@ -7,24 +7,24 @@ from typing import Literal
 import pytest
 import torch
 from tiny_training import batch_at, batches, scored, tiny_step
-from torch import nn
 
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Field
 from weft.core.tensors import load_model, read_tensors
 from weft.evaluation.metric import Metric, Score, by_name
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.log import RunLog
 from weft.training.loop import fit
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
+from weft.training.players import single_player
 
 Validation = Callable[[], Mapping[str, Score]]
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
 
 
-def new_player(run: RunConfig = RUN, name: str = "main", ema: float | None = None) -> Player:
-    return player(name, tiny_step(), OptimConfig(lr=1e-2, ema=ema), run)
+def new_player(run: RunConfig = RUN, ema: float | None = None) -> Player:
+    return single_player(tiny_step(), OptimConfig(lr=1e-2, ema=ema), run)
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:
@@ -75,8 +75,8 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
     if ema is not None:
         averages, _ = read_tensors(tmp_path / "checkpoints" / "step-00000012.safetensors")
         name = "encoders.text.linear.weight"
-        assert torch.equal(averages[f"main/average/{name}"], seen[3][name])
-        assert not torch.equal(averages[f"main/step/model.{name}"], seen[3][name])
+        assert torch.equal(averages[f"players/model/average/{name}"], seen[3][name])
+        assert not torch.equal(averages[f"step/model.{name}"], seen[3][name])
     validated = [line["step"] for line in log_of(tmp_path) if "validation/recall" in line]
     assert validated == [3, 6, 9, 12]
 
@@ -132,34 +132,13 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rows(tmp_path: Path) -> N
     assert [line["step"] for line in log_of(tmp_path)] == [2, 4, 6, 8, 10, 12]
 
 
-def test_two_players_take_turns(tmp_path: Path) -> None:
-    order: list[str] = []
-
-    class Noting(nn.Module):
-        def __init__(self, name: str, objective: nn.Module) -> None:
-            super().__init__()
-            self.name, self.objective = name, objective
-
-        def forward(self, model, batch, streams):
-            order.append(self.name)
-            return self.objective(model, batch, streams)
-
-    players = []
-    for name in ("generator", "discriminator"):
-        step = tiny_step()
-        step.objectives["itc"] = Noting(name, step.objectives["itc"])
-        players.append(player(name, step, OptimConfig(), RUN))
-    fit(players, batches, RUN.replace(steps=3), tmp_path)
-    assert order == ["generator", "discriminator"] * 3
-    assert [one.turns for one in players] == [3, 3]
-    last = log_of(tmp_path)[-1]
-    assert last["loss"] == last["generator/loss"]
-    assert "discriminator/itc/accuracy" in last
-
-
-def test_players_need_different_names(tmp_path: Path) -> None:
+def test_players_need_different_names_and_one_step(tmp_path: Path) -> None:
+    one, other = new_player(), new_player()
     with pytest.raises(ValueError, match="all different"):
-        fit([new_player(), new_player()], batches, RUN, tmp_path)
+        fit([one, other], batches, RUN, tmp_path)
+    other.name = "other"
+    with pytest.raises(ValueError, match="different steps, expected one that they share"):
+        fit([one, other], batches, RUN, tmp_path)
 
 
 def test_a_folder_with_a_run_is_refused(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from torch import nn
 
 from weft.architectures.model import Model
 from weft.core.interfaces import EncodedStreams
+from weft.core.precision import Precision
 from weft.core.records import Batch, Features, Field, Loss
 from weft.objectives.contrastive import HingeContrastiveConfig, SoftmaxContrastiveConfig
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
+from weft.training.gradients import AccumulateAndClip, GradientRule, Turn
 from weft.training.optim import EMA, OptimConfig, Schedule
-from weft.training.player import NonFiniteError, Player, Rule
+from weft.training.player import NonFiniteError, Player, TurnSettings
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 
@@ -30,11 +33,14 @@ def regression_batch(rows: int = 10) -> Batch:
     return replace(batch_at(0, rows), targets={"answer": torch.randn(rows, WIDTH)})
 
 
-def regression_player(rule: Rule, ema: float | None = None) -> Player:
+def regression_player(
+    rule: GradientRule | None = None, ema: float | None = None, precision: Precision = "fp32"
+) -> Player:
     step = TrainStep(tiny_step().model, {"regression": Regression()})
     optimizer = torch.optim.SGD(step.parameters(), lr=0.1)
     averages = None if ema is None else EMA(step.model, ema)
-    return Player("main", step, optimizer, Schedule(10, 0), rule, averages)
+    settings = TurnSettings(precision=precision)
+    return Player("main", step, optimizer, Schedule(10, 0), rule, averages, settings)
 
 
 def weights(player: Player) -> Mapping[str, torch.Tensor]:
@@ -44,7 +50,7 @@ def weights(player: Player) -> Mapping[str, torch.Tensor]:
 @pytest.mark.parametrize("accumulate", [2, 3, 10])
 def test_accumulation_of_a_mean_equals_the_whole_batch(accumulate: int) -> None:
     batch = regression_batch()
-    whole, parts = regression_player(Rule()), regression_player(Rule(accumulate=accumulate))
+    whole, parts = regression_player(), regression_player(AccumulateAndClip(accumulate))
     for _ in range(3):
         one, other = whole.turn(batch), parts.turn(batch)
         torch.testing.assert_close(one.total, other.total, atol=1e-6, rtol=1e-6)
@@ -56,7 +62,9 @@ def test_accumulation_of_a_mean_equals_the_whole_batch(accumulate: int) -> None:
 
 
 def test_clipping_limits_the_gradient_and_reports_its_own_norm() -> None:
-    free, clipped = regression_player(Rule(clip_norm=None)), regression_player(Rule(clip_norm=0.01))
+    free, clipped = (
+        regression_player(AccumulateAndClip(clip_norm=limit)) for limit in (None, 0.01)
+    )
     start = weights(free)
     one, other = free.turn(regression_batch()), clipped.turn(regression_batch())
     norm = one.terms["gradient_norm"]
@@ -70,10 +78,37 @@ def test_clipping_limits_the_gradient_and_reports_its_own_norm() -> None:
     assert moved(clipped).item() == pytest.approx(0.1 * 0.01, rel=1e-3)
 
 
+def test_a_rule_decides_what_the_optimizer_follows() -> None:
+    class Rows:
+        """The gradient of each row by itself, with a norm of at most 0.1."""
+
+        def __call__(self, turn: Turn, batch: Batch) -> tuple[Loss, torch.Tensor]:
+            found = [torch.zeros_like(p) for p in turn.parameters]
+            for row in range(len(batch)):
+                loss = turn.loss(batch.rows(slice(row, row + 1)))
+                turn.backward(loss)
+                grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in turn.parameters]
+                norm = torch.cat([grad.flatten() for grad in grads]).norm()
+                share = (0.1 / norm).clamp(max=1) / len(batch)
+                found = [one + grad * share for one, grad in zip(found, grads, strict=True)]
+                for parameter in turn.parameters:
+                    parameter.grad = None
+            for parameter, gradient in zip(turn.parameters, found, strict=True):
+                parameter.grad = gradient
+            return loss, torch.cat([gradient.flatten() for gradient in found]).norm()
+
+    one = regression_player(Rows())
+    start = weights(one)
+    norm = one.turn(regression_batch()).terms["gradient_norm"]
+    assert norm <= 0.1
+    moved = torch.cat([(t - start[n]).flatten() for n, t in weights(one).items()]).norm()
+    assert moved.item() == pytest.approx(0.1 * norm.item(), rel=1e-4)
+
+
 def test_schedule_drives_every_group() -> None:
     step = tiny_step()
     optim = OptimConfig(lr=1e-2, warmup=0.5, groups={"encoders": 0.1})
-    one = player("main", step, optim, RunConfig(steps=4, device="cpu"))
+    one = single_player(step, optim, RunConfig(steps=4, device="cpu"))
     rates = []
     for turn in range(4):
         one.turn(batch_at(turn))
@@ -83,7 +118,7 @@ def test_schedule_drives_every_group() -> None:
 
 
 def test_ema_follows_the_turns() -> None:
-    one = regression_player(Rule(), ema=0.5)
+    one = regression_player(ema=0.5)
     before = weights(one)["model.encoders.image.linear.weight"]
     one.turn(regression_batch())
     after = weights(one)["model.encoders.image.linear.weight"]
@@ -92,8 +127,8 @@ def test_ema_follows_the_turns() -> None:
 
 
 def test_bf16_trains_close_to_fp32() -> None:
-    full = regression_player(Rule())
-    half = regression_player(Rule(precision="bf16"))
+    full = regression_player()
+    half = regression_player(precision="bf16")
     for _ in range(3):
         one, other = full.turn(regression_batch()), half.turn(regression_batch())
     assert one.total != other.total
@@ -103,7 +138,7 @@ def test_bf16_trains_close_to_fp32() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_changes_nothing_and_names_the_rows(value: float) -> None:
-    one = regression_player(Rule(accumulate=2), ema=0.9)
+    one = regression_player(AccumulateAndClip(2), ema=0.9)
     one.turn(regression_batch())
     before, averages = weights(one), {n: t.clone() for n, t in one.ema.averages.items()}
     batch = regression_batch(30)
@@ -117,7 +152,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_and_names_the_rows(value: flo
 
 
 def test_a_gradient_that_is_not_finite_is_refused_too() -> None:
-    one = regression_player(Rule())
+    one = regression_player()
     one.step.model.encoders["image"].linear.weight.register_hook(lambda g: g * float("inf"))
     with pytest.raises(NonFiniteError, match="its gradient's norm (inf|nan)"):
         one.turn(regression_batch())

@@ -21,9 +21,10 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.metric import Metric, Score
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.training import distributed
-from weft.training.config import RunConfig, player
+from weft.training.config import RunConfig
 from weft.training.loop import FitResult, fit
 from weft.training.optim import OptimConfig
+from weft.training.players import single_player
 from weft.training.step import TrainStep
 
 WIDTH = 16
@@ -106,7 +107,7 @@ def train(folder: Path, steps: int, extra: int = 0, pause: float = 0.0) -> FitRe
     with distributed.session("cpu"):
         step = tiny_step(dropout=0.3, extra=extra)
         return fit(
-            [player("main", step, optim, run)],
+            [single_player(step, optim, run)],
             slowly,
             run,
             folder,
@@ -145,7 +146,7 @@ def train_on_ranks(folder: Path, poisoned: bool) -> FitResult:
     with distributed.session("cpu"):
         step = tiny_step(seed=rank())
         optim = OptimConfig(lr=1e-2, ema=0.9)
-        players = [player("main", step, optim, run)]
+        players = [single_player(step, optim, run)]
         return fit(players, perhaps_poisoned, run, folder, validate)
 
 

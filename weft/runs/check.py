@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast, runtime_checkable
 
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
+from weft.core.distributed import world_size
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
@@ -37,6 +41,8 @@ def check_names(recipe: Recipe) -> None:
     if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
         raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
     _check_there("objective in weights", recipe.weights, recipe.objectives)
+    for name, player in recipe.players.items():
+        _check_there(f"objective of players.{name}", player.objectives, recipe.objectives)
     _check_there("stream in data.cache", data.cache, data.streams)
     _check_there("encoder of a stream in data.cache", data.cache, recipe.model.encoders)
     _check_there("stream in data.optional", data.optional, data.streams)
@@ -94,6 +100,8 @@ def check_parts(
                     f"model.projections.{name}.in_dim is {projection.in_dim}, "
                     f"expected {width}, the width of model.encoders.{name}"
                 )
+    if world_size() > 1:
+        _check_ranks(recipe, model)
     for name, modality in modalities.items():
         encoder = recipe.model.encoders.get(name)
         if not isinstance(modality, Text):
@@ -126,6 +134,19 @@ def check_columns(recipe: Recipe, dataset: Dataset) -> None:
                         source=sample.source,
                     )
         return
+
+
+def _check_ranks(recipe: Recipe, model: Model) -> None:
+    """Raises WeftError where ranks would wait for each other for ever."""
+    for stream in recipe.data.optional:
+        encoder = model.encoders[stream] if stream in model.encoders else nn.Module()
+        for name, module in encoder.named_modules():
+            if isinstance(module, _BatchNorm) and module.training:
+                raise WeftError(
+                    f"model.encoders.{stream}: {name} is a {type(module).__name__}, which counts the rows "
+                    f"of all ranks, but stream '{stream}' is in data.optional and a rank may have none "
+                    "of its rows; train on one rank, or with an encoder that has no batch norm"
+                )
 
 
 def _all_needs(recipe: Recipe) -> dict[str, Needs]:

@@ -14,6 +14,7 @@ from weft.evaluation.metric import Metric
 from weft.tasks.base import Task
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
+from weft.training.players import PlayerConfig
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class Recipe(Settings):
     tasks: dict[str, Config[Task]]
     """Task name -> its settings; all are measured on the validation split while training."""
     optim: OptimConfig = field(default_factory=OptimConfig)
+    players: dict[str, PlayerConfig] = field(default_factory=dict)
+    """Players that take turns at every step, each with objectives, parameters and an optimizer of its own;
+    if empty, one has everything."""
     run: RunConfig = field(default_factory=RunConfig)
     weights: dict[str, float] = field(default_factory=dict)
     """Objective -> its weight in the total loss; 1 where none is given."""

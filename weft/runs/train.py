@@ -1,8 +1,7 @@
 """From a recipe to a run directory."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,6 @@ from weft.core.building import build
 from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, NeedsModalities, Target
-from weft.core.lock import locked
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
@@ -25,9 +23,9 @@ from weft.data.loader import Loader
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
-from weft.runs.bucketing import LENGTHS, buckets
+from weft.runs.bucketing import buckets
 from weft.runs.check import check_columns, check_names, check_parts, unmeasured_numbers
-from weft.runs.interruption import interruptible
+from weft.runs.folder import begun, held
 from weft.runs.parts import (
     MODALITIES,
     MODEL,
@@ -46,8 +44,9 @@ from weft.runs.parts import (
 )
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.training import checkpoint, distributed, loop
-from weft.training.config import Parallel, player
+from weft.training.config import Parallel
 from weft.training.loop import FitResult
+from weft.training.players import build_players
 from weft.training.step import TrainStep
 
 log = logging.getLogger("weft.runs")
@@ -65,30 +64,18 @@ class TrainResult:
 def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     """Trains `recipe` into a new run directory `folder`.
 
-    Raises WeftError where the folder already holds a run.
+    Raises WeftError where the folder already holds a run, or another training writes into it.
     """
     folder = Path(folder)
     configs.check(recipe, "recipe")
     check_names(recipe)
     for line in unmeasured_numbers(recipe):
         log.warning(line)
-    with (
-        distributed.session(recipe.run.device) as device,
-        _alone(folder, new=True),
-        interruptible(folder),
-    ):
+    with distributed.session(recipe.run.device) as device, held(folder, new=True):
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
-        if rank() == 0:
-            for name in (MODALITIES, LENGTHS):
-                (folder / name).unlink(missing_ok=True)  # of other data, if it is there
-            configs.save(recipe, folder / RECIPE)
-        barrier()
-        try:
+        with begun(recipe, folder):
             return _train(recipe, folder, device)
-        except (WeftError, ValueError):
-            _forget(folder)
-            raise
 
 
 def resume(
@@ -105,35 +92,8 @@ def resume(
     recipe = load_recipe(folder)
     if parallel is not None:
         recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
-    with (
-        distributed.session(recipe.run.device) as device,
-        _alone(folder),
-        interruptible(folder),
-    ):
+    with distributed.session(recipe.run.device) as device, held(folder):
         return _train(recipe, folder, device)
-
-
-@contextmanager
-def _alone(folder: Path, *, new: bool = False) -> Iterator[None]:
-    """Inside, no other training writes into `folder`. Raises WeftError on all ranks where one does.
-
-    new: refuse a folder that holds a run.
-    """
-    with ExitStack() as held:
-        refusals: list[str] = []
-        if rank() == 0:
-            try:
-                held.enter_context(locked(folder))
-                if new and (folder / RECIPE).exists():
-                    raise WeftError(
-                        f"{folder}: already holds a run; go on with it "
-                        f"(weft train --resume {folder}) or choose another --out"
-                    )
-            except WeftError as error:
-                refusals.append(str(error))
-        for refusal in distributed.all_strings(refusals):
-            raise WeftError(refusal)
-        yield
 
 
 def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -144,25 +104,25 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
     return resolved(asked, device)
 
 
-def _forget(folder: Path) -> None:
-    """A run that failed before anything was trained leaves its folder free for the next attempt."""
-    if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
-        for name in (RECIPE, MODALITIES, LENGTHS, MODEL):
-            (folder / name).unlink(missing_ok=True)
-
-
 def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
+    """Rows, what is learned of them before training, the model, batches, players, and the loop."""
     training = open_split(recipe, recipe.data.train)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
     _learn(learners(modalities, targets), recipe, folder, training)
+
     model = _model(recipe, folder).to(device)
     check_parts(recipe, model, modalities, targets)
     if rank() == 0:
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
+    objectives = _objectives(recipe, modalities)
+
+    # Before the players: what is cached of frozen encoders is computed while the model is whole.
     sources = build_sources(recipe, training, model, modalities, train=True, device=device)
+    sources_and_targets = {**sources, **target_sources(training, targets)}
+    validate = _validation(recipe, model, modalities, targets, device)
     loader = Loader(
         training,
-        {**sources, **target_sources(training, targets)},
+        sources_and_targets,
         batch_size=recipe.run.batch_size,
         seed=recipe.run.seed,
         train=True,
@@ -172,20 +132,13 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
         errors=recipe.data.errors,
         buckets=buckets(recipe, folder, training, modalities),
     )
+
     run = recipe.run.resolved(loader.steps_per_epoch)
-    step = TrainStep(model, _objectives(recipe, modalities), recipe.weights)
-    # Before the player: what is cached of frozen encoders is computed while the model is whole.
-    validate = _validation(recipe, model, modalities, targets, device)
-    result = loop.fit(
-        [player("model", step, recipe.optim, run)],
-        loader.batches,
-        run,
-        folder,
-        validate=validate,
-        recipe=recipe.replace(run=run),
-        resume=True,
-    )
-    return TrainResult(folder, result, validation_metrics(recipe))
+    step = TrainStep(model, objectives, recipe.weights)
+    players = build_players(step, recipe.players, recipe.optim, run)
+    settled = recipe.replace(run=run)
+    fitted = loop.fit(players, loader.batches, run, folder, validate, settled, resume=True)
+    return TrainResult(folder, fitted, validation_metrics(recipe))
 
 
 def _learn(parts: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset) -> None:

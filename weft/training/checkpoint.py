@@ -1,7 +1,7 @@
 """A checkpoint is everything that the next step depends on, in safetensors: see `storage`.
 
-Model and objectives (one TrainStep a player), optimizer moments, averaged weights, the number of
-turns, which fixes the schedule, and the recipe. No generator states: the loop seeds every
+Model and objectives (one TrainStep, which all players share), of each player the optimizer's moments,
+averaged weights and the number of turns, which fixes the schedule; and the recipe. No generator states: the loop seeds every
 generator anew at each step from (seed, step, rank), so the step number is the state of all of
 them, and what validation draws cannot disturb training. Nothing is pickled, so nothing in a file
 can run.
@@ -48,7 +48,7 @@ def save(
 ) -> Path:
     """Writes the checkpoint of `state.step`, whole or not at all. Every rank calls it."""
     path = path_of(folder, state.step).with_suffix("")
-    tensors = {name: t for player in players for name, t in _tensors(player).items()}
+    tensors = {**_fixed(players), **_moments(players)}
     written = {
         "state": asdict(state),
         "turns": {player.name: player.turns for player in players},
@@ -77,10 +77,11 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Tr
         raise WeftError(f"{path}: is a checkpoint of another recipe: {difference}")
     moments = {name: t for name, t in tensors.items() if "/optimizer/" in name}
     check_same(path, _fixed(players), {n: t for n, t in tensors.items() if n not in moments})
+    names: dict[Tensor, str] = {p: name for name, p in players[0].step.named_parameters()}
     parameters = {
-        f"{player.name}/optimizer/{name}": parameter
+        f"{_of(player)}/optimizer/{names[parameter]}": parameter
         for player in players
-        for name, parameter in player.step.named_parameters()
+        for parameter in player.parameters
     }
     for name, moment in moments.items():
         parameter = parameters.get(name.rpartition("/")[0])
@@ -137,24 +138,31 @@ def remove_leftovers(folder: Path) -> None:
             storage.remove(path)
 
 
-def _tensors(player: Player) -> dict[str, Tensor]:
-    names: dict[Tensor, str] = {p: name for name, p in player.step.named_parameters()}
-    found = dict(_fixed([player]))
-    for parameter, slots in player.optimizer.state.items():
-        for slot, value in slots.items():
-            found[f"{player.name}/optimizer/{names[parameter]}/{slot}"] = torch.as_tensor(value)
-    return found
+def _of(player: Player) -> str:
+    """What the names of a player's own tensors begin with."""
+    return f"players/{player.name}"
 
 
 def _fixed(players: Sequence[Player]) -> dict[str, Tensor]:
-    """The tensors that a player has from the start, by their names in a checkpoint."""
-    found: dict[str, Tensor] = {}
+    """The tensors that are there from the start, by their names in a checkpoint: those of the step, which
+    all players share, once, and each player's averages."""
+    state = players[0].step.state_dict()
+    found: dict[str, Tensor] = {f"step/{name}": tensor for name, tensor in state.items()}
     for player in players:
-        state = player.step.state_dict()
         averages = player.ema.averages if player.ema is not None else {}
-        found |= {f"{player.name}/step/{name}": tensor for name, tensor in state.items()}
-        found |= {f"{player.name}/average/{name}": tensor for name, tensor in averages.items()}
+        found |= {f"{_of(player)}/average/{name}": tensor for name, tensor in averages.items()}
     return found
+
+
+def _moments(players: Sequence[Player]) -> dict[str, Tensor]:
+    """The optimizers' tensors, by their names in a checkpoint."""
+    names: dict[Tensor, str] = {p: name for name, p in players[0].step.named_parameters()}
+    return {
+        f"{_of(player)}/optimizer/{names[parameter]}/{slot}": torch.as_tensor(value)
+        for player in players
+        for parameter, slots in player.optimizer.state.items()
+        for slot, value in slots.items()
+    }
 
 
 def _restore_moments(player: Player, moments: Mapping[str, Tensor]) -> None:
@@ -165,7 +173,7 @@ def _restore_moments(player: Player, moments: Mapping[str, Tensor]) -> None:
         slots.setdefault(owner, {})[slot] = moment
     state = player.optimizer.state_dict()
     ordered = [p for group in player.optimizer.param_groups for p in group["params"]]
-    owners = [f"{player.name}/optimizer/{names[parameter]}" for parameter in ordered]
+    owners = [f"{_of(player)}/optimizer/{names[parameter]}" for parameter in ordered]
     state["state"] = {i: slots[owner] for i, owner in enumerate(owners) if owner in slots}
     player.optimizer.load_state_dict(state)
 

@@ -1,4 +1,4 @@
-"""The settings of a run; `player` builds a Player from them and the optimizer's settings."""
+"""The settings of a run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,10 +6,6 @@ from typing import Literal
 from weft.core.config import Settings
 from weft.core.precision import Precision
 from weft.core.ranges import COUNT, at_least, require
-from weft.training import distributed, sharding
-from weft.training.optim import OptimConfig
-from weft.training.player import Player, Rule
-from weft.training.step import TrainStep, recompute_activations
 
 Parallel = Literal["ddp", "fsdp"]
 LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
@@ -21,7 +17,7 @@ class RunConfig(Settings):
     """How long a run trains, how often it logs, evaluates and writes checkpoints, and on which device."""
 
     steps: int = 1000
-    """Training steps; each updates the weights once."""
+    """Updates of the weights; turns of a player that takes one at every step."""
     epochs: int | None = None
     """Passes over the training rows; if given, `steps` is computed from it."""
     batch_size: int = 128
@@ -83,17 +79,3 @@ class RunConfig(Settings):
         if self.epochs is None:
             return self
         return self.replace(steps=self.epochs * steps_per_epoch, epochs=None)
-
-
-def player(name: str, step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
-    """The player that trains `step` on this rank's device by the two configs."""
-    step.to(distributed.device(run.device))
-    if run.recompute:
-        recompute_activations(step)
-    if run.parallel == "fsdp":
-        sharding.shard(step, distributed.device(run.device))
-    if run.compile:
-        step.compile()
-    rule = Rule(run.accumulate, run.precision, optim.clip_norm, run.find_unused)
-    schedule, ema = optim.build_schedule(run.steps), optim.build_ema(step.model)
-    return Player(name, step, optim.build(step), schedule, rule, ema)

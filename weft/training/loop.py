@@ -54,7 +54,7 @@ def fit(
 
     batches(start, stop): this rank's rows of steps start to stop - 1. validate: runs on every rank
     with the model in eval mode and holding its averaged weights if there are any; the first rank's
-    numbers count. The monitored number's metric says whether more or less of it is better. The first player's model is the one that is saved. recipe: what a checkpoint
+    numbers count. The monitored number's metric says whether more or less of it is better. recipe: what a checkpoint
     must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
     there is one; otherwise a folder with checkpoints is refused.
     """
@@ -109,11 +109,14 @@ def _begin(
     names = [player.name for player in players]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"players are named {names}, expected at least one and all different")
+    if any(player.step is not players[0].step for player in players):
+        raise ValueError(f"players {names} have different steps, expected one that they share")
+    if all(player.settings.every > 1 for player in players):
+        raise ValueError(f"no player of {names} has a turn at every step, expected one at least")
     newest = checkpoint.latest(folder)
     if newest is not None and not resume:
         raise WeftError(f"{folder}: already holds a run; resume it or choose another folder")
-    for player in players:
-        player.step.train()
+    players[0].step.train()
     folder.mkdir(parents=True, exist_ok=True)
     if distributed.is_first():
         checkpoint.remove_leftovers(folder)
@@ -121,11 +124,18 @@ def _begin(
 
 
 def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
-    """Each player's turn on the batch. "loss" is the first player's."""
+    """The turns that players have at this step, each on the same batch, in order.
+
+    Values of one of several players have its name before them. "loss" is that of the first player
+    with a turn at every step.
+    """
     values: dict[str, float] = {}
+    batch = batch.to(players[0].device)
     for player in players:
+        if not player.has_turn(step):
+            continue
         try:
-            loss = player.turn(batch.to(player.device))
+            loss = player.turn(batch)
         except NonFiniteError as error:
             if distributed.is_first():
                 rows = {"step": step, "player": player.name, "ids": error.ids}
@@ -137,8 +147,10 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
         lead = f"{player.name}/" if len(players) > 1 else ""
         own = {f"{lead}loss": loss.total, **{f"{lead}{k}": v for k, v in loss.terms.items()}}
         values |= {name: value.item() for name, value in own.items()}
-    first = "loss" if len(players) == 1 else f"{players[0].name}/loss"
-    return {"loss": values[first], **values}
+    if len(players) == 1:
+        return values
+    steady = next(player.name for player in players if player.settings.every == 1)
+    return {"loss": values[f"{steady}/loss"], **values}
 
 
 def _monitored(metrics: Mapping[str, float], run: RunConfig) -> dict[str, float]:
@@ -157,17 +169,17 @@ def _patience_ended(state: TrainState, run: RunConfig) -> bool:
 
 @contextmanager
 def evaluation(players: Sequence[Player]) -> Iterator[None]:
-    """Inside, all players are in eval mode and hold their averaged weights, if they have any."""
+    """Inside, the step is in eval mode and holds the averaged weights of players that have any."""
+    step = players[0].step
     with ExitStack() as averages:
         for player in players:
             if player.ema is not None:
                 averages.enter_context(player.ema.applied())
-            player.step.eval()
+        step.eval()
         try:
             yield
         finally:
-            for player in players:
-                player.step.train()
+            step.train()
 
 
 def _evaluate(
@@ -179,9 +191,7 @@ def _evaluate(
 ) -> tuple[dict[str, float], TrainState]:
     """Validation numbers, and where the run stands now; a new best is saved."""
     with evaluation(players):
-        with ExitStack() as gathered, torch.no_grad():
-            for player in players:
-                gathered.enter_context(sharding.gathered(player.step))
+        with sharding.gathered(players[0].step), torch.no_grad():
             found = validate()
             own = {name: score.value for name, score in found.items()}
             metrics = distributed.from_first(own, players[0].device)

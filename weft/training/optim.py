@@ -1,7 +1,7 @@
 """AdamW with parameter groups, the learning rate's course, and the averaged weights."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,11 +40,19 @@ class Schedule:
 class EMA:
     """Exponential moving average of a module's trainable parameters and floating-point buffers.
 
-    Parameters without gradient equal their average and are not copied. With `warmup` the decay
+    own: names of the tensors that are averaged, None for all. Parameters without gradient equal their
+    average and are not copied. With `warmup` the decay
     after t updates is min(decay, (1 + t) / (10 + t)), so that early averages forget the start.
     """
 
-    def __init__(self, module: nn.Module, decay: float, *, warmup: bool = True) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        decay: float,
+        *,
+        warmup: bool = True,
+        own: Container[str] | None = None,
+    ) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay}, expected 0 <= decay < 1")
         self.decay, self.warmup, self.updates = decay, warmup, 0
@@ -52,7 +60,9 @@ class EMA:
             name: p for name, p in module.named_parameters() if p.requires_grad
         }
         live |= {name: b for name, b in module.named_buffers() if b.is_floating_point()}
-        self._live = live
+        self._live = live = {
+            name: tensor for name, tensor in live.items() if own is None or name in own
+        }
         self.averages = {name: tensor.detach().clone() for name, tensor in live.items()}
 
     @torch.no_grad()
@@ -112,10 +122,10 @@ class OptimConfig(Settings):
         require(self, warmup=SHARE, floor=SHARE, betas=SHARE_BELOW_1, ema=SHARE_BELOW_1)
         require(self, groups=NOT_NEGATIVE)
 
-    def build(self, module: nn.Module) -> torch.optim.AdamW:
-        """AdamW over the trainable parameters of `module` (usually a TrainStep)."""
+    def build(self, module: nn.Module, own: Container[str] | None = None) -> torch.optim.AdamW:
+        """AdamW over the trainable parameters of `module` (usually a TrainStep), or those named `own`."""
         return torch.optim.AdamW(
-            parameter_groups(module, self.lr, self.weight_decay, self.groups),
+            parameter_groups(module, self.lr, self.weight_decay, self.groups, own),
             lr=self.lr,
             betas=self.betas,
             eps=self.eps,
@@ -125,27 +135,36 @@ class OptimConfig(Settings):
     def build_schedule(self, total: int) -> Schedule:
         return Schedule(total, round(self.warmup * total), self.floor, self.schedule)
 
-    def build_ema(self, module: nn.Module) -> EMA | None:
-        return None if self.ema is None else EMA(module, self.ema, warmup=self.ema_warmup)
+    def build_ema(self, module: nn.Module, own: Container[str] | None = None) -> EMA | None:
+        """The average of the module's tensors, or of those named `own`."""
+        if self.ema is None:
+            return None
+        return EMA(module, self.ema, warmup=self.ema_warmup, own=own)
 
 
 def parameter_groups(
-    module: nn.Module, lr: float, weight_decay: float, factors: Mapping[str, float]
+    module: nn.Module,
+    lr: float,
+    weight_decay: float,
+    factors: Mapping[str, float],
+    own: Container[str] | None = None,
 ) -> list[dict[str, object]]:
     """Groups of parameters with the same decay and learning rate, in order of first appearance.
 
-    What is cut over ranks is apart from what is whole: a fused optimizer takes one kind at a time. Names are those of `module`; a leading "model." may be left out of a prefix.
+    What is cut over ranks is apart from what is whole: a fused optimizer takes one kind at a time. Names
+    are those of `module`; a leading "model." may be left out of a prefix. own: names of those to group,
+    None for all that are trainable.
     """
     named = {
         name.removeprefix("model."): parameter
         for name, parameter in module.named_parameters()
-        if parameter.requires_grad
+        if parameter.requires_grad and (own is None or name in own)
     }
     if not named:
         raise ValueError("no parameter requires a gradient, expected at least one to train")
     factors = {prefix.removeprefix("model."): factor for prefix, factor in factors.items()}
     for prefix in factors:
-        if not any(_under(name, prefix) for name in named):
+        if not any(is_under(name, prefix) for name in named):
             depth = prefix.count(".") + 1
             known = {".".join(name.split(".")[:depth]) for name in named}
             raise unknown_name("group of trainable parameters", prefix, known)
@@ -159,11 +178,12 @@ def parameter_groups(
     ]
 
 
-def _under(name: str, prefix: str) -> bool:
+def is_under(name: str, prefix: str) -> bool:
+    """Whether the prefix is the name or one of its parents."""
     return name == prefix or name.startswith(f"{prefix}.")
 
 
 def _factor(name: str, factors: Mapping[str, float]) -> float:
-    fitting: Iterable[str] = (prefix for prefix in factors if _under(name, prefix))
+    fitting: Iterable[str] = (prefix for prefix in factors if is_under(name, prefix))
     longest = max(fitting, key=len, default=None)
     return 1.0 if longest is None else factors[longest]

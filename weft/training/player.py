@@ -1,6 +1,7 @@
-"""One player of the training game: a step, its optimizer, and the rule of a turn."""
+"""One player: a share of the parameters, the objectives that move it, and the optimizer that does so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.precision import Precision, autocast
 from weft.core.records import Batch, Loss
 from weft.training import distributed, sharding
+from weft.training.gradients import AccumulateAndClip, GradientRule
 from weft.training.optim import EMA
 from weft.training.step import TrainStep
 
@@ -24,24 +26,23 @@ class NonFiniteError(WeftError):
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How a turn is taken.
+class TurnSettings:
+    """objectives: those that the player minimises, all of the step's if None. every: steps of the run
+    from one turn to the next. find_unused: see `distributed.wrap`."""
 
-    accumulate: micro-batches in which the model computes a turn's batch; see `TrainStep`.
-    """
-
-    accumulate: int = 1
+    objectives: tuple[str, ...] | None = None
+    every: int = 1
     precision: Precision = "fp32"
-    clip_norm: float | None = 1.0
     find_unused: bool = False
 
 
 class Player:
-    """Ordinary training is one player; a GAN is two in the same loop.
+    """Ordinary training is one player with everything; a GAN is two that share one step.
 
-    `turn` does forward, backward and one update from one batch. It wraps the step for several
-    ranks itself unless `sharding.shard` has cut it, so build the player after `step` is on its device,
-    frozen where it should be, and the ranks have met.
+    A player owns the parameters that its optimizer holds. `turn` does forward, backward and one update
+    of these from one batch; the parameters of other players get no gradient. It wraps the step for
+    several ranks itself unless `sharding.shard` has cut it, so build the player after `step` is on its
+    device, frozen where it should be, and the ranks have met.
     """
 
     def __init__(
@@ -50,27 +51,37 @@ class Player:
         step: TrainStep,
         optimizer: torch.optim.Optimizer,
         schedule: Callable[[int], float],
-        rule: Rule | None = None,
+        rule: GradientRule | None = None,
         ema: EMA | None = None,
+        settings: TurnSettings | None = None,
     ) -> None:
         self.name = name
         self.step = step
         self.optimizer = optimizer
         self.schedule = schedule
-        self.rule = rule or Rule()
+        self.rule = rule or AccumulateAndClip()
         self.ema = ema
+        self.settings = settings or TurnSettings()
         self.turns = 0
-        step.accumulate = self.rule.accumulate
-        self._is_cut = sharding.holds_shards(step)
-        self._forward: nn.Module = (
-            step if self._is_cut else distributed.wrap(step, find_unused=self.rule.find_unused)
-        )
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters: list[Tensor] = [
+            p for group in optimizer.param_groups for p in group["params"]
+        ]
+        own = set(self.parameters)
+        self._others = [p for p in step.parameters() if p.requires_grad and p not in own]
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
+        self._is_cut = sharding.holds_shards(step)
+        self._forward: nn.Module = step
+        if not self._is_cut:
+            with self._others_frozen():
+                self._forward = distributed.wrap(step, find_unused=self.settings.find_unused)
 
     @property
     def device(self) -> torch.device:
-        return torch.device(self._parameters[0].device)
+        return torch.device(self.parameters[0].device)
+
+    def has_turn(self, step: int) -> bool:
+        """Whether the player takes a turn at that step of the run, the first of which is 1."""
+        return step % self.settings.every == 0
 
     def turn(self, batch: Batch) -> Loss:
         """One update. The loss and its terms are means over ranks.
@@ -79,15 +90,11 @@ class Player:
         rank and before anything is changed, if the loss or the gradient is not finite.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.rule.precision, self.device):
-            loss: Loss = self._forward(batch)
-        torch.autograd.backward(loss.total)
-        terms = {"total": loss.total.detach(), **loss.terms}
-        if self._is_cut:
-            sharding.average_scalars(self._parameters)
-        norm = sharding.clip_gradient(self._parameters, self.rule.clip_norm)
-        averaged = distributed.mean({**terms, "gradient_norm": norm})
-        self._require_finite(averaged, terms["total"], batch)
+        with self._others_frozen():
+            loss, norm = self.rule(self, batch)
+        own = {"total": loss.total.detach(), **loss.terms, "gradient_norm": norm}
+        averaged = distributed.mean(own)
+        self._require_finite(averaged, own["total"], batch)
         for group, base in zip(self.optimizer.param_groups, self._base_lr, strict=True):
             group["lr"] = base * self.schedule(self.turns)
         self.optimizer.step()
@@ -97,6 +104,29 @@ class Player:
             self.ema.update()
         averaged["lr"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
         return Loss(averaged.pop("total"), averaged)
+
+    def loss(self, batch: Batch, micro_batches: int = 1) -> Loss:
+        """This rank's loss; see `gradients.Turn`."""
+        with autocast(self.settings.precision, self.device):
+            loss: Loss = self._forward(batch, self.settings.objectives, micro_batches)
+        return loss
+
+    def backward(self, loss: Loss) -> None:
+        """Adds the gradient, averaged over ranks; see `gradients.Turn`."""
+        torch.autograd.backward(loss.total)
+        if self._is_cut:
+            sharding.average_scalars(self.parameters)
+
+    @contextmanager
+    def _others_frozen(self) -> Iterator[None]:
+        """Inside, gradients flow through what belongs to other players, and none is kept there."""
+        for parameter in self._others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in self._others:
+                parameter.requires_grad_(True)
 
     def _require_finite(self, averaged: dict[str, Tensor], own: Tensor, batch: Batch) -> None:
         loss, norm = averaged["total"], averaged["gradient_norm"]

@@ -1,6 +1,6 @@
 """Model and objectives as one module: a batch in, a loss out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,6 @@ class TrainStep(nn.Module):
     every parameter. All objectives read the same `Streams`, so each stream is encoded once. The
     total is the weighted sum; an objective without a weight has weight 1. Terms are named
     "objective/term", with the unweighted total as "objective/loss".
-
-    accumulate: micro-batches in which the model computes a batch; see `Streams`.
     """
 
     def __init__(
@@ -37,15 +35,20 @@ class TrainStep(nn.Module):
         self.model = model
         self.objectives = nn.ModuleDict(dict(objectives))
         self.weights = {name: weights.get(name, 1.0) for name in objectives}
-        self.accumulate = 1
 
-    def forward(self, batch: Batch) -> Loss:
-        rows = -(-len(batch) // self.accumulate) if self.accumulate > 1 else 0
+    def forward(
+        self, batch: Batch, objectives: Sequence[str] | None = None, micro_batches: int = 1
+    ) -> Loss:
+        """The loss of these objectives, of all if None.
+
+        micro_batches: in which the model computes the batch; see `Streams`.
+        """
+        rows = -(-len(batch) // micro_batches) if micro_batches > 1 else 0
         streams = Streams(self.model, batch, rows)
         totals: list[Tensor] = []
         terms: dict[str, Tensor] = {}
-        for name, objective in self.objectives.items():
-            loss: Loss = objective(self.model, batch, streams)
+        for name in self.objectives if objectives is None else objectives:
+            loss: Loss = self.objectives[name](self.model, batch, streams)
             totals.append(self.weights[name] * loss.total)
             terms[f"{name}/loss"] = loss.total.detach()
             terms |= {f"{name}/{term}": value for term, value in loss.terms.items()}

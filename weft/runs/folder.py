@@ -1,0 +1,64 @@
+"""The run directory while a run is trained into it: held by one training, begun, and given up."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from weft.core import config as configs
+from weft.core.distributed import barrier, rank
+from weft.core.errors import WeftError
+from weft.core.lock import locked
+from weft.runs.bucketing import LENGTHS
+from weft.runs.interruption import interruptible
+from weft.runs.parts import MODALITIES, MODEL, RECIPE, WEIGHTS
+from weft.runs.recipe import Recipe
+from weft.training import checkpoint, distributed
+
+
+@contextmanager
+def held(folder: Path, *, new: bool = False) -> Iterator[None]:
+    """Inside, no other training writes into `folder`, and a signal that stops this one says what is kept.
+
+    new: refuse a folder that holds a run. Raises WeftError on all ranks where the folder cannot be held.
+    """
+    with ExitStack() as lock:
+        refusals: list[str] = []
+        if rank() == 0:
+            try:
+                lock.enter_context(locked(folder))
+                if new:
+                    _require_empty(folder)
+            except WeftError as error:
+                refusals.append(str(error))
+        for refusal in distributed.all_strings(refusals):
+            raise WeftError(refusal)
+        with interruptible(folder):
+            yield
+
+
+def _require_empty(folder: Path) -> None:
+    if (folder / RECIPE).exists():
+        raise WeftError(
+            f"{folder}: already holds a run; go on with it (weft train --resume {folder}) or choose "
+            "another --out"
+        )
+
+
+@contextmanager
+def begun(recipe: Recipe, folder: Path) -> Iterator[None]:
+    """Inside, the folder holds the recipe, and of other runs nothing.
+
+    A run that fails before anything was trained leaves the folder free for the next attempt.
+    """
+    if rank() == 0:
+        for name in (MODALITIES, LENGTHS):
+            (folder / name).unlink(missing_ok=True)  # of other data, if it is there
+        configs.save(recipe, folder / RECIPE)
+    barrier()
+    try:
+        yield
+    except (WeftError, ValueError):
+        if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
+            for name in (RECIPE, MODALITIES, LENGTHS, MODEL):
+                (folder / name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,162 @@
+"""Who trains what: the players of a run, each with parameters and objectives of its own."""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from weft.core.config import Settings
+from weft.core.errors import WeftError, unknown_name
+from weft.core.ranges import COUNT, require
+from weft.training import distributed, sharding
+from weft.training.config import RunConfig
+from weft.training.gradients import AccumulateAndClip
+from weft.training.optim import OptimConfig, is_under
+from weft.training.player import Player, TurnSettings
+from weft.training.step import TrainStep, recompute_activations
+
+EVERYTHING = "model"
+"""The one player of a recipe that names none."""
+
+
+@dataclass(frozen=True)
+class PlayerConfig(Settings):
+    """Some of the objectives, and the parameters that they move."""
+
+    objectives: tuple[str, ...]
+    """Objectives of the recipe that its turn minimises; each belongs to one player, with the parameters
+    that it has itself."""
+    parameters: tuple[str, ...]
+    """Prefixes of the names of the model's parameters that its turn moves, such as "heads.caption"; each
+    trainable parameter belongs to one player. Gradients flow through the parameters of others."""
+    optim: OptimConfig | None = None
+    """Its optimizer; None takes the recipe's settings."""
+    every: int = 1
+    """Steps of the run from one turn to the next."""
+
+    def __post_init__(self) -> None:
+        require(self, every=COUNT)
+        for name in ("objectives", "parameters"):
+            if not vars(self)[name]:
+                raise ValueError(f"{name} is empty, expected one at least")
+
+
+def build_players(
+    step: TrainStep, players: Mapping[str, PlayerConfig], optim: OptimConfig, run: RunConfig
+) -> list[Player]:
+    """The players of a run, in the order in which they take turns; `step` comes to this rank's device.
+
+    players: may be empty, which is one player with everything. Raises WeftError where an objective or a
+    trainable parameter has no player, or several.
+    """
+    everything = {EVERYTHING: PlayerConfig(tuple(step.objectives), ("model",))}
+    players = dict(players) or everything
+    owners = owners_of(step, players)
+    step.to(distributed.device(run.device))
+    if run.recompute:
+        recompute_activations(step)
+    if run.parallel == "fsdp":
+        sharding.shard(step, distributed.device(run.device))
+    if run.compile:
+        step.compile()
+    return [
+        _player(name, step, one, owners, one.optim or optim, run) for name, one in players.items()
+    ]
+
+
+def single_player(step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
+    """The player of ordinary training, with everything."""
+    return build_players(step, {}, optim, run)[0]
+
+
+def _player(
+    name: str,
+    step: TrainStep,
+    config: PlayerConfig,
+    owners: Mapping[str, str],
+    optim: OptimConfig,
+    run: RunConfig,
+) -> Player:
+    own = frozenset(parameter for parameter, owner in owners.items() if owner == name)
+    return Player(
+        name,
+        step,
+        optim.build(step, own),
+        optim.build_schedule(run.steps // config.every),
+        AccumulateAndClip(run.accumulate, optim.clip_norm),
+        optim.build_ema(step.model, _averaged(step, own, config)),
+        TurnSettings(config.objectives, config.every, run.precision, run.find_unused),
+    )
+
+
+def owners_of(step: TrainStep, players: Mapping[str, PlayerConfig]) -> dict[str, str]:
+    """Name of each trainable parameter of the step -> the player to whom it belongs.
+
+    Raises WeftError where that is not one player.
+    """
+    _check_objectives(step, players)
+    claims = {name: _prefixes(config) for name, config in players.items()}
+    names: dict[int, list[str]] = {}  # a tied parameter has several
+    for name, parameter in step.named_parameters(remove_duplicate=False):
+        if parameter.requires_grad:
+            names.setdefault(id(parameter), []).append(name)
+    every = [name for known in names.values() for name in known]
+    for player, prefixes in claims.items():
+        for prefix in prefixes:
+            if is_under(prefix, "model") and not any(is_under(name, prefix) for name in every):
+                raise _unknown(player, prefix, every)
+    return {known[0]: _owner(known, claims) for known in names.values()}
+
+
+def _owner(names: list[str], claims: Mapping[str, tuple[str, ...]]) -> str:
+    """The one player that claims a parameter, by one of its names."""
+    owners = [
+        player
+        for player, prefixes in claims.items()
+        if any(is_under(name, prefix) for name in names for prefix in prefixes)
+    ]
+    if len(owners) != 1:
+        whose = f"players {' and '.join(owners)}" if owners else "no player"
+        raise WeftError(
+            f"parameter {' = '.join(names)} belongs to {whose}, expected one: "
+            "see players.NAME.parameters"
+        )
+    return owners[0]
+
+
+def _prefixes(config: PlayerConfig) -> tuple[str, ...]:
+    """Prefixes of the step's names: those of the model, and those of the player's objectives."""
+    of_model = (p if is_under(p, "model") else f"model.{p}" for p in config.parameters)
+    return (*of_model, *(f"objectives.{name}" for name in config.objectives))
+
+
+def _averaged(step: TrainStep, own: Container[str], config: PlayerConfig) -> frozenset[str]:
+    """Names of the model's tensors that the player averages: its parameters, and buffers beside them."""
+    prefixes = _prefixes(config)
+    parameters = (name for name, _ in step.model.named_parameters() if f"model.{name}" in own)
+    buffers = (
+        name
+        for name, _ in step.model.named_buffers()
+        if any(is_under(f"model.{name}", prefix) for prefix in prefixes)
+    )
+    return frozenset((*parameters, *buffers))
+
+
+def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> None:
+    """Raises WeftError unless each objective is one player's, and some player has a turn every step."""
+    for player, config in players.items():
+        for name in config.objectives:
+            if name not in step.objectives:
+                raise unknown_name(f"objective of player '{player}'", name, step.objectives)
+    for name in step.objectives:
+        owners = [player for player, config in players.items() if name in config.objectives]
+        if len(owners) != 1:
+            whose = f"players {' and '.join(owners)}" if owners else "no player"
+            raise WeftError(f"objective '{name}' belongs to {whose}, expected one")
+    if all(config.every > 1 for config in players.values()):
+        turns = {player: config.every for player, config in players.items()}
+        raise WeftError(f"players take turns every {turns} steps, expected 1 of one of them")
+
+
+def _unknown(player: str, prefix: str, names: Iterable[str]) -> WeftError:
+    depth = prefix.count(".") + 1
+    known = {".".join(name.split(".")[:depth]) for name in names if name.startswith("model.")}
+    return unknown_name(f"trainable parameters of player '{player}'", prefix, known)
