@@ -144,11 +144,11 @@ def test_a_stream_without_tokens_is_as_a_batch_without_it(config: Config) -> Non
         found, expected = fusion({**given, stream: absent})[JOINT], fusion(rest)[JOINT]
         torch.testing.assert_close(found.pooled, expected.pooled, atol=1e-6, rtol=0)
         assert torch.equal(found.present, expected.present)
-    for rows in (0, 4):
-        nothing = {name: Features.absent(rows, width) for name, width in widths(config).items()}
+    for count in (0, 4):
+        nothing = {name: Features.absent(count, width) for name, width in widths(config).items()}
         found = fusion(nothing)
         assert {name: len(features) for name, features in found.items()} == dict.fromkeys(
-            (*nothing, JOINT), rows
+            (*nothing, JOINT), count
         )
         assert found[JOINT].pooled.shape == (rows, fusion.dim)
         assert not found[JOINT].pooled.any()
