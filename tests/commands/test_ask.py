@@ -103,10 +103,10 @@ def test_a_question_about_a_missing_picture(tmp_path: Path) -> None:
     run = trained(data, tmp_path / "run")
     (data / "test" / "images" / "3.png").unlink()
     line = refused("evaluate", run, "--audit", False, after_steps=True)
-    assert f"{data}/test/questions.json:[6]: no such picture: {data}/test/images/3.png" in line
+    assert f"{data}/test/questions.json:[6]: no such file: {data}/test/images/3.png" in line
     (data / "train" / "images" / "0.png").unlink()
     words = ("--data.source.path", data, *SMALL, "--run.steps", 9, "--out", tmp_path / "again")
-    assert "no such picture" in refused("train", "easy_vqa", *words, after_steps=True)
+    assert "no such file" in refused("train", "easy_vqa", *words, after_steps=True)
     skipped = ("--data.errors.mode", "skip", *words)
     said = weft("train", "easy_vqa", *skipped)
     assert said.code == 0, said.err

@@ -105,7 +105,7 @@ def test_a_spoiled_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     vectors = next(index.glob("*.safetensors"))
     whole = vectors.read_bytes()
     vectors.write_bytes(whole[:100])
-    assert f"{vectors}: is not the index's vectors" in refused(
+    assert f"{vectors}: is damaged: its name is not that of its content" in refused(
         "search", run, "--text", "a", "--index", index
     )
     vectors.unlink()

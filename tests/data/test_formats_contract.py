@@ -10,7 +10,9 @@ import pytest
 from made_formats import MADE, ROWS
 
 from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives, Media
 from weft.data.formats import Dataset, formats, missing_files, open_dataset, split_name, splits_of
+from weft.data.formats._json_rows import row_json, row_of
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 
@@ -76,6 +78,38 @@ def test_another_process_can_read_it(root: Path, name: str) -> None:
     again = pickle.loads(pickle.dumps(dataset))
     assert [s.id for s in again] == [s.id for s in dataset]
     assert splits_of(again) == splits_of(dataset)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_pictures_are_media_and_texts_are_texts(root: Path, name: str) -> None:
+    MADE[name].make(root)
+    for sample in open_dataset(root):
+        assert isinstance(sample.items["image"], Media)
+        assert sample.items["image"].kind in ("image", "file")
+        assert not any(isinstance(value, bytes | Path) for value in sample.items.values())
+        assert isinstance(sample.items.get("text", ""), str | Alternatives)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_no_picture_is_read_before_somebody_asks(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MADE[name].make(root)
+
+    def fail(self: Media) -> bytes:
+        raise AssertionError(f"{self.place} was read")
+
+    monkeypatch.setattr(Media, "load", fail)
+    assert len(list(open_dataset(root))) == ROWS
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_rows_are_handed_to_workers_as_json(root: Path, name: str) -> None:
+    MADE[name].make(root)
+    for sample in open_dataset(root):
+        again = row_of(json.loads(json.dumps(row_json(sample))))
+        assert (again.id, again.group, again.match) == (sample.id, sample.group, sample.match)
+        assert again.items["image"].read() == sample.items["image"].read()
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from weft.core.errors import DataError, WeftError
+from weft.core.files import open_file
 from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
@@ -97,7 +98,7 @@ def _entries(table: Path, on_error: OnError) -> Iterator[Row]:
 def _images(path: Path) -> list[Media]:
     """N pictures (H, W, 3) uint8, each once for all of its questions."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             images: np.ndarray = arrays["images"]
     except Exception as error:  # a damaged file makes numpy and zipfile raise nearly anything
         raise WeftError(
