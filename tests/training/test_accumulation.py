@@ -1,6 +1,6 @@
 """Accumulation by gradient caching, and recomputing: the gradient of the whole batch in little memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from weft.objectives.contrastive import (
 )
 from weft.training import distributed
 from weft.training.config import RunConfig
+from weft.training.gradients import AccumulateAndClip
 from weft.training.optim import OptimConfig
 from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
@@ -56,10 +57,21 @@ def with_dropout(config: ModelConfig) -> ModelConfig:
     )
 
 
-def step_of(objective: str, model: ModelConfig = CLIP, accumulate: int = 1) -> TrainStep:
+class Accumulated(TrainStep):
+    """A step that computes every batch in `parts` micro-batches."""
+
+    parts = 1
+
+    def forward(
+        self, batch: Batch, objectives: Sequence[str] | None = None, micro_batches: int = 1
+    ) -> Loss:
+        return super().forward(batch, objectives, micro_batches if self.parts == 1 else self.parts)
+
+
+def step_of(objective: str, model: ModelConfig = CLIP, accumulate: int = 1) -> Accumulated:
     torch.manual_seed(0)
-    step = TrainStep(model.build(), {"contrastive": OBJECTIVES[objective].build()})
-    step.accumulate = accumulate
+    step = Accumulated(model.build(), {"contrastive": OBJECTIVES[objective].build()})
+    step.parts = accumulate
     return step
 
 
@@ -227,7 +239,7 @@ def test_objectives_that_read_tokens_agree_too() -> None:
         step = step_of("softmax")
         step.objectives = nn.ModuleDict({"tokens": TokenObjective(), **step.objectives})
         step.weights["tokens"] = 1.0
-        step.accumulate = accumulate
+        step.parts = accumulate
         found.append(gradients(step))
     assert_same(found[1], found[0])
 
@@ -275,8 +287,14 @@ def test_batch_norms_that_train_are_refused() -> None:
 
 def test_the_run_s_settings_reach_the_step() -> None:
     step = step_of("softmax", with_dropout(CLIP))
-    single_player(step, OptimConfig(), RunConfig(accumulate=3, recompute=True, device="cpu"))
-    assert step.accumulate == 3
+    made = single_player(step, OptimConfig(), RunConfig(accumulate=3, recompute=True, device="cpu"))
+    assert made.rule == AccumulateAndClip(accumulate=3, clip_norm=1.0)
+    rows: list[int] = []
+    step.model.encoders["text"].register_forward_pre_hook(
+        lambda _, arguments: rows.append(len(arguments[0]))
+    )
+    made.turn(batch())
+    assert rows == [3, 3, 2, 2, 3, 3]  # and once more in the backward pass
     assert "checkpoint" not in " ".join(step.state_dict())
     model = LIT.replace(encoders={"image": LIT.encoders["image"]}, projections={})
     without = step_of("softmax", model)

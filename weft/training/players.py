@@ -101,7 +101,7 @@ def owners_of(step: TrainStep, players: Mapping[str, PlayerConfig]) -> dict[str,
     every = [name for known in names.values() for name in known]
     for player, prefixes in claims.items():
         for prefix in prefixes:
-            if is_under(prefix, "model") and not any(is_under(name, prefix) for name in every):
+            if prefix.startswith("model.") and not any(is_under(name, prefix) for name in every):
                 raise _unknown(player, prefix, every)
     return {known[0]: _owner(known, claims) for known in names.values()}
 
