@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"weft: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as error:
-        print(f"weft: {error or 'interrupted'}", file=sys.stderr)
+        print(f"weft: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED + (getattr(error, "number", signal.SIGINT) - signal.SIGINT)
     return 0
 

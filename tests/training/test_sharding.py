@@ -85,6 +85,11 @@ def test_a_run_goes_on_with_the_other_and_on_another_number_of_ranks(
     torch.testing.assert_close(log_of(two / name), log_of(one / "plain"), atol=1e-5, rtol=1e-5)
 
 
+def _bytes_of(path: Path) -> int:
+    """The bytes of a file's tensors; names fill more of so small a file."""
+    return sum(tensor.nbytes for tensor in load_file(path).values())
+
+
 def test_resumed_to_the_same_bits_and_nothing_is_pickled(one: Path, two: Path) -> None:
     folders = [two / name / "checkpoints" / f"step-{STEPS:08d}" for name in ("plain", "resumed")]
     files = sorted(path.name for path in folders[0].iterdir())
@@ -97,8 +102,8 @@ def test_resumed_to_the_same_bits_and_nothing_is_pickled(one: Path, two: Path) -
     states = [json.loads((folder / files[2]).read_text()) for folder in folders]
     assert states[0] == states[1]
     assert states[0]["aliases"][tied.format("text")] == tied.format("image")
-    whole = checkpoint.path_of(one / "plain", STEPS).stat().st_size
-    assert all((folders[0] / name).stat().st_size < 0.65 * whole for name in files[:2])
+    whole = _bytes_of(checkpoint.path_of(one / "plain", STEPS))
+    assert all(_bytes_of(folders[0] / name) < 0.55 * whole for name in files[:2])
     weights = [(two / name / "model.safetensors").read_bytes() for name in ("plain", "resumed")]
     assert weights[0] == weights[1]
 
