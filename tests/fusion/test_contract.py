@@ -144,13 +144,13 @@ def test_a_stream_without_tokens_is_as_a_batch_without_it(config: Config) -> Non
         found, expected = fusion({**given, stream: absent})[JOINT], fusion(rest)[JOINT]
         torch.testing.assert_close(found.pooled, expected.pooled, atol=1e-6, rtol=0)
         assert torch.equal(found.present, expected.present)
-    for rows in (0, 4):
-        nothing = {name: Features.absent(rows, width) for name, width in widths(config).items()}
+    for count in (0, 4):
+        nothing = {name: Features.absent(count, width) for name, width in widths(config).items()}
         found = fusion(nothing)
         assert {name: len(features) for name, features in found.items()} == dict.fromkeys(
-            (*nothing, JOINT), rows
+            (*nothing, JOINT), count
         )
-        assert found[JOINT].pooled.shape == (rows, fusion.dim)
+        assert found[JOINT].pooled.shape == (count, fusion.dim)
         assert not found[JOINT].pooled.any()
         assert not found[JOINT].present.any()
 
@@ -169,6 +169,18 @@ def test_a_row_that_lacks_all_streams_is_zero_and_disturbs_nobody(config: Config
     (fused.pooled.square().sum() + fused.tokens[fused.mask].square().sum()).backward()
     for parameter in fusion.parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all()
+
+
+@every_fusion
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_rank_without_tokens_has_gradients_of_zero(config: Config, count: int) -> None:
+    """For every parameter: the other ranks wait for them."""
+    fusion = built(config).train()
+    fused = fusion({name: Features.absent(count, width) for name, width in widths(config).items()})
+    cast(torch.Tensor, sum(f.tokens.sum() + f.pooled.sum() for f in fused.values())).backward()
+    for name, parameter in fusion.named_parameters():
+        assert parameter.grad is not None, name
+        assert not parameter.grad.any(), name
 
 
 @every_fusion
