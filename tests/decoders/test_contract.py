@@ -128,6 +128,18 @@ def test_a_batch_without_any_token(config: Config) -> None:
 
 
 @texts
+def test_no_contexts_are_no_logits(config: Config) -> None:
+    """A rank may hold no row that has them, and takes part in what the others compute."""
+    decoder, nobody = built(config).train(), contexts().rows(slice(0))
+    logits = decoder(nobody, prefixes().rows(slice(0)))
+    assert logits.shape == (0, 6, VOCABULARY)
+    logits.sum().backward()
+    assert all(parameter.grad is not None for parameter in decoder.parameters())
+    state = decoder.start(nobody, 2, 6)
+    assert decoder.step(prefixes().values[:0, 0], state).shape == (0, VOCABULARY)
+
+
+@texts
 def test_what_does_not_fit_is_refused(config: Config) -> None:
     decoder, ids = built(config), torch.zeros(3, 10, dtype=torch.int64)
     holes = torch.tensor([[True, False, True]]).expand(3, 3)

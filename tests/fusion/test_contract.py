@@ -172,6 +172,18 @@ def test_a_row_that_lacks_all_streams_is_zero_and_disturbs_nobody(config: Config
 
 
 @every_fusion
+@pytest.mark.parametrize("count", [0, 4])
+def test_a_rank_without_tokens_has_gradients_of_zero(config: Config, count: int) -> None:
+    """For every parameter: the other ranks wait for them."""
+    fusion = built(config).train()
+    fused = fusion({name: Features.absent(count, width) for name, width in widths(config).items()})
+    cast(torch.Tensor, sum(f.tokens.sum() + f.pooled.sum() for f in fused.values())).backward()
+    for name, parameter in fusion.named_parameters():
+        assert parameter.grad is not None, name
+        assert not parameter.grad.any(), name
+
+
+@every_fusion
 def test_gradient_reaches_every_parameter(config: Config) -> None:
     fusion = built(config).train()
     fused = fusion(streams(config))

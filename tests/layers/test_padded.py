@@ -106,6 +106,16 @@ def exported(case: Case) -> nn.Module:
 
 
 @every_part
+def test_no_rows_are_no_outputs(build: Callable[[], Case]) -> None:
+    case = build()
+    expected = case.module(*case.rows([]))
+    with padded():
+        found = case.module(*case.rows([]))
+    assert [tuple(output.shape) for output in found] == [tuple(output.shape) for output in expected]
+    assert all(len(output) == 0 for output in found)
+
+
+@every_part
 def test_exports_with_batches_and_lengths_of_any_size(build: Callable[[], Case]) -> None:
     case = build()
     program = exported(case)

@@ -124,7 +124,8 @@ def mix(
         )
         mixed.append(mixed_BNTK.transpose(1, 2).flatten(2).flatten(0, 1))
     if not mixed:
-        return query_SNK.flatten(1)
+        # Without a query keys and values have a gradient of zero, not none: other ranks wait for it.
+        return query_SNK.flatten(1) + 0 * key_value_S2NK.sum()
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
