@@ -157,7 +157,7 @@ def test_enormous_captions_are_cut_and_cheap(kind: str, unit: str) -> None:
     start = time.perf_counter()
     ids = text.transform(text.decode(caption), train=False, generator=seeded())
     # Tokenising the whole of it takes far longer; a generous bound, since the machine may be busy.
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 5
     assert len(ids) <= 16
     assert (ids[0], ids[-1]) == (text.cls_id, text.sep_id)
 
