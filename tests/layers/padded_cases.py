@@ -112,6 +112,11 @@ class Case:
         return tuple(found)
 
 
+def config_of(case: tiny_encoders.Case | Config) -> Config:
+    """The config of the part that a case is about."""
+    return case.config if isinstance(case, tiny_encoders.Case) else case
+
+
 def encoder(case: tiny_encoders.Case) -> Case:
     """The second of the four rows has no token, where there are masks."""
     field = tiny_encoders.inputs(case.kind)
