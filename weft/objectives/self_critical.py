@@ -51,45 +51,34 @@ class SelfCritical(nn.Module):
         batch, streams = rows_of(model, batch, streams, self.config.head, (stream,))
         if stream not in batch.inputs:
             return nothing(head, batch, "reward", "length")
-        field = text_field(batch, stream)
-        everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
-        if not cast(Tensor, everywhere.mask).any():
+        references = _references(text_field(batch, stream))
+        if references is None:
             return nothing(head, batch, "reward", "length")
-        told, start, end = _references(everywhere)
-        consensus = Consensus([texts for texts in told if texts])
-        before = rows_before(len(batch), field.values.device)
-        own = told[before : before + len(batch)]
-        context, device = head.reads(streams.fused()), field.values.device
+        told, consensus, start, end = references
+        context = head.reads(streams.fused())
+        vocabulary = Vocabulary(start, end, self._allowed(end, context.tokens.device))
         longest, count = min(self.config.max_length, decoder.max_length), self.config.captions
-        vocabulary = Vocabulary(start, end, self._allowed(end, device))
-        uniform_BMN = batch.uniform("self-critical", count, longest)
 
         def draw(context: Features, uniform_BMN: Tensor) -> Texts:
             return self._draw(decoder, context, uniform_BMN, vocabulary)
-
-        parts = streams.by_rows(draw, context, uniform_BMN) if len(batch) else []
-        drawn = [ids if len(ids) == longest else [*ids, end] for part in parts for ids in part]
-        each = [drawn[at : at + count] for at in range(0, len(drawn), count)]
-        rewards_BM = torch.tensor(
-            [
-                consensus.scores(captions, texts) if texts else [0.0] * count
-                for captions, texts in zip(each, own, strict=True)
-            ],
-            device=device,
-        ).view(-1, count)
-        better_BM = (rewards_BM - rewards_BM.mean(1, keepdim=True)) * count / (count - 1)
-        ids_BMN, lengths_BM = _padded(each, longest, device)
 
         def likelihood(context: Features, ids_BMN: Tensor, lengths_BM: Tensor) -> Tensor:
             texts = ids_BMN.flatten(0, 1), lengths_BM.flatten()
             return _log_likelihood(decoder, context, *texts, vocabulary)
 
-        likelihood_R = torch.cat(streams.by_rows(likelihood, context, ids_BMN, lengths_BM))
-        taught = count * sum(1 for texts in own if texts)
-        said = sum(len(ids) - (ids[-1] == end) for ids in drawn)
+        uniform_BMN = batch.uniform("self-critical", count, longest)
+        parts = streams.by_rows(draw, context, uniform_BMN) if len(batch) else []
+        drawn = [ids if len(ids) == longest else [*ids, end] for part in parts for ids in part]
+        each = [drawn[at : at + count] for at in range(0, len(drawn), count)]
+        rewards_BM = _rewards(each, told, consensus).view(-1, count).to(context.tokens.device)
+        better_BM = (rewards_BM - rewards_BM.mean(1, keepdim=True)) * count / (count - 1)
+        texts = _padded(each, longest, context.tokens.device)
+        likelihood_R = torch.cat(streams.by_rows(likelihood, context, *texts))
+        taught = count * sum(1 for texts in told if texts)
+        words = sum(len(ids) - (ids[-1] == end) for ids in drawn)
         terms = {
             "reward": mean_of_all(rewards_BM, taught),
-            "length": mean_of_all(rewards_BM.new_tensor(said), len(drawn)),
+            "length": mean_of_all(rewards_BM.new_tensor(words), len(drawn)),
         }
         return Loss(mean_of_all(-better_BM.flatten() * likelihood_R, taught), terms)
 
@@ -121,20 +110,37 @@ class SelfCritical(nn.Module):
             ).ids
 
 
-def _references(field: Field) -> tuple[list[Texts], int, int]:
-    """The texts of each row without their start, and the tokens of start and end."""
-    texts = separate_texts(field)
-    assert texts.mask is not None
-    rows = [ids[mask].tolist() for ids, mask in zip(texts.values, texts.mask, strict=True)]
+def _references(field: Field) -> tuple[list[Texts], Consensus, int, int] | None:
+    """The texts of each of this rank's rows without their start, the consensus of those of all ranks,
+    and the tokens of start and end; None where no rank has a text."""
+    everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
+    if not cast(Tensor, everywhere.mask).any():
+        return None
+    texts = separate_texts(everywhere)
+    rows = [
+        ids[mask].tolist() for ids, mask in zip(texts.values, cast(Tensor, texts.mask), strict=True)
+    ]
     known = next((ids for ids in rows if len(ids) > 1), None)
     if known is None:
         raise ValueError("no row of the batch has a text, expected references of the captions")
-    each = len(rows) // len(field)
+    each = len(rows) // len(everywhere)
     told = [
         [ids[1:] for ids in rows[row * each : (row + 1) * each] if len(ids) > 1]
-        for row in range(len(field))
+        for row in range(len(everywhere))
     ]
-    return told, known[0], known[-1]
+    before = rows_before(len(field), field.values.device)
+    consensus = Consensus([texts for texts in told if texts])
+    return told[before : before + len(field)], consensus, known[0], known[-1]
+
+
+def _rewards(each: list[Texts], told: list[Texts], consensus: Consensus) -> Tensor:
+    """(B, M) CIDEr-D of each row's M captions; zeros in a row without references."""
+    return torch.tensor(
+        [
+            consensus.scores(captions, texts) if texts else [0.0] * len(captions)
+            for captions, texts in zip(each, told, strict=True)
+        ]
+    )
 
 
 def _padded(each: list[Texts], longest: int, device: torch.device) -> tuple[Tensor, Tensor]:
