@@ -1,5 +1,6 @@
 """Batch norm over ranks is batch norm over their rows."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from weft.layers.batch_norm import SynchronisedBatchNorm, synchronise
 
 SHAPES = {"pictures": (7, 5, 4, 3), "vectors": (7, 5)}
-CUTS = [slice(0, 2), slice(2, 7)]
+CUTS = {"uneven": [slice(0, 2), slice(2, 7)], "one without rows": [slice(0, 7), slice(7, 7)]}
+MOMENTA = (0.1, None)
 
 
 def norm(momentum: float | None) -> nn.Module:
@@ -43,35 +45,32 @@ def computed(
 
 def on_rank(rank: int) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
-    for name, shape in SHAPES.items():
-        for momentum in (0.1, None):
-            module = norm(momentum)
-            synchronise(module)
-            own = computed(module, *(part[CUTS[rank]].clone() for part in rows(shape)))
-            for key in ("0.weight", "0.bias"):
-                dist.all_reduce(own[key])
-            kept = {key: value for key, value in own.items() if key not in ("output", "input")}
-            for key in ("output", "input"):
-                padded = torch.zeros(shape)
-                padded[CUTS[rank]] = own[key]
-                dist.all_reduce(padded)
-                kept[key] = padded
-            found |= {f"{name}/{momentum}/{key}": value for key, value in kept.items()}
+    for name, momentum, cut in itertools.product(SHAPES, MOMENTA, CUTS):
+        module, own = norm(momentum), CUTS[cut][rank]
+        synchronise(module)
+        kept = computed(module, *(part[own].clone() for part in rows(SHAPES[name])))
+        for key in ("output", "input"):
+            padded = torch.zeros(SHAPES[name])
+            padded[own] = kept[key]
+            kept[key] = padded
+        for key in ("output", "input", "0.weight", "0.bias"):
+            dist.all_reduce(kept[key])
+        found |= {f"{name}/{momentum}/{cut}/{key}": value for key, value in kept.items()}
     return found
 
 
 def test_two_ranks_with_unequal_rows_are_as_one(tmp_path: Path) -> None:
     found = two_ranks.found(__file__, tmp_path)
-    for name, shape in SHAPES.items():
-        for momentum in (0.1, None):
-            module = norm(momentum)
-            if len(shape) == 2:
-                one = nn.BatchNorm1d(5, momentum=momentum)
-                one.load_state_dict(module[0].state_dict())
-                module = nn.Sequential(one)
-            for key, value in computed(module, *rows(shape)).items():
+    for name, momentum in itertools.product(SHAPES, MOMENTA):
+        module = norm(momentum)
+        if len(SHAPES[name]) == 2:
+            one = nn.BatchNorm1d(5, momentum=momentum)
+            one.load_state_dict(module[0].state_dict())
+            module = nn.Sequential(one)
+        for key, value in computed(module, *rows(SHAPES[name])).items():
+            for cut in CUTS:
                 torch.testing.assert_close(
-                    found[f"{name}/{momentum}/{key}"], value, atol=1e-4, rtol=1e-4, msg=key
+                    found[f"{name}/{momentum}/{cut}/{key}"], value, atol=1e-4, rtol=1e-4, msg=key
                 )
 
 

@@ -3,12 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast, runtime_checkable
 
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
-from weft.core.distributed import world_size
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
@@ -100,8 +96,6 @@ def check_parts(
                     f"model.projections.{name}.in_dim is {projection.in_dim}, "
                     f"expected {width}, the width of model.encoders.{name}"
                 )
-    if world_size() > 1:
-        _check_ranks(recipe, model)
     for name, modality in modalities.items():
         encoder = recipe.model.encoders.get(name)
         if not isinstance(modality, Text):
@@ -134,19 +128,6 @@ def check_columns(recipe: Recipe, dataset: Dataset) -> None:
                         source=sample.source,
                     )
         return
-
-
-def _check_ranks(recipe: Recipe, model: Model) -> None:
-    """Raises WeftError where ranks would wait for each other for ever."""
-    for stream in recipe.data.optional:
-        encoder = model.encoders[stream] if stream in model.encoders else nn.Module()
-        for name, module in encoder.named_modules():
-            if isinstance(module, _BatchNorm) and module.training:
-                raise WeftError(
-                    f"model.encoders.{stream}: {name} is a {type(module).__name__}, which counts the rows "
-                    f"of all ranks, but stream '{stream}' is in data.optional and a rank may have none "
-                    "of its rows; train on one rank, or with an encoder that has no batch norm"
-                )
 
 
 def _all_needs(recipe: Recipe) -> dict[str, Needs]:
