@@ -21,7 +21,8 @@ from weft.core.media import Media
 from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
 from weft.evaluation.ranking import inner_products
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Member
 
@@ -137,12 +138,12 @@ def build_index(
     dataset: Dataset,
     stream: str = "image",
     *,
-    config: EmbeddingConfig | None = None,
+    config: InferenceConfig | None = None,
     dtype: Literal["float16", "float32"] = "float16",
     device: torch.device | str = "cpu",
 ) -> EmbeddingIndex:
     """Embeds the data set's `stream` and indexes it; each caption of a list is an item of its own."""
-    config = config or EmbeddingConfig()
+    config = config or InferenceConfig()
     bad = config.errors.build(len(dataset))
     items = list_items(dataset, (stream,), bad).items[stream]
     found = embed_items(member.model, member.sources[stream], items, dataset, config, bad, device)

@@ -30,7 +30,8 @@ from weft.data.formats._tar_writer import write_shards
 from weft.data.loader import Loader, ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.member import Item
 from weft.recipes.scenes import scenes
 from weft.runs.train import train
@@ -91,7 +92,7 @@ def sounds(rows: int, folder: Path) -> str:
     model = Model({"audio": encoder}, projections={"audio": Pooled()})
     bad = ErrorPolicy().build(rows)
     items = [Item("audio", row) for row in range(rows)]
-    found = embed_items(model, source, items, dataset, EmbeddingConfig(), bad)
+    found = embed_items(model, source, items, dataset, InferenceConfig(), bad)
     assert len(found.items) == rows
     return f"{rows * MIB_EACH:,.0f} MiB of samples"
 

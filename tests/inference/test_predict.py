@@ -15,13 +15,13 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
+from weft.inference.config import InferenceConfig
 from weft.inference.given import given
 from weft.inference.member import Member
 from weft.inference.predict import predict
-from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 
-ROWS = RowsConfig(batch_size=5, workers=0)
+ROWS = InferenceConfig(batch_size=5, workers=0)
 NAMES = ("a", "b", "c")
 
 

@@ -11,8 +11,8 @@ from tiny_runs import refused
 import weft
 from weft.core.errors import WeftError
 from weft.core.records import Field
+from weft.inference.config import InferenceConfig
 from weft.inference.predict import predict
-from weft.inference.rows import RowsConfig
 from weft.runs.parts import open_split
 from weft.runs.run import Run
 
@@ -69,7 +69,7 @@ def test_rows_of_the_data_are_predicted_as_evaluation_does(run: Run) -> None:
     samples = [dataset[row] for row in range(len(dataset))]
     mine = run.predict(rows=samples)
     members = [run.member(dataset)]
-    theirs = predict(members, dataset, "answer", RowsConfig(batch_size=3))
+    theirs = predict(members, dataset, "answer", InferenceConfig(batch_size=3))
     assert mine.ids == theirs.ids
     torch.testing.assert_close(
         mine.values.probabilities, theirs.values.probabilities, atol=1e-5, rtol=0

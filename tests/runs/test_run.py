@@ -21,7 +21,8 @@ from weft.data.sources import FilesConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.index import build_index
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.member import Item
 from weft.modalities.text import TextConfig
 from weft.runs.parts import open_split
@@ -61,7 +62,7 @@ def test_what_evaluation_computes(run: Run) -> None:
     }
     for stream, (items, raws) in values.items():
         bad = ErrorPolicy().build(len(dataset))
-        config = EmbeddingConfig(batch_size=7)
+        config = InferenceConfig(batch_size=7)
         expected = embed_items(
             member.model, member.sources[stream], items, dataset, config, bad
         ).vectors

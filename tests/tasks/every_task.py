@@ -22,10 +22,9 @@ from weft.fusion.late import LateConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.texts import TextOutput
-from weft.inference.embedding import EmbeddingConfig
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
-from weft.inference.rows import RowsConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.tasks.captioning import CaptioningTaskConfig
@@ -39,8 +38,8 @@ from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
 
 ROWS, BATCH, WIDTH = 12, 4, 8
-SETTINGS = RowsConfig(batch_size=BATCH, workers=0)
-EMBEDDING = EmbeddingConfig(batch_size=BATCH, workers=0)
+SETTINGS = InferenceConfig(batch_size=BATCH, workers=0)
+EMBEDDING = InferenceConfig(batch_size=BATCH, workers=0)
 RETRIEVAL = RetrievalConfig(resamples=20, embedding=EMBEDDING)
 CASES: dict[str, Config] = {
     "retrieval": RETRIEVAL,

@@ -19,8 +19,8 @@ from weft.evaluation.caption_tokens import characters
 from weft.evaluation.captions import evaluate, leave_one_out, score
 from weft.heads.head import Head, HeadConfig
 from weft.heads.texts import TextOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 from weft.tasks.captioning import METRICS, CaptioningTaskConfig
 
@@ -251,7 +251,7 @@ def test_an_unreadable_picture_is_counted_or_stops() -> None:
     dataset[1] = Sample("row1", "group1", {**dataset[1].items, "image": "broken"}, "made.jsonl:2")
     with pytest.raises(WeftError, match="made.jsonl:2: is not a picture"):
         SETTINGS.build().evaluate([member(dataset)], dataset)
-    task = SETTINGS.replace(rows=RowsConfig(errors=ErrorPolicy("skip", limit=1.0)))
+    task = SETTINGS.replace(rows=InferenceConfig(errors=ErrorPolicy("skip", limit=1.0)))
     result = task.build().evaluate([member(dataset)], dataset)
     assert (result.protocol["captions"], result.protocol["left_out_unreadable"]) == (3, 1)
 

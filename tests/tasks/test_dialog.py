@@ -14,8 +14,8 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.loader import ModalitySource
 from weft.data.policy import ErrorPolicy
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-from weft.inference.rows import RowsConfig
 from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.tasks.dialog import DialogConfig
@@ -155,7 +155,7 @@ def test_an_ensemble_ranks_by_the_mean_of_the_cosines() -> None:
 def test_members_must_read_the_same_rows() -> None:
     rows = [row(n, 0, ["10", "90"], 0) for n in range(2)]
     broken = [rows[0], row(1, 0, ["10", "90"], 0, image=None)]
-    config = CONFIG.replace(rows=RowsConfig(errors=ErrorPolicy(mode="skip", limit=1.0)))
+    config = CONFIG.replace(rows=InferenceConfig(errors=ErrorPolicy(mode="skip", limit=1.0)))
     assert config.build().evaluate([member(broken)], rows).protocol["left_out_unreadable"] == 1
     with pytest.raises(WeftError, match="could not read the same rows"):
         config.build().evaluate([member(rows), member(broken)], rows)

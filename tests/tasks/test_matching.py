@@ -13,12 +13,12 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features
 from weft.heads.classes import MATCHING
 from weft.heads.head import Head
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-from weft.inference.rows import RowsConfig
 from weft.tasks.matching import MatchingConfig
 
 CONFIG = MatchingConfig(
-    choices=5, resamples=50, examples=4, rows=RowsConfig(batch_size=7, workers=0)
+    choices=5, resamples=50, examples=4, rows=InferenceConfig(batch_size=7, workers=0)
 )
 
 

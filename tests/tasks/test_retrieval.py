@@ -12,7 +12,8 @@ from weft.data.policy import ErrorPolicy
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import audit
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.member import Item
 from weft.tasks.retrieval import RetrievalConfig
 
@@ -34,7 +35,7 @@ def expected_similarity(w, captions=3):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_numbers_equal_those_of_the_matrix(world, workers):
     w = world(noise=1.0)
-    config = EmbeddingConfig(batch_size=5, workers=workers)
+    config = InferenceConfig(batch_size=5, workers=workers)
     result = task(embedding=config).evaluate([w.member()], w.rows)
     similarity = expected_similarity(w)
     image_of = torch.arange(24).repeat_interleave(3)
@@ -182,7 +183,7 @@ def test_an_unreadable_picture_follows_the_error_policy(world):
     rows = [*w.rows[:2], broken, *w.rows[3:]]
     with pytest.raises(DataError, match="made.jsonl:3: is not a picture"):
         task().evaluate([w.member(rows)], rows)
-    lenient = EmbeddingConfig(errors=ErrorPolicy(mode="skip", limit=0.5))
+    lenient = InferenceConfig(errors=ErrorPolicy(mode="skip", limit=0.5))
     result = task(embedding=lenient).evaluate([w.member(rows)], rows)
     assert result.protocol["images"] == 7
     assert result.protocol["texts"] == 21
@@ -238,7 +239,7 @@ def test_order_and_batches_do_not_change_embeddings(world):
     items = [Item("text", row, view) for row in range(24) for view in range(3)]
     embeddings = []
     for batch_size in (1, 7, 100):
-        config = EmbeddingConfig(batch_size=batch_size)
+        config = InferenceConfig(batch_size=batch_size)
         bad = config.errors.build(24)
         found = embed_items(member.model, member.sources["text"], items, w.rows, config, bad)
         assert found.items == tuple(items)

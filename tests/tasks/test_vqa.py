@@ -22,9 +22,9 @@ from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
 from weft.heads.texts import TextOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, Member
 from weft.inference.predict import predict
-from weft.inference.rows import RowsConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.tasks._accuracy import Expected
@@ -33,7 +33,7 @@ from weft.tasks.vqa import VQAConfig
 
 ANSWERS = ("blue", "no", "red", "yes")
 WRITTEN = TextOutput("answer", GenerationConfig(max_length=10))
-ROWS = RowsConfig(batch_size=7, workers=0)
+ROWS = InferenceConfig(batch_size=7, workers=0)
 
 
 def questions(count: int, split: str = "test", seed: int = 0) -> list[Sample]:

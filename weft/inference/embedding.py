@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,41 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.config import Settings
 from weft.core.errors import DataError
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
 from weft.data.ahead import loaded_ahead, windows
 from weft.data.formats import Dataset
-from weft.data.policy import BadRows, ErrorPolicy
+from weft.data.policy import BadRows
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, ViewedSource
 
 SORTED_BATCHES = 64
 """So many batches of short items are loaded before they are put in order of length."""
 
 PREFETCHED_BATCHES = 2
-
-
-@dataclass(frozen=True)
-class EmbeddingConfig(Settings):
-    """How a model is run over a data set.
-
-    batch_size: items at once. workers: threads that read ahead. precision: of the model; the
-    embeddings are always float32. errors: what happens to a row that cannot be read.
-    """
-
-    batch_size: int = 256
-    workers: int = 2
-    precision: Precision = "fp32"
-    errors: ErrorPolicy = field(default_factory=ErrorPolicy)
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.workers < 0:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and workers {self.workers}, "
-                "expected at least 1 and 0"
-            )
 
 
 @dataclass(frozen=True)
@@ -70,7 +49,7 @@ def embed_items(
     source: ViewedSource,
     items: Sequence[Item],
     dataset: Dataset,
-    config: EmbeddingConfig,
+    config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str = "cpu",
 ) -> Embedded:
@@ -111,7 +90,7 @@ def encode_views(
     source: ViewedSource,
     views: Sequence["View"],
     dataset: Dataset,
-    config: EmbeddingConfig,
+    config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str,
 ) -> Iterator[tuple[list["View"], Features | None, list["View"]]]:
@@ -157,7 +136,7 @@ def _batches(
     source: ViewedSource,
     dataset: Dataset,
     bad: BadRows,
-    config: EmbeddingConfig,
+    config: InferenceConfig,
 ) -> Iterator[tuple[list[tuple[View, Any]], list[View]]]:
     """Batches of loaded views, and those that could not be read.
 

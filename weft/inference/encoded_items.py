@@ -9,7 +9,8 @@ from torch import Tensor
 from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
-from weft.inference.embedding import EmbeddingConfig, encode_views, evaluating, views_of
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import encode_views, evaluating, views_of
 from weft.inference.member import Item, Member
 
 
@@ -28,7 +29,7 @@ class EncodedItems:
         member: Member,
         items: Sequence[Item],
         dataset: Dataset,
-        config: EmbeddingConfig,
+        config: InferenceConfig,
         bad: BadRows,
         device: torch.device | str,
     ) -> "EncodedItems":

@@ -11,9 +11,10 @@ from weft.core.errors import WeftError
 from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
+from weft.inference.config import InferenceConfig
 from weft.inference.embedding import evaluating
 from weft.inference.member import Member
-from weft.inference.rows import Check, Rows, RowsConfig, read_rows
+from weft.inference.rows import Check, Rows, read_rows
 
 Encoded = Mapping[str, Features]
 
@@ -57,7 +58,7 @@ def predict(
     members: Sequence[Member],
     dataset: Dataset,
     head: str,
-    config: RowsConfig,
+    config: InferenceConfig,
     *,
     targets: Sequence[str] = (),
     swap: bool = False,
@@ -135,7 +136,7 @@ def _read(
     seen: Sequence[_View],
     dataset: Dataset,
     targets: Sequence[str],
-    config: RowsConfig,
+    config: InferenceConfig,
     device: torch.device | str,
     check: Check | None,
 ) -> Iterator[list[Rows]]:

@@ -2,42 +2,18 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from weft.core.config import Settings
 from weft.core.errors import DataError, unknown_name
-from weft.core.precision import Precision
 from weft.core.progress import progress
 from weft.core.records import Batch, Sample
 from weft.data.formats import Dataset
 from weft.data.loader import Loader, Source, TargetSource
-from weft.data.policy import ErrorPolicy
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-
-
-@dataclass(frozen=True)
-class RowsConfig(Settings):
-    """How a model is run over the rows of a data set."""
-
-    batch_size: int = 256
-    """Rows at once."""
-    workers: int = 2
-    """Threads that read ahead."""
-    precision: Precision = "fp32"
-    """Of the model."""
-    errors: ErrorPolicy = field(default_factory=ErrorPolicy)
-    """What happens to a row that cannot be read."""
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.workers < 0:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and workers {self.workers}, "
-                "expected at least 1 and 0"
-            )
-
 
 Check = Callable[[Sample], object]
 """Raises DataError for a row that lacks what it is measured by."""
@@ -71,7 +47,7 @@ def read_rows(
     member: Member,
     dataset: Dataset,
     names: Sequence[str],
-    config: RowsConfig,
+    config: InferenceConfig,
     *,
     device: torch.device | str = "cpu",
     view: int = 0,

@@ -20,11 +20,12 @@ from weft.data.loader import ModalitySource
 from weft.data.sources import FilesConfig
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.given import given
 from weft.inference.member import Item, Member
 from weft.inference.predict import Predictions, predict
-from weft.inference.rows import RowsConfig, read_rows
+from weft.inference.rows import read_rows
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -83,7 +84,7 @@ class Run:
             raise unknown_name("stream", stream, self.streams)
         rows = given({stream: value}, self.modalities)
         items = [Item(stream, row) for row in range(len(rows.samples))]
-        config = EmbeddingConfig(batch_size=BATCH, workers=0)
+        config = InferenceConfig(batch_size=BATCH, workers=0)
         bad = config.errors.build(len(items))
         source = rows.sources[stream]
         found = embed_items(
@@ -101,7 +102,7 @@ class Run:
         """
         member, dataset = self._member(rows, streams)
         names = [stream for stream in member.sources if stream in self.model.encoders]
-        config = RowsConfig(batch_size=max(1, len(dataset)), workers=0)
+        config = InferenceConfig(batch_size=max(1, len(dataset)), workers=0)
         return next(read_rows(member, dataset, names, config, device=self.device)).batch
 
     def predict(
@@ -116,7 +117,7 @@ class Run:
         what the head reads is left out. Raises WeftError for what cannot be read.
         """
         member, dataset = self._member(rows, streams)
-        config = RowsConfig(batch_size=BATCH, workers=0)
+        config = InferenceConfig(batch_size=BATCH, workers=0)
         return predict([member], dataset, self.head(head), config, device=self.device)
 
     def head(self, name: str | None = None, kind: type[Output] = Output) -> str:

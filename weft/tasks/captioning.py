@@ -21,10 +21,10 @@ from weft.evaluation.caption_tokens import characters, words
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
 from weft.heads.texts import TextOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, Member
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.inference.rows import RowsConfig
 from weft.tasks.base import Task
 
 CIDER = Metric("CIDEr-D", POINTS, headline=True)
@@ -58,7 +58,7 @@ class CaptioningTaskConfig(Config[Task]):
     """Of the resamples and of the choice of examples."""
     examples: int = 12
     """Predictions that are kept to be shown, chosen at random."""
-    rows: RowsConfig = field(default_factory=lambda: RowsConfig(batch_size=100))
+    rows: InferenceConfig = field(default_factory=lambda: InferenceConfig(batch_size=100))
 
     def __post_init__(self) -> None:
         if self.resamples < 1:

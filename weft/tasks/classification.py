@@ -28,7 +28,8 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     top_k,
 )
-from weft.inference.embedding import Embedded, EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import Embedded, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
@@ -73,7 +74,7 @@ class ZeroShotConfig(Config[Task]):
     resamples: int = 2000
     seed: int = 0
     examples: int = 8
-    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    embedding: InferenceConfig = field(default_factory=InferenceConfig)
 
     def __post_init__(self) -> None:
         wrong = [template for template in self.templates if "{}" not in template]

@@ -19,10 +19,11 @@ from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
-from weft.inference.embedding import EmbeddingConfig, embed_items, evaluating
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items, evaluating
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.inference.rows import RowsConfig, read_rows
+from weft.inference.rows import read_rows
 from weft.tasks.base import Task, check_measures
 
 OTHERS = 3
@@ -58,7 +59,7 @@ class DialogConfig(Config[Task]):
     """Of the bootstrap and of the rows that are shown."""
     examples: int = 12
     """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: RowsConfig = field(default_factory=RowsConfig)
+    rows: InferenceConfig = field(default_factory=InferenceConfig)
     """How the model is run."""
 
     def __post_init__(self) -> None:
@@ -192,7 +193,7 @@ class Dialog:
         samples = [Sample(name, name, {stream: name}, f"candidate '{name}'") for name in names]
         source = ModalitySource(samples, stream, member.modalities[stream])
         items = [Item(stream, row, 0) for row in range(len(samples))]
-        settings = EmbeddingConfig(config.batch_size, config.workers, config.precision)
+        settings = InferenceConfig(config.batch_size, config.workers, config.precision)
         bad = settings.errors.build(len(samples))
         return embed_items(member.model, source, items, samples, settings, bad, device).vectors
 

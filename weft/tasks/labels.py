@@ -12,10 +12,10 @@ from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.heads.classes import ClassOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
-from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import (
     ACCURACY,
     MACRO_F1,
@@ -47,7 +47,7 @@ class LabelsConfig(Config[Task]):
     """Of the bootstrap and of the rows that are shown."""
     examples: int = 12
     """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: RowsConfig = field(default_factory=RowsConfig)
+    rows: InferenceConfig = field(default_factory=InferenceConfig)
     """How the model is run."""
 
     def __post_init__(self) -> None:

@@ -17,10 +17,11 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.embedding import evaluating
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult
-from weft.inference.rows import RowsConfig, read_rows
+from weft.inference.rows import read_rows
 from weft.objectives.matching import MATCH, matching_logits
 from weft.tasks._accuracy import ACCURACY, as_values
 from weft.tasks.base import Task, check_measures
@@ -47,7 +48,7 @@ class MatchingConfig(Config[Task]):
     """Of the bootstrap and of what is drawn."""
     examples: int = 12
     """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: RowsConfig = field(default_factory=RowsConfig)
+    rows: InferenceConfig = field(default_factory=InferenceConfig)
     """How the model is run."""
 
     def __post_init__(self) -> None:

@@ -28,7 +28,8 @@ from weft.evaluation.ranking import (
     top_k,
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
-from weft.inference.embedding import EmbeddingConfig, embed_items
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_items
 from weft.inference.items import Listing, list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
@@ -64,7 +65,7 @@ class RetrievalConfig(Config[Task]):
     resamples: int = 2000
     seed: int = 0
     examples: int = 8
-    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    embedding: InferenceConfig = field(default_factory=InferenceConfig)
 
     def __post_init__(self) -> None:
         check_measures(self.ks, self.resamples, self.examples)

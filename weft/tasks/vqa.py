@@ -14,10 +14,10 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Output
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
-from weft.inference.rows import RowsConfig
 from weft.tasks._accuracy import MACRO_F1, as_values, macro_f1, right_classes, shown, target_of
 from weft.tasks._questions import ANSWERED, Columns, expected_answers, guesses_from_words
 from weft.tasks.base import Task, check_measures
@@ -43,7 +43,7 @@ class VQAConfig(Config[Task]):
     """Of the bootstrap and of the rows that are shown."""
     examples: int = 12
     """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: RowsConfig = field(default_factory=RowsConfig)
+    rows: InferenceConfig = field(default_factory=InferenceConfig)
     """How the model is run."""
 
     def __post_init__(self) -> None:

@@ -1,0 +1,28 @@
+"""How a model is run over a data set."""
+
+from dataclasses import dataclass, field
+
+from weft.core.config import Settings
+from weft.core.precision import Precision
+from weft.data.policy import ErrorPolicy
+
+
+@dataclass(frozen=True)
+class InferenceConfig(Settings):
+    """How a model is run over a data set, to embed its items or to predict its rows."""
+
+    batch_size: int = 256
+    """Items, or rows, at once."""
+    workers: int = 2
+    """Threads that read ahead."""
+    precision: Precision = "fp32"
+    """Of the model; embeddings are always float32."""
+    errors: ErrorPolicy = field(default_factory=ErrorPolicy)
+    """What happens to a row that cannot be read."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.workers < 0:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and workers {self.workers}, "
+                "expected at least 1 and 0"
+            )
