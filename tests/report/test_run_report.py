@@ -17,8 +17,8 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.leakage import audit
 from weft.report.run import Measured, RunReport, read_log, render, write_report
-from weft.tasks.classification import ZeroShotConfig
 from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.zero_shot import ZeroShotConfig
 
 LOG = [
     {"step": step, "loss": 5 / step, "contrastive": 5 / step, "samples_per_second": 90.0}

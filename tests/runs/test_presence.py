@@ -29,7 +29,7 @@ from weft.runs.explaining import explain_rows
 from weft.runs.parts import open_split
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
-from weft.tasks.labels import LabelsConfig
+from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
 
@@ -94,7 +94,7 @@ def labels(table: Path) -> Recipe:
         table,
         model=model,
         objectives={"label": ClassificationConfig("label")},
-        tasks={"labels": LabelsConfig(resamples=20, examples=ROWS)},
+        tasks={"classification": ClassificationTaskConfig(resamples=20, examples=ROWS)},
     )
 
 

@@ -28,14 +28,14 @@ from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.tasks.captioning import CaptioningTaskConfig
-from weft.tasks.classification import ZeroShotConfig
+from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
-from weft.tasks.labels import LabelsConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
+from weft.tasks.zero_shot import ZeroShotConfig
 
 ROWS, BATCH, WIDTH = 12, 4, 8
 SETTINGS = InferenceConfig(batch_size=BATCH, workers=0)
@@ -45,7 +45,7 @@ CASES: dict[str, Config] = {
     "retrieval": RETRIEVAL,
     "reranking": RerankingConfig(RETRIEVAL, candidates=3),
     "zero_shot": ZeroShotConfig(resamples=20, embedding=EMBEDDING),
-    "classification": LabelsConfig(resamples=20, rows=SETTINGS),
+    "classification": ClassificationTaskConfig(resamples=20, rows=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, rows=SETTINGS),
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, rows=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", rows=SETTINGS),

@@ -28,7 +28,7 @@ from weft.inference.predict import predict
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.tasks._accuracy import Expected
-from weft.tasks.labels import LabelsConfig
+from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.vqa import VQAConfig
 
 ANSWERS = ("blue", "no", "red", "yes")
@@ -238,7 +238,7 @@ def test_a_row_without_what_is_needed(asked) -> None:
 
 def test_labels_of_any_kind(asked) -> None:
     rows = questions(9)[3:]
-    config = LabelsConfig("answer", resamples=20, rows=ROWS)
+    config = ClassificationTaskConfig("answer", resamples=20, rows=ROWS)
     result = config.build().evaluate([asked.member(rows)], rows)
     assert result.task == "classification"
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]

@@ -1,111 +1,78 @@
-"""Zero-shot classification: a picture's class is the one whose description lies nearest."""
+"""Classification by a model's own classifier: visual entailment, true or false, any label of a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from weft.core.config import Config
-from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.media import Alternatives
 from weft.core.needs import Needs
-from weft.core.records import Sample
-from weft.core.text import normalised
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource
-from weft.evaluation.baselines import classification_baselines
+from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.evaluation.metric import Metric, Score, by_name
-from weft.evaluation.ranking import (
-    Ranks,
-    Similarity,
-    averaged,
-    dot_product,
-    rank_queries,
-    right_and_wrong,
-    top_k,
-)
+from weft.heads.classes import ClassOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import Embedded, embed_items
-from weft.inference.items import list_items
-from weft.inference.member import Item, Member
-from weft.inference.results import Answer, Example, Queries, TaskResult
-from weft.tasks._accuracy import ACCURACY, by_kind
+from weft.inference.member import Member
+from weft.inference.predict import Predictions, predict
+from weft.inference.results import TaskResult
+from weft.tasks._accuracy import (
+    ACCURACY,
+    MACRO_F1,
+    Expected,
+    as_values,
+    by_kind,
+    class_values,
+    macro_f1,
+    most_common,
+    right_classes,
+    shown,
+    target_of,
+)
 from weft.tasks.base import Task, check_measures
 
-EXAMPLE_ANSWERS = 5
-WAY = "classification"
-
-MACRO_ACCURACY = Metric("macro_accuracy")
-
-TEMPLATES = (
-    "a photo of a {}.",
-    "a picture of a {}.",
-    "a photo of one {}.",
-    "a close view of a {}.",
-    "a {} in the scene.",
-    "there is a {}.",
-)
-
-
-def accuracy_at(k: int) -> Metric:
-    """Right if the class is among the first k."""
-    return Metric(f"accuracy@{k}", headline=k == 1)
+KIND = "class"
+"""What stands before a label in the names of metrics."""
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig(Config[Task]):
-    """Classification by descriptions of the classes.
+class ClassificationTaskConfig(Config[Task]):
+    """Classification of rows by their label."""
 
-    image, text: streams. label: the column with the class name. classes: names in the order of the
-    classifier; empty takes all labels of the data set. templates: sentences with {} for the name.
-    ks: right if among the first k. examples: kept to be shown, half right and half wrong.
-    """
-
-    image: str = "image"
-    text: str = "text"
-    label: str = "label"
-    classes: tuple[str, ...] = ()
-    templates: tuple[str, ...] = TEMPLATES
-    ks: tuple[int, ...] = (1, 5)
+    head: str = "label"
+    """Head whose classes are the labels."""
     resamples: int = 2000
+    """Of the bootstrap."""
     seed: int = 0
-    examples: int = 8
-    embedding: InferenceConfig = field(default_factory=InferenceConfig)
+    """Of the bootstrap and of the rows that are shown."""
+    examples: int = 12
+    """Rows that are kept to be shown, half of them right, half wrong."""
+    rows: InferenceConfig = field(default_factory=InferenceConfig)
+    """How the model is run."""
 
     def __post_init__(self) -> None:
-        wrong = [template for template in self.templates if "{}" not in template]
-        if wrong or not self.templates:
-            found = f"'{wrong[0]}'" if wrong else "no template"
-            raise ValueError(f"templates has {found}, expected sentences with {{}} for the name")
-        check_measures(self.ks, self.resamples, self.examples)
+        check_measures((1,), self.resamples, self.examples)
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=(self.image, self.text))
+        return Needs(heads={self.head: ClassOutput})
 
-    def build(self) -> "ZeroShot":
-        return ZeroShot(self)
+    def build(self) -> "Classification":
+        return Classification(self)
 
 
-class ZeroShot:
-    """accuracy@k, its mean over classes (macro), and each class's own.
+class Classification:
+    """Accuracy, that of each class, and macro F1.
 
-    A class's weight vector is the normalised mean of its normalised sentence embeddings, one for
-    each template (A. Radford et al., 2021, section 3.1.4).
+    Baselines: chance; the most frequent label of the measured rows; and, where the model reads several
+    streams, the model itself with one of them of another row.
     """
 
-    name = "zero_shot"
+    name = "classification"
+    metrics = (ACCURACY, by_kind(ACCURACY, KIND), MACRO_F1)
 
-    def __init__(self, config: ZeroShotConfig) -> None:
+    def __init__(self, config: ClassificationTaskConfig) -> None:
         self.config = config
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (*map(accuracy_at, self.config.ks), MACRO_ACCURACY, by_kind(ACCURACY, "class"))
 
     def evaluate(
         self,
@@ -115,163 +82,52 @@ class ZeroShot:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Evaluates one model, or the ensemble of several by the average of their similarities."""
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
+        """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
-        bad = config.embedding.errors.build(len(dataset))
-        listed = list_items(dataset, (config.image, config.label), bad).paired()
-        images = listed.items[config.image]
-        embedded = [
-            embed_items(
-                m.model, m.sources[config.image], images, dataset, config.embedding, bad, device
-            )
-            for m in members
-        ]
-        common = set(images).intersection(*(e.items for e in embedded))
-        read = [item for item in images if item in common]
-        labels_of = {item.row: _label(dataset[item.row], config.label) for item in read}
-        classes = tuple(map(normalised, config.classes)) or tuple(sorted(set(labels_of.values())))
-        labels = _places(read, labels_of, classes, dataset)
-        similarity = self._similarity(members, embedded, common, classes, device)
-        ranks = rank_queries(similarity, labels, torch.arange(len(classes)))
-        groups = torch.tensor([listed.groups[item.row] for item in read])
+        target = target_of(members, config.head)
+        found = predict(
+            members,
+            dataset,
+            config.head,
+            config.rows,
+            targets=[target],
+            swap=True,
+            device=device,
+        )
+        column = members[0].targets[target].column
+        labels = [class_name(dataset[row].items[column], column) for row in found.rows]
+        expected = Expected(answers=labels, kinds=labels, kind=KIND)
+        values = expected.values(found.said)
+        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         return TaskResult(
             task=self.name,
             protocol={
-                **listed.protocol,
-                f"{config.image}s": len(read),
-                "classes": len(classes),
-                "templates": len(config.templates),
+                "rows": len(found.rows),
+                "groups": len(set(found.groups.tolist())),
+                "classes": len(class_values(found).classes),
+                "labels_not_known": int((right_classes(found) < 0).sum()),
                 "models": len(members),
-                "left_out_unreadable": len(images) - len(read),
+                "left_out_unreadable": len(dataset) - len(found.rows),
                 "interval": f"95% bootstrap over groups, {config.resamples} resamples",
             },
-            metrics=self._scores(ranks, labels, groups, classes),
-            baselines=self._baselines(labels, classes),
+            metrics={
+                **expected.scores(values, bootstrap, found.groups),
+                MACRO_F1.name: macro_f1(found, bootstrap),
+            },
+            baselines=_baselines(found, labels),
             leakage=leakage,
-            queries={WAY: Queries(ranks.rank, groups)},
-            examples={WAY: self._examples(ranks, similarity, read, labels, classes)},
-        )
-
-    def _similarity(
-        self,
-        members: Sequence[Member],
-        embedded: Sequence[Embedded],
-        kept: set[Item],
-        classes: Sequence[str],
-        device: torch.device | str,
-    ) -> Similarity:
-        pairs = []
-        for member, found in zip(members, embedded, strict=True):
-            vectors = found.vectors[[item in kept for item in found.items]].to(device)
-            pairs.append((vectors, self.class_vectors(member, classes, device)))
-        return dot_product(*averaged(pairs))
-
-    def class_vectors(
-        self, member: Member, classes: Sequence[str], device: torch.device | str = "cpu"
-    ) -> Tensor:
-        """(C, E) unit vectors, one a class."""
-        config = self.config
-        if config.text not in member.modalities:
-            raise ValueError(f"zero-shot classification needs the modality of '{config.text}'")
-        rows = [
-            Sample(
-                name,
-                name,
-                {config.text: Alternatives(t.replace("{}", name) for t in config.templates)},
-                name,
-            )
-            for name in classes
-        ]
-        source = ModalitySource(rows, config.text, member.modalities[config.text])
-        items = [
-            Item(config.text, row, view)
-            for row in range(len(rows))
-            for view in range(len(config.templates))
-        ]
-        bad = config.embedding.errors.build(len(rows))
-        found = embed_items(member.model, source, items, rows, config.embedding, bad, device)
-        vectors_CSE = found.vectors.view(len(classes), len(config.templates), -1)
-        return F.normalize(vectors_CSE.mean(1), dim=-1).to(device)
-
-    def _scores(
-        self, ranks: Ranks, labels: Tensor, groups: Tensor, classes: Sequence[str]
-    ) -> dict[str, Score]:
-        config = self.config
-        bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
-        found = [
-            accuracy_at(k).score(bootstrap.proportion(ranks.hits(k), groups)) for k in config.ks
-        ]
-        present = torch.tensor(sorted(set(labels.tolist())))
-        member_NC = (labels[:, None] == present).double()
-        hits_NC = member_NC * ranks.hits(1)[:, None]
-        by_class = bootstrap.ratios(hits_NC, member_NC, groups)
-        macro = by_class[0]
-        for statistic in by_class[1:]:
-            macro = macro + statistic
-        found.append(MACRO_ACCURACY.score((macro * (1 / len(by_class))).estimate()))
-        for label in present.tolist():
-            of = labels == label
-            estimate = bootstrap.proportion(ranks.hits(1)[of], groups[of])
-            found.append(by_kind(ACCURACY, "class").member(classes[label]).score(estimate))
-        return by_name(found)
-
-    def _baselines(self, labels: Tensor, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-        guesses = classification_baselines(labels, len(classes), self.config.ks)
-        by_kind = {"chance": guesses.chance, "majority": guesses.majority}
-        named = {
-            kind: {(at := accuracy_at(k)).name: at.scale * share for k, share in shares.items()}
-            for kind, shares in by_kind.items()
-        }
-        macro = MACRO_ACCURACY
-        named["chance"][macro.name] = macro.scale / len(classes)
-        named["majority"][macro.name] = macro.scale / len(set(labels.tolist()))
-        return named
-
-    def _examples(
-        self,
-        ranks: Ranks,
-        similarity: Similarity,
-        items: Sequence[Item],
-        labels: Tensor,
-        classes: Sequence[str],
-    ) -> tuple[Example, ...]:
-        chosen = right_and_wrong(ranks.rank, self.config.examples, self.config.seed)
-        if not chosen:
-            return ()
-        scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(classes)))
-        return tuple(
-            Example(
-                items[query],
-                int(ranks.rank[query]),
-                tuple(
-                    Answer(classes[c], s, c == int(labels[query]))
-                    for c, s in zip(places[n].tolist(), scores[n].tolist(), strict=True)
-                ),
-            )
-            for n, query in enumerate(chosen)
+            head=config.head,
+            values=as_values(values, found.groups),
+            predictions=shown(found, values[ACCURACY], expected, config.examples, config.seed),
         )
 
 
-def _label(sample: Sample, column: str) -> str:
-    label = sample.items[column]
-    if not isinstance(label, str):
-        raise DataError(
-            f"'{column}' is a {type(label).__name__}, expected the name of one class",
-            source=sample.source,
-        )
-    return normalised(label)
-
-
-def _places(
-    items: Sequence[Item], labels: dict[int, str], classes: Sequence[str], dataset: Dataset
-) -> Tensor:
-    """(N,) the place of each item's label among the classes."""
-    place = {name: number for number, name in enumerate(classes)}
-    if len(place) != len(classes):
-        raise WeftError("a class is named twice, expected every name once")
-    for row, label in labels.items():
-        if label not in place:
-            raise DataError(str(unknown_name("class", label, classes)), source=dataset[row].source)
-    return torch.tensor([place[labels[item.row]] for item in items])
+def _baselines(found: Predictions, labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    expected = Expected(answers=labels)
+    baselines = {
+        "chance": {ACCURACY.name: ACCURACY.scale / len(class_values(found).classes)},
+        "majority": expected.means([most_common(labels)] * len(labels)),
+    }
+    for stream, said in found.swapped_said.items():
+        baselines[f"{stream} of another"] = expected.means(said)
+    return baselines

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from weft.core.errors import DataError
-from weft.tasks.classification import ZeroShotConfig
+from weft.tasks.zero_shot import ZeroShotConfig
 
 TEMPLATES = ("{}", "{} is 5", "seen: {} 6 7")
 
