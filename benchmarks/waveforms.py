@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from weft.core.media import Kind, Media, expected
+from weft.core.kinds import Kind
+from weft.core.media import Media, expected
 from weft.core.records import Features, Field, Sample
 
 RATE, SECONDS = 16_000, 10

@@ -9,24 +9,13 @@ import pytest
 
 from weft.core.errors import WeftError
 from weft.core.media import (
-    SUFFIXES,
     Alternatives,
     FilePlace,
     Media,
     expected,
-    kind_of,
     media_of,
     small_value,
-    suffix_of,
 )
-
-
-def test_kinds_by_suffix() -> None:
-    assert {kind_of(f"a.b.{s.upper()}") for s in SUFFIXES["image"]} == {"image"}
-    assert [kind_of(n) for n in ("a.wav", "a.MP4", "a.npy", "a.bin", "a", ".jpg", "")] == [
-        *("audio", "video", "array", "file", "file", "file", "file")
-    ]
-    assert (suffix_of("x/y.TAR.GZ"), suffix_of("x.d/y")) == ("gz", "")
 
 
 def test_content_of_every_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from weft.core.media import Kind
+from weft.core.kinds import Kind
 from weft.core.records import Batch, Features, Field, Loss
 
 T = TypeVar("T")

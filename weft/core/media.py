@@ -12,41 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.files import LARGEST_FILE, read_file
+from weft.core.kinds import Kind, kind_of, suffix_of
 
-Kind = Literal["image", "audio", "video", "array", "file"]
-"""file: of a kind that its name does not tell."""
-
-# fmt: off
-SUFFIXES: dict[Kind, tuple[str, ...]] = {
-    "image": (
-        "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
-        "heic", "heif", "avif", "jp2", "ppm", "pgm",
-    ),
-    "audio": ("wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aiff", "aif"),
-    "video": ("mp4", "mkv", "webm", "avi", "mov", "m4v", "mpg", "mpeg"),
-    "array": ("npy",),
-}
-# fmt: on
-_KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 _LARGEST: dict[Kind, int] = {"image": 512 << 20}
 """Bytes of the largest file of a kind that is read."""
-
-
-def kind_of(name: str) -> Kind:
-    """The kind of a file, by what follows the last dot of its name; `file` where that says nothing."""
-    return _KINDS.get(suffix_of(name), "file")
-
-
-def suffix_of(name: str) -> str:
-    """What follows the last dot of a file's name, in small letters; "" where there is none."""
-    return os.path.splitext(name)[1][1:].lower()
 
 
 class Alternatives(tuple[Any, ...]):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError
-from weft.core.media import Alternatives, Kind, Media
+from weft.core.kinds import Kind
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats import (
     Dataset,
@@ -56,9 +57,7 @@ class FilesConfig(DataSource):
     """A file or folder; `weft list formats` shows what is known."""
     format: str | None = None
     """Name of the format; None detects it."""
-    kinds: dict[str, Literal["text", "image", "audio", "video", "array"]] = field(
-        default_factory=dict
-    )
+    kinds: dict[str, Literal["text", Kind]] = field(default_factory=dict)
     """What columns hold where neither name nor suffix says it: files of a kind, named relative to the
     data's folder; or texts, where a list in a row is several captions."""
     joined: dict[str, Path] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.interfaces import Modality
-from weft.core.media import Kind, Media
+from weft.core.kinds import Kind
+from weft.core.media import Media
 from weft.core.records import Field
 from weft.modalities.image import ImageConfig
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from weft.core.config import Config, Settings
 from weft.core.interfaces import Modality
-from weft.core.media import Kind, Media, expected
+from weft.core.kinds import Kind
+from weft.core.media import Media, expected
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_transforms import (

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
-from weft.core.media import Alternatives, Kind, Media, kind_of
+from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats._rows import OnError, UniqueIds, is_picture, picture_folder, split_name
 
@@ -20,8 +21,7 @@ TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment
 ROW_COLUMNS = ("id", "group", "match", "split")
 """What a table may say of a row itself; an empty cell says nothing."""
 NAMED_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("audio", "audio_path"), "audio"),
-    **dict.fromkeys(("video", "video_path"), "video"),
+    name: kind for kind in COLUMN_KINDS if kind != "image" for name in (kind, f"{kind}_path")
 }
 """Columns of sounds and films by their names; the item is called after the kind."""
 PROBED_ROWS = 100

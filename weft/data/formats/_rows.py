@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.media import Media, kind_of
+from weft.core.kinds import kind_of
+from weft.core.media import Media
 from weft.core.records import Sample
 
 OnError = Callable[[DataError], None]

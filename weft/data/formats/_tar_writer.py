@@ -12,7 +12,8 @@ import numpy as np
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import atomic_path
-from weft.core.media import Alternatives, Media, kind_of
+from weft.core.kinds import kind_of
+from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats._rows import OnError, raise_error
 from weft.data.formats._tar_index import load_index

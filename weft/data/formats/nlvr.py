@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
-from weft.core.media import Media, suffix_of
+from weft.core.kinds import suffix_of
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import json_objects, named

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from weft.core.errors import DataError
-from weft.core.media import Kind, Media, kind_of, suffix_of
+from weft.core.kinds import COLUMN_KINDS, Kind, kind_of, suffix_of
+from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats._columns import Columns, cell, file_of, row_sample, usual_names
 from weft.data.formats._files import named
@@ -182,7 +183,7 @@ class _Part:
 
     def _kind(self, name: str) -> Kind:
         """Of a column of bytes: as Hugging Face says, or as it is called (image, audio, jpg, ...)."""
-        called: dict[str, Kind] = {"image": "image", "audio": "audio", "video": "video"}
+        called: dict[str, Kind] = {kind: kind for kind in COLUMN_KINDS}
         return self._told.kinds.get(name) or called.get(name) or kind_of(f"x.{name}")
 
 
@@ -212,7 +213,7 @@ class _Told(NamedTuple):
 
 def _told(metadata: Mapping[bytes, bytes]) -> _Told:
     told = _Told({}, {})
-    kinds: dict[str, Kind] = {"Image": "image", "Audio": "audio", "Video": "video"}
+    kinds: dict[str, Kind] = {kind.capitalize(): kind for kind in COLUMN_KINDS}
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"].items()
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
-from weft.core.media import SUFFIXES, Alternatives, Media, kind_of
+from weft.core.kinds import COLUMN_KINDS, SUFFIXES, kind_of
+from weft.core.media import Alternatives, Media
 from weft.core.recent import RecentBytes
 from weft.core.records import Sample
 from weft.data.formats._columns import TEXT_COLUMNS
@@ -30,7 +31,7 @@ DESCRIPTION = (
     "tar shards (a folder, one .tar, or shard-{000..012}.tar; also at s3://...), read by number"
 )
 COLUMNS = {
-    **{suffix: kind for kind in ("image", "audio", "video") for suffix in SUFFIXES[kind]},
+    **{suffix: kind for kind in COLUMN_KINDS for suffix in SUFFIXES[kind]},
     **dict.fromkeys(("txt", "text", "caption"), "text"),
     "cls": "label",
 }
