@@ -14,17 +14,18 @@ import weft.heads
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
-from weft.core.records import Features
+from weft.core.records import Features, Field
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import Head, HeadConfig
-from weft.heads.numbers import NumberOutput
+from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Output, Part, Values
-from weft.heads.texts import TextOutput
+from weft.heads.texts import TextOutput, TextValues
 from weft.modalities.text import TextConfig
 
 WIDTH, ROWS = 8, 5
@@ -42,11 +43,15 @@ def learned() -> Learned:
     text.fit(TEXTS)
     answer = ClassesConfig("answer").build()
     answer.fit(["red", "blue", "red"])
-    return Learned({"text": text}, {"answer": answer, "score": NumbersConfig("score").build()})
+    votes = SoftAnswersConfig("votes").build()
+    votes.fit([["red", "red", "blue"]])
+    score = NumbersConfig("score").build()
+    return Learned({"text": text}, {"answer": answer, "votes": votes, "score": score})
 
 
 CASES: dict[str, tuple[Output, Config]] = {
     "classes": (ClassOutput("answer"), ClassifierConfig(WIDTH, 3)),
+    "classes-at-once": (ClassOutput("votes", exclusive=False), ClassifierConfig(WIDTH, 3)),
     "named-classes": (MATCHING, ClassifierConfig(WIDTH, 2)),
     "numbers": (NumberOutput("score", unit="kg"), ClassifierConfig(WIDTH, 1)),
     "texts": (
@@ -115,6 +120,66 @@ def test_a_part_twice_is_that_part_and_another_changes_it(output: Output, decode
 
 
 @every_output
+def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> None:
+    """Differentiable, of each row by itself, and what `read` shows where it shows a number."""
+    known = learned()
+    part = Part(built(decoder), context(), known)
+    said_values = output.read([part])
+    scores = output.scores(part, said_values)
+    assert scores.logits.shape == scores.values.shape == (ROWS,)
+    assert scores.logits.requires_grad
+    assert scores.values.requires_grad
+    for row in range(ROWS):
+        ((_, chance),) = said_values.best(row, 1)
+        if chance is not None:
+            assert scores.values[row].item() == pytest.approx(chance)
+    if isinstance(said_values, NumberValues):
+        torch.testing.assert_close(scores.values.detach(), said_values.numbers)
+        assert output.score_text(2.5) == ""
+    else:
+        assert output.score_text(0.25) == "0.250"
+    short = Part(part.decoder, context().rows(slice(0, 1)), known)
+    alone = output.scores(short, output.read([short]))
+    torch.testing.assert_close(alone.values[0], scores.values[0], atol=1e-5, rtol=0)
+
+
+def test_the_score_of_a_text_is_the_mean_log_probability_of_its_tokens() -> None:
+    output, decoder = CASES["texts"]
+    known = learned()
+    part = Part(built(decoder), context(1), known)
+    text = known.modalities["text"]
+    found = output.scores(part, TextValues(("a blue star",)))
+    ids = torch.tensor([text.encode("a blue star")])
+    chances = part.decoder(part.context, Field(ids[:, :-1])).log_softmax(2)[0]
+    by_hand = sum(chances[n, ids[0, n + 1]] for n in range(ids.shape[1] - 1))
+    torch.testing.assert_close(found.values[0], by_hand / (ids.shape[1] - 1))
+    assert output.attends
+
+
+def test_classes_that_hold_at_once_have_each_a_probability() -> None:
+    known = learned()
+    decoder = lambda features: torch.tensor([[2.0, -1.0, 9.0]]).expand(len(features), 3)  # noqa: E731
+    part = Part(decoder, context(), known)
+    chances = {
+        exclusive: ClassOutput(target, exclusive=exclusive).read([part]).probabilities[0]
+        for target, exclusive in (("answer", True), ("votes", False))
+    }
+    # The third logit is of no class that was learned.
+    torch.testing.assert_close(chances[True], torch.tensor([2.0, -1.0]).softmax(0))
+    torch.testing.assert_close(chances[False], torch.tensor([2.0, -1.0]).sigmoid())
+
+
+def test_an_output_without_a_score_says_so() -> None:
+    class Silent(Output):
+        def check(self, decoder: Any, learned: Any, where: str) -> None: ...
+        def read(self, parts: Any) -> Any: ...
+
+    part = Part(built(ClassifierConfig(WIDTH, 1)), context(), learned())
+    with pytest.raises(WeftError, match="what a Silent says has no score"):
+        Silent().scores(part, TextValues(("a",)))
+
+
+@every_output
 def test_a_head_survives_json(output: Output, decoder: Config) -> None:
     head = HeadConfig(decoder, output, context="image", views=2)
     assert from_json(json.loads(json.dumps(to_json(head))), HeadConfig, "here") == head
@@ -132,6 +197,17 @@ def test_a_decoder_that_is_large_enough_passes(output: Output, decoder: Config) 
             ClassOutput("answer"),
             ClassifierConfig(WIDTH, 1),
             r"heads.one.decoder.classes is 1, expected at least 2, those of data.targets.answer",
+        ),
+        (
+            ClassOutput("votes"),
+            ClassifierConfig(WIDTH, 3),
+            "heads.one.output.exclusive is True, but data.targets.votes holds scores of several classes "
+            "a row, expected False",
+        ),
+        (
+            ClassOutput("answer", exclusive=False),
+            ClassifierConfig(WIDTH, 3),
+            "exclusive is False, but data.targets.answer holds one class a row, expected True",
         ),
         (MATCHING, ClassifierConfig(WIDTH, 1), "classes is 1, expected at least 2, its classes"),
         (NumberOutput("score"), ClassifierConfig(WIDTH, 2), "classes is 2, expected 1"),

@@ -80,7 +80,8 @@ def test_no_class_at_all_is_a_loss_of_zero_with_a_gradient() -> None:
 
 def test_soft_scores_are_questions_of_each_answer() -> None:
     scores = torch.tensor([[1.0, 0, 0], [0, 0.3, 0.9], [0, 0, 0], [0.6, 0.6, 0], [0, 1, 0]])
-    model, batch, streams, logits = parts(scores)
+    output = ClassOutput("answer", exclusive=False)
+    model, batch, streams, logits = parts(scores, output=output)
     loss = ClassificationConfig().build()(model, batch, streams)
     padded = torch.cat([scores, torch.zeros(5, 1)], dim=1)
     chance = torch.sigmoid(logits)
@@ -88,6 +89,27 @@ def test_soft_scores_are_questions_of_each_answer() -> None:
     torch.testing.assert_close(loss.total, by_hand)
     found = padded[torch.arange(5), logits.argmax(1)].mean()
     torch.testing.assert_close(loss.terms["accuracy"], found)
+
+
+@pytest.mark.parametrize(
+    ("target", "exclusive", "message"),
+    [
+        (
+            torch.zeros(5, 3),
+            True,
+            r"expected to be one class \(B,\) int64, got torch.float32 \(5, 3\)",
+        ),
+        (
+            torch.zeros(5).long(),
+            False,
+            r"expected to be scores \(B, V\) float, got torch.int64 \(5,\)",
+        ),
+    ],
+)
+def test_a_target_of_the_other_kind_is_said(target, exclusive, message) -> None:
+    model, batch, streams, _ = parts(target, output=ClassOutput("answer", exclusive=exclusive))
+    with pytest.raises(ValueError, match=message):
+        ClassificationConfig().build()(model, batch, streams)
 
 
 @pytest.mark.parametrize("error", ["absolute", "squared"])

@@ -11,9 +11,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.data.targets.classes import Classes
-from weft.data.targets.soft_answers import SoftAnswers
-from weft.heads.output import Learned, Output, Part, mean, too_small
+from weft.heads.output import Learned, Output, Part, Scores, Values, mean, too_small
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,16 @@ class ClassValues:
 
 @dataclass(frozen=True)
 class ClassOutput(Output):
-    """A logit for each class; probabilities are their softmax over the known classes."""
+    """A logit for each class; probabilities are their softmax over the known classes, or the sigmoid of
+    each where several classes hold at once."""
 
     target: str | None = None
     """Target whose classes they are, as learned from the training rows or given to it; or ..."""
     classes: tuple[str, ...] = ()
     """... the names of the classes in the order of the logits."""
+    exclusive: bool = True
+    """Exactly one class of a row is right, and the probabilities add up to 1. False: any number of them
+    is, each with a probability of its own, as for answers of several annotators."""
 
     def __post_init__(self) -> None:
         if (self.target is None) != bool(self.classes):
@@ -73,19 +75,16 @@ class ClassOutput(Output):
 
     def names(self, learned: Learned) -> tuple[str, ...]:
         """The classes in the order of the logits. Raises WeftError where none were learned."""
-        if self.target is None:
-            return self.classes
-        if self.target not in learned.targets:
-            raise unknown_name("target", self.target, learned.targets)
-        target = learned.targets[self.target]
-        if not isinstance(target, Classes | SoftAnswers):
-            raise WeftError(
-                f"data.targets.{self.target} is a {type(target).__name__}, expected classes or answers"
-            )
-        return target.classes
+        return self.classes if self.target is None else self._target(learned).classes
 
     def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
         names = self.names(learned)
+        if self.target is not None and self._target(learned).exclusive != self.exclusive:
+            held = "scores of several classes" if self.exclusive else "one class"
+            raise WeftError(
+                f"{where}.output.exclusive is {self.exclusive}, but data.targets.{self.target} holds "
+                f"{held} a row, expected {not self.exclusive}"
+            )
         if isinstance(decoder, _Sized) and decoder.classes < len(names):
             of = "its classes" if self.target is None else f"those of data.targets.{self.target}"
             raise too_small(where, "classes", decoder.classes, len(names), of)
@@ -100,12 +99,46 @@ class ClassOutput(Output):
                     f"the members of the ensemble know {len(names)} and {len(others)} classes of "
                     f"'{self.target}', expected the same ones in the same order"
                 )
-        logits = [part.decoder(part.context)[:, : len(names)].float() for part in parts]
-        return ClassValues(mean([one.softmax(dim=1) for one in logits]), names)
+        return ClassValues(mean([self._probabilities(self._logits(part)) for part in parts]), names)
+
+    def scores(self, part: Part, said: Values) -> Scores:
+        """Of the most probable class: its logit and its probability."""
+        if not isinstance(said, ClassValues):
+            raise TypeError(f"said is {type(said).__name__}, expected ClassValues")
+        logits_BV = self._logits(part)
+        chosen_B1 = said.predicted.to(logits_BV.device)[:, None]
+        found = (logits_BV, self._probabilities(logits_BV))
+        return Scores(*(one.gather(1, chosen_B1)[:, 0] for one in found))
+
+    def _logits(self, part: Part) -> Tensor:
+        """(B, V) of the known classes; a decoder may have more outputs than there are classes."""
+        found: Tensor = part.decoder(part.context)[:, : len(self.names(part.learned))]
+        return found.float()
+
+    def _probabilities(self, logits_BV: Tensor) -> Tensor:
+        return logits_BV.softmax(dim=1) if self.exclusive else logits_BV.sigmoid()
+
+    def _target(self, learned: Learned) -> "ClassTarget":
+        if self.target is None or self.target not in learned.targets:
+            raise unknown_name("target", str(self.target), learned.targets)
+        target = learned.targets[self.target]
+        if not isinstance(target, ClassTarget):
+            raise WeftError(
+                f"data.targets.{self.target} is a {type(target).__name__}, expected classes or answers"
+            )
+        return target
 
 
 MATCHING = ClassOutput(classes=("no match", "match"))
 """Whether two streams belong together: the last logit says yes."""
+
+
+@runtime_checkable
+class ClassTarget(Protocol):
+    """A target of named classes: of one a row, or of a score for each where it is not exclusive."""
+
+    classes: tuple[str, ...]
+    exclusive: bool
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.heads.output import Learned, Output, Part, mean
+from weft.heads.output import Learned, Output, Part, Scores, Values, mean
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,21 @@ class NumberOutput(Output):
 
     def read(self, parts: Sequence[Part]) -> NumberValues:
         """The mean of the parts' numbers."""
-        found_B1 = mean([part.decoder(part.context).float() for part in parts])
+        found_B = mean([self._numbers(part) for part in parts])
+        return NumberValues(found_B, self.unit, self.digits)
+
+    def scores(self, part: Part, said: Values) -> Scores:  # noqa: ARG002
+        """The numbers themselves."""
+        found_B = self._numbers(part)
+        return Scores(found_B, found_B)
+
+    def score_text(self, value: float) -> str:  # noqa: ARG002
+        return ""
+
+    @staticmethod
+    def _numbers(part: Part) -> Tensor:
+        """(B,)"""
+        found_B1: Tensor = part.decoder(part.context).float()
         if found_B1.shape[1] != 1:
             raise WeftError(f"the decoder gives {found_B1.shape[1]} numbers a row, expected 1")
-        return NumberValues(found_B1[:, 0], self.unit, self.digits)
+        return found_B1[:, 0]

@@ -57,6 +57,18 @@ class Values(Protocol):
 
 
 @dataclass(frozen=True)
+class Scores:
+    """How strongly a decoder says what was said of each of B rows; both can be differentiated.
+
+    logits: (B,) in the decoder's own scale, whose gradient explanations follow. values: (B,) as a person
+    is shown them: a probability, the number itself, the mean log-probability of a token.
+    """
+
+    logits: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True)
 class Output(Settings, ABC):
     """What a decoder's numbers mean."""
 
@@ -78,6 +90,24 @@ class Output(Settings, ABC):
 
         Raises WeftError where the parts do not mean the same, or what was learned is missing.
         """
+
+    def scores(self, part: Part, said: Values) -> Scores:  # noqa: ARG002
+        """The scores of what was said of the B rows, such as the probability of the chosen class.
+
+        said: values of these rows, of this part or of others. Raises WeftError where there is no score.
+        """
+        raise WeftError(
+            f"what a {type(self).__name__} says has no score, so it cannot be explained"
+        )
+
+    def score_text(self, value: float) -> str:
+        """A score as it stands beside the answer; empty where the answer itself says it."""
+        return f"{value:.3f}"
+
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder attends to tokens of the context itself, and reads no pooled vector."""
+        return False
 
 
 @runtime_checkable

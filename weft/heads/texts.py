@@ -9,9 +9,10 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder, Modality
 from weft.core.needs import Needs
+from weft.core.records import Field
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
-from weft.heads.output import Learned, Output, Part, too_small
+from weft.heads.output import Learned, Output, Part, Scores, Values, too_small
 from weft.modalities.text import Text
 
 
@@ -74,6 +75,24 @@ class TextOutput(Output):
         writers = [(_writer(part), part.context) for part in parts]
         found = generate(writers, vocabulary_of(text, device), self.generation)
         return TextValues(tuple(text.decode_ids(ids) for ids in found.ids))
+
+    def scores(self, part: Part, said: Values) -> Scores:
+        """The mean log-probability of a token of each text."""
+        text, device = self.text(part.learned), part.context.tokens.device
+        ids = [torch.tensor(text.encode(said.said(row))) for row in range(len(said))]
+        written = text.collate(ids).to(device)
+        assert written.mask is not None  # of every text
+        real_BT = written.mask[:, 1:]
+        prefix = Field(written.values[:, :-1], real_BT)
+        chances_BTV = part.decoder(part.context, prefix).float().log_softmax(dim=2)
+        next_BT1 = written.values[:, 1:, None].masked_fill(~real_BT[:, :, None], 0)
+        said_BT = chances_BTV.gather(2, next_BT1)[:, :, 0].masked_fill(~real_BT, 0)
+        mean_B = said_BT.sum(1) / real_BT.sum(1).clamp_min(1)
+        return Scores(mean_B, mean_B)
+
+    @property
+    def attends(self) -> bool:
+        return True
 
 
 CAPTIONS = TextOutput(generation=GenerationConfig(method="beam", max_length=24))

@@ -21,9 +21,10 @@ from weft.objectives._presence import rows_of
 
 
 class Classification(nn.Module):
-    """Cross-entropy against one class (B,) int64, or against each class by itself for soft scores.
+    """Cross-entropy against one class (B,) int64; where the classes of the head's output are not
+    exclusive, binary cross-entropy of each class against scores (B, V) float.
 
-    Soft scores (B, V) float are shares of annotators who gave an answer (VQA v2; Teney et al. 2018,
+    Scores may be the shares of annotators who gave an answer (VQA v2; Teney et al. 2018,
     arXiv:1708.02711, section 3.6: binary cross-entropy against soft scores, summed over answers).
     A mean over the rows of all ranks that have a class: those of NO_CLASS count nothing, and a batch of
     such rows alone gives 0.
@@ -37,11 +38,16 @@ class Classification(nn.Module):
         batch, streams = rows_of(model, batch, streams, self.config.head)
         target = _target(model, batch, self.config.head)
         logits_BV = decoded(model, streams, self.config.head)
-        if target.is_floating_point():
-            return self._soft(logits_BV, target)
-        return self._hard(logits_BV, target)
+        exclusive = cast(ClassOutput, cast(Model, model).head(self.config.head).output).exclusive
+        if target.is_floating_point() == exclusive:
+            expected = "one class (B,) int64" if exclusive else "scores (B, V) float"
+            raise ValueError(
+                f"the output of head '{self.config.head}' says exclusive={exclusive}, so its target is "
+                f"expected to be {expected}, got {target.dtype} {tuple(target.shape)}"
+            )
+        return self._one(logits_BV, target) if exclusive else self._each(logits_BV, target)
 
-    def _hard(self, logits_BV: Tensor, target_B: Tensor) -> Loss:
+    def _one(self, logits_BV: Tensor, target_B: Tensor) -> Loss:
         known_B = target_B != NO_CLASS
         costs_B = F.cross_entropy(
             logits_BV,
@@ -58,7 +64,7 @@ class Classification(nn.Module):
         }
         return Loss(mean_of_all(costs_B, count), terms)
 
-    def _soft(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
+    def _each(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
         columns = logits_BV.shape[1]
         scores_BV = F.pad(scores_BV, (0, columns - scores_BV.shape[1]))
         costs_B = F.binary_cross_entropy_with_logits(logits_BV, scores_BV, reduction="none").sum(1)

@@ -40,7 +40,9 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
     if answer:
         classes, width = answer["out.weight"].shape[0], settings["hidden_size"]
         made = vilt(vocab_size=1, width=width, answers=classes).heads["answer"]
-        heads["answer"] = made.replace(output=ClassOutput(classes=answers_of(settings)))
+        # Fine-tuned by binary cross-entropy against the scores of the annotators.
+        output = ClassOutput(classes=answers_of(settings), exclusive=False)
+        heads["answer"] = made.replace(output=output)
     if rank:
         heads["rank"] = HeadConfig(ClassifierConfig(settings["hidden_size"], 1), NumberOutput())
     return Checkpoint(

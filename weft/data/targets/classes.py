@@ -26,6 +26,8 @@ class Classes:
     value that is none of them is NO_CLASS where they were learned, and an error where they were given.
     """
 
+    exclusive = True
+
     def __init__(self, config: "ClassesConfig") -> None:
         self.column = config.column
         self._max_classes = config.max_classes

@@ -21,8 +21,11 @@ class SoftAnswers:
     """A list of answers -> the score of each known answer, (B, V) float32 from 0 to 1.
 
     classes: the answers, normalised, in the order of the logits; those that most annotators gave
-    first, then by name. A row none of whose answers is known is all zeros.
+    first, then by name. A row none of whose answers is known is all zeros. Several answers of a row may
+    have a score, so a head of them says `exclusive=False`.
     """
+
+    exclusive = False
 
     def __init__(self, config: "SoftAnswersConfig") -> None:
         self.column = config.column
