@@ -65,6 +65,8 @@ def test_the_page_runs(
             assert main(words[1:]) == 0, f"{words}: {capsys.readouterr().err}"
         if words[:2] == ["weft", "evaluate"]:
             assert "error" in capsys.readouterr().out
+        if words[:2] == ["weft", "ask"]:
+            assert re.fullmatch(r"\d+ euros\n", capsys.readouterr().out)
     # Each part is called by its name, and each flat is shown by its numbers.
     page = (folder / "runs" / "flats" / "explanations.html").read_text()
     for name in ("area", "rooms", "floor", "distance", "balcony"):
@@ -74,6 +76,10 @@ def test_the_page_runs(
     assert "euros" in report
     runpy.run_path("a_script.py", run_name="__main__")
     assert re.search(r"\['\d+ euros'\]", capsys.readouterr().out)
+    assert main(["ask", "runs/flats", "--trust", "my_flats.py", "--text", "a flat"]) == 2
+    assert capsys.readouterr().err == (
+        "weft: runs/flats: this run needs --input numbers=VALUE, for its stream 'numbers'\n"
+    )
     del sys.modules["my_flats"]
 
 

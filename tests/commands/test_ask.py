@@ -78,6 +78,10 @@ def test_mistakes_in_a_question(run: Path, scenes_run: Path, tmp_path: Path) -> 
     line = refused("ask", run, "--input", "picture=x.png")
     assert "--input is 'picture=x.png', expected STREAM=VALUE, with one of image, question" in line
     assert "needs --text, for its stream 'question'" in refused("ask", run, "--image", picture)
+    line = refused("ask", run, *by_name, "--input", "question=where?")
+    assert line == "--input gives stream 'question' 2 values, expected 1"
+    line = refused("ask", run, "--array", picture, "--text", "what?")
+    assert line == f"{run}: this run takes no --array, it takes --image or --text"
     assert "is empty" in refused("ask", run, "--image", picture, "--text", " ")
     gone = refused("ask", run, "--image", tmp_path / "none.png", "--text", "what?")
     assert "none.png" in gone

@@ -71,6 +71,8 @@ def test_a_picture_gets_the_words_that_belong_to_it(trained: tuple[Path, Path]) 
     right = sum(text == caption(number) for number, text in enumerate(said))
     assert right >= PICTURES // 2, said
     assert done("caption", run, "--image", paths[3]).splitlines() == [lines[3]]
+    named = (f"--input=image={path}" for path in paths[:2])
+    assert done("caption", run, *named).splitlines() == lines[:2]
 
 
 def test_it_is_measured_and_its_report_shows_what_it_said(trained: tuple[Path, Path]) -> None:
@@ -90,7 +92,11 @@ def test_it_is_measured_and_its_report_shows_what_it_said(trained: tuple[Path, P
 
 def test_what_cannot_be_captioned_is_said(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = trained
-    assert refused("caption", run) == "weft caption needs --image FILE, one or more"
+    assert refused("caption", run) == (
+        f"{run}: this run needs --image, for its stream 'image' (or --input image=VALUE)"
+    )
+    line = refused("caption", run, "--text", "a dog")
+    assert line == f"{run}: this run takes no --text, it takes --image"
     missing = tmp_path / "none.png"
     assert refused("caption", run, "--image", missing) == f"{missing}: no such file"
     (tmp_path / "text.png").write_text("no picture")

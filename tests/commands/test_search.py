@@ -47,6 +47,12 @@ def test_a_sentence_finds_its_picture(searchable: tuple[Path, Path]) -> None:
     assert right >= 12, first  # chance is 1
 
 
+def test_a_stream_may_be_named(searchable: tuple[Path, Path]) -> None:
+    run, data = searchable
+    named = done("search", run, "--input", f"image={data / 'p07.png'}", "--k", 3)
+    assert named == done("search", run, "--image", data / "p07.png", "--k", 3)
+
+
 def test_another_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = searchable
     index = tmp_path / "captions"
@@ -73,10 +79,11 @@ def test_mistakes(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "none.jpg").write_bytes(b"")
     (tmp_path / "text.jpg").write_text("a picture")
     with unchanged(run):
-        assert "either --text or --image" in refused("search", run)
-        assert "either --text or --image" in refused(
-            "search", run, "--text", "a", "--image", picked
-        )
+        assert refused("search", run) == "got 0 queries, expected one of --image, --text"
+        line = refused("search", run, "--text", "a", "--image", picked)
+        assert line == "got 2 queries, expected one of --image, --text"
+        line = refused("search", run, "--audio", picked)
+        assert line == f"{run}: this run takes no --audio, it takes --image or --text"
         assert "caption is empty" in refused("search", run, "--text", " ")
         assert "--k is 0" in refused("search", run, "--text", "a", "--k", 0)
         absent = tmp_path / "absent.png"

@@ -1,66 +1,141 @@
 """Input given on a command line -> the streams of a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import Modality, ReadsMedia
 from weft.modalities.text import Text
 from weft.runs.run import Run
 
+KINDS = ("image", "audio", "video", "array", "text")
+"""Kinds of input that have an option of their own."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class OwnInput:
-    """Options of a command that reads a picture, a text or another input of the user."""
+class NamedInput:
+    """The option for any stream, and what the options mean to a run.
 
-    image: Path | None = None
-    """A picture, for the first stream that is not text."""
-    text: str | None = None
-    """A sentence or a question, for the first text stream."""
+    A subclass has an option for each of KINDS, which holds one value or a tuple of several.
+    """
+
+    several: ClassVar[bool] = False
+    """Whether a stream may have several values, one for each row."""
     input: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """STREAM=VALUE: the input of any stream, by the stream's name."""
 
     @property
     def given(self) -> bool:
         """Whether any input was given."""
-        return self.image is not None or self.text is not None or bool(self.input)
+        return bool(self.input) or any(self._of(kind) for kind in KINDS)
 
-    def values(self, run: Run) -> dict[str, Any]:
-        """Stream -> value.
+    def values(self, run: Run, streams: Sequence[str]) -> dict[str, Any]:
+        """Stream -> its value, or a list of several.
 
-        Raises WeftError if a stream that is not optional has no value, or if a value was given for a
-        stream that the run does not have.
+        streams: those that are read. Raises WeftError where one of them that is not optional has no value,
+        and as `chosen` does.
         """
-        values = self._by_name(run)
-        encoded = [stream for stream in run.model.encoders if stream not in values]
-        texts = [stream for stream in encoded if isinstance(run.modalities[stream], Text)]
-        others = [stream for stream in encoded if stream not in texts]
-        for what, value, streams in (
-            ("--text", self.text, texts),
-            ("--image", self.image, others),
-        ):
-            if value is not None and not streams:
-                raise WeftError(f"{run.folder}: this run takes no {what}")
-            if value is not None:
-                values[streams[0]] = value
-            elif streams and streams[0] not in run.recipe.data.optional:
-                stream = streams[0]
+        values = self.chosen(run, streams)
+        flags = options(run, [s for s in streams if s not in self._named(streams)])
+        for stream, flag in flags.items():
+            if stream not in values and stream not in run.recipe.data.optional:
+                by_name = f" (or --input {stream}=VALUE)" if flag[2:] in KINDS else ""
                 raise WeftError(
-                    f"{run.folder}: this run needs {what}, for its stream '{stream}' "
-                    f"(or --input {stream}=VALUE)"
+                    f"{run.folder}: this run needs {flag}, for its stream '{stream}'{by_name}"
                 )
         if not values:
-            raise WeftError(f"{run.folder}: this run needs --image or --text")
+            raise WeftError(f"{run.folder}: this run needs {_either(run, streams)}")
         return values
 
-    def _by_name(self, run: Run) -> dict[str, Any]:
-        values: dict[str, Any] = {}
+    def chosen(self, run: Run, streams: Sequence[str]) -> dict[str, Any]:
+        """Stream -> its value, or a list of several, of those that were given.
+
+        Raises WeftError for a value that none of the streams takes.
+        """
+        found = self._named(streams)
+        flags = options(run, [stream for stream in streams if stream not in found])
+        by_flag = {flag: stream for stream, flag in flags.items()}
+        for kind in KINDS:
+            flag, values = f"--{kind}", self._of(kind)
+            if values and flag not in by_flag:
+                raise WeftError(
+                    f"{run.folder}: this run takes no {flag}, it takes {_either(run, streams)}"
+                )
+            if values:
+                found[by_flag[flag]] = values
+        for stream, values in found.items():
+            if len(values) > 1 and not self.several:
+                raise WeftError(f"--input gives stream '{stream}' {len(values)} values, expected 1")
+        return {s: values if len(values) > 1 else values[0] for s, values in found.items()}
+
+    def _named(self, streams: Sequence[str]) -> dict[str, list[Any]]:
+        """Stream -> the values that --input gives it. Raises WeftError for any other stream."""
+        found: dict[str, list[Any]] = {}
         for word in self.input:
             stream, equals, value = word.partition("=")
-            if not equals or stream not in run.modalities:
-                known = ", ".join(run.modalities)
+            if not equals or stream not in streams:
+                known = ", ".join(streams)
                 raise WeftError(f"--input is '{word}', expected STREAM=VALUE, with one of {known}")
-            values[stream] = value
-        return values
+            found.setdefault(stream, []).append(value)
+        return found
+
+    def _of(self, kind: str) -> list[Any]:
+        value = getattr(self, kind)
+        return list(value) if isinstance(value, tuple) else [] if value is None else [value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnInput(NamedInput):
+    """Options of a command that reads one input of the user."""
+
+    image: Path | None = None
+    """A picture, for the first stream of pictures."""
+    audio: Path | None = None
+    """A sound, for the first stream of sounds."""
+    video: Path | None = None
+    """A film, for the first stream of films."""
+    array: Path | None = None
+    """A .npy file, for the first stream of arrays."""
+    text: str | None = None
+    """A sentence or a question, for the first stream of texts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnInputs(NamedInput):
+    """Options of a command that reads one input of the user or several."""
+
+    several: ClassVar[bool] = True
+    image: tuple[Path, ...] = ()
+    """Pictures, for the first stream of pictures."""
+    audio: tuple[Path, ...] = ()
+    """Sounds, for the first stream of sounds."""
+    video: tuple[Path, ...] = ()
+    """Films, for the first stream of films."""
+    array: tuple[Path, ...] = ()
+    """.npy files, for the first stream of arrays."""
+    text: tuple[str, ...] = ()
+    """Sentences or questions, for the first stream of texts."""
+
+
+def options(run: Run, streams: Sequence[str]) -> dict[str, str]:
+    """Stream -> the option that takes its value: that of its kind for the first stream of a kind."""
+    found: dict[str, str] = {}
+    for stream in streams:
+        flag = f"--{_kind(run.modalities[stream])}"
+        known = flag[2:] in KINDS and flag not in found.values()
+        found[stream] = flag if known else f"--input {stream}=VALUE"
+    return found
+
+
+def _kind(modality: Modality) -> str:
+    if isinstance(modality, Text):
+        return "text"
+    return modality.media if isinstance(modality, ReadsMedia) else ""
+
+
+def _either(run: Run, streams: Sequence[str]) -> str:
+    return " or ".join(options(run, streams).values())

@@ -1,4 +1,4 @@
-"""Ask a run about a picture: the prediction of one of its heads, with probabilities.
+"""Ask a run about an input of yours: the prediction of one of its heads, with probabilities.
 
 weft ask RUN --image FILE --text "How many red stars are there?"
 """
@@ -34,6 +34,6 @@ def main(words: list[str]) -> None:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head)
-    found = run.predict(head, **arguments.values(run))
+    found = run.predict(head, **arguments.values(run, run.model.streams_of(head)))
     for said, probability in found.values.best(0, arguments.k):
         print(said if probability is None else f"{probability:.3f}  {said}")

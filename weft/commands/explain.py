@@ -15,6 +15,7 @@ from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
+from weft.explain.decision import Subject
 from weft.explain.deletion import Deletion
 from weft.explain.explanation import Method
 from weft.report import html
@@ -65,7 +66,8 @@ def main(words: list[str]) -> None:
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    values = arguments.values(run)
+    reads = Subject.of(run.model, run, arguments.head).decision.reads(run.model)
+    values = arguments.values(run, reads)
     (explained,) = explain_batch(run, run.read(**values), arguments.method, arguments.head)
     _print(explained)
     return [html.section(explained.answer, explained_html(explained))]

@@ -1,11 +1,12 @@
-"""Search a run's index with a sentence or a picture."""
+"""Search a run's index with a sentence, a picture or another input."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX
 from weft.core.errors import WeftError
@@ -14,15 +15,11 @@ from weft.runs.run import load
 
 
 @dataclass(frozen=True)
-class Arguments(Trusting):
-    """The query and the index."""
+class Arguments(OwnInput, Trusting):
+    """The query, one input, and the index."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
-    text: str | None = None
-    """Sentence to search for; give either this or --image."""
-    image: Path | None = None
-    """Picture to search for; give either this or --text."""
     k: int = 5
     """Number of results to print."""
     index: Path | None = None
@@ -32,17 +29,16 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Prints the nearest items, best first."""
     arguments = parse(Arguments, words, "weft search")
-    if (arguments.text is None) == (arguments.image is None):
-        raise WeftError("search takes either --text or --image")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     folder = arguments.index or arguments.run / INDEX
     run = load(arguments.run, trust=arguments.trust)
+    query = arguments.chosen(run, run.streams)
+    if len(query) != 1:
+        known = ", ".join(options(run, run.streams).values())
+        raise WeftError(f"got {len(query)} queries, expected one of {known}")
     if not (folder / DESCRIPTION).exists():
         raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
-    query: dict[str, Any] = (
-        {"text": arguments.text} if arguments.image is None else {"image": arguments.image}
-    )
     _show(run.search(EmbeddingIndex.load(folder), k=arguments.k, **query)[0])
 
 
