@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 import two_ranks
 from bad_numbers import assert_refused_by_name
+from tiny_captions import texts_of
 from torch import nn
 
 import weft.objectives
@@ -48,7 +49,7 @@ from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
 from weft.objectives.matching import MatchingConfig
-from weft.objectives.self_critical import SelfCriticalConfig
+from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
 
@@ -77,7 +78,7 @@ CASES: dict[str, Config] = {
     "alignment-regions": AlignmentConfig(("text", "regions")),
     "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
-    "self-critical": SelfCriticalConfig(tiny.WORDS, captions=2, max_length=6),
+    "self-critical": SelfCriticalConfig(captions=2, max_length=6),
     "detection": DetectionConfig(stream="panels", share=0.5),
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
     "answer-ranking": AnswerRankingConfig(),
@@ -164,6 +165,8 @@ def built(config: Config) -> nn.Module:
     objective: nn.Module = config.build()  # type: ignore[attr-defined]
     if isinstance(objective, MaskedLanguage):
         objective.use(tiny.VOCABULARY)
+    if isinstance(objective, SelfCritical):
+        objective.prepare({"text": texts_of(tiny.WORDS)})
     return objective
 
 

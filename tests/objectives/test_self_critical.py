@@ -1,19 +1,36 @@
 """Self-critical training: its gradient by hand, its rewards, and that rewarded captions become likelier."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
-from tiny_captions import CAPTIONS, WIDTH, Given, batch_of, head_of, joined, padded, pictures
+from tiny_captions import (
+    CAPTIONS,
+    WIDTH,
+    Given,
+    batch_of,
+    head_of,
+    joined,
+    padded,
+    pictures,
+    texts_of,
+)
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from weft.architectures.model import Model, Streams
+from weft.core.config import Config, from_json, to_json
+from weft.core.errors import WeftError
 from weft.core.precision import autocast
 from weft.core.records import Features, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.evaluation.captions import Consensus
+from weft.modalities.text import Text, TextConfig
 from weft.objectives.self_critical import SelfCriticalConfig
 
 END, VOCABULARY = 3, 11
-CONFIG = SelfCriticalConfig(tokens=VOCABULARY, captions=4, max_length=5)
+CONFIG = SelfCriticalConfig(captions=4, max_length=5)
 
 
 def model_of(dropout: float = 0.0) -> Model:
@@ -28,10 +45,17 @@ def everything() -> Field:
     return padded([joined(texts) for texts in CAPTIONS])
 
 
-def loss_of(model: Model, text: Field, config: SelfCriticalConfig = CONFIG, seed: int = 0):
+def loss_of(
+    model: Model,
+    text: Field,
+    config: SelfCriticalConfig = CONFIG,
+    seed: int = 0,
+    known: Text | None = None,
+):
     batch = batch_of(text)
     torch.manual_seed(seed)
     objective = config.build()
+    objective.prepare({"text": known or texts_of(VOCABULARY)})
     drawn = []
     own = objective._draw
     objective._draw = lambda *given: drawn.append(own(*given)) or drawn[-1]
@@ -117,11 +141,47 @@ def test_a_row_without_text_teaches_nothing() -> None:
     assert not drawn
 
 
+def pretrained(folder: Path) -> Text:
+    """Texts of a pretrained tokenizer whose special tokens are not the first ones, as BERT's are not."""
+    words = [*"abcde", "[CLS]", "[SEP]", "[UNK]", "[PAD]"]
+    tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(words[5:])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(names))
+    return TextConfig(kind="pretrained", pretrained=str(folder)).build()
+
+
+def test_special_tokens_are_those_of_the_tokenizer(tmp_path: Path) -> None:
+    """They need not be the first ones, and a decoder may have room for more tokens than there are."""
+    text = pretrained(tmp_path)
+    start, end = text.cls_id, text.sep_id
+    assert (start, end) == (5, 6)
+    references = padded([[start, 0, 1, end], [start, 2, 3, end], [start, 4, 4, end]])
+    found, drawn = loss_of(model_of(), references, CONFIG.replace(captions=20), known=text)
+    assert {token for ids in drawn for token in ids} == {0, 1, 2, 3, 4}
+    assert found.total.isfinite()
+
+
+def test_the_tokenizer_must_be_known() -> None:
+    model, batch = model_of(), batch_of(everything())
+    with pytest.raises(WeftError, match="there is no stream of texts 'text'"):
+        CONFIG.build()(model, batch, Streams(model, batch))
+
+
+def test_a_config_of_when_tokens_were_settings_is_read() -> None:
+    written = {**to_json(CONFIG), "tokens": VOCABULARY, "special": 5}
+    assert from_json(written, Config, "test") == CONFIG
+    with pytest.raises(WeftError, match="unknown setting .* 'tokenz'"):
+        from_json({**written, "tokenz": 3}, Config, "test")
+
+
 def test_what_does_not_fit_is_refused() -> None:
     model = model_of()
     model.heads["caption"] = head_of(ClassifierConfig(WIDTH, 2))
     with pytest.raises(ValueError, match="'caption' is a Classifier, expected one of text"):
         CONFIG.build()(model, batch_of(everything()), Streams(model, batch_of(everything())))
-    for change in ({"tokens": 0}, {"captions": 1}, {"max_length": 1}, {"special": -1}):
+    for change in ({"captions": 1}, {"max_length": 1}):
         with pytest.raises(ValueError, match="expected at least"):
             CONFIG.replace(**change)

@@ -8,6 +8,7 @@ from weft.core.records import Batch, Features, Field
 from weft.decoders.text import TransformerDecoderConfig
 from weft.heads.head import Head
 from weft.heads.texts import TextOutput
+from weft.modalities.text import Text, TextConfig
 
 START, END, WIDTH, VOCABULARY = 2, 3, 6, 11
 CAPTIONS = [[[2, 5, 6, 3], [2, 7, 3]], [[2, 8, 3], [2, 9, 10, 4, 3]], [[2, 3], [2, 4, 4, 3]]]
@@ -33,6 +34,14 @@ def model_of(config=None) -> Model:
 
 def head_of(config, stream: str = "text") -> Head:
     return Head(config.build(), TextOutput(stream), context="image")
+
+
+def texts_of(tokens: int) -> Text:
+    """Texts of so many tokens: five special ones, of which 2 begins a text and 3 ends it, and words."""
+    text = TextConfig(kind="word", min_frequency=1).build()
+    text.fit([" ".join("w" * number for number in range(5, tokens))])
+    assert text.vocab_size == tokens
+    return text
 
 
 def joined(texts: list[list[int]]) -> list[int]:

@@ -10,7 +10,18 @@ import json
 import math
 import types
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError, brief, unknown_name
@@ -26,6 +37,10 @@ MODULES = "#modules"
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Base of all configs: a frozen dataclass that is kept as JSON and set on the command line."""
+
+    removed_settings: ClassVar[tuple[str, ...]] = ()
+    """Names of settings that the class had once and that no longer say anything: a file that was written
+    then may hold them."""
 
     def replace(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
@@ -209,7 +224,7 @@ def _from_config(value: Any, expected: type[Settings], where: str) -> Settings:
     fields = {f.name for f in dataclasses.fields(cls) if f.init}
     arguments: dict[str, Any] = {}
     for key, item in value.items():
-        if key == "class":
+        if key == "class" or key in cls.removed_settings:
             continue
         if key not in fields:
             raise _unknown_field(key, cls, where)

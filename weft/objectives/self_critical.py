@@ -4,10 +4,10 @@ Rennie et al. 2017, arXiv:1612.00563, section 3.1, with the mean reward of the o
 same picture as the baseline (Luo 2020, arXiv:2003.09971, equation 4), so that none is decoded greedily.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, mean_of_all, rows_before
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Modality, Objective
 from weft.core.needs import Needs
-from weft.core.ranges import COUNT, at_least, require
+from weft.core.ranges import at_least, require
 from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.evaluation.captions import Consensus
-from weft.heads.texts import TextOutput
+from weft.heads.texts import TextOutput, text_modality, vocabulary_of
 from weft.objectives._presence import nothing, rows_of
 from weft.objectives.captioning import separate_texts, text_field, writer
 
@@ -34,8 +34,8 @@ class SelfCritical(nn.Module):
     """Makes drawn captions likelier as far as their CIDEr-D beats that of the others of their picture.
 
     Words are tokens, the end is one of them, so that breaking off early costs. Captions are drawn from
-    the distribution whose likelihood is raised: special tokens have no probability in either, nor has
-    an end before the first token. A caption that is cut off at its greatest length has no end, in the
+    the distribution whose likelihood is raised: the tokenizer's special tokens have no probability in
+    either, nor has an end before the first token. A caption that is cut off at its greatest length has no end, in the
     reward or in the likelihood. Documents are the pictures of all ranks. The total is a mean over the
     captions of all ranks; its value says nothing, the term "reward" does. A row without text is left out.
     """
@@ -44,6 +44,11 @@ class SelfCritical(nn.Module):
         super().__init__()
         self.config = config
         self._sampling = GenerationConfig(method="sample", max_length=config.max_length)
+        self._modalities: Mapping[str, Modality] = {}
+
+    def prepare(self, modalities: Mapping[str, Modality]) -> None:
+        """Takes the modalities: that of the texts says which tokens begin and end one and are special."""
+        self._modalities = modalities
 
     def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
         head = cast(Model, model).head(self.config.head)
@@ -54,9 +59,10 @@ class SelfCritical(nn.Module):
         references = _references(text_field(batch, stream))
         if references is None:
             return nothing(head, batch, "reward", "length")
-        told, consensus, start, end = references
+        told, consensus = references
         context = head.reads(streams.fused())
-        vocabulary = Vocabulary(start, end, self._allowed(end, context.tokens.device))
+        text = text_modality(self._modalities, stream)
+        vocabulary = vocabulary_of(text, context.tokens.device)
         longest, count = min(self.config.max_length, decoder.max_length), self.config.captions
 
         def draw(context: Features, uniform_BMN: Tensor) -> Texts:
@@ -68,24 +74,21 @@ class SelfCritical(nn.Module):
 
         uniform_BMN = batch.uniform("self-critical", count, longest)
         parts = streams.by_rows(draw, context, uniform_BMN) if len(batch) else []
-        drawn = [ids if len(ids) == longest else [*ids, end] for part in parts for ids in part]
+        drawn = [
+            ids if len(ids) == longest else [*ids, vocabulary.end] for part in parts for ids in part
+        ]
         each = [drawn[at : at + count] for at in range(0, len(drawn), count)]
         rewards_BM = _rewards(each, told, consensus).view(-1, count).to(context.tokens.device)
         better_BM = (rewards_BM - rewards_BM.mean(1, keepdim=True)) * count / (count - 1)
         texts = _padded(each, longest, context.tokens.device)
         likelihood_R = torch.cat(streams.by_rows(likelihood, context, *texts))
         taught = count * sum(1 for texts in told if texts)
-        words = sum(len(ids) - (ids[-1] == end) for ids in drawn)
+        words = sum(len(ids) - (ids[-1] == vocabulary.end) for ids in drawn)
         terms = {
             "reward": mean_of_all(rewards_BM, taught),
             "length": mean_of_all(rewards_BM.new_tensor(words), len(drawn)),
         }
         return Loss(mean_of_all(-better_BM.flatten() * likelihood_R, taught), terms)
-
-    def _allowed(self, end: int, device: torch.device) -> Tensor:
-        """(V,) the tokens that a caption may have, its end among them."""
-        numbers_V = torch.arange(self.config.tokens, device=device)
-        return (numbers_V >= self.config.special) | (numbers_V == end)
 
     def _draw(
         self,
@@ -110,9 +113,9 @@ class SelfCritical(nn.Module):
             ).ids
 
 
-def _references(field: Field) -> tuple[list[Texts], Consensus, int, int] | None:
-    """The texts of each of this rank's rows without their start, the consensus of those of all ranks,
-    and the tokens of start and end; None where no rank has a text."""
+def _references(field: Field) -> tuple[list[Texts], Consensus] | None:
+    """The texts of each of this rank's rows without their start, and the consensus of those of all ranks;
+    None where no rank has a text."""
     everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
     if not cast(Tensor, everywhere.mask).any():
         return None
@@ -120,8 +123,7 @@ def _references(field: Field) -> tuple[list[Texts], Consensus, int, int] | None:
     rows = [
         ids[mask].tolist() for ids, mask in zip(texts.values, cast(Tensor, texts.mask), strict=True)
     ]
-    known = next((ids for ids in rows if len(ids) > 1), None)
-    if known is None:
+    if all(len(ids) < 2 for ids in rows):
         raise ValueError("no row of the batch has a text, expected references of the captions")
     each = len(rows) // len(everywhere)
     told = [
@@ -130,7 +132,7 @@ def _references(field: Field) -> tuple[list[Texts], Consensus, int, int] | None:
     ]
     before = rows_before(len(field), field.values.device)
     consensus = Consensus([texts for texts in told if texts])
-    return told[before : before + len(field)], consensus, known[0], known[-1]
+    return told[before : before + len(field)], consensus
 
 
 def _rewards(each: list[Texts], told: list[Texts], consensus: Consensus) -> Tensor:
@@ -192,21 +194,17 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 class SelfCriticalConfig(Config[Objective]):
     """Self-critical training of a decoder that can already write."""
 
-    tokens: int
-    """Tokens V of the decoder."""
+    removed_settings: ClassVar[tuple[str, ...]] = ("tokens", "special")
+
     head: str = "caption"
     """Head that writes; let the stream of its texts draw several captions of a row."""
     captions: int = 5
     """Captions that are drawn of each picture."""
     max_length: int = 20
     """Most tokens of a drawn caption."""
-    special: int = 5
-    """The first so many tokens are never said: the special ones of a tokenizer trained here."""
 
     def __post_init__(self) -> None:
-        require(
-            self, tokens=COUNT, captions=at_least(2), max_length=at_least(2), special=at_least(0)
-        )
+        require(self, captions=at_least(2), max_length=at_least(2))
 
     @property
     def needs(self) -> Needs:
