@@ -1,7 +1,7 @@
 """Towers that stay modules of Hugging Face transformers, and LoRA adapters in any tower."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, Self
 
 import torch
@@ -48,6 +48,7 @@ class HuggingFaceTower(nn.Module):
         self.max_length: int | None = settings.get("max_position_embeddings")
         self.filled_with: int | None = settings["pad_token_id"] if kind in FILLED_UP else None
         self._check_own_width(settings)
+        _make_whole_masks()
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, or ids (B, T) int64 with their mask."""
@@ -164,6 +165,27 @@ def layers_of(model: nn.Module) -> nn.ModuleList:
     if not stacks:
         raise WeftError(f"{type(model).__name__} has no list of layers")
     return max(stacks, key=len)
+
+
+@cache
+def _make_whole_masks() -> None:
+    """From now on transformers makes its masks of attention in the padded mode whatever they hold.
+
+    It leaves out a mask that hides nothing, and looks at the values for that, which vmap refuses.
+    """
+    try:
+        from transformers import masking_utils
+    except ImportError:
+        return  # before 4.53 every model makes its own masks
+    functions = masking_utils.ALL_MASK_ATTENTION_FUNCTIONS
+    for name in ("sdpa", "eager"):
+        functions[name] = partial(_whole_mask, functions[name])
+
+
+def _whole_mask(function: Callable[..., Tensor | None], *args: Any, **settings: Any) -> Any:
+    if is_padded():
+        settings |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    return function(*args, **settings)
 
 
 def _settings(model: nn.Module) -> dict[str, Any]:
