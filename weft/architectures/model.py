@@ -118,9 +118,7 @@ class Model(nn.Module):
     @staticmethod
     def _part(parts: nn.ModuleDict, name: str, kind: str) -> nn.Module:
         if name not in parts:
-            raise ValueError(
-                f"the model has no {kind} for '{name}', it has: {', '.join(parts) or 'none'}"
-            )
+            raise ValueError(f"the model has no {kind} for '{name}', it has: {', '.join(parts)}")
         return parts[name]
 
 

@@ -64,10 +64,10 @@ def main(words: list[str]) -> None:
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     dataset, bad = _open(arguments.path, arguments.format)
-    path = arguments.path.resolve()  # "." has no name
-    report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
+    name = arguments.path.name
+    report = check(dataset, arguments.config, name=name, row_errors=bad, progress=True)
     _summary(report)
-    out = arguments.out or Path("runs") / f"{path.stem}-card"
+    out = arguments.out or Path("runs") / f"{arguments.path.stem}-card"
     print(f"data card: {write_card(report, out)}")
 
 
@@ -78,7 +78,7 @@ def _prepare(words: list[str]) -> None:
         dataset,
         arguments.out,
         arguments.config,
-        name=arguments.path.resolve().name,
+        name=arguments.path.name,
         row_errors=bad,
         card=write_card,
         progress=True,
@@ -106,11 +106,8 @@ def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]
 
 
 def _summary(report: DataReport) -> None:
-    total = report.total
-    print(
-        f"{report.name}: {total.rows:,} rows, {total.pictures:,} pictures, "
-        f"{total.captions:,} captions, {total.groups:,} groups"
-    )
+    total = report.counts(report.total).items()
+    print(f"{report.name}: {', '.join(f'{count:,} {what}' for what, count in total)}")
     for name, counts in report.splits.items():
         print(f"  {name}: {counts.rows:,} rows, {counts.captions:,} captions")
     print(f"  cannot be used: {report.corrupt_total:,}")
@@ -121,7 +118,7 @@ def _summary(report: DataReport) -> None:
         print(f"    {problem.source}: {problem.reason}")
     if report.metadata:
         print(f"  metadata of pictures: {_kinds(report.metadata)}")
-    print(f"  identical pictures: {report.exact.total:,} pairs")
+    print(f"  exact duplicates: {report.exact.total:,} pairs")
     print(f"  near duplicates: {report.near.total:,} pairs")
     print(f"  leaks between splits: {report.leaks:,}")
 
