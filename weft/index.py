@@ -146,14 +146,14 @@ def build_index(
     config = config or InferenceConfig()
     bad = config.errors.build(len(dataset))
     items = list_items(dataset, (stream,), bad).items[stream]
-    found = embed_items(member.model, member.sources[stream], items, dataset, config, bad, device)
+    found = embed_items([member], items, dataset, config, bad, device)
     samples = [dataset[item.row] for item in found.items]
     ids = tuple(
         sample.id if not item.view else f"{sample.id}#{item.view}"
         for item, sample in zip(found.items, samples, strict=True)
     )
     sources = tuple(_where(sample.items[stream], sample.source) for sample in samples)
-    return EmbeddingIndex(found.vectors.to(DTYPES[dtype]), ids, sources, stream)
+    return EmbeddingIndex(found.vectors[0].to(DTYPES[dtype]), ids, sources, stream)
 
 
 def _file_name(data: bytes) -> str:

@@ -32,7 +32,7 @@ from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_items
-from weft.inference.member import Item
+from weft.inference.member import Item, Member
 from weft.recipes.scenes import scenes
 from weft.runs.train import train
 
@@ -86,13 +86,14 @@ def sounds(rows: int, folder: Path) -> str:
     source = ModalitySource(dataset, "audio", Waveform())
     config = CacheConfig(folder=folder, batch_size=64)
     cached = cache_features(source, encoder, config, described_by=(), train=True)
-    loader = Loader(dataset, {"audio": cached}, batch_size=64, seed=0, train=True)
+    loader = Loader(dataset, {"audio": cached}, batch_size=64, seed=0)
     for batch in loader.batches(0, loader.steps_per_epoch):
         assert len(batch.inputs["audio"]) == 64
     model = Model({"audio": encoder}, projections={"audio": Pooled()})
+    member = Member(model, {"audio": source})
     bad = ErrorPolicy().build(rows)
     items = [Item("audio", row) for row in range(rows)]
-    found = embed_items(model, source, items, dataset, InferenceConfig(), bad)
+    found = embed_items([member], items, dataset, InferenceConfig(), bad)
     assert len(found.items) == rows
     return f"{rows * MIB_EACH:,.0f} MiB of samples"
 

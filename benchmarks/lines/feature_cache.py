@@ -83,7 +83,7 @@ def compared(
 
     first = seconds(compute)
     sources = {"image": cached[0], "text": ModalitySource(rows, "text", text)}
-    loader = Loader(rows, sources, batch_size=BATCH, seed=0, train=True)
+    loader = Loader(rows, sources, batch_size=BATCH, seed=0)
     step = TrainStep(ours, {"contrastive": objective})
     pairs = Pairs(rows, text)
     check(theirs, ours, objective, step, pairs, loader.batch(0))

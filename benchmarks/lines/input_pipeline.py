@@ -90,7 +90,6 @@ def our_epoch(shards: Path, setting: Setting) -> Callable[[], None]:
         {"image": ModalitySource(rows, "image", modality())},
         batch_size=BATCH,
         seed=0,
-        train=True,
         workers=setting.threads if setting.threads > 1 else 0,
     )
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from weft.core.records import Batch, Field, Sample, group_key
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader, ModalitySource, TargetSource
 from weft.data.policy import ErrorPolicy
-from weft.data.sampler import OrderedSampler, ShuffledSampler
+from weft.data.sampler import ShuffledSampler
 from weft.data.targets.classes import ClassesConfig
 
 
@@ -64,7 +63,7 @@ def loader(dataset: list[Sample], **options: Any) -> Loader:
         "a": ModalitySource(dataset, "x", modality),
         "b": ModalitySource(dataset, "x", modality),
     }
-    return Loader(dataset, sources, **{"batch_size": 4, "seed": 7, "train": True, **options})
+    return Loader(dataset, sources, **{"batch_size": 4, "seed": 7, **options})
 
 
 def content(batch: Batch) -> tuple[Any, ...]:
@@ -120,9 +119,7 @@ def test_another_seed_or_epoch_draws_differently_and_streams_have_their_own_numb
 
 def test_a_stream_draws_the_same_with_and_without_the_other_streams() -> None:
     dataset = rows(8)
-    alone = Loader(
-        dataset, {"b": ModalitySource(dataset, "x", Noisy())}, batch_size=4, seed=7, train=True
-    )
+    alone = Loader(dataset, {"b": ModalitySource(dataset, "x", Noisy())}, batch_size=4, seed=7)
     assert torch.equal(
         alone.batch(3).inputs["b"].values, loader(dataset).batch(3).inputs["b"].values
     )
@@ -130,9 +127,9 @@ def test_a_stream_draws_the_same_with_and_without_the_other_streams() -> None:
 
 def test_groups_are_the_keys_of_the_samples_groups() -> None:
     dataset = rows(6)
-    batch = next(loader(dataset, train=False).batches_once())
-    assert batch.ids == ("s0", "s1", "s2", "s3")
-    assert batch.groups.tolist() == [group_key(g) for g in ("g0", "g0", "g1", "g1")]
+    batch = loader(dataset).batch(0)
+    named = {row.id: group_key(row.group) for row in dataset}
+    assert batch.groups.tolist() == [named[name] for name in batch.ids]
 
 
 @given(
@@ -153,48 +150,11 @@ def test_every_epoch_of_the_stream_is_a_permutation(
     assert (sampler.steps_per_epoch - 1) * size < count <= sampler.steps_per_epoch * size
 
 
-@given(count=st.integers(1, 40), size=st.integers(1, 17))
-@settings(max_examples=40, deadline=None)
-def test_evaluation_sees_every_row_once_in_order(count: int, size: int) -> None:
-    sampler = OrderedSampler(count, size)
-    seen = [draw.row for step in range(sampler.steps_per_epoch) for draw in sampler.draws(step)]
-    assert seen == list(range(count))
-    with pytest.raises(ValueError, match=rf"step is {sampler.steps_per_epoch}, expected 0 to"):
-        sampler.draws(sampler.steps_per_epoch)
-
-
 def test_orders_of_two_epochs_differ() -> None:
     sampler = ShuffledSampler(100, 100, 0)
     assert [d.row for d in sampler.draws(0)] != [d.row for d in sampler.draws(1)]
     with pytest.raises(ValueError, match="step is -1"):
         sampler.draws(-1)
-
-
-@pytest.mark.parametrize("workers", [0, 3])
-def test_evaluation_views_and_short_last_batch(workers: int) -> None:
-    dataset = rows(10)
-    batches = list(loader(dataset, train=False, workers=workers).batches_once(view=1))
-    assert [len(b) for b in batches] == [4, 4, 2]
-    assert [i for b in batches for i in b.ids] == [f"s{n}" for n in range(10)]
-    assert torch.cat([b.inputs["a"].values for b in batches])[:, 1].unique().tolist() == [1.0]
-    beyond = next(loader(dataset, train=False).batches_once(view=5))
-    assert beyond.inputs["a"].values[:, 1].tolist() == [0.0] * 4
-
-
-def test_evaluation_over_ranks_covers_every_row_once() -> None:
-    dataset = rows(9)
-    seen = [
-        i
-        for rank in range(2)
-        for b in loader(dataset, train=False, rank=rank, world_size=2).batches_once()
-        for i in b.ids
-    ]
-    assert Counter(seen) == Counter(f"s{n}" for n in range(9))
-
-
-def test_once_is_refused_in_training() -> None:
-    with pytest.raises(ValueError, match="made for training"):
-        loader(rows(4)).batches_once()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -209,7 +169,7 @@ def test_a_missing_file_and_a_missing_column_name_the_row() -> None:
     dataset = rows(4)
     sources = {"a": ModalitySource(dataset, "image", Noisy())}
     with pytest.raises(DataError, match=r"data.jsonl:\d: has no 'image', it has: x"):
-        Loader(dataset, sources, batch_size=2, seed=0, train=True).batch(0)
+        Loader(dataset, sources, batch_size=2, seed=0).batch(0)
 
 
 @pytest.mark.parametrize("workers", [0, 4])
@@ -237,16 +197,6 @@ def test_skip_replaces_a_bad_row_by_the_next_good_one(
         loader(dataset, errors=ErrorPolicy("skip", limit=0.5), rank=r, world_size=2) for r in (0, 1)
     ]
     assert [i for half in halves for i in half.batch(8).ids] == list(fresh.ids)
-
-
-def test_a_bad_row_is_dropped_in_evaluation() -> None:
-    evaluation = loader(
-        rows(6, {1: "bad", 4: "bad", 5: "bad"}), train=False, errors=ErrorPolicy("skip", limit=1.0)
-    )
-    assert [b.ids for b in evaluation.batches_once()] == [("s0", "s2", "s3")]
-    assert len(evaluation.bad) == 3
-    with pytest.raises(WeftError, match="batch 1 holds no row that can be read"):
-        evaluation.batch(1)
 
 
 def test_the_limit_stops_the_run() -> None:
@@ -321,9 +271,7 @@ def test_early_exit_and_errors_leave_no_thread_behind() -> None:
 def test_only_a_few_batches_are_read_ahead() -> None:
     modality = Noisy()
     dataset = rows(100)
-    one = Loader(
-        dataset, {"x": ModalitySource(dataset, "x", modality)}, batch_size=5, seed=0, train=True
-    )
+    one = Loader(dataset, {"x": ModalitySource(dataset, "x", modality)}, batch_size=5, seed=0)
     stream = one.batches(0, 10**9)
     next(stream)
     stream.close()
@@ -339,12 +287,12 @@ def test_labels_become_targets() -> None:
         "x": ModalitySource(dataset, "x", Noisy()),
         "label": TargetSource(dataset, ClassesConfig("label", ("dog", "cat")).build()),
     }
-    one = Loader(dataset, sources, batch_size=2, seed=0, train=False)
-    batch = one.batch(0)
-    assert batch.targets["label"].tolist() == [1, 0]
+    batch = Loader(dataset[:2], sources, batch_size=2, seed=0).batch(0)
+    label = {"0": 1, "1": 0}
+    assert batch.targets["label"].tolist() == [label[name] for name in batch.ids]
     assert list(batch.inputs) == ["x"]
     with pytest.raises(DataError, match=r"^d:2: unknown label 'dgo': did you mean dog\?"):
-        one.batch(1)
+        Loader(dataset, sources, batch_size=3, seed=0).batch(0)
 
 
 def test_captions_have_one_view_each() -> None:
@@ -365,7 +313,7 @@ def test_real_pictures_are_read_in_order_by_threads(shared_data: Callable[[str],
     both = [
         [content(b) for b in Loader(dataset, sources, workers=w, **options).batches(0, 3)]
         for w in (0, 3)
-        for options in ({"batch_size": 16, "seed": 1, "train": True},)
+        for options in ({"batch_size": 16, "seed": 1},)
     ]
     assert both[0] == both[1]
     assert len({i for ids, *_ in both[0] for i in ids}) == 48

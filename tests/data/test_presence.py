@@ -1,5 +1,6 @@
 """Rows that lack an optional stream, from the files to the model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from weft.core.interfaces import JOINT
 from weft.core.media import Alternatives, Media
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.features import CacheConfig, cache_features
-from weft.data.loader import Loader, ModalitySource
+from weft.data.loader import Loader, ModalitySource, Source
 from weft.data.presence import collate_present
 from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.inference.config import InferenceConfig
+from weft.inference.rows import Reading, read_rows
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import Text, TextConfig
@@ -54,8 +57,12 @@ def sources(dataset: list[Sample], optional: tuple[str, ...]) -> dict[str, Modal
 
 
 def loaded(dataset: list[Sample], size: int = 4) -> list[Batch]:
-    found = sources(dataset, ("text", "image"))
-    return list(Loader(dataset, found, batch_size=size, seed=0, train=False).batches_once())
+    return read(dataset, sources(dataset, ("text", "image")), size)
+
+
+def read(dataset: list[Sample], found: Mapping[str, Source], size: int = 4) -> list[Batch]:
+    config = InferenceConfig(batch_size=size)
+    return [rows.batches[0] for rows in read_rows([Reading(found)], dataset, config)]
 
 
 def model() -> Model:
@@ -113,7 +120,7 @@ def test_cached_features_lack_the_same_rows(tmp_path: Path) -> None:
     )
     assert cached.views(1) == 1
     both = {"text": cached, "image": raw["image"]}
-    (batch,) = Loader(dataset, both, batch_size=4, seed=0, train=False).batches_once()
+    (batch,) = read(dataset, both)
     features = batch.inputs["text"]
     assert isinstance(features, Features)
     assert features.mask.any(dim=1).tolist() == [True, False, True, True]
@@ -133,7 +140,7 @@ def test_without_leave_a_missing_stream_is_an_error() -> None:
     dataset = rows()
     found = sources(dataset, ("image",))
     with pytest.raises(DataError, match="rows:2: has no 'text', it has: image"):
-        list(Loader(dataset, found, batch_size=4, seed=0, train=False).batches_once())
+        read(dataset, found)
 
 
 def test_a_cache_of_nothing_is_refused(tmp_path: Path) -> None:
@@ -160,7 +167,7 @@ def test_a_training_batch_has_every_stream_even_if_no_row_of_it_has() -> None:
     """So that a rank without any such row computes as often as the others."""
     dataset = [row for row in rows() if "text" not in row.items] + [rows()[0]]
     found = sources(dataset, ("text", "image"))
-    loader = Loader(dataset, found, batch_size=1, seed=0, train=True, workers=0)
+    loader = Loader(dataset, found, batch_size=1, seed=0, workers=0)
     batches = [loader.batch(step) for step in range(2)]
     for batch in batches:
         words = batch.inputs["text"]

@@ -12,7 +12,7 @@ from weft.data.formats import _tar_members, open_dataset
 from weft.data.formats._tar_writer import write_shards
 from weft.data.loader import Loader, ModalitySource, TargetSource
 from weft.data.targets.classes import ClassesConfig
-from weft.modalities.image import ImageConfig
+from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.text import TextConfig
 from weft.runs.measure import measure
 from weft.runs.parts import fit
@@ -77,7 +77,7 @@ def test_an_epoch_reads_each_member_once(shards: Path, reads: Counter[str]) -> N
         "image": ModalitySource(dataset, "image", ImageConfig(size=32).build()),
         "text": ModalitySource(dataset, "text", text),
     }
-    loader = Loader(dataset, sources, batch_size=8, seed=0, train=True, workers=2)
+    loader = Loader(dataset, sources, batch_size=8, seed=0, workers=2)
     assert len(list(loader.batches(0, loader.steps_per_epoch))) == 3
     assert len(pictures(reads)) == ROWS
     assert set(reads.values()) == {1}
@@ -89,6 +89,22 @@ def test_an_evaluation_reads_each_member_once(
     run = weft.load(scenes_run, device="cpu")
     found = measure([run], "retrieval", data=shards, split="test", audited=False)
     assert found.result.protocol["images"] == ROWS
+    assert len(pictures(reads)) == ROWS
+    assert set(reads.values()) == {1}
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_several_views_and_models_read_each_member_once(
+    shards: Path, scenes_run: Path, reads: Counter[str], runs: int
+) -> None:
+    """Also models that see the pictures in different sizes."""
+    ensemble = [weft.load(scenes_run, device="cpu") for _ in range(runs)]
+    for run, size in zip(ensemble, (32, 48), strict=False):
+        config = ImageConfig(size=size, eval_views=mirrored())
+        run.modalities["image"] = config.build()
+    found = measure(ensemble, "retrieval", data=shards, split="test", audited=False)
+    assert found.result.protocol["images"] == ROWS
+    assert found.result.protocol["models"] == runs
     assert len(pictures(reads)) == ROWS
     assert set(reads.values()) == {1}
 

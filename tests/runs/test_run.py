@@ -63,9 +63,7 @@ def test_what_evaluation_computes(run: Run) -> None:
     for stream, (items, raws) in values.items():
         bad = ErrorPolicy().build(len(dataset))
         config = InferenceConfig(batch_size=7)
-        expected = embed_items(
-            member.model, member.sources[stream], items, dataset, config, bad
-        ).vectors
+        expected = embed_items([member], items, dataset, config, bad).vectors[0]
         torch.testing.assert_close(run.embed(**{stream: raws}), expected, atol=1e-5, rtol=0)
 
 

@@ -13,7 +13,6 @@ from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
-from weft.data.targets.numbers import NumbersConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
@@ -22,19 +21,17 @@ from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
-from weft.heads.numbers import NumberOutput
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
-from weft.modalities.image import ImageConfig
+from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.text import TextConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
-from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
@@ -49,7 +46,6 @@ CASES: dict[str, Config] = {
     "reranking": RerankingConfig(RETRIEVAL, candidates=3),
     "zero_shot": ZeroShotConfig(resamples=20, embedding=EMBEDDING),
     "classification": ClassificationTaskConfig(resamples=20, rows=SETTINGS),
-    "regression": RegressionTaskConfig(head="price", resamples=20, inference=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, rows=SETTINGS),
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, rows=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", rows=SETTINGS),
@@ -72,7 +68,6 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "label": label,
             "candidates": ["red", "blue"],
             "right": n % 2,
-            "price": n * n / 10,
         }
         if n in (without or ()):
             del items[stream]
@@ -80,29 +75,33 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
     return found
 
 
-def member(rows: Dataset, seed: int = 0) -> Member:
+def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
+    """views: of each picture, whose embeddings and probabilities are averaged."""
     text = TextConfig(kind="word", min_frequency=1, max_length=12).build()
     text.fit([row.items.get("text", "red") for row in dataset()])
     label = ClassesConfig("label").build()
     label.fit(["red", "blue"])
-    targets = {"label": label, "price": NumbersConfig("price").build()}
-    modalities = {"image": ImageConfig(size=8).build(), "text": text, "answer": text}
+    modalities = {
+        "image": ImageConfig(size=8, eval_views=mirrored()[:views]).build(),
+        "text": text,
+        "answer": text,
+    }
     sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in modalities.items()}
     torch.manual_seed(seed)
-    return Member(model_config().build().eval(), sources, modalities, targets)
+    return Member(model_config(views).build().eval(), sources, modalities, {"label": label})
 
 
-def model_config() -> ModelConfig:
+def model_config(views: int = 1) -> ModelConfig:
     writer = TransformerDecoderConfig(60, WIDTH, dim=8, depth=1, heads=2, max_length=12)
+    written = TextOutput(generation=GenerationConfig(max_length=4))
     words = WordVectorsConfig(60, WIDTH)
     return ModelConfig(
         encoders={"image": ConvNetConfig(widths=(4, WIDTH)), "text": words, "answer": words},
         fusion=LateConfig(dict.fromkeys(STREAMS, WIDTH), dim=WIDTH),
         projections={n: ProjectionConfig(WIDTH, 6) for n in (*STREAMS, "answer", JOINT)},
         heads={
-            "label": HeadConfig(ClassifierConfig(WIDTH, 2), ClassOutput("label")),
-            "caption": HeadConfig(writer, TextOutput(generation=GenerationConfig(max_length=4))),
-            "price": HeadConfig(ClassifierConfig(WIDTH, 1), NumberOutput("price", "euros")),
+            "label": HeadConfig(ClassifierConfig(WIDTH, 2), ClassOutput("label"), views=views),
+            "caption": HeadConfig(writer, written, views=views),
             "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
         },
     )

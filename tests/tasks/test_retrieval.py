@@ -241,9 +241,9 @@ def test_order_and_batches_do_not_change_embeddings(world):
     for batch_size in (1, 7, 100):
         config = InferenceConfig(batch_size=batch_size)
         bad = config.errors.build(24)
-        found = embed_items(member.model, member.sources["text"], items, w.rows, config, bad)
+        found = embed_items([member], items, w.rows, config, bad)
         assert found.items == tuple(items)
-        embeddings.append(found.vectors)
+        embeddings.append(found.vectors[0])
     torch.testing.assert_close(embeddings[0], embeddings[1])
     torch.testing.assert_close(embeddings[0], embeddings[2])
 
@@ -253,5 +253,5 @@ def test_no_member_and_missing_source_are_refused(world):
     with pytest.raises(ValueError, match="no members"):
         task().evaluate([], w.rows)
     bare = dataclasses.replace(w.member(), sources={})
-    with pytest.raises(ValueError, match="no source for 'image'"):
+    with pytest.raises(WeftError, match="unknown stream of the member 'image'"):
         task().evaluate([bare], w.rows)

@@ -13,7 +13,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.answers import normalised, soft_score
-from weft.data.loader import Loader, ModalitySource
+from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
@@ -25,6 +25,7 @@ from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, Member
 from weft.inference.predict import predict
+from weft.inference.rows import Reading, read_rows
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.tasks._accuracy import Expected
@@ -305,7 +306,8 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
         **{name: member.sources[name] for name in ("image", "question")},
         "answer": ModalitySource(rows, "answer", text),
     }
-    (batch,) = Loader(rows, sources, batch_size=12, seed=0, train=False, workers=0).batches_once()
+    (read,) = read_rows([Reading(sources)], rows, InferenceConfig(workers=0))
+    batch = read.batches[0]
     objective = CaptioningConfig("answer").build()
     optimizer = torch.optim.Adam([*decoder.parameters(), *model.fusion.parameters()], lr=0.01)
     for _ in range(150):

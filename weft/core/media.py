@@ -20,6 +20,7 @@ from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.files import LARGEST_FILE, read_file
 from weft.core.kinds import Kind, kind_of, suffix_of
+from weft.core.once import kept
 
 _LARGEST: dict[Kind, int] = {"image": 512 << 20}
 """Bytes of the largest file of a kind that is read."""
@@ -190,7 +191,13 @@ class Media:
         return self.place.path if isinstance(self.place, FilePlace) else None
 
     def load(self) -> bytes | np.ndarray:
-        """The encoded bytes, or the array where it is not encoded. Raises WeftError."""
+        """The encoded bytes, or the array where it is not encoded; read once within `once`.
+
+        Raises WeftError.
+        """
+        return kept(self, self._loaded)
+
+    def _loaded(self) -> bytes | np.ndarray:
         try:
             return self.place.load(_LARGEST.get(self.kind, LARGEST_FILE))
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The loader: map-style, and the batch at step n is a pure function of (seed, n).
+"""The loader of training: map-style, and the batch at step n is a pure function of (seed, n).
 
 Nothing else enters: not the number of worker threads, not the number of ranks, not the steps before.
 Exact resume is therefore arithmetic (`loader.batches(start=n)`), and two ranks see what one would
@@ -17,6 +17,7 @@ from torch import Tensor
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import Modality, Target, views_of
 from weft.core.media import Alternatives, small_value
+from weft.core.once import kept, once
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
@@ -26,7 +27,6 @@ from weft.data.presence import absent_like, collate_present
 from weft.data.sampler import (
     BucketedSampler,
     Draw,
-    OrderedSampler,
     Sampler,
     ShuffledSampler,
     row_generator,
@@ -70,11 +70,12 @@ class ModalitySource:
 
     def raw(self, index: int) -> Any:
         """The raw value of row `index`."""
-        return item_of(self.dataset[index], self.key)
+        return item_of(row_of(self.dataset, index), self.key)
 
     def views(self, index: int) -> int:
         """How many fixed views row `index` has: of several captions one each."""
-        return 1 if self.lacks(self.dataset[index]) else _views(self.raw(index), self.modality)
+        sample = row_of(self.dataset, index)
+        return 1 if self.lacks(sample) else _views(item_of(sample, self.key), self.modality)
 
     def lacks(self, sample: Sample) -> bool:
         """Whether the row may lack the stream, and does."""
@@ -83,15 +84,23 @@ class ModalitySource:
     def load(
         self, index: int, *, train: bool, generator: torch.Generator, view: int
     ) -> Tensor | None:
-        """The transformed row; a view that it does not have is its view 0. None if it may lack all."""
-        sample = self.dataset[index]
+        """The transformed row; a view that it does not have is its view 0. None if it may lack all.
+
+        Within `once` each row is decoded once, and transformed once for each evaluation view.
+        """
+        sample = row_of(self.dataset, index)
         if self.lacks(sample):
             return None
-        raw = item_of(sample, self.key)
-        view = view if view < _views(raw, self.modality) else 0
+        raw, modality = item_of(sample, self.key), self.modality
+        view = view if view < _views(raw, modality) else 0
+        key = (id(self.dataset), index, self.key, id(modality))
+
+        def transformed() -> Tensor:
+            item = kept(key, lambda: modality.decode(raw))
+            return modality.transform(item, train=train, generator=generator, view=view)
+
         try:
-            item = self.modality.decode(raw)
-            return self.modality.transform(item, train=train, generator=generator, view=view)
+            return transformed() if train else kept((*key, view), transformed)
         except DataError:
             raise
         except WeftError as error:
@@ -110,7 +119,7 @@ class TargetSource:
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
         """The row's target, the same in every view."""
-        sample = self._dataset[index]
+        sample = row_of(self._dataset, index)
         try:
             return self._target.read(small_value(item_of(sample, self._target.column)))
         except DataError:
@@ -120,6 +129,11 @@ class TargetSource:
 
     def collate(self, items: Sequence[Any]) -> Tensor:
         return self._target.collate(items)
+
+
+def row_of(dataset: Dataset, index: int) -> Sample:
+    """The row, which is opened once within `once`. Raises DataError."""
+    return kept((id(dataset), index), lambda: dataset[index])
 
 
 def item_of(sample: Sample, key: str) -> Any:
@@ -134,23 +148,43 @@ def _views(raw: Any, modality: Modality) -> int:
     return len(raw) if isinstance(raw, Alternatives) else views_of(modality)
 
 
-class _Row(NamedTuple):
-    id: str
-    group: str
-    match: str
+class LoadedRow(NamedTuple):
+    """A row with what each source gives of it."""
+
+    sample: Sample
     seed: int
     values: dict[str, Any]
 
 
+def collate_rows(
+    rows: Sequence[LoadedRow],
+    sources: Mapping[str, Source],
+    absent: Callable[[str], Field | Features | None] = lambda _: None,
+) -> Batch:
+    """The batch of the rows, one or more. absent: what it has of a stream that no row has."""
+    collated: dict[str, Field | Features | Tensor | None] = {}
+    for name, source in sources.items():
+        found = source.collate([row.values[name] for row in rows])
+        collated[name] = absent(name) if found is None else found
+    samples = [row.sample for row in rows]
+    return Batch(
+        inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
+        targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
+        ids=tuple(sample.id for sample in samples),
+        groups=_keys(sample.group for sample in samples),
+        matches=_keys(sample.match_name for sample in samples),
+        seeds=torch.tensor([row.seed for row in rows], dtype=torch.int64),
+    )
+
+
 class Loader:
-    """Batches of `dataset`, one input or target for each of `sources`.
+    """Batches of `dataset`, one input or target for each of `sources`: shuffled, augmented, endless.
 
     batch_size: B of the global batch, over all ranks together. seed: 0 or more.
-    train: shuffled and augmented without end; otherwise in order, once, as it is.
     workers: threads that read ahead; 0 reads in the caller's thread.
-    errors: what happens to a row that cannot be read. In training a row that is left out is
-    replaced by the next row of the data set, in evaluation its batch is shorter.
-    buckets: training on batches of like lengths; see `BucketedSampler`.
+    errors: what happens to a row that cannot be read. One that is left out is replaced by the next
+    row of the data set.
+    buckets: batches of like lengths; see `BucketedSampler`.
     """
 
     def __init__(
@@ -160,7 +194,6 @@ class Loader:
         *,
         batch_size: int,
         seed: int,
-        train: bool,
         workers: int = 2,
         rank: int = 0,
         world_size: int = 1,
@@ -168,19 +201,18 @@ class Loader:
         buckets: Buckets | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
-        if train and batch_size % world_size:
+        if batch_size % world_size:
             raise ValueError(f"batch_size {batch_size} is not a multiple of the {world_size} ranks")
         self._dataset = dataset
         self._sources = dict(sources)
         self._seed = seed
-        self._train = train
         self._workers = workers
         self._rank = rank
         self._world_size = world_size
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
         self._examples: dict[str, Field | Features | None] = {}
-        self._sampler = _sampler(len(dataset), batch_size, seed, train, buckets)
+        self._sampler = _sampler(len(dataset), batch_size, seed, buckets)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -192,56 +224,40 @@ class Loader:
         """The rows that could not be used so far, each once."""
         return self._bad.rows
 
-    def batch(self, step: int, view: int = 0) -> Batch:
+    def batch(self, step: int) -> Batch:
         """This rank's rows of the global batch at `step`, in rank order."""
-        batch = self._collate(self._load(draw, view) for draw in self._share(step))
-        if batch is None:
-            raise WeftError(f"batch {step} holds no row that can be read")
-        return batch
+        return self._collate(self._load(draw) for draw in self._share(step))
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """batch(start), ..., batch(stop - 1), read ahead by the worker threads."""
-        return self._stream(range(start, stop), view=0)
-
-    def batches_once(self, view: int = 0) -> Iterator[Batch]:
-        """Every row once, in order, seen as the evaluation view `view`; the last may be short."""
-        if self._train:
-            raise ValueError("batches_once is for evaluation, but the loader was made for training")
-        return self._stream(range(self.steps_per_epoch), view)
-
-    def _stream(self, steps: range, view: int) -> Iterator[Batch]:
         if self._workers == 0:
-            for step in steps:
-                batch = self._collate(self._load(draw, view) for draw in self._share(step))
-                if batch is not None:
-                    yield batch
+            yield from map(self.batch, range(start, stop))
             return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="weft-loader")
-        pending: collections.deque[Future[Batch | None]] = collections.deque()
-        ahead, allowed = iter(steps), 0
+        pending: collections.deque[Future[Batch]] = collections.deque()
+        ahead, allowed = iter(range(start, stop)), 0
         try:
             while True:
                 room = max(1, allowed) - len(pending)
                 for step in itertools.islice(ahead, max(0, room)):
-                    pending.append(self._submit(pool, step, view))
+                    pending.append(self._submit(pool, step))
                 if not pending:
                     return
                 batch = pending.popleft().result()
-                if batch is not None:
-                    allowed = min(PREFETCH, AHEAD_BYTES // max(1, _bytes(batch)))
-                    for step in itertools.islice(ahead, max(0, allowed - len(pending))):
-                        pending.append(self._submit(pool, step, view))
-                    yield batch
+                allowed = min(PREFETCH, AHEAD_BYTES // max(1, _bytes(batch)))
+                for step in itertools.islice(ahead, max(0, allowed - len(pending))):
+                    pending.append(self._submit(pool, step))
+                yield batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(self, pool: ThreadPoolExecutor, step: int, view: int) -> "Future[Batch | None]":
+    def _submit(self, pool: ThreadPoolExecutor, step: int) -> "Future[Batch]":
         """One task a row, then one that collates them.
 
         The pool starts tasks in order, so when the last one starts and waits, all rows of the batch
         are done or running on other threads: it cannot wait for itself.
         """
-        rows = [pool.submit(self._load, draw, view) for draw in self._share(step)]
+        rows = [pool.submit(self._load, draw) for draw in self._share(step)]
         return pool.submit(lambda: self._collate(row.result() for row in rows))
 
     def _share(self, step: int) -> list[Draw]:
@@ -249,56 +265,34 @@ class Loader:
         first = self._rank * len(draws) // self._world_size
         return draws[first : (self._rank + 1) * len(draws) // self._world_size]
 
-    def _load(self, draw: Draw, view: int) -> _Row | None:
-        """The row of `draw`; a bad one gives None in evaluation, in training the next good row."""
-        tries = len(self._dataset) if self._train else 1
-        for offset in range(tries):
+    def _load(self, draw: Draw) -> LoadedRow:
+        """The row of `draw`; instead of a bad one the next good row."""
+        for offset in range(len(self._dataset)):
             index = (draw.row + offset) % len(self._dataset)
             if index in self._bad_indices:
                 continue
             sample: Sample | None = None
             try:
-                sample = self._dataset[index]
-                return self._read(sample, Draw(draw.epoch, index), view)
+                with once():
+                    sample = row_of(self._dataset, index)
+                    return self._read(sample, Draw(draw.epoch, index))
             except DataError as error:
                 self._bad.add(error, sample)
                 self._bad_indices.add(index)
-        if self._train:
-            raise WeftError(f"none of the {len(self._dataset)} rows can be read")
-        return None
+        raise WeftError(f"none of the {len(self._dataset)} rows can be read")
 
-    def _read(self, sample: Sample, draw: Draw, view: int) -> _Row:
+    def _read(self, sample: Sample, draw: Draw) -> LoadedRow:
         values = {
             name: source.load(
-                draw.row,
-                train=self._train,
-                generator=row_generator(self._seed, draw, name),
-                view=view,
+                draw.row, train=True, generator=row_generator(self._seed, draw, name), view=0
             )
             for name, source in self._sources.items()
         }
-        seed = row_seed(self._seed, draw, OBJECTIVES)
-        return _Row(sample.id, sample.group, sample.match_name, seed, values)
+        return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
-    def _collate(self, loaded: Iterator[_Row | None]) -> Batch | None:
-        rows = [row for row in loaded if row is not None]
-        if not rows:
-            return None
-        collated = {
-            name: source.collate([row.values[name] for row in rows])
-            for name, source in self._sources.items()
-        }
-        if self._train:
-            lacking = [name for name, value in collated.items() if value is None]
-            collated |= {name: self._absent(name, len(rows)) for name in lacking}
-        return Batch(
-            inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
-            targets={n: v for n, v in collated.items() if isinstance(v, Tensor)},
-            ids=tuple(row.id for row in rows),
-            groups=_keys(row.group for row in rows),
-            matches=_keys(row.match for row in rows),
-            seeds=torch.tensor([row.seed for row in rows], dtype=torch.int64),
-        )
+    def _collate(self, loaded: Iterable[LoadedRow]) -> Batch:
+        rows = list(loaded)
+        return collate_rows(rows, self._sources, lambda name: self._absent(name, len(rows)))
 
     def _absent(self, name: str, rows: int) -> Field | Features | None:
         """A stream that no row of a training batch has; nothing where no row of the data has it.
@@ -333,11 +327,7 @@ def _bytes(batch: Batch) -> int:
     return bytes_of([fields, list(batch.targets.values())])
 
 
-def _sampler(
-    rows: int, batch_size: int, seed: int, train: bool, buckets: Buckets | None
-) -> Sampler:
-    if not train:
-        return OrderedSampler(rows, batch_size)
+def _sampler(rows: int, batch_size: int, seed: int, buckets: Buckets | None) -> Sampler:
     if buckets is None:
         return ShuffledSampler(rows, batch_size, seed)
     if len(buckets.lengths) != rows:

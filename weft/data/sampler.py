@@ -102,24 +102,6 @@ class BucketedSampler:
         return first, min(first + self.window, last_whole)
 
 
-@dataclass(frozen=True)
-class OrderedSampler:
-    """Evaluation: every row once, in the order of the data set; the last batch may be short."""
-
-    rows: int
-    batch_size: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.rows // self.batch_size)
-
-    def draws(self, step: int) -> list[Draw]:
-        if not 0 <= step < self.steps_per_epoch:
-            raise ValueError(f"step is {step}, expected 0 to {self.steps_per_epoch - 1}")
-        start = step * self.batch_size
-        return [Draw(0, row) for row in range(start, min(start + self.batch_size, self.rows))]
-
-
 @functools.lru_cache(maxsize=4)  # prefetching touches two epochs at once
 def permutation(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
     """The order of all rows in `epoch`, read-only."""

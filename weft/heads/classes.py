@@ -130,7 +130,9 @@ class ClassOutput(Output):
 
 
 MATCHING = ClassOutput(classes=("no match", "match"))
-"""Whether two streams belong together: the last logit says yes."""
+"""Whether two streams belong together."""
+MATCH = 1
+"""Which of its two logits says that they do."""
 
 
 @runtime_checkable

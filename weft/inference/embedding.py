@@ -1,8 +1,9 @@
-"""A data set's items -> embeddings, each item once."""
+"""A data set's items -> Features or embeddings of several models, each item read once for all of them."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -10,27 +11,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.errors import DataError
+from weft.core.errors import DataError, unknown_name
+from weft.core.once import once
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
 from weft.data.ahead import loaded_ahead, windows
 from weft.data.formats import Dataset
+from weft.data.loader import row_of
 from weft.data.policy import BadRows
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Item, ViewedSource
+from weft.inference.member import Item, Member, ViewedSource
+from weft.inference.rows import PREFETCHED_BATCHES
 
 SORTED_BATCHES = 64
 """So many batches of short items are loaded before they are put in order of length."""
 
-PREFETCHED_BATCHES = 2
-
 
 @dataclass(frozen=True)
 class Embedded:
-    """vectors: (N, E), unit length, float32, on the CPU. items: the N that could be read."""
+    """vectors: of each member (N, E), unit length, float32, on the CPU. items: the N that could be read."""
 
-    vectors: Tensor
+    vectors: tuple[Tensor, ...]
     items: tuple[Item, ...]
 
 
@@ -38,15 +40,17 @@ class Embedded:
 class View:
     """One view of the item at `place`."""
 
-    stream: str
     place: int
     row: int
     view: int
 
 
+Taker = Callable[[Sequence[View], Features], None]
+"""Takes the Features of a batch of views, one row a view."""
+
+
 def embed_items(
-    model: Model,
-    source: ViewedSource,
+    members: Sequence[Member],
     items: Sequence[Item],
     dataset: Dataset,
     config: InferenceConfig,
@@ -58,49 +62,71 @@ def embed_items(
     The mean of unit vectors is brought back to unit length. Rows that cannot be read go to `bad`;
     those that it lets pass are missing from the result.
     """
-    if not items:
-        return Embedded(torch.zeros(0, 0), ())
-    stream = items[0].stream
-    # Sums over views; an item is left out if any of its views is.
-    total_NE: Tensor | None = None
-    unread = torch.zeros(len(items), dtype=torch.bool)
-    views = views_of(items, source)
-    with (
-        evaluating(model, device, config.precision),
-        progress(f"embedding '{stream}'", len(views)) as advance,
-    ):
-        for batch, features, failed in encode_views(
-            model, source, views, dataset, config, bad, device
-        ):
-            unread[[view.place for view in failed]] = True
-            if features is not None:
-                vectors = model.embed(stream, features).cpu()
-                if total_NE is None:
-                    total_NE = torch.zeros(len(items), vectors.shape[1])
-                total_NE.index_add_(0, torch.tensor([view.place for view in batch]), vectors)
-            advance(len(batch) + len(failed))
-    if total_NE is None:
-        return Embedded(torch.zeros(0, 0), ())
-    kept = tuple(item for item, missing in zip(items, unread.tolist(), strict=True) if not missing)
-    return Embedded(F.normalize(total_NE[~unread], dim=-1), kept)
+    embeddings = [Embeddings(member.model, items) for member in members]
+    takers = [(member, [found.add]) for member, found in zip(members, embeddings, strict=True)]
+    read = encode_items(takers, items, dataset, config, bad, device)
+    return Embedded(
+        tuple(found.unit(read) for found in embeddings),
+        tuple(item for item, there in zip(items, read.tolist(), strict=True) if there),
+    )
 
 
-def encode_views(
-    model: Model,
-    source: ViewedSource,
-    views: Sequence["View"],
+class Embeddings:
+    """Sums over views of the embeddings of N items."""
+
+    def __init__(self, model: Model, items: Sequence[Item]) -> None:
+        self._model = model
+        self._items = items
+        self._total_NE = torch.zeros(len(items), 0)
+
+    def add(self, views: Sequence[View], features: Features) -> None:
+        """Adds the embeddings of these views."""
+        vectors = self._model.embed(self._items[0].stream, features).cpu()
+        if not self._total_NE.shape[1]:
+            self._total_NE = torch.zeros(len(self._items), vectors.shape[1])
+        self._total_NE.index_add_(0, torch.tensor([view.place for view in views]), vectors)
+
+    def unit(self, read_N: Tensor) -> Tensor:
+        """(R, E) the items that could be read, of unit length."""
+        return F.normalize(self._total_NE[read_N], dim=-1)
+
+
+def encode_items(
+    takers: Sequence[tuple[Member, Sequence[Taker]]],
+    items: Sequence[Item],
     dataset: Dataset,
     config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str,
-) -> Iterator[tuple[list["View"], Features | None, list["View"]]]:
-    """Batches of views with their Features, None for an empty one, and those that cannot be read."""
-    for batch, failed in _batches(views, source, dataset, bad, config):
-        features = None
-        if batch:
-            inputs = _inputs(source.collate([value for _, value in batch]), device)
-            features = model.encode(views[0].stream, inputs)
-        yield [view for view, _ in batch], features, failed
+) -> Tensor:
+    """Encodes `items`, all of one stream, with each member, and gives the Features to its takers.
+
+    An item that names no view is taken in all its views. A view that one of the members cannot read
+    is given to none. Returns (N,) bool: the items all of whose views could be read.
+    """
+    read_N = torch.ones(len(items), dtype=torch.bool)
+    if not items:
+        return read_N
+    stream = items[0].stream
+    sources = [_source(member, stream) for member, _ in takers]
+    views = _views_of(items, sources[0])
+    with contextlib.ExitStack() as modes:
+        for member, _ in takers:
+            modes.enter_context(evaluating(member.model, device, config.precision))
+        advance = modes.enter_context(progress(f"encoding '{stream}'", len(views)))
+        for window in _windows(views, sources, dataset, bad, config):
+            failed = [view.place for view, values in window if isinstance(values, DataError)]
+            read_N[failed] = False
+            loaded = [one for one in window if not isinstance(one[1], DataError)]
+            for n, (member, take) in enumerate(takers):
+                of_member = [(view, values[n]) for view, values in loaded]
+                for batch in _by_length(of_member, config.batch_size):
+                    inputs = _inputs(sources[n].collate([value for _, value in batch]), device)
+                    features = member.model.encode(stream, inputs)
+                    for one in take:
+                        one([view for view, _ in batch], features)
+            advance(len(window))
+    return read_N
 
 
 @contextlib.contextmanager
@@ -116,12 +142,18 @@ def evaluating(model: Model, device: torch.device | str, precision: Precision) -
             module.training = training
 
 
-def views_of(items: Sequence[Item], source: ViewedSource) -> list[View]:
+def _source(member: Member, stream: str) -> ViewedSource:
+    if stream not in member.sources:
+        raise unknown_name("stream of the member", stream, member.sources)
+    return member.sources[stream]
+
+
+def _views_of(items: Sequence[Item], source: ViewedSource) -> list[View]:
     """The view that each item names, or all that it has."""
     found: list[View] = []
     for place, item in enumerate(items):
         views = range(source.views(item.row)) if item.view is None else [item.view]
-        found += [View(item.stream, place, item.row, view) for view in views]
+        found += [View(place, item.row, view) for view in views]
     return found
 
 
@@ -131,44 +163,49 @@ def _inputs(collated: Any, device: torch.device | str) -> Field | Features:
     return collated.to(device)
 
 
-def _batches(
+def _windows(
     views: Sequence[View],
-    source: ViewedSource,
+    sources: Sequence[ViewedSource],
     dataset: Dataset,
     bad: BadRows,
     config: InferenceConfig,
-) -> Iterator[tuple[list[tuple[View, Any]], list[View]]]:
-    """Batches of loaded views, and those that could not be read.
+) -> Iterator[list[tuple[View, Any]]]:
+    """Views with what each source gives of them, or the error; the views of one row are read together.
 
-    Sequences are dear to pad: SORTED_BATCHES of them, or as many as there is room for, are loaded and put
-    in order of length first.
+    Sequences are dear to pad: SORTED_BATCHES of them, or as many as there is room for, are one window.
     """
+    generator = torch.Generator()
 
-    def load(view: View) -> Any:
-        generator = torch.Generator()
+    def load(view: View) -> list[Any] | DataError:
         try:
-            return source.load(view.row, train=False, generator=generator, view=view.view)
+            return [
+                source.load(view.row, train=False, generator=generator, view=view.view)
+                for source in sources
+            ]
         except DataError as error:
             bad.add(error, _sample(dataset, view.row))
             return error
 
-    def most(value: Any) -> int:
-        sequence = isinstance(value, Tensor) and value.ndim == 1
+    def load_row(of_row: Sequence[View]) -> list[list[Any] | DataError]:
+        with once():
+            return [load(view) for view in of_row]
+
+    def most(values: list[Any] | DataError) -> int:
+        sequence = isinstance(values, list) and any(
+            isinstance(value, Tensor) and value.ndim == 1 for value in values
+        )
         return config.batch_size * (SORTED_BATCHES if sequence else 1)
 
+    rows = (list(of_row) for _, of_row in groupby(views, key=lambda view: view.row))
     ahead = PREFETCHED_BATCHES * config.batch_size
-    loaded = loaded_ahead(load, views, workers=config.workers, most=ahead)
-    failed: list[View] = []
-    for part in windows(loaded, most=most):
-        failed += [view for view, value in part if isinstance(value, DataError)]
-        read = [(view, value) for view, value in part if not isinstance(value, DataError)]
-        yield from ((batch, []) for batch in _by_length(read, config.batch_size))
-    yield [], failed
+    loaded = loaded_ahead(load_row, rows, workers=config.workers, most=ahead)
+    pairs = (pair for of_row, values in loaded for pair in zip(of_row, values, strict=True))
+    return windows(pairs, most=most)
 
 
 def _sample(dataset: Dataset, row: int) -> Sample | None:
     try:
-        return dataset[row]
+        return row_of(dataset, row)
     except DataError:
         return None
 

@@ -1,22 +1,18 @@
 """What a head of the model says of rows: the one way for evaluation, commands, explanations and reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
-from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import evaluating
+from weft.inference.encoded import Encoded, EncodedRows, encode_rows, evaluating_all
 from weft.inference.member import Member
-from weft.inference.rows import Check, Rows, read_rows
-
-Encoded = Mapping[str, Features]
+from weft.inference.rows import Reading, Selection
 
 
 @dataclass(frozen=True)
@@ -62,25 +58,27 @@ def predict(
     *,
     targets: Sequence[str] = (),
     swap: bool = False,
-    check: Check | None = None,
+    selection: Selection | None = None,
     device: torch.device | str = "cpu",
 ) -> Predictions:
     """What the head says of every row that can be read and has something of what the head reads.
 
     Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
-    rows too. swap: also with each stream of another row of the batch, where the head reads several. check: see `read_rows`.
-    Raises WeftError where the members disagree, or no row is left.
+    rows too. swap: also with each stream of another row of the batch, where the head reads several.
+    selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
     """
     if not members:
         raise ValueError("predict got no members, expected at least one model")
     views = members[0].model.head(head).views
     seen = [_View(member, view, head) for member in members for view in range(views)]
     streams = seen[0].streams
+    readers = [
+        (one.member, Reading.of(one.member, dataset, [*one.streams, *targets], one.view))
+        for one in seen
+    ]
     parts: list[_Part] = []
-    with ExitStack() as modes:
-        for member in members:
-            modes.enter_context(evaluating(member.model, device, config.precision))
-        for read in _read(seen, dataset, targets, config, device, check):
+    with evaluating_all(members, config, device):
+        for read in encode_rows(readers, dataset, config, selection, device=device):
             part = _predicted(seen, read, swapped=streams if swap and len(streams) > 1 else ())
             if part is not None:
                 parts.append(part)
@@ -132,58 +130,25 @@ class _Part:
     swapped: dict[str, Values]
 
 
-def _read(
-    seen: Sequence[_View],
-    dataset: Dataset,
-    targets: Sequence[str],
-    config: InferenceConfig,
-    device: torch.device | str,
-    check: Check | None,
-) -> Iterator[list[Rows]]:
-    """Batches of the same rows, one for each member and view.
-
-    All read the targets, so that all leave out a row whose target cannot be read.
-    """
-    readers = [
-        read_rows(
-            one.member,
-            dataset,
-            [*one.streams, *targets],
-            config,
-            device=device,
-            view=one.view,
-            check=check,
-        )
-        for one in seen
-    ]
-    for batches in zip(*readers, strict=True):
-        if any(list(other.rows) != list(batches[0].rows) for other in batches[1:]):
-            raise WeftError("the members of the ensemble could not read the same rows")
-        yield list(batches)
-
-
-def _predicted(seen: Sequence[_View], read: Sequence[Rows], swapped: Sequence[str]) -> _Part | None:
+def _predicted(seen: Sequence[_View], read: EncodedRows, swapped: Sequence[str]) -> _Part | None:
     """The values of those rows that have something to be read."""
-    encoded: list[Encoded] = [
-        {s: one.member.model.encode(s, value) for s, value in rows.batch.inputs.items()}
-        for one, rows in zip(seen, read, strict=True)
-    ]
-    parts = _parts(seen, encoded)
+    parts = _parts(seen, read.streams)
     if parts is None:
         return None
     there_R = parts[0].context.mask.any(dim=1).nonzero()[:, 0]
     if not len(there_R):
         return None
-    partner_B = _partners(len(read[0].rows), there_R.device)
+    partner_B = _partners(len(read.numbers), there_R.device)
     others: dict[str, Values] = {}
     for stream in swapped:
         mixed = [
-            {s: f.take(partner_B) if s == stream else f for s, f in one.items()} for one in encoded
+            {s: f.take(partner_B) if s == stream else f for s, f in one.items()}
+            for one in read.streams
         ]
         others[stream] = _values(seen[0], _parts(seen, mixed) or parts, there_R)
-    batch, kept = read[0].batch, there_R.tolist()
+    batch, kept = read.batch, there_R.tolist()
     return _Part(
-        rows=[read[0].rows[row] for row in kept],
+        rows=[read.numbers[row] for row in kept],
         ids=[batch.ids[row] for row in kept],
         groups=batch.groups[there_R].cpu(),
         values=_values(seen[0], parts, there_R),

@@ -1,90 +1,120 @@
-"""A data set's rows -> batches as a model reads them, in order, each row once."""
+"""A data set's rows -> batches as models read them, in order, each row read once for all of them."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 import torch
 
 from weft.core.errors import DataError, unknown_name
+from weft.core.once import once
 from weft.core.progress import progress
 from weft.core.records import Batch, Sample
+from weft.data.ahead import loaded_ahead
 from weft.data.formats import Dataset
-from weft.data.loader import Loader, Source, TargetSource
+from weft.data.loader import OBJECTIVES, LoadedRow, Source, TargetSource, collate_rows, row_of
+from weft.data.sampler import Draw, row_seed
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 
 Check = Callable[[Sample], object]
 """Raises DataError for a row that lacks what it is measured by."""
-_CHECK = "/check"
-"""Names the check among the sources; no stream has a slash in its name."""
+
+PREFETCHED_BATCHES = 2
 
 
-class _Checked:
-    """A check as a source, so that a row that fails it is a row that cannot be read."""
+@dataclass(frozen=True)
+class Reading:
+    """How rows are read: the sources of streams and targets, and the evaluation view."""
 
-    def __init__(self, dataset: Dataset, check: Check) -> None:
-        self._dataset = dataset
-        self._check = check
+    sources: Mapping[str, Source]
+    view: int = 0
 
-    def load(self, index: int, **_: Any) -> None:
-        self._check(self._dataset[index])
+    @classmethod
+    def of(cls, member: Member, dataset: Dataset, names: Sequence[str], view: int = 0) -> "Reading":
+        """The member's streams and targets of these names.
 
-    def collate(self, items: Sequence[Any]) -> None:  # noqa: ARG002
-        return None
+        Raises WeftError for a name that the member has neither as a stream nor as a target.
+        """
+        return cls({name: _source(member, dataset, name) for name in names}, view)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows are read.
+
+    rows: of each of these lists of row numbers the first that can be read and has one of the streams;
+    None for every row. check: see `Check`.
+    """
+
+    rows: Sequence[Sequence[int]] | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A batch and the numbers of its rows in the data set."""
+    """R rows. numbers: of the rows in the data set. batches: one for each reading."""
 
-    rows: Sequence[int]
-    batch: Batch
+    numbers: Sequence[int]
+    batches: Sequence[Batch]
 
 
 def read_rows(
-    member: Member,
+    readings: Sequence[Reading],
     dataset: Dataset,
-    names: Sequence[str],
     config: InferenceConfig,
+    selection: Selection | None = None,
     *,
     device: torch.device | str = "cpu",
-    view: int = 0,
     what: str = "predicting",
-    check: Check | None = None,
 ) -> Iterator[Rows]:
-    """Batches of the streams and targets called `names`, seen as evaluation view `view`.
+    """Batches of the selected rows, or of all, each as every reading sees it.
 
-    Rows that cannot be read, or for which `check` raises DataError, are left out where the policy lets
-    them pass. Raises WeftError for a name that the member has neither as a stream nor as a target.
+    A row that one of the readings cannot read is left out of all where the policy lets it pass. What
+    several readings share is read and decoded once.
     """
-    sources = {name: _source(member, dataset, name) for name in names}
-    if check is not None:
-        sources[_CHECK] = _Checked(dataset, check)
-    loader = Loader(
-        dataset,
-        sources,
-        batch_size=config.batch_size,
-        seed=0,
-        train=False,
-        workers=config.workers,
-        errors=config.errors,
-    )
-    places = _places(dataset)
-    with progress(what, len(dataset)) as advance:
-        for batch in loader.batches_once(view):
-            yield Rows([places[name] for name in batch.ids], batch.to(device))
+    selected = selection or Selection()
+    rows = [(row,) for row in range(len(dataset))] if selected.rows is None else selected.rows
+    bad = config.errors.build(len(dataset))
+
+    def load(alternatives: Sequence[int]) -> tuple[int, list[LoadedRow]] | None:
+        found = None
+        for row in alternatives:
+            sample: Sample | None = None
+            try:
+                with once():
+                    sample = row_of(dataset, row)
+                    if selected.check is not None:
+                        selected.check(sample)
+                    found = row, [_loaded(reading, sample, row) for reading in readings]
+            except DataError as error:
+                bad.add(error, sample)
+            else:
+                if any(v is not None for one in found[1] for v in one.values.values()):
+                    break
+        return found
+
+    ahead = PREFETCHED_BATCHES * config.batch_size
+    loaded = loaded_ahead(load, rows, workers=config.workers, most=ahead)
+    with progress(what, len(rows)) as advance:
+        while batch := [found for _, found in islice(loaded, config.batch_size)]:
+            read = [found for found in batch if found is not None]
+            if read:
+                batches = [
+                    collate_rows([of_row[n] for _, of_row in read], reading.sources).to(device)
+                    for n, reading in enumerate(readings)
+                ]
+                yield Rows([row for row, _ in read], batches)
             advance(len(batch))
 
 
-def _places(dataset: Dataset) -> dict[str, int]:
-    """Id -> number of each row that can be read; of the others the loader says so."""
-    places: dict[str, int] = {}
-    for row in range(len(dataset)):
-        with contextlib.suppress(DataError):
-            places[dataset[row].id] = row
-    return places
+def _loaded(reading: Reading, sample: Sample, row: int) -> LoadedRow:
+    generator = torch.Generator()
+    values = {
+        name: source.load(row, train=False, generator=generator, view=reading.view)
+        for name, source in reading.sources.items()
+    }
+    return LoadedRow(sample, row_seed(0, Draw(0, row), OBJECTIVES), values)
 
 
 def _source(member: Member, dataset: Dataset, name: str) -> Source:

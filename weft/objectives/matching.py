@@ -20,11 +20,8 @@ from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
 from weft.core.records import Batch, Features, Loss
 from weft.core.shapes import check_shape
-from weft.heads.classes import ClassOutput
+from weft.heads.classes import MATCH, ClassOutput
 from weft.objectives._pairs import candidates, drawn_columns
-
-MATCH = 1
-"""Which of the two logits says that the streams belong together."""
 
 
 class Matching(nn.Module):

@@ -25,7 +25,7 @@ from weft.inference.embedding import embed_items
 from weft.inference.given import given
 from weft.inference.member import Item, Member
 from weft.inference.predict import Predictions, predict
-from weft.inference.rows import read_rows
+from weft.inference.rows import Reading, read_rows
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -86,12 +86,10 @@ class Run:
         items = [Item(stream, row) for row in range(len(rows.samples))]
         config = InferenceConfig(batch_size=BATCH, workers=0)
         bad = config.errors.build(len(items))
-        source = rows.sources[stream]
-        found = embed_items(
-            self.model, source, items, rows.samples, config, bad, self.device
-        ).vectors
+        member = Member(self.model, rows.sources)
+        found = embed_items([member], items, rows.samples, config, bad, self.device)
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
-        return found.clone()
+        return found.vectors[0].clone()
 
     def read(self, rows: Sequence[Sample] | None = None, **streams: Any) -> Batch:
         """The batch that the model reads: of these rows, or of values that the modalities read.
@@ -103,7 +101,8 @@ class Run:
         member, dataset = self._member(rows, streams)
         names = [stream for stream in member.sources if stream in self.model.encoders]
         config = InferenceConfig(batch_size=max(1, len(dataset)), workers=0)
-        return next(read_rows(member, dataset, names, config, device=self.device)).batch
+        reading = Reading.of(member, dataset, names)
+        return next(read_rows([reading], dataset, config, device=self.device)).batches[0]
 
     def predict(
         self,

@@ -25,6 +25,7 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, Member
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
+from weft.inference.rows import Selection
 from weft.tasks.base import Task
 
 CIDER = Metric("CIDEr-D", POINTS, headline=True)
@@ -106,14 +107,13 @@ class CaptioningTask:
         if config.limit is not None:
             dataset = _First(dataset, config.limit)
         told = _references(dataset, config.references, config.rows.errors.build(len(dataset)))
-        found = predict(members, dataset, config.head, config.rows, device=device)
-        written = dict(zip(found.rows, found.said, strict=True))
-        captioned = {
-            name: row for name, rows in told.rows.items() for row in rows[::-1] if row in written
-        }
-        candidates = {name: written[row] for name, row in captioned.items()}
-        if not candidates:
-            raise WeftError("no row could be read, so no caption was generated")
+        one_each = Selection(rows=list(told.rows.values()))
+        found = predict(
+            members, dataset, config.head, config.rows, selection=one_each, device=device
+        )
+        names = {row: name for name, rows in told.rows.items() for row in rows}
+        captioned = {names[row]: row for row in found.rows}
+        candidates = dict(zip(captioned, found.said, strict=True))
         references = {name: told.texts[name] for name in candidates}
         scores = captions.evaluate(
             candidates,

@@ -20,10 +20,11 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items, evaluating
+from weft.inference.embedding import embed_items
+from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.inference.rows import read_rows
+from weft.inference.rows import Reading, Selection
 from weft.tasks.base import Task, check_measures
 
 OTHERS = 3
@@ -109,13 +110,8 @@ class Dialog:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their cosines."""
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
-        contexts = [self._contexts(member, dataset, device) for member in members]
-        rows, groups = contexts[0][0], contexts[0][2]
-        if any(other[0] != rows for other in contexts):
-            raise WeftError("the members of the ensemble could not read the same rows")
+        rows, groups, contexts = self._contexts(members, dataset, device)
         asked = [self._asked(dataset[row]) for row in rows]
         names = sorted({name for one in asked for name in one.candidates})
         places = {name: place for place, name in enumerate(names)}
@@ -123,7 +119,7 @@ class Dialog:
         answers = [self._answers(member, names, device) for member in members]
         for place, one in enumerate(asked):
             index = torch.tensor([places[name] for name in one.candidates])
-            each = [v[index] @ c[1][place] for v, c in zip(answers, contexts, strict=True)]
+            each = [v[index] @ c[place] for v, c in zip(answers, contexts, strict=True)]
             scored.append(torch.stack(each).mean(dim=0))
         values = self._values(scored, asked)
         bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
@@ -150,40 +146,38 @@ class Dialog:
         )
 
     def _contexts(
-        self, member: Member, dataset: Dataset, device: torch.device | str
-    ) -> tuple[list[int], Tensor, Tensor]:
-        """Rows that could be read, their contexts (N, E) and groups (N,)."""
-        model, config = member.model, self.config
-        if JOINT not in model.projections:
-            raise unknown_name("projection of the model", JOINT, model.projections)
-        if model.fusion is None:
-            raise WeftError("dialog reads fused streams, but the model has no fusion")
+        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
+    ) -> tuple[list[int], Tensor, list[Tensor]]:
+        """Rows that could be read, their groups (N,) and each model's embeddings of them (N, E)."""
+        config = self.config.rows
         rows: list[int] = []
-        vectors: list[Tensor] = []
         groups: list[Tensor] = []
-        with evaluating(model, device, config.rows.precision):
-            for read in read_rows(
-                member,
-                dataset,
-                _context(member),
-                config.rows,
-                device=device,
-                what="asking",
-                check=self._asked,
-            ):
-                inputs = read.batch.inputs
-                if not inputs:
+        vectors: list[list[Tensor]] = [[] for _ in members]
+        for member in members:
+            if JOINT not in member.model.projections:
+                raise unknown_name("projection of the model", JOINT, member.model.projections)
+            if member.model.fusion is None:
+                raise WeftError("dialog reads fused streams, but the model has no fusion")
+        readers = [(one, Reading.of(one, dataset, _context(one))) for one in members]
+        asked = Selection(check=self._asked)
+        with evaluating_all(members, config, device):
+            for read in encode_rows(readers, dataset, config, asked, device=device, what="asking"):
+                if not all(read.streams):
                     continue  # no row of this batch has any of the streams
-                joint = model.fuse({s: model.encode(s, inputs[s]) for s in inputs})[JOINT]
-                index_R = joint.present.nonzero()[:, 0]
-                vectors.append(model.embed(JOINT, joint.take(index_R)).cpu())
+                joint = [
+                    member.model.fuse(encoded)[JOINT]
+                    for member, encoded in zip(members, read.streams, strict=True)
+                ]
+                index_R = joint[0].present.nonzero()[:, 0]
+                for member, found, one in zip(members, vectors, joint, strict=True):
+                    found.append(member.model.embed(JOINT, one.take(index_R)).cpu())
                 groups.append(read.batch.groups[index_R].cpu())
-                rows += [read.rows[row] for row in index_R.tolist()]
+                rows += [read.numbers[row] for row in index_R.tolist()]
         if not rows:
             raise WeftError(
                 "no row of the data set can be read and has what the context is made of"
             )
-        return rows, torch.cat(vectors), torch.cat(groups)
+        return rows, torch.cat(groups), [torch.cat(found) for found in vectors]
 
     def _answers(self, member: Member, names: Sequence[str], device: torch.device | str) -> Tensor:
         """(C, E) embeddings of the candidates."""
@@ -195,7 +189,8 @@ class Dialog:
         items = [Item(stream, row, 0) for row in range(len(samples))]
         settings = InferenceConfig(config.batch_size, config.workers, config.precision)
         bad = settings.errors.build(len(samples))
-        return embed_items(member.model, source, items, samples, settings, bad, device).vectors
+        reader = Member(member.model, {stream: source})
+        return embed_items([reader], items, samples, settings, bad, device).vectors[0]
 
     def _asked(self, sample: Sample) -> _Asked:
         config, items, source = self.config, sample.items, sample.source

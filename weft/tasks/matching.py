@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
-from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
@@ -18,11 +16,10 @@ from weft.evaluation.metric import Metric, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import evaluating
+from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all, pair_log_odds
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult
-from weft.inference.rows import read_rows
-from weft.objectives.matching import MATCH, matching_logits
+from weft.inference.rows import Reading
 from weft.tasks._accuracy import ACCURACY, as_values
 from weft.tasks.base import Task, check_measures
 
@@ -139,71 +136,60 @@ class Matching:
     def _pairs(
         self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
     ) -> _Pairs:
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
-        found: list[_Pairs] = []
-        for member in members:
-            with evaluating(member.model, device, self.config.rows.precision):
-                found.append(self._scored(member, dataset, device))
-            if found[-1].rows != found[0].rows:
-                raise WeftError("the members of the ensemble could not read the same rows")
-        mean = {
-            stream: torch.stack([one.scores[stream] for one in found]).mean(dim=0)
-            for stream in found[0].scores
-        }
-        return _Pairs(**{**vars(found[0]), "scores": mean})
-
-    def _scored(self, member: Member, dataset: Dataset, device: torch.device | str) -> _Pairs:
+        """Every model's log odds of the same pairs, averaged; each row is read and encoded once."""
         config, streams = self.config, (self.config.first, self.config.second)
-        member.model.head(config.head)  # says at once where there is none
         rows: list[int] = []
         groups: list[Tensor] = []
         matches: list[Tensor] = []
-        parts: dict[str, list[Features]] = {stream: [] for stream in streams}
-        for read in read_rows(
-            member, dataset, streams, config.rows, device=device, what="matching"
-        ):
-            inputs = read.batch.inputs
-            if not inputs.keys() >= parts.keys():
-                continue  # no row of this batch has both streams
-            features = {s: member.model.encode(s, inputs[s]) for s in streams}
-            both_B = torch.stack([f.present for f in features.values()]).all(dim=0)
-            index_R = both_B.nonzero()[:, 0]
-            for stream, found in features.items():
-                parts[stream].append(found.take(index_R))
-            groups.append(read.batch.groups[index_R])
-            matches.append(read.batch.match_keys[index_R])
-            rows += [read.rows[row] for row in index_R.tolist()]
-        if not rows:
-            raise WeftError(f"no row of the data set can be read and has {' and '.join(streams)}")
-        encoded = {stream: Features.join(found) for stream, found in parts.items()}
-        group_N = torch.cat(groups)
-        candidates_NC = _candidates(torch.cat(matches).cpu(), config.choices, config.seed).to(
-            device
-        )
-        scores = {
-            stream: self._log_odds(member.model, encoded, candidates_NC, stream).cpu()
-            for stream in streams
-        }
-        return _Pairs(tuple(rows), group_N.cpu(), candidates_NC.cpu(), scores)
+        readers = [(one, Reading.of(one, dataset, streams)) for one in members]
+        kept = [{stream: KeptFeatures() for stream in streams} for _ in members]
+        with evaluating_all(members, config.rows, device):
+            for member in members:
+                member.model.head(config.head)  # says at once where there is none
+            for read in encode_rows(readers, dataset, config.rows, device=device, what="matching"):
+                if not all(one.keys() >= set(streams) for one in read.streams):
+                    continue  # no row of this batch has both streams
+                both_B = torch.stack([read.streams[0][s].present for s in streams]).all(dim=0)
+                index_R = both_B.nonzero()[:, 0]
+                for of_member, encoded in zip(kept, read.streams, strict=True):
+                    for stream, found in of_member.items():
+                        found.add(encoded[stream].take(index_R))
+                groups.append(read.batch.groups[index_R].cpu())
+                matches.append(read.batch.match_keys[index_R].cpu())
+                rows += [read.numbers[row] for row in index_R.tolist()]
+            if not rows:
+                raise WeftError(
+                    f"no row of the data set can be read and has {' and '.join(streams)}"
+                )
+            candidates_NC = _candidates(torch.cat(matches), config.choices, config.seed)
+            scores = {
+                varied: torch.stack(
+                    [
+                        self._log_odds(member, found, candidates_NC, varied, device)
+                        for member, found in zip(members, kept, strict=True)
+                    ]
+                ).mean(dim=0)
+                for varied in streams
+            }
+        return _Pairs(tuple(rows), torch.cat(groups), candidates_NC, scores)
 
     def _log_odds(
-        self, model: Model, encoded: Mapping[str, Features], candidates_NC: Tensor, varied: str
+        self,
+        member: Member,
+        kept: Mapping[str, KeptFeatures],
+        candidates_NC: Tensor,
+        varied: str,
+        device: torch.device | str,
     ) -> Tensor:
         """(N, C): of each row with the candidates' stream `varied` in the place of its own."""
-        own_NC = torch.arange(len(candidates_NC), device=candidates_NC.device)[:, None]
-        own_P = own_NC.expand_as(candidates_NC).flatten()
+        own_P = torch.arange(len(candidates_NC)).repeat_interleave(candidates_NC.shape[1])
         other_P = candidates_NC.flatten()
-        scores: list[Tensor] = []
-        for start in range(0, len(own_P), self.config.rows.batch_size):
-            part = slice(start, start + self.config.rows.batch_size)
-            pairs = {
-                stream: features.take((other_P if stream == varied else own_P)[part])
-                for stream, features in encoded.items()
-            }
-            logits_P2 = matching_logits(model, self.config.head, model.fuse(pairs))
-            scores.append(logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH])
-        return torch.cat(scores).view(candidates_NC.shape)
+        pairs = {stream: other_P if stream == varied else own_P for stream in kept}
+        config = self.config
+        odds_P = pair_log_odds(
+            member.model, config.head, kept, pairs, config.rows.batch_size, device
+        )
+        return odds_P.view(candidates_NC.shape)
 
     def _values(self, found: _Pairs) -> dict[Metric, Tensor]:
         """(N,) float64 shares: of saying yes or no, and of choosing each stream for the other."""

@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
-from weft.core.progress import progress
-from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.comparison import Comparison, compare
@@ -23,11 +20,9 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import Similarity, rank_queries
 from weft.heads.classes import ClassOutput
-from weft.inference.embedding import encode_views, evaluating, views_of
-from weft.inference.encoded_items import EncodedItems
+from weft.inference.encoded import evaluating_all, pair_log_odds
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
-from weft.objectives.matching import MATCH, matching_logits
 from weft.tasks.base import Task
 from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
 
@@ -102,7 +97,7 @@ class Reranking:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Every item is encoded once, and every pair that any query asks for is fused once."""
+        """Every item is read and encoded once, and every pair that any query asks for is fused once."""
         matchers = [m for m in members if self.config.head in m.model.heads]
         if not matchers:
             known = sorted({name for member in members for name in member.model.heads})
@@ -112,14 +107,14 @@ class Reranking:
             )
         finders = [m for m in members if self.config.head not in m.model.heads] or matchers
         retrieval = self.config.retrieval.build()
-        found = retrieval.search(finders, dataset, device)
+        found = retrieval.search(finders, dataset, device, matchers=matchers)
         candidates = {
             way: _candidates(
                 found.similarities[way], len(queries), len(gallery), self.config.candidates
             )
             for way, (queries, gallery) in found.ways.items()
         }
-        matches = self._matches(matchers, found, candidates, dataset, device)
+        matches = self._matches(matchers, found, candidates, device)
         similarities = {
             way: self._reranked(found.similarities[way], candidates[way], matches[way])
             for way in found.ways
@@ -199,7 +194,6 @@ class Reranking:
         matchers: Sequence[Member],
         found: Search,
         candidates: Mapping[str, Tensor],
-        dataset: Dataset,
         device: torch.device | str,
     ) -> dict[str, Tensor]:
         """Way -> (Q, k) log-odds that query and candidate belong together, the mean of the models."""
@@ -215,10 +209,12 @@ class Reranking:
             ]
         )
         pairs, places = torch.unique(asked, return_inverse=True)
-        pairs_P2 = torch.stack([pairs // len(second), pairs % len(second)], dim=1)
         scores_P = torch.zeros(len(pairs))
-        for member in matchers:
-            scores_P += self._match(member, first, second, pairs_P2, dataset, device)
+        with evaluating_all(matchers, self.config.retrieval.embedding, device):
+            for number, member in enumerate(matchers):
+                scores_P += self._match(
+                    member, first, second, number, pairs // len(second), pairs % len(second), device
+                )
         answers = (scores_P / len(matchers))[places]
         return {
             forward: answers[: forward_QK.numel()].view_as(forward_QK),
@@ -230,41 +226,28 @@ class Reranking:
         member: Member,
         first: Gallery,
         second: Gallery,
-        pairs_P2: Tensor,
-        dataset: Dataset,
+        number: int,
+        first_P: Tensor,
+        second_P: Tensor,
         device: torch.device | str,
     ) -> Tensor:
-        """(P,) log-odds of pairs, sorted by the first; the mean over the first's views."""
-        model, embedding = member.model, self.config.retrieval.embedding
+        """(P,) log-odds of pairs by the matcher of that number; the mean over the first's views."""
+        one, other = first.kept[number], second.kept[number]
         names = self.config.retrieval.first, self.config.retrieval.second
-        bad = embedding.errors.build(len(dataset))
-        shelf = EncodedItems.of(member, second.items, dataset, embedding, bad, device)
-        views = views_of(first.items, member.sources[names[0]])
-        bounds = torch.searchsorted(pairs_P2[:, 0].contiguous(), torch.arange(len(first) + 1))
-        total_P, count_P = torch.zeros(len(pairs_P2)), torch.zeros(len(pairs_P2))
-        with (
-            evaluating(model, device, embedding.precision),
-            progress("matching", len(views)) as advance,
-        ):
-            for batch, features, _ in encode_views(
-                model, member.sources[names[0]], views, dataset, embedding, bad, device
-            ):
-                if features is None:
-                    continue
-                spans = [torch.arange(*bounds[v.place : v.place + 2].tolist()) for v in batch]
-                row_N = torch.arange(len(batch)).repeat_interleave(torch.tensor([*map(len, spans)]))
-                pair_N = torch.cat(spans)
-                for start in range(0, len(pair_N), self.config.pairs):
-                    part = slice(start, start + self.config.pairs)
-                    inputs = {
-                        names[0]: features.take(row_N[part].to(device)),
-                        names[1]: shelf.take(pairs_P2[pair_N[part], 1]).to(device),
-                    }
-                    odds = log_odds(model, self.config.head, inputs).cpu()
-                    total_P.index_add_(0, pair_N[part], odds)
-                    count_P.index_add_(0, pair_N[part], torch.ones_like(odds))
-                advance(len(batch))
-        return total_P / count_P
+        views = [torch.tensor(one.rows(item)) for item in first.items]
+        plain_N = torch.tensor([other.rows(item)[0] for item in second.items])
+        rows = [views[place] for place in first_P.tolist()]
+        count_P = torch.tensor([len(of_pair) for of_pair in rows])
+        pair_V = torch.arange(len(rows)).repeat_interleave(count_P)
+        odds_V = pair_log_odds(
+            member.model,
+            self.config.head,
+            dict(zip(names, (one.features, other.features), strict=True)),
+            dict(zip(names, (torch.cat(rows), plain_N[second_P][pair_V]), strict=True)),
+            self.config.pairs,
+            device,
+        )
+        return torch.zeros(len(rows)).index_add_(0, pair_V, odds_V) / count_P
 
     def _reranked(
         self, similarity: Similarity, candidates_QK: Tensor, odds_QK: Tensor
@@ -280,12 +263,6 @@ class Reranking:
             return scores_CG.scatter_(1, places_CK, lifted_CK)
 
         return scores
-
-
-def log_odds(model: Model, head: str, inputs: Mapping[str, Features]) -> Tensor:
-    """(P,) log-odds that the rows' streams belong together."""
-    logits_P2 = matching_logits(model, head, model.fuse(inputs))
-    return logits_P2[:, MATCH] - logits_P2[:, 1 - MATCH]
 
 
 def _candidates(similarity: Similarity, queries: int, gallery: int, number: int) -> Tensor:

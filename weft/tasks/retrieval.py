@@ -29,7 +29,8 @@ from weft.evaluation.ranking import (
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
+from weft.inference.embedding import Embeddings, Taker, encode_items
+from weft.inference.encoded import KeptItems
 from weft.inference.items import Listing, list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
@@ -85,13 +86,14 @@ class RetrievalConfig(Config[Task]):
 
 @dataclass(frozen=True)
 class Gallery:
-    """The items of one stream, their groups (N,), what they match (N,), and each member's embeddings
-    (N, E)."""
+    """The items of one stream, their groups (N,), what they match (N,), each member's embeddings (N, E),
+    and what was kept for each matcher."""
 
     items: tuple[Item, ...]
     groups: Tensor
     matches: Tensor
     vectors: tuple[Tensor, ...]
+    kept: tuple[KeptItems, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -137,9 +139,17 @@ class Retrieval:
         return self.result(self.search(members, dataset, device), leakage)
 
     def search(
-        self, members: Sequence[Member], dataset: Dataset, device: torch.device | str = "cpu"
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        device: torch.device | str = "cpu",
+        *,
+        matchers: Sequence[Member] = (),
     ) -> "Search":
-        """Embeds what is to be found, and says how alike any query and any item are."""
+        """Embeds what is to be found, and says how alike any query and any item are.
+
+        matchers: models that read the items' tokens afterwards; their Features are kept.
+        """
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
@@ -147,7 +157,7 @@ class Retrieval:
         listed = list_items(dataset, (config.first, config.second), bad)
         paired = listed.paired()
         embedded = (
-            self._embedded(members, dataset, items, paired, bad, device)
+            self._gallery(members, matchers, dataset, items, paired, bad, device)
             for items in paired.items.values()
         )
         first, second = _both_readable(*embedded)
@@ -192,32 +202,31 @@ class Retrieval:
             },
         )
 
-    def _embedded(
+    def _gallery(
         self,
         members: Sequence[Member],
+        matchers: Sequence[Member],
         dataset: Dataset,
         items: Sequence[Item],
         listed: Listing,
         bad: BadRows,
         device: torch.device | str,
     ) -> Gallery:
-        """Every member's embeddings of the items that all of them could read."""
-        stream = items[0].stream
-        found = []
-        for member in members:
-            if stream not in member.sources:
-                known = ", ".join(member.sources)
-                raise ValueError(f"a member has no source for '{stream}', it has: {known}")
-            source = member.sources[stream]
-            embedding = self.config.embedding
-            found.append(embed_items(member.model, source, items, dataset, embedding, bad, device))
-        common = set(found[0].items).intersection(*(e.items for e in found[1:]))
-        vectors = tuple(e.vectors[[item in common for item in e.items]].to(device) for e in found)
-        read = tuple(item for item in items if item in common)
+        """What is embedded by the members, and kept for the matchers, of the items that all could read."""
+        vectors = [Embeddings(member.model, items) for member in members]
+        kept = [KeptItems(items) for _ in matchers]
+        takers: list[tuple[Member, list[Taker]]] = []
+        for member in {id(one): one for one in (*members, *matchers)}.values():
+            adds = [v.add for v, one in zip(vectors, members, strict=True) if one is member]
+            keeps = [k.add for k, one in zip(kept, matchers, strict=True) if one is member]
+            takers.append((member, [*adds, *keeps]))
+        read = encode_items(takers, items, dataset, self.config.embedding, bad, device)
+        found = tuple(item for item, there in zip(items, read.tolist(), strict=True) if there)
         groups, matches = (
-            torch.tensor([of[item.row] for item in read]) for of in (listed.groups, listed.matches)
+            torch.tensor([of[item.row] for item in found]) for of in (listed.groups, listed.matches)
         )
-        return Gallery(read, groups, matches, vectors)
+        units = tuple(one.unit(read).to(device) for one in vectors)
+        return Gallery(found, groups, matches, units, tuple(kept))
 
     def _vectors(self, first: Gallery, second: Gallery) -> tuple[Tensor, Tensor]:
         """Embeddings of both whose inner products are the members' average similarity."""
@@ -307,4 +316,4 @@ def _only(gallery: Gallery, matches: set[int]) -> Gallery:
         return gallery
     items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
     vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
-    return Gallery(items, gallery.groups[keep], gallery.matches[keep], vectors)
+    return Gallery(items, gallery.groups[keep], gallery.matches[keep], vectors, gallery.kept)

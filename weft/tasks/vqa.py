@@ -18,6 +18,7 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
+from weft.inference.rows import Selection
 from weft.tasks._accuracy import MACRO_F1, as_values, macro_f1, right_classes, shown, target_of
 from weft.tasks._questions import ANSWERED, Columns, expected_answers, guesses_from_words
 from weft.tasks.base import Task, check_measures
@@ -133,7 +134,7 @@ class VQA:
             config.rows,
             targets=[target_of(members, config.head)] if chosen else [],
             swap=chosen,
-            check=config.columns.check,
+            selection=Selection(check=config.columns.check),
             device=device,
         )
 

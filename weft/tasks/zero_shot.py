@@ -122,18 +122,12 @@ class ZeroShot:
         bad = config.embedding.errors.build(len(dataset))
         listed = list_items(dataset, (config.image, config.label), bad).paired()
         images = listed.items[config.image]
-        embedded = [
-            embed_items(
-                m.model, m.sources[config.image], images, dataset, config.embedding, bad, device
-            )
-            for m in members
-        ]
-        common = set(images).intersection(*(e.items for e in embedded))
-        read = [item for item in images if item in common]
+        embedded = embed_items(members, images, dataset, config.embedding, bad, device)
+        read = embedded.items
         labels_of = {item.row: _label(dataset[item.row], config.label) for item in read}
         classes = tuple(map(normalised, config.classes)) or tuple(sorted(set(labels_of.values())))
         labels = _places(read, labels_of, classes, dataset)
-        similarity = self._similarity(members, embedded, common, classes, device)
+        similarity = self._similarity(members, embedded, classes, device)
         ranks = rank_queries(similarity, labels, torch.arange(len(classes)))
         groups = torch.tensor([listed.groups[item.row] for item in read])
         return TaskResult(
@@ -157,15 +151,14 @@ class ZeroShot:
     def _similarity(
         self,
         members: Sequence[Member],
-        embedded: Sequence[Embedded],
-        kept: set[Item],
+        embedded: Embedded,
         classes: Sequence[str],
         device: torch.device | str,
     ) -> Similarity:
-        pairs = []
-        for member, found in zip(members, embedded, strict=True):
-            vectors = found.vectors[[item in kept for item in found.items]].to(device)
-            pairs.append((vectors, self.class_vectors(member, classes, device)))
+        pairs = [
+            (vectors.to(device), self.class_vectors(member, classes, device))
+            for member, vectors in zip(members, embedded.vectors, strict=True)
+        ]
         return dot_product(*averaged(pairs))
 
     def class_vectors(
@@ -191,8 +184,9 @@ class ZeroShot:
             for view in range(len(config.templates))
         ]
         bad = config.embedding.errors.build(len(rows))
-        found = embed_items(member.model, source, items, rows, config.embedding, bad, device)
-        vectors_CSE = found.vectors.view(len(classes), len(config.templates), -1)
+        reader = Member(member.model, {config.text: source})
+        found = embed_items([reader], items, rows, config.embedding, bad, device)
+        vectors_CSE = found.vectors[0].view(len(classes), len(config.templates), -1)
         return F.normalize(vectors_CSE.mean(1), dim=-1).to(device)
 
     def _scores(
