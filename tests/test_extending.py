@@ -64,7 +64,8 @@ def test_the_page_runs(
         else:
             assert main(words[1:]) == 0, f"{words}: {capsys.readouterr().err}"
         if words[:2] == ["weft", "evaluate"]:
-            assert "error" in capsys.readouterr().out
+            metric = r"close .* %" if words[-1] == "close" else r"MAE .* euros ↓"
+            assert re.search(metric, capsys.readouterr().out)
         if words[:2] == ["weft", "ask"]:
             assert re.fullmatch(r"\d+ euros\n", capsys.readouterr().out)
     # Each part is called by its name, and each flat is shown by its numbers.

@@ -47,8 +47,8 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     out = done("data", "check", folder, "--out", tmp_path / "card")
     found = counts(out)
     assert found["cannot be used"] == "1"
-    assert f"{folder / 'captions.jsonl'}:3: picture is truncated" in out
-    assert found["identical pictures"] == "1 pairs"
+    assert f"{folder / 'captions.jsonl'}:3: image: picture is truncated" in out
+    assert found["exact duplicates"] == "1 pairs"
     assert found["leaks between splits"] == "1"
 
 

@@ -117,6 +117,19 @@ def test_training_rows_among_the_measured_ones_are_found(tmp_path: Path) -> None
     assert result(file)["leakage"]["clean"] is False
 
 
+def test_an_ensemble_is_not_audited_where_the_training_rows_of_one_are_gone(tmp_path: Path) -> None:
+    tables = [caption_table(tmp_path / name) for name in ("mine", "gone")]
+    runs, file = [tmp_path / "run1", tmp_path / "run2"], tmp_path / "r.json"
+    for table, run in zip(tables, runs, strict=True):
+        done("train", "scenes", "--data", table, *flags(run__steps=1), "--out", run)
+    shutil.rmtree(tables[1].parent)
+    out = done("evaluate", *runs, "--split", "test", "--json", file)
+    leakage = result(file)["leakage"]
+    assert leakage["clean"] is False
+    assert leakage["not_compared"] == [f"the training rows of {runs[1]}, which are not there"]
+    assert "not audited" in " ".join(out.split())
+
+
 def test_the_training_data_may_be_gone(tmp_path: Path) -> None:
     table = caption_table(tmp_path / "mine")
     other = caption_table(tmp_path / "other")

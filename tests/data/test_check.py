@@ -11,9 +11,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from weft.core.errors import DataError
-from weft.core.media import Alternatives, media_of
+from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
+from weft.data.prepare import media_facts
 from weft.data.prepare import scan as scanning
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.engines import Processes
@@ -87,7 +88,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> DataReport:
 
 def test_counts(report: DataReport) -> None:
     assert report.total.rows == 14
-    assert report.total.pictures == 9
+    assert report.counts(report.total)["pictures"] == 9
     assert report.splits["test"].rows == 3
     assert report.columns["image"].kinds == {"image": 9, "jpg image": 4}
     assert sum(split.rows for split in report.splits.values()) == report.total.rows
@@ -123,7 +124,7 @@ def test_captions(report: DataReport) -> None:
     reasons = [problem.reason for problem in report.suspicious]
     assert "caption without words: ''" in reasons
     assert "caption of 2,000 characters" in reasons
-    assert "picture is one flat colour" in reasons
+    assert "image: picture is one flat colour" in reasons
 
 
 def test_same_caption_in_two_splits_is_counted() -> None:
@@ -139,6 +140,39 @@ def test_rows_of_one_group_are_no_duplicates() -> None:
     assert check(rows, ONE).exact.total == 0
 
 
+def test_every_column_of_pictures_and_sounds_is_checked(tmp_path: Path) -> None:
+    def pair(n: int, left: int, right: int, split: str) -> Sample:
+        places = {"left": media_of(encoded(picture(left), quality=95), "image")}
+        places["right"] = media_of(encoded(picture(right), quality=60), "image")
+        sound = Media.encoded(f"sound {left}".encode(), "audio", "wav")
+        items = {**places, "sound": sound, "text_de": "ein Satz", "split": split}
+        return Sample(f"id{n}", f"group{n}", items, f"rows.jsonl:{n + 1}")
+
+    rows = [pair(0, 1, 2, "train"), pair(1, 3, 2, "test"), pair(2, 1, 4, "test")]
+    rows.append(pair(3, 5, 3, "train"))
+    rows[3].items["sound"] = Media.file(tmp_path / "absent.wav")
+    report = check(rows, ONE)
+    assert report.counts(report.total) == {
+        **{"rows": 4, "pictures": 8, "sounds": 3, "captions": 4, "groups": 4}
+    }
+    exact = {(pair.ids, pair.columns) for pair in report.exact.pairs}
+    assert exact == {
+        (("id0", "id1"), ("right", "right")),
+        (("id0", "id2"), ("left", "left")),
+        (("id0", "id2"), ("sound", "sound")),
+    }
+    assert [(p.ids, p.columns) for p in report.near.pairs] == [(("id1", "id3"), ("left", "right"))]
+    assert report.leaks == 4
+    assert [(p.source, p.reason[:20]) for p in report.corrupt] == [
+        ("rows.jsonl:4", "sound: no such file:")
+    ]
+    assert set(report.thumbnails) == {(n, side) for n in range(4) for side in ("left", "right")}
+    page = write_card(report, tmp_path / "card").read_text()
+    assert "8 pictures · 3 sounds · 4 captions" in page
+    assert "left and right" in page
+    assert "1 rows cannot be read, and were not compared" in page
+
+
 def test_upright_size_is_that_of_the_file_and_not_of_the_fast_decoding() -> None:
     sideways = picture(0, (1600, 1000))
     exif = sideways.getexif()
@@ -146,13 +180,13 @@ def test_upright_size_is_that_of_the_file_and_not_of_the_fast_decoding() -> None
     out = io.BytesIO()
     sideways.save(out, "JPEG", exif=exif)
     fact = scanning.scan_row(lambda: row(0, out.getvalue()), 0)
-    assert fact.size == (1000, 1600)
+    assert fact.media["image"].size == (1000, 1600)
 
 
 def test_data_without_pictures_or_splits_can_be_checked(tmp_path: Path) -> None:
     rows = [Sample(str(n), str(n), {"text": f"word {n}", "label": "a"}, f"x:{n}") for n in range(3)]
     found = check(rows, ONE)
-    assert found.total.pictures == 0
+    assert "pictures" not in found.counts(found.total)
     assert "There is only one split" in write_card(found, tmp_path).read_text()
 
 
@@ -206,10 +240,10 @@ def test_a_kept_unit_whose_rows_changed_is_read_anew(
     before = paths[9].stat()
     paths[9].write_bytes(encoded(picture(77))[: before.st_size].ljust(before.st_size, b"\0"))
     os.utime(paths[9], ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert scan()[9].digest != first[9].digest
+    assert scan()[9].media["image"].digest != first[9].media["image"].digest
     monkeypatch.setattr(scanning, "VERSION", scanning.VERSION + 1)
-    monkeypatch.setattr(scanning, "fingerprint", lambda pixels: b"another look")
-    assert scan()[0].look == b"another look"
+    monkeypatch.setattr(media_facts, "fingerprint", lambda pixels: b"another look")
+    assert scan()[0].media["image"].look == b"another look"
 
 
 scan_row = scanning.scan_row

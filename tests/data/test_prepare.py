@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
-from weft.core.media import Alternatives, media_of
+from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import prepare as preparing
 from weft.data.prepare.clean import CleanConfig
+from weft.data.prepare.media_facts import MediaFacts
 from weft.data.prepare.plan import PrepareConfig, make_plan
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.scan import RowFacts
@@ -156,6 +157,89 @@ def test_questions_about_one_picture_all_stay(tmp_path: Path) -> None:
     assert len(result.splits) == 1
 
 
+def pair(n: int, left: int, right: int, **items: object) -> Sample:
+    pictures = {
+        "left": media_of(encoded(left), "image"),
+        "right": media_of(encoded(right), "image"),
+    }
+    return Sample(f"id{n}", f"group{n}", {**pictures, **items}, f"rows.jsonl:{n + 1}")
+
+
+def test_rows_are_duplicates_where_all_their_media_are(tmp_path: Path) -> None:
+    """Two pictures in columns of any name: a row that shares one of them stays, in the same split."""
+    rows = [pair(0, 1, 2), pair(1, 1, 3), pair(2, 1, 2), pair(3, 2, 1), pair(4, 7, 8)]
+    smaller = {
+        "left": media_of(encoded(7, (160, 120), 70), "image"),
+        "right": rows[4].items["right"],
+    }
+    rows.append(Sample("id5", "group5", smaller, "rows.jsonl:6"))
+    result = prepare(rows, tmp_path / "out", ONE.replace(duplicates="near"))
+    assert {
+        line["id"]: (line["reason"], line["details"][:6]) for line in dropped_rows(result.out)
+    } == {
+        "id2": ("exact duplicate", "of id0"),
+        "id5": ("near duplicate", "of id4"),
+    }
+    kept = {sample.id: sample for sample in open_dataset(result.out)}
+    assert len({kept[name].items["split"] for name in ("id0", "id1", "id3")}) == 1
+    assert kept["id1"].items["right"].read() == rows[1].items["right"].read()
+
+
+def test_sounds_are_deduplicated_and_those_that_are_not_there_are_named(tmp_path: Path) -> None:
+    def sounding(n: int, sound: Media) -> Sample:
+        return Sample(f"id{n}", f"group{n}", {"audio": sound, "label": "a"}, f"rows.jsonl:{n + 1}")
+
+    sounds = [Media.encoded(f"sound {n}".encode(), "audio", "wav") for n in (1, 2, 1)]
+    rows = [*map(sounding, range(3), sounds), sounding(3, Media.file(tmp_path / "absent.wav"))]
+    result = prepare(rows, tmp_path / "out", ONE)
+    reasons = {line["id"]: line["reason"] for line in dropped_rows(result.out)}
+    assert reasons == {"id2": "exact duplicate", "id3": "unreadable"}
+
+
+def test_pictures_of_every_column_are_made_smaller_and_measured(tmp_path: Path) -> None:
+    narrow = {"left": media_of(encoded(3, (30, 90)), "image")}
+    rows = [pair(0, 1, 2), Sample("id1", "group1", narrow, "rows.jsonl:2")]
+    config = ONE.replace(max_side=40, clean=CleanConfig(max_aspect=2))
+    result = prepare(rows, tmp_path / "out", config)
+    (stored,) = open_dataset(result.out)
+    sizes = [Image.open(io.BytesIO(stored.items[s].read())).size for s in ("left", "right")]
+    assert sizes == [(40, 30), (40, 30)]
+    assert dropped_rows(result.out)[0]["details"] == "its left has 30 x 90 pixels"
+
+
+def test_captions_of_every_column_are_cleaned_and_merged(tmp_path: Path) -> None:
+    zh = [
+        Alternatives(["一只狗", " "]),
+        Alternatives(["狗在跑", "一只狗"]),
+        Alternatives(["", "。"]),
+    ]
+    rows = [row(0, encoded(0), text_zh=zh[0]), row(1, encoded(0), text_zh=zh[1], said="a pup")]
+    rows.append(row(2, encoded(2), text_zh=zh[2], split="train"))
+    result = prepare(rows, tmp_path / "out", ONE)
+    counts = dict(result.captions)
+    assert counts.pop("in") == 12 == sum(counts.values())
+    assert counts["out"] == 8
+    stored = {sample.id: sample.items for sample in open_dataset(result.out)}
+    assert stored["id0"]["text_zh"] == ("一只狗", "狗在跑")
+    assert stored["id0"]["text"] == ("number 0", "the 0th", "number 1", "the 1th")
+    assert "text_zh" not in stored["id2"]
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
+    rows = [row(n, encoded(n)) for n in range(3)]
+    manifest = prepare(rows, tmp_path / "out", ONE).out / "manifest.json"
+    values = json.loads(manifest.read_text())
+    values["identity"]["version"] -= 1
+    manifest.write_text(json.dumps(values))
+    with pytest.raises(WeftError, match="was prepared by another version of weft"):
+        prepare(rows, tmp_path / "out", ONE)
+    started = tmp_path / "half" / ".work" / "run.json"
+    started.parent.mkdir(parents=True)
+    started.write_text(json.dumps(values["identity"]))
+    with pytest.raises(WeftError, match="was prepared by another version of weft"):
+        prepare(rows, tmp_path / "half", ONE)
+
+
 def test_no_row_left_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(WeftError, match="no row is left to write: 1 unreadable"):
         prepare([row(0, b"nothing")], tmp_path / "out", ONE)
@@ -236,6 +320,7 @@ import os, signal, sys
 from pathlib import Path
 from weft.data.formats import open_dataset
 from weft.data.prepare import scan
+from weft.data.prepare.media_facts import MediaFacts
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.report.card import write_card
@@ -349,11 +434,21 @@ facts = st.builds(
     group=names,
     source=st.just("x:1"),
     split=split_names,
-    columns=st.just({"text": "text", "image": "bytes"}),
-    captions=st.lists(st.sampled_from(["a dog", "a cat", "", "一只狗"]), max_size=3).map(tuple),
+    captions=st.dictionaries(
+        st.sampled_from(["text", "text_zh"]),
+        st.lists(st.sampled_from(["a dog", "a cat", "", "一只狗"]), max_size=3).map(tuple),
+    ),
     error=st.sampled_from([None, None, None, "picture is truncated"]),
-    digest=st.integers(0, 9).map(str),
-    size=st.sampled_from([(20, 20), (5, 5)]),
+    media=st.dictionaries(
+        st.sampled_from(["image", "left", "sound"]),
+        st.builds(
+            MediaFacts,
+            kind=st.just("image"),
+            digest=st.integers(0, 4).map(str),
+            size=st.sampled_from([(20, 20), (5, 5)]),
+        ),
+        max_size=2,
+    ),
 )
 
 
@@ -368,12 +463,17 @@ def test_a_plan_accounts_for_every_row_and_caption(
         range(len(rows))
     )
     counts = dict(plan.captions)
-    assert counts.pop("in") == sum(len(r.captions) for r in rows) == sum(counts.values())
-    digests = Counter((rows[k.row].digest, rows[k.row].group) for k in plan.kept)
-    assert len({digest for digest, _ in digests}) == len(digests)
+    assert counts.pop("in") == sum(len(r.all_captions) for r in rows) == sum(counts.values())
+    groups_of = defaultdict(set)
+    for kept in plan.kept:
+        content = tuple(sorted(rows[kept.row].content.items()))
+        groups_of[content].add(rows[kept.row].group)
+    assert all(len(of) == 1 for content, of in groups_of.items() if content)
     if redo or drop_leaks:
         found = defaultdict(set)
         for kept in plan.kept:
             found[rows[kept.row].group].add(kept.split)
+            for digest in rows[kept.row].content.values():
+                found["content", digest].add(kept.split)
         assert all(len(of) == 1 for of in found.values())
     assert make_plan(rows, PrepareConfig(clean=CleanConfig(min_side=10), split=split)) == plan

@@ -1,18 +1,13 @@
 """Mistakes in a recipe that are found before anything is read."""
 
-from dataclasses import replace
-
 import pytest
 
 from weft.core.errors import WeftError
 from weft.core.records import Sample
 from weft.data.features import CacheConfig
-from weft.data.targets.numbers import NumbersConfig
-from weft.heads.numbers import NumberOutput
-from weft.objectives.classification import RegressionConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe
-from weft.runs.check import check_columns, check_names, unmeasured_numbers
+from weft.runs.check import check_columns, check_names
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.tasks.retrieval import RetrievalConfig
@@ -93,17 +88,3 @@ def test_what_objectives_and_tasks_need_is_there(message: str) -> None:
     run = made.run.replace(monitor=None)
     with pytest.raises(WeftError, match=message):
         check_names(made.replace(data=data, model=model, run=run, **changes))
-
-
-def test_a_number_that_no_task_measures_is_said() -> None:
-    made = recipe("easy_vqa")
-    assert unmeasured_numbers(made) == []
-    head = made.model.heads["answer"]
-    number = replace(head, output=NumberOutput(target="price"))
-    priced = made.replace(
-        data=made.data.replace(targets={**made.data.targets, "price": NumbersConfig("cost")}),
-        model=made.model.replace(heads={**made.model.heads, "price": number}),
-        objectives={**made.objectives, "price": RegressionConfig(head="price")},
-    )
-    (line,) = unmeasured_numbers(priced)
-    assert line.startswith("data.targets.price (column 'cost') is a number, which no task")

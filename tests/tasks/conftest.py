@@ -65,7 +65,8 @@ def _checked(task):
             _check_seeds(task, self.config, evaluate, arguments, options)
         assert result.metrics
         for name, score in result.metrics.items():
-            assert find(self.metrics, name) == score.metric
+            metric = score.metric
+            assert find(self.metrics, name).in_unit(metric.unit, metric.digits) == metric
         for name, values in result.values.items():
             assert result.metrics[name].value == pytest.approx(float(values.values.mean()))
         for values in result.baselines.values():

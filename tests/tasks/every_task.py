@@ -13,6 +13,7 @@ from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
+from weft.data.targets.numbers import NumbersConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
@@ -21,6 +22,7 @@ from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
@@ -32,6 +34,7 @@ from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
+from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
@@ -46,6 +49,7 @@ CASES: dict[str, Config] = {
     "reranking": RerankingConfig(RETRIEVAL, candidates=3),
     "zero_shot": ZeroShotConfig(resamples=20, embedding=EMBEDDING),
     "classification": ClassificationTaskConfig(resamples=20, rows=SETTINGS),
+    "regression": RegressionTaskConfig(head="price", resamples=20, inference=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, rows=SETTINGS),
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, rows=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", rows=SETTINGS),
@@ -68,6 +72,7 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "label": label,
             "candidates": ["red", "blue"],
             "right": n % 2,
+            "price": n * n / 10,
         }
         if n in (without or ()):
             del items[stream]
@@ -81,6 +86,7 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     text.fit([row.items.get("text", "red") for row in dataset()])
     label = ClassesConfig("label").build()
     label.fit(["red", "blue"])
+    targets = {"label": label, "price": NumbersConfig("price").build()}
     modalities = {
         "image": ImageConfig(size=8, eval_views=mirrored()[:views]).build(),
         "text": text,
@@ -88,7 +94,7 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     }
     sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in modalities.items()}
     torch.manual_seed(seed)
-    return Member(model_config(views).build().eval(), sources, modalities, {"label": label})
+    return Member(model_config(views).build().eval(), sources, modalities, targets)
 
 
 def model_config(views: int = 1) -> ModelConfig:
@@ -102,6 +108,9 @@ def model_config(views: int = 1) -> ModelConfig:
         heads={
             "label": HeadConfig(ClassifierConfig(WIDTH, 2), ClassOutput("label"), views=views),
             "caption": HeadConfig(writer, written, views=views),
+            "price": HeadConfig(
+                ClassifierConfig(WIDTH, 1), NumberOutput("price", "euros"), views=views
+            ),
             "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
         },
     )

@@ -35,6 +35,7 @@ from weft.core.records import Sample
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
+from weft.data.targets.numbers import NumbersConfig
 from weft.evaluation.metric import FAMILY, find
 from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig
@@ -42,7 +43,7 @@ from weft.modalities.text import TextConfig
 from weft.runs.check import check_columns, check_names
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks import tasks
-from weft.tasks.base import Task
+from weft.tasks.base import Task, TaskConfig
 
 BROKEN = 5
 NOT_IN_THESE_ROWS = {
@@ -66,6 +67,8 @@ def with_errors(name: str, policy: ErrorPolicy) -> Config:
     if hasattr(config, "retrieval"):
         embedding = EMBEDDING.replace(errors=policy)
         return config.replace(retrieval=config.retrieval.replace(embedding=embedding))
+    if isinstance(config, TaskConfig):
+        return config.replace(inference=SETTINGS.replace(errors=policy))
     if hasattr(config, "embedding"):
         return config.replace(embedding=EMBEDDING.replace(errors=policy))
     return config.replace(rows=SETTINGS.replace(errors=policy))
@@ -84,11 +87,12 @@ def test_every_config_is_in_the_suite() -> None:
     for info in pkgutil.iter_modules(weft.tasks.__path__):
         module = importlib.import_module(f"weft.tasks.{info.name}")
         for _, cls in inspect.getmembers(module, inspect.isclass):
-            if cls.__module__ == module.__name__ and issubclass(cls, Config):
+            own = cls.__module__ == module.__name__ and issubclass(cls, Config)
+            if own and "build" in vars(cls):
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 @every_task
@@ -104,7 +108,8 @@ def test_the_config_builds_and_survives_json(name: str) -> None:
 def test_every_number_is_declared_and_every_metric_measured(name: str) -> None:
     task, result = built(name), measured(name, dataset())
     for metric, score in result.metrics.items():
-        assert find(task.metrics, metric) == score.metric
+        declared = find(task.metrics, metric)
+        assert declared.in_unit("euros", 3) == score.metric
     for metric in [*result.values, *(one for b in result.baselines.values() for one in b)]:
         find(task.metrics, metric)
     single = {metric.name for metric in task.metrics if FAMILY not in metric.name}
@@ -164,7 +169,7 @@ def recipe(name: str) -> Recipe:
     data = DataConfig(
         FilesConfig(Path("rows.jsonl")),
         {"image": ImageConfig(size=8), "text": text, "answer": text},
-        {"label": ClassesConfig("label")},
+        {"label": ClassesConfig("label"), "price": NumbersConfig("price")},
     )
     return Recipe(data, model_config(), {}, {name: CASES[name]})
 
@@ -215,7 +220,7 @@ def test_a_recipe_that_lacks_what_a_task_needs_is_refused(name: str) -> None:
 
 
 @every_task
-@pytest.mark.parametrize("column", ["label", "text", "candidates", "right"])
+@pytest.mark.parametrize("column", ["label", "text", "candidates", "right", "price"])
 def test_a_column_that_a_task_needs_is_named(name: str, column: str) -> None:
     rows = [replace(row, items=without(row.items, column)) for row in dataset()]
     needed = column in CASES[name].needs.columns  # type: ignore[attr-defined]
@@ -241,7 +246,7 @@ def broken(kind: str) -> Sequence[Sample]:
     row = rows[BROKEN]
     items = {
         "picture": {**row.items, "image": Media.encoded(b"no picture", "image")},
-        "label": {**without(row.items, "label"), "right": 7},
+        "label": {**without(without(row.items, "label"), "price"), "right": 7},
     }
     if kind == "row":
         return Unreadable(rows)

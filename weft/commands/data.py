@@ -106,11 +106,8 @@ def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]
 
 
 def _summary(report: DataReport) -> None:
-    total = report.total
-    print(
-        f"{report.name}: {total.rows:,} rows, {total.pictures:,} pictures, "
-        f"{total.captions:,} captions, {total.groups:,} groups"
-    )
+    total = report.counts(report.total).items()
+    print(f"{report.name}: {', '.join(f'{count:,} {what}' for what, count in total)}")
     for name, counts in report.splits.items():
         print(f"  {name}: {counts.rows:,} rows, {counts.captions:,} captions")
     print(f"  cannot be used: {report.corrupt_total:,}")
@@ -121,7 +118,7 @@ def _summary(report: DataReport) -> None:
         print(f"    {problem.source}: {problem.reason}")
     if report.metadata:
         print(f"  metadata of pictures: {_kinds(report.metadata)}")
-    print(f"  identical pictures: {report.exact.total:,} pairs")
+    print(f"  exact duplicates: {report.exact.total:,} pairs")
     print(f"  near duplicates: {report.near.total:,} pairs")
     print(f"  leaks between splits: {report.leaks:,}")
 

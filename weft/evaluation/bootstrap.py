@@ -180,12 +180,12 @@ class Bootstrap:
 
     def median(self, values: ArrayLike, groups: ArrayLike) -> Statistic:
         """The median of `values` (N,): the middle value, or the mean of the two middle ones."""
-        values_N, place_N = self._checked(values, groups, ndim=1)
+        values_N, _ = self._checked(values, groups, ndim=1)
         order = values_N.argsort(kind="stable")
-        values_N, place_N = values_N[order], place_N[order]
+        values_N = values_N[order]
         medians: list[Floats] = []
-        for counts_RG in self._counts(len(values_N)):
-            running_RN = counts_RG[:, place_N].cumsum(1)
+        for counts_RN in self.draws(np.asarray(groups)[order]):
+            running_RN = counts_RN.cumsum(1)
             total_R = running_RN[:, -1]
             below = np.maximum((total_R - 1) // 2, 0)
             above = np.minimum(total_R // 2, np.maximum(total_R - 1, 0))
@@ -193,6 +193,12 @@ class Bootstrap:
             found = (values_N[middle[0]] + values_N[middle[1]]) / 2
             medians.append(np.where(total_R > 0, found, np.median(values_N)))
         return Statistic(float(np.median(values_N)), np.concatenate(medians), count(groups))
+
+    def draws(self, groups: ArrayLike) -> Iterator[NDArray[np.int64]]:
+        """(r, N) parts of the (R, N) counts: how often each resample drew each of N observations."""
+        _, place_N = self._checked(np.asarray(groups), groups, ndim=1)
+        for counts_RG in self._counts(len(place_N)):
+            yield counts_RG[:, place_N]
 
     def proportion(self, hits: ArrayLike, groups: ArrayLike, confidence: float = 0.95) -> Estimate:
         """The mean of hits in {0, 1}, which keeps an interval where all or none are hits.

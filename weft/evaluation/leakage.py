@@ -1,14 +1,16 @@
 """Does the evaluated split hold what the model was trained on? Printed above the scores."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from weft.core.kinds import NOUNS, Kind
 from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.fingerprints import NOT_FOUND, NearConfig, near_pairs
+from weft.data.prepare.leakage import Look, looks_of
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -16,9 +18,9 @@ EXAMPLES = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """How many of `total` evaluated things are also in training; None where it was not looked at."""
+    """How many of `total` evaluated things are also in training."""
 
-    found: int | None
+    found: int
     total: int
     examples: tuple[tuple[str, str], ...] = ()
 
@@ -27,73 +29,91 @@ class Finding:
 class Leakage:
     """What the evaluated split shares with the training split.
 
-    Examples pair an evaluated row's id with a training row's. Captions are compared without regard
-    to case, punctuation, width and blanks; short ones are often shared without any harm, so they do not make a leak.
+    Whatever a row holds is compared, in any column with any column: pictures, sounds, films, arrays and files
+    by their content (identical), pictures also by their look (near_duplicates), captions and sentences
+    without regard to case, punctuation, width and blanks (texts), and of a row that holds nothing of these all
+    values together (values). Both mappings have the kinds that the evaluated rows hold. not_compared:
+    what could not be, in words.
+
+    Examples pair an evaluated row's id with a training row's.
     """
 
     train_rows: int
     evaluated_rows: int
     ids: Finding
     groups: Finding
-    identical_pictures: Finding
-    near_duplicate_pictures: Finding
-    identical_captions: Finding
+    identical: Mapping[Kind, Finding]
+    near_duplicates: Mapping[Kind, Finding]
+    texts: Finding
+    values: Finding
+    not_compared: tuple[str, ...] = field(default=())
 
     @property
     def clean(self) -> bool:
-        """No row, group or picture is shared and none looks alike, as far as was looked."""
-        return not self.shared and not self.near_duplicate_pictures.found
+        """Everything was compared, and nothing is shared or looks alike; texts may be shared."""
+        return not (self.shared or self.suspected or self.not_compared)
 
     @property
     def shared(self) -> bool:
-        """A row, a group or a very picture is in both."""
-        return any(f.found for f in (self.ids, self.groups, self.identical_pictures))
+        """A row, a group, or the very picture, sound, film or file is in both."""
+        recordings = [finding for kind, finding in self.identical.items() if kind != "array"]
+        return any(finding.found for finding in (self.ids, self.groups, *recordings))
+
+    @property
+    def suspected(self) -> bool:
+        """A picture looks like one in training; or an array or a row of values is the same.
+
+        Arrays may be equal without harm, such as the times of samples, and so may rows of few values.
+        """
+        arrays = [finding for kind, finding in self.identical.items() if kind == "array"]
+        alike = (*self.near_duplicates.values(), *arrays, self.values)
+        return any(finding.found for finding in alike)
 
     @property
     def verdict(self) -> str:
         """The findings in a few words."""
-        if self.clean:
-            return "leakage from training: none found"
         if self.shared:
             return "LEAKAGE FROM TRAINING: the scores may be too high"
-        return "possible leakage from training: some pictures look much like training pictures"
+        if self.suspected:
+            return "possible leakage from training: some rows are much like training rows"
+        if self.not_compared:
+            return "leakage from training: not audited, since not everything could be compared"
+        return "leakage from training: none found"
 
     def lines(self) -> list[str]:
-        """One sentence a check, and one that says what no check finds."""
-        found = [
-            f"not checked: {what}"
-            if finding.found is None
-            else f"{finding.found:,} of {finding.total:,} {what}"
-            for what, finding in self.findings().items()
+        """One sentence a check, what was not compared, and what no check finds."""
+        found = [f"{f.found:,} of {f.total:,} {what}" for what, f in self.findings().items()]
+        limits = [f"pictures {NOT_FOUND}"] if "image" in self.near_duplicates else []
+        others = [f"{NOUNS[kind]}s" for kind in self.identical if kind != "image"]
+        limits += [f"{', '.join(others)} that differ in a byte"] if others else []
+        return [
+            *found,
+            *(f"not compared: {what}" for what in self.not_compared),
+            *(f"not found: training {limit}" for limit in limits),
         ]
-        return [*found, f"not found: training pictures {NOT_FOUND}"]
 
     def findings(self) -> dict[str, Finding]:
-        """What was looked for, in words, and how much of it there is."""
-        return {
+        """What was looked for, in words, and how much of it there is; without what no row holds."""
+        media = {
+            f"{NOUNS[kind]}s are identical to a training {NOUNS[kind]}": finding
+            for kind, finding in self.identical.items()
+        }
+        alike = {
+            f"{NOUNS[kind]}s are near duplicates of a training {NOUNS[kind]}": finding
+            for kind, finding in self.near_duplicates.items()
+        }
+        found = {
             "rows have an id that is also in training": self.ids,
             "rows belong to a group that is also in training": self.groups,
-            "pictures are identical to a training picture": self.identical_pictures,
-            "pictures are near duplicates of a training picture": self.near_duplicate_pictures,
-            "captions are also in training word for word": self.identical_captions,
+            **media,
+            **alike,
+            "texts are also in training word for word": self.texts,
+            "rows have the values of a training row": self.values,
         }
+        return {what: finding for what, finding in found.items() if finding.total}
 
     def to_json(self) -> dict[str, Any]:
-        findings = {
-            name: {
-                "found": finding.found,
-                "total": finding.total,
-                "examples": [list(pair) for pair in finding.examples],
-            }
-            for name, finding in vars(self).items()
-            if isinstance(finding, Finding)
-        }
-        return {
-            "clean": self.clean,
-            "train_rows": self.train_rows,
-            "evaluated_rows": self.evaluated_rows,
-            **findings,
-        }
+        return {"clean": self.clean, **asdict(self)}
 
 
 def audit(
@@ -104,14 +124,19 @@ def audit(
     near: when two pictures count as near duplicates. Pictures that are identical are not counted
     again as near duplicates.
     """
+    kinds = [kind for kind in NOUNS if any(_contents(evaluated, (kind,)))]
+    known = _contents(train, NOUNS)
+    looks = looks_of(evaluated)
     return Leakage(
         train_rows=len(train),
         evaluated_rows=len(evaluated),
         ids=_shared(_named(train, "id"), _named(evaluated, "id")),
         groups=_shared(_named(train, "group"), _named(evaluated, "group")),
-        identical_pictures=_shared(_digests(train), _digests(evaluated)),
-        near_duplicate_pictures=_near_duplicates(train, evaluated, near or NearConfig()),
-        identical_captions=_shared(_captions(train), _captions(evaluated)),
+        identical={kind: _shared(known, _contents(evaluated, (kind,))) for kind in kinds},
+        near_duplicates={"image": _near_duplicates(train, evaluated, near)} if looks else {},
+        texts=_shared(_texts(train), _texts(evaluated)),
+        values=_shared(_values(train), _values(evaluated)),
+        not_compared=(*_unread(evaluated, "evaluated"), *_unread(train, "training")),
     )
 
 
@@ -132,7 +157,7 @@ def audit_datasets(
     return audit(scan(train, engine=engine, kept=kept), scan(evaluated, engine=engine), near=near)
 
 
-Keyed = Sequence[tuple[Hashable, str]]
+Keyed = Iterable[tuple[Hashable, str]]
 """What is compared, with the id of the row that it belongs to."""
 
 
@@ -141,41 +166,62 @@ def _named(facts: Sequence[RowFacts], field: Literal["id", "group"]) -> Keyed:
     return [(normalised(getattr(f, field)), f.id) for f in facts]
 
 
-def _digests(facts: Sequence[RowFacts]) -> Keyed:
-    return [(f.digest, f.id) for f in _pictures(facts)]
+def _contents(facts: Sequence[RowFacts], kinds: Container[Kind]) -> Keyed:
+    """Each content once, with the first row that has it: several rows may be about one picture."""
+    media = ((m, f.id) for f in facts for m in f.media.values() if m.kind in kinds)
+    found: dict[Hashable, str] = {}
+    for each, row in media:
+        if each.digest is not None:
+            found.setdefault(each.digest, row)
+    return found.items()
 
 
-def _captions(facts: Sequence[RowFacts]) -> Keyed:
-    """Captions without a word or a symbol are alike without being the same."""
-    return [(key, f.id) for f in facts for caption in f.captions if (key := folded(caption))]
+def _texts(facts: Sequence[RowFacts]) -> Keyed:
+    """Texts without a word or a symbol are alike without being the same."""
+    return [(key, f.id) for f in facts for text in f.texts if (key := folded(text))]
+
+
+def _values(facts: Sequence[RowFacts]) -> Keyed:
+    return [(f.values, f.id) for f in facts if f.values is not None]
+
+
+def _unread(facts: Sequence[RowFacts], which: str) -> list[str]:
+    bad = [f for f in facts if f.error is not None]
+    if not bad:
+        return []
+    first = f"{bad[0].source}: {bad[0].error}"
+    return [f"{len(bad):,} of {len(facts):,} {which} rows, which cannot be read ({first})"]
 
 
 def _shared(train: Keyed, evaluated: Keyed) -> Finding:
-    if not train or not evaluated:
-        return Finding(None, len(evaluated))
-    known = dict(reversed(train))
-    pairs = [(row, known[key]) for key, row in evaluated if key in known]
-    return Finding(len(pairs), len(evaluated), tuple(pairs[:EXAMPLES]))
+    known: dict[Hashable, str] = {}
+    for key, row in train:
+        known.setdefault(key, row)
+    asked = list(evaluated)
+    pairs = [(row, known[key]) for key, row in asked if key in known]
+    return Finding(len(pairs), len(asked), tuple(pairs[:EXAMPLES]))
 
 
-def _pictures(facts: Sequence[RowFacts]) -> list[RowFacts]:
-    """The first row of each picture that could be read: several rows may be about one."""
-    return list({f.digest: f for f in reversed(facts) if f.look is not None}.values())[::-1]
+def _pictures(facts: Sequence[RowFacts]) -> list[tuple[str, Look]]:
+    """Each picture once, with the id of the first row that has it."""
+    found: dict[str | None, tuple[str, Look]] = {}
+    for each in looks_of(facts):
+        found.setdefault(each.digest, (facts[each.row].id, each))
+    return list(found.values())
 
 
 def _near_duplicates(
-    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig
+    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig | None
 ) -> Finding:
     pictures, known = _pictures(evaluated), _pictures(train)
-    if not pictures or not known:
-        return Finding(None, len(pictures))
-    like = near_pairs([f.look for f in (*known, *pictures)], near, against=len(known))
+    prints: list[bytes | None] = [each.look for _, each in (*known, *pictures)]
+    like = near_pairs(prints, near or NearConfig(), against=len(known))
     closest: dict[int, tuple[float, int]] = {}
     for first, second, similarity in zip(
         like.first.tolist(), like.second.tolist(), like.similarity.tolist(), strict=True
     ):
         row = second - len(known)
-        if known[first].digest != pictures[row].digest:
+        if known[first][1].digest != pictures[row][1].digest:
             closest[row] = max(closest.get(row, (-2.0, -1)), (similarity, first))
-    pairs = [(pictures[row].id, known[first].id) for row, (_, first) in sorted(closest.items())]
+    pairs = [(pictures[row][0], known[first][0]) for row, (_, first) in sorted(closest.items())]
     return Finding(len(pairs), len(pictures), tuple(pairs[:EXAMPLES]))

@@ -15,6 +15,8 @@ PERCENT = "%"
 POINTS = "points"
 """Of numbers whose best is not 1, or not reached, times 100 as the field prints them: BLEU, CIDEr."""
 RANK = "rank"
+TARGET_UNIT = "unit of the target"
+"""Of numbers in the unit of what is predicted, which the head of the model says: see `Metric.in_unit`."""
 SCALES = {PERCENT: 100.0, POINTS: 100.0}
 """Unit -> by what a raw value is multiplied to be in it; 1 in any other."""
 FAMILY = "{}"
@@ -74,6 +76,10 @@ class Metric:
     def of(self, part: str) -> "Metric":
         """The same metric of a part of what is measured: `image_to_text/recall@1`."""
         return replace(self, name=f"{part}/{self.name}", said="")
+
+    def in_unit(self, unit: str, digits: int) -> "Metric":
+        """The same metric of a target in that unit, shown with so many digits, if it is in the target's."""
+        return replace(self, unit=unit, digits=digits) if self.unit == TARGET_UNIT else self
 
     def score(self, raw: Estimate) -> "Score":
         """The number, of an estimate that is not yet in the unit."""

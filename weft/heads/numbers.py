@@ -10,6 +10,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
+from weft.evaluation.metric import Metric
 from weft.heads.output import Learned, Output, Part, Scores, Values, mean
 
 
@@ -55,6 +56,10 @@ class NumberOutput(Output):
         outputs = vars(decoder).get("classes", 1)
         if outputs != 1:
             raise WeftError(f"{where}.decoder.classes is {outputs}, expected 1, for one number")
+
+    def in_unit(self, metric: Metric) -> Metric:
+        """The metric in the unit of the number, with a digit more, where it is in the target's unit."""
+        return metric.in_unit(self.unit, self.digits + 1)
 
     def read(self, parts: Sequence[Part]) -> NumberValues:
         """The mean of the parts' numbers."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.core.files import write_text
+from weft.core.kinds import NOUNS
 from weft.data.prepare.report import DataReport, Histogram, Listing, Pair, Problem, SplitCounts
 from weft.report import charts, html
 
@@ -32,19 +33,17 @@ def card_sections(report: DataReport) -> list[html.Html]:
         sections.append(html.section("Pictures", *parts))
     if report.shown:
         sheet = [
-            html.figure(report.thumbnails[row], width=96)
-            for row in report.shown
-            if row in report.thumbnails
+            html.figure(report.thumbnails[place], width=96)
+            for place in report.shown
+            if place in report.thumbnails
         ]
         sections.append(html.section("Contact sheet", html.grid(sheet, width=96)))
     return sections
 
 
 def _subtitle(report: DataReport) -> str:
-    parts = [f"{report.total.rows:,} rows", f"{report.total.pictures:,} pictures"]
-    if report.captions.total:
-        parts.append(f"{report.captions.total:,} captions")
-    return " · ".join([*parts, f"{len(report.splits)} splits"])
+    counts = {**report.counts(report.total), "splits": len(report.splits)}
+    return " · ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _overview(report: DataReport) -> html.Html:
@@ -52,8 +51,8 @@ def _overview(report: DataReport) -> html.Html:
     if len(rows) > 1:
         rows.append(("all", report.total))
     counts = html.table(
-        ["split", "rows", "pictures", "captions", "groups"],
-        [[name, c.rows, c.pictures, c.captions, c.groups] for name, c in rows],
+        ["split", *report.counts(report.total)],
+        [[name, *report.counts(counted).values()] for name, counted in rows],
     )
     columns = html.table(
         ["column", "holds", "rows", "share"],
@@ -98,19 +97,27 @@ def _leakage(report: DataReport) -> html.Html:
         parts.append(
             html.notice(
                 f"The splits touch each other: {report.shared_groups:,} shared groups, "
-                f"{report.exact.leaking:,} equal pictures and {report.near.leaking:,} "
-                "nearly equal pictures in different splits.",
+                f"{report.exact.leaking:,} pairs of rows with equal {_media(report)} and "
+                f"{report.near.leaking:,} with nearly equal pictures in different splits.",
                 warning=True,
             )
         )
     else:
-        parts.append(html.notice("No group and no picture is in two splits."))
+        parts.append(html.notice(f"No groups and no {_media(report)} are in two splits."))
+    if report.corrupt_total and len(report.splits) > 1:
+        line = f"{report.corrupt_total:,} rows cannot be read, and were not compared."
+        parts.append(html.notice(line, warning=True))
     if report.shared_groups:
         names = "\n".join(report.shared_group_names[:SHOWN_ROWS])
         parts.append(html.details("Groups in more than one split", html.code(names)))
     parts += _pairs("Exact duplicates", report.exact, report)
     parts += _pairs("Near duplicates", report.near, report)
     return html.section("Duplicates and leakage", *parts)
+
+
+def _media(report: DataReport) -> str:
+    """What of the data is compared with each other, in words."""
+    return ", ".join(f"{NOUNS[kind]}s" for kind in report.total.media) or "pictures"
 
 
 def _pairs(title: str, listing: Listing, report: DataReport) -> list[html.Html]:
@@ -129,9 +136,11 @@ def _pairs(title: str, listing: Listing, report: DataReport) -> list[html.Html]:
 
 
 def _pair_figure(pair: Pair, report: DataReport) -> html.Html:
-    pictures = [html.figure(report.thumbnails.get(row, b""), width=132) for row in pair.rows]
+    places = zip(pair.rows, pair.columns, strict=True)
+    made = [report.thumbnails[place] for place in places if place in report.thumbnails]
+    pictures = [html.figure(thumbnail, width=132) for thumbnail in made]
     where = f"{pair.splits[0]} and {pair.splits[1]}" if pair.crosses else pair.splits[0]
-    details = [where]
+    details = [where, " and ".join(dict.fromkeys(pair.columns))]
     if pair.similarity < 1:
         details.append(f"similarity {pair.similarity:.2f}, {pair.distance} of 64 bits differ")
     if pair.turn:

@@ -254,8 +254,7 @@ def _data(report: RunReport) -> html.Html:
 def _leakage_table(leakage: Leakage) -> html.Html:
     findings = leakage.findings()
     rows: list[list[html.Cell]] = [
-        [what, "not checked" if found.found is None else f"{found.found:,}", found.total]
-        for what, found in findings.items()
+        [what, found.found, found.total] for what, found in findings.items()
     ]
     pairs = [[what, *pair] for what, found in findings.items() for pair in found.examples]
     table = html.table(["also in training", "found", "of"], rows)

@@ -9,7 +9,6 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Modality, Target
 from weft.core.needs import Needing, Needs
 from weft.data.formats import Dataset
-from weft.data.targets.numbers import NumbersConfig
 from weft.evaluation.metric import find
 from weft.inference.member import Member
 from weft.modalities.text import Text
@@ -52,25 +51,6 @@ def check_names(recipe: Recipe) -> None:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
     for where, needs in _all_needs(recipe).items():
         _check_needs(recipe, where, needs)
-
-
-def unmeasured_numbers(recipe: Recipe) -> list[str]:
-    """A line about each number that is trained and that no task of the recipe measures."""
-    used: dict[str, set[str]] = {"objectives": set(), "tasks": set()}
-    for where, needs in _all_needs(recipe).items():
-        heads = [recipe.model.heads[name].output for name in needs.heads]
-        of_heads = [name for one in heads if isinstance(one, Needing) for name in one.needs.targets]
-        used[where.partition(".")[0]].update(needs.targets, of_heads)
-    numbers = {
-        name: config.column
-        for name, config in recipe.data.targets.items()
-        if isinstance(config, NumbersConfig)
-    }
-    return [
-        f"data.targets.{name} (column '{numbers[name]}') is a number, which no task of this recipe "
-        "measures: training lowers its loss, but validation does not look at it"
-        for name in sorted(numbers.keys() & (used["objectives"] - used["tasks"]))
-    ]
 
 
 def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

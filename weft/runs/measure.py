@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft.core.config import Config, to_json
@@ -83,8 +83,11 @@ def _audit(
 ) -> Leakage | None:
     """The audit against the training rows of all runs, each different set of rows once."""
     audits: dict[str, Leakage] = {}
+    absent: list[str] = []
     for run, training in zip(runs, trained_on, strict=True):
         described = json.dumps(to_json(run.recipe.data.source), sort_keys=True)
+        if training is None:
+            absent.append(f"the training rows of {run.folder}, which are not there")
         if training is None or described in audits:
             continue  # without any the result says "not audited"
         # What was read of the training rows is kept beside the run, under the name of the data; rows
@@ -93,4 +96,7 @@ def _audit(
         audits[described] = audit_datasets(training, dataset, kept=kept)
     if len(audits) < 1:
         return None
-    return max(audits.values(), key=lambda found: (not found.clean, found.train_rows))
+    worst = max(
+        audits.values(), key=lambda a: (a.shared, a.suspected, bool(a.not_compared), a.train_rows)
+    )
+    return replace(worst, not_compared=(*worst.not_compared, *absent))

@@ -6,11 +6,13 @@ from pathlib import Path
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config, Settings
 from weft.core.interfaces import Modality, Objective, Target
+from weft.core.needs import Needing
 from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
 from weft.evaluation.metric import Metric
+from weft.heads.numbers import NumberOutput
 from weft.tasks.base import Task
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
@@ -65,9 +67,19 @@ class Recipe(Settings):
 
 
 def validation_metrics(recipe: Recipe) -> list[Metric]:
-    """What the recipe's tasks measure while it trains, each under TASK/METRIC."""
+    """What the recipe's tasks measure while it trains, each under TASK/METRIC and in its unit."""
     return [
-        metric.of(name)
+        _in_unit(recipe, config, metric.of(name))
         for name, config in recipe.tasks.items()
         for metric in config.build().metrics
     ]
+
+
+def _in_unit(recipe: Recipe, config: Config[Task], metric: Metric) -> Metric:
+    """The metric in the unit of the number that the task's head gives, where there is one."""
+    heads = config.needs.heads if isinstance(config, Needing) else ()
+    for head in heads:
+        output = recipe.model.heads[head].output if head in recipe.model.heads else None
+        if isinstance(output, NumberOutput):
+            return output.in_unit(metric)
+    return metric

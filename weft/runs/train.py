@@ -1,6 +1,5 @@
 """From a recipe to a run directory."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
 from weft.runs.bucketing import buckets
-from weft.runs.check import check_columns, check_names, check_parts, unmeasured_numbers
+from weft.runs.check import check_columns, check_names, check_parts
 from weft.runs.folder import begun, held
 from weft.runs.parts import (
     MODALITIES,
@@ -49,8 +48,6 @@ from weft.training.loop import FitResult
 from weft.training.players import build_players
 from weft.training.step import TrainStep
 
-log = logging.getLogger("weft.runs")
-
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -69,8 +66,6 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     folder = Path(folder)
     configs.check(recipe, "recipe")
     check_names(recipe)
-    for line in unmeasured_numbers(recipe):
-        log.warning(line)
     with distributed.session(recipe.run.device) as device, held(folder, new=True):
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))

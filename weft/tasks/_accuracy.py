@@ -13,7 +13,8 @@ from weft.data.targets import NO_CLASS
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
-from weft.heads.classes import ClassOutput, ClassValues
+from weft.heads.classes import ClassValues
+from weft.heads.output import Targeted
 from weft.inference.member import Item, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, Values
@@ -121,12 +122,12 @@ def class_values(predictions: Predictions, swapped: str | None = None) -> ClassV
 
 
 def target_of(members: Sequence[Member], head: str) -> str:
-    """The target whose classes the head predicts. Raises WeftError where it predicts none."""
+    """The target that the head predicts. Raises WeftError where it predicts none."""
     if not members:
         raise ValueError("evaluate got no members, expected at least one model")
     output = members[0].model.head(head).output
-    if not isinstance(output, ClassOutput) or output.target is None:
-        raise WeftError(f"head '{head}' predicts no target, expected one of classes of a target")
+    if not isinstance(output, Targeted) or output.target is None:
+        raise WeftError(f"head '{head}' predicts no target, expected one that does")
     if output.target not in members[0].targets:
         raise unknown_name("target", output.target, members[0].targets)
     return output.target

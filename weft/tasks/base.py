@@ -1,14 +1,20 @@
 """What every task takes and what it gives."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from weft.core.config import Config
 from weft.data.formats import Dataset
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric
+from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
+from weft.inference.predict import Predictions
 from weft.inference.results import TaskResult
 
 
@@ -43,3 +49,34 @@ class Task(Protocol):
     ) -> TaskResult:
         """Raises WeftError where the data set lacks what the task needs."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig(Config[Task]):
+    """The settings that all tasks have."""
+
+    resamples: int = 2000
+    """Of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap and of the rows that are shown."""
+    examples: int = 12
+    """Rows that are kept to be shown; where answers are right or wrong, half of them of each."""
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    """How the model is run."""
+
+    def __post_init__(self) -> None:
+        check_measures((1,), self.resamples, self.examples)
+
+    def bootstrap(self, groups: Tensor) -> Bootstrap:
+        """Resamples of these groups, drawn from the seed."""
+        return Bootstrap(groups, resamples=self.resamples, seed=self.seed)
+
+    def protocol(
+        self, members: Sequence[Member], dataset: Dataset, found: Predictions, over: str = "groups"
+    ) -> dict[str, Any]:
+        """What is said of every measurement of predictions. over: what the groups are."""
+        return {
+            "models": len(members),
+            "left_out_unreadable": len(dataset) - len(found),
+            "interval": f"95% bootstrap over {over}, {self.resamples} resamples",
+        }

@@ -2,11 +2,22 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from weft.core.media import Alternatives
 from weft.core.text import compatible, folded, normalised, words
+from weft.data.formats._columns import TEXT_COLUMNS, is_text_column
 
-__all__ = ["as_captions", "folded", "language", "normalised", "words"]
+__all__ = [
+    "as_captions",
+    "captions_of",
+    "folded",
+    "language",
+    "normalised",
+    "sentences_of",
+    "words",
+]
 
 # Unicode's name of a script, with which the names of its letters begin -> what it hints at.
 SCRIPTS = {
@@ -59,3 +70,30 @@ def as_captions(value: object) -> list[str]:
     if isinstance(value, Iterable):
         return [caption for caption in value if isinstance(caption, str)]
     return []
+
+
+def captions_of(items: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Column -> captions of a row: alternatives of strings, and strings in a column that is called so."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in items.items():
+        called = is_text_column(name)
+        if called and isinstance(value, str):
+            found[name] = (value,)
+        elif isinstance(value, Alternatives) or (called and isinstance(value, list | tuple)):
+            texts = tuple(as_captions(value))
+            # An empty list holds no caption only where captions are all that it can hold.
+            empty = isinstance(value, Alternatives) or name in TEXT_COLUMNS
+            if len(texts) == len(value) and (texts or empty):
+                found[name] = texts
+    return found
+
+
+def sentences_of(items: Mapping[str, Any]) -> tuple[str, ...]:
+    """The strings of two words or more in other columns than captions and the split: questions, reports."""
+    captions = captions_of(items)
+    return tuple(
+        value
+        for name, value in items.items()
+        if name not in captions and name != "split" and isinstance(value, str)
+        if len(words(value)) > 1
+    )

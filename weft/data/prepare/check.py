@@ -11,12 +11,13 @@ from PIL import Image
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
-from weft.core.media import expected
+from weft.core.media import Media
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NearConfig, near_pairs
+from weft.data.prepare.fingerprints import NearConfig
 from weft.data.prepare.leakage import NO_SPLIT, exact_listing, near_listing, shared_groups
+from weft.data.prepare.media_facts import MAX_PIXELS, MediaFacts, media_in
 from weft.data.prepare.report import (
     CaptionFacts,
     Column,
@@ -25,13 +26,15 @@ from weft.data.prepare.report import (
     Problem,
     SplitCounts,
 )
-from weft.data.prepare.scan import MAX_PIXELS, RowFacts, scan
+from weft.data.prepare.scan import RowFacts, scan
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION
 from weft.modalities.image_decoding import read_image
 
 USUAL_SPLITS = (TRAIN, VALIDATION, TEST)
 THUMBNAIL = 192
 SHOWN_PAIRS = 24
+Place = tuple[int, str]
+"""Row and column of a picture."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,17 @@ def report_of(
     corrupt += [Problem(n, f.id, f.source, f.error) for n, f in enumerate(facts) if f.error]
     suspicious = list(_suspicious(facts, config.long_caption))
     exact = exact_listing(facts, config.named)
-    near = near_listing(facts, near_pairs([f.look for f in facts], config.near), config.named)
+    near = near_listing(facts, config.near, config.named)
     shared = shared_groups(facts)
-    readable = [n for n, f in enumerate(facts) if f.size is not None]
-    shown = _spread(readable, config.contact_sheet)
+    pictures = [
+        (row, name) for row, fact in enumerate(facts) for name, m in fact.media.items() if m.size
+    ]
+    shown = _spread(pictures, config.contact_sheet)
     flagged = [
-        row
+        place
         for listing in (near, exact)
         for pair in listing.pairs[:SHOWN_PAIRS]
-        for row in pair.rows
+        for place in zip(pair.rows, pair.columns, strict=True)
     ]
     return DataReport(
         name=name,
@@ -106,10 +111,20 @@ def report_of(
         shared_group_names=tuple(shared[: config.named]),
         captions=_caption_facts(facts, config.long_caption),
         histograms=_histograms(facts),
-        metadata=dict(sorted(Counter(kind for f in facts for kind in f.metadata).items())),
+        metadata=metadata_of(facts),
         shown=tuple(shown),
-        thumbnails={row: t for row in {*shown, *flagged} if (t := _thumbnail(dataset, row))},
+        thumbnails={
+            place: made
+            for place in sorted({*shown, *flagged} & set(pictures))
+            if (made := _thumbnail(dataset, *place))
+        },
     )
+
+
+def metadata_of(facts: Iterable[RowFacts]) -> dict[str, int]:
+    """Kind of private metadata -> how many pictures of these rows have it in their files."""
+    kinds = Counter(kind for f in facts for m in f.media.values() for kind in m.metadata)
+    return dict(sorted(kinds.items()))
 
 
 def _by_split(facts: Iterable[RowFacts]) -> dict[str, list[RowFacts]]:
@@ -123,8 +138,8 @@ def _by_split(facts: Iterable[RowFacts]) -> dict[str, list[RowFacts]]:
 def _counts(rows: Sequence[RowFacts]) -> SplitCounts:
     return SplitCounts(
         rows=len(rows),
-        pictures=sum(row.size is not None for row in rows),
-        captions=sum(len(row.captions) for row in rows),
+        media=dict(Counter(m.kind for row in rows for m in row.media.values())),
+        captions=sum(len(row.all_captions) for row in rows),
         groups=len({row.group for row in rows}),
     )
 
@@ -132,7 +147,7 @@ def _counts(rows: Sequence[RowFacts]) -> SplitCounts:
 def _columns(facts: Sequence[RowFacts]) -> dict[str, Column]:
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for fact in facts:
-        for name, kind in (fact.columns or {}).items():
+        for name, kind in fact.columns.items():
             kinds[name][kind] += 1
     return {name: Column(found.total(), dict(found.most_common())) for name, found in kinds.items()}
 
@@ -142,15 +157,17 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
     for row, fact in enumerate(facts):
         if (first := ids.setdefault(fact.id, fact.source)) != fact.source:
             yield Problem(row, fact.id, fact.source, f"id is already used at {first}")
-        if "text" in (fact.columns or {}) and not fact.captions:
+        if fact.captions and not fact.all_captions:
             yield Problem(row, fact.id, fact.source, "has no caption")
-        for caption in fact.captions:
+        for caption in fact.all_captions:
             if not text.words(caption):
                 yield Problem(row, fact.id, fact.source, f"caption without words: {caption!r:.40}")
             elif len(caption) > long_caption:
                 yield Problem(row, fact.id, fact.source, f"caption of {len(caption):,} characters")
-        if fact.size is not None and fact.look is None:
-            yield Problem(row, fact.id, fact.source, "picture is one flat colour")
+        for column, media in fact.media.items():
+            if media.size is not None and media.look is None:
+                reason = f"{column}: picture is one flat colour"
+                yield Problem(row, fact.id, fact.source, reason)
 
 
 def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts:
@@ -159,13 +176,13 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
     languages: Counter[str] = Counter()
     folded: list[str] = []
     for fact in facts:
-        for caption in fact.captions:
+        for caption in fact.all_captions:
             folded.append(text.folded(caption))
             seen[folded[-1]].add(fact.split)
             vocabulary.update(text.words(caption.casefold()))
             languages[text.language(caption)] += 1
-    everything = [caption for fact in facts for caption in fact.captions]
-    per_row = Counter(len(fact.captions) for fact in facts if "text" in (fact.columns or {}))
+    everything = [caption for fact in facts for caption in fact.all_captions]
+    per_row = Counter(len(captions) for fact in facts for captions in fact.captions.values())
     return CaptionFacts(
         total=len(everything),
         empty=folded.count(""),
@@ -180,18 +197,21 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
 
 def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
     groups = _by_split(facts)
-    captions = {s: [c for row in rows for c in row.captions] for s, rows in groups.items()}
-    sizes = {s: [row.size for row in rows if row.size] for s, rows in groups.items()}
+    captions = {s: [c for row in rows for c in row.all_captions] for s, rows in groups.items()}
+    pictures = {s: list(_pictures(rows)) for s, rows in groups.items()}
+    sizes = {s: [m.size for m in of if m.size] for s, of in pictures.items()}
     values: dict[str, dict[str, list[float]]] = {
         "words a caption": {s: [len(text.words(c)) for c in all_] for s, all_ in captions.items()},
         "characters a caption": {s: [len(c) for c in all_] for s, all_ in captions.items()},
         "shorter side, pixels": {s: [min(size) for size in all_] for s, all_ in sizes.items()},
         "width / height": {s: [w / h for w, h in all_] for s, all_ in sizes.items()},
-        "kilobytes a picture": {
-            s: [row.file_size / 1000 for row in rows if row.size] for s, rows in groups.items()
-        },
+        "kilobytes a picture": {s: [m.file_size / 1000 for m in of] for s, of in pictures.items()},
     }
     return {name: _histogram(of) for name, of in values.items() if any(of.values())}
+
+
+def _pictures(facts: Iterable[RowFacts]) -> Iterable[MediaFacts]:
+    return (media for fact in facts for media in fact.media.values() if media.size is not None)
 
 
 def _histogram(values: dict[str, list[float]]) -> Histogram:
@@ -199,17 +219,17 @@ def _histogram(values: dict[str, list[float]]) -> Histogram:
     return Histogram(tuple(edges), {name: tuple(series) for name, series in counts.items()})
 
 
-def _spread(rows: Sequence[int], count: int) -> list[int]:
-    """`count` rows spread evenly over all."""
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[i] for i in np.linspace(0, len(rows) - 1, count).round().astype(int)]
+def _spread(places: Sequence[Place], count: int) -> list[Place]:
+    """`count` of them spread evenly over all."""
+    if len(places) <= count:
+        return list(places)
+    return [places[i] for i in np.linspace(0, len(places) - 1, count).round().astype(int)]
 
 
-def _thumbnail(dataset: Dataset, row: int) -> bytes | None:
+def _thumbnail(dataset: Dataset, row: int, column: str) -> bytes | None:
     try:
-        content = expected(dataset[row].items["image"], "image").load()
-        pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
+        media: dict[str, Media] = dict(media_in(dataset[row].items))
+        pixels = read_image(media[column].load(), max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
     except WeftError:
         return None
     picture = Image.fromarray(pixels)

@@ -1,5 +1,6 @@
 """Which rows and captions are good enough to keep."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft.core.config import Settings
@@ -30,8 +31,21 @@ class CleanConfig(Settings):
             )
 
 
-def clean_captions(captions: tuple[str, ...], config: CleanConfig) -> tuple[list[str], list[str]]:
-    """(captions to keep, reasons why the others are left out)."""
+Captions = Mapping[str, Sequence[str]]
+"""Column -> captions of a row."""
+
+
+def clean_captions(captions: Captions, config: CleanConfig) -> tuple[Captions, list[str]]:
+    """(captions to keep, reasons why the others are left out). Columns without any stay, empty."""
+    kept: dict[str, list[str]] = {}
+    reasons: list[str] = []
+    for column, texts in captions.items():
+        kept[column], others = _clean(texts, config)
+        reasons += others
+    return kept, reasons
+
+
+def _clean(captions: Sequence[str], config: CleanConfig) -> tuple[list[str], list[str]]:
     kept: list[str] = []
     reasons: list[str] = []
     for original in captions:
@@ -45,18 +59,20 @@ def clean_captions(captions: tuple[str, ...], config: CleanConfig) -> tuple[list
     return kept, reasons
 
 
-def unusable(facts: RowFacts, captions: list[str], config: CleanConfig) -> tuple[str, str] | None:
+def unusable(facts: RowFacts, captions: Captions, config: CleanConfig) -> tuple[str, str] | None:
     """(reason, details) where the row must be left out. captions: those that are kept."""
     if facts.error is not None:
         return "unreadable", facts.error
-    if "text" in (facts.columns or {}) and not captions:
-        return "no caption", f"none of {len(facts.captions)} captions can be used"
-    if facts.size is not None:
-        width, height = facts.size
+    if facts.captions and not any(captions.values()):
+        return "no caption", f"none of {len(facts.all_captions)} captions can be used"
+    for column, media in facts.media.items():
+        if media.size is None:
+            continue
+        width, height = media.size
+        said = f"its {column} has {width} x {height} pixels"
         if min(width, height) < config.min_side:
-            return "small picture", f"{width} x {height} pixels"
-        if config.max_aspect is not None and max(width, height) > config.max_aspect * min(
-            width, height
-        ):
-            return "narrow picture", f"{width} x {height} pixels"
+            return "small picture", said
+        aspect = max(width, height) / min(width, height)
+        if config.max_aspect is not None and aspect > config.max_aspect:
+            return "narrow picture", said
     return None

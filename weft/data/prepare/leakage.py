@@ -1,40 +1,67 @@
-"""Pictures that are there twice, and what two splits have in common."""
+"""Pictures, sounds, films and files that are there twice, and what two splits have in common."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from weft.data.prepare.fingerprints import TURNS, LikePairs
+from weft.data.prepare.fingerprints import TURNS, NearConfig, near_pairs
 from weft.data.prepare.report import Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
 NO_SPLIT = "(none)"
 
 
+class Look(NamedTuple):
+    """A picture of a row, with its digest and its perceptual fingerprint."""
+
+    row: int
+    column: str
+    digest: str | None
+    look: bytes
+
+
+def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
+    """The pictures of all rows that have a fingerprint, in order."""
+    return [
+        Look(row, column, media.digest, media.look)
+        for row, fact in enumerate(facts)
+        for column, media in fact.media.items()
+        if media.look is not None
+    ]
+
+
 def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
-    """Rows with the same picture, each paired with the first of its kind.
+    """Rows with the same content in any column, each paired with the first of its kind.
 
     Rows of one group are left out, here and among the near duplicates: the data says itself that
     they belong together, as the questions about one picture do.
     """
-    first: dict[str, int] = {}
+    first: dict[str, tuple[int, str]] = {}
     pairs: list[Pair] = []
     for row, fact in enumerate(facts):
-        if fact.digest is not None and (
-            facts[seen := first.setdefault(fact.digest, row)].group != fact.group
-        ):
-            pairs.append(_pair(facts, seen, row))
+        for column, digest in fact.content.items():
+            seen, known_as = first.setdefault(digest, (row, column))
+            if facts[seen].group != fact.group:
+                pairs.append(_pair(facts, (seen, row), (known_as, column)))
     return _listing(pairs, named)
 
 
-def near_listing(facts: Sequence[RowFacts], like: LikePairs, named: int) -> Listing:
-    """Pairs that look alike without being the same file."""
-    pairs = [
-        _pair(facts, int(a), int(b), int(distance), round(float(similarity), 4), TURNS[turn].name)
-        for a, b, distance, similarity, turn in zip(
-            like.first, like.second, like.distance, like.similarity, like.turn, strict=True
+def near_listing(facts: Sequence[RowFacts], near: NearConfig, named: int) -> Listing:
+    """Pairs of pictures that look alike without being the same file."""
+    pictures = looks_of(facts)
+    like = near_pairs([each.look for each in pictures], near)
+    pairs = []
+    for n, (a, b) in enumerate(zip(like.first.tolist(), like.second.tolist(), strict=True)):
+        first, second = pictures[a], pictures[b]
+        if first.digest == second.digest or facts[first.row].group == facts[second.row].group:
+            continue
+        pair = _pair(facts, (first.row, second.row), (first.column, second.column))
+        similarity = round(float(like.similarity[n]), 4)
+        turn = TURNS[like.turn[n]].name
+        pairs.append(
+            replace(pair, distance=int(like.distance[n]), similarity=similarity, turn=turn)
         )
-        if facts[a].digest != facts[b].digest and facts[a].group != facts[b].group
-    ]
     return _listing(sorted(pairs, key=lambda pair: -pair.similarity), named)
 
 
@@ -52,14 +79,7 @@ def _listing(pairs: Sequence[Pair], named: int) -> Listing:
     return Listing(len(pairs), sum(pair.crosses for pair in pairs), tuple(ordered[:named]))
 
 
-def _pair(
-    facts: Sequence[RowFacts],
-    first: int,
-    second: int,
-    distance: int = 0,
-    similarity: float = 1.0,
-    turn: str = "",
-) -> Pair:
-    a, b = facts[first], facts[second]
+def _pair(facts: Sequence[RowFacts], rows: tuple[int, int], columns: tuple[str, str]) -> Pair:
+    a, b = facts[rows[0]], facts[rows[1]]
     splits = (a.split or NO_SPLIT, b.split or NO_SPLIT)
-    return Pair((first, second), (a.id, b.id), splits, distance, similarity, turn)
+    return Pair(rows, columns, (a.id, b.id), splits)

@@ -8,9 +8,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
-from weft.core.media import Media, expected
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.data.prepare.media_facts import MAX_PIXELS, upright_size
 from weft.data.prepare.plan import PrepareConfig
-from weft.data.prepare.scan import MAX_PIXELS, upright_size
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_metadata import private_metadata, without_metadata
 
@@ -18,14 +19,11 @@ from weft.modalities.image_metadata import private_metadata, without_metadata
 def stored_items(items: Mapping[str, Any], config: PrepareConfig) -> dict[str, Any]:
     """The items of a row as its shard keeps them. Raises WeftError for a picture that cannot be read."""
     stored = dict(items)
-    if "image" in items and config.max_side is not None:
-        stored["image"] = _smaller(items["image"], config.max_side, config.quality)
-    if not config.keep_metadata:
-        stored |= {
-            name: _without_metadata(value, config.quality)
-            for name, value in stored.items()
-            if isinstance(value, Media)
-        }
+    for name, media in items.items():
+        if isinstance(media, Media):
+            fitting = _smaller(media, config)
+            clean = not config.keep_metadata
+            stored[name] = _without_metadata(fitting, config.quality) if clean else fitting
     return stored
 
 
@@ -56,17 +54,24 @@ def _written_anew(data: bytes, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _smaller(media: Media, max_side: int, quality: int) -> Media:
-    """The picture with its longer side at most `max_side`; itself where it already is."""
-    content = expected(media, "image").load()
-    pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=max_side)
+def _smaller(media: Media, config: PrepareConfig) -> Media:
+    """The picture with its longer side at most `max_side`; itself where it already is, or is no picture."""
+    if config.max_side is None or media.kind not in ("image", "file"):
+        return media
+    content = media.load()
+    try:
+        pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=config.max_side)
+    except WeftError:
+        if media.kind == "file":
+            return media
+        raise
     width, height = upright_size(content if isinstance(content, bytes) else b"", pixels)
-    scale = max_side / max(width, height)
+    scale = config.max_side / max(width, height)
     if scale >= 1:
         return media
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
-    return Media.encoded(_jpeg(np.asarray(small), quality), "image", "jpg")
+    return Media.encoded(_jpeg(np.asarray(small), config.quality), "image", "jpg")
 
 
 def _jpeg(pixels: np.ndarray, quality: int) -> bytes:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from weft.core.config import Settings
 from weft.core.errors import unknown_name
-from weft.data.prepare.clean import CleanConfig, clean_captions, unusable
+from weft.data.prepare.clean import Captions, CleanConfig, clean_captions, unusable
+from weft.data.prepare.duplicates import Looks, find_duplicates, like_rows
 from weft.data.prepare.engines import EngineName
-from weft.data.prepare.fingerprints import LikePairs, NearConfig, components, near_pairs
+from weft.data.prepare.fingerprints import NearConfig, components
 from weft.data.prepare.scan import RowFacts
 from weft.data.prepare.split import SplitConfig, assign_splits, leaking_rows, rank
 
@@ -26,7 +27,7 @@ class PrepareConfig(Settings):
     near: NearConfig = field(default_factory=NearConfig)
     """When two pictures count as near duplicates: they never lie in two splits made here."""
     duplicates: Literal["exact", "near"] = "exact"
-    """Of equal (or also of nearly equal) pictures the first stays, a test picture before others."""
+    """Of rows with equal (or also nearly equal) pictures, sounds, films and files in the same columns the first stays, a test row before others."""
     merge_captions: bool = True
     """The captions of a duplicate go to the picture that stays, within one split."""
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -92,22 +93,20 @@ def make_plan(facts: Sequence[RowFacts], config: PrepareConfig) -> Plan:
     cleaned = [clean_captions(fact.captions, config.clean) for fact in facts]
     reasons = _unusable_rows(facts, [kept for kept, _ in cleaned], config)
     good = [row not in reasons for row in range(len(facts))]
-    like = near_pairs(
-        [f.look if ok else None for f, ok in zip(facts, good, strict=True)], config.near
-    )
+    like = like_rows(facts, config.near, good)
     clusters = _clusters(facts, like)
     splits = assign_splits(
         [f.group for f in facts], [f.split for f in facts], clusters, config.split
     )
     order = sorted((r for r, ok in enumerate(good) if ok), key=lambda r: (rank(splits[r]), r))
-    originals = _duplicates(facts, like, order, near=config.duplicates == "near")
+    originals = find_duplicates(facts, like if config.duplicates == "near" else {}, order)
     for row, (original, kind) in originals.items():
         reasons[row] = (f"{kind} duplicate", f"of {facts[original].id} ({splits[original]})")
     if config.split.drop_leaks:
         left = np.array([row for row in range(len(facts)) if row not in reasons], dtype=np.intp)
         for n, split in leaking_rows([splits[row] for row in left], clusters[left]).items():
             row = int(left[n])
-            reasons[row] = ("leak", f"its group or nearly the same picture is in {split}")
+            reasons[row] = ("leak", f"its group, content or nearly the same picture is in {split}")
     merged: dict[int, list[int]] = defaultdict(list)
     if config.merge_captions:
         for row, (original, _) in sorted(originals.items()):
@@ -126,16 +125,18 @@ def make_plan(facts: Sequence[RowFacts], config: PrepareConfig) -> Plan:
     )
 
 
-def merged_captions(own: Sequence[str], others: Sequence[Sequence[str]]) -> list[str]:
-    """A row's captions, then those of its duplicates that it does not have yet."""
-    result = list(own)
-    for captions in others:
-        result += [caption for caption in captions if caption not in result]
+def merged_captions(own: Captions, others: Sequence[Captions]) -> dict[str, list[str]]:
+    """A row's captions, then those of its duplicates that it does not have yet, by column."""
+    result = {column: list(captions) for column, captions in own.items()}
+    for captions_of in others:
+        for column, captions in captions_of.items():
+            known = result.setdefault(column, [])
+            known += [caption for caption in captions if caption not in known]
     return result
 
 
 def _unusable_rows(
-    facts: Sequence[RowFacts], captions: Sequence[list[str]], config: PrepareConfig
+    facts: Sequence[RowFacts], captions: Sequence[Captions], config: PrepareConfig
 ) -> dict[int, tuple[str, str]]:
     reasons: dict[int, tuple[str, str]] = {}
     ids: dict[str, str] = {}
@@ -150,55 +151,21 @@ def _unusable_rows(
     return reasons
 
 
-def _clusters(facts: Sequence[RowFacts], like: LikePairs) -> NDArray[np.intp]:
-    """Label of each row: rows of one group, with the same picture or with like ones share it."""
-    first, second = [like.first], [like.second]
-    for keys in ([f.group for f in facts], [f.digest for f in facts]):
-        seen: dict[str, int] = {}
-        pairs = [
-            (seen.setdefault(key, row), row) for row, key in enumerate(keys) if key is not None
-        ]
-        ends = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-        first.append(ends[:, 0])
-        second.append(ends[:, 1])
-    return components(len(facts), np.concatenate(first), np.concatenate(second))
-
-
-def _duplicates(
-    facts: Sequence[RowFacts], like: LikePairs, order: Sequence[int], *, near: bool
-) -> dict[int, tuple[int, str]]:
-    """Duplicate row -> (the row that stays, "exact" or "near"). Earlier rows in `order` stay.
-
-    Rows of one group are no duplicates: the data says that they belong together, as the questions
-    about one picture do.
-    """
-    neighbours: dict[int, list[int]] = defaultdict(list)
-    if near:
-        for a, b in zip(like.first.tolist(), like.second.tolist(), strict=True):
-            neighbours[a].append(b)
-            neighbours[b].append(a)
-    stays: set[int] = set()
-    same_picture: dict[str, int] = {}
-    found: dict[int, tuple[int, str]] = {}
-    for row in order:
-        fact = facts[row]
-        original = None if fact.digest is None else same_picture.get(fact.digest)
-        if original is not None and facts[original].group != fact.group:
-            found[row] = (original, "exact")
-            continue
-        alike = [n for n in neighbours[row] if n in stays and facts[n].group != fact.group]
-        if alike:
-            found[row] = (min(alike), "near")
-            continue
-        stays.add(row)
-        if fact.digest is not None:
-            same_picture.setdefault(fact.digest, row)
-    return found
+def _clusters(facts: Sequence[RowFacts], like: Looks) -> NDArray[np.intp]:
+    """Label of each row: rows of one group, with the same content in any column, or with like pictures
+    share it."""
+    pairs = list(like)
+    seen: dict[tuple[str, str], int] = {}
+    for row, fact in enumerate(facts):
+        keys = [("group", fact.group), *(("content", digest) for digest in fact.content.values())]
+        pairs += [(seen.setdefault(key, row), row) for key in keys]
+    first, second = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    return components(len(facts), first, second)
 
 
 def _caption_counts(
     facts: Sequence[RowFacts],
-    cleaned: Sequence[tuple[list[str], list[str]]],
+    cleaned: Sequence[tuple[Captions, list[str]]],
     reasons: dict[int, tuple[str, str]],
     merged: dict[int, list[int]],
 ) -> dict[str, int]:
@@ -207,11 +174,15 @@ def _caption_counts(
     for row, (kept, left_out) in enumerate(cleaned):
         counts.update(left_out)
         if row in reasons:
-            counts["row left out"] += len(kept)
+            counts["row left out"] += _count(kept)
         else:
             others = [cleaned[other][0] for other in merged[row]] if row in merged else []
-            total = len(merged_captions(kept, others))
+            total = _count(merged_captions(kept, others))
             counts["out"] += total
-            counts["row left out"] -= total - len(kept)
+            counts["row left out"] -= total - _count(kept)
     parts = {reason: count for reason, count in sorted(counts.items()) if count}
-    return {"in": sum(len(fact.captions) for fact in facts), "out": 0, **parts}
+    return {"in": sum(_count(fact.captions) for fact in facts), "out": 0, **parts}
+
+
+def _count(captions: Captions) -> int:
+    return sum(map(len, captions.values()))

@@ -19,7 +19,7 @@ from weft.core.config import to_json
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_text
 from weft.data.formats import Dataset, open_dataset
-from weft.data.prepare.check import CheckConfig, report_of
+from weft.data.prepare.check import CheckConfig, metadata_of, report_of
 from weft.data.prepare.engines import build_engine
 from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
 from weft.data.prepare.report import DataReport
@@ -28,7 +28,8 @@ from weft.data.prepare.split import described
 from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, write_all
 from weft.data.stamps import stamp
 
-VERSION = 1
+VERSION = 2
+"""Of what becomes of the same rows and settings; a folder of another version is not continued."""
 WORK = ".work"
 MANIFEST = "manifest.json"
 QUARANTINE = Path("quarantine") / "dropped.jsonl"
@@ -95,9 +96,9 @@ def prepare(
         stored = [fact for shard in written for fact in shard.facts]
         check = CheckConfig(near=config.near, workers=config.workers)
         card(report_of(stored, open_dataset(out, format="webdataset"), check, name=name), out)
-    metadata = Counter(kind for kept in plan.kept for kind in facts[kept.row].metadata)
+    metadata = metadata_of([facts[kept.row] for kept in plan.kept])
     manifest = _manifest(identity, plan, dropped, written)
-    manifest["metadata"] = dict(sorted(metadata.items()))
+    manifest["metadata"] = metadata
     write_text(out / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(out / WORK)
     return _result(out, manifest)
@@ -126,7 +127,9 @@ def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
     manifest = _read_json(out / MANIFEST)
     if manifest is None:
         return None
-    if manifest.get("identity") != identity:
+    before = manifest.get("identity")
+    _require_version(before, out)
+    if before != identity:
         raise WeftError(f"{out}: already holds other prepared data; give an empty folder")
     try:
         result = _result(out, manifest)
@@ -134,6 +137,15 @@ def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
         raise WeftError(f"{out / MANIFEST}: is damaged ({error}); give an empty folder") from None
     shutil.rmtree(out / WORK, ignore_errors=True)
     return result
+
+
+def _require_version(identity: Any, out: Path) -> None:
+    found = identity.get("version") if isinstance(identity, dict) else None
+    if isinstance(found, int) and found != VERSION:
+        raise WeftError(
+            f"{out}: was prepared by another version of weft ({found}, expected {VERSION}); "
+            "give an empty folder"
+        )
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -149,7 +161,9 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
     """Makes `out` this run's folder, or finds that it is. Removes halves that a killed run left."""
     started = out / WORK / "run.json"
     if started.exists():
-        if _read_json(started) != identity:
+        before = _read_json(started)
+        _require_version(before, out)
+        if before != identity:
             raise WeftError(
                 f"{out}: holds an unfinished run on other data or with other settings; "
                 "remove it or give an empty folder"

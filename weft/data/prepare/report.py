@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.files import write_text
+from weft.core.kinds import NOUNS, Kind
 
 Shares = dict[str, int]
 
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """How much there is of one split (or of all)."""
+    """How much there is of one split (or of all). media: by kind, pictures as `image`."""
 
     rows: int
-    pictures: int
+    media: dict[Kind, int]
     captions: int
     groups: int
 
@@ -42,9 +43,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same picture or nearly the same. turn: how one is turned, or nothing."""
+    """Two rows that hold the same content or nearly the same picture, and in which columns.
+
+    turn: how one is turned, or nothing.
+    """
 
     rows: tuple[int, int]
+    columns: tuple[str, str]
     ids: tuple[str, str]
     splits: tuple[str, str]
     distance: int = 0
@@ -94,7 +99,11 @@ class CaptionFacts:
 
 @dataclass(frozen=True)
 class DataReport:
-    """Everything that `weft data check` found. `thumbnails` (row -> JPEG) stay out of the JSON."""
+    """Everything that `weft data check` found.
+
+    shown: (row, column) of the pictures of the contact sheet. thumbnails: their JPEG files, and those of
+    duplicates; they stay out of the JSON.
+    """
 
     name: str
     total: SplitCounts
@@ -112,13 +121,22 @@ class DataReport:
     histograms: dict[str, Histogram]
     metadata: Shares = field(default_factory=dict)
     """Kind of private metadata in the files of pictures -> pictures that have it."""
-    shown: tuple[int, ...] = ()
-    thumbnails: Mapping[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+    shown: tuple[tuple[int, str], ...] = ()
+    thumbnails: Mapping[tuple[int, str], bytes] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def leaks(self) -> int:
-        """Ways in which splits touch: shared groups and equal or nearly equal pictures."""
+        """Ways in which splits touch: shared groups, equal content and nearly equal pictures."""
         return self.shared_groups + self.exact.leaking + self.near.leaking
+
+    def counts(self, of: SplitCounts) -> dict[str, int]:
+        """What there is in words, such as "pictures", and how much; of kinds of media those in the data."""
+        media = {
+            f"{noun}s": of.media.get(k, 0) for k, noun in NOUNS.items() if k in self.total.media
+        }
+        return {"rows": of.rows, **media, "captions": of.captions, "groups": of.groups}
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

@@ -3,55 +3,73 @@
 import base64
 import functools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import simplejpeg
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
-from weft.core.media import Alternatives, FilePlace, Media, digest_of, expected
+from weft.core.media import Alternatives, FilePlace, Media, digest_of
 from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset
 from weft.data.formats._json_rows import row_json, row_of
-from weft.data.prepare.captions import as_captions
+from weft.data.prepare.captions import captions_of, sentences_of
 from weft.data.prepare.engines import Engine
-from weft.data.prepare.fingerprints import SIDE, fingerprint
+from weft.data.prepare.media_facts import MediaFacts, Reader, media_in
 from weft.data.stamps import stamp
-from weft.modalities.image_decoding import read_image
-from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
-VERSION = 4
+VERSION = 5
 """Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
-MAX_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
 class RowFacts:
     """What one pass learned about one row.
 
-    columns: name -> kind of value. error: why the row cannot be used. digest: of the encoded
-    picture. size: width and height of the upright picture. look: its perceptual fingerprint.
-    metadata: the kinds of private metadata in the picture's file.
+    columns: name -> kind of value. captions: by column; sentences: the other strings of two words or more.
+    media: by column, see `media_in`; without those that cannot be read. values: digest of the row as a
+    whole where it has nothing else that can be compared. error: why the row cannot be used.
     """
 
     id: str
     group: str
     source: str
     split: str | None = None
-    columns: dict[str, str] | None = None
-    captions: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)
+    captions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sentences: tuple[str, ...] = ()
+    media: dict[str, MediaFacts] = field(default_factory=dict)
+    values: str | None = None
     error: str | None = None
-    digest: str | None = None
-    size: tuple[int, int] | None = None
-    file_size: int = 0
-    look: bytes | None = None
-    metadata: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """All captions and sentences."""
+        return [*self.all_captions, *self.sentences]
+
+    @property
+    def all_captions(self) -> list[str]:
+        """The captions of all columns."""
+        return [caption for of_column in self.captions.values() for caption in of_column]
+
+    @functools.cached_property
+    def content(self) -> dict[str, str]:
+        """Column -> digest of what makes rows duplicates: pictures, sounds, films and files.
+
+        Arrays often stand beside them, such as boxes, or are the same in every row, such as times. Those
+        of a row that holds nothing else count as one.
+        """
+        known = {name: m.digest for name, m in self.media.items() if m.digest is not None}
+        recordings = {name: d for name, d in known.items() if self.media[name].kind != "array"}
+        if recordings or not known:
+            return recordings
+        names = sorted(known)
+        return {", ".join(names): " ".join(known[name] for name in names)}
 
 
 def scan(
@@ -95,22 +113,8 @@ def scan(
     return [row for unit in range(len(units)) for row in found[unit]]
 
 
-class Pictures:
-    """Facts of pictures. Rows about one picture, such as questions, lie side by side: it is read once."""
-
-    def __init__(self) -> None:
-        self._last: Any = None
-        self._facts: dict[str, Any] = {}
-
-    def facts(self, raw: Any) -> dict[str, Any]:
-        """Raises WeftError for a picture that cannot be read."""
-        if raw != self._last:
-            self._facts, self._last = _picture_facts(raw), raw
-        return self._facts
-
-
 def scan_row(
-    read: Callable[[], Sample], row: int, pictures: Pictures | None = None, *, outside: bool = True
+    read: Callable[[], Sample], row: int, reader: Reader | None = None, *, outside: bool = True
 ) -> RowFacts:
     """The facts of the row that `read` gives. What is wrong with it becomes its `error`.
 
@@ -120,56 +124,51 @@ def scan_row(
         sample = read()
     except DataError as error:
         return RowFacts(f"row {row}", f"row {row}", error.source, error=error.reason)
-    split = sample.items.get("split")
-    facts: dict[str, Any] = {
-        "id": sample.id,
-        "group": sample.group,
-        "source": sample.source,
-        "split": None if split is None else str(split),
-        "columns": {name: _kind(value) for name, value in sample.items.items()},
-        "captions": tuple(as_captions(sample.items.get("text"))),
-    }
-    try:
-        for name, value in sample.items.items():
-            if not outside and isinstance(value, Media):
-                _require_inside(name, value)
-        if "image" in sample.items:
-            facts |= (pictures or Pictures()).facts(sample.items["image"])
-    except WeftError as error:
-        facts["error"] = error.reason if isinstance(error, DataError) else str(error)
-    return RowFacts(**facts)
+    items, reader = sample.items, reader or Reader()
+    split = items.get("split")
+    media: dict[str, MediaFacts] = {}
+    errors: list[str] = []
+    for name, value in media_in(items):
+        try:
+            if not outside:
+                _require_inside(value)
+            media[name] = reader.facts(name, value)
+        except WeftError as error:
+            errors.append(f"{name}: {error.reason if isinstance(error, DataError) else error}")
+    captions, sentences = captions_of(items), sentences_of(items)
+    compared = errors or captions or sentences or any(m.digest for m in media.values())
+    return RowFacts(
+        sample.id,
+        sample.group,
+        sample.source,
+        split=None if split is None else str(split),
+        columns={name: _kind(value) for name, value in items.items()},
+        captions=captions,
+        sentences=sentences,
+        media=media,
+        values=None if compared else _values(items),
+        error="; ".join(errors) or None,
+    )
 
 
-def _require_inside(name: str, value: Media) -> None:
+def _require_inside(value: Media) -> None:
     place = value.place
     if isinstance(place, FilePlace) and place.outside:
         raise WeftError(
-            f"its {name} {place} lies outside the data's folder {place.folder}; --outside takes it in"
+            f"{place} lies outside the data's folder {place.folder}; --outside takes it in"
         )
 
 
-def upright_size(data: bytes, pixels: np.ndarray) -> tuple[int, int]:
-    """(width, height) of the picture itself where `pixels` may be a scaled-down decoding."""
-    if data[:3] == b"\xff\xd8\xff":
-        try:
-            height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-        except ValueError:  # what only Pillow understands is decoded at full size
-            return pixels.shape[1], pixels.shape[0]
-        return (height, width) if jpeg_orientation(data) >= 5 else (width, height)
-    return pixels.shape[1], pixels.shape[0]
+def _values(items: Mapping[str, Any]) -> str | None:
+    """Digest of all values but the split; None where there is none."""
+    told = {name: value for name, value in items.items() if name != "split"}
+    return digest_of(json.dumps(told, sort_keys=True, default=_told).encode()) if told else None
 
 
-def _picture_facts(raw: Any) -> dict[str, Any]:
-    content = expected(raw, "image").load()
-    pixels = read_image(content, max_pixels=MAX_PIXELS, min_side=2 * SIDE)
-    encoded = content if isinstance(content, bytes) else b""
-    return {
-        "digest": digest_of(content),
-        "size": upright_size(encoded, pixels),
-        "file_size": len(encoded) or pixels.nbytes,
-        "look": fingerprint(pixels),
-        "metadata": private_metadata(encoded),
-    }
+def _told(value: Any) -> str:
+    if isinstance(value, Media):
+        return digest_of(value.array())
+    return digest_of(value) if isinstance(value, np.ndarray) else repr(value)
 
 
 class _Units(Sequence[Any]):
@@ -202,9 +201,9 @@ def taken(values: dict[str, Any]) -> Sample:
 
 
 def _scan_unit(shared: dict[str, Any], unit: Sequence[Any]) -> bytes:
-    pictures = Pictures()
+    reader = Reader()
     facts = [
-        scan_row(functools.partial(taken, values), row, pictures, outside=shared["outside"])
+        scan_row(functools.partial(taken, values), row, reader, outside=shared["outside"])
         for row, values in unit
     ]
     return json.dumps(facts_json(facts)).encode()
@@ -230,24 +229,39 @@ def _unit_file(folder: Path, number: int) -> Path:
 def facts_json(facts: Sequence[RowFacts]) -> list[dict[str, Any]]:
     """The facts as plain JSON values."""
     return [
-        asdict(row) | {"look": base64.b64encode(row.look).decode() if row.look else None}
+        asdict(row) | {"media": {name: _media_json(m) for name, m in row.media.items()}}
         for row in facts
     ]
 
 
+def _media_json(facts: MediaFacts) -> dict[str, Any]:
+    return asdict(facts) | {"look": base64.b64encode(facts.look).decode() if facts.look else None}
+
+
 def facts_of(values: Any) -> list[RowFacts]:
     """The facts that `facts_json` gave. Raises ValueError or TypeError for anything else."""
-    names = {field.name for field in fields(RowFacts)}
     facts = []
     for row in values:
-        if set(row) != names:
-            raise ValueError(f"row facts have {sorted(row)}, expected {sorted(names)}")
-        row["captions"] = tuple(row["captions"])
-        row["metadata"] = tuple(row["metadata"])
-        row["size"] = tuple(row["size"]) if row["size"] else None
-        row["look"] = base64.b64decode(row["look"]) if row["look"] else None
+        _require_names(row, RowFacts)
+        row["captions"] = {name: tuple(texts) for name, texts in row["captions"].items()}
+        row["sentences"] = tuple(row["sentences"])
+        row["media"] = {name: _media_of(media) for name, media in row["media"].items()}
         facts.append(RowFacts(**row))
     return facts
+
+
+def _media_of(values: Any) -> MediaFacts:
+    _require_names(values, MediaFacts)
+    values["metadata"] = tuple(values["metadata"])
+    values["size"] = tuple(values["size"]) if values["size"] else None
+    values["look"] = base64.b64decode(values["look"]) if values["look"] else None
+    return MediaFacts(**values)
+
+
+def _require_names(values: Any, record: type) -> None:
+    names = {each.name for each in fields(record)}
+    if set(values) != names:
+        raise ValueError(f"{record.__name__} has {sorted(values)}, expected {sorted(names)}")
 
 
 def _load_facts(path: Path, of_rows: str) -> list[RowFacts] | None:
@@ -255,5 +269,5 @@ def _load_facts(path: Path, of_rows: str) -> list[RowFacts] | None:
     try:
         stored = json.loads(read_file(path))
         return facts_of(stored["rows"]) if stored["stamp"] == of_rows else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -18,6 +18,7 @@ from weft.core.progress import progress as core_progress
 from weft.core.records import Sample
 from weft.data.formats import Dataset, open_dataset
 from weft.data.formats._tar_writer import write_shard
+from weft.data.prepare.captions import captions_of
 from weft.data.prepare.clean import clean_captions
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.pictures import stored_items
@@ -106,7 +107,6 @@ class _Units(Sequence[Any]):
             {
                 "row": handed(job.dataset, kept.row),
                 "split": kept.split,
-                "captions": job.facts[kept.row].captions,
                 "merged": [job.facts[row].captions for row in kept.merged],
             }
             for kept in shard.rows
@@ -159,14 +159,17 @@ def _sample(row: dict[str, Any], config: PrepareConfig) -> Sample:
     """The row as it is stored: captions cleaned and merged, picture perhaps made smaller."""
     sample = taken(row["row"])
     items: dict[str, Any] = {**sample.items, "split": row["split"]}
-    if "text" in items:
-        own, *others = (
-            clean_captions(tuple(captions), config.clean)[0]
-            for captions in (row["captions"], *row["merged"])
-        )
-        captions = merged_captions(own, others)
-        single = isinstance(items["text"], str) and len(captions) == 1
-        items["text"] = captions[0] if single else Alternatives(captions)
+    own, *others = (
+        clean_captions(captions, config.clean)[0]
+        for captions in (captions_of(items), *row["merged"])
+    )
+    for column, captions in merged_captions(own, others).items():
+        if not captions:
+            items.pop(column, None)
+        elif len(captions) == 1 and isinstance(items.get(column), str):
+            items[column] = captions[0]
+        else:
+            items[column] = Alternatives(captions)
     try:
         items = stored_items(items, config)
     except WeftError as error:

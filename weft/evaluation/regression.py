@@ -1,0 +1,126 @@
+"""How far predicted numbers are off, and whether they rise with the right ones, on every resample.
+
+With x the N predicted and y the N right numbers: MAE = mean |x - y|, RMSE = sqrt(mean (x - y)^2),
+R2 = 1 - sum (x - y)^2 / sum (y - mean y)^2, which is 0 for the mean of the rows and negative for worse
+predictions. Pearson's r is that of x and y, Spearman's that of their ranks, where equal values share the
+mean of their ranks (C. Spearman, The Proof and Measurement of Association between Two Things, American
+Journal of Psychology 15(1), 1904).
+
+Where all x or all y are equal a correlation is not defined and counts as 0, and so does R2 where all y are
+equal. On a resample where that is so it has the value of all rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
+
+Counts = NDArray[np.int64]
+EPSILON = 1e-12
+"""Variance, as a share of that of all rows, below which all values count as equal."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Each on all rows and on every resample; mae and rmse in the unit of the numbers."""
+
+    mae: Statistic
+    rmse: Statistic
+    r2: Statistic
+    pearson: Statistic
+    spearman: Statistic
+
+
+def regression(
+    found: ArrayLike, expected: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap | None = None
+) -> Regression:
+    """Compares N predicted numbers with the N right ones; groups: (N,).
+
+    Without a bootstrap there are no replicates: values alone, such as those of a baseline.
+    """
+    x_N, y_N = (np.asarray(one, dtype=np.float64) for one in (found, expected))
+    errors_N = x_N - y_N
+    scale = float(y_N.std()) or 1.0
+    columns = [abs(errors_N), errors_N**2, (errors_N / scale) ** 2]
+    products_N6 = _products(np.ones_like(x_N), _standard(x_N), _standard(y_N))
+    columns_NK = np.column_stack([*columns, products_N6])
+    every = columns_NK.sum(0, keepdims=True)  # then those of every resample
+    if bootstrap is not None:
+        every = np.vstack([every, bootstrap.totals(columns_NK, groups)[1]])
+    absolute, squared, share = every[:, :3].T
+    rows, sums = every[:, 3], every[:, 3:]
+    _, y_variance, _ = _moments(sums)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = np.where(y_variance > EPSILON, 1 - share / rows / y_variance, np.nan)
+    number = count(groups)
+    return Regression(
+        mae=_statistic(absolute / rows, number),
+        rmse=_statistic(np.sqrt(squared / rows), number),
+        r2=_statistic(r2, number),
+        pearson=_statistic(_correlation(sums), number),
+        spearman=_statistic(_spearman(x_N, y_N, groups, bootstrap), number),
+    )
+
+
+def _spearman(x_N: Floats, y_N: Floats, groups: ArrayLike, bootstrap: Bootstrap | None) -> Floats:
+    """(1 + R,) of all rows and of every resample, whose rows are ranked anew."""
+    parts = [_rank_products(np.ones((1, len(x_N)), np.int64), x_N, y_N)]
+    for counts_RN in () if bootstrap is None else bootstrap.draws(groups):
+        parts.append(_rank_products(counts_RN, x_N, y_N))
+    return _correlation(np.concatenate(parts))
+
+
+def _rank_products(counts_RN: Counts, x_N: Floats, y_N: Floats) -> Floats:
+    """(R, 6) sums of `_products` of the ranks of N values of which each occurs so often."""
+    sums: Floats = _products(counts_RN, _ranks(counts_RN, x_N), _ranks(counts_RN, y_N)).sum(1)
+    return sums
+
+
+def _ranks(counts_RN: Counts, values_N: Floats) -> Floats:
+    """(R, N) in [-0.5, 0.5]: (rank - mean rank) / number, where each value occurs so often."""
+    _, place_N, sizes_U = np.unique(values_N, return_inverse=True, return_counts=True)
+    sorted_RN = counts_RN[:, values_N.argsort(kind="stable")].astype(np.float64)
+    counts_RU = np.add.reduceat(sorted_RN, sizes_U.cumsum() - sizes_U, axis=1)
+    upto_RU = counts_RU.cumsum(1)
+    number_R1 = upto_RU[:, -1:]
+    middle_RU = upto_RU - counts_RU / 2  # the mean rank of equal values, less one half
+    ranks: Floats = (middle_RU / number_R1 - 0.5)[:, place_N]
+    return ranks
+
+
+def _products(counts: Floats | Counts, x: Floats, y: Floats) -> Floats:
+    """(..., 6): 1, x, y, x^2, y^2 and xy, each times its count."""
+    products: Floats = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
+    return products * counts.astype(np.float64)[..., None]
+
+
+def _moments(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Variances of x and y and their covariance, of sums of `_products` (..., 6)."""
+    number, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    x, y = x / number, y / number
+    return xx / number - x * x, yy / number - y * y, xy / number - x * y
+
+
+def _correlation(sums: Floats) -> Floats:
+    """Pearson's r of sums of `_products`; NaN where all x or all y are equal."""
+    x_variance, y_variance, covariance = _moments(sums)
+    defined = (x_variance > EPSILON) & (y_variance > EPSILON)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = covariance / np.sqrt(x_variance * y_variance)
+    return np.where(defined, found.clip(-1, 1), np.nan)
+
+
+def _standard(values_N: Floats) -> Floats:
+    """The values with mean 0 and variance 1; zeros where all are equal but for rounding."""
+    deviations_N = values_N - values_N.mean()
+    scale = deviations_N.std()
+    equal = scale <= 1e-12 * abs(values_N).max()
+    return np.zeros_like(values_N) if equal else deviations_N / scale
+
+
+def _statistic(every: Floats, groups: int) -> Statistic:
+    """Of the value of all rows and that of every resample; NaN is what is not defined."""
+    value = float(np.nan_to_num(every[0], nan=0.0))
+    return Statistic(value, np.where(np.isnan(every[1:]), value, every[1:]), groups)
