@@ -64,6 +64,28 @@ def test_joined_features_are_padded_to_the_longest() -> None:
     assert Features.join(parts[:1]) is parts[0]
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_spread_undoes_take_and_leaves_the_others_absent(
+    there: list[bool], masked: bool, known: bool
+) -> None:
+    rows, index_R = len(there), torch.tensor(there).nonzero()[:, 0]
+    values = torch.arange(1.0, 1 + rows * 6).view(rows, 3, 2)
+    mask = torch.ones(rows, 3, dtype=torch.bool)
+    present = torch.arange(rows) % 2 == 0
+    field = Field(values, mask if masked else None, present if known else None)
+    features = Features(values, mask, values[:, 0])
+    there_B = torch.tensor(there)
+    spread = field.take(index_R).spread(index_R, rows)
+    assert torch.equal(spread.values, values * there_B[:, None, None])
+    assert spread.present is not None
+    assert torch.equal(spread.present, there_B & present if known else there_B)
+    assert (spread.mask is None) is not masked
+    found = features.take(index_R).spread(index_R, rows)
+    assert torch.equal(found.tokens, spread.values)
+    assert torch.equal(found.pooled, values[:, 0] * there_B[:, None])
+    assert torch.equal(found.present, there_B)
+
+
 @given(st.text())
 def test_group_keys_are_stable_and_fit_int64(name: str) -> None:
     key = group_key(name)

@@ -15,6 +15,7 @@ from weft.explain.decision import Subject, chosen, scores
 from weft.explain.deletion import SHARES, Deletion, deletion_test
 from weft.explain.explanation import explain, token_grid
 from weft.explain.occlusion import occlusion, removable
+from weft.explain.presence import by_presence
 from weft.fusion.early import EarlyConfig
 from weft.fusion.late import LateConfig
 from weft.layers.transformer import TransformerConfig
@@ -204,3 +205,24 @@ def test_tokens_over_a_picture(tokens, size, grid) -> None:
 def test_tokens_that_are_no_grid() -> None:
     with pytest.raises(WeftError, match="7 tokens are no grid"):
         token_grid(7, 32, 32)
+
+
+def test_rows_of_like_presence_keep_all_that_their_batch_says() -> None:
+    ids = torch.ones(3, 4, dtype=torch.long)
+    whole = Batch(
+        {"image": Field(torch.zeros(3, 3, 4, 4)), "text": Field(ids, present=torch.eye(3)[0] == 1)},
+        ids=("a", "b", "c"),
+        groups=torch.tensor([1, 2, 3]),
+        matches=torch.tensor([4, 5, 5]),
+        seeds=torch.tensor([6, 7, 8]),
+    )
+    parts = {tuple(part.inputs): (numbers, part) for numbers, part in by_presence(whole)}
+    assert {streams: numbers for streams, (numbers, _) in parts.items()} == {
+        ("image", "text"): [0],
+        ("image",): [1, 2],
+    }
+    for numbers, part in parts.values():
+        assert part.match_keys.tolist() == whole.match_keys[numbers].tolist()
+        assert part.seeds is not None
+        assert part.seeds.tolist() == whole.seeds[numbers].tolist()
+        assert all(part.present([stream]) is None for stream in part.inputs)

@@ -70,7 +70,7 @@ class Model(nn.Module):
                 f"{type(encoder).__name__} has no frozen part"
             )
         # Rows that were not there when the cache was read have no tokens, and must not gain any.
-        return _of_present(encoder.trainable, value, value.mask.any(dim=1))
+        return _of_present(encoder.trainable, value, value.present)
 
     def encoder(self, stream: str) -> nn.Module:
         """The encoder of that stream."""

@@ -90,6 +90,18 @@ class Field:
             None if self.present is None else self.present[index_R],
         )
 
+    def spread(self, index_R: Tensor, rows: int) -> "Field":
+        """Its R rows as those of these numbers among `rows` rows; the others are zeros and not present.
+
+        The inverse of `take`.
+        """
+        there = self.values.new_ones(len(self), dtype=torch.bool)
+        return Field(
+            _spread(self.values, index_R, rows),
+            None if self.mask is None else _spread(self.mask, index_R, rows),
+            _spread(there if self.present is None else self.present, index_R, rows),
+        )
+
 
 @dataclass(frozen=True)
 class Features:
@@ -140,12 +152,8 @@ class Features:
 
         The inverse of `take`: rows that are not there are zeros with a mask that is all False.
         """
-
-        def spread(values: Tensor) -> Tensor:
-            whole = values.new_zeros(rows, *values.shape[1:])
-            return whole.index_copy(0, index_R, values)
-
-        return Features(spread(self.tokens), spread(self.mask), spread(self.pooled))
+        tensors = (self.tokens, self.mask, self.pooled)
+        return Features(*(_spread(values, index_R, rows) for values in tensors))
 
     def where(self, present_B: Tensor) -> "Features":
         """Rows that are not present have no tokens and a pooled vector of zeros."""
@@ -273,6 +281,10 @@ class Batch:
 
     def with_inputs(self, **inputs: Field | Features) -> "Batch":
         return replace(self, inputs={**self.inputs, **inputs})
+
+
+def _spread(values_R: Tensor, index_R: Tensor, rows: int) -> Tensor:
+    return values_R.new_zeros(rows, *values_R.shape[1:]).index_copy(0, index_R, values_R)
 
 
 ACCURACY = "accuracy"

@@ -23,7 +23,7 @@ from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
-from weft.data.presence import absent_like, collate_present
+from weft.data.presence import collate_present
 from weft.data.sampler import (
     BucketedSampler,
     Draw,
@@ -302,7 +302,7 @@ class Loader:
         if name not in self._examples:
             self._examples[name] = self._example(name)
         example = self._examples[name]
-        return None if example is None else absent_like(example, rows)
+        return None if example is None else example.rows(slice(0)).spread(torch.arange(0), rows)
 
     def _example(self, name: str) -> Field | Features | None:
         """The first row that has the stream and can be read."""

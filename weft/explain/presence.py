@@ -1,6 +1,7 @@
 """Rows of a batch by what they have, so that each is explained as a row without the streams it lacks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -25,5 +26,5 @@ def _only(batch: Batch, streams: tuple[str, ...]) -> Batch:
     inputs: dict[str, Field | Features] = {}
     for stream in streams:
         value = batch.inputs[stream]
-        inputs[stream] = Field(value.values, value.mask) if isinstance(value, Field) else value
-    return Batch(inputs, batch.ids, batch.groups, batch.targets)
+        inputs[stream] = replace(value, present=None) if isinstance(value, Field) else value
+    return replace(batch, inputs=inputs)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.records import Features
-from weft.fusion._streams import present
 from weft.layers.attention import CrossAttention
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
@@ -99,4 +98,4 @@ def pooled_through(pooler: nn.Module | None, features: Features) -> Tensor:
     if pooler is None:
         return features.pooled
     pooled_BD = torch.tanh(pooler(features.pooled))
-    return pooled_BD.masked_fill(~present(features)[:, None], 0)
+    return pooled_BD.masked_fill(~features.present[:, None], 0)

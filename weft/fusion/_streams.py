@@ -52,11 +52,6 @@ def in_order(streams: Mapping[str, Features], widths: Widths) -> dict[str, Featu
     return {stream: streams[stream] for stream in widths if stream in streams}
 
 
-def present(features: Features) -> Tensor:
-    """(B,) True where the row has a token of the stream."""
-    return features.mask.any(dim=1)
-
-
 def linear(in_dim: int, out_dim: int) -> nn.Linear:
     """A linear map that keeps the variance of normalised features, without a shift at first."""
     made = nn.Linear(in_dim, out_dim)

@@ -17,7 +17,7 @@ from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
 from weft.fusion._cross import CrossAttentions, FirstOrMean, Places
-from weft.fusion._streams import check_widths, in_order, joined, linear, present
+from weft.fusion._streams import check_widths, in_order, joined, linear
 from weft.layers.attention import CrossAttention
 from weft.layers.pooling import pool
 from weft.layers.transformer import TransformerBlock, TransformerConfig, initialize
@@ -112,7 +112,7 @@ class CoAttention(nn.Module):
         parts_MBD = torch.stack([features.pooled for features in mapped.values()])
         if self.config.merge == "sum":
             return parts_MBD.sum(dim=0)
-        there_MB = torch.stack([present(features) for features in mapped.values()])
+        there_MB = torch.stack([features.present for features in mapped.values()])
         product_BD = parts_MBD.masked_fill(~there_MB[:, :, None], 1).prod(dim=0)
         return product_BD.masked_fill(~there_MB.any(dim=0)[:, None], 0)
 

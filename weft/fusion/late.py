@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
-from weft.fusion._streams import check_widths, in_order, linear, present
+from weft.fusion._streams import check_widths, in_order, linear
 
 Combine = Literal["concatenation", "sum", "product", "gated", "attention"]
 
@@ -43,7 +43,7 @@ class Late(nn.Module):
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         """Any of the streams, pooled (B, width) each -> those streams and JOINT, pooled (B, dim)."""
         given = in_order(streams, self.config.widths)
-        present_BT = torch.stack([present(features) for features in given.values()], dim=1)
+        present_BT = torch.stack([features.present for features in given.values()], dim=1)
         tokens_BTD = torch.stack([self.mapped(s, f) for s, f in given.items()], dim=1)
         tokens_BTD = tokens_BTD.masked_fill(~present_BT[:, :, None], 0)
         pooled_BD = self.combine(tokens_BTD, present_BT, list(given))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
 from weft.core.records import Features
-from weft.fusion._streams import check_widths, in_order, linear, map_tokens, present
+from weft.fusion._streams import check_widths, in_order, linear, map_tokens
 from weft.layers.pooling import pool
 
 
@@ -62,8 +62,8 @@ class Similarity(nn.Module):
             if stream != queries:
                 other = Features(mapped[stream], features.mask, features.pooled)
                 alike_BTD = alike_BTD + self.alike(stream, asking, other)
-                any_B = any_B | present(other)
-        there_B1 = (present(asking) & any_B)[:, None]
+                any_B = any_B | other.present
+        there_B1 = (asking.present & any_B)[:, None]
         mask_BT = torch.cat([there_B1, asking.mask & there_B1], dim=1)
         alike_BTD = alike_BTD.masked_fill(~mask_BT[:, :, None], 0)
         return {**given, JOINT: Features(alike_BTD, mask_BT, self.filtered(alike_BTD, mask_BT))}
@@ -78,7 +78,7 @@ class Similarity(nn.Module):
         """(B, 1 + T, dim) similarity vectors of the wholes and of each token; zero without the other."""
         query_BTD, key_BKD = (F.normalize(f.tokens, dim=-1) for f in (asking, other))
         # A row without keys is a softmax over nothing; it reads zeros, and is zeroed.
-        seen_B1K = (other.mask | ~present(other)[:, None])[:, None, :]
+        seen_B1K = (other.mask | ~other.present[:, None])[:, None, :]
         logits_BTK = self.log_scale.exp() * (query_BTD @ key_BKD.transpose(1, 2))
         weights_BTK = logits_BTK.masked_fill(~seen_B1K, -torch.inf).softmax(dim=-1)
         attended_BTD = F.normalize(weights_BTK.to(key_BKD.dtype) @ other.tokens, dim=-1)
@@ -86,7 +86,7 @@ class Similarity(nn.Module):
         means = (F.normalize(pool(f.tokens, f.mask, "mean"), dim=-1) for f in (asking, other))
         whole_B1D = similarity(self.wholes[stream], *means)[:, None]
         both_BTD = torch.cat([whole_B1D, parts_BTD], dim=1)
-        return both_BTD.masked_fill(~present(other)[:, None, None], 0)
+        return both_BTD.masked_fill(~other.present[:, None, None], 0)
 
     def filtered(self, alike_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """(B, dim) the gated mean of the similarity vectors, of unit length."""
