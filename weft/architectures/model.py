@@ -118,7 +118,9 @@ class Model(nn.Module):
     @staticmethod
     def _part(parts: nn.ModuleDict, name: str, kind: str) -> nn.Module:
         if name not in parts:
-            raise ValueError(f"the model has no {kind} for '{name}', it has: {', '.join(parts)}")
+            raise ValueError(
+                f"the model has no {kind} for '{name}', it has: {', '.join(parts) or 'none'}"
+            )
         return parts[name]
 
 

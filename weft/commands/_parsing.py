@@ -37,9 +37,9 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
         if stop.code in (0, None):
             raise
         message, near = _one_line(spoken.getvalue(), words)
-        near = near or _nearest(message, _flags(cls, prog, default))
+        near = _nearest(message, near) or _nearest(message, _flags(cls, prog, default)) or near
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
-        raise WeftError(f"{message}{hint}") from None
+        raise WeftError(f"{_reworded(message)}{hint}") from None
     except ValueError as error:  # a config refused its values
         raise WeftError(str(error)) from None
     sys.stderr.write(spoken.getvalue())
@@ -69,6 +69,33 @@ def _one_line(box: str, words: list[str]) -> tuple[str, list[str]]:
     return " ".join(lines[:end]), [flag for flag in dict.fromkeys(near) if flag not in words]
 
 
+REWORDED = (
+    (r"^Unrecognized options: ([^\s,]+).*", r"unknown option \1"),
+    (
+        r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)",
+        r"\1 is \2, expected a whole number",
+    ),
+    (
+        r"^Error parsing (\S+): could not convert string to float: (.*)",
+        r"\1 is \2, expected a number",
+    ),
+    (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
+    (
+        r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)\.",
+        r"\2 is \1, expected one of \3",
+    ),
+)
+"""What tyro says, and the same in the words of weft's other messages."""
+
+
+def _reworded(message: str) -> str:
+    for said, better in REWORDED:
+        changed, count = re.subn(said, better, message)
+        if count:
+            return changed
+    return message
+
+
 def _nearest(message: str, flags: list[str]) -> list[str]:
     """The flags that may be meant by the first one that the message calls unrecognized."""
     unknown = re.search(r"^Unrecognized options: (--[^\s,=]+)", message)
@@ -79,4 +106,5 @@ def _flags(cls: type[T], prog: str, default: T | None) -> list[str]:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
         _tyro(cls, ["--help"], prog, default)
-    return re.findall(r"(?:^|\s)(--[\w.-]+)", shown.getvalue())
+    found = re.findall(r"(?:^|\s)(--[\w.-]*\w)", shown.getvalue())
+    return list(dict.fromkeys(found))

@@ -61,4 +61,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
     name = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")
+    return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known) or 'none'}")

@@ -133,11 +133,15 @@ class Run:
                 f"{self.folder}: head '{name}' has a {type(known[name].output).__name__}, "
                 f"expected a {kind.__name__}"
             )
+        if not known:
+            raise WeftError(
+                f"{self.folder}: this run has no heads, so it predicts nothing; its embeddings serve "
+                "`weft evaluate` and `weft search`"
+            )
         if not fitting:
             has = ", ".join(f"{n} ({type(h.output).__name__})" for n, h in known.items())
             raise WeftError(
-                f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: "
-                f"{has or 'none'}"
+                f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: {has}"
             )
         return name or fitting[0]
 
