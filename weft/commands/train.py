@@ -130,9 +130,17 @@ def show(result: TrainResult) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     fit = result.fit
-    print(f"trained {fit.steps} steps in {fit.seconds:.0f} s, best at step {fit.best_step}")
-    for name, value in fit.metrics.items():
-        metric = find(result.metrics, name)
+    if fit.resumed_at == fit.steps:
+        done = f"nothing left to do: trained {fit.steps} steps before"
+    elif fit.resumed_at:
+        done = f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
+    else:
+        done = f"trained {fit.steps} steps in {fit.seconds:.0f} s"
+    print(f"{done}, best at step {fit.best_step}")
+    for metric, name in sorted(
+        ((find(result.metrics, name), name) for name in fit.metrics),
+        key=lambda pair: result.metrics.index(pair[0]),
+    ):
         if metric.headline:
-            print(f"  validation {name}: {metric.shown(value)} ({metric.axis})")
+            print(f"  validation {name}: {metric.shown(fit.metrics[name])} {metric.axis}")
     print(f"run directory: {result.folder}")

@@ -31,10 +31,15 @@ MODEL_FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training came to. `metrics` are those of the weights in `model`, from validation."""
+    """What training came to. `metrics` are those of the weights in `model`, from validation.
+
+    resumed_at: the step of the checkpoint that this call went on from, 0 for a new run. seconds: of this
+    call alone.
+    """
 
     model: Path
     steps: int
+    resumed_at: int
     best_step: int
     metrics: Mapping[str, float]
     stopped_early: bool
@@ -63,6 +68,7 @@ def fit(
     began = time.perf_counter()
     settings = to_json(recipe or run)
     state = _begin(players, folder, settings, resume)
+    resumed_at = state.step
     log = RunLog(folder, active=distributed.is_first())
     log.cut(state.step)
     metrics: dict[str, float] = {}
@@ -89,7 +95,7 @@ def fit(
                 break
     if not stop:
         raise ValueError(f"batches ended after step {state.step}, expected {run.steps} steps")
-    return _finish(players, state, folder, run, time.perf_counter() - began)
+    return _finish(players, state, folder, run, resumed_at, time.perf_counter() - began)
 
 
 def seed_step(seed: int, step: int) -> None:
@@ -218,7 +224,12 @@ def _write_checkpoint(
 
 
 def _finish(
-    players: Sequence[Player], state: TrainState, folder: Path, run: RunConfig, seconds: float
+    players: Sequence[Player],
+    state: TrainState,
+    folder: Path,
+    run: RunConfig,
+    resumed_at: int,
+    seconds: float,
 ) -> FitResult:
     """The best weights, or without any evaluation the last ones, end in the file and the model."""
     path = folder / MODEL_FILE
@@ -230,6 +241,7 @@ def _finish(
     return FitResult(
         model=path,
         steps=state.step,
+        resumed_at=resumed_at,
         best_step=state.best_step if state.best is not None else state.step,
         metrics=state.metrics,
         stopped_early=state.step < run.steps,
