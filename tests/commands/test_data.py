@@ -40,6 +40,12 @@ def test_check_says_what_is_there_and_writes_a_card(tmp_path: Path) -> None:
     assert 'src="http' not in page
 
 
+def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(caption_table(tmp_path / "mine").parent)
+    assert "data card: runs/mine-card/card.html" in done("data", "check", ".")
+    assert (tmp_path / "mine" / "runs" / "mine-card" / "card.html").exists()
+
+
 def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     folder = caption_table(tmp_path / "mine").parent
     (folder / "p02.png").write_bytes((folder / "p02.png").read_bytes()[:60])

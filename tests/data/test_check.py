@@ -94,6 +94,16 @@ def test_counts(report: DataReport) -> None:
     assert sum(split.rows for split in report.splits.values()) == report.total.rows
 
 
+def test_a_picture_with_several_captions_counts_once() -> None:
+    same = encoded(picture(0))
+    rows = [row(n, same, group="photo") for n in range(3)] + [row(3, encoded(picture(3)))]
+    found = check(rows, ONE)
+    assert found.counts(found.total) == {"rows": 4, "pictures": 2, "captions": 4, "groups": 2}
+    assert found.exact.total == 0
+    assert [place[0] for place in found.shown] == [0, 3]
+    assert sum(map(sum, found.histograms["kilobytes a picture"].counts.values())) == 2
+
+
 def test_corrupt_rows_are_named_with_their_reason(report: DataReport) -> None:
     found = {problem.source: problem.reason for problem in report.corrupt}
     assert report.corrupt_total == len(found) == 6

@@ -64,10 +64,10 @@ def main(words: list[str]) -> None:
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     dataset, bad = _open(arguments.path, arguments.format)
-    name = arguments.path.name
-    report = check(dataset, arguments.config, name=name, row_errors=bad, progress=True)
+    path = arguments.path.resolve()  # "." has no name
+    report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
     _summary(report)
-    out = arguments.out or Path("runs") / f"{arguments.path.stem}-card"
+    out = arguments.out or Path("runs") / f"{path.stem}-card"
     print(f"data card: {write_card(report, out)}")
 
 
@@ -78,7 +78,7 @@ def _prepare(words: list[str]) -> None:
         dataset,
         arguments.out,
         arguments.config,
-        name=arguments.path.name,
+        name=arguments.path.resolve().name,
         row_errors=bad,
         card=write_card,
         progress=True,

@@ -69,7 +69,7 @@ def _overview(report: DataReport) -> html.Html:
             "suspicious": report.suspicious_total,
             "exact duplicates": report.exact.total,
             "near duplicates": report.near.total,
-            "links between splits": report.leaks,
+            "leaks between splits": report.leaks,
         }
     )
     return html.section("Overview", tiles, counts, columns)
@@ -155,8 +155,8 @@ def _captions(report: DataReport) -> html.Html:
         ["different words, case ignored", facts.vocabulary],
         ["without words", facts.empty],
         ["too long", facts.long],
-        ["said before (case, punctuation and spaces ignored)", facts.repeated],
-        ["also said in another split", facts.across_splits],
+        ["repeated (case, punctuation and spaces ignored)", facts.repeated],
+        ["also in another split", facts.across_splits],
     ]
     lengths = [name for name in report.histograms if "caption" in name]
     languages = [(name, float(count)) for name, count in list(facts.languages.items())[:8]]

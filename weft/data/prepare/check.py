@@ -89,7 +89,8 @@ def report_of(
     pictures = [
         (row, name) for row, fact in enumerate(facts) for name, m in fact.media.items() if m.size
     ]
-    shown = _spread(pictures, config.contact_sheet)
+    distinct = [place for place, media in _distinct(facts).items() if media.size]
+    shown = _spread(distinct, config.contact_sheet)
     flagged = [
         place
         for listing in (near, exact)
@@ -138,7 +139,7 @@ def _by_split(facts: Iterable[RowFacts]) -> dict[str, list[RowFacts]]:
 def _counts(rows: Sequence[RowFacts]) -> SplitCounts:
     return SplitCounts(
         rows=len(rows),
-        media=dict(Counter(m.kind for row in rows for m in row.media.values())),
+        media=dict(Counter(media.kind for media in _distinct(rows).values())),
         captions=sum(len(row.all_captions) for row in rows),
         groups=len({row.group for row in rows}),
     )
@@ -198,7 +199,8 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
 def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
     groups = _by_split(facts)
     captions = {s: [c for row in rows for c in row.all_captions] for s, rows in groups.items()}
-    pictures = {s: list(_pictures(rows)) for s, rows in groups.items()}
+    media = {s: _distinct(rows).values() for s, rows in groups.items()}
+    pictures = {s: [m for m in of if m.size] for s, of in media.items()}
     sizes = {s: [m.size for m in of if m.size] for s, of in pictures.items()}
     values: dict[str, dict[str, list[float]]] = {
         "words a caption": {s: [len(text.words(c)) for c in all_] for s, all_ in captions.items()},
@@ -210,8 +212,18 @@ def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
     return {name: _histogram(of) for name, of in values.items() if any(of.values())}
 
 
-def _pictures(facts: Iterable[RowFacts]) -> Iterable[MediaFacts]:
-    return (media for fact in facts for media in fact.media.values() if media.size is not None)
+def _distinct(facts: Sequence[RowFacts]) -> dict[Place, MediaFacts]:
+    """The media by the first place of each; rows of a group with the same content share it (the
+    captions of a picture)."""
+    seen: set[tuple[str, str]] = set()
+    found: dict[Place, MediaFacts] = {}
+    for row, fact in enumerate(facts):
+        for name, media in fact.media.items():
+            if media.digest is None or (fact.group, media.digest) not in seen:
+                found[row, name] = media
+            if media.digest is not None:
+                seen.add((fact.group, media.digest))
+    return found
 
 
 def _histogram(values: dict[str, list[float]]) -> Histogram:

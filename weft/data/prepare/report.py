@@ -15,7 +15,8 @@ Shares = dict[str, int]
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """How much there is of one split (or of all). media: by kind, pictures as `image`."""
+    """How much there is of one split (or of all). media: by kind, pictures as `image`;
+    rows of a group with the same content share it."""
 
     rows: int
     media: dict[Kind, int]
