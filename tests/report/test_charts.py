@@ -94,6 +94,21 @@ def test_bars_and_intervals_follow_their_values() -> None:
     assert float(re.findall(r"[\d.]+", reference.get("d", ""))[0]) < low < high
 
 
+def test_steps_and_counts_have_whole_ticks() -> None:
+    steps = charts.line_chart({"a": [(10, 0.1), (12, 0.2)]}, "t", "step", "loss")
+    counts = charts.histogram({"a": [2, 0, 1]}, [0, 1, 2, 3], "t", "x")
+    shown = [t.text or "" for drawn in (steps, counts) for t in svg(drawn).iter("text")]
+    assert {"10", "11", "12", "0", "1", "2"} <= set(shown)
+    assert not {"10.5", "0.5", "1.5"} & set(shown)
+
+
+def test_capitals_have_room() -> None:
+    """Of letters with the width that fonts without serifs give capitals (0.7 of the size)."""
+    drawn = svg(charts.interval_chart([("ROUGE", 1.0, 0.0, 2.0)], "t"))
+    name = next(t for t in drawn.iter("text") if (t.text or "").startswith("ROUGE"))
+    assert float(name.get("x", "")) >= 5 * 0.7 * 11.5
+
+
 def test_long_and_chinese_names_are_cut_to_their_place() -> None:
     drawn = charts.bar_chart([("一只狗" * 30, 1.0), ("x" * 300, 2.0)], "t")
     assert drawn.count("…") == 2

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 
-def round_numbers(low: float, high: float, count: int) -> tuple[float, ...]:
-    """About `count` multiples of 1, 2 or 5 times a power of ten within [low, high]."""
+def round_numbers(low: float, high: float, count: int, *, whole: bool = False) -> tuple[float, ...]:
+    """About `count` multiples of 1, 2 or 5 times a power of ten within [low, high].
+
+    whole: none of them between two whole numbers.
+    """
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = max(1.0, step) if whole else step
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return tuple(round(i * step, 12) for i in range(first, last + 1))
 

@@ -11,6 +11,7 @@ from weft.report.html import Html, format_cell, text
 WIDTH, HEIGHT = 480, 260
 TOP, RIGHT, BOTTOM = 10, 14, 40
 CHARACTER = 6.2  # width of an average glyph at the charts' 11.5 px
+WIDE = 1.35  # how much wider a capital or an m is
 COLOURS = 6
 
 
@@ -55,8 +56,13 @@ def tick_label(value: float, marks: Sequence[float]) -> str:
 
 def label_width(labels: Sequence[str]) -> float:
     """Pixels that the widest label takes; wide (Chinese, Japanese, Korean) characters count double."""
-    widths = (sum(2 if ord(c) > 0x2E7F else 1 for c in label) for label in labels)
-    return CHARACTER * max(widths, default=0)
+    return CHARACTER * max((sum(map(_glyph, label)) for label in labels), default=0)
+
+
+def _glyph(character: str) -> float:
+    if ord(character) > 0x2E7F:
+        return 2
+    return WIDE if character.isupper() or character in "mw%@" else 1
 
 
 def x_axis(scale: Scale, bottom: float, top: float, label: str, *, grid: bool = False) -> str:
@@ -91,13 +97,21 @@ def y_axis(scale: Scale, left: float, right: float, label: str) -> str:
 
 
 def plane(
-    xs: tuple[float, float], ys: tuple[float, float], y_label: str
+    xs: tuple[float, float],
+    ys: tuple[float, float],
+    y_label: str,
+    *,
+    whole_x: bool = False,
+    whole_y: bool = False,
 ) -> tuple[Scale, Scale, float]:
-    """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis."""
-    y_ticks = round_numbers(*ys, count=5)
+    """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis.
+
+    whole_x, whole_y: the values are whole numbers (steps, counts), and so are the ticks.
+    """
+    y_ticks = round_numbers(*ys, count=5, whole=whole_y)
     left = 10 + label_width([tick_label(mark, y_ticks) for mark in y_ticks])
     left += 16 if y_label else 0
-    x_scale = Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=6))
+    x_scale = Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=6, whole=whole_x))
     return x_scale, Scale(*ys, HEIGHT - BOTTOM, TOP, y_ticks), left
 
 

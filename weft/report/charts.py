@@ -43,7 +43,8 @@ def line_chart(
     if not finite:
         return _empty(title)
     xs = span([x for x, _ in finite], slack=0.0)
-    x_scale, y_scale, left = plane(xs, span([y for _, y in finite]), y_label)
+    whole = all(float(x).is_integer() for x, _ in finite)
+    x_scale, y_scale, left = plane(xs, span([y for _, y in finite]), y_label, whole_x=whole)
     body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
     body.append(x_axis(x_scale, HEIGHT - BOTTOM, TOP, x_label))
     for index, (name, points) in enumerate(thinned.items()):
@@ -80,7 +81,10 @@ def histogram(
     top = max((height for heights in counts.values() for height in heights), default=0)
     if not top:
         return _empty(title)
-    x_scale, y_scale, left = plane((edges[0], edges[-1]), span([0, top], zero=True), y_label)
+    ends, heights_span = (edges[0], edges[-1]), span([0, top], zero=True)
+    whole = all(float(height).is_integer() for heights in counts.values() for height in heights)
+    whole_x = all(float(edge).is_integer() for edge in edges)
+    x_scale, y_scale, left = plane(ends, heights_span, y_label, whole_x=whole_x, whole_y=whole)
     body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
     for index, (name, heights) in enumerate(counts.items()):
         steps = "".join(
