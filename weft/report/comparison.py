@@ -84,7 +84,7 @@ def row(system: System, metric: Metric) -> list[html.Cell]:
         difference = [
             f"{d.value:.{digits}f}",
             d.interval(digits),
-            f"{system.difference.p_value:.3f}",
+            "< 0.001" if system.difference.p_value < 0.001 else f"{system.difference.p_value:.3f}",
         ]
     return [
         system.name,

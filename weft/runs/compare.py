@@ -88,9 +88,10 @@ class Contest:
     def correction(self) -> str:
         """How the choice of the best is allowed for, in a sentence."""
         systems = len(self.contestants)
+        pairs = systems * (systems - 1) // 2
         return (
             f"The best was chosen among {systems} by these numbers: intervals and p-values of the "
-            f"differences hold for all {systems * (systems - 1) // 2} pairs at once (max-T)."
+            f"differences hold for {'the one pair' if pairs == 1 else f'all {pairs} pairs at once'} (max-T)."
         )
 
 

@@ -60,6 +60,7 @@ def _facts(run: Run) -> dict[str, Cell]:
         "weft": __version__,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.system()} {platform.machine()}",
+        "torch threads": torch.get_num_threads(),
         "device": str(run.device),
     }
