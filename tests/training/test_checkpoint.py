@@ -11,8 +11,10 @@ from safetensors.torch import save_file
 from tiny_training import batch_at, tiny_step
 from torch import nn
 
+from weft.core.config import to_json
 from weft.core.errors import WeftError
 from weft.core.tensors import load_model, read_tensors, save_model, write_tensors
+from weft.objectives.self_critical import SelfCriticalConfig
 from weft.training import checkpoint
 from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig
@@ -155,6 +157,28 @@ def test_another_recipe_is_named_by_its_first_difference(tmp_path: Path) -> None
     checkpoint.load(path, [trained()], {**RECIPE, "run": {"steps": 5, "workers": 7}})
 
 
+def test_a_setting_that_is_free_in_the_run_is_not_free_elsewhere(tmp_path: Path) -> None:
+    """A part of a person's own may call a setting `keep` or `workers`."""
+    for name in ("keep", "workers", "parallel"):
+        recipe = {"run": {name: 1}, "model": {"encoders": {"text": {name: 1}}}}
+        path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), recipe)
+        checkpoint.load(path, [trained()], {**recipe, "run": {name: 2}})
+        other = {**recipe, "model": {"encoders": {"text": {name: 2}}}}
+        with pytest.raises(WeftError, match=f"model.encoders.text.{name} is 2 here and 1 there"):
+            checkpoint.load(path, [trained()], other)
+
+
+def test_settings_that_came_or_went_since_it_was_written_do_not_matter(tmp_path: Path) -> None:
+    now = to_json(SelfCriticalConfig(captions=3))
+    then = {**now, "tokens": 11, "special": 5}
+    del then["head"]  # as if it were new: it has its default
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), {"objectives": {"a": then}})
+    checkpoint.load(path, [trained()], {"objectives": {"a": now}})
+    other = {"objectives": {"a": {**now, "captions": 4}}}
+    with pytest.raises(WeftError, match=r"objectives.a.captions is 4 here and 3 there"):
+        checkpoint.load(path, [trained()], other)
+
+
 def test_another_model_is_named_by_its_tensors(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
     wider = trained(0)
@@ -176,6 +200,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import torch
+from weft.core.config import to_json
 from weft.core.errors import WeftError
 from weft.core.tensors import write_tensors
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -16,13 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from weft.core.config import Settings, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.tensors import check_same
 from weft.training import storage
 from weft.training.player import Player
 
 # Settings that do not change the numbers, so a run may be resumed with others.
-FREE_SETTINGS = frozenset({"workers", "log_every", "checkpoint_every", "keep", "parallel"})
+FREE_SETTINGS = frozenset(
+    f"run.{name}" for name in ("workers", "log_every", "checkpoint_every", "keep", "parallel")
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Tr
         raise WeftError(
             f"{path}: is not a checkpoint of these players: {type(error).__name__} {error}"
         ) from None
-    for difference in _differences(recipe, written, ""):
+    for difference in _differences(recipe, _as_today(written, str(path)), ""):
         raise WeftError(f"{path}: is a checkpoint of another recipe: {difference}")
     moments = {name: t for name, t in tensors.items() if "/optimizer/" in name}
     check_same(path, _fixed(players), {n: t for n, t in tensors.items() if n not in moments})
@@ -188,11 +191,20 @@ def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=moment.dtype, requires_grad=False)
 
 
+def _as_today(written: Any, where: str) -> Any:
+    """A recipe with the settings of today: those added since it was written have their defaults."""
+    if not isinstance(written, Mapping):
+        return written
+    if "class" in written:
+        return to_json(from_json(dict(written), Settings, where))
+    return {name: _as_today(value, where) for name, value in written.items()}
+
+
 def _differences(here: Any, written: Any, where: str) -> Iterator[str]:
     if isinstance(here, Mapping) and isinstance(written, Mapping):
         for name in [*here, *(name for name in written if name not in here)]:
-            if name not in FREE_SETTINGS:
-                inner = f"{where}.{name}" if where else name
+            inner = f"{where}.{name}" if where else name
+            if inner not in FREE_SETTINGS:
                 yield from _differences(here.get(name), written.get(name), inner)
     elif here != written:
         yield f"{where} is {here!r} here and {written!r} there"

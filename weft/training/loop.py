@@ -66,7 +66,7 @@ def fit(
     if run.epochs is not None:
         raise ValueError(f"epochs is {run.epochs}, expected None: call run.resolved(...) first")
     began = time.perf_counter()
-    settings = to_json(recipe or run)
+    settings = {"run": to_json(run)} if recipe is None else to_json(recipe)
     state = _begin(players, folder, settings, resume)
     resumed_at = state.step
     log = RunLog(folder, active=distributed.is_first())
