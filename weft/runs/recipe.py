@@ -15,6 +15,7 @@ from weft.evaluation.metric import Metric
 from weft.heads.numbers import NumberOutput
 from weft.tasks.base import Task
 from weft.training.config import RunConfig
+from weft.training.gradients import GradientRule
 from weft.training.optim import OptimConfig
 from weft.training.players import PlayerConfig
 
@@ -58,6 +59,9 @@ class Recipe(Settings):
     players: dict[str, PlayerConfig] = field(default_factory=dict)
     """Players that take turns at every step, each with objectives, parameters and an optimizer of its own;
     if empty, one has everything."""
+    rule: Config[GradientRule] | None = None
+    """What is done with the gradient before the optimizer's step. None computes the batch in run.accumulate
+    micro-batches and clips the norm of its gradient to optim.clip_norm; another rule reads neither."""
     run: RunConfig = field(default_factory=RunConfig)
     weights: dict[str, float] = field(default_factory=dict)
     """Objective -> its weight in the total loss; 1 where none is given."""

@@ -129,7 +129,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
 
     run = recipe.run.resolved(loader.steps_per_epoch)
     step = TrainStep(model, objectives, recipe.weights)
-    players = build_players(step, recipe.players, recipe.optim, run)
+    players = build_players(step, recipe.players, recipe.optim, run, recipe.rule)
     settled = recipe.replace(run=run)
     fitted = loop.fit(players, loader.batches, run, folder, validate, settled, resume=True)
     return TrainResult(folder, fitted, validation_metrics(recipe))

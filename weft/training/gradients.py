@@ -28,7 +28,10 @@ class Turn(Protocol):
 
 
 class GradientRule(Protocol):
-    """Leaves in `.grad` of a player's parameters what the optimizer is to follow."""
+    """Leaves in `.grad` of a player's parameters what the optimizer is to follow.
+
+    The turn's loss may be asked for as often as the rule needs it, of the batch or of some of its rows.
+    """
 
     def __call__(self, turn: Turn, batch: Batch) -> tuple[Loss, Tensor]:
         """The loss of this rank, and the norm of the gradient of all ranks before it was clipped."""

@@ -3,12 +3,12 @@
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from weft.core.config import Settings
+from weft.core.config import Config, Settings
 from weft.core.errors import WeftError, unknown_name
 from weft.core.ranges import COUNT, require
 from weft.training import distributed, sharding
 from weft.training.config import RunConfig
-from weft.training.gradients import AccumulateAndClip
+from weft.training.gradients import AccumulateAndClip, GradientRule
 from weft.training.optim import OptimConfig, is_under
 from weft.training.player import Player, TurnSettings
 from weft.training.step import TrainStep, recompute_activations
@@ -31,6 +31,8 @@ class PlayerConfig(Settings):
     """Its optimizer; None takes the recipe's settings."""
     every: int = 1
     """Steps of the run from one turn to the next."""
+    rule: Config[GradientRule] | None = None
+    """What is done with its gradient before the optimizer's step; None takes the recipe's rule."""
 
     def __post_init__(self) -> None:
         require(self, every=COUNT)
@@ -40,16 +42,24 @@ class PlayerConfig(Settings):
 
 
 def build_players(
-    step: TrainStep, players: Mapping[str, PlayerConfig], optim: OptimConfig, run: RunConfig
+    step: TrainStep,
+    players: Mapping[str, PlayerConfig],
+    optim: OptimConfig,
+    run: RunConfig,
+    rule: Config[GradientRule] | None = None,
 ) -> list[Player]:
     """The players of a run, in the order in which they take turns; `step` comes to this rank's device.
 
-    players: may be empty, which is one player with everything. Raises WeftError where an objective or a
-    trainable parameter has no player, or several.
+    players: may be empty, which is one player with everything. optim, rule: of players without their
+    own. Raises WeftError where an objective or a trainable parameter has no player, or several.
     """
     everything = {EVERYTHING: PlayerConfig(tuple(step.objectives), ("model",))}
-    players = dict(players) or everything
+    players = {
+        name: one.replace(optim=one.optim or optim, rule=one.rule or rule)
+        for name, one in (dict(players) or everything).items()
+    }
     owners = owners_of(step, players)
+    _check_rules(players, run)
     step.to(distributed.device(run.device))
     if run.recompute:
         recompute_activations(step)
@@ -57,9 +67,7 @@ def build_players(
         sharding.shard(step, distributed.device(run.device))
     if run.compile:
         step.compile()
-    return [
-        _player(name, step, one, owners, one.optim or optim, run) for name, one in players.items()
-    ]
+    return [_player(name, step, one, owners, run) for name, one in players.items()]
 
 
 def single_player(step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
@@ -72,16 +80,18 @@ def _player(
     step: TrainStep,
     config: PlayerConfig,
     owners: Mapping[str, str],
-    optim: OptimConfig,
     run: RunConfig,
 ) -> Player:
+    optim = config.optim
+    assert optim is not None
+    default = AccumulateAndClip(run.accumulate, optim.clip_norm)
     own = frozenset(parameter for parameter, owner in owners.items() if owner == name)
     return Player(
         name,
         step,
         optim.build(step, own),
         optim.build_schedule(run.steps // config.every),
-        AccumulateAndClip(run.accumulate, optim.clip_norm),
+        default if config.rule is None else config.rule.build(),
         optim.build_ema(step.model, _averaged(step, own, config)),
         TurnSettings(config.objectives, config.every, run.precision, run.find_unused),
     )
@@ -154,6 +164,16 @@ def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> N
     if all(config.every > 1 for config in players.values()):
         turns = {player: config.every for player, config in players.items()}
         raise WeftError(f"players take turns every {turns} steps, expected 1 of one of them")
+
+
+def _check_rules(players: Mapping[str, PlayerConfig], run: RunConfig) -> None:
+    """Raises WeftError where no player reads `accumulate`."""
+    rules = sorted({type(one.rule).__name__ for one in players.values() if one.rule is not None})
+    if run.accumulate > 1 and all(one.rule is not None for one in players.values()):
+        raise WeftError(
+            f"run.accumulate is {run.accumulate}, expected 1: the gradient rule {' or '.join(rules)} "
+            "decides how a batch is cut"
+        )
 
 
 def _unknown(player: str, prefix: str, names: Iterable[str]) -> WeftError:
