@@ -111,7 +111,7 @@ def test_what_cannot_be_captioned_is_said(trained: tuple[Path, Path], tmp_path: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vocab_size": 20}, "model.heads.caption.decoder.vocab_size is 20, expected at least"),
+        ({"vocab_size": 20}, "model.heads.caption.decoder has 20 outputs, expected at least"),
         ({"max_length": 8}, "model.heads.caption.decoder.max_length is 8, expected at least 16"),
     ],
 )

@@ -13,7 +13,7 @@ from torch import nn
 import weft.heads
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Decoder
 from weft.core.records import Features, Field
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
@@ -59,6 +59,22 @@ CASES: dict[str, tuple[Output, Config]] = {
         TransformerDecoderConfig(40, WIDTH, dim=8, depth=1, heads=2, max_length=6),
     ),
 }
+
+
+@dataclass(frozen=True)
+class Foreign(Config[Decoder]):
+    """A person's own decoder, which calls the number of its outputs in another way."""
+
+    answers: int
+
+
+@dataclass(frozen=True)
+class Sized(Config[Decoder]):
+    """One that says it, but not how many tokens it can write."""
+
+    outputs: int
+
+
 every_output = pytest.mark.parametrize(("output", "decoder"), CASES.values(), ids=CASES)
 
 
@@ -196,7 +212,7 @@ def test_a_decoder_that_is_large_enough_passes(output: Output, decoder: Config) 
         (
             ClassOutput("answer"),
             ClassifierConfig(WIDTH, 1),
-            r"heads.one.decoder.classes is 1, expected at least 2, those of data.targets.answer",
+            r"heads.one.decoder has 1 outputs, expected at least 2, the classes of data.targets.answer",
         ),
         (
             ClassOutput("votes"),
@@ -209,13 +225,26 @@ def test_a_decoder_that_is_large_enough_passes(output: Output, decoder: Config) 
             ClassifierConfig(WIDTH, 3),
             "exclusive is False, but data.targets.answer holds one class a row, expected True",
         ),
-        (MATCHING, ClassifierConfig(WIDTH, 1), "classes is 1, expected at least 2, its classes"),
-        (NumberOutput("score"), ClassifierConfig(WIDTH, 2), "classes is 2, expected 1"),
+        (MATCHING, ClassifierConfig(WIDTH, 1), "has 1 outputs, expected at least 2, its classes"),
+        (
+            NumberOutput("score"),
+            ClassifierConfig(WIDTH, 2),
+            "has 2 outputs, expected 1, for one number",
+        ),
         (
             TextOutput(),
             TransformerDecoderConfig(4, WIDTH, dim=8, depth=1, heads=2),
-            "vocab_size is 4, expected at least",
+            "has 4 outputs, expected at least",
         ),
+        *(
+            (
+                output,
+                Foreign(1),
+                "Foreign does not say how many `outputs` it has, expected at least",
+            )
+            for output in (ClassOutput("answer"), NumberOutput("score"), TextOutput())
+        ),
+        (TextOutput(), Sized(99), "max_length is 0, expected at least 6"),
         (ClassOutput("score"), ClassifierConfig(WIDTH, 2), "expected classes or answers"),
         (ClassOutput("age"), ClassifierConfig(WIDTH, 2), "unknown target 'age'"),
         (TextOutput("title"), ClassifierConfig(WIDTH, 2), "no stream of texts 'title'"),

@@ -1,20 +1,26 @@
 """Classes and numbers from fused streams, against values computed by hand and by torch."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from weft.architectures.model import Model, Streams
+from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT, Objective
+from weft.core.interfaces import JOINT, Decoder, Objective
 from weft.core.records import Batch, Features, Field
 from weft.decoders.classifier import ClassifierConfig
-from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.classes import MATCHING, ClassOutput, ClassValues
 from weft.heads.head import Head
-from weft.heads.numbers import NumberOutput
-from weft.heads.output import Output
+from weft.heads.numbers import NumberOutput, NumberValues
+from weft.heads.output import Learned, Output, Part
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
+from weft.recipes import recipe
+from weft.runs.check import check_names
 
 
 class Values(nn.Module):
@@ -136,3 +142,73 @@ def test_what_is_missing_is_named() -> None:
     model, batch, streams, _ = parts(target)
     with pytest.raises(ValueError, match="gives 4 numbers a row, expected 1"):
         RegressionConfig("answer").build()(model, batch, streams)
+
+
+@dataclass(frozen=True)
+class Stars(Output):
+    """Another's output: a class, said in stars."""
+
+    target: str | None = "answer"
+    exclusive: bool = True
+
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None: ...
+
+    def read(self, parts: Sequence[Part]) -> ClassValues:
+        names = tuple("*" * (1 + place) for place in range(4))
+        return ClassValues(parts[0].decoder(parts[0].context).softmax(1), names)
+
+
+@dataclass(frozen=True)
+class Degrees(Output):
+    """Another's output: a number, said in degrees."""
+
+    target: str | None = "answer"
+    unit: str = "degrees"
+
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None: ...
+
+    def read(self, parts: Sequence[Part]) -> NumberValues:
+        return NumberValues(parts[0].decoder(parts[0].context)[:, 0], self.unit)
+
+
+def test_outputs_from_outside_are_learned_as_the_packages_own() -> None:
+    target = torch.tensor([0, 3, -1, 1, 2])
+    losses = [
+        ClassificationConfig().build()(*parts(target, output=output)[:3]).total
+        for output in (ClassOutput("answer"), Stars())
+    ]
+    assert torch.equal(*losses)
+    numbers = torch.arange(5.0)
+    losses = [
+        RegressionConfig(head="answer").build()(*parts(numbers, 1, output)[:3]).total
+        for output in (NumberOutput("answer"), Degrees())
+    ]
+    assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize(
+    ("objective", "fits", "other"),
+    [
+        (ClassificationConfig(), Stars(), Degrees()),
+        (RegressionConfig(head="answer"), Degrees(), Stars()),
+    ],
+)
+def test_outputs_of_the_other_kind_are_refused_before_training(objective, fits, other) -> None:
+    made = recipe("easy_vqa")
+    head = made.model.heads["answer"]
+
+    def checked(output: Output) -> None:
+        heads = {"answer": replace(head, output=output)}
+        check_names(
+            made.replace(
+                model=made.model.replace(heads=heads),
+                objectives={"answer": objective},
+                tasks={},
+                weights={},
+                run=made.run.replace(monitor=None),
+            )
+        )
+
+    checked(fits)
+    with pytest.raises(WeftError, match=f"it has a {type(other).__name__}"):
+        checked(other)

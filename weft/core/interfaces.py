@@ -151,6 +151,28 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class Outputs(Protocol):
+    """The config of a decoder, as outputs read it: how many numbers it gives each vector or token."""
+
+    @property
+    def outputs(self) -> int: ...
+
+
+@runtime_checkable
+class TokenIds(Protocol):
+    """The config of a part that takes token ids below `vocab_size`."""
+
+    vocab_size: int
+
+
+@runtime_checkable
+class Positions(Protocol):
+    """The config of a part that reads or writes texts of at most `max_length` tokens."""
+
+    max_length: int
+
+
+@runtime_checkable
 class ProjectionHead(Protocol):
     """Pooled features -> embedding (B, E)."""
 

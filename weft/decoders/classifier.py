@@ -66,5 +66,9 @@ class ClassifierConfig(Config[Decoder]):
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
 
+    @property
+    def outputs(self) -> int:
+        return self.classes
+
     def build(self) -> Classifier:
         return Classifier(self)

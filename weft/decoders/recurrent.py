@@ -156,5 +156,9 @@ class RecurrentDecoderConfig(Config[Decoder]):
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
 
+    @property
+    def outputs(self) -> int:
+        return self.vocab_size
+
     def build(self) -> RecurrentDecoder:
         return RecurrentDecoder(self)

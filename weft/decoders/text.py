@@ -163,5 +163,9 @@ class TransformerDecoderConfig(Config[Decoder]):
             attention_dropout=self.attention_dropout,
         )
 
+    @property
+    def outputs(self) -> int:
+        return self.vocab_size
+
     def build(self) -> TransformerDecoder:
         return TransformerDecoder(self)

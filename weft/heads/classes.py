@@ -11,7 +11,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.heads.output import Learned, Output, Part, Scores, Values, mean, too_small
+from weft.heads.output import Learned, Output, Part, Scores, Values, mean, require_outputs
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,8 @@ class ClassOutput(Output):
                 f"{where}.output.exclusive is {self.exclusive}, but data.targets.{self.target} holds "
                 f"{held} a row, expected {not self.exclusive}"
             )
-        if isinstance(decoder, _Sized) and decoder.classes < len(names):
-            of = "its classes" if self.target is None else f"those of data.targets.{self.target}"
-            raise too_small(where, "classes", decoder.classes, len(names), of)
+        of = "its classes" if self.target is None else f"the classes of data.targets.{self.target}"
+        require_outputs(decoder, len(names), of, where)
 
     def read(self, parts: Sequence[Part]) -> ClassValues:
         """The mean of the parts' probabilities."""
@@ -141,10 +140,3 @@ class ClassTarget(Protocol):
 
     classes: tuple[str, ...]
     exclusive: bool
-
-
-@runtime_checkable
-class _Sized(Protocol):
-    """The config of a decoder with so many logits."""
-
-    classes: int

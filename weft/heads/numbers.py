@@ -11,7 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
 from weft.evaluation.metric import Metric
-from weft.heads.output import Learned, Output, Part, Scores, Values, mean
+from weft.heads.output import Learned, Output, Part, Scores, Values, mean, require_outputs
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class NumberOutput(Output):
         return Needs(targets=() if self.target is None else (self.target,))
 
     def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:  # noqa: ARG002
-        outputs = vars(decoder).get("classes", 1)
-        if outputs != 1:
-            raise WeftError(f"{where}.decoder.classes is {outputs}, expected 1, for one number")
+        require_outputs(decoder, 1, "for one number", where, most=1)
 
     def in_unit(self, metric: Metric) -> Metric:
         """The metric in the unit of the number, with a digit more, where it is in the target's unit."""

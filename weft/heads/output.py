@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config, Settings
 from weft.core.errors import WeftError
-from weft.core.interfaces import Decoder, Modality, Target
+from weft.core.interfaces import Decoder, Modality, Outputs, Target
 from weft.core.needs import Needs
 from weft.core.records import Features
 
@@ -117,9 +117,35 @@ class Targeted(Protocol):
     target: str | None
 
 
-def too_small(where: str, setting: str, held: int, least: int, of: str) -> WeftError:
-    """The error for a decoder without room for what was learned."""
-    return WeftError(f"{where}.decoder.{setting} is {held}, expected at least {least}, {of}")
+@runtime_checkable
+class TargetClasses(Targeted, Protocol):
+    """One with a logit for each class: one class of a row is right, or each has a score of its own."""
+
+    exclusive: bool
+
+
+@runtime_checkable
+class TargetNumber(Targeted, Protocol):
+    """One of one number."""
+
+    unit: str
+
+
+def require_outputs(
+    decoder: Config[Decoder], least: int, of: str, where: str, *, most: int | None = None
+) -> None:
+    """Raises WeftError where the decoder has fewer outputs than `least`, or more than `most`.
+
+    of: what they are. where: as in `Output.check`.
+    """
+    if not isinstance(decoder, Outputs):
+        raise WeftError(
+            f"{where}.decoder: {type(decoder).__name__} does not say how many `outputs` it has, "
+            f"expected at least {least}, {of}"
+        )
+    if decoder.outputs < least or (most is not None and decoder.outputs > most):
+        expected = f"{least}" if least == most else f"at least {least}"
+        raise WeftError(f"{where}.decoder has {decoder.outputs} outputs, expected {expected}, {of}")
 
 
 def mean(logits: Sequence[Tensor]) -> Tensor:

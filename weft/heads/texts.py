@@ -7,12 +7,12 @@ import torch
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.interfaces import Decoder, Modality
+from weft.core.interfaces import Decoder, Modality, Positions
 from weft.core.needs import Needs
 from weft.core.records import Field
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
-from weft.heads.output import Learned, Output, Part, Scores, Values, too_small
+from weft.heads.output import Learned, Output, Part, Scores, Values, require_outputs
 from weft.modalities.text import Text
 
 
@@ -55,11 +55,16 @@ class TextOutput(Output):
 
     def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
         text = self.text(learned)
-        needed = {"vocab_size": text.vocab_size, "max_length": text.config.max_length}
-        for setting, least in needed.items():
-            held = vars(decoder).get(setting, least)
-            if held < least:
-                raise too_small(where, setting, held, least, f"that of data.streams.{self.stream}")
+        stream = f"data.streams.{self.stream}"
+        require_outputs(decoder, text.vocab_size, f"the tokens of {stream}", where)
+        held, least = (
+            decoder.max_length if isinstance(decoder, Positions) else 0,
+            text.config.max_length,
+        )
+        if held < least:
+            raise WeftError(
+                f"{where}.decoder.max_length is {held}, expected at least {least}, that of {stream}"
+            )
 
     def read(self, parts: Sequence[Part]) -> TextValues:
         """Written together: the parts' probabilities are averaged at each token."""

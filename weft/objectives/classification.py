@@ -15,8 +15,7 @@ from weft.core.needs import Needs
 from weft.core.ranges import SHARE, require
 from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
-from weft.heads.classes import ClassOutput
-from weft.heads.numbers import NumberOutput
+from weft.heads.output import TargetClasses, Targeted, TargetNumber
 from weft.objectives._presence import rows_of
 
 
@@ -38,7 +37,7 @@ class Classification(nn.Module):
         batch, streams = rows_of(model, batch, streams, self.config.head)
         target = _target(model, batch, self.config.head)
         logits_BV = decoded(model, streams, self.config.head)
-        exclusive = cast(ClassOutput, cast(Model, model).head(self.config.head).output).exclusive
+        exclusive = cast(TargetClasses, cast(Model, model).head(self.config.head).output).exclusive
         if target.is_floating_point() == exclusive:
             expected = "one class (B,) int64" if exclusive else "scores (B, V) float"
             raise ValueError(
@@ -103,7 +102,7 @@ def decoded(model: nn.Module, streams: EncodedStreams, head: str) -> Tensor:
 def _target(model: nn.Module, batch: Batch, head: str) -> Tensor:
     """What the head is to predict. Raises ValueError where it or the batch has no such target."""
     output = cast(Model, model).head(head).output
-    name = output.target if isinstance(output, ClassOutput | NumberOutput) else None
+    name = output.target if isinstance(output, Targeted) else None
     if name is None:
         raise ValueError(f"head '{head}' predicts no target, expected one that does")
     if name not in batch.targets:
@@ -126,7 +125,7 @@ class ClassificationConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: ClassOutput})
+        return Needs(heads={self.head: TargetClasses})
 
     def build(self) -> Classification:
         return Classification(self)
@@ -143,7 +142,7 @@ class RegressionConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: NumberOutput})
+        return Needs(heads={self.head: TargetNumber})
 
     def build(self) -> Regression:
         return Regression(self)

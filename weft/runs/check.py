@@ -1,12 +1,12 @@
 """Mistakes in a recipe that would otherwise show only after minutes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.interfaces import JOINT, Encoder, Modality, Target
+from weft.core.interfaces import JOINT, Encoder, Modality, Positions, Target, TokenIds
 from weft.core.needs import Needing, Needs
 from weft.data.formats import Dataset
 from weft.evaluation.metric import find
@@ -14,20 +14,6 @@ from weft.inference.member import Member
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
-
-
-@runtime_checkable
-class Vocabulary(Protocol):
-    """The config of an encoder with a table of tokens."""
-
-    vocab_size: int
-
-
-@runtime_checkable
-class Positions(Protocol):
-    """The config of an encoder that takes so many tokens at most."""
-
-    max_length: int
 
 
 def check_names(recipe: Recipe) -> None:
@@ -80,7 +66,7 @@ def check_parts(
         encoder = recipe.model.encoders.get(name)
         if not isinstance(modality, Text):
             continue
-        if isinstance(encoder, Vocabulary) and encoder.vocab_size < modality.vocab_size:
+        if isinstance(encoder, TokenIds) and encoder.vocab_size < modality.vocab_size:
             raise WeftError(
                 f"model.encoders.{name}.vocab_size is {encoder.vocab_size}, expected at least "
                 f"{modality.vocab_size}, the tokens of data.streams.{name}"

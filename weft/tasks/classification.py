@@ -11,7 +11,7 @@ from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.heads.classes import ClassOutput
+from weft.heads.output import TargetClasses
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
@@ -55,7 +55,7 @@ class ClassificationTaskConfig(Config[Task]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: ClassOutput})
+        return Needs(heads={self.head: TargetClasses})
 
     def build(self) -> "Classification":
         return Classification(self)

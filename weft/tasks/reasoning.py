@@ -15,7 +15,7 @@ from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name
-from weft.heads.classes import ClassOutput
+from weft.heads.output import TargetClasses
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
@@ -58,7 +58,7 @@ class ReasoningConfig(Config[Task]):
     @property
     def needs(self) -> Needs:
         columns = () if self.average is None else (self.average,)
-        return Needs(heads={self.head: ClassOutput}, columns=columns)
+        return Needs(heads={self.head: TargetClasses}, columns=columns)
 
     def build(self) -> "Reasoning":
         return Reasoning(self)

@@ -12,8 +12,8 @@ from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
-from weft.heads.classes import ClassOutput, ClassValues
-from weft.heads.output import Output
+from weft.heads.classes import ClassValues
+from weft.heads.output import Output, TargetClasses
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
@@ -126,7 +126,7 @@ class VQA:
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
-        chosen = isinstance(members[0].model.head(config.head).output, ClassOutput)
+        chosen = isinstance(members[0].model.head(config.head).output, TargetClasses)
         return predict(
             members,
             dataset,
