@@ -1,4 +1,4 @@
-"""Weft: from raw pictures, text, sound and video to a measured multimodal model."""
+"""Weft: from raw pictures and text to a measured multimodal model."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -40,7 +40,13 @@ def test_parts_and_tasks() -> None:
         "fusion.Hierarchical",
         "objectives.SoftmaxContrastive",
     }
-    assert expected <= names("parts")
+    found = names("parts")
+    assert expected <= found
+    # Of every place of a recipe, and no settings of a part: a jitter, a temperature, a model.
+    assert {"decoders.Classifier", "heads.ClassOutput", "heads.TextOutput"} <= found
+    assert {"targets.Classes", "targets.Numbers", "architectures.Projection"} <= found
+    assert not {name for name in found if name.endswith((".Jitter", ".Temperature", ".Model"))}
+    assert "heads.Output" not in found
     assert {"retrieval", "zero_shot", "vqa", "classification"} <= names("tasks")
 
 

@@ -1,7 +1,7 @@
 """Show the recipes, parts, tasks and formats that exist."""
 
-import dataclasses
 import importlib
+import inspect
 import pkgutil
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,13 +13,12 @@ from rich.table import Table
 
 import weft
 from weft.commands._parsing import parse
-from weft.core.config import Config
+from weft.core.config import Config, part_of
 from weft.data.formats import formats
+from weft.heads.output import Output
 from weft.recipes import recipes
 from weft.tasks import tasks
 from weft.tasks.base import Task
-
-ROOMS = ("modalities", "encoders", "fusion", "decoders", "objectives")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def main(words: list[str]) -> None:
     what = parse(Arguments, words, "weft list").what
     rows = {
         "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
-        "parts": lambda: _configs(ROOMS),
+        "parts": _parts,
         "tasks": lambda: {name: _task(config) for name, config in tasks().items()},
         "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
     }[what]()
@@ -46,24 +45,26 @@ def main(words: list[str]) -> None:
     Console().print(table)
 
 
-def _configs(rooms: tuple[str, ...]) -> dict[str, str]:
-    """Every config in those packages that builds a part, as package.ClassName, with its description."""
+def _parts() -> dict[str, str]:
+    """Every config of a part, as package.ClassName, with its description."""
     found: dict[str, str] = {}
-    for room in rooms:
-        for info in pkgutil.walk_packages(weft.__path__, "weft."):
-            if not info.name.startswith(f"weft.{room}."):
-                continue
-            for cls in vars(importlib.import_module(info.name)).values():
-                if (
-                    isinstance(cls, type)
-                    and issubclass(cls, Config)
-                    and cls.__module__ == info.name
-                    and dataclasses.is_dataclass(cls)
-                ):
-                    found[f"{room}.{cls.__name__.removesuffix('Config')}"] = _first_line(
-                        cls.__doc__
-                    )
+    for info in pkgutil.walk_packages(weft.__path__, "weft."):
+        for cls in vars(importlib.import_module(info.name)).values():
+            if isinstance(cls, type) and cls.__module__ == info.name and _is_part(cls):
+                package = info.name.split(".")[-2]
+                found[f"{package}.{cls.__name__.removesuffix('Config')}"] = _first_line(cls.__doc__)
     return found
+
+
+def _is_part(cls: type) -> bool:
+    """Whether it is the config of a part whose place others may take: what it builds has a protocol.
+
+    Outputs of heads are used as they are. Tasks are listed apart.
+    """
+    if issubclass(cls, Output):
+        return not inspect.isabstract(cls)
+    place = part_of(cls) if issubclass(cls, Config) else None
+    return place is not Task and bool(getattr(place, "_is_protocol", False))
 
 
 def _task(config: Config[Task]) -> str:
