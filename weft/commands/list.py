@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -33,14 +34,14 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Prints a table of names, each with a one-line description."""
     what = parse(Arguments, words, "weft list").what
-    rows = {
+    kinds: dict[str, Callable[[], dict[str, str]]] = {
         "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
         "parts": _parts,
         "tasks": lambda: {name: _task(config) for name, config in tasks().items()},
         "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
-    }[what]()
+    }
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, line in rows.items():
+    for name, line in kinds[what]().items():
         table.add_row(escape(name), escape(line))
     Console().print(table)
 
