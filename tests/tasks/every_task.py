@@ -54,8 +54,8 @@ CASES: dict[str, Config] = {
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, rows=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", rows=SETTINGS),
     "captioning": CaptioningTaskConfig(resamples=20, meteor=False, rows=SETTINGS),
-    "matching": MatchingConfig(choices=3, resamples=20, rows=SETTINGS),
-    "dialog": DialogConfig(ks=(1, 2), resamples=20, rows=SETTINGS),
+    "matching": MatchingConfig(choices=3, resamples=20, inference=SETTINGS),
+    "dialog": DialogConfig(ks=(1, 2), resamples=20, inference=SETTINGS),
 }
 STREAMS = ("image", "text")
 

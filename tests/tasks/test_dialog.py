@@ -155,7 +155,7 @@ def test_an_ensemble_ranks_by_the_mean_of_the_cosines() -> None:
 def test_a_row_that_one_model_cannot_read_is_left_out_for_all() -> None:
     rows = [row(n, 0, ["10", "90"], 0) for n in range(2)]
     broken = [rows[0], row(1, 0, ["10", "90"], 0, image=None)]
-    config = CONFIG.replace(rows=InferenceConfig(errors=ErrorPolicy(mode="skip", limit=1.0)))
+    config = CONFIG.replace(inference=InferenceConfig(errors=ErrorPolicy(mode="skip", limit=1.0)))
     assert config.build().evaluate([member(broken)], rows).protocol["left_out_unreadable"] == 1
     both = config.build().evaluate([member(rows), member(broken)], rows)
     assert both.protocol["left_out_unreadable"] == 1

@@ -18,7 +18,7 @@ from weft.inference.member import Member
 from weft.tasks.matching import MatchingConfig
 
 CONFIG = MatchingConfig(
-    choices=5, resamples=50, examples=4, rows=InferenceConfig(batch_size=7, workers=0)
+    choices=5, resamples=50, examples=4, inference=InferenceConfig(batch_size=7, workers=0)
 )
 
 

@@ -1,6 +1,6 @@
 """What every task takes and what it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +14,6 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-from weft.inference.predict import Predictions
 from weft.inference.results import TaskResult
 
 
@@ -72,9 +71,9 @@ class TaskConfig(Config[Task]):
         return Bootstrap(groups, resamples=self.resamples, seed=self.seed)
 
     def protocol(
-        self, members: Sequence[Member], dataset: Dataset, found: Predictions, over: str = "groups"
+        self, members: Sequence[Member], dataset: Dataset, found: Sized, over: str = "groups"
     ) -> dict[str, Any]:
-        """What is said of every measurement of predictions. over: what the groups are."""
+        """What is said of every measurement. found: what was measured of the rows. over: what the groups are."""
         return {
             "models": len(members),
             "left_out_unreadable": len(dataset) - len(found),

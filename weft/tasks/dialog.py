@@ -1,14 +1,12 @@
 """Visual dialog: which of the candidate answers follows on what was said about the picture?"""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT
 from weft.core.needs import Needs
 from weft.core.records import Sample
@@ -25,7 +23,8 @@ from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Reading, Selection
-from weft.tasks.base import Task, check_measures
+from weft.tasks._candidates import Asked, CandidateColumns
+from weft.tasks.base import TaskConfig, check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""
@@ -41,7 +40,7 @@ def recall_at(k: int) -> Metric:
 
 
 @dataclass(frozen=True)
-class DialogConfig(Config[Task]):
+class DialogConfig(TaskConfig):
     """Ranking of candidate answers by a dual encoder: the fused context and each answer."""
 
     answer: str = "answer"
@@ -54,14 +53,6 @@ class DialogConfig(Config[Task]):
     """Column with a relevance for each candidate, for NDCG, in those rows that have one."""
     ks: tuple[int, ...] = (1, 5, 10)
     """Right if among the first k."""
-    resamples: int = 2000
-    """Of the bootstrap."""
-    seed: int = 0
-    """Of the bootstrap and of the rows that are shown."""
-    examples: int = 12
-    """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: InferenceConfig = field(default_factory=InferenceConfig)
-    """How the model is run."""
 
     def __post_init__(self) -> None:
         check_measures(self.ks, self.resamples, self.examples)
@@ -76,15 +67,6 @@ class DialogConfig(Config[Task]):
         return Dialog(self)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a row asks: candidates, the number of the right one, and a relevance for each or None."""
-
-    candidates: list[str]
-    right: int
-    relevance: Tensor | None
-
-
 class Dialog:
     """MRR, recall@k, mean rank, and NDCG over the rows with relevances; ties count against the model.
 
@@ -96,6 +78,7 @@ class Dialog:
 
     def __init__(self, config: DialogConfig) -> None:
         self.config = config
+        self.columns = CandidateColumns(config.candidates, config.right, config.relevance)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -112,7 +95,7 @@ class Dialog:
         """Evaluates one model, or the ensemble of several by the mean of their cosines."""
         config = self.config
         rows, groups, contexts = self._contexts(members, dataset, device)
-        asked = [self._asked(dataset[row]) for row in rows]
+        asked = [self.columns.read(dataset[row]) for row in rows]
         names = sorted({name for one in asked for name in one.candidates})
         places = {name: place for place, name in enumerate(names)}
         scored: list[Tensor] = []
@@ -122,7 +105,7 @@ class Dialog:
             each = [v[index] @ c[place] for v, c in zip(answers, contexts, strict=True)]
             scored.append(torch.stack(each).mean(dim=0))
         values = self._values(scored, asked)
-        bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
+        bootstrap = config.bootstrap(groups)
         counts = [len(one.candidates) for one in asked]
         return TaskResult(
             task=self.name,
@@ -131,9 +114,7 @@ class Dialog:
                 "dialogs": len(set(groups.tolist())),
                 "candidates": sum(counts) / len(counts),
                 "questions_with_relevance": sum(one.relevance is not None for one in asked),
-                "models": len(members),
-                "left_out_unreadable": len(dataset) - len(rows),
-                "interval": f"95% bootstrap over dialogs, {config.resamples} resamples",
+                **config.protocol(members, dataset, rows, over="dialogs"),
             },
             metrics=_scores(values, groups, bootstrap),
             baselines=self._baselines(asked, members[0].training),
@@ -150,7 +131,7 @@ class Dialog:
         self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
     ) -> tuple[list[int], Tensor, list[Tensor]]:
         """Rows that could be read, their groups (N,) and each model's embeddings of them (N, E)."""
-        config = self.config.rows
+        config = self.config.inference
         rows: list[int] = []
         groups: list[Tensor] = []
         vectors: list[list[Tensor]] = [[] for _ in members]
@@ -160,7 +141,7 @@ class Dialog:
             if member.model.fusion is None:
                 raise WeftError("dialog reads fused streams, but the model has no fusion")
         readers = [(one, Reading.of(one, dataset, _context(one))) for one in members]
-        asked = Selection(check=self._asked)
+        asked = Selection(check=self.columns.read)
         with evaluating_all(members, config, device):
             for read in encode_rows(readers, dataset, config, asked, device=device, what="asking"):
                 if not all(read.streams):
@@ -182,7 +163,7 @@ class Dialog:
 
     def _answers(self, member: Member, names: Sequence[str], device: torch.device | str) -> Tensor:
         """(C, E) embeddings of the candidates."""
-        stream, config = self.config.answer, self.config.rows
+        stream, config = self.config.answer, self.config.inference
         if stream not in member.modalities:
             raise unknown_name("stream", stream, member.modalities)
         samples = [Sample(name, name, {stream: name}, f"candidate '{name}'") for name in names]
@@ -193,22 +174,7 @@ class Dialog:
         reader = Member(member.model, {stream: source})
         return embed_items([reader], items, samples, settings, bad, device).vectors[0]
 
-    def _asked(self, sample: Sample) -> _Asked:
-        config, items, source = self.config, sample.items, sample.source
-        candidates, right = items.get(config.candidates), items.get(config.right)
-        if not isinstance(candidates, list) or not candidates:
-            raise DataError(f"has no list '{config.candidates}' of answers", source=source)
-        if not isinstance(right, int) or not 0 <= right < len(candidates):
-            reason = f"'{config.right}' is {right!r}, expected 0 to {len(candidates) - 1}"
-            raise DataError(reason, source=source)
-        given = items.get(config.relevance)
-        if given is not None and len(given) != len(candidates):
-            reason = f"has {len(candidates)} candidates and {len(given)} relevances"
-            raise DataError(reason, source=source)
-        relevance = None if given is None else torch.tensor(given, dtype=torch.float64)
-        return _Asked([str(name) for name in candidates], right, relevance)
-
-    def _values(self, scored: Sequence[Tensor], asked: Sequence[_Asked]) -> dict[Metric, Tensor]:
+    def _values(self, scored: Sequence[Tensor], asked: Sequence[Asked]) -> dict[Metric, Tensor]:
         """Metric -> its raw value row by row; NDCG is NaN where a row has no relevances."""
         pairs = list(zip(scored, asked, strict=True))
         ranks = torch.tensor([rank_of_right(s, one.right) for s, one in pairs]).double()
@@ -222,7 +188,7 @@ class Dialog:
         return found
 
     def _baselines(
-        self, asked: Sequence[_Asked], training: Dataset | None
+        self, asked: Sequence[Asked], training: Dataset | None
     ) -> dict[str, dict[str, float]]:
         by_row: dict[Metric, list[float]] = {}
         for one in asked:
@@ -234,7 +200,7 @@ class Dialog:
             if one.relevance is not None:
                 by_row.setdefault(NDCG, []).append(chance_ndcg(one.relevance))
         baselines = {"chance": {m.name: m.scale * sum(v) / len(v) for m, v in by_row.items()}}
-        counts = self._frequencies(training)
+        counts = self.columns.frequencies(training)
         if counts:
             scored = [torch.tensor([float(counts[c]) for c in one.candidates]) for one in asked]
             values = self._values(scored, asked)
@@ -244,23 +210,12 @@ class Dialog:
             }
         return baselines
 
-    def _frequencies(self, training: Dataset | None) -> Counter[str]:
-        """How often each answer is the right one in training."""
-        counts: Counter[str] = Counter()
-        for row in range(0 if training is None else len(training)):
-            try:
-                one = self._asked(training[row])  # type: ignore[index]
-            except DataError:
-                continue
-            counts[one.candidates[one.right]] += 1
-        return counts
-
     def _shown(
         self,
         streams: Sequence[str],
         rows: Sequence[int],
         scored: Sequence[Tensor],
-        asked: Sequence[_Asked],
+        asked: Sequence[Asked],
     ) -> list[Prediction]:
         ranks = [rank_of_right(s, one.right) for s, one in zip(scored, asked, strict=True)]
         chosen = right_and_wrong(torch.tensor(ranks), self.config.examples, self.config.seed)
@@ -297,10 +252,10 @@ def _scores(
     found = []
     for metric, of_rows in values.items():
         there = ~of_rows.isnan()
-        whole = bool(((of_rows == 0) | (of_rows == 1))[there].all())
-        if whole and metric.unit == PERCENT:
-            estimate = bootstrap.proportion(of_rows[there], groups[there])
+        of, within = of_rows[there], groups[there]
+        if metric.unit == PERCENT:
+            estimate = bootstrap.proportion(of, within)
         else:
-            estimate = bootstrap.mean(of_rows[there], groups[there]).estimate()
+            estimate = bootstrap.mean(of, within).estimate()
         found.append(metric.score(estimate))
     return by_name(found)

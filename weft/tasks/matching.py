@@ -1,34 +1,31 @@
 """Image-text matching: does a fused model see which text belongs to which picture?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput
-from weft.inference.config import InferenceConfig
 from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all, pair_log_odds
 from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult
 from weft.inference.rows import Reading
 from weft.tasks._accuracy import ACCURACY, as_values
-from weft.tasks.base import Task, check_measures
+from weft.tasks.base import TaskConfig
 
 ROWS_AT_ONCE = 1024
 """Rows for which others are drawn at a time."""
 
 
 @dataclass(frozen=True)
-class MatchingConfig(Config[Task]):
+class MatchingConfig(TaskConfig):
     """Which of a few texts belongs to the picture, and which of a few pictures to the text."""
 
     first: str = "image"
@@ -39,17 +36,9 @@ class MatchingConfig(Config[Task]):
     """Head that makes two logits of the fused pair, the last of which says yes."""
     choices: int = 10
     """The right one and others, drawn at random from rows that do not match it."""
-    resamples: int = 2000
-    """Of the bootstrap."""
-    seed: int = 0
-    """Of the bootstrap and of what is drawn."""
-    examples: int = 12
-    """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: InferenceConfig = field(default_factory=InferenceConfig)
-    """How the model is run."""
 
     def __post_init__(self) -> None:
-        check_measures((1,), self.resamples, self.examples)
+        super().__post_init__()
         if self.choices < 2:
             raise ValueError(f"choices is {self.choices}, expected at least 2")
         if self.first == self.second:
@@ -108,18 +97,16 @@ class Matching:
         config = self.config
         found = self._pairs(members, dataset, device)
         values = self._values(found)
-        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
+        bootstrap = config.bootstrap(found.groups)
         return TaskResult(
             task=self.name,
             protocol={
                 "rows": len(found.rows),
                 "choices": config.choices,
-                "models": len(members),
-                "left_out": len(dataset) - len(found.rows),
-                "interval": f"95% bootstrap over groups, {config.resamples} resamples",
+                **config.protocol(members, dataset, found.rows),
             },
             metrics=by_name(
-                metric.score(_estimate(bootstrap, of_rows, found.groups))
+                metric.score(bootstrap.proportion(of_rows, found.groups))
                 for metric, of_rows in values.items()
             ),
             baselines={
@@ -144,10 +131,12 @@ class Matching:
         matches: list[Tensor] = []
         readers = [(one, Reading.of(one, dataset, streams)) for one in members]
         kept = [{stream: KeptFeatures() for stream in streams} for _ in members]
-        with evaluating_all(members, config.rows, device):
+        with evaluating_all(members, config.inference, device):
             for member in members:
                 member.model.head(config.head)  # says at once where there is none
-            for read in encode_rows(readers, dataset, config.rows, device=device, what="matching"):
+            for read in encode_rows(
+                readers, dataset, config.inference, device=device, what="matching"
+            ):
                 if not all(one.keys() >= set(streams) for one in read.streams):
                     continue  # no row of this batch has both streams
                 both_B = torch.stack([read.streams[0][s].present for s in streams]).all(dim=0)
@@ -188,7 +177,7 @@ class Matching:
         pairs = {stream: other_P if stream == varied else own_P for stream in kept}
         config = self.config
         odds_P = pair_log_odds(
-            member.model, config.head, kept, pairs, config.rows.batch_size, device
+            member.model, config.head, kept, pairs, config.inference.batch_size, device
         )
         return odds_P.view(candidates_NC.shape)
 
@@ -245,10 +234,3 @@ def _candidates(matches_N: Tensor, choices: int, seed: int) -> Tensor:
 def _chosen(scores_NC: Tensor) -> Tensor:
     """(N,) 1 where the row's own scores above all others."""
     return (scores_NC[:, 0] > scores_NC[:, 1:].amax(dim=1)).double()
-
-
-def _estimate(bootstrap: Bootstrap, values: Tensor, groups: Tensor) -> Estimate:
-    whole = bool(((values == 0) | (values == 1)).all())
-    if whole:
-        return bootstrap.proportion(values, groups)
-    return bootstrap.mean(values, groups).estimate()

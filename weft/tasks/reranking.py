@@ -23,8 +23,9 @@ from weft.heads.classes import ClassOutput
 from weft.inference.encoded import evaluating_all, pair_log_odds
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
+from weft.tasks._gallery import Gallery
 from weft.tasks.base import Task
-from weft.tasks.retrieval import Gallery, RetrievalConfig, Search
+from weft.tasks.retrieval import RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
 """Candidates are lifted by this: no other item, whose score is a mean of cosines, comes near."""

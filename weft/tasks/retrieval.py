@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
-from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.data.policy import BadRows
 from weft.evaluation.baselines import retrieval_chance
 from weft.evaluation.bootstrap import Bootstrap, Statistic
 from weft.evaluation.leakage import Leakage
@@ -29,11 +27,10 @@ from weft.evaluation.ranking import (
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import Embeddings, Taker, encode_items
-from weft.inference.encoded import KeptItems
-from weft.inference.items import Listing, list_items
-from weft.inference.member import Item, Member
+from weft.inference.items import list_items
+from weft.inference.member import Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
+from weft.tasks._gallery import Gallery, both_readable, embedded
 from weft.tasks.base import Task, check_measures
 
 EXAMPLE_ANSWERS = 5
@@ -82,21 +79,6 @@ class RetrievalConfig(Config[Task]):
 
     def build(self) -> "Retrieval":
         return Retrieval(self)
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The items of one stream, their groups (N,), what they match (N,), each member's embeddings (N, E),
-    and what was kept for each matcher."""
-
-    items: tuple[Item, ...]
-    groups: Tensor
-    matches: Tensor
-    vectors: tuple[Tensor, ...]
-    kept: tuple[KeptItems, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.items)
 
 
 @dataclass(frozen=True)
@@ -156,11 +138,11 @@ class Retrieval:
         bad = config.embedding.errors.build(len(dataset))
         listed = list_items(dataset, (config.first, config.second), bad)
         paired = listed.paired()
-        embedded = (
-            self._gallery(members, matchers, dataset, items, paired, bad, device)
+        galleries = (
+            embedded(members, matchers, dataset, items, paired, config.embedding, bad, device)
             for items in paired.items.values()
         )
-        first, second = _both_readable(*embedded)
+        first, second = both_readable(*galleries)
         ways = dict(zip(config.ways, ((first, second), (second, first)), strict=True))
         protocol = {
             **paired.protocol,
@@ -201,32 +183,6 @@ class Retrieval:
                 for way, pair in ways.items()
             },
         )
-
-    def _gallery(
-        self,
-        members: Sequence[Member],
-        matchers: Sequence[Member],
-        dataset: Dataset,
-        items: Sequence[Item],
-        listed: Listing,
-        bad: BadRows,
-        device: torch.device | str,
-    ) -> Gallery:
-        """What is embedded by the members, and kept for the matchers, of the items that all could read."""
-        vectors = [Embeddings(member.model, items) for member in members]
-        kept = [KeptItems(items) for _ in matchers]
-        takers: list[tuple[Member, list[Taker]]] = []
-        for member in {id(one): one for one in (*members, *matchers)}.values():
-            adds = [v.add for v, one in zip(vectors, members, strict=True) if one is member]
-            keeps = [k.add for k, one in zip(kept, matchers, strict=True) if one is member]
-            takers.append((member, [*adds, *keeps]))
-        read = encode_items(takers, items, dataset, self.config.embedding, bad, device)
-        found = tuple(item for item, there in zip(items, read.tolist(), strict=True) if there)
-        groups, matches = (
-            torch.tensor([of[item.row] for item in found]) for of in (listed.groups, listed.matches)
-        )
-        units = tuple(one.unit(read).to(device) for one in vectors)
-        return Gallery(found, groups, matches, units, tuple(kept))
 
     def _vectors(self, first: Gallery, second: Gallery) -> tuple[Tensor, Tensor]:
         """Embeddings of both whose inner products are the members' average similarity."""
@@ -300,20 +256,3 @@ class Retrieval:
             )
             for n, query in enumerate(chosen)
         )
-
-
-def _both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:
-    """Only what still has a match on the other side after unreadable rows were left out."""
-    common = set(first.matches.tolist()) & set(second.matches.tolist())
-    if not common:
-        raise WeftError("no rows that match each other have two streams that can be read")
-    return _only(first, common), _only(second, common)
-
-
-def _only(gallery: Gallery, matches: set[int]) -> Gallery:
-    keep = torch.tensor([match in matches for match in gallery.matches.tolist()])
-    if keep.all():
-        return gallery
-    items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
-    vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
-    return Gallery(items, gallery.groups[keep], gallery.matches[keep], vectors, gallery.kept)
