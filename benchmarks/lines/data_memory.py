@@ -25,9 +25,10 @@ from benchmarks.waveforms import MIB_EACH, Strides, Waveform, Waveforms
 from weft.architectures.model import Model
 from weft.core.media import Media
 from weft.core.records import Features, Sample
+from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, cache_features
 from weft.data.formats._tar_writer import write_shards
-from weft.data.loader import Loader, ModalitySource
+from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.inference.config import InferenceConfig

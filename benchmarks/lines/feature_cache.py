@@ -28,9 +28,10 @@ from weft.architectures.clip import clip
 from weft.architectures.model import Model, ModelConfig
 from weft.core.media import Media
 from weft.core.records import Batch, Sample
+from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.formats import open_dataset
-from weft.data.loader import Loader, ModalitySource
+from weft.data.loader import Loader
 from weft.encoders.frozen import Frozen
 from weft.encoders.vit import ViTConfig
 from weft.modalities.image import ImageConfig

@@ -27,9 +27,10 @@ from benchmarks.measure import Comparison, Setting, alternate, faster, value
 from weft.core.media import Media
 from weft.core.records import Sample
 from weft.core.shapes import check_shape
+from weft.data.columns import ModalitySource
 from weft.data.formats import open_dataset
 from weft.data.formats._tar_writer import write_shards
-from weft.data.loader import Loader, ModalitySource
+from weft.data.loader import Loader
 from weft.modalities.image import Image as ImageModality
 from weft.modalities.image import ImageConfig
 from weft.modalities.image_transforms import random_box

@@ -15,8 +15,8 @@ from weft.core.config import Config, to_json
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Features, Field, Sample
+from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
-from weft.data.loader import ModalitySource
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig

@@ -17,8 +17,9 @@ from torch import Tensor
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Batch, Field, Sample, group_key
+from weft.data.columns import ModalitySource, TargetSource
 from weft.data.formats import open_dataset
-from weft.data.loader import Loader, ModalitySource, TargetSource
+from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
 from weft.data.sampler import ShuffledSampler
 from weft.data.targets.classes import ClassesConfig

@@ -13,8 +13,9 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.media import Alternatives, Media
 from weft.core.records import Batch, Features, Field, Sample
+from weft.data.columns import ModalitySource, Source
 from weft.data.features import CacheConfig, cache_features
-from weft.data.loader import Loader, ModalitySource, Source
+from weft.data.loader import Loader
 from weft.data.presence import collate_present
 from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.transformer_text import TextTransformerConfig

@@ -17,8 +17,8 @@ from PIL import Image
 from weft.core.arrays import decode_array
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
+from weft.data.columns import TargetSource
 from weft.data.formats import _tar_index, open_dataset
-from weft.data.loader import TargetSource
 from weft.data.targets.labels import LabelsConfig
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.media import media_of
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.decoders.classifier import ClassifierConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput

@@ -8,7 +8,7 @@ import torch
 
 from weft.core.errors import DataError, WeftError
 from weft.core.records import Field, Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.inference.config import InferenceConfig
 from weft.inference.rows import Reading, Selection, read_rows

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import weft
+from weft.data.columns import ModalitySource, TargetSource
 from weft.data.formats import _tar_members, open_dataset
 from weft.data.formats._tar_writer import write_shards
-from weft.data.loader import Loader, ModalitySource, TargetSource
+from weft.data.loader import Loader
 from weft.data.targets.classes import ClassesConfig
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.text import TextConfig

@@ -10,8 +10,8 @@ from weft.core.config import Config
 from weft.core.interfaces import JOINT
 from weft.core.media import media_of
 from weft.core.records import Sample
+from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.decoders.classifier import ClassifierConfig

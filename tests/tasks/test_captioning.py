@@ -11,7 +11,7 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.core.records import Features, Field, Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig

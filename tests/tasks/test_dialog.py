@@ -12,7 +12,7 @@ from weft.architectures.model import Model, PooledConfig, Streams
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member

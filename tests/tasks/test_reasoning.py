@@ -10,7 +10,7 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field, Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head

@@ -13,7 +13,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.answers import normalised, soft_score
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig

@@ -10,7 +10,7 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Features, Field, Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 from weft.inference.member import Member
 
 SIDE = 2

@@ -27,9 +27,9 @@ from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
 from weft.core.records import Features, Field
 from weft.data.ahead import bytes_of, loaded_ahead, windows
+from weft.data.columns import ModalitySource
 from weft.data.digests import Digests
 from weft.data.feature_store import FeatureStore, usable_keys, write_chunk
-from weft.data.loader import ModalitySource
 from weft.data.presence import collate_present
 
 FORMAT = 1  # of the files below; a change of the layout makes new folders

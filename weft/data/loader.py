@@ -9,21 +9,19 @@ import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
-from weft.core.interfaces import Modality, Target, views_of
-from weft.core.media import Alternatives, small_value
-from weft.core.once import kept, once
+from weft.core.once import once
 from weft.core.records import Batch, Features, Field, Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
+from weft.data.columns import Source, row_of
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
-from weft.data.presence import collate_present
 from weft.data.sampler import (
     BucketedSampler,
     Draw,
@@ -37,115 +35,6 @@ PREFETCH = 2
 """Batches that are prepared ahead of the one being used, where there is room for them (AHEAD_BYTES)."""
 OBJECTIVES = "/objectives"
 """Names the random numbers of a row that objectives draw from; no stream has a slash in its name."""
-
-
-class Source(Protocol):
-    """How one stream of one row becomes batch input (a Field or Features) or a target (a Tensor)."""
-
-    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:
-        """The row's value, ready to be collated. Raises WeftError where the row cannot be used."""
-        ...
-
-    def collate(self, items: Sequence[Any]) -> Field | Features | Tensor | None:
-        """What the batch holds of these rows; None where it is to lack the stream."""
-        ...
-
-
-class ModalitySource:
-    """The stream `key` of a data set as `modality` decodes and transforms it.
-
-    optional: a row may lack the stream; it is then not present in the batch, instead of an error.
-    """
-
-    def __init__(
-        self, dataset: Dataset, key: str, modality: Modality, *, optional: bool = False
-    ) -> None:
-        self.dataset = dataset
-        self.key = key
-        self.modality = modality
-        self.optional = optional
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def raw(self, index: int) -> Any:
-        """The raw value of row `index`."""
-        return item_of(row_of(self.dataset, index), self.key)
-
-    def views(self, index: int) -> int:
-        """How many fixed views row `index` has: of several captions one each."""
-        sample = row_of(self.dataset, index)
-        return 1 if self.lacks(sample) else _views(item_of(sample, self.key), self.modality)
-
-    def lacks(self, sample: Sample) -> bool:
-        """Whether the row may lack the stream, and does."""
-        return self.optional and sample.items.get(self.key) is None
-
-    def load(
-        self, index: int, *, train: bool, generator: torch.Generator, view: int
-    ) -> Tensor | None:
-        """The transformed row; a view that it does not have is its view 0. None if it may lack all.
-
-        Within `once` each row is decoded once, and transformed once for each evaluation view.
-        """
-        sample = row_of(self.dataset, index)
-        if self.lacks(sample):
-            return None
-        raw, modality = item_of(sample, self.key), self.modality
-        view = view if view < _views(raw, modality) else 0
-        key = (id(self.dataset), index, self.key, id(modality))
-
-        def transformed() -> Tensor:
-            item = kept(key, lambda: modality.decode(raw))
-            return modality.transform(item, train=train, generator=generator, view=view)
-
-        try:
-            return transformed() if train else kept((*key, view), transformed)
-        except DataError:
-            raise
-        except WeftError as error:
-            raise DataError(str(error), source=sample.source) from error
-
-    def collate(self, items: Sequence[Tensor | None]) -> Field | Features | None:
-        return collate_present(items, self.modality.collate)
-
-
-class TargetSource:
-    """A column of a data set as `target` reads it."""
-
-    def __init__(self, dataset: Dataset, target: Target) -> None:
-        self._dataset = dataset
-        self._target = target
-
-    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
-        """The row's target, the same in every view."""
-        sample = row_of(self._dataset, index)
-        try:
-            return self._target.read(small_value(item_of(sample, self._target.column)))
-        except DataError:
-            raise
-        except WeftError as error:
-            raise DataError(str(error), source=sample.source) from error
-
-    def collate(self, items: Sequence[Any]) -> Tensor:
-        return self._target.collate(items)
-
-
-def row_of(dataset: Dataset, index: int) -> Sample:
-    """The row, which is opened once within `once`. Raises DataError."""
-    return kept((id(dataset), index), lambda: dataset[index])
-
-
-def item_of(sample: Sample, key: str) -> Any:
-    """`sample.items[key]`. Raises DataError that names what the row has instead."""
-    if sample.items.get(key) is None:
-        known = ", ".join(sample.items) or "nothing"
-        raise DataError(f"has no '{key}', it has: {known}", source=sample.source)
-    return sample.items[key]
-
-
-def _views(raw: Any, modality: Modality) -> int:
-    return len(raw) if isinstance(raw, Alternatives) else views_of(modality)
 
 
 class LoadedRow(NamedTuple):

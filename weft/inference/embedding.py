@@ -17,8 +17,8 @@ from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field, Sample
 from weft.data.ahead import loaded_ahead, windows
+from weft.data.columns import row_of
 from weft.data.formats import Dataset
-from weft.data.loader import row_of
 from weft.data.policy import BadRows
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Item, Member, ViewedSource

@@ -9,7 +9,7 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, ReadsMedia
 from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Sample
-from weft.data.loader import ModalitySource
+from weft.data.columns import ModalitySource
 
 
 @dataclass(frozen=True)

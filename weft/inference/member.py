@@ -6,8 +6,8 @@ from typing import Protocol
 
 from weft.architectures.model import Model
 from weft.core.interfaces import Modality, Target
+from weft.data.columns import Source
 from weft.data.formats import Dataset
-from weft.data.loader import Source
 
 
 class ViewedSource(Source, Protocol):

@@ -11,8 +11,9 @@ from weft.core.once import once
 from weft.core.progress import progress
 from weft.core.records import Batch, Sample
 from weft.data.ahead import loaded_ahead
+from weft.data.columns import Source, TargetSource, row_of
 from weft.data.formats import Dataset
-from weft.data.loader import OBJECTIVES, LoadedRow, Source, TargetSource, collate_rows, row_of
+from weft.data.loader import OBJECTIVES, LoadedRow, collate_rows
 from weft.data.sampler import Draw, row_seed
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member

@@ -12,9 +12,9 @@ from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
 from weft.core.media import small_value
+from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource, Source, TargetSource
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
 from weft.inference.member import ViewedSource

@@ -15,8 +15,8 @@ from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch, Sample
 from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
+from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset, address_of
-from weft.data.loader import ModalitySource
 from weft.data.sources import FilesConfig
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit

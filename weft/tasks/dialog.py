@@ -10,8 +10,8 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT
 from weft.core.needs import Needs
 from weft.core.records import Sample
+from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage

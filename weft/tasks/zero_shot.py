@@ -13,8 +13,8 @@ from weft.core.media import Alternatives
 from weft.core.needs import Needs
 from weft.core.records import Sample
 from weft.core.text import normalised
+from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
-from weft.data.loader import ModalitySource
 from weft.evaluation.baselines import classification_baselines
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
