@@ -13,7 +13,7 @@ SHAPES, COLORS = ("circle", "square"), {"red": (255, 0, 0), "blue": (0, 0, 255)}
 SMALL = (
     *("--data.streams.image.size", 32, "--run.batch-size", 8, "--run.workers", 0),
     *("--run.precision", "fp32", "--run.device", "cpu", "--tasks.vqa.resamples", 20),
-    *("--run.evaluate-every", 0, "--run.checkpoint-every", 0, "--tasks.vqa.rows.workers", 0),
+    *("--run.evaluate-every", 0, "--run.checkpoint-every", 0, "--tasks.vqa.inference.workers", 0),
 )
 
 

@@ -23,8 +23,11 @@ from weft.decoders.generation import GenerationConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.frozen import FrozenConfig
 from weft.fusion.late import LateConfig
+from weft.inference.config import InferenceConfig
 from weft.tasks.base import Task
+from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.zero_shot import ZeroShotConfig
 from weft.training.config import RunConfig
 
 projections = st.builds(
@@ -204,3 +207,20 @@ def test_yaml_mistakes_name_file_and_line(tmp_path: Path) -> None:
 def test_a_value_that_a_config_refuses_is_one_clear_line() -> None:
     with pytest.raises(WeftError, match=r"start\.yaml: steps is -1, expected at least 0"):
         configs.apply(RunConfig(), {"steps": -1}, "start.yaml")
+
+
+def test_a_file_with_former_names_is_read() -> None:
+    """Of a class that was renamed and of a setting that was."""
+    written = configs.to_json(
+        ClassificationTaskConfig("answer", inference=InferenceConfig(batch_size=7))
+    )
+    former = {name: value for name, value in written.items() if name != "inference"}
+    former |= {"class": "weft.tasks.labels.LabelsConfig", "rows": written["inference"]}
+    assert configs.from_json(former, configs.Config[Task], "task") == configs.from_json(
+        written, configs.Config[Task], "task"
+    )
+    zero_shot = configs.to_json(ZeroShotConfig())
+    former = {**zero_shot, "class": "weft.tasks.classification.ZeroShotConfig"}
+    assert configs.from_json(former, configs.Config[Task], "task") == ZeroShotConfig()
+    with pytest.raises(WeftError, match="unknown setting of ZeroShotConfig in task 'rowz'"):
+        configs.from_json({**zero_shot, "rowz": 1}, configs.Config[Task], "task")

@@ -251,7 +251,7 @@ def test_an_unreadable_picture_is_counted_or_stops() -> None:
     dataset[1] = Sample("row1", "group1", {**dataset[1].items, "image": "broken"}, "made.jsonl:2")
     with pytest.raises(WeftError, match="made.jsonl:2: is not a picture"):
         SETTINGS.build().evaluate([member(dataset)], dataset)
-    task = SETTINGS.replace(rows=InferenceConfig(errors=ErrorPolicy("skip", limit=1.0)))
+    task = SETTINGS.replace(inference=InferenceConfig(errors=ErrorPolicy("skip", limit=1.0)))
     result = task.build().evaluate([member(dataset)], dataset)
     assert (result.protocol["captions"], result.protocol["left_out_unreadable"]) == (3, 1)
 

@@ -116,7 +116,7 @@ def asked(world) -> SimpleNamespace:
 def test_numbers_are_those_of_scikit_learn(asked) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     rows = questions(9)
-    result = VQAConfig(resamples=100, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    result = VQAConfig(resamples=100, inference=ROWS).build().evaluate([asked.member(rows)], rows)
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
     right = [row.items["answer"] for row in rows]
     accuracy = result.metrics["accuracy"]
@@ -143,7 +143,9 @@ def test_baselines_learn_from_the_training_rows(asked) -> None:
         dataclasses.replace(rows[-1], id="new", items={**rows[-1].items, "question": "3 3 3"})
     )
     result = (
-        VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows, training)], rows)
+        VQAConfig(resamples=20, inference=ROWS)
+        .build()
+        .evaluate([asked.member(rows, training)], rows)
     )
     answers = [row.items["answer"] for row in training]
     best = min(set(answers), key=lambda answer: (-answers.count(answer), answer))
@@ -159,7 +161,7 @@ def test_baselines_learn_from_the_training_rows(asked) -> None:
     assert result.protocol["questions_not_in_training"] == 1
     assert (
         "question alone"
-        not in VQAConfig(resamples=20, rows=ROWS)
+        not in VQAConfig(resamples=20, inference=ROWS)
         .build()
         .evaluate([asked.member(rows)], rows)
         .baselines
@@ -168,7 +170,7 @@ def test_baselines_learn_from_the_training_rows(asked) -> None:
 
 def test_the_picture_of_another_row_by_one_encoding_of_each(asked) -> None:
     rows = questions(7)
-    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    result = VQAConfig(resamples=20, inference=ROWS).build().evaluate([asked.member(rows)], rows)
 
     def partner(n: int) -> int:
         return n - n % 7 + (n % 7 + 3) % 7
@@ -187,7 +189,7 @@ def test_ten_answers_give_the_soft_accuracy(asked) -> None:
         )
         for n, row in enumerate(questions(8))
     ]
-    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
+    result = VQAConfig(resamples=20, inference=ROWS).build().evaluate([asked.member(rows)], rows)
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
     scores = [soft_score(a, row.items["answers"]) for a, row in zip(said, rows, strict=True)]
     assert result.metrics["soft_accuracy"].value == pytest.approx(100 * np.mean(scores))
@@ -198,7 +200,7 @@ def test_ten_answers_give_the_soft_accuracy(asked) -> None:
 
 def test_some_right_and_some_wrong_are_shown(asked) -> None:
     rows = questions(9)
-    config = VQAConfig(resamples=20, rows=ROWS, examples=6)
+    config = VQAConfig(resamples=20, inference=ROWS, examples=6)
     shown = config.build().evaluate([asked.member(rows)], rows).predictions
     assert [one.right for one in shown] == [True] * 3 + [False] * 3
     logits = asked.logits(rows)
@@ -215,8 +217,8 @@ def test_some_right_and_some_wrong_are_shown(asked) -> None:
 
 def test_an_ensemble_averages_probabilities(asked) -> None:
     rows = questions(6)
-    alone = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)], rows)
-    twice = VQAConfig(resamples=20, rows=ROWS).build().evaluate([asked.member(rows)] * 2, rows)
+    alone = VQAConfig(resamples=20, inference=ROWS).build().evaluate([asked.member(rows)], rows)
+    twice = VQAConfig(resamples=20, inference=ROWS).build().evaluate([asked.member(rows)] * 2, rows)
     assert twice.protocol["models"] == 2
     assert twice.metrics == alone.metrics
     other = asked.member(rows)
@@ -225,21 +227,21 @@ def test_an_ensemble_averages_probabilities(asked) -> None:
     strange.restore({"classes": ["y", "z"]})
     third = dataclasses.replace(asked.member(rows), targets={"answer": strange})
     with pytest.raises(WeftError, match="know 1 and 2 classes of 'answer', expected the same"):
-        VQAConfig(rows=ROWS).build().evaluate([other, third], rows)
+        VQAConfig(inference=ROWS).build().evaluate([other, third], rows)
 
 
 def test_a_row_without_what_is_needed(asked) -> None:
     rows = questions(3)
     del rows[4].items["answer"]
     with pytest.raises(DataError, match=r"made.jsonl:5: has no 'answer'"):
-        VQAConfig(rows=ROWS).build().evaluate([asked.member(rows)], rows)
+        VQAConfig(inference=ROWS).build().evaluate([asked.member(rows)], rows)
     with pytest.raises(WeftError, match="unknown head of the model 'reply'"):
         VQAConfig(head="reply").build().evaluate([asked.member(rows)], rows)
 
 
 def test_labels_of_any_kind(asked) -> None:
     rows = questions(9)[3:]
-    config = ClassificationTaskConfig("answer", resamples=20, rows=ROWS)
+    config = ClassificationTaskConfig("answer", resamples=20, inference=ROWS)
     result = config.build().evaluate([asked.member(rows)], rows)
     assert result.task == "classification"
     said = [ANSWERS[place] for place in asked.logits(rows).argmax(1).tolist()]
@@ -272,7 +274,7 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
     )
     member = asked.member(rows, questions(5, "train"), model=model)
     member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
-    task = VQAConfig(resamples=20, rows=ROWS).build()
+    task = VQAConfig(resamples=20, inference=ROWS).build()
     untrained = task.evaluate([member], rows)
     assert untrained.metrics["accuracy"].value < 60
     assert untrained.baselines["question alone"].keys() == untrained.metrics.keys()
@@ -315,7 +317,7 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    result = VQAConfig(resamples=20, rows=ROWS).build().evaluate([member], rows)
+    result = VQAConfig(resamples=20, inference=ROWS).build().evaluate([member], rows)
     assert result.metrics["accuracy"].value == 100
     assert result.predictions[0].predicted == result.predictions[0].expected[0]
 

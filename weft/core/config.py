@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import (
     Any,
@@ -41,6 +42,8 @@ class Settings:
     removed_settings: ClassVar[tuple[str, ...]] = ()
     """Names of settings that the class had once and that no longer say anything: a file that was written
     then may hold them."""
+    renamed_settings: ClassVar[Mapping[str, str]] = {}
+    """Former name of a setting -> its name; a file that was written then has the former one."""
 
     def replace(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
@@ -223,9 +226,10 @@ def _from_config(value: Any, expected: type[Settings], where: str) -> Settings:
     hints = get_type_hints(cls)
     fields = {f.name for f in dataclasses.fields(cls) if f.init}
     arguments: dict[str, Any] = {}
-    for key, item in value.items():
-        if key == "class" or key in cls.removed_settings:
+    for written, item in value.items():
+        if written == "class" or written in cls.removed_settings:
             continue
+        key = cls.renamed_settings.get(written, written)
         if key not in fields:
             raise _unknown_field(key, cls, where)
         arguments[key] = from_json(item, hints[key], f"{where}: {key}")

@@ -14,6 +14,11 @@ from types import ModuleType
 from weft.core.errors import WeftError, brief
 
 _OWN = "weft"
+_RENAMED = {
+    "weft.tasks.labels.LabelsConfig": "weft.tasks.classification.ClassificationTaskConfig",
+    "weft.tasks.classification.ZeroShotConfig": "weft.tasks.zero_shot.ZeroShotConfig",
+}
+"""Former full name of a config class -> its name; a file that was written then has the former one."""
 _named: set[str] = set()
 
 
@@ -74,7 +79,8 @@ def class_named(name: object, where: str) -> type:
 
     Raises WeftError with `where` and what to name otherwise.
     """
-    module_name, _, class_name = str(name).rpartition(".")
+    current = _RENAMED.get(str(name), str(name))
+    module_name, _, class_name = current.rpartition(".")
     if module_name != _OWN and not module_name.startswith(f"{_OWN}."):
         if not is_trusted(module_name):
             root = brief(module_name.partition(".")[0] or str(name)).strip("'")

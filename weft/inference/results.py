@@ -1,7 +1,7 @@
 """What a task found: numbers with intervals, and the rows that are shown beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -85,6 +85,24 @@ class TaskResult:
     predictions: Sequence[Prediction] = ()
     head: str | None = None
     similarity: tuple[str, str] | None = None
+
+    def extended(
+        self,
+        *,
+        protocol: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Score] | None = None,
+        baselines: Mapping[str, Mapping[str, float]] | None = None,
+        leakage: Leakage | None = None,
+    ) -> "TaskResult":
+        """With these added: what a task has beside what it shares with others. protocol and baselines
+        stand before those that are there, metrics after them."""
+        return replace(
+            self,
+            protocol={**(protocol or {}), **self.protocol},
+            metrics={**self.metrics, **(metrics or {})},
+            baselines={**(baselines or {}), **self.baselines},
+            leakage=leakage or self.leakage,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage}; leakage is null where none was audited."""

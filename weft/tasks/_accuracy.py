@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError, unknown_name
 from weft.data.answers import normalised, soft_scores
+from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
@@ -17,7 +19,8 @@ from weft.heads.classes import ClassValues
 from weft.heads.output import Targeted
 from weft.inference.member import Item, Member
 from weft.inference.predict import Predictions
-from weft.inference.results import Prediction, Values
+from weft.inference.results import Prediction, TaskResult, Values
+from weft.tasks.base import TaskConfig
 
 ACCURACY = Metric("accuracy", headline=True)
 SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
@@ -25,6 +28,15 @@ MACRO_F1 = Metric("macro_f1")
 CLASSES_AT_ONCE = 64
 OTHERS = 3
 """Further answers that are shown with a prediction."""
+
+
+class AnswerTask(Protocol):
+    """A task whose predictions are right or wrong."""
+
+    name: str
+
+    @property
+    def config(self) -> TaskConfig: ...
 
 
 @dataclass(frozen=True)
@@ -150,6 +162,39 @@ def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Score:
             total = statistic if total is None else total + statistic
     assert total is not None
     return MACRO_F1.score((total * (1 / len(classes))).estimate())
+
+
+def measured(
+    task: AnswerTask,
+    members: Sequence[Member],
+    dataset: Dataset,
+    found: Predictions,
+    expected: Expected,
+    guesses: Mapping[str, Sequence[str]],
+    *,
+    over: str = "groups",
+) -> TaskResult:
+    """What all tasks of right and wrong answers measure of predictions.
+
+    guesses: baseline -> its answer to each row; beside them stand the answers with each stream of another
+    row. over: what the groups are.
+    """
+    config, groups = task.config, found.groups
+    values = expected.values(found.said)
+    guesses = {
+        **guesses,
+        **{f"{stream} of another": said for stream, said in found.swapped_said.items()},
+    }
+    right_N = next(iter(values.values()))
+    return TaskResult(
+        task=task.name,
+        protocol=config.protocol(members, dataset, found, over),
+        metrics=expected.scores(values, config.bootstrap(groups), groups),
+        baselines={name: expected.means(answers) for name, answers in guesses.items()},
+        values=as_values(values, groups),
+        predictions=shown(found, right_N, expected, config.examples, config.seed),
+        head=found.head,
+    )
 
 
 def as_values(values: Mapping[Metric, Tensor], groups: Tensor) -> dict[str, Values]:

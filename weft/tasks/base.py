@@ -1,8 +1,8 @@
 """What every task takes and what it gives."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -54,6 +54,7 @@ class Task(Protocol):
 class TaskConfig(Config[Task]):
     """The settings that all tasks have."""
 
+    renamed_settings: ClassVar[Mapping[str, str]] = {"rows": "inference"}
     resamples: int = 2000
     """Of the bootstrap."""
     seed: int = 0
@@ -73,7 +74,7 @@ class TaskConfig(Config[Task]):
     def protocol(
         self, members: Sequence[Member], dataset: Dataset, found: Sized, over: str = "groups"
     ) -> dict[str, Any]:
-        """What is said of every measurement. found: what was measured of the rows. over: what the groups are."""
+        """What every task says of how it measured what it found. over: what the groups are."""
         return {
             "models": len(members),
             "left_out_unreadable": len(dataset) - len(found),

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from weft.core.config import Config
 from weft.core.errors import DataError, WeftError
 from weft.core.needs import Needs
 from weft.core.records import Sample, group_key
@@ -16,7 +15,6 @@ from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.data.prepare.captions import as_captions
 from weft.evaluation import captions, meteor
-from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.caption_tokens import characters, words
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
@@ -26,7 +24,7 @@ from weft.inference.member import Item, Member
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Selection
-from weft.tasks.base import Task
+from weft.tasks.base import TaskConfig
 
 CIDER = Metric("CIDEr-D", POINTS, headline=True)
 METRICS = {
@@ -41,7 +39,7 @@ _NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
 
 
 @dataclass(frozen=True)
-class CaptioningTaskConfig(Config[Task]):
+class CaptioningTaskConfig(TaskConfig):
     """Which captions are compared, and how."""
 
     head: str = "caption"
@@ -54,20 +52,17 @@ class CaptioningTaskConfig(Config[Task]):
     """METEOR too, for English words, where Java and the package pycocoevalcap (weft[meteor]) are there."""
     limit: int | None = None
     """Only so many of the first rows, to save time; None measures all."""
-    resamples: int = 2000
-    seed: int = 0
-    """Of the resamples and of the choice of examples."""
-    examples: int = 12
-    """Predictions that are kept to be shown, chosen at random."""
-    rows: InferenceConfig = field(default_factory=lambda: InferenceConfig(batch_size=100))
+    examples: int = field(default=12, kw_only=True)
+    """Captions that are kept to be shown, drawn at random."""
+    inference: InferenceConfig = field(
+        default_factory=lambda: InferenceConfig(batch_size=100), kw_only=True
+    )
+    """How the model is run."""
 
     def __post_init__(self) -> None:
-        if self.resamples < 1:
-            raise ValueError(f"resamples is {self.resamples}, expected at least 1")
-        if self.examples < 0 or (self.limit is not None and self.limit < 1):
-            raise ValueError(
-                f"examples is {self.examples} and limit {self.limit}, expected at least 0 and 1"
-            )
+        super().__post_init__()
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit is {self.limit}, expected at least 1")
 
     @property
     def needs(self) -> Needs:
@@ -106,10 +101,10 @@ class CaptioningTask:
         config = self.config
         if config.limit is not None:
             dataset = _First(dataset, config.limit)
-        told = _references(dataset, config.references, config.rows.errors.build(len(dataset)))
+        told = _references(dataset, config.references, config.inference.errors.build(len(dataset)))
         one_each = Selection(rows=list(told.rows.values()))
         found = predict(
-            members, dataset, config.head, config.rows, selection=one_each, device=device
+            members, dataset, config.head, config.inference, selection=one_each, device=device
         )
         names = {row: name for name, rows in told.rows.items() for row in rows}
         captioned = {names[row]: row for row in found.rows}
@@ -162,8 +157,7 @@ class CaptioningTask:
     def _scores(
         self, scores: captions.CaptionScores, groups: NDArray[np.int64]
     ) -> dict[str, Score]:
-        bootstrap = Bootstrap(groups, resamples=self.config.resamples, seed=self.config.seed)
-        statistics = scores.statistics(bootstrap, groups)
+        statistics = scores.statistics(self.config.bootstrap(torch.from_numpy(groups)), groups)
         return by_name(METRICS[n].score(found.estimate()) for n, found in statistics.items())
 
     def _commonest(self, training: Dataset | None) -> str | None:

@@ -1,41 +1,37 @@
 """Visual reasoning: is the sentence true of the picture (NLVR, NLVR2)?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
-from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
-from weft.evaluation.metric import Metric, by_name
+from weft.evaluation.metric import Metric
 from weft.heads.output import TargetClasses
-from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.tasks._accuracy import (
     ACCURACY,
     Expected,
-    as_values,
     class_values,
+    measured,
     most_common,
-    shown,
     target_of,
 )
-from weft.tasks.base import Task, check_measures
+from weft.tasks.base import TaskConfig
 
 CONSISTENCY = Metric("consistency")
 
 
 @dataclass(frozen=True)
-class ReasoningConfig(Config[Task]):
+class ReasoningConfig(TaskConfig):
     """True or false: a sentence about a picture, beside what the sentence alone gives away."""
 
     head: str = "label"
@@ -43,17 +39,6 @@ class ReasoningConfig(Config[Task]):
     average: str | None = None
     """Rows that share this column get the mean of their probabilities, such as "example" where one
     scene is shown in several orders; None judges every row by itself."""
-    resamples: int = 2000
-    """Of the bootstrap."""
-    seed: int = 0
-    """Of the bootstrap and of the rows that are shown."""
-    examples: int = 12
-    """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: InferenceConfig = field(default_factory=InferenceConfig)
-    """How the model is run."""
-
-    def __post_init__(self) -> None:
-        check_measures((1,), self.resamples, self.examples)
 
     @property
     def needs(self) -> Needs:
@@ -94,7 +79,7 @@ class Reasoning:
             members,
             dataset,
             config.head,
-            config.rows,
+            config.inference,
             targets=[target],
             swap=True,
             device=device,
@@ -103,30 +88,19 @@ class Reasoning:
             found = _averaged(found, dataset, config.average)
         column = members[0].targets[target].column
         expected = Expected([class_name(dataset[row].items[column], column) for row in found.rows])
-        values = expected.values(found.said)
-        right, consistent_G, groups_G = _consistent(values[ACCURACY], found.groups)
-        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
-        return TaskResult(
-            task=self.name,
+        consistent_G, groups_G = _consistent(expected.values(found.said)[ACCURACY], found.groups)
+        consistency = config.bootstrap(found.groups).proportion(consistent_G, groups_G)
+        majority = {"majority": [most_common(expected.answers)] * len(found)}
+        return measured(
+            self, members, dataset, found, expected, majority, over="sentences"
+        ).extended(
             protocol={
-                "rows": len(found.rows),
+                "rows": len(found),
                 "sentences": len(groups_G),
                 "averaged_over": config.average or "nothing: every picture is judged by itself",
-                "models": len(members),
-                "left_out_unreadable": len(dataset) - len(found.rows),
-                "interval": f"95% bootstrap over sentences, {config.resamples} resamples",
             },
-            metrics=by_name(
-                [
-                    ACCURACY.score(bootstrap.proportion(right, found.groups)),
-                    CONSISTENCY.score(bootstrap.proportion(consistent_G, groups_G)),
-                ]
-            ),
-            baselines=_baselines(found, expected),
+            metrics={CONSISTENCY.name: CONSISTENCY.score(consistency)},
             leakage=leakage,
-            head=config.head,
-            values=as_values(values, found.groups),
-            predictions=shown(found, right, expected, config.examples, config.seed),
         )
 
 
@@ -144,16 +118,8 @@ def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
     )
 
 
-def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The rows' values, and of each group whether all of its rows are right, and its number."""
+def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each group whether all of its rows are right, and its number."""
     groups_G, place_N = torch.unique(groups_N, return_inverse=True)
     least_G = right_N.new_ones(len(groups_G)).scatter_reduce(0, place_N, right_N, "amin")
-    return right_N, least_G, groups_G
-
-
-def _baselines(found: Predictions, expected: Expected) -> dict[str, dict[str, float]]:
-    majority = [most_common(expected.answers)] * len(expected.answers)
-    baselines = {"majority": expected.means(majority)}
-    for stream, said in found.swapped_said.items():
-        baselines[f"{stream} of another"] = expected.means(said)
-    return baselines
+    return least_G, groups_G

@@ -1,31 +1,28 @@
 """Visual question answering, whether the answer is chosen among known ones or written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from weft.core.config import Config
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.heads.classes import ClassValues
 from weft.heads.output import Output, TargetClasses
-from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import Selection
-from weft.tasks._accuracy import MACRO_F1, as_values, macro_f1, right_classes, shown, target_of
+from weft.tasks._accuracy import MACRO_F1, macro_f1, measured, right_classes, target_of
 from weft.tasks._questions import ANSWERED, Columns, expected_answers, guesses_from_words
-from weft.tasks.base import Task, check_measures
+from weft.tasks.base import TaskConfig
 
 
 @dataclass(frozen=True)
-class VQAConfig(Config[Task]):
+class VQAConfig(TaskConfig):
     """Answers to questions about pictures, beside what can be answered without the picture."""
 
     head: str = "answer"
@@ -38,17 +35,6 @@ class VQAConfig(Config[Task]):
     """Column with the answers of all annotators, for the soft accuracy of VQA v2, if there is one."""
     kind: str = "type"
     """Column with the kind of question, whose accuracies are also given, if there is one."""
-    resamples: int = 2000
-    """Of the bootstrap."""
-    seed: int = 0
-    """Of the bootstrap and of the rows that are shown."""
-    examples: int = 12
-    """Rows that are kept to be shown, half of them right, half wrong."""
-    rows: InferenceConfig = field(default_factory=InferenceConfig)
-    """How the model is run."""
-
-    def __post_init__(self) -> None:
-        check_measures((1,), self.resamples, self.examples)
 
     @property
     def needs(self) -> Needs:
@@ -91,32 +77,19 @@ class VQA:
         found = self._predictions(members, dataset, device)
         written = not isinstance(found.values, ClassValues)
         expected = expected_answers(dataset, found.rows, config.columns, spelling=written)
-        values = expected.values(found.said)
-        bootstrap = Bootstrap(found.groups, resamples=config.resamples, seed=config.seed)
         guesses, told = guesses_from_words(
             members[0].training, dataset, found.rows, expected, config.columns
         )
-        guesses |= {f"{stream} of another": said for stream, said in found.swapped_said.items()}
-        metrics, how = self._of_classes(found, bootstrap) if not written else ({}, {})
-        return TaskResult(
-            task=self.name,
+        metrics, how = self._of_classes(found) if not written else ({}, {})
+        return measured(self, members, dataset, found, expected, guesses, over="images").extended(
             protocol={
                 "questions": len(found),
                 "images": len(set(found.groups.tolist())),
                 **told,
                 **how,
-                "models": len(members),
-                "left_out_unreadable": len(dataset) - len(found),
-                "interval": f"95% bootstrap over images, {config.resamples} resamples",
             },
-            metrics={**expected.scores(values, bootstrap, found.groups), **metrics},
-            baselines={name: expected.means(answers) for name, answers in guesses.items()},
+            metrics=metrics,
             leakage=leakage,
-            values=as_values(values, found.groups),
-            predictions=shown(
-                found, next(iter(values.values())), expected, config.examples, config.seed
-            ),
-            head=config.head,
         )
 
     def _predictions(
@@ -131,18 +104,16 @@ class VQA:
             members,
             dataset,
             config.head,
-            config.rows,
+            config.inference,
             targets=[target_of(members, config.head)] if chosen else [],
             swap=chosen,
             selection=Selection(check=config.columns.check),
             device=device,
         )
 
-    def _of_classes(
-        self, found: Predictions, bootstrap: Bootstrap
-    ) -> tuple[dict[str, Score], dict[str, Any]]:
+    def _of_classes(self, found: Predictions) -> tuple[dict[str, Score], dict[str, Any]]:
         """What is measured of chosen answers alone, and what the protocol says of them."""
         assert isinstance(found.values, ClassValues)
         unknown = int((right_classes(found) < 0).sum())
         told = {"answers_known": len(found.values.classes), "answers_not_known": unknown}
-        return {MACRO_F1.name: macro_f1(found, bootstrap)}, told
+        return {MACRO_F1.name: macro_f1(found, self.config.bootstrap(found.groups))}, told
