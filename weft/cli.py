@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("WEFT_TRACEBACK"):
             raise
         message = " ".join(str(error).splitlines())
+        if isinstance(error, OSError) and error.filename is not None and error.strerror:
+            message = f"{error.filename}: {error.strerror}"  # without Python's "[Errno 21]"
         if isinstance(error, MemoryError | RuntimeError):
             message = f"there is not enough memory: {message}"
         print(f"weft: {message}", file=sys.stderr)

@@ -46,12 +46,16 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class EmbeddingIndex:
-    """vectors: (N, E) of unit length, float16 or float32. ids, sources: N each. stream: what they are."""
+    """vectors: (N, E) of unit length, float16 or float32. ids, sources: N each. stream: what they are.
+
+    weights: the checksum of the weights that embedded them, where it is known.
+    """
 
     vectors: Tensor
     ids: tuple[str, ...]
     sources: tuple[str, ...]
     stream: str = "image"
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         check_shape(self.vectors, "N E", "vectors", N=len(self.ids))
@@ -98,6 +102,7 @@ class EmbeddingIndex:
             "vectors": name,
             "ids": self.ids,
             "sources": self.sources,
+            "weights": self.weights,
         }
         write_checked(folder / DESCRIPTION, description)
         for old in folder.glob("vectors-*.safetensors"):
@@ -121,7 +126,7 @@ class EmbeddingIndex:
                     f"{vectors_path}: is damaged: its name is not that of its content; "
                     "write the index again with weft embed"
                 )
-            index = cls(load(data)["vectors"], ids, sources, stream)
+            index = cls(load(data)["vectors"], ids, sources, stream, described.get("weights"))
             if not bool(torch.isfinite(index.vectors).all()):
                 raise WeftError(f"{vectors_path}: holds vectors that are not numbers")
             return index

@@ -230,6 +230,21 @@ def test_what_was_learned_is_of_another_kind(scenes_copy: Path) -> None:
         assert f"{path}: stream 'text': " in refused("evaluate", scenes_copy)
 
 
+def test_files_of_another_run(scenes_copy: Path, tmp_path: Path) -> None:
+    """A tokenizer learned from other captions gives other ids for the same words."""
+    other = tmp_path / "other"
+    done("train", "scenes", *scenes_flags(data__source__scenes__seed=9), "--out", other)
+    learned = scenes_copy / "modalities.json"
+    shutil.copy(other / learned.name, learned)
+    line = refused("evaluate", scenes_copy)
+    assert f"{learned}: is of another run: the weights in model.safetensors" in line
+    line = refused("train", "--resume", scenes_copy)
+    assert "was trained with other tokenizers or classes" in line
+    refused("train", "scenes", *scenes_flags(), "--init", scenes_copy, "--out", tmp_path / "new")
+    shutil.copy(other / "model.safetensors", scenes_copy / "model.safetensors")
+    assert "retrieval" in done("evaluate", scenes_copy)
+
+
 @pytest.fixture
 def read_only(scenes_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run in which nothing can be written: its disk is read-only for whoever asks, root as well."""

@@ -48,7 +48,7 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "'text' has shape (8, 7)": ("--model.projections.text.out-dim", "7"),
     "heads is 3": ("--model.encoders.text.heads", "3"),
     "dim is 0": ("--model.encoders.text.dim", "0"),
-    "std is (0.0, 1.0, 1.0)": ("--model.encoders.image.std", "0", "1", "1"),
+    "std[0] is 0.0": ("--model.encoders.image.std", "0", "1", "1"),
     "/no/weights.safetensors: no such file": (
         *("--model.encoders.image.weights", "/no/weights.safetensors"),
     ),

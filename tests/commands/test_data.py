@@ -110,7 +110,7 @@ def test_mistakes(tmp_path: Path) -> None:
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--shard-rows", 0)
         assert "shard_rows is 0" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--split.test", 2)
-        assert "expected shares with a sum below 1" in line
+        assert "test is 2.0, expected a share between 0 and 1" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--engine", "dask")
         assert "'processes', 'daft', 'ray'" in line
 

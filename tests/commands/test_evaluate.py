@@ -195,7 +195,7 @@ def test_a_run_that_is_none(command: str, tmp_path: Path) -> None:
 
 def test_unknown_names(scenes_run: Path, tmp_path: Path) -> None:
     with unchanged(scenes_run):
-        assert "did you mean retrieval?" in refused("evaluate", scenes_run, "--task", "retreival")
+        assert "did you mean retrieval" in refused("evaluate", scenes_run, "--task", "retreival")
         line = refused("evaluate", scenes_run, "--split", "tset")
         assert "unknown split 'tset': did you mean test?" in line
         assert "did you mean test?" in refused("report", scenes_run, "--split", "tset")

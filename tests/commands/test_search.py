@@ -1,10 +1,13 @@
 """`weft embed`, then `weft search` by a sentence and by a picture."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny_runs import caption, done, flags, picture, picture_folder, refused, unchanged
+
+from weft.core.tensors import read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,21 @@ def test_a_spoiled_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     assert "index.json:1: is not JSON" in refused("search", run, "--text", "a", "--index", index)
 
 
+def test_an_index_that_other_weights_embedded(
+    searchable: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, data = searchable
+    later = Path(shutil.copytree(run, tmp_path / "later"))
+    tensors, state = read_tensors(later / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("projections.text.layers.0.weight"))
+    changed = {**tensors, name: -tensors[name]}
+    write_tensors(later / "model.safetensors", changed, state)
+    line = refused("search", later, "--text", "a")
+    assert f"{later / 'index'}: was embedded with other weights than those of {later}" in line
+    done("embed", later, "--data", data)
+    assert len(found(done("search", later, "--text", "a"))) == 5
+
+
 def test_an_index_of_another_run(
     searchable: tuple[Path, Path], scenes_run: Path, tmp_path: Path
 ) -> None:
@@ -131,4 +149,4 @@ def test_an_index_of_another_run(
     )
     done("train", "scenes", "--data", data, *words, "--out", narrow)
     line = refused("search", narrow, "--text", "a", "--index", run / "index")
-    assert "expected" in line
+    assert "was embedded with other weights" in line

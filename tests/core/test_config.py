@@ -19,7 +19,6 @@ from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder, Encoder, Fusion, Modality, Objective
 from weft.core.trust import trust_modules
-from weft.decoders.generation import GenerationConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.frozen import FrozenConfig
 from weft.fusion.late import LateConfig
@@ -158,10 +157,17 @@ def test_a_class_that_no_run_could_load_is_refused_before_training() -> None:
         configs.check(ModelConfig(encoders={"image": Local()}), "recipe")
 
 
+@dataclass(frozen=True)
+class Unlimited(configs.Settings):
+    """A person's own settings, which give their number no range."""
+
+    number: float = 0.0
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**30])
 def test_numbers_are_checked_before_training(value: float) -> None:
-    with pytest.raises(WeftError, match=r"generation: length_exponent: is .*, expected a "):
-        configs.check(GenerationConfig(length_exponent=value), "generation")
+    with pytest.raises(WeftError, match=r"settings: number: is .*, expected a "):
+        configs.check(Unlimited(value), "settings")
 
 
 def test_every_config_of_weft_fits_where_its_room_stands() -> None:

@@ -1,7 +1,9 @@
 """CSV and parquet tables."""
 
+import datetime
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from PIL import Image
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.data.formats import open_dataset
+from weft.data.formats._json_rows import row_json, row_of
 
 
 def jpeg(value: int = 0) -> bytes:
@@ -47,8 +50,30 @@ def test_csv_rows_of_one_picture_keep_their_group(tmp_path: Path) -> None:
     assert one.group == two.group == "a.jpg"
     assert two.items["text"] == "two\nlines"
     assert [s.source for s in (one, two, three)] == [f"{path}:{line}" for line in (2, 3, 5)]
-    assert three.items["text"] == ""
+    assert "text" not in three.items  # an empty cell: the row has none
+    assert "license" not in two.items
     assert [s.id for s in open_dataset(path, split="dev")] == ["b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"image,text,text\n", r"t.csv:1: has the column 'text' twice, expected each once"),
+        ("image,text\n".encode("utf-16"), r"t.csv:1: is not UTF-8 text"),
+    ],
+)
+def test_a_header_that_cannot_be_read(tmp_path: Path, header: bytes, expected: str) -> None:
+    (tmp_path / "t.csv").write_bytes(header + b"a.jpg,one,two\n")
+    with pytest.raises(DataError, match=expected):
+        open_dataset(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("name", ["id", "group", "match", "split"])
+def test_what_a_row_says_of_itself_is_a_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"image": "a.jpg", "text": "a", name: ["b"]}) + "\n")
+    with pytest.raises(DataError, match=rf"t.jsonl:1: column '{name}' holds \['b'\], expected"):
+        open_dataset(path)
 
 
 @pytest.mark.parametrize(
@@ -292,3 +317,49 @@ def test_parquet_errors(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 not really")
     assert len(open_dataset(tmp_path, on_error=errors.append)) == 1
     assert [e.source for e in errors] == [str(path)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_an_empty_cell_is_none(tmp_path: Path, name: str) -> None:
+    """So that a row of such a table can lack a picture or a text, as null says it in JSON."""
+    lines = ["image,text,price,label", "a.jpg,,1,x", ", a caption ,,", "b.jpg,both,,x"]
+    separator = "\t" if name == "t.tsv" else ","
+    (tmp_path / name).write_text("\n".join(lines).replace(",", separator) + "\n")
+    found = [sorted(row.items) for row in open_dataset(tmp_path / name)]
+    assert found == [["image", "label", "price"], ["text"], ["image", "label", "text"]]
+
+
+def labelled(path: Path, labels: list[int]) -> Path:
+    """A parquet file as Hugging Face writes it, with the names of two classes."""
+    feature = {"label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
+    table = pa.table({"text": ["a"] * len(labels), "label": labels})
+    told = {"huggingface": json.dumps({"info": {"features": feature}})}
+    pq.write_table(table.replace_schema_metadata(told), path)
+    return path
+
+
+def test_minus_one_is_no_label(tmp_path: Path) -> None:
+    rows = open_dataset(labelled(tmp_path / "t.parquet", [1, -1, 0]))
+    assert [row.items.get("label") for row in rows] == ["dog", None, "cat"]
+    path = labelled(tmp_path / "u.parquet", [1, 2])
+    assert f"{path}:1: column 'label' is 2, expected 0 to 1, a class" in message(path)
+
+
+def test_dates_and_decimals_are_plain_values(tmp_path: Path) -> None:
+    """Values that could not be handed to another process made every row unusable in preparation."""
+    day = datetime.datetime(2020, 1, 2, 3, 4, 5)
+    table = {
+        "text": ["a"],
+        "when": [day],
+        "day": [day.date()],
+        "price": pa.array([Decimal("1.50")]),
+        "count": pa.array([Decimal("3.00")]),
+        "took": [datetime.timedelta(minutes=2)],
+        "seen": [{"at": [day]}],
+    }
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    row = open_dataset(tmp_path / "t.parquet")[0]
+    said = day.isoformat()
+    plain = {"when": said, "day": "2020-01-02", "price": 1.5, "count": 3, "took": 120.0}
+    assert row.items == {"text": "a", **plain, "seen": {"at": [said]}}
+    assert row_of(json.loads(json.dumps(row_json(row)))) == row

@@ -124,7 +124,7 @@ def test_given_classes_are_closed() -> None:
         target.read("tru")
 
 
-@pytest.mark.parametrize("raw", ["high", None, float("nan"), "inf", []])
+@pytest.mark.parametrize("raw", ["high", None, float("nan"), "inf", [], 10**400, -1e39, True])
 def test_a_number_is_finite(raw: object) -> None:
     with pytest.raises(WeftError, match="expected a finite number"):
         NumbersConfig("score").build().read(raw)
@@ -167,3 +167,9 @@ def test_a_class_is_one_in_every_unicode_form() -> None:
     assert target.read("cafe\u0301\n") == 0
     with pytest.raises(ValueError, match="names one twice"):
         ClassesConfig("label", ("caf\u00e9", "cafe\u0301"))
+
+
+@pytest.mark.parametrize("raw", ["", " ", "\u200b"])
+def test_a_class_has_a_name(raw: str) -> None:
+    with pytest.raises(WeftError, match="'label' is .*, expected the name of a class"):
+        ClassesConfig("label").build().read(raw)

@@ -9,12 +9,11 @@ from tiny_models import (
     POST,
     WIDTHS,
     batch,
-    decision,
+    subject,
 )
 
 from weft.core.interfaces import JOINT
-from weft.explain.relevance import NoAttentionError
-from weft.explain.relevance import relevance as relevance_of
+from weft.explain.relevance import NoAttentionError, relevance
 from weft.fusion.coattention import CoAttentionConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.fusion.cross_modality import CrossModalityConfig
@@ -31,13 +30,6 @@ FUSIONS = {
     "cross-attention": CrossAttentionConfig(WIDTHS, POST),
     "late": LateConfig(WIDTHS, dim=16, combine="product"),
 }
-
-
-def relevance(one, given, rule="relevance"):
-    """What the decision alone says of the batch is explained."""
-    return relevance_of(one, given, one.said(given), rule)
-
-
 every_fusion = pytest.mark.parametrize("fusion", FUSIONS.values(), ids=FUSIONS.keys())
 
 
@@ -45,7 +37,7 @@ every_fusion = pytest.mark.parametrize("fusion", FUSIONS.values(), ids=FUSIONS.k
 @pytest.mark.parametrize("rule", ["relevance", "rollout"])
 def test_each_row_by_itself(fusion, rule) -> None:
     """A row alone and without padding has the relevances that it has in a batch."""
-    one = decision(fusion.build())
+    one = subject(fusion.build())
     together = relevance(one, batch(), rule)
     assert set(together) == set(WIDTHS)
     for stream, values in together.items():
@@ -62,7 +54,7 @@ def test_each_row_by_itself(fusion, rule) -> None:
 
 
 def test_nothing_is_left_behind() -> None:
-    one = decision(FUSIONS["early"].build())
+    one = subject(FUSIONS["early"].build())
     relevance(one, batch())
     assert all(parameter.grad is None for parameter in one.model.parameters())
     assert not one.model.fusion._forward_hooks
@@ -77,7 +69,7 @@ def first_row(one):
             streams[stream] = one.model.encode(stream, alone.inputs[stream])
         own[stream] = found
     with recording() as fused:
-        logits = one.model.decode("answer", one.model.fuse(streams))
+        logits = one.decision.logits(one.model, streams, alone)
     logits.max().backward()
 
     def mixing(record):
@@ -92,7 +84,7 @@ def first_row(one):
 
 
 def test_single_stream_is_the_paper_s_rule() -> None:
-    one = decision(FUSIONS["early"].build())
+    one = subject(FUSIONS["early"].build())
     own, fused, streams, alone = first_row(one)
     maps = {}
     for stream, mixings in own.items():
@@ -120,7 +112,7 @@ def normalised(own):
 
 
 def test_cross_attention_is_the_paper_s_rule() -> None:
-    one = decision(CrossAttentionConfig(WIDTHS, POST.replace(depth=1)).build())
+    one = subject(CrossAttentionConfig(WIDTHS, POST.replace(depth=1)).build())
     own, fused, streams, alone = first_row(one)
     text, image = (torch.eye(streams[s].tokens.shape[1]) for s in ("text", "image"))
     for mixing in own["text"]:
@@ -139,7 +131,7 @@ def test_cross_attention_is_the_paper_s_rule() -> None:
 
 
 def test_streams_that_attend_to_each_other_see_each_other_as_they_were() -> None:
-    one = decision(CrossModalityConfig({"text": 16, "image": 16}, POST.replace(depth=1)).build())
+    one = subject(CrossModalityConfig({"text": 16, "image": 16}, POST.replace(depth=1)).build())
     own, fused, streams, alone = first_row(one)
     kinds = [(record.kind, record.queries.stream) for record, _ in fused]
     assert kinds[:2] in (
@@ -164,7 +156,7 @@ def test_streams_that_attend_to_each_other_see_each_other_as_they_were() -> None
 
 def test_streams_that_have_seen_each_other_before_add_the_paper_s_eq_11() -> None:
     """R_ss += A R_qs, without the normalised R_ss that eq. 10 puts before A; layer after layer."""
-    one = decision(FUSIONS["coattention"].build())
+    one = subject(FUSIONS["coattention"].build())
     own, fused, streams, alone = first_row(one)
     sizes = {s: f.tokens.shape[1] for s, f in streams.items()}
     maps = {
@@ -200,7 +192,7 @@ def test_streams_that_have_seen_each_other_before_add_the_paper_s_eq_11() -> Non
 
 
 def test_a_stream_without_attention_is_missing() -> None:
-    found = relevance(decision(FUSIONS["late"].build(), image=CNN), batch())
+    found = relevance(subject(FUSIONS["late"].build(), image=CNN), batch())
     assert set(found) == {"text"}
 
 
@@ -209,13 +201,13 @@ def test_what_cannot_be_followed_is_said() -> None:
         "inner": EarlyConfig({"text": 16}, BLOCKS),
         "all": EarlyConfig({"inner": 16, "image": 16}, BLOCKS),
     }
-    one = decision(HierarchicalConfig(tree).build())
+    one = subject(HierarchicalConfig(tree).build())
     with pytest.raises(NoAttentionError, match="cannot be followed|shorter"):
         relevance(one, batch())
 
 
 def test_a_model_without_attention() -> None:
-    one = decision(LateConfig({"image": 16}, dim=16).build(), image=CNN)
+    one = subject(LateConfig({"image": 16}, dim=16).build(), image=CNN)
     del one.model.encoders["text"]
     with pytest.raises(NoAttentionError, match="no attention"):
         relevance(one, batch())

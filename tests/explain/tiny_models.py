@@ -1,8 +1,5 @@
 """Small models of every kind of fusion, to be explained."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -12,11 +9,10 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
-from weft.explain.decision import HeadDecision
+from weft.explain.decision import HeadDecision, Subject
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
 from weft.layers.transformer import TransformerConfig
-from weft.modalities.image import ImageConfig
 
 DIM = 16
 WIDTHS = {"image": DIM, "text": DIM}
@@ -37,18 +33,10 @@ def batch() -> Batch:
     return Batch(inputs, ids=["a", "b", "c"], groups=torch.arange(3))
 
 
-@dataclass
-class Learned:
-    """What a run has learned, as far as explanations ask for it."""
-
-    modalities: dict[str, Any] = field(default_factory=dict)
-    targets: dict[str, Any] = field(default_factory=dict)
-
-
-def decision(fusion: nn.Module, image: object = VIT) -> HeadDecision:
+def subject(fusion: nn.Module, image: object = VIT) -> Subject:
     torch.manual_seed(0)
     decoder = ClassifierConfig(fusion.dim, 4).build()
     output = ClassOutput(classes=("w", "x", "y", "z"))
     encoders = {"image": image.build(), "text": TEXT.build()}
     model = Model(encoders, fusion, heads={"answer": Head(decoder, output)}).eval()
-    return HeadDecision(model, Learned({"image": ImageConfig(size=16).build()}), "answer")
+    return Subject(model, HeadDecision("answer", output.classes))

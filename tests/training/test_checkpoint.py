@@ -16,7 +16,7 @@ from weft.core.errors import WeftError
 from weft.core.tensors import load_model, read_tensors, save_model, write_tensors
 from weft.objectives.self_critical import SelfCriticalConfig
 from weft.training import checkpoint
-from weft.training.checkpoint import TrainState
+from weft.training.checkpoint import Origin, TrainState
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 from weft.training.player import Player
@@ -37,8 +37,8 @@ def trained(turns: int = 3, seed: int = 0) -> Player:
 def test_everything_comes_back(tmp_path: Path) -> None:
     one, other = trained(3), trained(0, seed=1)
     state = TrainState(step=3, best=0.5, best_step=2, stale=1, metrics={"r@1": 0.5})
-    path = checkpoint.save(tmp_path, [one], state, RECIPE)
-    assert checkpoint.load(path, [other], RECIPE) == state
+    path = checkpoint.save(tmp_path, [one], state, Origin(RECIPE))
+    assert checkpoint.load(path, [other], Origin(RECIPE)) == state
     for turn in range(3, 6):
         assert torch.equal(one.turn(batch_at(turn)).total, other.turn(batch_at(turn)).total)
     assert other.turns == 6
@@ -51,8 +51,8 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
     one = trained()
-    first = checkpoint.save(tmp_path / "a", [one], TrainState(step=3), RECIPE)
-    second = checkpoint.save(tmp_path / "b", [one], TrainState(step=3), RECIPE)
+    first = checkpoint.save(tmp_path / "a", [one], TrainState(step=3), Origin(RECIPE))
+    second = checkpoint.save(tmp_path / "b", [one], TrainState(step=3), Origin(RECIPE))
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -132,11 +132,11 @@ def test_a_bad_file_is_one_line_and_changes_nothing(
     tmp_path: Path, kind: str, message: str
 ) -> None:
     one = trained()
-    path = checkpoint.save(tmp_path, [one], TrainState(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [one], TrainState(step=3), Origin(RECIPE))
     damaged(path, kind)
     before = {name: tensor.clone() for name, tensor in one.step.state_dict().items()}
     with pytest.raises(WeftError, match=message) as caught:
-        checkpoint.load(path, [one], RECIPE)
+        checkpoint.load(path, [one], Origin(RECIPE))
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     assert not path.with_suffix(".ran").exists()
@@ -150,50 +150,86 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_another_recipe_is_named_by_its_first_difference(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), Origin(RECIPE))
     other = {"run": {"steps": 5, "workers": 7}, "optim": {"lr": 0.2}}
     with pytest.raises(WeftError, match=r"another recipe: optim.lr is 0.2 here and 0.1 there"):
-        checkpoint.load(path, [trained()], other)
-    checkpoint.load(path, [trained()], {**RECIPE, "run": {"steps": 5, "workers": 7}})
+        checkpoint.load(path, [trained()], Origin(other))
+    checkpoint.load(path, [trained()], Origin({**RECIPE, "run": {"steps": 5, "workers": 7}}))
 
 
 def test_a_setting_that_is_free_in_the_run_is_not_free_elsewhere(tmp_path: Path) -> None:
     """A part of a person's own may call a setting `keep` or `workers`."""
     for name in ("keep", "workers", "parallel"):
         recipe = {"run": {name: 1}, "model": {"encoders": {"text": {name: 1}}}}
-        path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), recipe)
-        checkpoint.load(path, [trained()], {**recipe, "run": {name: 2}})
+        path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), Origin(recipe))
+        checkpoint.load(path, [trained()], Origin({**recipe, "run": {name: 2}}))
         other = {**recipe, "model": {"encoders": {"text": {name: 2}}}}
         with pytest.raises(WeftError, match=f"model.encoders.text.{name} is 2 here and 1 there"):
-            checkpoint.load(path, [trained()], other)
+            checkpoint.load(path, [trained()], Origin(other))
 
 
 def test_settings_that_came_or_went_since_it_was_written_do_not_matter(tmp_path: Path) -> None:
     now = to_json(SelfCriticalConfig(captions=3))
     then = {**now, "tokens": 11, "special": 5}
     del then["head"]  # as if it were new: it has its default
-    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), {"objectives": {"a": then}})
-    checkpoint.load(path, [trained()], {"objectives": {"a": now}})
+    path = checkpoint.save(
+        tmp_path, [trained()], TrainState(step=3), Origin({"objectives": {"a": then}})
+    )
+    checkpoint.load(path, [trained()], Origin({"objectives": {"a": now}}))
     other = {"objectives": {"a": {**now, "captions": 4}}}
     with pytest.raises(WeftError, match=r"objectives.a.captions is 4 here and 3 there"):
-        checkpoint.load(path, [trained()], other)
+        checkpoint.load(path, [trained()], Origin(other))
 
 
 def test_another_model_is_named_by_its_tensors(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), Origin(RECIPE))
     wider = trained(0)
     wider.step.model.projections["text"].layers[0] = nn.Linear(16, 9)
     with pytest.raises(WeftError, match=r"of another recipe: .*text.layers.0.bias is missing.*9"):
-        checkpoint.load(path, [wider], RECIPE)
+        checkpoint.load(path, [wider], Origin(RECIPE))
 
 
 def test_moments_of_an_unknown_parameter_are_refused(tmp_path: Path) -> None:
-    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), RECIPE)
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), Origin(RECIPE))
     tensors, state = read_tensors(path)
     tensors["players/model/optimizer/nobody/exp_avg"] = torch.ones(3)
     write_tensors(path, tensors, state)
     with pytest.raises(WeftError, match="unexpected players/model/optimizer/nobody/exp_avg"):
-        checkpoint.load(path, [trained()], RECIPE)
+        checkpoint.load(path, [trained()], Origin(RECIPE))
+
+
+def test_other_tokenizers_or_classes_are_refused(tmp_path: Path) -> None:
+    path = checkpoint.save(tmp_path, [trained()], TrainState(step=3), Origin(RECIPE, "crc32:1"))
+    checkpoint.load(path, [trained()], Origin(RECIPE, "crc32:1"))
+    with pytest.raises(WeftError, match="was trained with other tokenizers or classes"):
+        checkpoint.load(path, [trained()], Origin(RECIPE, "crc32:2"))
+    older = checkpoint.save(tmp_path, [trained()], TrainState(step=4), Origin(RECIPE))
+    assert checkpoint.load(older, [trained()], Origin(RECIPE, "crc32:2")).step == 4
+
+
+def test_a_damaged_checkpoint_says_from_which_one_can_be_gone_on(tmp_path: Path) -> None:
+    one = trained()
+    paths = [
+        checkpoint.save(tmp_path, [one], TrainState(step=step), Origin(RECIPE)) for step in (5, 10)
+    ]
+    data = bytearray(paths[1].read_bytes())
+    data[-1] ^= 0xFF
+    paths[1].write_bytes(data)
+    with pytest.raises(WeftError, match=f"remove it to go on from {paths[0].name}"):
+        checkpoint.load(paths[1], [one], Origin(RECIPE))
+
+
+def test_a_checkpoint_that_is_passed_over_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = trained()
+    paths = [
+        checkpoint.save(tmp_path, [one], TrainState(step=step), Origin(RECIPE)) for step in (5, 10)
+    ]
+    paths[1].write_bytes(paths[1].read_bytes()[:-1])
+    assert checkpoint.latest(tmp_path) == paths[0]
+    assert f"{paths[1]}: is cut off" in caplog.text
+    assert f"going on from {paths[0].name}" in caplog.text
 
 
 FULL_DISK = """
@@ -228,7 +264,8 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
 def test_only_the_newest_are_kept_and_leftovers_go(tmp_path: Path) -> None:
     one = trained()
     paths = [
-        checkpoint.save(tmp_path, [one], TrainState(step=step), RECIPE) for step in (5, 10, 100)
+        checkpoint.save(tmp_path, [one], TrainState(step=step), Origin(RECIPE))
+        for step in (5, 10, 100)
     ]
     for name in (".step-00000100.safetensors.abc.tmp", ".tmpXYZ"):
         (tmp_path / "checkpoints" / name).write_bytes(b"part")

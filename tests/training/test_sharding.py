@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from torch import nn
 
 from weft.core.errors import WeftError
 from weft.layers.transformer import TransformerBlock
-from weft.training import checkpoint, sharding
+from weft.training import checkpoint, sharding, storage
 from weft.training.config import RunConfig
 
 LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -159,6 +160,28 @@ def test_a_folder_that_is_not_whole_is_passed_over(two: Path, tmp_path: Path) ->
         checkpoint.latest(tmp_path)
     checkpoint.tidy(tmp_path, keep=1)
     assert checkpoint.saved(tmp_path) == [folders[1]]
+
+
+@pytest.mark.parametrize("file", ["shard-00001", "shard-00002", "state.json"])
+def test_one_changed_byte_of_a_folder_is_refused(file: str, two: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(two / "plain" / "checkpoints" / "step-00000004", tmp_path / "4"))
+    storage.open_stored(folder)
+    path = next(path for path in folder.iterdir() if file in path.name)
+    data = bytearray(path.read_bytes())
+    place = len(data) - 9 if path.suffix == ".safetensors" else data.index(b'"step": 4') + 8
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeftError, match=r"is damaged.*checksum is"):
+        storage.open_stored(folder)
+
+
+def test_a_file_of_another_step_is_refused(two: Path, tmp_path: Path) -> None:
+    source = two / "plain" / "checkpoints"
+    folder = Path(shutil.copytree(source / "step-00000004", tmp_path / "4"))
+    name = sorted(path.name for path in folder.glob("*.safetensors"))[1]
+    (folder / name).write_bytes((source / "step-00000002" / name).read_bytes())
+    with pytest.raises(WeftError, match=f"{name}: is damaged"):
+        storage.open_stored(folder)
 
 
 def test_blocks_are_cut_by_themselves_and_found_once() -> None:

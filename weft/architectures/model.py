@@ -16,6 +16,7 @@ from weft.core.config import Config
 from weft.core.errors import unknown_name
 from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead, Rows
 from weft.core.memory import return_free_memory
+from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Batch, Features, Field
 from weft.core.shapes import check_shape
 from weft.heads.head import Head, HeadConfig
@@ -309,11 +310,7 @@ class ProjectionConfig(Config[ProjectionHead]):
     bias: bool = False
 
     def __post_init__(self) -> None:
-        widths = (self.in_dim, *self.hidden, self.out_dim)
-        if min(widths) < 1:
-            raise ValueError(f"widths are {widths}, expected at least 1 each")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
+        require(self, in_dim=COUNT, hidden=COUNT, out_dim=COUNT, dropout=SHARE_BELOW_1)
 
     def build(self) -> Projection:
         return Projection(self)

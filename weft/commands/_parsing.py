@@ -29,6 +29,10 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
 
     Raises WeftError, one line with the nearest flags, where a word does not fit.
     """
+    for place, word in enumerate(words):
+        if not word or re.fullmatch(r"--[^=\s]+=", word):
+            flag = word.rstrip("=") or (words[place - 1] if place else "the first word")
+            raise WeftError(f"{flag}: got an empty value; is a variable of the shell not set?")
     spoken = io.StringIO()
     try:
         with contextlib.redirect_stderr(spoken):

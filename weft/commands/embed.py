@@ -1,6 +1,6 @@
 """Embed rows with a run and write the index that `weft search` reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +8,9 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
+from weft.core.tensors import checksum_of
 from weft.index import DESCRIPTION, build_index
-from weft.runs.parts import open_split
+from weft.runs.parts import WEIGHTS, open_split
 from weft.runs.run import load, on_files
 
 INDEX = "index"
@@ -43,5 +44,5 @@ def main(words: list[str]) -> None:
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     dataset = open_split(recipe, split)
     index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
-    index.save(folder)
+    replace(index, weights=checksum_of(arguments.run / WEIGHTS)).save(folder)
     print(f"{len(index)} items of stream '{arguments.stream}' embedded: {folder}")

@@ -10,7 +10,9 @@ from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX
 from weft.core.errors import WeftError
+from weft.core.tensors import checksum_of
 from weft.index import DESCRIPTION, EmbeddingIndex, Hit
+from weft.runs.parts import WEIGHTS
 from weft.runs.run import load
 
 
@@ -39,7 +41,13 @@ def main(words: list[str]) -> None:
         raise WeftError(f"got {len(query)} queries, expected one of {known}")
     if not (folder / DESCRIPTION).exists():
         raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
-    _show(run.search(EmbeddingIndex.load(folder), k=arguments.k, **query)[0])
+    index = EmbeddingIndex.load(folder)
+    if index.weights not in (None, checksum_of(arguments.run / WEIGHTS)):
+        raise WeftError(
+            f"{folder}: was embedded with other weights than those of {arguments.run}, so its scores would "
+            f"mean nothing; write it again with: weft embed {arguments.run}"
+        )
+    _show(run.search(index, k=arguments.k, **query)[0])
 
 
 def _show(hits: list[Hit]) -> None:

@@ -99,6 +99,8 @@ def check_writable(path: Path | str, otherwise: str = "") -> None:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
+        if Path(path).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         with tempfile.TemporaryFile(dir=folder):

@@ -39,6 +39,8 @@ def at_least(least: int, most: int = LARGEST_COUNT) -> Range:
 
 
 COUNT = at_least(1)
+WORKERS = at_least(0, 1024)
+"""Threads or processes; more are a typing error that the machine would not survive."""
 
 
 def require(config: object, **ranges: Range) -> None:

@@ -24,6 +24,8 @@ from weft.core.files import atomic_path, open_file
 
 M = TypeVar("M", bound=nn.Module)
 _KEY = "weft"
+LEARNED = "learned"
+"""In the JSON value of weights: the checksum of the tokenizers and classes that they were trained with."""
 
 
 def save_model(path: Path, model: nn.Module) -> None:
@@ -147,6 +149,12 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise WeftError(f"{path}: is safetensors, but was not written by weft's training")
     return state
+
+
+def checksum_of(path: Path) -> str | None:
+    """The checksum that stands in a file of `write_tensors`, which names its content; None in older files."""
+    kept = read_state(path).get(CHECKSUM)
+    return kept if isinstance(kept, str) else None
 
 
 def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from weft.core.interfaces import CacheableEncoder
 from weft.core.media import Alternatives
 from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
+from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.data.ahead import bytes_of, loaded_ahead, windows
 from weft.data.columns import ModalitySource
@@ -56,6 +57,9 @@ class CacheConfig(Settings):
     batch_size: int = 16
     precision: Precision = "fp32"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self, train_views=at_least(0), batch_size=COUNT, seed=at_least(0))
 
     def root(self) -> Path:
         if self.folder is not None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
+from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.transformer import Activation, activate
@@ -60,11 +61,7 @@ class ClassifierConfig(Config[Decoder]):
     """After each hidden layer."""
 
     def __post_init__(self) -> None:
-        widths = (self.in_dim, *self.hidden, self.classes)
-        if min(widths) < 1:
-            raise ValueError(f"widths are {widths}, expected at least 1 each")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
+        require(self, in_dim=COUNT, classes=COUNT, hidden=COUNT, dropout=SHARE_BELOW_1)
 
     @property
     def outputs(self) -> int:

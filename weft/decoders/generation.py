@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Settings
+from weft.core.ranges import COUNT, FINITE, POSITIVE, POSITIVE_SHARE, at_least, require
 from weft.decoders._beam import BeamSearch
 from weft.decoders._texts import Generated, OneByOne, TextSettings, Vocabulary
 from weft.decoders.autoregressive import Part
@@ -45,22 +46,11 @@ class GenerationConfig(Settings):
     """No sequence of so many tokens twice in a text; 0 allows all."""
 
     def __post_init__(self) -> None:
-        for name in ("beams", "max_length"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        require(self, beams=COUNT, max_length=COUNT, top_k=COUNT, no_repeat=at_least(0))
+        require(self, length_exponent=FINITE, temperature=POSITIVE, top_p=POSITIVE_SHARE)
         if not 0 <= self.min_length < self.max_length:
             raise ValueError(
                 f"min_length is {self.min_length}, expected 0 to below max_length, {self.max_length}"
-            )
-        if self.temperature <= 0 or not 0 < self.top_p <= 1:
-            raise ValueError(
-                f"temperature is {self.temperature} and top_p {self.top_p}, expected more than 0 "
-                "and a share above 0 up to 1"
-            )
-        if self.no_repeat < 0 or (self.top_k is not None and self.top_k < 1):
-            raise ValueError(
-                f"no_repeat is {self.no_repeat} and top_k {self.top_k}, expected 0 or more and "
-                "1 or more"
             )
 
 

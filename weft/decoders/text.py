@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
@@ -144,9 +145,7 @@ class TransformerDecoderConfig(Config[Decoder]):
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context_dim", "depth", "max_length"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        require(self, vocab_size=COUNT, context_dim=COUNT, depth=COUNT, max_length=COUNT)
         self.transformer()
 
     def transformer(self) -> TransformerConfig:

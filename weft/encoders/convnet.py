@@ -8,6 +8,7 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import FINITE, POSITIVE, at_least, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import (
@@ -116,8 +117,7 @@ class ConvNetConfig(Config[Encoder]):
             raise ValueError(
                 f"widths end with {self.widths[-1]}, expected a multiple of 4 for positions"
             )
-        if self.halvings < 0:
-            raise ValueError(f"halvings is {self.halvings}, expected 0 or more")
+        require(self, halvings=at_least(0), mean=FINITE, std=POSITIVE)
 
     def architecture(self) -> "ConvNetConfig":
         return self.replace(weights=None)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.interfaces import CacheableEncoder, Encoder
+from weft.core.ranges import at_least, require
 from weft.core.records import Features, Field
 
 
@@ -139,6 +140,9 @@ class PartlyFrozenConfig(Config[CacheableEncoder]):
 
     encoder: Config[Encoder]
     trainable_layers: int = 1
+
+    def __post_init__(self) -> None:
+        require(self, trainable_layers=at_least(0))
 
     def build(self) -> PartlyFrozen:
         return PartlyFrozen(build(self.encoder), trainable_layers=self.trainable_layers)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import FINITE, POSITIVE, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import (
@@ -184,6 +185,9 @@ class MobileNetV2Config(Config[Encoder]):
     width: float = 1.0
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        require(self, width=POSITIVE, mean=FINITE, std=POSITIVE)
 
     @property
     def pixel_mean(self) -> tuple[float, float, float]:

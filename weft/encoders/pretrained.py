@@ -12,6 +12,7 @@ from weft.core.config import Config
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, FINITE, POSITIVE, at_least, require
 from weft.core.tensors import BuildLimits
 from weft.encoders.convert import convert, convertible, text_config, vision_config
 from weft.encoders.frozen import Frozen, PartlyFrozen
@@ -64,8 +65,8 @@ class PretrainedConfig(Config[Encoder]):
                 f"mode is '{self.mode}' and trainable_layers is {self.trainable_layers}, expected "
                 "a positive number of layers with mode 'partial' and 0 with any other"
             )
-        if self.lora_rank < 1:
-            raise ValueError(f"lora_rank is {self.lora_rank}, expected at least 1")
+        require(self, trainable_layers=at_least(0), lora_rank=COUNT, lora_alpha=COUNT)
+        require(self, mean=FINITE, std=POSITIVE)
 
     def architecture(self) -> "PretrainedConfig":
         if self.definition is not None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
@@ -75,9 +76,8 @@ class RecurrentConfig(Config[Encoder]):
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "embedding", "hidden", "layers"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        require(self, vocab_size=COUNT, embedding=COUNT, hidden=COUNT, layers=COUNT)
+        require(self, dropout=SHARE_BELOW_1)
 
     def architecture(self) -> "RecurrentConfig":
         return self.replace(weights=None)

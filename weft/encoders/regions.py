@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, NOT_NEGATIVE, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.packing import Packing
@@ -98,12 +99,7 @@ class RegionsConfig(Config[Encoder]):
     """Blocks between the regions."""
 
     def __post_init__(self) -> None:
-        if min(self.feature_dim, self.dim) < 1:
-            raise ValueError(
-                f"feature_dim is {self.feature_dim} and dim {self.dim}, expected at least 1 each"
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
+        require(self, feature_dim=COUNT, dim=COUNT, dropout=SHARE_BELOW_1, norm_eps=NOT_NEGATIVE)
         if self.transformer is not None and self.transformer.dim != self.dim:
             raise ValueError(
                 f"transformer.dim is {self.transformer.dim}, expected {self.dim}, the dim of regions"

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import (
@@ -146,8 +147,7 @@ class ResNetConfig(Config[Encoder]):
     std: tuple[float, float, float] = IMAGENET_STD
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}, expected at least 1")
+        require(self, width=COUNT, mean=FINITE, std=POSITIVE)
 
     def architecture(self) -> "ResNetConfig":
         return self.replace(weights=None)

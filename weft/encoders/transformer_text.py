@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
@@ -132,6 +133,7 @@ class TextTransformerConfig(Config[Encoder]):
     weights: str | None = None
 
     def __post_init__(self) -> None:
+        require(self, vocab_size=COUNT, max_length=COUNT, eos_id=at_least(0))
         if self.causal and self.pooling == "cls":
             raise ValueError(
                 "pooling is 'cls' in a causal encoder, whose first token sees no other"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, FINITE, POSITIVE, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
 from weft.layers.convolution import Normalize
@@ -176,14 +177,14 @@ class ViTConfig(Config[Encoder]):
     weights: str | None = None
 
     def __post_init__(self) -> None:
+        require(self, image_size=COUNT, patch_size=COUNT, mean=FINITE, std=POSITIVE)
+        require(self, drop_patches=SHARE_BELOW_1)
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"
             )
         if self.pooling == "class" and not self.class_token:
             raise ValueError("pooling is 'class' without a class token, expected 'mean'")
-        if not 0 <= self.drop_patches < 1:
-            raise ValueError(f"drop_patches is {self.drop_patches}, expected a number in [0, 1)")
         self.transformer()
 
     def transformer(self) -> TransformerConfig:

@@ -8,6 +8,7 @@ from torch import nn
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import read_safetensors
@@ -56,6 +57,9 @@ class WordVectorsConfig(Config[Encoder]):
     ignored_ids: tuple[int, ...] = ()
     weights: str | None = None
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        require(self, vocab_size=COUNT, dim=COUNT, ignored_ids=at_least(0))
 
     def architecture(self) -> "WordVectorsConfig":
         return self.replace(weights=None)

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features
 from weft.fusion._cross import CrossAttentions, FirstOrMean, Places
 from weft.fusion._streams import check_widths, in_order, joined, linear
@@ -137,8 +138,7 @@ class CoAttentionConfig(Config[Fusion]):
 
     def __post_init__(self) -> None:
         check_widths(self.widths)
-        if self.depth < 1:
-            raise ValueError(f"depth is {self.depth}, expected at least 1")
+        require(self, depth=COUNT, dim=COUNT)
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads is {self.heads}, expected a divisor of dim, {self.dim}")
         for stream, own in self.streams.items():

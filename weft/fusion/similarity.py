@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear, map_tokens
 from weft.layers.pooling import pool
@@ -120,8 +121,7 @@ class SimilarityConfig(Config[Fusion]):
                 f"queries is '{self.queries}' and widths are {self.widths}, "
                 "expected one of at least two streams"
             )
-        if self.dim < 1 or self.scale <= 0:
-            raise ValueError(f"dim is {self.dim} and scale {self.scale}, expected both above 0")
+        require(self, dim=COUNT, scale=POSITIVE)
 
     def build(self) -> Similarity:
         return Similarity(self)

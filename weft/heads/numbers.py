@@ -1,8 +1,7 @@
 """A number with its unit: a score, a sentiment, a length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
+from weft.core.ranges import at_least, require
 from weft.evaluation.metric import Metric
 from weft.heads.output import Learned, Output, Part, Scores, Values, mean, require_outputs
 
@@ -32,11 +32,8 @@ class NumberValues:
     def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
         return [(self.said(row), None)]
 
-    def take(self, rows: Sequence[int]) -> Self:
-        return replace(self, numbers=self.numbers[list(rows)])
-
     @classmethod
-    def join(cls, parts: Sequence[Self]) -> Self:
+    def join(cls, parts: Sequence["NumberValues"]) -> "NumberValues":
         first = parts[0]
         return cls(torch.cat([part.numbers for part in parts]), first.unit, first.digits)
 
@@ -51,6 +48,9 @@ class NumberOutput(Output):
     """Shown after the number."""
     digits: int = 2
     """Digits after the decimal point that are shown."""
+
+    def __post_init__(self) -> None:
+        require(self, digits=at_least(0, 15))
 
     @property
     def needs(self) -> Needs:

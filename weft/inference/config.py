@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from weft.core.config import Settings
 from weft.core.precision import Precision
+from weft.core.ranges import COUNT, WORKERS, require
 from weft.data.policy import ErrorPolicy
 
 
@@ -21,8 +22,4 @@ class InferenceConfig(Settings):
     """What happens to a row that cannot be read."""
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.workers < 0:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and workers {self.workers}, "
-                "expected at least 1 and 0"
-            )
+        require(self, batch_size=COUNT, workers=WORKERS)

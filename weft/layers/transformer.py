@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
+from weft.core.ranges import COUNT, NOT_NEGATIVE, SHARE_BELOW_1, at_least, require
 from weft.layers.attention import CrossAttention, SelfAttention
 from weft.layers.dropout import dropout
 from weft.layers.packing import Packing
@@ -187,14 +188,11 @@ class TransformerConfig(Config[Transformer]):
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.dim < 1 or self.depth < 0:
-            raise ValueError(f"dim is {self.dim} and depth {self.depth}, expected at least 1 and 0")
+        require(self, dim=COUNT, depth=at_least(0), mlp=COUNT, norm_eps=NOT_NEGATIVE)
+        require(self, dropout=SHARE_BELOW_1, attention_dropout=SHARE_BELOW_1)
+        require(self, drop_path=SHARE_BELOW_1)
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads is {self.heads}, expected a divisor of dim, {self.dim}")
-        for name in ("dropout", "attention_dropout", "drop_path"):
-            value = vars(self)[name]
-            if not 0 <= value < 1:
-                raise ValueError(f"{name} is {value}, expected a number in [0, 1)")
 
     @property
     def hidden(self) -> int:

@@ -12,6 +12,7 @@ from weft.core.config import Config, Settings
 from weft.core.interfaces import Modality
 from weft.core.kinds import Kind
 from weft.core.media import Media, expected
+from weft.core.ranges import POSITIVE, require
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_transforms import (
@@ -24,7 +25,6 @@ from weft.modalities.image_transforms import (
     random_box,
     resize,
 )
-from weft.modalities.parts import PictureParts
 
 Place = Literal["center", "top-left", "top-right", "bottom-left", "bottom-right"]
 
@@ -60,7 +60,7 @@ def corners(crop: float) -> tuple[ViewConfig, ...]:
     return *mirrored(), *parts
 
 
-class Image(PictureParts):
+class Image:
     """The modality of still pictures.
 
     The Field holds uint8; mean and standard deviation belong to the encoder that needs them.
@@ -177,6 +177,7 @@ class ImageConfig(Config[Modality]):
             raise ValueError("eval_views is empty, expected at least one view")
         if self.crop_scale is not None and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ValueError(f"crop_scale is {self.crop_scale}, expected 0 < low <= high <= 1")
+        require(self, crop_ratio=POSITIVE)
         if not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
             raise ValueError(f"crop_ratio is {self.crop_ratio}, expected 0 < low <= high")
         if self.grey_bits is not None and not 1 <= self.grey_bits <= 32:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.config import Config
+from weft.core.ranges import NOT_NEGATIVE, require
 
 Interpolation = Literal["bilinear", "bicubic"]
 Box = tuple[int, int, int, int]
@@ -136,9 +137,7 @@ class JitterConfig(Config[Jitter]):
     hue: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("brightness", "contrast", "saturation"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 0")
+        require(self, brightness=NOT_NEGATIVE, contrast=NOT_NEGATIVE, saturation=NOT_NEGATIVE)
         if not 0 <= self.hue <= 0.5:
             raise ValueError(f"hue is {self.hue}, expected 0 to 0.5 turns")
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
+from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Field
 from weft.core.text import normalised
 
@@ -196,8 +197,7 @@ class RegionsConfig(Config[Modality]):
     """Regions of a picture that are read, the first ones."""
 
     def __post_init__(self) -> None:
-        if self.max_regions < 1:
-            raise ValueError(f"max_regions is {self.max_regions}, expected at least 1 region")
+        require(self, max_regions=COUNT, feature_dim=at_least(0))
         if (self.features == "given") != (self.feature_dim > 0):
             raise ValueError(
                 f"features is '{self.features}' and feature_dim {self.feature_dim}, expected a width "

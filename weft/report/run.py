@@ -13,7 +13,6 @@ from typing import Any
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
-from weft.core.interfaces import Modality
 from weft.core.records import ACCURACY
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
@@ -22,7 +21,7 @@ from weft.evaluation.metric import Metric, Score, same_unit
 from weft.inference.results import Queries, TaskResult
 from weft.report import charts, html
 from weft.report.card import card_sections
-from weft.report.examples import Rows, example_sections
+from weft.report.examples import example_sections
 from weft.report.explanations import Explained
 from weft.report.predictions import prediction_sections
 
@@ -36,18 +35,15 @@ LogLine = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation: what it came to, the rows from which examples are shown, and what shows them.
+    """One evaluation: what it came to, and the rows, from which the examples are shown.
 
-    modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
-    why none is explained, or nothing.
+    explained: number of a prediction -> what it rests on.
     """
 
     title: str
     result: TaskResult
     dataset: Dataset
-    modalities: Mapping[str, Modality] = field(default_factory=dict)
     explained: Mapping[int, Explained] = field(default_factory=dict)
-    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,9 +102,8 @@ def render(report: RunReport) -> str:
     if report.log:
         sections.append(_training(report))
     for measured in report.measured:
-        rows = Rows(measured.dataset, measured.modalities)
-        sections += example_sections(measured.result, rows)
-        sections += prediction_sections(measured.result, rows, measured.explained, measured.missing)
+        sections += example_sections(measured.result, measured.dataset)
+        sections += prediction_sections(measured.result, measured.dataset, measured.explained)
     sections.append(_data(report))
     sections.append(_recipe(report))
     subtitle = " · ".join(f"{m.title}: {_sizes(m.result)}" for m in report.measured)

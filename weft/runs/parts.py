@@ -8,10 +8,11 @@ import torch
 
 from weft.architectures.model import Model
 from weft.core import config as configs
-from weft.core.documents import read_mapping, write_checked
+from weft.core.documents import checksum, read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
 from weft.core.media import small_value
+from weft.core.tensors import LEARNED, read_state
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
@@ -109,6 +110,24 @@ def restore_learned(learners: Mapping[str, Learner], folder: Path) -> None:
         except (WeftError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             reason = error if isinstance(error, WeftError | ValueError) else "is of another kind"
             raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
+
+
+def learned_mark(folder: Path) -> str:
+    """A checksum of what the run's modalities and targets have learned; its weights carry it too."""
+    return checksum(read_mapping(folder / MODALITIES))
+
+
+def check_learned(folder: Path) -> None:
+    """Raises WeftError where the weights were trained with other tokenizers or classes than are kept beside them.
+
+    Weights that carry no mark, from before there was one, are taken.
+    """
+    mark = read_state(folder / WEIGHTS).get(LEARNED)
+    if mark is not None and mark != learned_mark(folder):
+        raise WeftError(
+            f"{folder / MODALITIES}: is of another run: the weights in {WEIGHTS} were trained with other "
+            "tokenizers or classes"
+        )
 
 
 def target_sources(dataset: Dataset, targets: Mapping[str, Target]) -> dict[str, Source]:

@@ -33,6 +33,7 @@ from weft.runs.parts import (
     build_modalities,
     build_sources,
     build_targets,
+    check_learned,
     learners,
     load_recipe,
     restore_learned,
@@ -99,11 +100,10 @@ class Run:
         row has, is missing from the batch. Raises WeftError for what cannot be read.
         """
         member, dataset = self._member(rows, streams)
-        return _batches([self._reading(member, dataset)], dataset, self.device)[0]
-
-    def _reading(self, member: Member, rows: Sequence[Sample], view: int = 0) -> Reading:
         names = [stream for stream in member.sources if stream in self.model.encoders]
-        return Reading.of(member, rows, names, view)
+        config = InferenceConfig(batch_size=max(1, len(dataset)), workers=0)
+        reading = Reading.of(member, dataset, names)
+        return next(read_rows([reading], dataset, config, device=self.device)).batches[0]
 
     def predict(
         self,
@@ -190,25 +190,6 @@ class Run:
         return Member(self.model, sources, self.modalities, self.targets, training)
 
 
-def read_together(runs: Sequence[Run], rows: Sequence[Sample], views: int) -> list[Batch]:
-    """The batches of these rows in the first evaluation views of each run, run by run; see `Run.read`.
-
-    Each row is read once for all of them.
-    """
-    readings = [
-        run._reading(run._member(rows, {})[0], rows, view) for run in runs for view in range(views)
-    ]
-    return _batches(readings, rows, runs[0].device)
-
-
-def _batches(
-    readings: Sequence[Reading], rows: Sequence[Sample], device: torch.device
-) -> list[Batch]:
-    """All rows in one batch, as each reading sees them."""
-    config = InferenceConfig(batch_size=max(1, len(rows)), workers=0)
-    return list(next(read_rows(readings, rows, config, device=device)).batches)
-
-
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:
     """`recipe` with its rows read from the files at `data`, a path or an address.
 
@@ -240,5 +221,6 @@ def load(
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     modalities, targets = build_modalities(recipe), build_targets(recipe)
     restore_learned(learners(modalities, targets), folder)
+    check_learned(folder)
     place = distributed.device(device)
     return Run(folder, recipe, model.to(place).eval(), modalities, targets, place)

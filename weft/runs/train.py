@@ -33,7 +33,9 @@ from weft.runs.parts import (
     build_modalities,
     build_sources,
     build_targets,
+    check_learned,
     fit,
+    learned_mark,
     learners,
     load_recipe,
     open_split,
@@ -131,7 +133,10 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     step = TrainStep(model, objectives, recipe.weights)
     players = build_players(step, recipe.players, recipe.optim, run, recipe.rule)
     settled = recipe.replace(run=run)
-    fitted = loop.fit(players, loader.batches, run, folder, validate, settled, resume=True)
+    mark = learned_mark(folder)
+    fitted = loop.fit(
+        players, loader.batches, run, folder, validate, settled, resume=True, learned=mark
+    )
     return TrainResult(folder, fitted, validation_metrics(recipe))
 
 
@@ -150,6 +155,7 @@ def _known(recipe: Recipe, parts: Mapping[str, Learner], start: Path) -> dict[st
     """What the run to start from has learned under the same settings; a mere model has nothing."""
     if not (start / RECIPE).exists():
         return {}
+    check_learned(start)
     before = load_recipe(start).data
     settings = {**before.streams, **before.targets}
     wanted = {**recipe.data.streams, **recipe.data.targets}

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
+from weft.core.config import Config, Settings
+from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
@@ -17,14 +18,12 @@ from weft.inference.member import Member
 from weft.inference.results import TaskResult
 
 
-def check_measures(ks: Sequence[int], resamples: int, examples: int) -> None:
+def check_measures(config: Settings) -> None:
     """Raises ValueError for numbers that a task would stumble over only after embedding all rows."""
-    if not ks or min(ks) < 1:
+    require(config, resamples=COUNT, examples=at_least(0), seed=at_least(0))
+    ks = vars(config).get("ks")
+    if ks is not None and (not ks or min(ks) < 1):
         raise ValueError(f"ks is {tuple(ks)}, expected one or more numbers of at least 1")
-    if resamples < 1 or examples < 0:
-        raise ValueError(
-            f"resamples is {resamples} and examples {examples}, expected at least 1 and 0"
-        )
 
 
 class Task(Protocol):
@@ -65,7 +64,7 @@ class TaskConfig(Config[Task]):
     """How the model is run."""
 
     def __post_init__(self) -> None:
-        check_measures((1,), self.resamples, self.examples)
+        check_measures(self)
 
     def bootstrap(self, groups: Tensor) -> Bootstrap:
         """Resamples of these groups, drawn from the seed."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from weft.core.errors import DataError, WeftError
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, require
 from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
@@ -61,8 +62,7 @@ class CaptioningTaskConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit is {self.limit}, expected at least 1")
+        require(self, limit=COUNT)
 
     @property
     def needs(self) -> Needs:

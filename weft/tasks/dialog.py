@@ -55,7 +55,7 @@ class DialogConfig(TaskConfig):
     """Right if among the first k."""
 
     def __post_init__(self) -> None:
-        check_measures(self.ks, self.resamples, self.examples)
+        check_measures(self)
 
     @property
     def needs(self) -> Needs:
@@ -124,7 +124,6 @@ class Dialog:
                 for metric, v in values.items()
             },
             predictions=self._shown(_context(members[0]), rows, scored, asked),
-            similarity=(JOINT, config.answer),
         )
 
     def _contexts(
@@ -235,7 +234,6 @@ class Dialog:
                     right=ranks[place] == 1,
                     score=named[0][1],
                     others=tuple(named[1:]),
-                    given={self.config.answer: named[0][0]},
                 )
             )
         return found

@@ -118,7 +118,6 @@ class Matching:
             leakage=leakage,
             values=as_values(values, found.groups),
             predictions=self._shown(found, values),
-            head=config.head,
         )
 
     def _pairs(

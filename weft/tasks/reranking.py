@@ -13,6 +13,7 @@ from torch import Tensor
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
+from weft.core.ranges import COUNT, POSITIVE, at_least, require
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.comparison import Comparison, compare
@@ -53,12 +54,7 @@ class RerankingConfig(Config[Task]):
     """Pairs that are fused at once."""
 
     def __post_init__(self) -> None:
-        if self.candidates < 2 or self.pairs < 1:
-            raise ValueError(
-                f"candidates is {self.candidates} and pairs {self.pairs}, expected at least 2 and 1"
-            )
-        if self.weight <= 0:
-            raise ValueError(f"weight is {self.weight}, expected a number above 0")
+        require(self, candidates=at_least(2), pairs=COUNT, weight=POSITIVE)
         if self.retrieval.standardise:
             raise ValueError("retrieval.standardise is True, expected False: cosines are weighted")
 

@@ -66,7 +66,7 @@ class RetrievalConfig(Config[Task]):
     embedding: InferenceConfig = field(default_factory=InferenceConfig)
 
     def __post_init__(self) -> None:
-        check_measures(self.ks, self.resamples, self.examples)
+        check_measures(self)
 
     @property
     def needs(self) -> Needs:

@@ -81,7 +81,7 @@ class ZeroShotConfig(Config[Task]):
         if wrong or not self.templates:
             found = f"'{wrong[0]}'" if wrong else "no template"
             raise ValueError(f"templates has {found}, expected sentences with {{}} for the name")
-        check_measures(self.ks, self.resamples, self.examples)
+        check_measures(self)
 
     @property
     def needs(self) -> Needs:

@@ -7,6 +7,7 @@ them, and what validation draws cannot disturb training. Nothing is pickled, so 
 can run.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,10 +18,13 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Settings, from_json, to_json
+from weft.core.distributed import rank
 from weft.core.errors import WeftError
-from weft.core.tensors import check_same
+from weft.core.tensors import LEARNED, check_same
 from weft.training import storage
 from weft.training.player import Player
+
+log = logging.getLogger("weft.training")
 
 # Settings that do not change the numbers, so a run may be resumed with others.
 FREE_SETTINGS = frozenset(
@@ -41,14 +45,20 @@ class TrainState:
     """All numbers of the best evaluation."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a checkpoint must agree with: the recipe, and a checksum of what tokenizers and targets learned."""
+
+    recipe: Mapping[str, Any]
+    learned: str | None = None
+
+
 def path_of(folder: Path, step: int) -> Path:
     """Where the checkpoint of that step is, if it is one file; of steps cut over ranks without suffix."""
     return folder / "checkpoints" / f"step-{step:08d}{storage.SUFFIX}"
 
 
-def save(
-    folder: Path, players: Sequence[Player], state: TrainState, recipe: Mapping[str, Any]
-) -> Path:
+def save(folder: Path, players: Sequence[Player], state: TrainState, origin: Origin) -> Path:
     """Writes the checkpoint of `state.step`, whole or not at all. Every rank calls it."""
     path = path_of(folder, state.step).with_suffix("")
     tensors = {**_fixed(players), **_moments(players)}
@@ -56,14 +66,20 @@ def save(
         "state": asdict(state),
         "turns": {player.name: player.turns for player in players},
         "averages": {player.name: player.ema.updates for player in players if player.ema},
-        "recipe": recipe,
+        "recipe": origin.recipe,
+        LEARNED: origin.learned,
     }
     return storage.write(path, tensors, written)
 
 
-def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> TrainState:
+def load(path: Path, players: Sequence[Player], origin: Origin) -> TrainState:
     """Puts the checkpoint into the players, or raises WeftError and changes nothing."""
-    stored = storage.open_stored(path)
+    try:
+        stored = storage.open_stored(path)
+    except WeftError as error:
+        older = [p.name for p in saved(path.parent.parent) if p.name < path.name]
+        advice = f"; remove it to go on from {older[-1]}" if older else ""
+        raise WeftError(f"{error}{advice}") from None
     tensors, kept = stored.tensors, stored.state
     try:
         state = TrainState(**kept["state"])
@@ -76,8 +92,12 @@ def load(path: Path, players: Sequence[Player], recipe: Mapping[str, Any]) -> Tr
         raise WeftError(
             f"{path}: is not a checkpoint of these players: {type(error).__name__} {error}"
         ) from None
-    for difference in _differences(recipe, _as_today(written, str(path)), ""):
+    for difference in _differences(origin.recipe, _as_today(written, str(path)), ""):
         raise WeftError(f"{path}: is a checkpoint of another recipe: {difference}")
+    if kept.get(LEARNED) not in (None, origin.learned):
+        raise WeftError(
+            f"{path}: was trained with other tokenizers or classes than those that the run has now"
+        )
     moments = {name: t for name, t in tensors.items() if "/optimizer/" in name}
     check_same(path, _fixed(players), {n: t for n, t in tensors.items() if n not in moments})
     names: dict[Tensor, str] = {p: name for name, p in players[0].step.named_parameters()}
@@ -116,6 +136,8 @@ def latest(folder: Path) -> Path | None:
         except WeftError as error:
             first_error = first_error or error
         else:
+            if first_error is not None and rank() == 0:
+                log.warning("%s; going on from %s", first_error, path.name)
             return path
     if first_error is not None:
         raise first_error

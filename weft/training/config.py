@@ -5,11 +5,11 @@ from typing import Literal
 
 from weft.core.config import Settings
 from weft.core.precision import Precision
-from weft.core.ranges import COUNT, at_least, require
+from weft.core.ranges import COUNT, WORKERS, at_least, require
 
 Parallel = Literal["ddp", "fsdp"]
-LARGEST_BATCH, LARGEST_POOL = 2**20, 1024
-"""Larger values are refused as typing errors: they would fill the memory before anything else fails."""
+LARGEST_BATCH = 2**20
+"""A larger one is refused as a typing error: it would fill the memory before anything else fails."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class RunConfig(Settings):
     """On several ranks: set it if some batch's loss does not depend on every trainable parameter."""
 
     def __post_init__(self) -> None:
-        require(self, batch_size=at_least(1, LARGEST_BATCH), workers=at_least(0, LARGEST_POOL))
+        require(self, batch_size=at_least(1, LARGEST_BATCH), workers=WORKERS)
         require(self, accumulate=COUNT, log_every=COUNT, keep=COUNT, epochs=COUNT, patience=COUNT)
         require(self, steps=at_least(0), seed=at_least(0))
         require(self, checkpoint_every=at_least(0), evaluate_every=at_least(0))

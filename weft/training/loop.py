@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
-from weft.core.tensors import check_same, read_tensors, write_tensors
+from weft.core.tensors import LEARNED, check_same, read_tensors, write_tensors
 from weft.evaluation.metric import Score
 from weft.training import checkpoint, distributed, sharding
 from weft.training.checkpoint import TrainState
@@ -54,6 +54,7 @@ def fit(
     validate: Callable[[], Mapping[str, Score]] | None = None,
     recipe: Settings | None = None,
     resume: bool = False,
+    learned: str | None = None,
 ) -> FitResult:
     """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.
 
@@ -61,14 +62,17 @@ def fit(
     with the model in eval mode and holding its averaged weights if there are any; the first rank's
     numbers count. The monitored number's metric says whether more or less of it is better. recipe: what a checkpoint
     must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
-    there is one; otherwise a folder with checkpoints is refused.
+    there is one; otherwise a folder with checkpoints is refused. learned: the checksum of what tokenizers and
+    targets have learned, which the weights carry and a checkpoint must agree with.
     """
     if run.epochs is not None:
         raise ValueError(f"epochs is {run.epochs}, expected None: call run.resolved(...) first")
     began = time.perf_counter()
     settings = {"run": to_json(run)} if recipe is None else to_json(recipe)
-    state = _begin(players, folder, settings, resume)
+    belongs = checkpoint.Origin(settings, learned)
+    state = _begin(players, folder, belongs, resume)
     resumed_at = state.step
+    save = partial(_save_model, folder / MODEL_FILE, players[0], learned)
     log = RunLog(folder, active=distributed.is_first())
     log.cut(state.step)
     metrics: dict[str, float] = {}
@@ -82,19 +86,22 @@ def fit(
             state = replace(state, step=step)
             display.advance(step, len(batch) * world_size(), values["loss"])
             if validate is not None and _due(step, run.evaluate_every, run.steps):
-                metrics, state = _evaluate(players, validate, state, run, folder)
+                metrics, state = _evaluate(players, validate, state, run, save)
             stop = step == run.steps or _patience_ended(state, run)
             if stop or metrics or step % run.log_every == 0:
                 rate = {"samples_per_second": display.samples_per_second}
                 log.write(step, {**values, **metrics, **rate})
                 display.line(step, values["loss"], _monitored(metrics, run))
             if stop or _due(step, run.checkpoint_every, run.steps):
-                _write_checkpoint(players, state, settings, folder, run.keep)
+                _write_checkpoint(players, state, belongs, folder, run.keep)
             metrics = {}
             if stop:
                 break
     if not stop:
         raise ValueError(f"batches ended after step {state.step}, expected {run.steps} steps")
+    if state.best is None:  # no evaluation chose any: the last ones
+        with evaluation(players):
+            save()
     return _finish(players, state, folder, run, resumed_at, time.perf_counter() - began)
 
 
@@ -110,7 +117,7 @@ def seed_step(seed: int, step: int) -> None:
 
 
 def _begin(
-    players: Sequence[Player], folder: Path, recipe: dict[str, Any], resume: bool
+    players: Sequence[Player], folder: Path, origin: checkpoint.Origin, resume: bool
 ) -> TrainState:
     names = [player.name for player in players]
     if not names or len(set(names)) < len(names):
@@ -126,7 +133,7 @@ def _begin(
     folder.mkdir(parents=True, exist_ok=True)
     if distributed.is_first():
         checkpoint.remove_leftovers(folder)
-    return TrainState() if newest is None else checkpoint.load(newest, players, recipe)
+    return TrainState() if newest is None else checkpoint.load(newest, players, origin)
 
 
 def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
@@ -193,7 +200,7 @@ def _evaluate(
     validate: Callable[[], Mapping[str, Score]],
     state: TrainState,
     run: RunConfig,
-    folder: Path,
+    save: Callable[[], None],
 ) -> tuple[dict[str, float], TrainState]:
     """Validation numbers, and where the run stands now; a new best is saved."""
     with evaluation(players):
@@ -210,14 +217,14 @@ def _evaluate(
             state = replace(state, stale=state.stale + 1)
         else:
             state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)
-            _save_model(folder / MODEL_FILE, players[0])
+            save()
     return {f"validation/{name}": number for name, number in metrics.items()}, state
 
 
 def _write_checkpoint(
-    players: Sequence[Player], state: TrainState, recipe: dict[str, Any], folder: Path, keep: int
+    players: Sequence[Player], state: TrainState, origin: checkpoint.Origin, folder: Path, keep: int
 ) -> None:
-    checkpoint.save(folder, players, state, recipe)
+    checkpoint.save(folder, players, state, origin)
     if distributed.is_first():
         checkpoint.tidy(folder, keep)
     distributed.barrier()
@@ -231,11 +238,8 @@ def _finish(
     resumed_at: int,
     seconds: float,
 ) -> FitResult:
-    """The best weights, or without any evaluation the last ones, end in the file and the model."""
+    """The weights of the file, the best ones, end in the model too."""
     path = folder / MODEL_FILE
-    if state.best is None:
-        with evaluation(players):
-            _save_model(path, players[0])
     distributed.barrier()
     _load_model(path, players[0])
     return FitResult(
@@ -249,11 +253,11 @@ def _finish(
     )
 
 
-def _save_model(path: Path, player: Player) -> None:
+def _save_model(path: Path, player: Player, learned: str | None) -> None:
     """Writes the weights of the player's model as they are now."""
     tensors = sharding.whole_on_first(player.step.model.state_dict())
     if distributed.is_first():
-        write_tensors(path, tensors, {})
+        write_tensors(path, tensors, {} if learned is None else {LEARNED: learned})
 
 
 def _load_model(path: Path, player: Player) -> None:

@@ -8,6 +8,7 @@ whose steps are cut or not.
 import json
 import shutil
 import warnings
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,14 +18,15 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from weft.core.distributed import barrier, rank, world_size
-from weft.core.documents import read_json
-from weft.core.errors import WeftError
-from weft.core.files import write_text
+from weft.core.documents import read_mapping, write_checked
+from weft.core.errors import WeftError, brief
+from weft.core.files import open_file
 from weft.core.tensors import read_state, read_tensors, write_tensors
 from weft.training.distributed import all_strings
 from weft.training.sharding import fill, is_sharded, local, tied
 
 SUFFIX, STATE = ".safetensors", "state.json"
+_CHUNK = 1 << 20
 
 
 class Stored(Protocol):
@@ -86,7 +88,12 @@ class _Folder:
         from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
         self._path = path
-        self.state, self._aliases = _read_state(path)
+        self.state, self._aliases, kept = _read_state(path)
+        for name, now in _checksums(path).items() if kept else ():
+            if kept.get(name) != now:
+                raise WeftError(
+                    f"{path / name}: is damaged: its checksum is {now}, expected {brief(kept.get(name))}"
+                )
         found = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
         tensors = {
             name: torch.empty(entry.size, dtype=entry.properties.dtype, device="meta")  # type: ignore[union-attr]
@@ -132,26 +139,50 @@ def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
     except CheckpointException as error:
         reasons = {" ".join(str(failure[0]).split()) for failure in error.failures.values()}
         raise WeftError(f"{path}: cannot be written: {'; '.join(sorted(reasons))}") from None
+    checksums = _checksums(hidden)
     if rank() == 0:
         sizes = {file.name: file.stat().st_size for file in sorted(hidden.glob(f"*{SUFFIX}"))}
         written = {"ranks": world_size(), "files": sizes, "aliases": aliases, "state": state}
-        write_text(hidden / STATE, json.dumps(written, sort_keys=True))
+        write_checked(hidden / STATE, {**written, "checksums": checksums})
         if path.exists():  # of before a resume from an earlier step
             shutil.rmtree(path)
         hidden.rename(path)
     barrier()
 
 
+def _checksums(folder: Path) -> dict[str, str]:
+    """Name of each file of tensors -> the checksum of its bytes; the ranks share the work."""
+    names = sorted(file.name for file in folder.glob(f"*{SUFFIX}"))
+    own = {name: _checksum(folder / name) for name in names[rank() :: world_size()]}
+    found: dict[str, str] = {}
+    for part in all_strings([json.dumps(own)]):
+        found |= json.loads(part)
+    return found
+
+
+def _checksum(path: Path) -> str:
+    value = 0
+    try:
+        with open_file(path) as file:
+            while data := file.read(_CHUNK):
+                value = zlib.crc32(data, value)
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+    return f"crc32:{value:08x}"
+
+
 def _hidden(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The state, and the names of tied tensors."""
+def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """The state, the names of tied tensors, and the checksums of the files: none in folders from before
+    there were any."""
     try:
-        written = read_json(path / STATE)
+        written = read_mapping(path / STATE)
         sizes = {str(name): int(size) for name, size in written["files"].items()}
         state, aliases = written["state"], dict(written["aliases"])
+        checksums = dict(written.get("checksums", {}))
         if not sizes or not isinstance(state, dict):
             raise ValueError("it names no files")
     except (WeftError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -165,4 +196,4 @@ def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
                 pass
         except SafetensorError as error:
             raise WeftError(f"{file}: is not a safetensors file ({error})") from None
-    return state, aliases
+    return state, aliases, checksums

@@ -168,6 +168,10 @@ def row_sample(
     the picture where the row has a text with it, else the group. Pictures of one patient are so in one
     group, while the text of one is not right for another.
     """
+    for name in ROW_COLUMNS:
+        if isinstance(row.get(name), list | dict | bytes):
+            reason = f"column '{name}' holds {row[name]!r:.60}, expected a string or a number"
+            raise DataError(reason, source=source)
     group, match = cell(row, "group") or picture or identity, cell(row, "match")
     if isinstance(row.get("match"), bool) or (match or "").lower() in ("true", "false"):
         reason = (

@@ -1,6 +1,8 @@
 """Cells of parquet files: a column is read a row group at a time, and those read last are kept."""
 
 import bisect
+import datetime
+import decimal
 import functools
 import hashlib
 import itertools
@@ -22,6 +24,22 @@ KEPT_BYTES = 256 << 20
 """Of columns of row groups, over all files. Reading in shuffled order is slow where row groups hold more."""
 _KEPT: RecentBytes[Any] = RecentBytes(KEPT_BYTES)
 log = logging.getLogger("weft.data")
+
+
+def plain(value: Any) -> Any:
+    """A value of a parquet file as JSON would have it: dates and times as ISO 8601, decimals as numbers."""
+    match value:
+        case dict():
+            return {name: plain(each) for name, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case datetime.timedelta():
+            return value.total_seconds()
+        case decimal.Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+    return value
 
 
 class Stored(NamedTuple):
@@ -102,7 +120,7 @@ class ParquetFile:
         group = bisect.bisect_right(self._starts, row) - 1
         try:
             table = self._group(group, tuple(leaves))
-            values: dict[str, Any] = table.slice(row - self._starts[group], 1).to_pylist()[0]
+            values: dict[str, Any] = plain(table.slice(row - self._starts[group], 1).to_pylist()[0])
         except self._errors as error:
             raise self._unreadable(error, row) from None
         return values

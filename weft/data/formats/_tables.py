@@ -10,6 +10,7 @@ from typing import Any
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file, read_file
 from weft.data.formats._files import json_objects
+from weft.data.formats._parquet_cells import plain
 from weft.data.formats._pictures import has_pictures
 from weft.data.formats._rows import OnError, known_split
 
@@ -89,14 +90,15 @@ def csv_rows(path: Path, on_error: OnError) -> Rows:
     names: list[str] | None = None
     for source, cells in _parsed(path, on_error):
         if names is None:
-            names = [cell.strip() for cell in cells]
+            names = _header(cells, source)
         elif any(ord(sign) in _NOT_UTF8 for cell in cells for sign in cell if not sign.isascii()):
             on_error(DataError("is not UTF-8 text", source=source))
         elif len(cells) != len(names):
             reason = f"has {len(cells)} cells, expected {len(names)}: {', '.join(names)}"
             on_error(DataError(reason, source=source))
         else:
-            yield source, {n: _value(n, cell) for n, cell in zip(names, cells, strict=True)}
+            # An empty cell is how such a table says that the row has none.
+            yield source, {n: cell.strip() or None for n, cell in zip(names, cells, strict=True)}
 
 
 def _parquet_rows(path: Path) -> Rows:
@@ -111,7 +113,7 @@ def _parquet_rows(path: Path) -> Rows:
     except damaged as error:
         reason = f"is not readable as parquet: {' '.join(str(error).split()):.200}"
         raise DataError(reason, source=str(path)) from None
-    return ((f"{path}:{number}", row) for number, row in enumerate(rows))
+    return ((f"{path}:{number}", plain(row)) for number, row in enumerate(rows))
 
 
 def _parsed(path: Path, on_error: OnError) -> Iterator[tuple[str, list[str]]]:
@@ -153,6 +155,12 @@ def _delimiter(path: Path, header: str) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else max("\t,;|", key=header.count)
 
 
-def _value(name: str, cell: str) -> str | None:
-    """An empty label says that the row has none; what an empty cell means elsewhere, its reader knows."""
-    return cell.strip() if cell.strip() or name.lower() != "label" else None
+def _header(cells: list[str], source: str) -> list[str]:
+    """The names of the columns. Raises DataError where they cannot be told apart, or are no text."""
+    names = [cell.strip() for cell in cells]
+    if any(ord(sign) in _NOT_UTF8 for sign in "".join(names)):
+        raise DataError("is not UTF-8 text", source=source)
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"has the column '{twice}' twice, expected each once", source=source)
+    return names

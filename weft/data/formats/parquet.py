@@ -17,6 +17,8 @@ from weft.data.formats._tables import has_tables
 
 NAME = "parquet"
 SUFFIX = ".parquet"
+NO_LABEL = -1
+"""What Hugging Face writes in a column of classes where a row has none, as in test splits."""
 DESCRIPTION = (
     "parquet files; images as bytes, {bytes, path} or paths; train-00000.parquet is a split"
 )
@@ -114,7 +116,12 @@ class _Part:
         columns = self._row(row)
         for column, classes in self._told.classes.items():
             number = columns.get(column)
-            if isinstance(number, int) and 0 <= number < len(classes):
+            if number == NO_LABEL:
+                columns[column] = None
+            elif isinstance(number, int) and number not in range(len(classes)):
+                reason = f"column '{column}' is {number}, expected 0 to {len(classes) - 1}, a class"
+                raise DataError(reason, source=source)
+            elif isinstance(number, int):
                 columns[column] = classes[number]
         self._columns.check(columns, source)
         media = {

@@ -12,6 +12,7 @@ from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
 from weft.core.media import Media
+from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
@@ -51,6 +52,11 @@ class CheckConfig(Settings):
     """Pictures shown on the contact sheet."""
     workers: int | None = None
     """Processes; by default one a core."""
+
+    def __post_init__(self) -> None:
+        require(
+            self, long_caption=COUNT, named=at_least(0), contact_sheet=at_least(0), workers=COUNT
+        )
 
 
 def check(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft.core.config import Settings
+from weft.core.ranges import COUNT, LARGEST, Range, at_least, require
 from weft.data.prepare.captions import normalised, words
 from weft.data.prepare.scan import RowFacts
 
@@ -24,11 +25,8 @@ class CleanConfig(Settings):
     """Bring captions to Unicode NFC on one line, without control or invisible characters."""
 
     def __post_init__(self) -> None:
-        if self.min_caption_words < 0 or self.min_side < 1:
-            raise ValueError(
-                f"min_caption_words is {self.min_caption_words} and min_side {self.min_side}, "
-                "expected at least 0 and 1"
-            )
+        require(self, min_side=COUNT, min_caption_words=at_least(0), max_caption_chars=COUNT)
+        require(self, max_aspect=Range(1.0, LARGEST, "a finite ratio of at least 1"))
 
 
 Captions = Mapping[str, Sequence[str]]

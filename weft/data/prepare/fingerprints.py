@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from weft.core.config import Settings
+from weft.core.ranges import Range, at_least, require
 
 SIDE = 32
 CELLS = 4
@@ -124,11 +125,8 @@ class NearConfig(Settings):
     """Also compare each picture with the others turned by 90, 180 and 270 degrees."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.distance <= 64 or not -1 <= self.similarity <= 1:
-            raise ValueError(
-                f"distance is {self.distance} and similarity {self.similarity}, "
-                "expected 0 to 64 bits and a cosine"
-            )
+        require(self, distance=at_least(0, 64), colour=at_least(0))
+        require(self, similarity=Range(-1.0, 1.0, "a cosine"))
 
     def turns(self) -> list[int]:
         """The numbers of the turns that are tried."""

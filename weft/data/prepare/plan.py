@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from weft.core.config import Settings
 from weft.core.errors import unknown_name
+from weft.core.ranges import COUNT, at_least, require
 from weft.data.prepare.clean import Captions, CleanConfig, clean_captions, unusable
 from weft.data.prepare.duplicates import Looks, find_duplicates, like_rows
 from weft.data.prepare.engines import EngineName
@@ -48,15 +49,9 @@ class PrepareConfig(Settings):
     """What spreads the work: processes of this machine, daft, or daft on a Ray cluster (of RAY_ADDRESS). The output does not depend on it."""
 
     def __post_init__(self) -> None:
-        if self.shard_rows < 1 or not 1 <= self.quality <= 100:
-            raise ValueError(
-                f"shard_rows is {self.shard_rows} and quality {self.quality}, "
-                "expected at least 1 and 1 to 100"
-            )
+        require(self, shard_rows=COUNT, quality=at_least(1, 100), max_side=COUNT, workers=COUNT)
         if self.engine not in get_args(EngineName):
             raise unknown_name("engine", self.engine, get_args(EngineName))
-        if self.max_side is not None and self.max_side < 1:
-            raise ValueError(f"max_side is {self.max_side}, expected at least 1")
 
 
 @dataclass(frozen=True)

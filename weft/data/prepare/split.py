@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.core.config import Settings
+from weft.core.ranges import SHARE, at_least, require
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
@@ -32,7 +33,8 @@ class SplitConfig(Settings):
     """Leave rows out of a split where a better one has the group or nearly the same picture."""
 
     def __post_init__(self) -> None:
-        if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
+        require(self, validation=SHARE, test=SHARE, seed=at_least(0))
+        if self.validation + self.test >= 1:
             raise ValueError(
                 f"validation is {self.validation} and test {self.test}, "
                 "expected shares with a sum below 1"

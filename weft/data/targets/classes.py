@@ -99,7 +99,10 @@ def class_name(raw: Any, column: str) -> str:
     Raises WeftError that says what `column` holds instead.
     """
     if isinstance(raw, str):
-        return normalised(raw)
+        name = normalised(raw)
+        if not name:
+            raise WeftError(f"'{column}' is {raw!r:.60}, expected the name of a class")
+        return name
     if isinstance(raw, bool):
         return str(raw).lower()
     if isinstance(raw, int):

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
-from weft.core.errors import WeftError
+from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Target
+
+LARGEST = torch.finfo(torch.float32).max
 
 
 class Numbers:
@@ -21,11 +23,13 @@ class Numbers:
 
     def read(self, raw: Any) -> float:
         try:
-            number = float(raw)
-        except (TypeError, ValueError):
+            number = math.nan if isinstance(raw, bool) else float(raw)
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number):
-            raise WeftError(f"'{self.column}' is {raw!r:.60}, expected a finite number")
+        if not abs(number) <= LARGEST:  # NaN is not
+            raise WeftError(
+                f"'{self.column}' is {brief(raw)}, expected a finite number that fits 32 bits"
+            )
         return number
 
     def collate(self, items: Sequence[float]) -> Tensor:
