@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 from tiny_runs import weft
 
-from weft.report.explanations import Heat, Marked, marked_words, overlay
+from weft.core.display import Display, Picture, Word
+from weft.report.displays import drawn
+from weft.report.displays import words as words_html
 
 
 def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
@@ -49,13 +51,20 @@ def test_heat_is_where_the_weight_is() -> None:
     grey = np.full((8, 8, 3), 100, np.uint8)
     values = np.zeros((2, 2))
     values[1, 0] = 1
-    shown = overlay(Heat("image", "occlusion", grey, values))
+    shown = drawn(Picture(grey, values))
+    assert isinstance(shown, np.ndarray)
     assert shown.shape == grey.shape
     assert shown[7, 0, 0] > 150 > shown[7, 0, 1]
     assert len(set(shown[0, 7].tolist())) == 1
+    assert drawn(Picture(grey)) is grey
+    assert Display((Picture(grey, values),)).strongest(5) == [("row 2 of 2, column 1 of 2", 1.0)]
 
 
 def test_words_are_escaped_and_marked() -> None:
-    shown = marked_words(Marked("text", "relevance", [("<b>", 1.0), ("dog", 0.0)]))
+    display = Display(words=(Word("<b>", 1.0), Word("dog", 0.0), Word("<i>")))
+    shown = words_html(display)
     assert "&lt;b&gt;" in shown
     assert "0.65" in shown
+    assert shown.count("<span") == 2
+    assert display.strongest(1) == [("<b>", 1.0)]
+    assert display.text == "<b> dog <i>"

@@ -4,21 +4,25 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from tiny_models import CNN, WIDTHS, batch, subject
+from tiny_models import CNN, WIDTHS, Learned, batch, decision
 from torch import nn
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.explain.ablation import ablate
-from weft.explain.decision import Subject, chosen, scores
+from weft.explain.decision import Decision, Seen
 from weft.explain.deletion import SHARES, Deletion, deletion_test
-from weft.explain.explanation import explain, token_grid
+from weft.explain.explanation import explain
 from weft.explain.occlusion import occlusion, removable
 from weft.explain.presence import by_presence
 from weft.fusion.early import EarlyConfig
 from weft.fusion.late import LateConfig
+from weft.heads.numbers import NumberValues
+from weft.heads.output import Scores
 from weft.layers.transformer import TransformerConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.parts import token_grid
 
 CELL = 5 * 8 + 2
 """The cell of a picture that the model below looks at."""
@@ -48,28 +52,43 @@ class Ids(nn.Module):
 
 
 @dataclass(frozen=True)
-class Total:
+class Total(Decision):
     """The number that the pooled vectors add up to."""
 
-    names: tuple[str, ...] = ("total",)
-    by_fusion: bool = True
+    scale: int = 100
 
-    def reads(self, model):
+    @property
+    def reads(self):
         return ("image", "text")
 
-    def logits(self, model, streams, batch):
-        return sum(100 * f.pooled if s == "image" else f.pooled for s, f in streams.items())
+    def there(self, streams):
+        return torch.ones(len(next(iter(streams.values()))), dtype=torch.bool)
+
+    def part(self, streams):
+        each = (self.scale * f.pooled if s == "image" else f.pooled for s, f in streams.items())
+        return sum(each)[:, 0]
+
+    def answer(self, parts):
+        return NumberValues(torch.stack(parts).mean(0))
+
+    def scores(self, streams, said):
+        return Scores(self.part(streams), self.part(streams))
+
+    def score_text(self, value):
+        return str(value)
 
 
-@dataclass(frozen=True)
-class Left(Total):
-    """The pooled vectors as they are."""
+class Sentences:
+    """Token ids, of which 1 and 2 begin and end a sentence."""
 
-    def logits(self, model, streams, batch):
-        return sum(f.pooled for f in streams.values())
+    def names_of(self, values):
+        return [None if one in (1, 2) else str(one) for one in values.tolist()]
 
 
-def known() -> tuple[Subject, Batch]:
+MODALITIES = {"image": ImageConfig(size=32).build(), "text": Sentences()}
+
+
+def known() -> tuple[Total, Batch]:
     model = Model({"image": Bright(), "text": Ids()})
     pictures = torch.full((2, 3, 32, 32), 10, dtype=torch.uint8)
     row, column = divmod(CELL, 8)
@@ -78,12 +97,12 @@ def known() -> tuple[Subject, Batch]:
     mask = torch.tensor([[True] * 4, [True, True, True, False]])
     inputs = {"image": Field(pictures), "text": Field(ids, mask)}
     given = Batch(inputs, ids=["a", "b"], groups=torch.arange(2))
-    return Subject(model, Total(), {"text": (1, 2)}), given
+    return Total(model, Learned(MODALITIES)), given
 
 
 def test_the_cell_that_is_looked_at() -> None:
     one, given = known()
-    falls = occlusion(one, given, "image", most=7)
+    falls = occlusion(one, given, "image", one.said(given), most=7)
     assert falls.argmax(1).tolist() == [CELL, CELL]
     assert (falls > 1e-4).sum() == 2
     mean = given.inputs["image"].values[0].float().mean().to(torch.uint8)
@@ -92,19 +111,19 @@ def test_the_cell_that_is_looked_at() -> None:
 
 def test_words_but_not_special_tokens() -> None:
     one, given = known()
-    falls = occlusion(one, given, "text")
+    falls = occlusion(one, given, "text", one.said(given))
     assert falls.tolist() == [[0, 7, 3, 0], [0, 4, 0, 0]]
     assert removable(one, given, "text").sum().item() == 3
 
 
 def test_the_answer_without_a_stream() -> None:
-    one = subject(LateConfig(WIDTHS, dim=16, combine="sum").build())
-    found = ablate(one, batch())
-    text = one.model.encode("text", batch().inputs["text"])
-    only = one.decision.logits(one.model, {"text": text}, batch())
-    assert found["image"].chosen.tolist() == chosen(only).tolist()
-    before = chosen(one.logits(batch()))
-    torch.testing.assert_close(found["image"].scores, scores(only, before))
+    one = decision(LateConfig(WIDTHS, dim=16, combine="sum").build())
+    streams, said = one.encode(batch()), one.said(batch())
+    found = ablate([Seen(one, streams)], said)
+    only = {"text": streams["text"]}
+    left = one.answer([one.part(only)])
+    assert found["image"].said == tuple(left.said(row) for row in range(3))
+    torch.testing.assert_close(found["image"].scores, one.scores(only, said).values)
 
 
 def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
@@ -155,7 +174,7 @@ def test_as_many_parts_are_deleted_at_random_as_by_relevance() -> None:
     inputs = {"image": Field(pictures), "text": Field(ids, mask)}
     given = Batch(inputs, ids=["a", "b", "c", "d"], groups=torch.arange(4))
     for stream, encoder, parts in (("image", Grey(), 64), ("text", Length(), 20)):
-        one = Subject(Model({stream: encoder}), Left())
+        one = Total(Model({stream: encoder}), Learned({"image": MODALITIES["image"]}), scale=1)
         alone = Batch({stream: given.inputs[stream]}, ids=given.ids, groups=given.groups)
         found = deletion_test(one, [alone], stream, method="occlusion").comparison
         lost = [100 * -(-parts * share // 1) / parts for share in SHARES]
@@ -165,28 +184,28 @@ def test_as_many_parts_are_deleted_at_random_as_by_relevance() -> None:
 
 def test_each_stream_by_what_explains_it() -> None:
     blocks = TransformerConfig(dim=16, depth=1, heads=2)
-    both = explain(subject(EarlyConfig(WIDTHS, blocks).build()), batch())
+    both = explain([(decision(EarlyConfig(WIDTHS, blocks).build()), batch())])
     assert {s: one.method for s, one in both.streams.items()} == {
         "image": "relevance",
         "text": "relevance",
     }
-    assert both.streams["image"].grid == (4, 4)
+    assert both.streams["image"].layout == (4, 4)
     assert both.streams["image"].values.shape == (3, 16)  # without the class token of the encoder
     assert both.streams["text"].values.amax(1).tolist() == pytest.approx([1, 1, 1])
-    mixed = explain(subject(LateConfig(WIDTHS, dim=16).build(), image=CNN), batch())
+    mixed = explain([(decision(LateConfig(WIDTHS, dim=16).build(), image=CNN), batch())])
     assert mixed.streams["image"].method == "occlusion"
     assert mixed.streams["text"].method == "relevance"
     assert set(mixed.without) == {"image", "text"}
     one, given = known()
     with pytest.raises(WeftError, match="method 'rollout' explains none"):
-        explain(one, given, "rollout")
+        explain([(one, given)], "rollout")
 
 
 def test_cached_features_cannot_be_taken_away() -> None:
-    one = subject(LateConfig(WIDTHS, dim=16).build())
+    one = decision(LateConfig(WIDTHS, dim=16).build())
     cached = one.model.encode("image", batch().inputs["image"])
     with pytest.raises(WeftError, match="cached features, expected raw input"):
-        occlusion(one, batch().with_inputs(image=cached), "image")
+        occlusion(one, batch().with_inputs(image=cached), "image", one.said(batch()))
 
 
 @pytest.mark.parametrize(
@@ -203,8 +222,7 @@ def test_tokens_over_a_picture(tokens, size, grid) -> None:
 
 
 def test_tokens_that_are_no_grid() -> None:
-    with pytest.raises(WeftError, match="7 tokens are no grid"):
-        token_grid(7, 32, 32)
+    assert token_grid(7, 32, 32) is None
 
 
 def test_rows_of_like_presence_keep_all_that_their_batch_says() -> None:
@@ -216,7 +234,7 @@ def test_rows_of_like_presence_keep_all_that_their_batch_says() -> None:
         matches=torch.tensor([4, 5, 5]),
         seeds=torch.tensor([6, 7, 8]),
     )
-    parts = {tuple(part.inputs): (numbers, part) for numbers, part in by_presence(whole)}
+    parts = {tuple(part.inputs): (numbers, part) for numbers, (part,) in by_presence([whole])}
     assert {streams: numbers for streams, (numbers, _) in parts.items()} == {
         ("image", "text"): [0],
         ("image",): [1, 2],

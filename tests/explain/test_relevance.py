@@ -9,11 +9,12 @@ from tiny_models import (
     POST,
     WIDTHS,
     batch,
-    subject,
+    decision,
 )
 
 from weft.core.interfaces import JOINT
-from weft.explain.relevance import NoAttentionError, relevance
+from weft.explain.relevance import NoAttentionError
+from weft.explain.relevance import relevance as relevance_of
 from weft.fusion.coattention import CoAttentionConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.fusion.cross_modality import CrossModalityConfig
@@ -30,6 +31,13 @@ FUSIONS = {
     "cross-attention": CrossAttentionConfig(WIDTHS, POST),
     "late": LateConfig(WIDTHS, dim=16, combine="product"),
 }
+
+
+def relevance(one, given, rule="relevance"):
+    """What the decision alone says of the batch is explained."""
+    return relevance_of(one, given, one.said(given), rule)
+
+
 every_fusion = pytest.mark.parametrize("fusion", FUSIONS.values(), ids=FUSIONS.keys())
 
 
@@ -37,7 +45,7 @@ every_fusion = pytest.mark.parametrize("fusion", FUSIONS.values(), ids=FUSIONS.k
 @pytest.mark.parametrize("rule", ["relevance", "rollout"])
 def test_each_row_by_itself(fusion, rule) -> None:
     """A row alone and without padding has the relevances that it has in a batch."""
-    one = subject(fusion.build())
+    one = decision(fusion.build())
     together = relevance(one, batch(), rule)
     assert set(together) == set(WIDTHS)
     for stream, values in together.items():
@@ -54,7 +62,7 @@ def test_each_row_by_itself(fusion, rule) -> None:
 
 
 def test_nothing_is_left_behind() -> None:
-    one = subject(FUSIONS["early"].build())
+    one = decision(FUSIONS["early"].build())
     relevance(one, batch())
     assert all(parameter.grad is None for parameter in one.model.parameters())
     assert not one.model.fusion._forward_hooks
@@ -69,7 +77,7 @@ def first_row(one):
             streams[stream] = one.model.encode(stream, alone.inputs[stream])
         own[stream] = found
     with recording() as fused:
-        logits = one.decision.logits(one.model, streams, alone)
+        logits = one.model.decode("answer", one.model.fuse(streams))
     logits.max().backward()
 
     def mixing(record):
@@ -84,7 +92,7 @@ def first_row(one):
 
 
 def test_single_stream_is_the_paper_s_rule() -> None:
-    one = subject(FUSIONS["early"].build())
+    one = decision(FUSIONS["early"].build())
     own, fused, streams, alone = first_row(one)
     maps = {}
     for stream, mixings in own.items():
@@ -112,7 +120,7 @@ def normalised(own):
 
 
 def test_cross_attention_is_the_paper_s_rule() -> None:
-    one = subject(CrossAttentionConfig(WIDTHS, POST.replace(depth=1)).build())
+    one = decision(CrossAttentionConfig(WIDTHS, POST.replace(depth=1)).build())
     own, fused, streams, alone = first_row(one)
     text, image = (torch.eye(streams[s].tokens.shape[1]) for s in ("text", "image"))
     for mixing in own["text"]:
@@ -131,7 +139,7 @@ def test_cross_attention_is_the_paper_s_rule() -> None:
 
 
 def test_streams_that_attend_to_each_other_see_each_other_as_they_were() -> None:
-    one = subject(CrossModalityConfig({"text": 16, "image": 16}, POST.replace(depth=1)).build())
+    one = decision(CrossModalityConfig({"text": 16, "image": 16}, POST.replace(depth=1)).build())
     own, fused, streams, alone = first_row(one)
     kinds = [(record.kind, record.queries.stream) for record, _ in fused]
     assert kinds[:2] in (
@@ -156,7 +164,7 @@ def test_streams_that_attend_to_each_other_see_each_other_as_they_were() -> None
 
 def test_streams_that_have_seen_each_other_before_add_the_paper_s_eq_11() -> None:
     """R_ss += A R_qs, without the normalised R_ss that eq. 10 puts before A; layer after layer."""
-    one = subject(FUSIONS["coattention"].build())
+    one = decision(FUSIONS["coattention"].build())
     own, fused, streams, alone = first_row(one)
     sizes = {s: f.tokens.shape[1] for s, f in streams.items()}
     maps = {
@@ -192,7 +200,7 @@ def test_streams_that_have_seen_each_other_before_add_the_paper_s_eq_11() -> Non
 
 
 def test_a_stream_without_attention_is_missing() -> None:
-    found = relevance(subject(FUSIONS["late"].build(), image=CNN), batch())
+    found = relevance(decision(FUSIONS["late"].build(), image=CNN), batch())
     assert set(found) == {"text"}
 
 
@@ -201,13 +209,13 @@ def test_what_cannot_be_followed_is_said() -> None:
         "inner": EarlyConfig({"text": 16}, BLOCKS),
         "all": EarlyConfig({"inner": 16, "image": 16}, BLOCKS),
     }
-    one = subject(HierarchicalConfig(tree).build())
+    one = decision(HierarchicalConfig(tree).build())
     with pytest.raises(NoAttentionError, match="cannot be followed|shorter"):
         relevance(one, batch())
 
 
 def test_a_model_without_attention() -> None:
-    one = subject(LateConfig({"image": 16}, dim=16).build(), image=CNN)
+    one = decision(LateConfig({"image": 16}, dim=16).build(), image=CNN)
     del one.model.encoders["text"]
     with pytest.raises(NoAttentionError, match="no attention"):
         relevance(one, batch())

@@ -1,5 +1,8 @@
 """Small models of every kind of fusion, to be explained."""
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -9,10 +12,11 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
-from weft.explain.decision import HeadDecision, Subject
+from weft.explain.decision import HeadDecision
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
 from weft.layers.transformer import TransformerConfig
+from weft.modalities.image import ImageConfig
 
 DIM = 16
 WIDTHS = {"image": DIM, "text": DIM}
@@ -33,10 +37,18 @@ def batch() -> Batch:
     return Batch(inputs, ids=["a", "b", "c"], groups=torch.arange(3))
 
 
-def subject(fusion: nn.Module, image: object = VIT) -> Subject:
+@dataclass
+class Learned:
+    """What a run has learned, as far as explanations ask for it."""
+
+    modalities: dict[str, Any] = field(default_factory=dict)
+    targets: dict[str, Any] = field(default_factory=dict)
+
+
+def decision(fusion: nn.Module, image: object = VIT) -> HeadDecision:
     torch.manual_seed(0)
     decoder = ClassifierConfig(fusion.dim, 4).build()
     output = ClassOutput(classes=("w", "x", "y", "z"))
     encoders = {"image": image.build(), "text": TEXT.build()}
     model = Model(encoders, fusion, heads={"answer": Head(decoder, output)}).eval()
-    return Subject(model, HeadDecision("answer", output.classes))
+    return HeadDecision(model, Learned({"image": ImageConfig(size=16).build()}), "answer")

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.image_transforms import JitterConfig
+from weft.modalities.parts import parts_of, shown_by
 from weft.modalities.regions import RegionsConfig
 from weft.modalities.text import TextConfig
 
@@ -330,3 +332,59 @@ def test_a_length_is_that_of_the_item(case: Case) -> None:
             captions = raw if isinstance(raw, Alternatives) else [raw]
             lengths = [len(read(modality, caption)) for caption in captions]
             assert modality.length(raw) == round(sum(lengths) / len(lengths))
+
+
+def test_parts_are_taken_away_and_shown(case: Case) -> None:
+    """As many as their layout says; without one of them the model sees something else of that row alone."""
+    modality = built(case)
+    removable, shown = parts_of(modality), shown_by(modality)
+    field = modality.collate([read(modality, raw) for raw in case.raws])
+    there = removable.parts(field)
+    layout = removable.layout(field)
+    assert layout is not None
+    assert there.shape == (len(field), math.prod(layout))
+    nothing = torch.zeros_like(there)
+    same = removable.without(field, nothing)
+    assert torch.equal(same.values, field.values)
+    assert same.mask is None or torch.equal(same.mask, real(field))
+    row, part = (int(n) for n in there.nonzero()[0])
+    gone = nothing.clone()
+    gone[row, part] = True
+    without = removable.without(field, gone)
+    changed = [
+        not torch.equal(without.values[n], field.values[n])
+        or not torch.equal(real(without)[n], real(field)[n])
+        for n in range(len(field))
+    ]
+    assert changed == [n == row for n in range(len(field))]
+    weights = torch.zeros(layout)
+    weights.view(-1)[part] = 1
+    display = shown.weighed(field.rows(slice(row, row + 1)), weights)
+    assert display.strongest(1)[0][1] == 1 or len(display.pictures) > 1
+    for raw in case.raws:
+        values = raw if isinstance(raw, Alternatives) else [raw]
+        assert all(shown.show(value).pictures or shown.show(value).text for value in values)
+
+
+def real(field: Field) -> Tensor:
+    every = torch.ones(field.values.shape[:2], dtype=torch.bool)
+    return every if field.mask is None else field.mask
+
+
+def test_panels_are_taken_away_cell_by_cell() -> None:
+    modality = ImageSequenceConfig(count=2, gap=0, shrink=1).build()
+    field = Field(torch.randint(0, 256, (1, 2, 3, 16, 16), dtype=torch.uint8))
+    assert modality.layout(field) == (2, 8, 8)
+    assert modality.layout(field, 32) == (2, 4, 4)
+    assert modality.layout(field, 33) is None
+    gone = torch.zeros(1, 128, dtype=torch.bool)
+    gone[0, 64 + 9] = True  # of the second panel the cell in row 1, column 1
+    changed = (modality.without(field, gone).values != field.values).any(dim=2)[0]
+    assert not changed[0].any()
+    assert not changed[1, 4:].any()
+    assert changed[1, 2:4, 2:4].any()
+    shown = modality.weighed(field, torch.arange(128.0).view(2, 8, 8) / 127)
+    assert [name for name, _ in shown.strongest(1)] == [
+        "picture 1, row 8 of 8, column 8 of 8",
+        "picture 2, row 8 of 8, column 8 of 8",
+    ]

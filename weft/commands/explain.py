@@ -15,12 +15,13 @@ from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
-from weft.explain.decision import Subject
+from weft.explain.decision import decision_of
 from weft.explain.deletion import Deletion
 from weft.explain.explanation import Method
+from weft.inference.given import given
 from weft.report import html
-from weft.report.explanations import Explained, Heat, Marked, explained_html
-from weft.runs.explaining import deletion_of_rows, explain_batch, explain_rows
+from weft.report.explanations import Explained, explained_html
+from weft.runs.explaining import deletion_of_rows, explain_rows
 from weft.runs.parts import open_split
 from weft.runs.run import Run, load, on_files
 
@@ -66,9 +67,9 @@ def main(words: list[str]) -> None:
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    reads = Subject.of(run.model, run, arguments.head).decision.reads(run.model)
-    values = arguments.values(run, reads)
-    (explained,) = explain_batch(run, run.read(**values), arguments.method, arguments.head)
+    reads = decision_of(run.model, run, arguments.head).reads
+    rows = given(arguments.values(run, reads), run.modalities).samples
+    (explained,) = explain_rows([run], rows, arguments.method, arguments.head)
     _print(explained)
     return [html.section(explained.answer, explained_html(explained))]
 
@@ -81,21 +82,18 @@ def _of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
     )
     sections: list[html.Html] = []
     if arguments.deletion:
-        some = drawn[: arguments.deletion]
-        found = deletion_of_rows(run, dataset, some, arguments.method, arguments.head)
+        some = [dataset[row] for row in drawn[: arguments.deletion]]
+        found = deletion_of_rows(run, some, arguments.method, arguments.head)
         for one in found:
             print(_said(one))
         sections.append(
             html.section("Deletion test", *(html.paragraph(_said(one)) for one in found))
         )
     if arguments.rows:
-        rows = drawn[: arguments.rows]
-        shown = explain_rows(run, dataset, rows, arguments.method, arguments.head)
+        rows = [dataset[row] for row in drawn[: arguments.rows]]
+        shown = explain_rows([run], rows, arguments.method, arguments.head)
         parts = [
-            html.join(
-                html.heading(f"{one.answer} ({one.score:.3f}), {dataset[row].id}"),
-                explained_html(one),
-            )
+            html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
             for row, one in zip(rows, shown, strict=True)
         ]
         sections.append(html.section("Rows, drawn at random", *parts))
@@ -114,18 +112,9 @@ def _said(one: Deletion) -> str:
 
 
 def _print(explained: Explained) -> None:
-    print(f"{explained.answer}  {explained.score:.3f}")
+    print(f"{explained.answer}  {explained.score}".rstrip())
     for part in explained.parts:
-        if isinstance(part, Marked):
-            strongest = sorted(part.pieces, key=lambda pair: -pair[1])[:5]
-            words = ", ".join(f"{piece} {value:.2f}" for piece, value in strongest)
-            print(f"  {part.stream} ({part.method}): {words}")
-        elif isinstance(part, Heat):
-            row, column = divmod(int(part.values.argmax()), part.values.shape[1])
-            rows, columns = part.values.shape
-            print(
-                f"  {part.stream} ({part.method}): most at row {row + 1} of {rows}, "
-                f"column {column + 1} of {columns}"
-            )
-    for one in explained.without:
-        print(f"  without {one.stream}: {one.answer} ({explained.answer} {one.score:.3f})")
+        strongest = (f"{name} {weight:.2f}" for name, weight in part.display.strongest(5))
+        print(f"  {part.stream} ({part.method}): {', '.join(strongest)}")
+    for line in explained.lines():
+        print(f"  {line}")

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from weft.core.display import Display
 from weft.core.kinds import Kind
 from weft.core.records import Batch, Features, Field, Loss
 
@@ -81,11 +82,40 @@ class NamedParts(Protocol):
 
 
 @runtime_checkable
-class SpecialTokens(Protocol):
-    """A modality that adds tokens of its own to what a person gave; explanations leave them where they are."""
+class Removable(Protocol):
+    """A modality with P parts of its own, which explanations weigh and take away: cells of a picture.
 
-    @property
-    def special_ids(self) -> tuple[int, ...]: ...
+    Of any other modality they are the T places of its Field (`weft.modalities.parts`).
+    """
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, P) bool, True where a part can be taken away."""
+        ...
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        """The field without the parts that are marked."""
+        ...
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
+        """How the parts lie, such as rows and columns; their product is P.
+
+        tokens: of an encoder, over the same rows: how the last so many of them lie, in as many
+        dimensions, or None where they do not.
+        """
+        ...
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """A modality that says what a person is shown of a value; of any other it is a picture or a text."""
+
+    def show(self, raw: Any) -> Display:
+        """Of a value as it is in the row."""
+        ...
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """Of the one row of `field`, as the model sees it. weights: as they lie (see `Removable`)."""
+        ...
 
 
 @runtime_checkable

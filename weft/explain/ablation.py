@@ -1,38 +1,50 @@
 """What the answer becomes without a modality."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from weft.core.records import Batch
-from weft.explain.decision import Subject, chosen, scores
+from weft.core.records import Features
+from weft.explain.decision import Encoded, Seen, answer, mean_scores
+from weft.heads.output import Values
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """chosen: (B,) the output that is chosen without the stream. scores: (B,) what is left of the
-    score of the output that is chosen with it."""
+    """said: what is said of each of the B rows without the stream, None where nothing is. scores: (B,)
+    what is left of the score of the answer that is given with it; 0 where nothing is said."""
 
-    chosen: Tensor
+    said: tuple[str | None, ...]
     scores: Tensor
 
 
 @torch.no_grad()
-def ablate(subject: Subject, batch: Batch) -> dict[str, Ablation]:
-    """Stream -> what the decision is when every row lacks it: no tokens, a pooled vector of zeros.
+def ablate(seen: Sequence[Seen], said: Values) -> dict[str, Ablation]:
+    """Stream -> what is said when every row lacks it: no tokens, a pooled vector of zeros.
 
-    Fusions treat such a row as one that never had the modality. A similarity of two streams is 0
-    without one of them.
+    Fusions treat such a row as one that never had the modality. said: the answer with all streams.
     """
-    model, decision = subject.model, subject.decision
-    streams = subject.encode(batch)
-    logits_BV = decision.logits(model, streams, batch)
-    chosen_B = chosen(logits_BV)
-    nobody_B = torch.zeros(len(batch), dtype=torch.bool, device=logits_BV.device)
+    names = dict.fromkeys(stream for one in seen for stream in one.streams)
     found: dict[str, Ablation] = {}
-    for stream, features in streams.items():
-        without = {**streams, stream: features.where(nobody_B)}
-        left_BV = decision.logits(model, without, batch)
-        found[stream] = Ablation(chosen(left_BV), scores(left_BV, chosen_B))
+    for stream in names:
+        without = [Seen(one.decision, _without(one.streams, stream)) for one in seen]
+        there_B = torch.stack([one.decision.there(one.streams) for one in without]).all(dim=0)
+        index_R = there_B.nonzero()[:, 0]
+        answers: list[str | None] = [None] * len(there_B)
+        scores_B = torch.zeros(len(there_B))
+        if len(index_R):
+            rows: list[int] = index_R.tolist()
+            kept = [Seen(d, {s: f.take(index_R) for s, f in e.items()}) for d, e in without]
+            left = answer(kept)
+            for place, row in enumerate(rows):
+                answers[row] = left.said(place)
+            scores_B[rows] = mean_scores(kept, said.take(rows))
+        found[stream] = Ablation(tuple(answers), scores_B)
     return found
+
+
+def _without(streams: Encoded, stream: str) -> dict[str, Features]:
+    nobody = {s: torch.zeros_like(f.present) for s, f in streams.items() if s == stream}
+    return {s: f.where(nobody[s]) if s in nobody else f for s, f in streams.items()}

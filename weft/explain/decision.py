@@ -1,176 +1,213 @@
-"""What is explained: one number a row, such as the logit of the answer that the model gives."""
+"""What is explained: what a model says of encoded streams, and how strongly it says it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.errors import WeftError
-from weft.core.interfaces import SpecialTokens
-from weft.core.records import Batch, Features, Field
-from weft.heads.classes import ClassOutput
-from weft.heads.output import Learned
-from weft.heads.texts import TextOutput
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import JOINT, Removable
+from weft.core.records import Batch, Features
+from weft.heads.head import Head
+from weft.heads.numbers import NumberValues
+from weft.heads.output import Learned, Part, Scores, Values, mean
+from weft.modalities.parts import parts_of
 
-
-class Decision(Protocol):
-    """What a model says of encoded streams: (B, V) logits, or (B, 1) of one number.
-
-    names: what the outputs mean, in their order; later ones may have none. by_fusion: the model comes
-    to it by encoders and fusion alone, so that their attention is all there is. reads: the streams that
-    it reads. there: (B,) True where the row has what it is made of.
-    """
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def by_fusion(self) -> bool: ...
-
-    def reads(self, model: Model) -> tuple[str, ...]: ...
-
-    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor: ...
-
-    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor: ...
+Encoded = Mapping[str, Features]
 
 
 @dataclass(frozen=True)
-class HeadDecision:
-    """What a head of the model says of the fused streams: a class or a number."""
+class Decision(ABC):
+    """A decision of a model in evaluation mode, and what its run has learned.
 
-    head: str
-    names: tuple[str, ...] = ()
-    by_fusion: bool = True
-
-    def reads(self, model: Model) -> tuple[str, ...]:
-        return model.streams_of(self.head)
-
-    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
-        return _has_context(model, self.head, streams)
-
-    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
-        return model.decode(self.head, model.fuse(streams)).float()
-
-
-@dataclass(frozen=True)
-class SimilarityDecision:
-    """The cosine of two streams' embeddings."""
-
-    first: str
-    second: str
-    names: tuple[str, ...] = ("similarity",)
-    by_fusion: bool = True
-
-    def reads(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return (self.first, self.second)
-
-    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:  # noqa: ARG002
-        both = [streams[s].present for s in (self.first, self.second) if s in streams]
-        there_B = torch.stack(both).all(dim=0)
-        return there_B if len(both) == 2 else torch.zeros_like(there_B)
-
-    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:  # noqa: ARG002
-        first_BE, second_BE = (model.embed(s, streams[s]) for s in (self.first, self.second))
-        return (first_BE * second_BE).sum(1, keepdim=True)
-
-
-@dataclass(frozen=True)
-class SentenceDecision:
-    """The mean log-probability a token of a sentence about the streams; the batch holds the sentence."""
-
-    head: str
-    text: str
-    names: tuple[str, ...] = ("log-probability",)
-    by_fusion: bool = False
-
-    def reads(self, model: Model) -> tuple[str, ...]:
-        return model.streams_of(self.head)
-
-    def there(self, model: Model, streams: Mapping[str, Features]) -> Tensor:
-        return _has_context(model, self.head, streams)
-
-    def logits(self, model: Model, streams: Mapping[str, Features], batch: Batch) -> Tensor:
-        written = batch.inputs[self.text]
-        if not isinstance(written, Field) or written.mask is None:
-            raise ValueError(f"'{self.text}' holds no token ids with a mask")
-        ids_BT, mask_BT = written.values, written.mask
-        prefix = Field(ids_BT[:, :-1], mask_BT[:, 1:])
-        logits_BTV = model.decode(self.head, model.fuse(streams), prefix)
-        chances_BTV = logits_BTV.float().log_softmax(dim=2)
-        next_BT1 = ids_BT[:, 1:, None].masked_fill(~mask_BT[:, 1:, None], 0)
-        said_BT = chances_BTV.gather(2, next_BT1)[:, :, 0].masked_fill(~mask_BT[:, 1:], 0)
-        return said_BT.sum(1, keepdim=True) / mask_BT[:, 1:].sum(1, keepdim=True).clamp_min(1)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is explained: a model in evaluation mode and a decision of it.
-
-    fixed_ids: stream -> ids of special tokens, which are no part of what a person wrote: they are
-    never taken away.
+    Several of one kind are an ensemble: other models, or other views of the same rows.
     """
 
     model: Model
-    decision: Decision
-    fixed_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    learned: Learned
 
-    @classmethod
-    def of(cls, model: Model, learned: Learned, head: str | None = None) -> "Subject":
-        """The model and what that head decides, the first if none is named; of a model without heads
-        how alike two streams are. Raises WeftError where there is nothing to explain."""
-        special = {
-            stream: modality.special_ids
-            for stream, modality in learned.modalities.items()
-            if isinstance(modality, SpecialTokens)
-        }
-        return cls(model, _decision(model, learned, head), special)
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """The streams that it is made of."""
+
+    @property
+    def attends(self) -> bool:
+        """Whether more than encoders and fusion attends to tokens on the way to it."""
+        return False
+
+    @abstractmethod
+    def there(self, streams: Encoded) -> Tensor:
+        """(B,) True where the row has what the decision is made of."""
+
+    @abstractmethod
+    def part(self, streams: Encoded) -> Any:
+        """What `answer` needs of the rows."""
+
+    @abstractmethod
+    def answer(self, parts: Sequence[Any]) -> Values:
+        """What is said of the B rows, by all parts together."""
+
+    @abstractmethod
+    def scores(self, streams: Encoded, said: Values) -> Scores:
+        """How strongly this model says `said` of the B rows; can be differentiated."""
+
+    @abstractmethod
+    def score_text(self, value: float) -> str:
+        """A score as it stands beside the answer."""
 
     def encode(self, batch: Batch) -> dict[str, Features]:
-        """The streams of the batch that the decision reads."""
-        model, read = self.model, self.decision.reads(self.model)
-        return {s: model.encode(s, value) for s, value in batch.inputs.items() if s in read}
+        """The streams of the batch that the decision is made of."""
+        return {s: self.model.encode(s, v) for s, v in batch.inputs.items() if s in self.reads}
+
+    def parts(self, stream: str) -> Removable:
+        """How parts of the stream are taken away."""
+        return parts_of(self.learned.modalities.get(stream))
 
     @torch.no_grad()
-    def logits(self, batch: Batch) -> Tensor:
-        """(B, V) logits of the batch."""
-        return self.decision.logits(self.model, self.encode(batch), batch)
+    def said(self, batch: Batch) -> Values:
+        """What this model alone says of the batch."""
+        return self.answer([self.part(self.encode(batch))])
+
+    @torch.no_grad()
+    def values(self, batch: Batch, said: Values) -> Tensor:
+        """(B,) scores of `said`, as a person is shown them."""
+        return self.scores(self.encode(batch), said).values
 
 
-def _decision(model: Model, learned: Learned, head: str | None) -> Decision:
+class Seen(NamedTuple):
+    """Encoded rows, and the decision that is made of them."""
+
+    decision: Decision
+    streams: Encoded
+
+
+def answer(seen: Sequence[Seen]) -> Values:
+    """What all say together of the B rows."""
+    return seen[0].decision.answer([one.decision.part(one.streams) for one in seen])
+
+
+def mean_scores(seen: Sequence[Seen], said: Values) -> Tensor:
+    """(B,) the mean of what each scores `said`, on the CPU."""
+    each = [one.decision.scores(one.streams, said).values.detach().cpu() for one in seen]
+    return torch.stack(each).mean(dim=0)
+
+
+@dataclass(frozen=True)
+class HeadDecision(Decision):
+    """What a head of the model says."""
+
+    head: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.model.streams_of(self.head)
+
+    @property
+    def attends(self) -> bool:
+        return self._head.output.attends
+
+    @property
+    def _head(self) -> Head:
+        return self.model.head(self.head)
+
+    def there(self, streams: Encoded) -> Tensor:
+        fused = self.model.fuse(streams)
+        context = self._head.context
+        if context not in fused and context in self.model.fused_streams:
+            return torch.zeros_like(next(iter(streams.values())).present)
+        return self._head.reads(fused).present
+
+    def part(self, streams: Encoded) -> Part:
+        """The decoder and what it reads of the rows."""
+        return Part(self._head.decoder, self._head.reads(self.model.fuse(streams)), self.learned)
+
+    def answer(self, parts: Sequence[Part]) -> Values:
+        return self._head.output.read(parts)
+
+    def scores(self, streams: Encoded, said: Values) -> Scores:
+        return self._head.output.scores(self.part(streams), said)
+
+    def score_text(self, value: float) -> str:
+        return self._head.output.score_text(value)
+
+
+class Similarities(NumberValues):
+    """Cosines, which are called what they are and not by their number."""
+
+    def said(self, row: int) -> str:  # noqa: ARG002
+        return "similarity"
+
+
+@dataclass(frozen=True)
+class SimilarityDecision(Decision):
+    """The cosine of two embeddings, of streams or, as JOINT, of what the fusion makes of all."""
+
+    first: str
+    second: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        fused = self.model.fused_streams if JOINT in (self.first, self.second) else ()
+        named = (s for s in (self.first, self.second) if s != JOINT)
+        return tuple(dict.fromkeys((*fused, *named)))
+
+    def there(self, streams: Encoded) -> Tensor:
+        pair = [self._features(name, streams) for name in (self.first, self.second)]
+        found = [one.present for one in pair if one is not None]
+        if len(found) < 2:
+            return torch.zeros_like(next(iter(streams.values())).present)
+        return torch.stack(found).all(dim=0)
+
+    def part(self, streams: Encoded) -> Tensor:
+        """(B,) cosines; 0 where a row lacks one of the two."""
+        pair = {name: self._features(name, streams) for name in (self.first, self.second)}
+        embedded = [self.model.embed(name, one) for name, one in pair.items() if one is not None]
+        if len(embedded) < 2:
+            return torch.zeros(len(next(iter(streams.values()))))
+        return (embedded[0] * embedded[1]).sum(1)
+
+    def answer(self, parts: Sequence[Tensor]) -> Similarities:
+        return Similarities(mean(parts))
+
+    def scores(self, streams: Encoded, said: Values) -> Scores:  # noqa: ARG002
+        cosines_B = self.part(streams)
+        return Scores(cosines_B, cosines_B)
+
+    def score_text(self, value: float) -> str:
+        return f"{value:.3f}"
+
+    def _features(self, name: str, streams: Encoded) -> Features | None:
+        if name != JOINT:
+            return streams.get(name)
+        fused = {s: f for s, f in streams.items() if s in self.model.fused_streams}
+        return self.model.fuse(fused).get(JOINT) if fused else None
+
+
+def decision_of(
+    model: Model,
+    learned: Learned,
+    head: str | None = None,
+    similarity: tuple[str, str] | None = None,
+) -> Decision:
+    """What that head says, or how alike the two are; of neither the first head, and of a model without
+    heads the similarity of its first two streams. Raises WeftError where there is no decision."""
+    if similarity is not None:
+        unknown = [name for name in similarity if name not in model.projections]
+        if unknown:
+            raise unknown_name("projection of the model", unknown[0], model.projections)
+        return SimilarityDecision(model, learned, *similarity)
     name = head or next(iter(model.heads), None)
     if name is not None:
-        output = model.head(name).output
-        if isinstance(output, TextOutput):
-            return SentenceDecision(name, output.stream)
-        if isinstance(output, ClassOutput):
-            return HeadDecision(name, output.names(learned))
-        return HeadDecision(name, (name,))
+        model.head(name)  # says at once where there is none
+        return HeadDecision(model, learned, name)
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:
-        return SimilarityDecision(embedded[0], embedded[1])
+        return SimilarityDecision(model, learned, *embedded[:2])
     raise WeftError(
         "the model has no heads and no two streams with projections, so there is no decision to explain"
     )
-
-
-def _has_context(model: Model, head: str, streams: Mapping[str, Features]) -> Tensor:
-    """(B,) True where the row has something of what the head reads after fusion."""
-    fused = model.fuse(streams)
-    context = model.head(head).context
-    if context not in fused and context in model.fused_streams:
-        return torch.zeros_like(next(iter(streams.values())).present)
-    return model.head(head).reads(fused).present
-
-
-def chosen(logits_BV: Tensor) -> Tensor:
-    """(B,) the output that is explained: the largest."""
-    return logits_BV.argmax(1)
-
-
-def scores(logits_BV: Tensor, chosen_B: Tensor) -> Tensor:
-    """(B,) the probability of the chosen class; of a single number, that number."""
-    values_BV = logits_BV.softmax(1) if logits_BV.shape[1] > 1 else logits_BV
-    return values_BV.gather(1, chosen_B[:, None])[:, 0]

@@ -8,15 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.errors import WeftError
-from weft.core.records import Batch, Field
+from weft.core.records import Batch
 from weft.evaluation.comparison import Comparison, compare
-from weft.explain.decision import Subject, chosen, scores
+from weft.explain.decision import Decision
 from weft.explain.explanation import Method, Saliency, saliencies
-from weft.explain.occlusion import grid_of, raw_field, removable, without_parts
+from weft.explain.occlusion import raw_field, removable, without_parts
+from weft.heads.output import Values
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
 """Shares of the parts that are deleted, the most relevant first."""
 RANDOM_ORDERS = 3
+_MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""How relevances are interpolated in so many dimensions."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Deletion:
 
 
 def deletion_test(
-    subject: Subject,
+    decision: Decision,
     batches: Iterable[Batch],
     stream: str,
     *,
@@ -62,15 +65,15 @@ def deletion_test(
     groups: list[Tensor] = []
     name = ""
     for batch in batches:
-        found = saliencies(subject, batch, method).get(stream)
+        tested = _Tested.of(decision, batch, stream)
+        found = saliencies(decision, batch, tested.said, method).get(stream)
         if found is None:
             raise WeftError(f"method '{method}' does not explain '{stream}'")
         name = found.method
-        tested = _Tested.of(subject, batch, stream)
-        relevance_BT = _over_parts(found, raw_field(batch, stream))
-        marked.append(tested.falls(relevance_BT, shares))
-        orders = [torch.rand(relevance_BT.shape, generator=generator) for _ in range(RANDOM_ORDERS)]
-        falls = [tested.falls(order.to(relevance_BT.device), shares) for order in orders]
+        relevance_BP = tested.over_parts(found)
+        marked.append(tested.falls(relevance_BP, shares))
+        orders = [torch.rand(relevance_BP.shape, generator=generator) for _ in range(RANDOM_ORDERS)]
+        falls = [tested.falls(order.to(relevance_BP.device), shares) for order in orders]
         random.append(torch.stack(falls).mean(0))
         groups.append(batch.groups)
     if not groups:
@@ -81,41 +84,37 @@ def deletion_test(
 
 @dataclass(frozen=True)
 class _Tested:
-    """A batch, and the outputs that its rows choose with all parts, with their scores (B,)."""
+    """A batch, and what is said of its rows with all parts, with the scores (B,)."""
 
-    subject: Subject
+    decision: Decision
     batch: Batch
     stream: str
-    chosen: Tensor
+    said: Values
     whole: Tensor
 
     @classmethod
-    def of(cls, subject: Subject, batch: Batch, stream: str) -> "_Tested":
-        logits_BV = subject.logits(batch)
-        chosen_B = chosen(logits_BV)
-        return cls(subject, batch, stream, chosen_B, scores(logits_BV, chosen_B))
+    def of(cls, decision: Decision, batch: Batch, stream: str) -> "_Tested":
+        said = decision.said(batch)
+        return cls(decision, batch, stream, said, decision.values(batch, said))
 
-    def falls(self, order_BT: Tensor, shares: Sequence[float]) -> Tensor:
+    def falls(self, order_BP: Tensor, shares: Sequence[float]) -> Tensor:
         """(B,) percent of the score that is lost, the mean over the shares; the highest go first."""
-        field = raw_field(self.batch, self.stream)
-        may_go_BT = removable(self.subject, self.batch, self.stream)
-        first_BT = order_BT.masked_fill(~may_go_BT, -1).argsort(dim=1, descending=True, stable=True)
-        place_BT = first_BT.argsort(dim=1)
+        may_go_BP = removable(self.decision, self.batch, self.stream)
+        first_BP = order_BP.masked_fill(~may_go_BP, -1).argsort(dim=1, descending=True, stable=True)
+        place_BP = first_BP.argsort(dim=1)
         lost = []
         for share in shares:
-            count_B1 = (may_go_BT.sum(dim=1, keepdim=True) * share).ceil()
-            without = without_parts(field, place_BT < count_B1)
-            altered = self.batch.with_inputs(**{self.stream: without})
-            left_B = scores(self.subject.logits(altered), self.chosen)
+            count_B1 = (may_go_BP.sum(dim=1, keepdim=True) * share).ceil()
+            altered = without_parts(self.decision, self.batch, self.stream, place_BP < count_B1)
+            left_B = self.decision.values(altered, self.said)
             lost.append(100 * (self.whole - left_B) / self.whole.abs().clamp_min(1e-6))
         return torch.stack(lost).mean(0)
 
-
-def _over_parts(found: Saliency, field: Field) -> Tensor:
-    """Relevances of tokens as those of the parts that can be taken away."""
-    if found.grid is None or found.grid == grid_of(field):
-        return found.values
-    cells_B1HW = F.interpolate(
-        found.values.view(-1, 1, *found.grid), size=grid_of(field), mode="bilinear"
-    )
-    return cells_B1HW.flatten(1)
+    def over_parts(self, found: Saliency) -> Tensor:
+        """(B, P): relevances of an encoder's tokens as those of the parts that can be taken away."""
+        field = raw_field(self.batch, self.stream)
+        parts = self.decision.parts(self.stream).layout(field)
+        if parts is None or found.layout == parts:
+            return found.values
+        laid = found.values.view(-1, 1, *found.layout)
+        return F.interpolate(laid, size=parts, mode=_MODES[len(parts)]).flatten(1)

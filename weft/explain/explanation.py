@@ -1,6 +1,7 @@
 """An explanation of a batch: the answers, what they rest on in each stream, and without each stream."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +11,10 @@ from torch import Tensor
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.explain.ablation import Ablation, ablate
-from weft.explain.decision import Subject, chosen, scores
-from weft.explain.occlusion import grid_of, occlusion
+from weft.explain.decision import Decision, Seen, answer, mean_scores
+from weft.explain.occlusion import occlusion
 from weft.explain.relevance import NoAttentionError, Rule, relevance
+from weft.heads.output import Values
 
 Method = Literal["auto", "relevance", "rollout", "occlusion"]
 
@@ -21,58 +23,61 @@ Method = Literal["auto", "relevance", "rollout", "occlusion"]
 class Saliency:
     """How much each part of a stream weighs, and how that was found.
 
-    values: (B, T), not negative; the largest of a row is 1, or all are 0. grid: rows and columns
-    where the parts are cells of a picture. method: relevance, rollout or occlusion.
+    values: (B, T), not negative; the largest of a row is 1, or all are 0. method: relevance, rollout or
+    occlusion. layout: how the T lie, such as rows and columns.
     """
 
     values: Tensor
     method: str
-    grid: tuple[int, int] | None = None
+    layout: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """chosen: (B,) the output. scores: (B,) its probability, or the number itself. streams: what it
-    rests on. without: what it becomes without a stream."""
+    """said: the answers. scores: (B,) of the answers. streams: what they rest on. without: what they
+    become without a stream."""
 
-    chosen: Tensor
+    said: Values
     scores: Tensor
     streams: Mapping[str, Saliency]
     without: Mapping[str, Ablation]
 
 
-def explain(subject: Subject, batch: Batch, method: Method = "auto") -> Explanation:
-    """Explains the decisions of the batch.
+def explain(seen: Sequence[tuple[Decision, Batch]], method: Method = "auto") -> Explanation:
+    """Explains what is said of the B rows, by several models or of several views together.
 
+    seen: each decision with the rows as its model sees them. Answers, scores and ablations are those of
+    all. `streams` is what the first of them rests on in saying what all say.
     auto: gradient x attention for the streams that attention reads, occlusion for the others. Raises
     WeftError where the method asked for explains no stream.
     """
-    logits_BV = subject.logits(batch)
-    chosen_B = chosen(logits_BV)
+    decision, batch = seen[0]
+    with torch.no_grad():
+        encoded = [Seen(one, one.encode(rows)) for one, rows in seen]
+        said = answer(encoded)
+        scores_B = mean_scores(encoded, said)
     return Explanation(
-        chosen=chosen_B,
-        scores=scores(logits_BV, chosen_B),
-        streams=saliencies(subject, batch, method),
-        without=ablate(subject, batch),
+        said=said,
+        scores=scores_B,
+        streams=saliencies(decision, batch, said, method),
+        without=ablate(encoded, said),
     )
 
 
-def saliencies(subject: Subject, batch: Batch, method: Method = "auto") -> dict[str, Saliency]:
-    """Stream -> what the decisions rest on; see `explain`."""
+def saliencies(
+    decision: Decision, batch: Batch, said: Values, method: Method = "auto"
+) -> dict[str, Saliency]:
+    """Stream -> what the model rests on in saying that; see `explain`."""
     found: dict[str, Saliency] = {}
     if method != "occlusion":
-        found = _by_attention(subject, batch, "rollout" if method == "rollout" else "relevance")
+        rule: Rule = "rollout" if method == "rollout" else "relevance"
+        found = _by_attention(decision, batch, said, rule)
     for stream, value in batch.inputs.items():
-        raw = isinstance(value, Field)
-        if (
-            stream not in found
-            and stream in subject.decision.reads(subject.model)
-            and raw
-            and method in ("auto", "occlusion")
-        ):
-            parts_BT = occlusion(subject, batch, stream)
-            grid = grid_of(value) if isinstance(value, Field) and value.values.ndim == 4 else None
-            found[stream] = Saliency(_scaled(parts_BT), "occlusion", grid)
+        asked = stream in decision.reads and method in ("auto", "occlusion")
+        if asked and stream not in found and isinstance(value, Field):
+            parts_BP = occlusion(decision, batch, stream, said)
+            layout = decision.parts(stream).layout(value)
+            found[stream] = Saliency(_scaled(parts_BP), "occlusion", layout or parts_BP.shape[1:])
     if not found:
         raise WeftError(
             f"method '{method}' explains none of the streams {', '.join(batch.inputs)}: attention reads "
@@ -81,37 +86,23 @@ def saliencies(subject: Subject, batch: Batch, method: Method = "auto") -> dict[
     return found
 
 
-def _by_attention(subject: Subject, batch: Batch, rule: Rule) -> dict[str, Saliency]:
+def _by_attention(
+    decision: Decision, batch: Batch, said: Values, rule: Rule
+) -> dict[str, Saliency]:
     try:
-        tokens = relevance(subject, batch, rule)
+        tokens = relevance(decision, batch, said, rule)
     except NoAttentionError:
         return {}
     found: dict[str, Saliency] = {}
     for stream, values_BT in tokens.items():
         value = batch.inputs[stream]
-        if isinstance(value, Field) and value.values.ndim == 4:
-            grid = token_grid(values_BT.shape[1], value.values.shape[2], value.values.shape[3])
-            cells = grid[0] * grid[1]
-            found[stream] = Saliency(_scaled(values_BT[:, -cells:]), rule, grid)
-        elif isinstance(value, Features) or values_BT.shape[1] == value.values.shape[1]:
-            found[stream] = Saliency(_scaled(values_BT), rule)
+        layout: tuple[int, ...] | None = (values_BT.shape[1],)
+        if not isinstance(value, Features):
+            layout = decision.parts(stream).layout(value, values_BT.shape[1])
+        if layout is not None:
+            laid_BT = values_BT[:, -math.prod(layout) :]
+            found[stream] = Saliency(_scaled(laid_BT), rule, layout)
     return {s: one for s, one in found.items() if one.values.any()}
-
-
-def token_grid(tokens: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of `tokens` in a picture of that shape; one more token stands before them.
-
-    Raises WeftError where the tokens are no grid of square cells.
-    """
-    for count in (tokens, tokens - 1):
-        rows = round((count * height / width) ** 0.5) if count > 0 else 0
-        if (
-            rows
-            and count % rows == 0
-            and abs(count / rows * height - rows * width) < max(height, width)
-        ):
-            return rows, count // rows
-    raise WeftError(f"{tokens} tokens are no grid over a picture of {height} x {width} pixels")
 
 
 def _scaled(values_BT: Tensor) -> Tensor:

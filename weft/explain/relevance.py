@@ -17,7 +17,8 @@ from torch import Tensor
 from weft.architectures.model import Model
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features
-from weft.explain.decision import Subject, chosen
+from weft.explain.decision import Decision
+from weft.heads.output import Values
 from weft.layers.recording import Attention, recording
 
 Rule = Literal["relevance", "rollout"]
@@ -51,35 +52,37 @@ class Layer:
         return self.gradient.abs().sum(dim=(1, 3))
 
 
-def relevance(subject: Subject, batch: Batch, rule: Rule = "relevance") -> dict[str, Tensor]:
+def relevance(
+    decision: Decision, batch: Batch, said: Values, rule: Rule = "relevance"
+) -> dict[str, Tensor]:
     """Stream -> (B, T) relevance of each token of the encoder's output, not negative, zero in padding.
 
     rule: gradient x attention, or attention alone (rollout; Abnar & Zuidema 2020, arXiv:2005.00928,
     section 3), averaged over heads with half of the residual. Streams that no attention reads are
-    missing. The gradient is that of the logit of the output that the model chooses. Raises
-    NoAttentionError where no stream is read.
+    missing. The gradient is that of the logit of what was said. Raises NoAttentionError where no stream
+    is read.
     """
-    if not subject.decision.by_fusion:
+    if decision.attends:
         raise NoAttentionError("the decision is not made by encoders and fusion alone")
-    model = subject.model
+    model = decision.model
     records: dict[str, list[Attention]] = {}
     streams: dict[str, Features] = {}
     with torch.enable_grad():
         for stream, value in batch.inputs.items():
-            if stream in subject.decision.reads(model):
+            if stream in decision.reads:
                 with recording() as own:
                     streams[stream] = model.encode(stream, value)
                 records[stream] = own
         with recording() as fused, _order_of_fusion(model) as order:
-            logits_BV = subject.decision.logits(model, streams, batch)
-        total = logits_BV.gather(1, chosen(logits_BV)[:, None]).sum()
+            total = decision.scores(streams, said).logits.sum()
     layers = _layers(total, {**records, JOINT: fused})
     below = [layer for stream in streams for layer in layers[stream]]
     ordered = {s: streams[s] for s in [*order, *streams] if s in streams}
     maps = _Maps(ordered, rule)
     for together in _at_once([*below, *layers[JOINT]]):
         maps.update(together)
-    return maps.read(layers[JOINT] or below)
+    beside = [layer for s in streams if s not in model.fused_streams for layer in layers[s]]
+    return maps.read([*layers[JOINT], *beside] if layers[JOINT] else below)
 
 
 @contextmanager

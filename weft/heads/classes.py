@@ -44,6 +44,9 @@ class ClassValues:
         means_KV = sums_KV.index_add(0, place_N, self.probabilities) / size_K[:, None]
         return ClassValues(means_KV[place_N], self.classes)
 
+    def take(self, rows: Sequence[int]) -> "ClassValues":
+        return ClassValues(self.probabilities[list(rows)], self.classes)
+
     @classmethod
     def join(cls, parts: Sequence["ClassValues"]) -> "ClassValues":
         return cls(torch.cat([part.probabilities for part in parts]), parts[0].classes)

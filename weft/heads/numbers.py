@@ -1,7 +1,8 @@
 """A number with its unit: a score, a sentiment, a length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -32,8 +33,11 @@ class NumberValues:
     def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
         return [(self.said(row), None)]
 
+    def take(self, rows: Sequence[int]) -> Self:
+        return replace(self, numbers=self.numbers[list(rows)])
+
     @classmethod
-    def join(cls, parts: Sequence["NumberValues"]) -> "NumberValues":
+    def join(cls, parts: Sequence[Self]) -> Self:
         first = parts[0]
         return cls(torch.cat([part.numbers for part in parts]), first.unit, first.digits)
 

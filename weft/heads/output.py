@@ -50,6 +50,10 @@ class Values(Protocol):
         """The k best values of a row, the best first, with their probabilities where there are any."""
         ...
 
+    def take(self, rows: Sequence[int]) -> Self:
+        """These rows, in this order and as often as they are named."""
+        ...
+
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in order."""

@@ -31,6 +31,9 @@ class TextValues:
     def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
         return [(self.texts[row], None)]
 
+    def take(self, rows: Sequence[int]) -> "TextValues":
+        return TextValues(tuple(self.texts[row] for row in rows))
+
     @classmethod
     def join(cls, parts: Sequence["TextValues"]) -> "TextValues":
         return cls(tuple(text for part in parts for text in part.texts))

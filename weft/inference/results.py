@@ -34,7 +34,8 @@ class Prediction:
     """What a model made of a row: the items that it saw, its answer, and what would have been right.
 
     right is None where there is no right or wrong, as for a caption. score: the model's probability,
-    or a metric's value. others: further answers and their scores, the best first.
+    or a metric's value. others: further answers and their scores, the best first. given: stream -> what
+    it saw that is no item of a row, such as the candidate that it chose.
     """
 
     inputs: tuple[Item, ...]
@@ -43,6 +44,7 @@ class Prediction:
     right: bool | None = None
     score: float | None = None
     others: tuple[tuple[str, float], ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class TaskResult:
     which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
     examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
     rows. predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
+    similarity: the two embeddings whose cosine was, streams or JOINT, if it was one.
     """
 
     task: str
@@ -81,6 +84,7 @@ class TaskResult:
     values: Mapping[str, Values] = field(default_factory=dict)
     predictions: Sequence[Prediction] = ()
     head: str | None = None
+    similarity: tuple[str, str] | None = None
 
     def extended(
         self,

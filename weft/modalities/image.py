@@ -25,6 +25,7 @@ from weft.modalities.image_transforms import (
     random_box,
     resize,
 )
+from weft.modalities.parts import PictureParts
 
 Place = Literal["center", "top-left", "top-right", "bottom-left", "bottom-right"]
 
@@ -60,7 +61,7 @@ def corners(crop: float) -> tuple[ViewConfig, ...]:
     return *mirrored(), *parts
 
 
-class Image:
+class Image(PictureParts):
     """The modality of still pictures.
 
     The Field holds uint8; mean and standard deviation belong to the encoder that needs them.

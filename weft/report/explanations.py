@@ -3,36 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-
+from weft.core.display import Display
 from weft.report import html
-from weft.report.examples import ROW
+from weft.report.displays import ROW, figures, words
 from weft.report.html import Html
 
 WIDTH = 180
-HEAT = np.array([230.0, 30.0, 30.0])
-"""The colour of what matters most."""
 
 
 @dataclass(frozen=True)
-class Heat:
-    """A picture as the model sees it, (H, W, 3) uint8, and the weight of its cells, (rows, columns)."""
+class Weighed:
+    """A stream as the model sees it, with the weight of each part, and how that was found."""
 
     stream: str
     method: str
-    picture: np.ndarray
-    values: np.ndarray
-
-
-@dataclass(frozen=True)
-class Marked:
-    """Pieces of a text and the weight of each."""
-
-    stream: str
-    method: str
-    pieces: Sequence[tuple[str, float]]
+    display: Display
 
 
 @dataclass(frozen=True)
@@ -41,57 +26,45 @@ class Without:
 
     stream: str
     answer: str
-    score: float
+    score: str
 
 
 @dataclass(frozen=True)
 class Explained:
-    """The explanation of one decision."""
+    """The explanation of one decision. score: empty where the answer says it. note: what a reader must
+    know of the marks, or nothing."""
 
     answer: str
-    score: float
-    parts: Sequence[Heat | Marked]
-    without: Sequence[Without]
+    score: str = ""
+    parts: Sequence[Weighed] = ()
+    without: Sequence[Without] = ()
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.answer} ({self.score})" if self.score else self.answer
+
+    def lines(self) -> list[str]:
+        """What is said without each stream, and the note."""
+        found = [
+            f"without {one.stream}: {one.answer}"
+            + (f", {self.answer} {one.score}" if one.score else "")
+            for one in self.without
+        ]
+        return found + [self.note] * bool(self.note)
 
 
 def explained_html(explained: Explained) -> Html:
     """Pictures under heat, marked words and the ablations of one decision."""
-    shown: list[str] = []
-    words: list[str] = []
-    for part in explained.parts:
-        if isinstance(part, Heat):
-            caption = f"{part.stream}: {part.method}"
-            shown.append(html.figure(overlay(part), caption, WIDTH))
-        else:
-            words.append(f"<div>{marked_words(part)} <small>{html.text(part.method)}</small></div>")
-    words += [
-        f"<div><small>without {html.text(one.stream)}: {html.text(one.answer)}, "
-        f"{html.text(explained.answer)} {one.score:.3f}</small></div>"
-        for one in explained.without
+    shown = [
+        figures(part.display, f"{part.stream}: {part.method}", WIDTH) for part in explained.parts
     ]
+    lines = [
+        f"<div>{words(part.display)} <small>{html.text(part.method)}</small></div>"
+        for part in explained.parts
+        if part.display.words
+    ]
+    lines += [f"<div><small>{html.text(line)}</small></div>" for line in explained.lines()]
     return Html(
-        f'<div style="{ROW}">{"".join(shown)}<div style="flex:1 1 20rem">{"".join(words)}</div></div>'
+        f'<div style="{ROW}">{"".join(shown)}<div style="flex:1 1 20rem">{"".join(lines)}</div></div>'
     )
-
-
-def overlay(heat: Heat) -> np.ndarray:
-    """(H, W, 3) uint8: the picture, greyer where it does not matter, red where it does."""
-    picture = heat.picture.astype(np.float32)
-    values = torch.from_numpy(np.ascontiguousarray(heat.values, dtype=np.float32))[None, None]
-    size = picture.shape[:2]
-    weight = F.interpolate(values, size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
-    weight = weight.clip(0, 1)[:, :, None]
-    grey = picture.mean(axis=2, keepdims=True) * 0.5 + 96
-    calm = 0.55 * picture + 0.45 * grey
-    return np.asarray((calm * (1 - 0.6 * weight) + HEAT * 0.6 * weight).clip(0, 255), np.uint8)
-
-
-def marked_words(marked: Marked) -> Html:
-    """The text, each piece on a ground as strong as its weight."""
-    red, green, blue = HEAT.astype(int)
-    spans = [
-        f'<span style="background:rgba({red},{green},{blue},{0.65 * float(value):.2f});'
-        f'padding:0 .15em;border-radius:3px">{html.text(piece)}</span>'
-        for piece, value in marked.pieces
-    ]
-    return Html(" ".join(spans))

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from weft.data.formats import Dataset
 from weft.inference.results import Prediction, TaskResult
 from weft.report import html
-from weft.report.examples import ROW, shown_value
+from weft.report.displays import ROW, figures, words
+from weft.report.examples import Rows
 from weft.report.explanations import Explained, explained_html
 from weft.report.html import Html
 
@@ -13,20 +13,25 @@ PICTURE_WIDTH = 220
 
 
 def prediction_sections(
-    result: TaskResult, dataset: Dataset, explained: Mapping[int, Explained] | None = None
+    result: TaskResult,
+    rows: Rows,
+    explained: Mapping[int, Explained] | None = None,
+    missing: str = "",
 ) -> list[Html]:
     """A section of all predictions that the result keeps, or none.
 
-    explained: number of a prediction -> what it rests on.
+    explained: number of a prediction -> what it rests on. missing: why there are none of these, or
+    nothing.
     """
     if not result.predictions:
         return []
-    parts = _grouped(result.predictions, dataset, explained or {})
+    parts = [html.paragraph(missing)] if missing else []
+    parts += _grouped(result.predictions, rows, explained or {})
     return [html.section(f"Predictions: {result.task}", *parts)]
 
 
 def _grouped(
-    predictions: Sequence[Prediction], dataset: Dataset, explained: Mapping[int, Explained]
+    predictions: Sequence[Prediction], rows: Rows, explained: Mapping[int, Explained]
 ) -> list[Html]:
     parts: list[Html] = []
     for title, right in (("Right", True), ("Wrong", False), ("", None)):
@@ -34,20 +39,18 @@ def _grouped(
         if some and title:
             parts.append(html.heading(title))
         for number in some:
-            parts.append(_prediction(predictions[number], dataset))
+            parts.append(_prediction(predictions[number], rows))
             if number in explained:
                 parts.append(explained_html(explained[number]))
     return parts
 
 
-def _prediction(prediction: Prediction, dataset: Dataset) -> Html:
-    has = [i for i in prediction.inputs if dataset[i.row].items.get(i.stream) is not None]
+def _prediction(prediction: Prediction, rows: Rows) -> Html:
+    has = [i for i in prediction.inputs if rows.dataset[i.row].items.get(i.stream) is not None]
     lacks = [item.stream for item in prediction.inputs if item not in has]
-    values = [shown_value(item, dataset) for item in has]
-    pictures = [value for value in values if not isinstance(value, str)]
-    sentences = [value for value in values if isinstance(value, str)]
-    figures = "".join(html.figure(picture, "", PICTURE_WIDTH) for picture in pictures)
-    lines = [f"<div>{html.text(sentence)}</div>" for sentence in sentences]
+    displays = [rows.display(item) for item in has]
+    pictures = "".join(figures(display, "", PICTURE_WIDTH) for display in displays)
+    lines = [f"<div>{words(display)}</div>" for display in displays if display.words]
     lines += [f"<div><small>no {html.text(stream)}</small></div>" for stream in lacks]
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
     lines.append(f"<div><strong>{html.text(prediction.predicted)}</strong>{score}</div>")
@@ -58,5 +61,5 @@ def _prediction(prediction: Prediction, dataset: Dataset) -> Html:
     if not prediction.right:
         expected = html.text(" / ".join(prediction.expected))
         lines.append(f"<div><small>expected: {expected}</small></div>")
-    words = f'<div style="flex:1 1 20rem">{"".join(lines)}</div>'
-    return Html(f'<div style="{ROW}">{figures}{words}</div>')
+    told = f'<div style="flex:1 1 20rem">{"".join(lines)}</div>'
+    return Html(f'<div style="{ROW}">{pictures}{told}</div>')

@@ -13,6 +13,7 @@ from typing import Any
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.interfaces import Modality
 from weft.core.records import ACCURACY
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
@@ -21,7 +22,7 @@ from weft.evaluation.metric import Metric, Score, same_unit
 from weft.inference.results import Queries, TaskResult
 from weft.report import charts, html
 from weft.report.card import card_sections
-from weft.report.examples import example_sections
+from weft.report.examples import Rows, example_sections
 from weft.report.explanations import Explained
 from weft.report.predictions import prediction_sections
 
@@ -35,15 +36,18 @@ LogLine = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation: what it came to, and the rows, from which the examples are shown.
+    """One evaluation: what it came to, the rows from which examples are shown, and what shows them.
 
-    explained: number of a prediction -> what it rests on.
+    modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
+    why none is explained, or nothing.
     """
 
     title: str
     result: TaskResult
     dataset: Dataset
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
     explained: Mapping[int, Explained] = field(default_factory=dict)
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ def render(report: RunReport) -> str:
     if report.log:
         sections.append(_training(report))
     for measured in report.measured:
-        sections += example_sections(measured.result, measured.dataset)
-        sections += prediction_sections(measured.result, measured.dataset, measured.explained)
+        rows = Rows(measured.dataset, measured.modalities)
+        sections += example_sections(measured.result, rows)
+        sections += prediction_sections(measured.result, rows, measured.explained, measured.missing)
     sections.append(_data(report))
     sections.append(_recipe(report))
     subtitle = " · ".join(f"{m.title}: {_sizes(m.result)}" for m in report.measured)

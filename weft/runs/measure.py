@@ -24,11 +24,11 @@ METRICS = "metrics"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A task's result, the rows that it was measured on, and the run, or the first of an ensemble."""
+    """A task's result, the rows that it was measured on, and the runs: one, or an ensemble."""
 
     result: TaskResult
     dataset: Dataset
-    run: Run
+    runs: Sequence[Run]
 
 
 def measure(
@@ -54,7 +54,7 @@ def measure(
     built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
-    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, first)
+    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, runs)
 
 
 def task_config(recipe: Recipe, name: str) -> Config[Task]:

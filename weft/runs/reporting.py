@@ -34,21 +34,25 @@ def report(
     page = RunReport(
         name=name,
         recipe=to_json(run.recipe),
-        measured=[
-            Measured(
-                title,
-                found.result,
-                found.dataset,
-                explain_predictions(found.run, found.result, found.dataset),
-            )
-            for title, found in measurements
-        ],
+        measured=[_measured(title, found) for title, found in measurements],
         log=read_log(run.folder),
         card=card,
         facts=_facts(run),
         validation=validation_metrics(run.recipe),
     )
     return write_report(page, path or run.folder / REPORT)
+
+
+def _measured(title: str, found: Measurement) -> Measured:
+    explanations = explain_predictions(found.runs, found.result, found.dataset)
+    return Measured(
+        title,
+        found.result,
+        found.dataset,
+        found.runs[0].modalities,
+        explanations.explained,
+        explanations.missing,
+    )
 
 
 def _facts(run: Run) -> dict[str, Cell]:

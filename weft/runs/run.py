@@ -100,10 +100,11 @@ class Run:
         row has, is missing from the batch. Raises WeftError for what cannot be read.
         """
         member, dataset = self._member(rows, streams)
+        return _batches([self._reading(member, dataset)], dataset, self.device)[0]
+
+    def _reading(self, member: Member, rows: Sequence[Sample], view: int = 0) -> Reading:
         names = [stream for stream in member.sources if stream in self.model.encoders]
-        config = InferenceConfig(batch_size=max(1, len(dataset)), workers=0)
-        reading = Reading.of(member, dataset, names)
-        return next(read_rows([reading], dataset, config, device=self.device)).batches[0]
+        return Reading.of(member, rows, names, view)
 
     def predict(
         self,
@@ -188,6 +189,25 @@ class Run:
             device=self.device,
         )
         return Member(self.model, sources, self.modalities, self.targets, training)
+
+
+def read_together(runs: Sequence[Run], rows: Sequence[Sample], views: int) -> list[Batch]:
+    """The batches of these rows in the first evaluation views of each run, run by run; see `Run.read`.
+
+    Each row is read once for all of them.
+    """
+    readings = [
+        run._reading(run._member(rows, {})[0], rows, view) for run in runs for view in range(views)
+    ]
+    return _batches(readings, rows, runs[0].device)
+
+
+def _batches(
+    readings: Sequence[Reading], rows: Sequence[Sample], device: torch.device
+) -> list[Batch]:
+    """All rows in one batch, as each reading sees them."""
+    config = InferenceConfig(batch_size=max(1, len(rows)), workers=0)
+    return list(next(read_rows(readings, rows, config, device=device)).batches)
 
 
 def on_files(recipe: Recipe, data: Path | str) -> Recipe:

@@ -124,6 +124,7 @@ class Dialog:
                 for metric, v in values.items()
             },
             predictions=self._shown(_context(members[0]), rows, scored, asked),
+            similarity=(JOINT, config.answer),
         )
 
     def _contexts(
@@ -234,6 +235,7 @@ class Dialog:
                     right=ranks[place] == 1,
                     score=named[0][1],
                     others=tuple(named[1:]),
+                    given={self.config.answer: named[0][0]},
                 )
             )
         return found

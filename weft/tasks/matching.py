@@ -118,6 +118,7 @@ class Matching:
             leakage=leakage,
             values=as_values(values, found.groups),
             predictions=self._shown(found, values),
+            head=config.head,
         )
 
     def _pairs(

@@ -1,0 +1,49 @@
+"""What a person is shown of a value: pictures and words, with their weights where an explanation has any."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from weft.core.media import Media
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels: (H, W, 3) uint8, or a Media that holds a picture. weights: of its cells, (rows, columns) in
+    [0, 1]."""
+
+    pixels: np.ndarray | Media
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Word:
+    """A piece of text, and its weight in [0, 1]."""
+
+    text: str
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Display:
+    """Pictures and words. A report draws any of them, whatever value they stand for."""
+
+    pictures: tuple[Picture, ...] = ()
+    words: tuple[Word, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    def strongest(self, k: int) -> list[tuple[str, float]]:
+        """The strongest cell of each picture, and the k strongest words, by name with their weights."""
+        found: list[tuple[str, float]] = []
+        for number, picture in enumerate(self.pictures, 1):
+            if picture.weights is not None:
+                rows, columns = picture.weights.shape
+                row, column = divmod(int(picture.weights.argmax()), columns)
+                which = f"picture {number}, " if len(self.pictures) > 1 else ""
+                name = f"{which}row {row + 1} of {rows}, column {column + 1} of {columns}"
+                found.append((name, float(picture.weights.max())))
+        words = [(word.text, word.weight) for word in self.words if word.weight is not None]
+        return found + sorted(words, key=lambda pair: -pair[1])[:k]

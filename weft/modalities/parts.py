@@ -1,0 +1,154 @@
+"""The parts of a row, which explanations weigh and take away, and what a person is shown of a value.
+
+`TokenParts` serves any modality of token streams, `PictureParts` is a base class for those of pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.display import Display, Picture, Word
+from weft.core.errors import WeftError
+from weft.core.interfaces import NamedParts, Removable, Shown
+from weft.core.media import Media
+from weft.core.records import Field
+
+LARGEST_GRID = 8
+"""Cells along the longer side of a picture."""
+
+
+def parts_of(modality: object) -> Removable:
+    """How the parts of a row are taken away: the modality itself, or the places of its Field."""
+    return modality if isinstance(modality, Removable) else TokenParts(modality)
+
+
+def shown_by(modality: object) -> Shown:
+    """What shows a value to a person: the modality itself, or words and pictures as they are."""
+    return modality if isinstance(modality, Shown) else TokenParts(modality)
+
+
+class TokenParts:
+    """The T places of a Field (B, T) or (B, T, D), named by its modality where it is `NamedParts`.
+
+    A place that is taken away is masked. A place without a name, such as that of a special token, is
+    neither taken away nor shown.
+    """
+
+    def __init__(self, modality: object = None) -> None:
+        self._modality = modality
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, T) bool. Raises WeftError for values of another shape."""
+        if field.values.ndim not in (2, 3):
+            raise WeftError(
+                f"values of shape {tuple(field.values.shape)} have no parts that could be taken away, "
+                "expected tokens (B, T) or (B, T, D), or a modality that is Removable"
+            )
+        named = [[name is not None for name in self._names(row)] for row in field.values.cpu()]
+        return _real(field) & torch.tensor(named, device=field.values.device)
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        return replace(field, mask=_real(field) & ~gone_BP)
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
+        length = field.values.shape[1]
+        return (length,) if tokens in (None, length) else None
+
+    def show(self, raw: Any) -> Display:
+        """A picture as it is, anything else as text."""
+        if isinstance(raw, Media) and raw.kind in ("image", "file"):
+            return Display(pictures=(Picture(raw),))
+        listed = isinstance(raw, list | tuple) and not isinstance(raw, str)
+        return Display(words=(Word(" ".join(map(str, raw)) if listed else str(raw)),))
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The names of the real places."""
+        names, real = self._names(field.values[0].cpu()), _real(field)[0].tolist()
+        found = zip(names, weights.tolist(), real, strict=True)
+        return Display(words=tuple(Word(n, w) for n, w, there in found if there and n is not None))
+
+    def _names(self, values: Tensor) -> Sequence[str | None]:
+        if isinstance(self._modality, NamedParts):
+            return self._modality.names_of(values)
+        return [str(number + 1) for number in range(len(values))]
+
+
+class PictureParts:
+    """Cells of a grid over pictures (B, C, H, W). One that is taken away has the picture's mean colour."""
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, rows x columns), all True."""
+        shape = (len(field), int(np.prod(self.layout(field) or ())))
+        return torch.ones(shape, dtype=torch.bool, device=field.values.device)
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        return replace(field, values=without_cells(field.values, gone_BP))
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
+        """Rows and columns."""
+        height, width = field.values.shape[-2:]
+        return grid_of(height, width) if tokens is None else token_grid(tokens, height, width)
+
+    def show(self, raw: Any) -> Display:
+        return TokenParts().show(raw)
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The picture as the model sees it."""
+        return Display(pictures=(Picture(pixels_of(field.values[0].cpu()), weights.numpy()),))
+
+
+def grid_of(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the cells of a picture."""
+    longest = max(height, width)
+    return max(1, round(LARGEST_GRID * height / longest)), max(
+        1, round(LARGEST_GRID * width / longest)
+    )
+
+
+def without_cells(values_BCHW: Tensor, gone_BP: Tensor) -> Tensor:
+    """The pictures with the marked cells of `grid_of` in the mean colour of each picture."""
+    height, width = values_BCHW.shape[2:]
+    gone_B1HW = torch.nn.functional.interpolate(
+        gone_BP.view(-1, 1, *grid_of(height, width)).float(), size=(height, width), mode="nearest"
+    ).bool()
+    mean_BC11 = values_BCHW.float().mean(dim=(2, 3), keepdim=True).to(values_BCHW.dtype)
+    return torch.where(gone_B1HW, mean_BC11, values_BCHW)
+
+
+def token_grid(tokens: int, height: int, width: int) -> tuple[int, int] | None:
+    """Rows and columns of an encoder's tokens over a picture; one more token may stand before them.
+
+    None where they are no grid of square cells.
+    """
+    for count in (tokens, tokens - 1):
+        rows = round((count * height / width) ** 0.5) if count > 0 else 0
+        if (
+            rows
+            and count % rows == 0
+            and abs(count / rows * height - rows * width) < max(height, width)
+        ):
+            return rows, count // rows
+    return None
+
+
+def pixels_of(values_CHW: Tensor) -> np.ndarray:
+    """(H, W, 3) uint8: pictures as they are; of other values with places the mean of the channels, from
+    the least as black to the most as white."""
+    if values_CHW.dtype != torch.uint8 or values_CHW.shape[0] != 3:
+        grey_1HW = values_CHW.float().mean(0, keepdim=True)
+        low, high = grey_1HW.min(), grey_1HW.max()
+        values_CHW = (
+            ((grey_1HW - low) * (255 / (high - low).clamp_min(1e-12))).byte().expand(3, -1, -1)
+        )
+    return np.asarray(values_CHW.permute(1, 2, 0).numpy())
+
+
+def _real(field: Field) -> Tensor:
+    """(B, T) True where a place is no padding."""
+    if field.mask is not None:
+        return field.mask
+    return torch.ones(field.values.shape[:2], dtype=torch.bool, device=field.values.device)
