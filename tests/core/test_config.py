@@ -226,7 +226,9 @@ def test_a_file_with_former_names_is_read() -> None:
         written, configs.Config[Task], "task"
     )
     zero_shot = configs.to_json(ZeroShotConfig())
-    former = {**zero_shot, "class": "weft.tasks.classification.ZeroShotConfig"}
+    former = {name: value for name, value in zero_shot.items() if name != "inference"}
+    former |= {"embedding": zero_shot["inference"]}
+    former |= {"class": "weft.tasks.classification.ZeroShotConfig"}
     assert configs.from_json(former, configs.Config[Task], "task") == ZeroShotConfig()
     with pytest.raises(WeftError, match="unknown setting of ZeroShotConfig in task 'rowz'"):
         configs.from_json({**zero_shot, "rowz": 1}, configs.Config[Task], "task")

@@ -42,12 +42,11 @@ from weft.tasks.zero_shot import ZeroShotConfig
 
 ROWS, BATCH, WIDTH = 12, 4, 8
 SETTINGS = InferenceConfig(batch_size=BATCH, workers=0)
-EMBEDDING = InferenceConfig(batch_size=BATCH, workers=0)
-RETRIEVAL = RetrievalConfig(resamples=20, embedding=EMBEDDING)
+RETRIEVAL = RetrievalConfig(resamples=20, inference=SETTINGS)
 CASES: dict[str, Config] = {
     "retrieval": RETRIEVAL,
     "reranking": RerankingConfig(RETRIEVAL, candidates=3),
-    "zero_shot": ZeroShotConfig(resamples=20, embedding=EMBEDDING),
+    "zero_shot": ZeroShotConfig(resamples=20, inference=SETTINGS),
     "classification": ClassificationTaskConfig(resamples=20, inference=SETTINGS),
     "regression": RegressionTaskConfig(head="price", resamples=20, inference=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, inference=SETTINGS),

@@ -15,7 +15,6 @@ import pytest
 import torch
 from every_task import (
     CASES,
-    EMBEDDING,
     ROWS,
     SETTINGS,
     dataset,
@@ -43,7 +42,8 @@ from weft.modalities.text import TextConfig
 from weft.runs.check import check_columns, check_names
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks import tasks
-from weft.tasks.base import Task, TaskConfig
+from weft.tasks.base import Task
+from weft.tasks.reranking import RerankingConfig
 
 BROKEN = 5
 NOT_IN_THESE_ROWS = {
@@ -64,14 +64,10 @@ def built(name: str) -> Task:
 def with_errors(name: str, policy: ErrorPolicy) -> Config:
     """The case with that error policy."""
     config = CASES[name]
-    if hasattr(config, "retrieval"):
-        embedding = EMBEDDING.replace(errors=policy)
-        return config.replace(retrieval=config.retrieval.replace(embedding=embedding))
-    if isinstance(config, TaskConfig):
-        return config.replace(inference=SETTINGS.replace(errors=policy))
-    if hasattr(config, "embedding"):
-        return config.replace(embedding=EMBEDDING.replace(errors=policy))
-    return config.replace(rows=SETTINGS.replace(errors=policy))
+    inference = SETTINGS.replace(errors=policy)
+    if isinstance(config, RerankingConfig):
+        return config.replace(retrieval=config.retrieval.replace(inference=inference))
+    return config.replace(inference=inference)
 
 
 def values(result: TaskResult) -> dict[str, float]:

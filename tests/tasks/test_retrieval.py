@@ -36,7 +36,7 @@ def expected_similarity(w, captions=3):
 def test_numbers_equal_those_of_the_matrix(world, workers):
     w = world(noise=1.0)
     config = InferenceConfig(batch_size=5, workers=workers)
-    result = task(embedding=config).evaluate([w.member()], w.rows)
+    result = task(inference=config).evaluate([w.member()], w.rows)
     similarity = expected_similarity(w)
     image_of = torch.arange(24).repeat_interleave(3)
     right = torch.arange(24)[:, None] == image_of
@@ -184,7 +184,7 @@ def test_an_unreadable_picture_follows_the_error_policy(world):
     with pytest.raises(DataError, match="made.jsonl:3: is not a picture"):
         task().evaluate([w.member(rows)], rows)
     lenient = InferenceConfig(errors=ErrorPolicy(mode="skip", limit=0.5))
-    result = task(embedding=lenient).evaluate([w.member(rows)], rows)
+    result = task(inference=lenient).evaluate([w.member(rows)], rows)
     assert result.protocol["images"] == 7
     assert result.protocol["texts"] == 21
     assert result.protocol["left_out_unreadable"] == 4

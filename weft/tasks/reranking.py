@@ -207,7 +207,7 @@ class Reranking:
         )
         pairs, places = torch.unique(asked, return_inverse=True)
         scores_P = torch.zeros(len(pairs))
-        with evaluating_all(matchers, self.config.retrieval.embedding, device):
+        with evaluating_all(matchers, self.config.retrieval.inference, device):
             for number, member in enumerate(matchers):
                 scores_P += self._match(
                     member, first, second, number, pairs // len(second), pairs % len(second), device

@@ -4,16 +4,15 @@ import functools
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from weft.core.config import Config
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.baselines import retrieval_chance
-from weft.evaluation.bootstrap import Bootstrap, Statistic
+from weft.evaluation.bootstrap import Statistic
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
 from weft.evaluation.ranking import (
@@ -26,12 +25,11 @@ from weft.evaluation.ranking import (
     top_k,
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
-from weft.inference.config import InferenceConfig
 from weft.inference.items import list_items
 from weft.inference.member import Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks._gallery import Gallery, both_readable, embedded
-from weft.tasks.base import Task, check_measures
+from weft.tasks.base import TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
 
@@ -48,22 +46,21 @@ def recall_at(k: int) -> Metric:
 
 
 @dataclass(frozen=True)
-class RetrievalConfig(Config[Task]):
+class RetrievalConfig(TaskConfig):
     """Retrieval in both directions between the streams `first` and `second`.
 
     ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
-    scores by their standard deviation before they are averaged. resamples, seed: of the bootstrap.
-    examples: queries a direction that are kept to be shown, half of them found at rank 1, half not.
+    scores by their standard deviation before they are averaged. examples: queries a direction that are
+    kept to be shown, half of them found at rank 1, half not.
     """
+
+    renamed_settings: ClassVar[Mapping[str, str]] = {"embedding": "inference"}
 
     first: str = "image"
     second: str = "text"
     ks: tuple[int, ...] = (1, 5, 10)
     standardise: bool = False
-    resamples: int = 2000
-    seed: int = 0
-    examples: int = 8
-    embedding: InferenceConfig = field(default_factory=InferenceConfig)
+    examples: int = field(default=8, kw_only=True)
 
     def __post_init__(self) -> None:
         check_measures(self)
@@ -135,11 +132,11 @@ class Retrieval:
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
-        bad = config.embedding.errors.build(len(dataset))
+        bad = config.inference.errors.build(len(dataset))
         listed = list_items(dataset, (config.first, config.second), bad)
         paired = listed.paired()
         galleries = (
-            embedded(members, matchers, dataset, items, paired, config.embedding, bad, device)
+            embedded(members, matchers, dataset, items, paired, config.inference, bad, device)
             for items in paired.items.values()
         )
         first, second = both_readable(*galleries)
@@ -194,7 +191,7 @@ class Retrieval:
     def _scores(self, ranks: Mapping[str, Ranks], groups: Mapping[str, Tensor]) -> dict[str, Score]:
         config = self.config
         every = torch.cat(list(groups.values()))
-        bootstrap = Bootstrap(every, resamples=config.resamples, seed=config.seed)
+        bootstrap = config.bootstrap(every)
         found: list[Score] = []
         recalls: list[Statistic] = []
         for way, values in self._values(ranks).items():

@@ -1,13 +1,13 @@
 """Zero-shot classification: a picture's class is the one whose description lies nearest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weft.core.config import Config
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Alternatives
 from weft.core.needs import Needs
@@ -16,7 +16,6 @@ from weft.core.text import normalised
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.evaluation.baselines import classification_baselines
-from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import (
@@ -28,13 +27,12 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     top_k,
 )
-from weft.inference.config import InferenceConfig
 from weft.inference.embedding import Embedded, embed_items
 from weft.inference.items import list_items
 from weft.inference.member import Item, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
 from weft.tasks._accuracy import ACCURACY, by_kind
-from weft.tasks.base import Task, check_measures
+from weft.tasks.base import TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
 WAY = "classification"
@@ -57,7 +55,7 @@ def accuracy_at(k: int) -> Metric:
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig(Config[Task]):
+class ZeroShotConfig(TaskConfig):
     """Classification by descriptions of the classes.
 
     image, text: streams. label: the column with the class name. classes: names in the order of the
@@ -65,16 +63,15 @@ class ZeroShotConfig(Config[Task]):
     ks: right if among the first k. examples: kept to be shown, half right and half wrong.
     """
 
+    renamed_settings: ClassVar[Mapping[str, str]] = {"embedding": "inference"}
+
     image: str = "image"
     text: str = "text"
     label: str = "label"
     classes: tuple[str, ...] = ()
     templates: tuple[str, ...] = TEMPLATES
     ks: tuple[int, ...] = (1, 5)
-    resamples: int = 2000
-    seed: int = 0
-    examples: int = 8
-    embedding: InferenceConfig = field(default_factory=InferenceConfig)
+    examples: int = field(default=8, kw_only=True)
 
     def __post_init__(self) -> None:
         wrong = [template for template in self.templates if "{}" not in template]
@@ -119,10 +116,10 @@ class ZeroShot:
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
-        bad = config.embedding.errors.build(len(dataset))
+        bad = config.inference.errors.build(len(dataset))
         listed = list_items(dataset, (config.image, config.label), bad).paired()
         images = listed.items[config.image]
-        embedded = embed_items(members, images, dataset, config.embedding, bad, device)
+        embedded = embed_items(members, images, dataset, config.inference, bad, device)
         read = embedded.items
         labels_of = {item.row: _label(dataset[item.row], config.label) for item in read}
         classes = tuple(map(normalised, config.classes)) or tuple(sorted(set(labels_of.values())))
@@ -183,9 +180,9 @@ class ZeroShot:
             for row in range(len(rows))
             for view in range(len(config.templates))
         ]
-        bad = config.embedding.errors.build(len(rows))
+        bad = config.inference.errors.build(len(rows))
         reader = Member(member.model, {config.text: source})
-        found = embed_items([reader], items, rows, config.embedding, bad, device)
+        found = embed_items([reader], items, rows, config.inference, bad, device)
         vectors_CSE = found.vectors[0].view(len(classes), len(config.templates), -1)
         return F.normalize(vectors_CSE.mean(1), dim=-1).to(device)
 
@@ -193,7 +190,7 @@ class ZeroShot:
         self, ranks: Ranks, labels: Tensor, groups: Tensor, classes: Sequence[str]
     ) -> dict[str, Score]:
         config = self.config
-        bootstrap = Bootstrap(groups, resamples=config.resamples, seed=config.seed)
+        bootstrap = config.bootstrap(groups)
         found = [
             accuracy_at(k).score(bootstrap.proportion(ranks.hits(k), groups)) for k in config.ks
         ]
