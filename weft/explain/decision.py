@@ -40,6 +40,11 @@ class Decision(ABC):
         """Whether more than encoders and fusion attends to tokens on the way to it."""
         return False
 
+    @property
+    def views(self) -> int:
+        """The evaluation views of each row that it is made of."""
+        return 1
+
     @abstractmethod
     def there(self, streams: Encoded) -> Tensor:
         """(B,) True where the row has what the decision is made of."""
@@ -110,6 +115,10 @@ class HeadDecision(Decision):
     @property
     def attends(self) -> bool:
         return self._head.output.attends
+
+    @property
+    def views(self) -> int:
+        return self._head.views
 
     @property
     def _head(self) -> Head:

@@ -9,7 +9,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.core.records import Batch, Features, Sample
 from weft.data.formats import Dataset
-from weft.explain.decision import Decision, HeadDecision, decision_of
+from weft.explain.decision import Decision, decision_of
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Method, Saliency, explain
 from weft.explain.presence import by_presence
@@ -97,7 +97,7 @@ def _explained(
 ) -> list[Explained]:
     """The rows of one batch, read once for each model and view."""
     first, found = decisions[0], {}
-    views = first.model.head(first.head).views if isinstance(first, HeadDecision) else 1
+    views = first.views
     batches = read_together(runs, rows, views)
     seen = [decision for decision in decisions for _ in range(views)]
     for numbers, parts in by_presence(batches):
@@ -140,17 +140,20 @@ def _row(decision: Decision, run: Run, batch: Batch, found: Explanation, row: in
         answer=found.said.said(row),
         score=decision.score_text(float(found.scores[row])),
         parts=[_weighed(run, batch, s, one, row) for s, one in found.streams.items()],
-        without=[
-            _without(decision, stream, one.said[row], float(one.scores[row]))
-            for stream, one in found.without.items()
-        ],
+        without=_without(decision, found, row),
     )
 
 
-def _without(decision: Decision, stream: str, said: str | None, score: float) -> Without:
-    if said is None:
-        return Without(stream, "no answer", "")
-    return Without(stream, said, decision.score_text(score))
+def _without(decision: Decision, found: Explanation, row: int) -> list[Without]:
+    """What is said without each stream; nothing where every stream is needed for any answer."""
+    if all(one.said[row] is None for one in found.without.values()):
+        return []
+    return [
+        Without(stream, "no answer", "")
+        if (said := one.said[row]) is None
+        else Without(stream, said, decision.score_text(float(one.scores[row])))
+        for stream, one in found.without.items()
+    ]
 
 
 def _weighed(run: Run, batch: Batch, stream: str, found: Saliency, row: int) -> Weighed:
