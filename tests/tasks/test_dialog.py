@@ -94,7 +94,7 @@ CONFIG = DialogConfig(ks=(1, 2), resamples=50, examples=2)
 def test_metrics_by_hand() -> None:
     result = CONFIG.build().evaluate([member(ROWS, ROWS)], ROWS)
     ranks = (1, 2, 3)
-    assert result.metrics["mrr"].value == pytest.approx(100 * sum(1 / r for r in ranks) / 3)
+    assert result.metrics["MRR"].value == pytest.approx(100 * sum(1 / r for r in ranks) / 3)
     assert result.metrics["recall@1"].value == pytest.approx(100 / 3)
     assert result.metrics["recall@2"].value == pytest.approx(200 / 3)
     assert result.metrics["mean_rank"].value == pytest.approx(2)
@@ -110,11 +110,11 @@ def test_metrics_by_hand() -> None:
     assert result.baselines["chance"]["ndcg"] == pytest.approx(
         100 * 0.5 * (1 + 1 / log3) / (1 + 0.5 / log3), 1e-5
     )
-    assert result.values["mrr"].values.tolist() == pytest.approx([100 / r for r in ranks])
-    assert len(result.values["mrr"].groups) == 3
+    assert result.values["MRR"].values.tolist() == pytest.approx([100 / r for r in ranks])
+    assert len(result.values["MRR"].groups) == 3
     # Only one row has relevances, and pairing needs numbers.
     assert len(result.values["ndcg"].values) == len(result.values["ndcg"].groups) == 1
-    assert result.values["ndcg"].groups[0] == result.values["mrr"].groups[1]
+    assert result.values["ndcg"].groups[0] == result.values["MRR"].groups[1]
     assert result.protocol["questions_with_relevance"] == 1
     assert [p.right for p in result.predictions] == sorted([p.right for p in result.predictions])[
         ::-1

@@ -49,6 +49,6 @@ def scenes_dialog() -> Recipe:
         tasks={"dialog": DialogConfig()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.05, ema=0.99),
         run=run(2000).replace(
-            evaluate_every=500, checkpoint_every=1000, monitor="dialog/mrr", precision="auto"
+            evaluate_every=500, checkpoint_every=1000, monitor="dialog/MRR", precision="auto"
         ),
     )

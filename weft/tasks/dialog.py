@@ -15,7 +15,7 @@ from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
-from weft.evaluation.metric import PERCENT, RANK, Metric, Score, by_name
+from weft.evaluation.metric import PERCENT, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_items
@@ -24,19 +24,13 @@ from weft.inference.member import Item, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Reading, Selection
 from weft.tasks._candidates import Asked, CandidateColumns
+from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
 from weft.tasks.base import TaskConfig, check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""
 
-MRR = Metric("mrr")
-MEAN_RANK = Metric("mean_rank", RANK, "lower")
 NDCG = Metric("ndcg")
-
-
-def recall_at(k: int) -> Metric:
-    """Of how many questions the right answer is among the first k."""
-    return Metric(f"recall@{k}", headline=k == 1)
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,28 @@ class Reranking:
         finders = [m for m in members if self.config.head not in m.model.heads] or matchers
         retrieval = self.config.retrieval.build()
         found = retrieval.search(finders, dataset, device, matchers=matchers)
+        again = self._ranked_again(found, matchers, device)
+        gains = self._gains(found, again)
+        before, result = retrieval.result(found), retrieval.result(again, leakage)
+        return replace(
+            result,
+            task=self.name,
+            protocol={**result.protocol, **self._protocol(finders, matchers, gains)},
+            metrics={
+                **result.metrics,
+                **by_name(metric.score(gain.difference) for metric, gain in gains.items()),
+                **by_name(self._both(found, again)),
+            },
+            baselines={
+                **result.baselines,
+                "dual encoder": {name: one.value for name, one in before.metrics.items()},
+            },
+        )
+
+    def _ranked_again(
+        self, found: Search, matchers: Sequence[Member], device: torch.device | str
+    ) -> Search:
+        """The search with the candidates of each query in the order of their new scores."""
         candidates = {
             way: _candidates(
                 found.similarities[way], len(queries), len(gallery), self.config.candidates
@@ -120,24 +142,7 @@ class Reranking:
             way: rank_queries(similarities[way], queries.matches, gallery.matches)
             for way, (queries, gallery) in found.ways.items()
         }
-        again = replace(found, similarities=similarities, ranks=ranks)
-        before = retrieval.result(found)
-        gains = self._gains(found, again)
-        result = retrieval.result(again, leakage)
-        return replace(
-            result,
-            task=self.name,
-            protocol={**result.protocol, **self._protocol(finders, matchers, gains)},
-            metrics={
-                **result.metrics,
-                **by_name(metric.score(gain.difference) for metric, gain in gains.items()),
-                **by_name(self._both(found, again)),
-            },
-            baselines={
-                **result.baselines,
-                "dual encoder": {name: one.value for name, one in before.metrics.items()},
-            },
-        )
+        return replace(found, similarities=similarities, ranks=ranks)
 
     def _protocol(
         self,

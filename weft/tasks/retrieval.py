@@ -29,20 +29,14 @@ from weft.inference.items import list_items
 from weft.inference.member import Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks._gallery import Gallery, both_readable, embedded
+from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
 from weft.tasks.base import TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
 
 MEDIAN_RANK = Metric("median_rank", RANK, "lower")
-MEAN_RANK = Metric("mean_rank", RANK, "lower")
 MAP = Metric("mAP")
-MRR = Metric("MRR")
 RSUM = Metric("rsum", "sum of %", headline=True)
-
-
-def recall_at(k: int) -> Metric:
-    """Of how many queries a right item is among the first k."""
-    return Metric(f"recall@{k}", headline=k == 1)
 
 
 @dataclass(frozen=True)

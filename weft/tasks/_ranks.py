@@ -1,0 +1,11 @@
+"""Metrics of ranks, which retrieval and dialog share."""
+
+from weft.evaluation.metric import RANK, Metric
+
+MEAN_RANK = Metric("mean_rank", RANK, "lower")
+MRR = Metric("MRR")
+
+
+def recall_at(k: int) -> Metric:
+    """Of how many queries a right item is among the first k."""
+    return Metric(f"recall@{k}", headline=k == 1)
