@@ -13,6 +13,7 @@ import tiny_training
 import torch
 from limits import LIMIT_S
 
+from weft.core.distributed import barrier
 from weft.core.errors import WeftError
 from weft.training import distributed
 
@@ -98,7 +99,7 @@ def test_one_process_needs_nothing() -> None:
     assert distributed.all_strings(["a"]) == ["a"]
     module = torch.nn.Linear(1, 1)
     assert distributed.wrap(module) is module
-    distributed.barrier()
+    barrier()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

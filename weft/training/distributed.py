@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from weft.core.distributed import rank, world_size
+from weft.core.distributed import world_size
 from weft.core.errors import WeftError
 from weft.layers.batch_norm import synchronise
 
@@ -109,14 +109,3 @@ def all_strings(mine: Sequence[str]) -> list[str]:
     parts: list[list[str] | None] = [None] * world_size()
     dist.all_gather_object(parts, list(mine))
     return [text for part in parts for text in part or []]
-
-
-def is_first() -> bool:
-    """True on the one rank that writes files and prints."""
-    return rank() == 0
-
-
-def barrier() -> None:
-    """Waits until every rank is here."""
-    if world_size() > 1:
-        dist.barrier()

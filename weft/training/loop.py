@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from weft.core.config import Settings, to_json
-from weft.core.distributed import rank, world_size
+from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
@@ -73,10 +73,10 @@ def fit(
     state = _begin(players, folder, belongs, resume)
     resumed_at = state.step
     save = partial(_save_model, folder / MODEL_FILE, players[0], learned)
-    log = RunLog(folder, active=distributed.is_first())
+    log = RunLog(folder, active=rank() == 0)
     log.cut(state.step)
     metrics: dict[str, float] = {}
-    with Display(state.step, run.steps, active=distributed.is_first()) as display:
+    with Display(state.step, run.steps, active=rank() == 0) as display:
         stop = state.step >= run.steps or _patience_ended(state, run)
         upcoming = iter(()) if stop else batches(state.step, run.steps)
         for batch in upcoming:
@@ -131,7 +131,7 @@ def _begin(
         raise WeftError(f"{folder}: already holds a run; resume it or choose another folder")
     players[0].step.train()
     folder.mkdir(parents=True, exist_ok=True)
-    if distributed.is_first():
+    if rank() == 0:
         checkpoint.remove_leftovers(folder)
     return TrainState() if newest is None else checkpoint.load(newest, players, origin)
 
@@ -150,7 +150,7 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
         try:
             loss = player.turn(batch)
         except NonFiniteError as error:
-            if distributed.is_first():
+            if rank() == 0:
                 rows = {"step": step, "player": player.name, "ids": error.ids}
                 write_text(folder / "nonfinite.json", json.dumps(rows, indent=2) + "\n")
             raise WeftError(
@@ -225,9 +225,9 @@ def _write_checkpoint(
     players: Sequence[Player], state: TrainState, origin: checkpoint.Origin, folder: Path, keep: int
 ) -> None:
     checkpoint.save(folder, players, state, origin)
-    if distributed.is_first():
+    if rank() == 0:
         checkpoint.tidy(folder, keep)
-    distributed.barrier()
+    barrier()
 
 
 def _finish(
@@ -240,7 +240,7 @@ def _finish(
 ) -> FitResult:
     """The weights of the file, the best ones, end in the model too."""
     path = folder / MODEL_FILE
-    distributed.barrier()
+    barrier()
     _load_model(path, players[0])
     return FitResult(
         model=path,
@@ -256,7 +256,7 @@ def _finish(
 def _save_model(path: Path, player: Player, learned: str | None) -> None:
     """Writes the weights of the player's model as they are now."""
     tensors = sharding.whole_on_first(player.step.model.state_dict())
-    if distributed.is_first():
+    if rank() == 0:
         write_tensors(path, tensors, {} if learned is None else {LEARNED: learned})
 
 

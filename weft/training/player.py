@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from weft.core.distributed import barrier
 from weft.core.errors import WeftError
 from weft.core.precision import Precision, autocast
 from weft.core.records import Batch, Loss
@@ -136,7 +137,7 @@ class Player:
         # Blame the rows of the ranks whose own loss is not finite, or all if only the gradient is.
         blamed = distributed.all_strings([] if own.isfinite() else list(batch.ids))
         ids = blamed or distributed.all_strings(list(batch.ids))
-        distributed.barrier()  # no rank leaves while another still waits for its ids
+        barrier()  # no rank leaves while another still waits for its ids
         what = (
             f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
         )
