@@ -5,7 +5,7 @@
 `forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -263,6 +263,42 @@ class EncodedStreams(Protocol):
         ...
 
 
+class HeadReader(Protocol):
+    """A head of a model, as an objective reads it: a decoder, its context, and what its numbers mean."""
+
+    decoder: nn.Module
+    output: Any
+    context: str
+
+    def reads(self, fused: Mapping[str, Features]) -> Features: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+class Reader(Protocol):
+    """A model, as an objective reads it; `weft.architectures.model.Model` is one."""
+
+    encoders: nn.ModuleDict
+    fusion: nn.Module | None
+
+    @property
+    def fused_streams(self) -> tuple[str, ...]: ...
+
+    def encoder(self, stream: str) -> nn.Module: ...
+
+    def encode(self, stream: str, value: Field | Features) -> Features: ...
+
+    def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]: ...
+
+    def embed(self, stream: str, features: Features) -> Tensor: ...
+
+    def head(self, name: str) -> HeadReader: ...
+
+    def decode(
+        self, head: str, fused: Mapping[str, Features], prefix: Field | None = None
+    ) -> Tensor: ...
+
+
 @runtime_checkable
 class Objective(Protocol):
     """Reads the model on a batch and says what to differentiate.
@@ -273,9 +309,9 @@ class Objective(Protocol):
     (`gather`); what it draws for a row, it draws from the row's own seed (`Batch.uniform`).
     """
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss: ...
 
-    def __call__(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss: ...
+    def __call__(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss: ...
 
 
 @runtime_checkable

@@ -1,22 +1,20 @@
 """What masked objectives share: an input is altered, and the model reads it beside the others."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
-from weft.core.interfaces import EncodedStreams
+from weft.core.interfaces import EncodedStreams, Reader
 from weft.core.records import Batch, Features, Field
 
 
-def input_field(model: nn.Module, batch: Batch, stream: str) -> Field | None:
+def input_field(model: Reader, batch: Batch, stream: str) -> Field | None:
     """The batch's raw input of that stream, which can be altered; None where no row has it."""
     value = batch.inputs.get(stream)
-    if value is None and stream not in cast(Model, model).encoders:
-        known = ", ".join(cast(Model, model).encoders)
+    if value is None and stream not in model.encoders:
+        known = ", ".join(model.encoders)
         raise ValueError(f"the model encodes no stream '{stream}' to mask, it encodes: {known}")
     if isinstance(value, Features):
         raise ValueError(
@@ -27,21 +25,20 @@ def input_field(model: nn.Module, batch: Batch, stream: str) -> Field | None:
 
 
 def encode_masked(
-    model: nn.Module, batch: Batch, streams: EncodedStreams, stream: str, altered: Field
+    model: Reader, batch: Batch, streams: EncodedStreams, stream: str, altered: Field
 ) -> Features:
     """The stream's features of the altered input, fused with the other streams as they are.
 
     Read straight from the encoder where the model has no fusion. The tokens must stand where those of
     the input stand.
     """
-    reader = cast(Model, model)
 
     def read(part: Field, others: Mapping[str, Features]) -> Features:
-        features = reader.encode(stream, part)
-        return reader.fuse({stream: features, **others})[stream]
+        features = model.encode(stream, part)
+        return model.fuse({stream: features, **others})[stream]
 
-    names = [name for name in batch.inputs if name in reader.fused_streams and name != stream]
-    others = {} if reader.fusion is None else {name: streams.features(name) for name in names}
+    names = [name for name in batch.inputs if name in model.fused_streams and name != stream]
+    others = {} if model.fusion is None else {name: streams.features(name) for name in names}
     return Features.join(streams.by_rows(read, altered, others))
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Rows
+from weft.core.interfaces import EncodedStreams, HeadReader, Reader, Rows
 from weft.core.records import Batch, Features, Loss
 
 T = TypeVar("T")
@@ -34,18 +33,17 @@ def rows_with(
 
 
 def rows_of(
-    model: nn.Module,
+    model: Reader,
     batch: Batch,
     streams: EncodedStreams,
     head: str,
     every: tuple[str, ...] = (),
 ) -> tuple[Batch, EncodedStreams]:
     """The rows that have something of what the head reads, and all streams of `every`."""
-    reader = cast(Model, model)
-    context = reader.head(head).context
-    if context in reader.fused_streams:
+    context = model.head(head).context
+    if context in model.fused_streams:
         return rows_with(batch, streams, every=(context, *every))
-    return rows_with(batch, streams, every, some=reader.fused_streams)
+    return rows_with(batch, streams, every, some=model.fused_streams)
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,12 @@ class _Chosen:
         return self.streams.by_rows(compute, *rows)
 
 
-def nothing(objective: nn.Module, batch: Batch, *terms: str) -> Loss:
-    """The loss of no items, where the batch lacks the stream: 0, with a gradient of 0.
+def nothing(part: nn.Module | HeadReader, batch: Batch, *terms: str) -> Loss:
+    """The loss of no items, where the batch lacks the stream: 0, with a gradient of 0 by the part's parameters.
 
     Ranks that hold items divide by the number of all, so this one takes part in the same means. terms:
     the names of the loss's terms, in their order.
     """
     none = torch.zeros(0, device=batch.groups.device)
-    zero = sum((parameter.sum() * 0 for parameter in objective.parameters()), none.sum())
+    zero = sum((parameter.sum() * 0 for parameter in part.parameters()), none.sum())
     return Loss(mean_of_all(none) + zero, {term: mean_of_all(none) for term in terms})

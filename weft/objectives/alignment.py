@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.records import Batch, Features, Loss
@@ -36,8 +34,8 @@ class Alignment(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        built, fused = cast(Model, model), streams.fused()
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        fused = streams.fused()
         for stream in self.config.streams:
             if stream not in fused:
                 raise ValueError(
@@ -53,7 +51,7 @@ class Alignment(nn.Module):
         numbers = dict.fromkeys(found.features, row_N + found.before)
         wrong = found.take({**numbers, self.config.streams[1]: taken_N})
         right_R = torch.cat(streams.by_rows(self.distance, own))
-        wrong_N = torch.cat(streams.by_rows(lambda rows: self.distance(built.fuse(rows)), wrong))
+        wrong_N = torch.cat(streams.by_rows(lambda rows: self.distance(model.fuse(rows)), wrong))
         # Where there is nothing to set a pair against, it teaches nothing.
         right_N = right_R[torch.isin(own_R, row_N)]
         total = mean_of_all(torch.cat([right_N, -wrong_N]))

@@ -1,17 +1,15 @@
 """The right answer among those of the batch: a dual encoder of contexts and answers."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, mean_of_all, rows_before
 from weft.core.errors import WeftError
-from weft.core.interfaces import JOINT, EncodedStreams, Objective
+from weft.core.interfaces import JOINT, EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.records import Batch, Field, Loss
 from weft.objectives._presence import nothing, rows_with
@@ -34,18 +32,17 @@ class AnswerRanking(nn.Module):
         self._answer = config.answer
         self.temperature = config.temperature.build()
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        built = cast(Model, model)
-        if built.fusion is None:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        if model.fusion is None:
             raise WeftError("answer ranking reads fused streams, but the model has no fusion")
-        batch, streams = rows_with(batch, streams, (self._answer,), built.fused_streams)
+        batch, streams = rows_with(batch, streams, (self._answer,), model.fused_streams)
         answers = batch.inputs.get(self._answer)
         if answers is None:
             return nothing(self, batch, "temperature", "accuracy")
         if not isinstance(answers, Field):
             raise ValueError(f"stream '{self._answer}' is cached, expected token ids")
         context = streams.fused()[JOINT]
-        context_BE = torch.cat(streams.by_rows(lambda rows: built.embed(JOINT, rows), context))
+        context_BE = torch.cat(streams.by_rows(lambda rows: model.embed(JOINT, rows), context))
         answer_AE = gather(streams.embedding(self._answer))
         key_A = gather(_keys(answers))
         own_B = torch.arange(len(batch), device=key_A.device)

@@ -1,21 +1,18 @@
 """Captioning: every next token of a text, given its context and the true tokens before it."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, HeadReader, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import SHARE_BELOW_1, require
 from weft.core.records import Batch, Features, Field, Loss
 from weft.decoders.autoregressive import AutoregressiveDecoder
-from weft.heads.head import Head
 from weft.heads.texts import TextOutput
 from weft.objectives._presence import nothing, rows_of
 
@@ -32,9 +29,9 @@ class Captioning(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
-        head = cast(Model, model).head(config.head)
+        head = model.head(config.head)
         decoder, stream = writer(head, config.head)
         batch, streams = rows_of(model, batch, streams, config.head, (stream,))
         if stream not in batch.inputs:
@@ -61,7 +58,7 @@ class Captioning(nn.Module):
         return Loss(mean_of_all(costs, tokens), {"tokens": tokens.to(costs.dtype)})
 
 
-def writer(head: Head, name: str) -> tuple[AutoregressiveDecoder, str]:
+def writer(head: HeadReader, name: str) -> tuple[AutoregressiveDecoder, str]:
     """The decoder of a head that writes, and the stream whose texts it writes.
 
     Raises ValueError where the head does not write.

@@ -7,10 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import SHARE, require
 from weft.core.records import Batch, Loss
@@ -33,11 +32,11 @@ class Classification(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_of(model, batch, streams, self.config.head)
         target = _target(model, batch, self.config.head)
         logits_BV = decoded(model, streams, self.config.head)
-        exclusive = cast(TargetClasses, cast(Model, model).head(self.config.head).output).exclusive
+        exclusive = cast(TargetClasses, model.head(self.config.head).output).exclusive
         if target.is_floating_point() == exclusive:
             expected = "one class (B,) int64" if exclusive else "scores (B, V) float"
             raise ValueError(
@@ -78,7 +77,7 @@ class Regression(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_of(model, batch, streams, self.config.head)
         target_B = _target(model, batch, self.config.head)
         found_B1 = decoded(model, streams, self.config.head)
@@ -92,16 +91,16 @@ class Regression(nn.Module):
         return Loss(cost, {"absolute_error": absolute.detach()})
 
 
-def decoded(model: nn.Module, streams: EncodedStreams, head: str) -> Tensor:
+def decoded(model: Reader, streams: EncodedStreams, head: str) -> Tensor:
     """(B, V) logits in fp32 of the head, of what was fused where the model fuses."""
-    reader = cast(Model, model).head(head)
+    reader = model.head(head)
     context = reader.reads(streams.fused())
     return torch.cat(streams.by_rows(reader.decoder, context)).float()
 
 
-def _target(model: nn.Module, batch: Batch, head: str) -> Tensor:
+def _target(model: Reader, batch: Batch, head: str) -> Tensor:
     """What the head is to predict. Raises ValueError where it or the batch has no such target."""
-    output = cast(Model, model).head(head).output
+    output = model.head(head).output
     name = output.target if isinstance(output, Targeted) else None
     if name is None:
         raise ValueError(f"head '{head}' predicts no target, expected one that does")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, FINITE, NOT_NEGATIVE, SHARE, require
 from weft.core.records import Batch, Loss
@@ -35,7 +35,7 @@ class SoftmaxContrastive(nn.Module):
         self._chunk = config.chunk
         self.temperature = config.temperature.build()
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         scale = self.temperature()
 
         def measure(found: Similarities) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ class SigmoidContrastive(nn.Module):
         self.temperature = config.temperature.build()
         self.bias = nn.Parameter(torch.tensor(config.bias))
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         scale = self.temperature()
 
         def measure(found: Similarities) -> tuple[Tensor, Tensor]:
@@ -100,7 +100,7 @@ class HingeContrastive(nn.Module):
         super().__init__()
         self._config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         both = directions(batch, streams, self._config.streams)
         means = [one.mean(self._measure, self._config.chunk) for one in both]
         asked = {"both": means, "forward": means[:1], "backward": means[1:]}

@@ -1,16 +1,15 @@
 """What each cell of a picture holds: the objective that teaches an encoder to find objects."""
 
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
@@ -44,10 +43,10 @@ class Detection(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
         batch, streams = rows_with(batch, streams, (config.stream,))
-        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs.get(config.stream)
+        encoder, field = model.encoder(config.stream), batch.inputs.get(config.stream)
         if field is None:
             return nothing(encoder, batch, "found", "named")
         if not isinstance(encoder, Detector) or not isinstance(field, Field):

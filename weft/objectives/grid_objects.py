@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Loss
@@ -32,7 +32,7 @@ class Objects(nn.Module):
         # One class more: nothing.
         self.heads = nn.ModuleList(nn.Linear(config.dim, n + 1) for n in config.classes)
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         config = self.config
         batch, streams = rows_with(batch, streams, (config.stream,))
         cells_BTA = self._cells(batch)

@@ -1,16 +1,14 @@
 """Which objects a sentence is about, and how many in each panel: denser than whether it is true."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Field, Loss
@@ -32,10 +30,10 @@ class Grounding(nn.Module):
         self.count = nn.Linear(config.dim, config.max_objects + 1)
         self.mark = nn.Linear(config.dim, 1)
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
         batch, streams = rows_with(batch, streams, (config.stream,))
-        encoder, field = cast(Model, model).encoder(config.stream), batch.inputs.get(config.stream)
+        encoder, field = model.encoder(config.stream), batch.inputs.get(config.stream)
         if field is None:
             return nothing(self, batch, "counted", "marked")
         if not isinstance(encoder, Points) or not isinstance(field, Field):

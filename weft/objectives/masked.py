@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
 from weft.core.errors import WeftError, unknown_name
-from weft.core.interfaces import EncodedStreams, Modality, Objective
+from weft.core.interfaces import EncodedStreams, Modality, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Features, Field, Loss
@@ -88,7 +86,7 @@ class MaskedLanguage(nn.Module):
         self.continuing = continuing_V.to(device)
         self.ordinary = (~special_V[: vocabulary.size]).nonzero()[:, 0].to(device)
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_with(batch, streams, (self.config.masked,))
         field = input_field(model, batch, self.config.masked)
         if field is None:
@@ -105,7 +103,7 @@ class MaskedLanguage(nn.Module):
         check_shape(features.tokens, "B T D", "the masked stream", T=tokens)
 
         def measure(features: Features, ids_BT: Tensor, chosen_BT: Tensor) -> Tensor:
-            logits_MV = self.logits(rows_at(features.tokens, chosen_BT), cast(Model, model))
+            logits_MV = self.logits(rows_at(features.tokens, chosen_BT), model)
             targets_M = rows_at(ids_BT, chosen_BT)
             costs_M = F.cross_entropy(logits_MV, targets_M, reduction="none")
             return torch.stack([costs_M, (logits_MV.argmax(dim=1) == targets_M).float()])
@@ -149,7 +147,7 @@ class MaskedLanguage(nn.Module):
         altered_BT = torch.where(random_BT, self.ordinary[drawn_BT], ids_BT)
         return altered_BT.masked_fill(masked_BT, self._vocabulary.mask_id)
 
-    def logits(self, tokens_MD: Tensor, model: Model) -> Tensor:
+    def logits(self, tokens_MD: Tensor, model: Reader) -> Tensor:
         """(M, V) in fp32."""
         check_shape(tokens_MD, "M D", "the tokens of the masked stream", D=self.config.dim)
         hidden_MD = self.head(tokens_MD)

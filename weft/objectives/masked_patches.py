@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.core.records import Batch, Features, Field, Loss
@@ -42,7 +42,7 @@ class MaskedPatches(nn.Module):
         self.config = config
         self.out = scaled(nn.Linear(config.dim, CHANNELS * config.patch_size**2))
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_with(batch, streams, (self.config.masked,))
         field = input_field(model, batch, self.config.masked)
         if field is None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all, sum_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, SHARE, require
 from weft.core.records import Batch, Field, Loss
@@ -43,7 +43,7 @@ class MaskedRegions(nn.Module):
         self.head = Head(config.dim, config.dim)
         self.out = scaled(nn.Linear(config.dim, config.feature_dim))
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_with(batch, streams, (self.config.masked,))
         field = input_field(model, batch, self.config.masked)
         if field is None:
@@ -79,7 +79,7 @@ class MaskedRegionClasses(nn.Module):
         self.head = Head(config.dim, config.dim)
         self.out = scaled(nn.Linear(config.dim, config.classes))
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         batch, streams = rows_with(batch, streams, (self.config.masked,))
         field = input_field(model, batch, self.config.masked)
         if field is None:

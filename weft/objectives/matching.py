@@ -6,16 +6,15 @@ UNITER (Chen et al. 2020, arXiv:1909.11740, section 3.2) and ViLBERT draw negati
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, mean_of_all, sum_of_all
-from weft.core.interfaces import EncodedStreams, Objective
+from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
 from weft.core.records import Batch, Features, Loss
@@ -40,9 +39,9 @@ class Matching(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         first, second = self.config.streams
-        built, head = cast(Model, model), self.config.head
+        head = self.config.head
         found = candidates(batch, streams, self.config.streams)
         drawn = self.draw(batch, streams, found.others_BA)
         row_N, taken_N, weight_N = (torch.cat(parts) for parts in zip(*drawn, strict=True))
@@ -53,7 +52,7 @@ class Matching(nn.Module):
                 second: torch.cat([found.own_R, taken_N[:half], row_N[half:]]),
             }
         )
-        parts = streams.by_rows(lambda p: matching_logits(built, head, built.fuse(p)), pairs)
+        parts = streams.by_rows(lambda p: matching_logits(model, head, model.fuse(p)), pairs)
         logits_P2, own = torch.cat(parts), len(found.own_R)
         matches_P = torch.arange(len(logits_P2), device=logits_P2.device) < own
         labels_P = torch.where(matches_P, MATCH, 1 - MATCH)
@@ -98,7 +97,7 @@ class Matching(nn.Module):
             return query_BE @ gather(key_BE).T / self.config.temperature
 
 
-def matching_logits(model: Model, head: str, fused: Mapping[str, Features]) -> Tensor:
+def matching_logits(model: Reader, head: str, fused: Mapping[str, Features]) -> Tensor:
     """(P, 2) logits in fp32 of fused pairs. Raises ValueError where the model cannot give them."""
     if model.fusion is None:
         raise ValueError("matching reads the fused streams, but the model has no fusion")

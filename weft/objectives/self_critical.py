@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.distributed import gather, mean_of_all, rows_before
-from weft.core.interfaces import EncodedStreams, Modality, Objective
+from weft.core.interfaces import EncodedStreams, Modality, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import at_least, require
 from weft.core.records import Batch, Features, Field, Loss
@@ -50,8 +49,8 @@ class SelfCritical(nn.Module):
         """Takes the modalities: that of the texts says which tokens begin and end one and are special."""
         self._modalities = modalities
 
-    def forward(self, model: nn.Module, batch: Batch, streams: EncodedStreams) -> Loss:
-        head = cast(Model, model).head(self.config.head)
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        head = model.head(self.config.head)
         decoder, stream = writer(head, self.config.head)
         batch, streams = rows_of(model, batch, streams, self.config.head, (stream,))
         if stream not in batch.inputs:
