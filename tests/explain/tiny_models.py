@@ -1,13 +1,11 @@
 """Small models of every kind of fusion, to be explained."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import torch
 from torch import nn
 
 from weft.architectures.model import Model
 from weft.core.records import Batch, Field
+from weft.data.learned import Learned
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -35,14 +33,6 @@ def batch() -> Batch:
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
     inputs = {"text": Field(ids, mask), "image": Field(images)}
     return Batch(inputs, ids=["a", "b", "c"], groups=torch.arange(3))
-
-
-@dataclass
-class Learned:
-    """What a run has learned, as far as explanations ask for it."""
-
-    modalities: dict[str, Any] = field(default_factory=dict)
-    targets: dict[str, Any] = field(default_factory=dict)
 
 
 def decision(fusion: nn.Module, image: object = VIT) -> HeadDecision:

@@ -3,7 +3,7 @@
 import importlib
 import json
 import pkgutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Decoder
 from weft.core.records import Features, Field
+from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
@@ -30,12 +31,6 @@ from weft.modalities.text import TextConfig
 
 WIDTH, ROWS = 8, 5
 TEXTS = ["a red star", "two blue rings", "nothing at all"]
-
-
-@dataclass
-class Learned:
-    modalities: dict[str, Any] = field(default_factory=dict)
-    targets: dict[str, Any] = field(default_factory=dict)
 
 
 def learned() -> Learned:

@@ -34,7 +34,7 @@ def member(rows, seed: int = 0, views: int = 1, **changes) -> Member:
     fusion = LateConfig(dict.fromkeys(("image", "text"), WIDTH), dim=6).build()
     model = Model(dict(known.model.encoders), fusion, heads={"kind": head}).eval()
     sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in known.modalities.items()}
-    return Member(model, sources, known.modalities)
+    return Member(model, sources, known.learned)
 
 
 def rows(count: int = 12) -> list:

@@ -13,11 +13,12 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Decoder, Objective
 from weft.core.records import Batch, Features, Field
+from weft.data.learned import Learned
 from weft.decoders.classifier import ClassifierConfig
 from weft.heads.classes import MATCHING, ClassOutput, ClassValues
 from weft.heads.head import Head
 from weft.heads.numbers import NumberOutput, NumberValues
-from weft.heads.output import Learned, Output, Part
+from weft.heads.output import Output, Part
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 from weft.recipes import recipe
 from weft.runs.check import check_names

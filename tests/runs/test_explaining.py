@@ -20,6 +20,7 @@ from weft.core.display import Display, Picture, Word
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Features, Field, Sample
+from weft.data.learned import Learned
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.heads.classes import ClassOutput
@@ -70,8 +71,7 @@ def run_of(seed: int = 0, views: int = 1, **changes: Any) -> Run:
         Path("run"),
         cast(Recipe, None),  # only where data lie is read of it
         model,
-        {**known.modalities, "image": image},
-        {**known.targets, "votes": votes},
+        Learned({**known.modalities, "image": image}, {**known.targets, "votes": votes}),
         CPU,
     )
 

@@ -11,12 +11,12 @@ import weft
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.formats import _tar_members, open_dataset
 from weft.data.formats._tar_writer import write_shards
+from weft.data.learned import Learned
 from weft.data.loader import Loader
 from weft.data.targets.classes import ClassesConfig
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.text import TextConfig
 from weft.runs.measure import measure
-from weft.runs.parts import fit
 from weft.worlds.scenes import ScenesConfig
 
 ROWS = 24
@@ -48,32 +48,34 @@ def pictures(reads: Counter[str]) -> Counter[str]:
     return Counter({name: n for name, n in reads.items() if name.endswith(".png")})
 
 
-def test_learning_words_and_classes_reads_no_picture(shards: Path, reads: Counter[str]) -> None:
+def test_learning_words_and_classes_reads_no_picture(
+    shards: Path, reads: Counter[str], tmp_path: Path
+) -> None:
     dataset = open_dataset(shards)
-    learners = {
-        "text": TextConfig(vocab_size=300).build(),
-        "split": ClassesConfig("split").build(),
-    }
-    fit(learners, dataset)
-    assert learners["text"].vocab_size > 100
+    learned = Learned.of(
+        {"image": ImageConfig(), "text": TextConfig(vocab_size=300)},
+        {"split": ClassesConfig("split")},
+    )
+    learned.learn(dataset, tmp_path)
+    assert learned.modalities["text"].vocab_size > 100
     assert not pictures(reads)
     assert set(reads.values()) == {1}  # both learners
 
 
-def test_a_target_decodes_no_picture(shards: Path, reads: Counter[str]) -> None:
+def test_a_target_decodes_no_picture(shards: Path, reads: Counter[str], tmp_path: Path) -> None:
     dataset = open_dataset(shards)
     target = ClassesConfig("split").build()
-    fit({"split": target}, dataset)
+    Learned(targets={"split": target}).learn(dataset, tmp_path)
     source = TargetSource(dataset, target)
     for row in range(ROWS):
         source.load(row, train=True, generator=torch.Generator(), view=0)
     assert not pictures(reads)
 
 
-def test_an_epoch_reads_each_member_once(shards: Path, reads: Counter[str]) -> None:
+def test_an_epoch_reads_each_member_once(shards: Path, reads: Counter[str], tmp_path: Path) -> None:
     dataset = open_dataset(shards)
     text = TextConfig(vocab_size=300).build()
-    fit({"text": text}, dataset)
+    Learned({"text": text}).learn(dataset, tmp_path)
     sources = {
         "image": ModalitySource(dataset, "image", ImageConfig(size=32).build()),
         "text": ModalitySource(dataset, "text", text),

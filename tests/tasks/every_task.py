@@ -12,6 +12,7 @@ from weft.core.media import media_of
 from weft.core.records import Sample
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
+from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -93,7 +94,7 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     }
     sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in modalities.items()}
     torch.manual_seed(seed)
-    return Member(model_config(views).build().eval(), sources, modalities, targets)
+    return Member(model_config(views).build().eval(), sources, Learned(modalities, targets))
 
 
 def model_config(views: int = 1) -> ModelConfig:

@@ -12,6 +12,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.core.records import Features, Field, Sample
 from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.data.policy import ErrorPolicy
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
@@ -127,7 +128,7 @@ def member(dataset, texts=SAID, sure: float = 1.0, **changes) -> Member:
     modalities = {"image": Pictures(), "text": text}
     sources = {name: ModalitySource(dataset, name, part) for name, part in modalities.items()}
     model = Model({"image": Number()}, heads={"caption": head(decoder, **changes)})
-    return Member(model, sources, modalities)
+    return Member(model, sources, Learned(modalities))
 
 
 def percent(found: dict[str, float]) -> dict[str, float]:
@@ -240,7 +241,7 @@ def test_characters_of_chinese() -> None:
     sources = {name: ModalitySource(dataset, name, part) for name, part in modalities.items()}
     model = Model({"image": Number()}, heads={"caption": head(decoder)})
     task = SETTINGS.replace(unit="character").build()
-    result = task.evaluate([Member(model, sources, modalities)], dataset)
+    result = task.evaluate([Member(model, sources, Learned(modalities))], dataset)
     references = {row.id: row.items["text"] for row in dataset}
     expected = score({"a": "两只狗", "b": "猫"}, references, characters)
     assert {n: e.value for n, e in result.metrics.items()} == percent(expected)

@@ -13,6 +13,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
 from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.data.policy import ErrorPolicy
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
@@ -74,7 +75,7 @@ def model() -> Model:
 def member(samples: list[Sample], training: list[Sample] | None = None) -> Member:
     modality = Angles()
     source = ModalitySource(samples, "image", modality)
-    return Member(model(), {"image": source}, {"answer": modality}, {}, training)
+    return Member(model(), {"image": source}, Learned({"answer": modality}), training)
 
 
 def row(number: int, angle: float, candidates: list[str], right: int, **others: Any) -> Sample:

@@ -11,6 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field, Sample
 from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
@@ -94,7 +95,9 @@ def member(samples: list[Sample]) -> Member:
     )
     modality = Numbers()
     sources = {name: ModalitySource(samples, name, modality) for name in ("image", "text")}
-    return Member(model, sources, {}, {"label": ClassesConfig("label", ("false", "true")).build()})
+    return Member(
+        model, sources, Learned.of({}, {"label": ClassesConfig("label", ("false", "true"))})
+    )
 
 
 def test_accuracy_consistency_and_baselines_by_hand() -> None:

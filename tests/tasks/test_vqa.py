@@ -14,6 +14,7 @@ from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.answers import normalised, soft_score
 from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
@@ -92,7 +93,7 @@ def asked(world) -> SimpleNamespace:
 
     def member(rows, training=None, model=model) -> Member:
         sources = {s: ModalitySource(rows, s, m) for s, m in modalities.items()}
-        return Member(model, sources, modalities, {"answer": target}, training)
+        return Member(model, sources, Learned(modalities, {"answer": target}), training)
 
     def logits(rows, partner=None) -> torch.Tensor:
         """Row by row; the picture is that of row partner(n) of its batch of seven."""
@@ -225,7 +226,8 @@ def test_an_ensemble_averages_probabilities(asked) -> None:
     other.targets["answer"].restore({"classes": ["x"]})
     strange = ClassesConfig("answer").build()
     strange.restore({"classes": ["y", "z"]})
-    third = dataclasses.replace(asked.member(rows), targets={"answer": strange})
+    known = asked.member(rows)
+    third = dataclasses.replace(known, learned=Learned(known.modalities, {"answer": strange}))
     with pytest.raises(WeftError, match="know 1 and 2 classes of 'answer', expected the same"):
         VQAConfig(inference=ROWS).build().evaluate([other, third], rows)
 
@@ -273,7 +275,9 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
         dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
     )
     member = asked.member(rows, questions(5, "train"), model=model)
-    member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
+    member = dataclasses.replace(
+        member, learned=Learned({**member.modalities, "answer": text}, member.targets)
+    )
     task = VQAConfig(resamples=20, inference=ROWS).build()
     untrained = task.evaluate([member], rows)
     assert untrained.metrics["accuracy"].value < 60
@@ -303,7 +307,9 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
         dict(asked.model.encoders), asked.model.fusion, heads={"answer": Head(decoder, WRITTEN)}
     )
     member = asked.member(rows, model=model)
-    member = dataclasses.replace(member, modalities={**member.modalities, "answer": text})
+    member = dataclasses.replace(
+        member, learned=Learned({**member.modalities, "answer": text}, member.targets)
+    )
     sources = {
         **{name: member.sources[name] for name in ("image", "question")},
         "answer": ModalitySource(rows, "answer", text),

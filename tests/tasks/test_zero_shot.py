@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from weft.core.errors import DataError
+from weft.data.learned import Learned
 from weft.tasks.zero_shot import ZeroShotConfig
 
 TEMPLATES = ("{}", "{} is 5", "seen: {} 6 7")
@@ -71,6 +72,6 @@ def test_templates_need_a_place_for_the_name():
 
 def test_texts_need_a_modality(world):
     w = world(images=4)
-    bare = dataclasses.replace(w.member(), modalities={})
+    bare = dataclasses.replace(w.member(), learned=Learned())
     with pytest.raises(ValueError, match="needs the modality of 'text'"):
         ZeroShotConfig().build().evaluate([bare], w.rows)

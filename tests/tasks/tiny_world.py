@@ -11,6 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Features, Field, Sample
 from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.inference.member import Member
 
 SIDE = 2
@@ -115,6 +116,6 @@ def tiny_world(images: int = 24, captions: int = 3, noise: float = 0.4) -> Simpl
         )
         modalities = {"image": Pixels(), "text": Numbers()}
         sources = {s: ModalitySource(dataset, s, m) for s, m in modalities.items()}
-        return Member(model, sources, modalities)
+        return Member(model, sources, Learned(modalities))
 
     return SimpleNamespace(rows=rows, table=table, pictures=pictures, member=member)

@@ -67,7 +67,7 @@ def main(words: list[str]) -> None:
 
 
 def _of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
-    reads = decision_of(run.model, run, arguments.head).reads
+    reads = decision_of(run.model, run.learned, arguments.head).reads
     rows = given(arguments.values(run, reads), run.modalities).samples
     (explained,) = explain_rows([run], rows, arguments.method, arguments.head)
     _print(explained)

@@ -12,9 +12,10 @@ from weft.architectures.model import Model
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT, Removable
 from weft.core.records import Batch, Features
+from weft.data.learned import Learned
 from weft.heads.head import Head
 from weft.heads.numbers import NumberValues
-from weft.heads.output import Learned, Part, Scores, Values, mean
+from weft.heads.output import Part, Scores, Values, mean
 from weft.modalities.parts import parts_of
 
 Encoded = Mapping[str, Features]

@@ -11,7 +11,8 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.heads.output import Learned, Output, Part, Scores, Values, mean, require_outputs
+from weft.data.learned import Learned
+from weft.heads.output import Output, Part, Scores, Values, mean, require_outputs
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
 from weft.core.ranges import at_least, require
+from weft.data.learned import Learned
 from weft.evaluation.metric import Metric
-from weft.heads.output import Learned, Output, Part, Scores, Values, mean, require_outputs
+from weft.heads.output import Output, Part, Scores, Values, mean, require_outputs
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The protocol of outputs: from a decoder's numbers to values that a person reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
@@ -10,19 +10,10 @@ from torch import Tensor, nn
 
 from weft.core.config import Config, Settings
 from weft.core.errors import WeftError
-from weft.core.interfaces import Decoder, Modality, Outputs, Target
+from weft.core.interfaces import Decoder, Outputs
 from weft.core.needs import Needs
 from weft.core.records import Features
-
-
-class Learned(Protocol):
-    """What a run has learned from its training rows: tokenizers of streams, classes of targets."""
-
-    @property
-    def modalities(self) -> Mapping[str, Modality]: ...
-
-    @property
-    def targets(self) -> Mapping[str, Target]: ...
+from weft.data.learned import Learned
 
 
 @dataclass(frozen=True)

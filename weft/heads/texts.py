@@ -10,9 +10,10 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Decoder, Modality, Positions
 from weft.core.needs import Needs
 from weft.core.records import Field
+from weft.data.learned import Learned
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
-from weft.heads.output import Learned, Output, Part, Scores, Values, require_outputs
+from weft.heads.output import Output, Part, Scores, Values, require_outputs
 from weft.modalities.text import Text
 
 

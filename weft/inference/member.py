@@ -8,6 +8,7 @@ from weft.architectures.model import Model
 from weft.core.interfaces import Modality, Target
 from weft.data.columns import Source
 from weft.data.formats import Dataset
+from weft.data.learned import Learned
 
 
 class ViewedSource(Source, Protocol):
@@ -20,17 +21,24 @@ class ViewedSource(Source, Protocol):
 class Member:
     """A model and how it reads the data set; several of them make an ensemble.
 
-    sources: stream -> source. modalities: stream -> how anything else than a row is read, such as
-    the sentences that a classifier makes of class names. targets: what was learned of the columns
-    that the model predicts (the classes). training: the rows that it was trained on, where they are at
-    hand, for baselines that learn from them.
+    sources: stream -> source. learned: how anything else than a row is read, such as the sentences that a
+    classifier makes of class names, and what was learned of the columns that the model predicts (the
+    classes). training: the rows that it was trained on, where they are at hand, for baselines that learn
+    from them.
     """
 
     model: Model
     sources: Mapping[str, ViewedSource]
-    modalities: Mapping[str, Modality] = field(default_factory=dict)
-    targets: Mapping[str, Target] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
     training: Dataset | None = None
+
+    @property
+    def modalities(self) -> Mapping[str, Modality]:
+        return self.learned.modalities
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        return self.learned.targets
 
 
 @dataclass(frozen=True)

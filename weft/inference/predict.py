@@ -115,7 +115,7 @@ class _View:
         head = model.head(self.head)
         if not encoded or (head.context in model.fused_streams and head.context not in encoded):
             return None
-        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member)
+        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member.learned)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,16 @@
 """Mistakes in a recipe that would otherwise show only after minutes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import cast
 
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.interfaces import JOINT, Encoder, Modality, Positions, Target, TokenIds
+from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
 from weft.core.needs import Needing, Needs
 from weft.data.formats import Dataset
+from weft.data.learned import Learned
 from weft.evaluation.metric import find
-from weft.inference.member import Member
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
@@ -46,11 +46,8 @@ def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
             raise unknown_name(kind, name, known)
 
 
-def check_parts(
-    recipe: Recipe, model: Model, modalities: Mapping[str, Modality], targets: Mapping[str, Target]
-) -> None:
+def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
     """Raises WeftError where the sizes of the built parts do not fit each other."""
-    learned = Member(model, {}, modalities, targets)
     for name in {name: None for needs in _all_needs(recipe).values() for name in needs.heads}:
         head = recipe.model.heads[name]
         head.output.check(head.decoder, learned, f"model.heads.{name}")
@@ -62,7 +59,7 @@ def check_parts(
                     f"model.projections.{name}.in_dim is {projection.in_dim}, "
                     f"expected {width}, the width of model.encoders.{name}"
                 )
-    for name, modality in modalities.items():
+    for name, modality in learned.modalities.items():
         encoder = recipe.model.encoders.get(name)
         if not isinstance(modality, Text):
             continue

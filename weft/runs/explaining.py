@@ -42,7 +42,7 @@ def explain_rows(
     no decision, and for a row that cannot be read.
     """
     found: list[Explained] = []
-    decisions = [decision_of(run.model, run, head, similarity) for run in runs]
+    decisions = [decision_of(run.model, run.learned, head, similarity) for run in runs]
     for start in range(0, len(rows), BATCH):
         found += _explained(runs, decisions, rows[start : start + BATCH], method)
     return found
@@ -80,7 +80,7 @@ def deletion_of_rows(
 
     Of the plain view of the rows, whose decision is tested.
     """
-    decision = decision_of(run.model, run, head)
+    decision = decision_of(run.model, run.learned, head)
     found: dict[str, list[Batch]] = {}
     for start in range(0, len(rows), BATCH):
         for _, (part,) in by_presence([run.read(rows[start : start + BATCH])]):

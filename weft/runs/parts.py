@@ -1,33 +1,28 @@
 """The built parts of a recipe that training and inference share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 
 from weft.architectures.model import Model
 from weft.core import config as configs
-from weft.core.documents import checksum, read_mapping, write_checked
+from weft.core.documents import checksum, read_mapping
 from weft.core.errors import WeftError
 from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
-from weft.core.media import small_value
 from weft.core.tensors import LEARNED, read_state
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
+from weft.data.learned import MODALITIES
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
 from weft.inference.member import ViewedSource
 from weft.runs.recipe import Recipe
 
-RECIPE, MODEL, MODALITIES, WEIGHTS = (
-    "recipe.json",
-    "model.json",
-    "modalities.json",
-    "model.safetensors",
-)
-"""Files of a run directory."""
+RECIPE, MODEL, WEIGHTS = "recipe.json", "model.json", "model.safetensors"
+"""Files of a run directory, beside MODALITIES."""
 
 ALL = "all"
 """In the place of a split's name: every row."""
@@ -57,59 +52,6 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
     if len(dataset) == 0:
         raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")
     return dataset
-
-
-def build_modalities(recipe: Recipe) -> dict[str, Modality]:
-    """stream -> modality, as configured; nothing is learned yet."""
-    return {name: config.build() for name, config in recipe.data.streams.items()}
-
-
-def build_targets(recipe: Recipe) -> dict[str, Target]:
-    """name -> target, as configured; nothing is learned yet."""
-    return {name: config.build() for name, config in recipe.data.targets.items()}
-
-
-def learners(*parts: Mapping[str, Modality] | Mapping[str, Target]) -> dict[str, Learner]:
-    """Those of the modalities and targets that learn from the training rows."""
-    return {
-        name: part for some in parts for name, part in some.items() if isinstance(part, Learner)
-    }
-
-
-def fit(learners: Mapping[str, Learner], dataset: Dataset) -> None:
-    """Lets modalities and targets learn from the training rows; unreadable rows teach nothing."""
-    for name, learner in learners.items():
-        column = learner.column if isinstance(learner, Target) else name
-        learner.fit(_raws(dataset, column))
-
-
-def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
-    for index in range(len(dataset)):
-        try:
-            raw = small_value(dataset[index].items.get(column))
-        except WeftError:
-            continue
-        if raw is not None:
-            yield raw
-
-
-def save_learned(learners: Mapping[str, Learner], folder: Path) -> None:
-    state = {name: learner.state() for name, learner in learners.items()}
-    write_checked(folder / MODALITIES, state)
-
-
-def restore_learned(learners: Mapping[str, Learner], folder: Path) -> None:
-    """Puts back what was learned. Raises WeftError where the file does not fit."""
-    state = read_mapping(folder / MODALITIES) if learners else {}
-    for name, learner in learners.items():
-        kind = "target" if isinstance(learner, Target) else "stream"
-        if name not in state:
-            raise WeftError(f"{folder / MODALITIES}: has no state of {kind} '{name}'")
-        try:
-            learner.restore(state[name])
-        except (WeftError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            reason = error if isinstance(error, WeftError | ValueError) else "is of another kind"
-            raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
 
 
 def learned_mark(folder: Path) -> str:

@@ -17,6 +17,7 @@ from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset, address_of
+from weft.data.learned import Learned
 from weft.data.sources import FilesConfig
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
@@ -30,13 +31,9 @@ from weft.runs.parts import (
     MODEL,
     RECIPE,
     WEIGHTS,
-    build_modalities,
     build_sources,
-    build_targets,
     check_learned,
-    learners,
     load_recipe,
-    restore_learned,
 )
 from weft.runs.recipe import Recipe
 from weft.training import distributed
@@ -52,16 +49,22 @@ class Run:
         folder: Path,
         recipe: Recipe,
         model: Model,
-        modalities: Mapping[str, Modality],
-        targets: Mapping[str, Target],
+        learned: Learned,
         device: torch.device,
     ) -> None:
         self.folder = folder
         self.recipe = recipe
         self.model = model
-        self.modalities = dict(modalities)
-        self.targets = dict(targets)
+        self.learned = learned
         self.device = device
+
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        return self.learned.modalities
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        return self.learned.targets
 
     def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
         """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
@@ -158,12 +161,12 @@ class Run:
             )
         if rows is None:
             values = given(streams, self.modalities)
-            return Member(self.model, values.sources, self.modalities, self.targets), values.samples
+            return Member(self.model, values.sources, self.learned), values.samples
         sources = {
             stream: ModalitySource(rows, stream, modality, optional=True)
             for stream, modality in self.modalities.items()
         }
-        return Member(self.model, sources, self.modalities, self.targets), rows
+        return Member(self.model, sources, self.learned), rows
 
     def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
         """The k nearest items of `index` for each query: `text=...` or `image=...`, as in `embed`."""
@@ -188,7 +191,7 @@ class Run:
             train=False,
             device=self.device,
         )
-        return Member(self.model, sources, self.modalities, self.targets, training)
+        return Member(self.model, sources, self.learned, training)
 
 
 def read_together(runs: Sequence[Run], rows: Sequence[Sample], views: int) -> list[Batch]:
@@ -239,8 +242,8 @@ def load(
     recipe = load_recipe(folder)
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
-    modalities, targets = build_modalities(recipe), build_targets(recipe)
-    restore_learned(learners(modalities, targets), folder)
+    learned = Learned.of(recipe.data.streams, recipe.data.targets)
+    learned.restore(folder)
     check_learned(folder)
     place = distributed.device(device)
-    return Run(folder, recipe, model.to(place).eval(), modalities, targets, place)
+    return Run(folder, recipe, model.to(place).eval(), learned, place)

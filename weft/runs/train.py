@@ -11,13 +11,13 @@ from torch import nn
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.building import build
-from weft.core.distributed import barrier, rank, world_size
+from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
-from weft.core.interfaces import Learner, Modality, NeedsModalities, Target
+from weft.core.interfaces import Modality, NeedsModalities
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
-from weft.data.formats import Dataset
+from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
@@ -26,21 +26,14 @@ from weft.runs.bucketing import buckets
 from weft.runs.check import check_columns, check_names, check_parts
 from weft.runs.folder import begun, held
 from weft.runs.parts import (
-    MODALITIES,
     MODEL,
     RECIPE,
     WEIGHTS,
-    build_modalities,
     build_sources,
-    build_targets,
     check_learned,
-    fit,
     learned_mark,
-    learners,
     load_recipe,
     open_split,
-    restore_learned,
-    save_learned,
     target_sources,
 )
 from weft.runs.recipe import Recipe, validation_metrics
@@ -104,19 +97,19 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
 def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     """Rows, what is learned of them before training, the model, batches, players, and the loop."""
     training = open_split(recipe, recipe.data.train)
-    modalities, targets = build_modalities(recipe), build_targets(recipe)
-    _learn(learners(modalities, targets), recipe, folder, training)
+    learned = Learned.of(recipe.data.streams, recipe.data.targets)
+    learned.learn(training, folder, recipe.init, known=_known(recipe, folder))
 
     model = _model(recipe, folder).to(device)
-    check_parts(recipe, model, modalities, targets)
+    check_parts(recipe, model, learned)
     if rank() == 0:
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
-    objectives = _objectives(recipe, modalities)
+    objectives = _objectives(recipe, learned.modalities)
 
     # Before the players: what is cached of frozen encoders is computed while the model is whole.
-    sources = build_sources(recipe, training, model, modalities, train=True, device=device)
-    sources_and_targets = {**sources, **target_sources(training, targets)}
-    validate = _validation(recipe, model, modalities, targets, device)
+    sources = build_sources(recipe, training, model, learned.modalities, train=True, device=device)
+    sources_and_targets = {**sources, **target_sources(training, learned.targets)}
+    validate = _validation(recipe, model, learned, device)
     loader = Loader(
         training,
         sources_and_targets,
@@ -126,7 +119,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
         rank=rank(),
         world_size=world_size(),
         errors=recipe.data.errors,
-        buckets=buckets(recipe, folder, training, modalities),
+        buckets=buckets(recipe, folder, training, learned.modalities),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -140,26 +133,17 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     return TrainResult(folder, fitted, validation_metrics(recipe))
 
 
-def _learn(parts: Mapping[str, Learner], recipe: Recipe, folder: Path, training: Dataset) -> None:
-    """What modalities and targets learn is learned once and kept in the run directory."""
-    if rank() == 0 and not (folder / MODALITIES).exists():
-        known = {} if recipe.init is None else _known(recipe, parts, recipe.init)
-        restore_learned(known, recipe.init or folder)
-        fit({name: part for name, part in parts.items() if name not in known}, training)
-        save_learned(parts, folder)
-    barrier()
-    restore_learned(parts, folder)
-
-
-def _known(recipe: Recipe, parts: Mapping[str, Learner], start: Path) -> dict[str, Learner]:
-    """What the run to start from has learned under the same settings; a mere model has nothing."""
-    if not (start / RECIPE).exists():
-        return {}
+def _known(recipe: Recipe, folder: Path) -> frozenset[str]:
+    """What a new run in `folder` need not learn: what the run that it starts from has learned under the
+    same settings. A mere model has learned nothing."""
+    start = recipe.init
+    if start is None or (folder / MODALITIES).exists() or not (start / RECIPE).exists():
+        return frozenset()
     check_learned(start)
     before = load_recipe(start).data
     settings = {**before.streams, **before.targets}
     wanted = {**recipe.data.streams, **recipe.data.targets}
-    return {name: part for name, part in parts.items() if settings.get(name) == wanted[name]}
+    return frozenset(name for name in wanted if settings.get(name) == wanted[name])
 
 
 def _model(recipe: Recipe, folder: Path) -> Model:
@@ -194,20 +178,16 @@ def _objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str,
 
 
 def _validation(
-    recipe: Recipe,
-    model: Model,
-    modalities: Mapping[str, Modality],
-    targets: Mapping[str, Target],
-    device: torch.device,
+    recipe: Recipe, model: Model, learned: Learned, device: torch.device
 ) -> Callable[[], Mapping[str, Score]] | None:
     """Measures every task on the validation split."""
     if not recipe.tasks:
         return None
     dataset = open_split(recipe, recipe.data.validation)
     check_columns(recipe, dataset)
-    sources = build_sources(recipe, dataset, model, modalities, train=False, device=device)
+    sources = build_sources(recipe, dataset, model, learned.modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
-    member = Member(model, sources, modalities, targets)
+    member = Member(model, sources, learned)
 
     def validate() -> dict[str, Score]:
         metrics: dict[str, Score] = {}

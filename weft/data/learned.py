@@ -1,0 +1,105 @@
+"""What a run learns from its training rows before it trains: tokenizers of streams, classes of targets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.core.config import Config
+from weft.core.distributed import barrier, rank
+from weft.core.documents import read_mapping, write_checked
+from weft.core.errors import WeftError
+from weft.core.interfaces import Learner, Modality, Target
+from weft.core.media import small_value
+from weft.data.formats import Dataset
+
+MODALITIES = "modalities.json"
+"""The file of a run directory that keeps it."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """modalities: stream -> modality. targets: name -> target. Some of them are Learners."""
+
+    modalities: dict[str, Modality] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, streams: Mapping[str, Config[Modality]], targets: Mapping[str, Config[Target]]
+    ) -> "Learned":
+        """Modalities and targets as configured; nothing is learned yet."""
+        return cls(
+            {name: config.build() for name, config in streams.items()},
+            {name: config.build() for name, config in targets.items()},
+        )
+
+    @property
+    def learners(self) -> dict[str, Learner]:
+        """Those of the modalities and targets that learn from the training rows."""
+        parts: dict[str, Modality | Target] = {**self.modalities, **self.targets}
+        return {name: part for name, part in parts.items() if isinstance(part, Learner)}
+
+    def only(self, names: frozenset[str]) -> "Learned":
+        """The modalities and targets of these names."""
+        return Learned(
+            {name: part for name, part in self.modalities.items() if name in names},
+            {name: part for name, part in self.targets.items() if name in names},
+        )
+
+    def learn(
+        self,
+        dataset: Dataset,
+        folder: Path,
+        start: Path | None = None,
+        known: frozenset[str] = frozenset(),
+    ) -> None:
+        """Learns once, on the first rank, and keeps it in `folder`, from which every rank reads it.
+
+        known: what the run in `start` has learned already. Rows that cannot be read teach nothing.
+        Raises WeftError where there is nothing to learn from, or a file does not fit.
+        """
+        if rank() == 0 and not (folder / MODALITIES).exists():
+            if start is not None:
+                self.only(known).restore(start)
+            for name, learner in self.learners.items():
+                if name not in known:
+                    column = learner.column if isinstance(learner, Target) else name
+                    learner.fit(_raws(dataset, column))
+            state = {name: learner.state() for name, learner in self.learners.items()}
+            write_checked(folder / MODALITIES, state)
+        barrier()
+        self.restore(folder)
+
+    def restore(self, folder: Path) -> None:
+        """Puts back what was learned. Raises WeftError where the file does not fit."""
+        state = read_mapping(folder / MODALITIES) if self.learners else {}
+        for name, learner in self.learners.items():
+            kind = "target" if isinstance(learner, Target) else "stream"
+            if name not in state:
+                raise WeftError(f"{folder / MODALITIES}: has no state of {kind} '{name}'")
+            try:
+                learner.restore(state[name])
+            except (
+                WeftError,
+                ValueError,
+                TypeError,
+                KeyError,
+                AttributeError,
+                IndexError,
+            ) as error:
+                reason = (
+                    error if isinstance(error, WeftError | ValueError) else "is of another kind"
+                )
+                raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
+
+
+def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
+    """The values of a column, of the rows that can be read and have one."""
+    for index in range(len(dataset)):
+        try:
+            raw = small_value(dataset[index].items.get(column))
+        except WeftError:
+            continue
+        if raw is not None:
+            yield raw
