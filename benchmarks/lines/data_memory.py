@@ -9,6 +9,7 @@ python -m benchmarks.lines.data_memory pictures ROWS, or sounds ROWS, prints the
 """
 
 import io
+import itertools
 import json
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from weft.core.media import Media
 from weft.core.records import Features, Sample
 from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, cache_features
-from weft.data.formats._tar_writer import write_shards
+from weft.data.formats._tar_writer import write_shard
 from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
@@ -39,6 +40,8 @@ from weft.runs.train import train
 
 PICTURES, VALIDATION, SOUNDS = 100_000, 1_000, 16_384
 SIDE, DISTINCT, BATCH, STEPS = 64, 256, 128, 25
+SHARD = 1_000
+"""Rows in a shard."""
 MOST = 1536
 """MiB."""
 
@@ -54,8 +57,10 @@ def measure(setting: Setting) -> list[Comparison]:
 
 
 def pictures(rows: int, folder: Path) -> str:
-    write_shards(samples(rows, "train"), folder / "data", prefix="train")
-    write_shards(samples(VALIDATION, "validation"), folder / "data", prefix="validation")
+    for split, count in (("train", rows), ("validation", VALIDATION)):
+        left = samples(count, split)
+        for start in range(0, count, SHARD):
+            write_shard(itertools.islice(left, SHARD), folder / "data" / f"{split}-{start:06d}.tar")
     made = scenes()
     recipe = made.replace(
         data=made.data.replace(source=FilesConfig(folder / "data")),

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from benchmarks import peers
+from benchmarks.gpt2_weights import from_gpt2
 from benchmarks.measure import Comparison, Setting, alternate, faster
 from weft.core.records import Features, Field
-from weft.decoders.convert import from_gpt2
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.decoders.text import TransformerDecoder, TransformerDecoderConfig
 from weft.encoders.convert import convert, vision_config

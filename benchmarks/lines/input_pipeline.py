@@ -29,7 +29,7 @@ from weft.core.records import Sample
 from weft.core.shapes import check_shape
 from weft.data.columns import ModalitySource
 from weft.data.formats import open_dataset
-from weft.data.formats._tar_writer import write_shards
+from weft.data.formats._tar_writer import write_shard
 from weft.data.loader import Loader
 from weft.modalities.image import Image as ImageModality
 from weft.modalities.image import ImageConfig
@@ -51,7 +51,9 @@ def measure(setting: Setting) -> list[Comparison]:
         found = []
         for name, files in (("672 x 448", large), ("224 x 224", small)):
             shards = Path(folder) / name.replace(" ", "")
-            write_shards(samples(files), shards, samples_per_shard=SHARD)
+            for start in range(0, len(files), SHARD):
+                part = samples(files)[start : start + SHARD]
+                write_shard(part, shards / f"shard-{start:06d}.tar")
             times = alternate(
                 our_epoch(shards, setting),
                 open_clip_epoch(shards, len(files), setting),

@@ -18,7 +18,7 @@ from weft.core import config as configs
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Field
-from weft.core.tensors import load_model
+from weft.core.tensors import load_built
 from weft.objectives.masked import MaskedLanguageConfig
 
 VILT = {**SIZES, "image_size": 16, "patch_size": 4}
@@ -177,8 +177,9 @@ def saved(folder: Path, **changes: Any) -> Path:
 def test_a_saved_checkpoint_is_a_model_of_ours(tmp_path: Path) -> None:
     found = read_checkpoint(str(saved(tmp_path / "theirs")))
     found.save(tmp_path / "ours")
-    model = configs.load(tmp_path / "ours" / "model.json", ModelConfig).build().eval()
-    load_model(tmp_path / "ours" / "model.safetensors", model)
+    described = tmp_path / "ours" / "model.json"
+    build = configs.load(described, ModelConfig).build
+    model = load_built(described.with_name("model.safetensors"), build, described).eval()
     image = images()
     got, wanted = fused(model, image)[JOINT], fused(found.build().eval(), image)[JOINT]
     assert torch.equal(got.pooled, wanted.pooled)

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from written_shards import write_shards
 
 from weft.core.errors import DataError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats import open_dataset
 from weft.data.formats._json_rows import row_json, row_of
-from weft.data.formats._tar_writer import write_shards
 from weft.data.formats._zip_members import ZipMember
 
 

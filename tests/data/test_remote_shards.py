@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+from written_shards import write_shards
 
 from weft.cli import main
 from weft.core.config import from_json, to_json
@@ -18,7 +19,6 @@ from weft.core.errors import DataError, MissingExtraError, WeftError
 from weft.core.media import Media
 from weft.core.records import Sample
 from weft.data.formats import _remote, _tar_index, address_of, open_dataset
-from weft.data.formats._tar_writer import write_shards
 from weft.data.sources import FilesConfig
 
 BUCKET = "weft-test-bucket"

@@ -14,13 +14,14 @@ import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from written_shards import write_shards
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
 from weft.data.formats import _tar_index, _tar_members, open_dataset
 from weft.data.formats import webdataset as webdataset_format
-from weft.data.formats._tar_writer import write_shard, write_shards
+from weft.data.formats._tar_writer import write_shard
 from weft.data.formats.webdataset import expand_braces
 
 
@@ -80,17 +81,11 @@ def test_round_trip_over_several_shards(tmp_path: Path) -> None:
     )
 
 
-def test_shards_are_closed_at_the_byte_limit_and_are_the_same_each_time(tmp_path: Path) -> None:
-    rows = [
-        Sample(str(n), str(n), {"image": Media.encoded(bytes(1000), "image")}, "s")
-        for n in range(5)
-    ]
-    paths = write_shards(rows, tmp_path / "a", max_bytes=2000)
-    assert [len(open_dataset(p)) for p in paths] == [2, 2, 1]
-    again = write_shards(rows, tmp_path / "b", max_bytes=2000)
-    assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in again]
-    with pytest.raises(ValueError, match="samples_per_shard is 0"):
-        write_shards(rows, tmp_path, samples_per_shard=0)
+def test_a_shard_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.tar" for folder in ("one", "two")]
+    for path in paths:
+        write_shard(samples(5), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 VALUES = st.recursive(
@@ -452,13 +447,9 @@ def test_what_cannot_be_stored_is_named(
 ) -> None:
     bad = Sample("x", "x", items, "s:9")
     with pytest.raises(DataError) as raised:
-        write_shards([bad], tmp_path)
+        write_shard([*samples(1), bad], tmp_path / "a.tar")
     assert str(raised.value).startswith(expected)
     assert list(tmp_path.iterdir()) == []
-    errors: list[DataError] = []
-    write_shards([*samples(1), bad, *samples(3)[1:]], tmp_path, on_error=errors.append)
-    assert [s.id for s in open_dataset(tmp_path)] == ["id 0", "id 1", "id 2"]
-    assert len(errors) == 1
 
 
 def test_a_full_disk_leaves_whole_shards_only(

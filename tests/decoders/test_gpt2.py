@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from benchmarks.gpt2_weights import from_gpt2
 from weft.core.errors import WeftError
 from weft.core.records import Features, Field
-from weft.decoders.convert import from_gpt2
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.decoders.text import TransformerDecoder, TransformerDecoderConfig
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from written_shards import write_shards
 
 import weft
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.formats import _tar_members, open_dataset
-from weft.data.formats._tar_writer import write_shards
 from weft.data.learned import Learned
 from weft.data.loader import Loader
 from weft.data.targets.classes import ClassesConfig

@@ -10,7 +10,7 @@ from tiny_training import batch_at, batches, scored, tiny_step
 
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Field
-from weft.core.tensors import load_model, read_tensors
+from weft.core.tensors import load_built, read_tensors
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.training.config import RunConfig
 from weft.training.log import RunLog
@@ -68,7 +68,7 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
     result = fit([one], batches, RUN, tmp_path, validate)
     assert (result.best_step, result.metrics) == (6, {"recall": 0.7, "other": 0.0})
     other = tiny_step(seed=9).model
-    load_model(result.model, other)
+    load_built(result.model, lambda: other, tmp_path / "recipe.json")
     for name, tensor in seen[1].items():
         assert torch.equal(tensor, other.state_dict()[name])
         assert torch.equal(tensor, one.step.model.state_dict()[name])

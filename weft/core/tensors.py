@@ -33,12 +33,6 @@ def save_model(path: Path, model: nn.Module) -> None:
     write_tensors(path, dict(model.state_dict()), {})
 
 
-def load_model(path: Path, model: nn.Module) -> None:
-    """Reads weights that `save_model` wrote. Raises WeftError where they do not fit the model."""
-    tensors, _ = read_tensors(path)
-    _fill(path, model, tensors)
-
-
 def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
     """The module that `build` gives, with the weights of `path` in it.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError, unknown_name
-from weft.data.answers import normalised, soft_scores
+from weft.data.answers import normalised, soft_score
 from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
 from weft.evaluation.bootstrap import Bootstrap
@@ -61,10 +61,7 @@ class Expected:
         same = torch.tensor([spelled(a) == spelled(b) for a, b in pairs]).double()
         if self.given is None:
             return {ACCURACY: same}
-        scores = [
-            soft_scores(given).get(normalised(one), 0.0)
-            for one, given in zip(said, self.given, strict=True)
-        ]
+        scores = [soft_score(one, given) for one, given in zip(said, self.given, strict=True)]
         return {
             SOFT_ACCURACY: torch.tensor(scores, dtype=torch.float64),
             ACCURACY: same,

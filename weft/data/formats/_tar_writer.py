@@ -1,12 +1,11 @@
 """Writing tar shards in the WebDataset layout, with their index. Reading is formats/webdataset."""
 
 import io
-import itertools
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from weft.core.files import atomic_path
 from weft.core.kinds import kind_of
 from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
-from weft.data.formats._rows import OnError, raise_error
 from weft.data.formats._tar_index import load_index
 
 SIGNATURES = (
@@ -33,50 +31,23 @@ ALTERNATIVES = "__alternatives__"
 RESERVED = ("id", "group", "match", "json", ALTERNATIVES)
 
 
-class Members(NamedTuple):
-    """The files of one sample: extension -> content."""
+def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
+    """Writes all `samples` as the one shard `path`, with its index: whole, or not at all.
 
-    files: dict[str, bytes]
-
-    @property
-    def size(self) -> int:
-        return sum(len(data) for data in self.files.values())
-
-
-def write_shards(
-    samples: Iterable[Sample],
-    out: Path | str,
-    *,
-    prefix: str = "shard",
-    samples_per_shard: int = 1000,
-    max_bytes: int = 1 << 30,
-    on_error: OnError = raise_error,
-) -> list[Path]:
-    """Writes out/prefix-000000.tar, ...; each shard appears whole, with its index, or not at all.
-
-    A shard is closed at `samples_per_shard` samples or once it holds `max_bytes`. A sample that
-    cannot be stored goes to `on_error`. Media are replaced by their bytes. Returns the shards.
+    Media are replaced by their bytes. Raises DataError for a sample that cannot be stored.
     """
-    if samples_per_shard < 1:
-        raise ValueError(f"samples_per_shard is {samples_per_shard}, expected 1 or more")
-    encoded = _encoded(samples, on_error)
-    shards: list[Path] = []
-    for first in encoded:
-        shard = Path(out) / f"{prefix}-{len(shards):06d}.tar"
-        _write(shard, itertools.chain([first], encoded), samples_per_shard, max_bytes)
-        shards.append(shard)
-    return shards
+    path = Path(path)
+    with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
+        for number, sample in enumerate(samples):
+            for extension, data in members_of(sample).items():
+                info = tarfile.TarInfo(f"{path.stem}-{number:06d}.{extension}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    load_index(path)
 
 
-def write_shard(
-    samples: Iterable[Sample], path: Path | str, *, on_error: OnError = raise_error
-) -> None:
-    """Writes all `samples` as the one shard `path`, with its index, atomically."""
-    _write(Path(path), _encoded(samples, on_error))
-
-
-def members_of(sample: Sample) -> Members:
-    """The files that hold `sample`. Raises DataError where a value cannot be stored."""
+def members_of(sample: Sample) -> dict[str, bytes]:
+    """Extension -> content of the files that hold `sample`. Raises DataError where a value cannot be stored."""
     files: dict[str, bytes] = {}
     details: dict[str, Any] = {"id": sample.id, "group": sample.group}
     if sample.match is not None:
@@ -104,37 +75,7 @@ def members_of(sample: Sample) -> Members:
         raise DataError(str(error), source=sample.source) from error
     except (TypeError, ValueError) as error:  # not JSON, or text that is not Unicode
         raise DataError(f"cannot be stored: {error}", source=sample.source) from error
-    return Members(files)
-
-
-def _encoded(samples: Iterable[Sample], on_error: OnError) -> Iterator[Members]:
-    for sample in samples:
-        try:
-            members = members_of(sample)
-        except DataError as error:
-            on_error(error)
-            continue
-        yield members
-
-
-def _write(
-    path: Path,
-    encoded: Iterator[Members],
-    samples: int | None = None,
-    max_bytes: int | None = None,
-) -> None:
-    """Takes from `encoded` what fits into one shard."""
-    size = 0
-    with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
-        for number, members in enumerate(itertools.islice(encoded, samples)):
-            for extension, data in members.files.items():
-                info = tarfile.TarInfo(f"{path.stem}-{number:06d}.{extension}")
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
-            size += members.size
-            if max_bytes is not None and size >= max_bytes:
-                break
-    load_index(path)
+    return files
 
 
 def _file(column: str, value: Any) -> tuple[str, bytes] | None:
