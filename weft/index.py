@@ -1,6 +1,6 @@
 """Exact search among embeddings: what `weft search` asks.
 
-An index is a folder: index.json names the items and the safetensors file with their vectors. The
+An index is a folder: index.json names the entries and the safetensors file with their vectors. The
 JSON is replaced last, so a reader always finds a pair that belongs together.
 """
 
@@ -22,14 +22,14 @@ from weft.core.shapes import check_shape
 from weft.data.formats import Dataset
 from weft.evaluation.ranking import inner_products
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
-from weft.inference.items import list_items
+from weft.inference.embedding import embed_entries
+from weft.inference.entries import list_entries
 from weft.inference.member import Member
 
 FORMAT = 1
 DESCRIPTION = "index.json"
 LARGEST, VECTORS = 2**30, 2**37
-"""Bytes of index.json, about ten million items, and of the vectors."""
+"""Bytes of index.json, about ten million entries, and of the vectors."""
 CHUNK_ELEMENTS = 2**22
 """Vector elements that are scored at once, in float32."""
 
@@ -68,7 +68,7 @@ class EmbeddingIndex:
         return len(self.ids)
 
     def search(self, queries: Tensor, k: int) -> list[list[Hit]]:
-        """The k nearest items of each query (Q, E), best first; all items where there are fewer.
+        """The k nearest entries of each query (Q, E), best first; all entries where there are fewer.
 
         Exact; memory is that of one chunk of scores.
         """
@@ -147,15 +147,15 @@ def build_index(
     dtype: Literal["float16", "float32"] = "float16",
     device: torch.device | str = "cpu",
 ) -> EmbeddingIndex:
-    """Embeds the data set's `stream` and indexes it; each caption of a list is an item of its own."""
+    """Embeds the data set's `stream` and indexes it; each caption of a list is an entry of its own."""
     config = config or InferenceConfig()
     bad = config.errors.build(len(dataset))
-    items = list_items(dataset, (stream,), bad).items[stream]
-    found = embed_items([member], items, dataset, config, bad, device)
-    samples = [dataset[item.row] for item in found.items]
+    entries = list_entries(dataset, (stream,), bad).entries[stream]
+    found = embed_entries([member], entries, dataset, config, bad, device)
+    samples = [dataset[entry.row] for entry in found.entries]
     ids = tuple(
-        sample.id if not item.view else f"{sample.id}#{item.view}"
-        for item, sample in zip(found.items, samples, strict=True)
+        sample.id if not entry.alternative else f"{sample.id}#{entry.alternative}"
+        for entry, sample in zip(found.entries, samples, strict=True)
     )
     sources = tuple(_where(sample.items[stream], sample.source) for sample in samples)
     return EmbeddingIndex(found.vectors[0].to(DTYPES[dtype]), ids, sources, stream)

@@ -33,8 +33,8 @@ from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
-from weft.inference.member import Item, Member
+from weft.inference.embedding import embed_entries
+from weft.inference.member import Entry, Member
 from weft.recipes.scenes import scenes
 from weft.runs.train import train
 
@@ -98,9 +98,9 @@ def sounds(rows: int, folder: Path) -> str:
     model = Model({"audio": encoder}, projections={"audio": Pooled()})
     member = Member(model, {"audio": source})
     bad = ErrorPolicy().build(rows)
-    items = [Item("audio", row) for row in range(rows)]
-    found = embed_items([member], items, dataset, InferenceConfig(), bad)
-    assert len(found.items) == rows
+    entries = [Entry("audio", row) for row in range(rows)]
+    found = embed_entries([member], entries, dataset, InferenceConfig(), bad)
+    assert len(found.entries) == rows
     return f"{rows * MIB_EACH:,.0f} MiB of samples"
 
 

@@ -20,7 +20,7 @@ def searchable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     image = ("--data.streams.image.size", "32")
     done("train", "scenes", "--data", data, *learned, *image, *division, "--out", run)
     out = done("embed", run, "--data", data)
-    assert out == f"24 items of stream 'image' embedded: {run / 'index'}\n"
+    assert out == f"24 entries of stream 'image' embedded: {run / 'index'}\n"
     return run, data
 
 
@@ -61,7 +61,7 @@ def test_another_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     index = tmp_path / "captions"
     with unchanged(run):
         out = done("embed", run, "--data", data, "--stream", "text", "--out", index)
-        assert out.startswith("48 items of stream 'text'")
+        assert out.startswith("48 entries of stream 'text'")
         best = found(done("search", run, "--text", caption(3), "--index", index, "--k", 1))
     assert best == ["p03.png"]
 

@@ -122,7 +122,7 @@ def test_embeddings_that_are_not_finite_are_refused():
 
 
 def test_a_query_without_a_right_item_is_refused():
-    with pytest.raises(ValueError, match="1 of 2 queries have no right item.*first: query 1"):
+    with pytest.raises(ValueError, match="1 of 2 queries have no right entry.*first: query 1"):
         rank_queries(fixed(torch.zeros(2, 2)), torch.tensor([0, 5]), torch.tensor([0, 1]))
 
 

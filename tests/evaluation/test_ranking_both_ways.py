@@ -96,7 +96,7 @@ def test_bad_input_is_refused():
     good, groups = torch.ones(2, 3), torch.tensor([4, 7])
     with pytest.raises(ValueError, match="query embeddings hold NaN or infinity"):
         rank_both_ways(good * torch.nan, good, groups, groups)
-    with pytest.raises(ValueError, match="1 of 2 queries have no right item.*first: query 1"):
+    with pytest.raises(ValueError, match="1 of 2 queries have no right entry.*first: query 1"):
         rank_both_ways(good, good[:1], groups, groups[:1])
     with pytest.raises(ValueError, match="first_groups"):
         rank_both_ways(good, good, groups[:1], groups)

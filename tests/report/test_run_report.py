@@ -110,7 +110,7 @@ def test_examples_show_both_directions_and_mark_the_right_ones(parts):
     assert page.count("<strong>✓") == said
     for example in result.examples["image_to_text"]:
         for answer in example.answers:
-            assert w.rows[answer.item.row].items["text"][answer.item.view] in page
+            assert w.rows[answer.entry.row].items["text"][answer.entry.alternative] in page
     assert page.count("Right answer not first") == 2
 
 

@@ -27,7 +27,7 @@ from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Item
+from weft.inference.member import Entry
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult
 from weft.modalities.image import ImageConfig, mirrored
@@ -184,7 +184,7 @@ def test_what_is_not_explained_is_said_in_one_line() -> None:
 def test_a_prediction_is_a_row_of_what_the_model_saw() -> None:
     rows = dataset()
     rows[4] = Sample("row4", "g", {"text": Alternatives(["one", "two"])}, "made:5")
-    seen = (Item("image", 2), Item("text", 4, 1))
+    seen = (Entry("image", 2), Entry("text", 4, 1))
     found = row_of(Prediction(seen, "yes", (), given={"answer": "blue"}), rows)
     assert found.items == {"image": rows[2].items["image"], "text": "two", "answer": "blue"}
     assert (found.id, found.source) == ("row2", "made:3")
@@ -264,7 +264,7 @@ def test_a_modality_of_its_own_says_its_parts_and_how_it_is_shown() -> None:
         protocol={},
         metrics={},
         baselines={},
-        predictions=[Prediction((Item("image", n),), "1", ()) for n in range(6)],
+        predictions=[Prediction((Entry("image", n),), "1", ()) for n in range(6)],
         head="rent",
     )
     explained = explain_predictions([run], result, rows).explained

@@ -22,8 +22,8 @@ from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.index import build_index
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
-from weft.inference.member import Item
+from weft.inference.embedding import embed_entries
+from weft.inference.member import Entry
 from weft.modalities.text import TextConfig
 from weft.runs.parts import open_split
 from weft.runs.run import Run, on_files
@@ -54,16 +54,16 @@ def test_what_evaluation_computes(run: Run) -> None:
     samples = rows(run)
     member = run.member(dataset)
     values = {
-        "image": ([Item("image", n) for n in range(12)], [s.items["image"] for s in samples]),
+        "image": ([Entry("image", n) for n in range(12)], [s.items["image"] for s in samples]),
         "text": (
-            [Item("text", n, view) for n in range(12) for view in range(5)],
+            [Entry("text", n, view) for n in range(12) for view in range(5)],
             [caption for s in samples for caption in s.items["text"]],
         ),
     }
-    for stream, (items, raws) in values.items():
+    for stream, (entries, raws) in values.items():
         bad = ErrorPolicy().build(len(dataset))
         config = InferenceConfig(batch_size=7)
-        expected = embed_items([member], items, dataset, config, bad).vectors[0]
+        expected = embed_entries([member], entries, dataset, config, bad).vectors[0]
         torch.testing.assert_close(run.embed(**{stream: raws}), expected, atol=1e-5, rtol=0)
 
 

@@ -13,8 +13,8 @@ from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import audit
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
-from weft.inference.member import Item
+from weft.inference.embedding import embed_entries
+from weft.inference.member import Entry
 from weft.tasks.retrieval import RetrievalConfig
 
 I2T, T2I = "image_to_text", "text_to_image"
@@ -213,14 +213,14 @@ def test_examples_show_right_and_wrong(world):
     result = task(examples=4).evaluate([w.member()], w.rows)
     similarity = expected_similarity(w)
     for example in result.examples[I2T]:
-        answers = [a.item.row * 3 + a.item.view for a in example.answers]
+        answers = [a.entry.row * 3 + a.entry.alternative for a in example.answers]
         assert answers == similarity[example.query.row].topk(5).indices.tolist()
         for answer in example.answers:
-            assert answer.right == (answer.item.row == example.query.row)
+            assert answer.right == (answer.entry.row == example.query.row)
     ranks = [example.rank for example in result.examples[I2T]]
     assert ranks[:2] == [1, 1]
     assert min(ranks[2:]) > 1
-    assert result.examples[T2I][0].query.view is not None
+    assert result.examples[T2I][0].query.alternative is not None
 
 
 def test_evaluation_leaves_the_model_as_it_was(world):
@@ -236,13 +236,13 @@ def test_evaluation_leaves_the_model_as_it_was(world):
 def test_order_and_batches_do_not_change_embeddings(world):
     w = world()
     member = w.member()
-    items = [Item("text", row, view) for row in range(24) for view in range(3)]
+    entries = [Entry("text", row, view) for row in range(24) for view in range(3)]
     embeddings = []
     for batch_size in (1, 7, 100):
         config = InferenceConfig(batch_size=batch_size)
         bad = config.errors.build(24)
-        found = embed_items([member], items, w.rows, config, bad)
-        assert found.items == tuple(items)
+        found = embed_entries([member], entries, w.rows, config, bad)
+        assert found.entries == tuple(entries)
         embeddings.append(found.vectors[0])
     torch.testing.assert_close(embeddings[0], embeddings[1])
     torch.testing.assert_close(embeddings[0], embeddings[2])

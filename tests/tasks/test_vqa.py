@@ -24,7 +24,7 @@ from weft.heads.classes import ClassOutput
 from weft.heads.head import Head
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.predict import predict
 from weft.inference.rows import Reading, read_rows
 from weft.modalities.text import TextConfig
@@ -208,7 +208,7 @@ def test_some_right_and_some_wrong_are_shown(asked) -> None:
     for one in shown:
         assert [item.stream for item in one.inputs] == ["image", "question"]
         row = one.inputs[0].row
-        assert one.inputs[1] == Item("question", row)
+        assert one.inputs[1] == Entry("question", row)
         assert one.expected == (rows[row].items["answer"],)
         assert one.predicted == ANSWERS[int(logits[row].argmax())]
         assert one.right == (one.predicted == one.expected[0])

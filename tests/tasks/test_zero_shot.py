@@ -39,7 +39,7 @@ def test_classes_are_the_nearest_mean_description(world):
     assert result.baselines["majority"]["accuracy@1"] == 25
     assert result.protocol["classes"] == 4
     example = result.examples["classification"][0]
-    assert [answer.item for answer in example.answers] == [
+    assert [answer.entry for answer in example.answers] == [
         str(c + 1) for c in order[example.query.row].tolist()
     ]
 

@@ -45,4 +45,4 @@ def main(words: list[str]) -> None:
     dataset = open_split(recipe, split)
     index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
     replace(index, weights=checksum_of(arguments.run / WEIGHTS)).save(folder)
-    print(f"{len(index)} items of stream '{arguments.stream}' embedded: {folder}")
+    print(f"{len(index)} entries of stream '{arguments.stream}' embedded: {folder}")

@@ -29,7 +29,7 @@ class Arguments(OwnInput, Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Prints the nearest items, best first."""
+    """Prints the nearest entries, best first."""
     arguments = parse(Arguments, words, "weft search")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")

@@ -9,9 +9,9 @@ import numpy as np
 from torch import Tensor
 
 AHEAD_BYTES = 128 << 20
-"""What is loaded before it is asked for holds about so many bytes at most, or one item."""
+"""What is loaded before it is asked for holds about so many bytes at most, or one value."""
 
-Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 def bytes_of(value: Any) -> int:
@@ -30,26 +30,26 @@ def bytes_of(value: Any) -> int:
 
 
 def loaded_ahead(
-    load: Callable[[Item], Any], items: Iterable[Item], *, workers: int, most: int
-) -> Iterator[tuple[Item, Any]]:
-    """(item, load(item)) in order, loaded by `workers` threads; 0 loads in the caller's.
+    load: Callable[[Key], Any], keys: Iterable[Key], *, workers: int, most: int
+) -> Iterator[tuple[Key, Any]]:
+    """(key, load(key)) in order, loaded by `workers` threads; 0 loads in the caller's.
 
-    At most `most` items are in front, and no more than AHEAD_BYTES as far as the last ones tell.
+    At most `most` keys are in front, and no more than AHEAD_BYTES as far as the last ones tell.
     """
     if workers == 0:
-        yield from ((item, load(item)) for item in items)
+        yield from ((key, load(key)) for key in keys)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="weft-ahead")
-    pending: collections.deque[tuple[Item, Future[Any]]] = collections.deque()
-    ahead, allowed = iter(items), min(workers, most)
+    pending: collections.deque[tuple[Key, Future[Any]]] = collections.deque()
+    ahead, allowed = iter(keys), min(workers, most)
     try:
         while True:
             while len(pending) <= allowed:
                 try:
-                    item = next(ahead)
+                    key = next(ahead)
                 except StopIteration:
                     break
-                pending.append((item, pool.submit(load, item)))
+                pending.append((key, pool.submit(load, key)))
             if not pending:
                 return
             first, future = pending.popleft()
@@ -61,10 +61,10 @@ def loaded_ahead(
 
 
 def windows(
-    pairs: Iterable[tuple[Item, Any]], *, most: Callable[[Any], int]
-) -> Iterator[list[tuple[Item, Any]]]:
+    pairs: Iterable[tuple[Key, Any]], *, most: Callable[[Any], int]
+) -> Iterator[list[tuple[Key, Any]]]:
     """The pairs in parts of at most `most(value)`, which close earlier once they hold AHEAD_BYTES."""
-    part: list[tuple[Item, Any]] = []
+    part: list[tuple[Key, Any]] = []
     size = 0
     for pair in pairs:
         part.append(pair)

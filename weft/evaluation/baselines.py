@@ -1,7 +1,7 @@
 """What guessing scores: chance in retrieval and in classification, exactly.
 
 A model that looks at the gallery but not at the query orders all galleries alike. In a gallery
-where each item is right for equally many queries its recall is that of chance, so chance is also what
+where each entry is right for equally many queries its recall is that of chance, so chance is also what
 one modality alone can reach.
 """
 
@@ -25,7 +25,7 @@ class RetrievalChance:
 def retrieval_chance(
     positives: ArrayLike, gallery: int, ks: tuple[int, ...] = (1, 5, 10)
 ) -> RetrievalChance:
-    """positives: (Q,) right items of each query among the `gallery` items.
+    """positives: (Q,) right entries of each query among the `gallery` entries.
 
     P(the best rank > r) = C(G - r, P) / C(G, P), the chance that r draws without replacement hit
     none of the P (hypergeometric). The median rank is that of all queries' ranks together.
@@ -68,7 +68,7 @@ def classification_baselines(
 
 
 def _beyond(positives: int, gallery: int) -> NDArray[np.float64]:
-    """(G + 1,): the chance that the best right item ranks beyond r, for r = 0 ... G."""
+    """(G + 1,): the chance that the best right entry ranks beyond r, for r = 0 ... G."""
     drawn = np.arange(gallery)
     missed = np.clip(gallery - positives - drawn, 0, None) / (gallery - drawn)
     return np.concatenate([[1.0], np.cumprod(missed)])
@@ -77,7 +77,7 @@ def _beyond(positives: int, gallery: int) -> NDArray[np.float64]:
 def _random_precision(positives: int, gallery: int, harmonic: float) -> float:
     """Expected average precision of a random order.
 
-    The right items are equally likely at every place i, and then a share (P - 1) / (G - 1) of the
+    The right entries are equally likely at every place i, and then a share (P - 1) / (G - 1) of the
     i - 1 before it are right: the mean of (1 + (i - 1) (P - 1) / (G - 1)) / i over i.
     """
     if gallery == 1:

@@ -1,7 +1,7 @@
 """Ranks, recall and average precision by counting, a chunk of queries at a time.
 
-A query's rank needs no sorted gallery: it is one more than the number of wrong items that score at
-least as high as its best right item. Counting them takes memory O(chunk * gallery).
+A query's rank needs no sorted gallery: it is one more than the number of wrong entries that score at
+least as high as its best right entry. Counting them takes memory O(chunk * gallery).
 """
 
 import math
@@ -25,15 +25,15 @@ BLOCK_ROWS, BLOCK_COLUMNS = 8, 64
 them."""
 
 FEW_POSITIVES = 16
-"""Up to here one counting pass for each right item is faster than one binary search a score."""
+"""Up to here one counting pass for each right entry is faster than one binary search a score."""
 
 
 @dataclass(frozen=True)
 class Ranks:
     """What became of each query; all (Q,), on the CPU.
 
-    rank: int64 from 1, of the best right item; a tie counts against the model. average_precision and
-    reciprocal: in [0, 1], float64, the former over all right items. positives: number of right items.
+    rank: int64 from 1, of the best right entry; a tie counts against the model. average_precision and
+    reciprocal: in [0, 1], float64, the former over all right entries. positives: number of right entries.
     """
 
     rank: Tensor
@@ -46,7 +46,7 @@ class Ranks:
     @classmethod
     def counted(cls, right_CP: Tensor, real_CP: Tensor, below_CP: Tensor, gallery: int) -> "Ranks":
         """What follows from how many of the gallery's scores are `below` each right one."""
-        # Counted as "all but those below", so that a NaN among the wrong items counts as above.
+        # Counted as "all but those below", so that a NaN among the wrong entries counts as above.
         above_CP = (gallery - below_CP - _right_at_or_above(right_CP, real_CP)).cpu()
         real_CP = real_CP.cpu()
         count = real_CP.sum(1)
@@ -72,7 +72,7 @@ class Ranks:
         return 1 / self.rank.double()
 
     def hits(self, k: int) -> Tensor:
-        """(Q,) bool: is a right item among the first k?"""
+        """(Q,) bool: is a right entry among the first k?"""
         return self.rank <= k
 
 
@@ -83,11 +83,11 @@ def rank_queries(
     *,
     chunk: int | None = None,
 ) -> Ranks:
-    """Ranks of all queries; an item is right if its group is the query's group.
+    """Ranks of all queries; an entry is right if its group is the query's group.
 
-    query_groups: (Q,) int64. gallery_groups: (G,) int64. chunk: queries scored at once. A right item
+    query_groups: (Q,) int64. gallery_groups: (G,) int64. chunk: queries scored at once. A right entry
     that ties with a wrong one is ranked after it, and a NaN counts against the model, so a collapsed
-    or broken model scores chance or worse. Raises ValueError where a query has no right item in the gallery.
+    or broken model scores chance or worse. Raises ValueError where a query has no right entry in the gallery.
     """
     check_shape(query_groups, "Q", "query_groups")
     check_shape(gallery_groups, "G", "gallery_groups")
@@ -172,7 +172,7 @@ def averaged(
 
 
 def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tensor, Tensor]:
-    """Scores and gallery positions, both (len(queries), k), of the best items for some queries."""
+    """Scores and gallery positions, both (len(queries), k), of the best entries for some queries."""
     rows = [similarity(query, query + 1).topk(k, dim=1) for query in queries]
     return torch.cat([r.values for r in rows]).cpu(), torch.cat([r.indices for r in rows]).cpu()
 
@@ -188,22 +188,22 @@ def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
 
 
 def positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The gallery in order of its groups, and where in it each query's right items begin; how many."""
+    """The gallery in order of its groups, and where in it each query's right entries begin; how many."""
     sorted_groups, order = gallery_groups.sort(stable=True)
     first = torch.searchsorted(sorted_groups, query_groups)
     count = torch.searchsorted(sorted_groups, query_groups, right=True) - first
     alone = (count == 0).nonzero().flatten()
     if len(alone):
         raise ValueError(
-            f"{len(alone)} of {len(count)} queries have no right item in the gallery of "
+            f"{len(alone)} of {len(count)} queries have no right entry in the gallery of "
             f"{len(order)} (first: query {int(alone[0])}), expected at least one of the same group"
         )
     return order, first, count
 
 
 def best_first(right_CP: Tensor, real_CP: Tensor) -> Tensor:
-    """The scores of each query's right items, descending; those that are not real come last."""
-    # A right item of score NaN belongs at the end, as does the padding of queries with fewer items.
+    """The scores of each query's right entries, descending; those that are not real come last."""
+    # A right entry of score NaN belongs at the end, as does the padding of queries with fewer entries.
     right_CP = right_CP.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
     return right_CP.masked_fill(~real_CP, -math.inf).sort(1, descending=True).values
 
@@ -216,7 +216,7 @@ def below(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
 
 
 def _right_at_or_above(right_CP: Tensor, real_CP: Tensor) -> Tensor:
-    """(C, P): right items of the query with a score of at least the n-th (itself and its ties)."""
+    """(C, P): right entries of the query with a score of at least the n-th (itself and its ties)."""
     ascending_CP = right_CP.flip(1).contiguous()
     width = right_CP.shape[1]
     padding_C1 = width - real_CP.sum(1, keepdim=True)

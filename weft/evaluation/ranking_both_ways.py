@@ -37,7 +37,7 @@ def rank_both_ways(
 
     What `rank_queries` gives for the inner products each way, at the price of one of them, with
     memory O(tile * tile) besides copies of the embeddings. first_groups: (F,) int64. second_groups:
-    (S,) int64. Equal items have equal scores in both directions: every tile is the same product of
+    (S,) int64. Equal entries have equal scores in both directions: every tile is the same product of
     full size, filled up with zeros at the ends. Raises ValueError as `dot_product` and `rank_queries` do.
     """
     check_embeddings(first_FE, second_SE)
@@ -94,18 +94,18 @@ class _Tiles:
         rows, columns = self.first[row : row + self.side], self.second[column : column + self.side]
         return (self._filled(rows) @ self._filled(columns).T)[: len(rows), : len(columns)]
 
-    def holding(self, items: range) -> range:
+    def holding(self, entries: range) -> range:
         """Where the tiles begin that hold these columns."""
-        return range(items.start // self.side * self.side, items.stop, self.side)
+        return range(entries.start // self.side * self.side, entries.stop, self.side)
 
     def _filled(self, part: Tensor) -> Tensor:
         return part if len(part) == self.side else F.pad(part, (0, 0, 0, self.side - len(part)))
 
 
 class _Queries:
-    """One direction's queries: the scores of their right items, and how many scores are below those.
+    """One direction's queries: the scores of their right entries, and how many scores are below those.
 
-    first: (Q,), ascending, where in the gallery a query's right items begin. count: (Q,) how many.
+    first: (Q,), ascending, where in the gallery a query's right entries begin. count: (Q,) how many.
     """
 
     def __init__(self, first: Tensor, count: Tensor, embeddings: Tensor) -> None:
@@ -117,13 +117,13 @@ class _Queries:
         self.below = torch.zeros_like(self.places)
 
     def right_items(self, query: int, number: int) -> range:
-        """All right items of `number` queries lie within these."""
+        """All right entries of `number` queries lie within these."""
         return range(int(self.first[query]), int(self.last[query : query + number][-1]) + 1)
 
-    def read_right(self, scores: Tensor, query: int, item: int) -> None:
-        """Keeps what the tile that begins at `query`, `item` says of right items."""
+    def read_right(self, scores: Tensor, query: int, entry: int) -> None:
+        """Keeps what the tile that begins at `query`, `entry` says of right entries."""
         rows = slice(query, query + len(scores))
-        places = self.places[rows] - item
+        places = self.places[rows] - entry
         inside = (places >= 0) & (places < scores.shape[1])
         found = scores.gather(1, places.clamp(0, scores.shape[1] - 1))
         self.right[rows] = torch.where(inside, found, self.right[rows])

@@ -10,10 +10,10 @@ from weft.data.policy import ErrorPolicy
 
 @dataclass(frozen=True)
 class InferenceConfig(Settings):
-    """How a model is run over a data set, to embed its items or to predict its rows."""
+    """How a model is run over a data set, to embed its entries or to predict its rows."""
 
     batch_size: int = 256
-    """Items, or rows, at once."""
+    """Entries, or rows, at once."""
     workers: int = 2
     """Threads that read ahead."""
     precision: Precision = "fp32"

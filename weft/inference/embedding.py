@@ -1,4 +1,4 @@
-"""A data set's items -> Features or embeddings of several models, each item read once for all of them."""
+"""A data set's entries -> Features or embeddings of several models, each entry read once for all of them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -21,24 +21,24 @@ from weft.data.columns import row_of
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Item, Member, ViewedSource
+from weft.inference.member import Entry, Member, ViewedSource
 from weft.inference.rows import PREFETCHED_BATCHES
 
 SORTED_BATCHES = 64
-"""So many batches of short items are loaded before they are put in order of length."""
+"""So many batches of short entries are loaded before they are put in order of length."""
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """vectors: of each member (N, E), unit length, float32, on the CPU. items: the N that could be read."""
+    """vectors: of each member (N, E), unit length, float32, on the CPU. entries: the N that could be read."""
 
     vectors: tuple[Tensor, ...]
-    items: tuple[Item, ...]
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class View:
-    """One view of the item at `place`."""
+    """One view of the entry at `place`."""
 
     place: int
     row: int
@@ -49,67 +49,67 @@ Taker = Callable[[Sequence[View], Features], None]
 """Takes the Features of a batch of views, one row a view."""
 
 
-def embed_items(
+def embed_entries(
     members: Sequence[Member],
-    items: Sequence[Item],
+    entries: Sequence[Entry],
     dataset: Dataset,
     config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str = "cpu",
 ) -> Embedded:
-    """Embeds `items`, all of one stream. An item that names no view is the mean of all its views.
+    """Embeds `entries`, all of one stream. An entry that names no alternative is the mean of all its views.
 
     The mean of unit vectors is brought back to unit length. Rows that cannot be read go to `bad`;
     those that it lets pass are missing from the result.
     """
-    embeddings = [Embeddings(member.model, items) for member in members]
+    embeddings = [Embeddings(member.model, entries) for member in members]
     takers = [(member, [found.add]) for member, found in zip(members, embeddings, strict=True)]
-    read = encode_items(takers, items, dataset, config, bad, device)
+    read = encode_entries(takers, entries, dataset, config, bad, device)
     return Embedded(
         tuple(found.unit(read) for found in embeddings),
-        tuple(item for item, there in zip(items, read.tolist(), strict=True) if there),
+        tuple(entry for entry, there in zip(entries, read.tolist(), strict=True) if there),
     )
 
 
 class Embeddings:
-    """Sums over views of the embeddings of N items."""
+    """Sums over views of the embeddings of N entries."""
 
-    def __init__(self, model: Model, items: Sequence[Item]) -> None:
+    def __init__(self, model: Model, entries: Sequence[Entry]) -> None:
         self._model = model
-        self._items = items
-        self._total_NE = torch.zeros(len(items), 0)
+        self._entries = entries
+        self._total_NE = torch.zeros(len(entries), 0)
 
     def add(self, views: Sequence[View], features: Features) -> None:
         """Adds the embeddings of these views."""
-        vectors = self._model.embed(self._items[0].stream, features).cpu()
+        vectors = self._model.embed(self._entries[0].stream, features).cpu()
         if not self._total_NE.shape[1]:
-            self._total_NE = torch.zeros(len(self._items), vectors.shape[1])
+            self._total_NE = torch.zeros(len(self._entries), vectors.shape[1])
         self._total_NE.index_add_(0, torch.tensor([view.place for view in views]), vectors)
 
     def unit(self, read_N: Tensor) -> Tensor:
-        """(R, E) the items that could be read, of unit length."""
+        """(R, E) the entries that could be read, of unit length."""
         return F.normalize(self._total_NE[read_N], dim=-1)
 
 
-def encode_items(
+def encode_entries(
     takers: Sequence[tuple[Member, Sequence[Taker]]],
-    items: Sequence[Item],
+    entries: Sequence[Entry],
     dataset: Dataset,
     config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str,
 ) -> Tensor:
-    """Encodes `items`, all of one stream, with each member, and gives the Features to its takers.
+    """Encodes `entries`, all of one stream, with each member, and gives the Features to its takers.
 
-    An item that names no view is taken in all its views. A view that one of the members cannot read
-    is given to none. Returns (N,) bool: the items all of whose views could be read.
+    An entry that names no alternative is taken in all its views. A view that one of the members cannot read
+    is given to none. Returns (N,) bool: the entries all of whose views could be read.
     """
-    read_N = torch.ones(len(items), dtype=torch.bool)
-    if not items:
+    read_N = torch.ones(len(entries), dtype=torch.bool)
+    if not entries:
         return read_N
-    stream = items[0].stream
+    stream = entries[0].stream
     sources = [_source(member, stream) for member, _ in takers]
-    views = _views_of(items, sources[0])
+    views = _views_of(entries, sources[0])
     with contextlib.ExitStack() as modes:
         for member, _ in takers:
             modes.enter_context(evaluating(member.model, device, config.precision))
@@ -148,12 +148,12 @@ def _source(member: Member, stream: str) -> ViewedSource:
     return member.sources[stream]
 
 
-def _views_of(items: Sequence[Item], source: ViewedSource) -> list[View]:
-    """The view that each item names, or all that it has."""
+def _views_of(entries: Sequence[Entry], source: ViewedSource) -> list[View]:
+    """The alternative that each entry names, or all views that it has."""
     found: list[View] = []
-    for place, item in enumerate(items):
-        views = range(source.views(item.row)) if item.view is None else [item.view]
-        found += [View(place, item.row, view) for view in views]
+    for place, entry in enumerate(entries):
+        views = range(source.views(entry.row)) if entry.alternative is None else [entry.alternative]
+        found += [View(place, entry.row, view) for view in views]
     return found
 
 

@@ -20,7 +20,7 @@ from weft.data.formats import Dataset
 from weft.heads.classes import MATCH
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import View, evaluating
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.rows import Reading, Selection, read_rows
 
 Encoded = Mapping[str, Features]
@@ -125,23 +125,23 @@ class KeptFeatures:
         return found.take(place_R.to(device))
 
 
-class KeptItems:
-    """Features of items, each in one or more evaluation views."""
+class KeptEntries:
+    """Features of entries, each in one or more evaluation views."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, entries: Sequence[Entry]) -> None:
         self.features = KeptFeatures()
-        self._items = items
-        self._rows: dict[Item, dict[int, int]] = {}
+        self._entries = entries
+        self._rows: dict[Entry, dict[int, int]] = {}
 
     def add(self, views: Sequence[View], features: Features) -> None:
-        """Adds views of the items."""
+        """Adds views of the entries."""
         for row, view in enumerate(views, len(self.features)):
-            self._rows.setdefault(self._items[view.place], {})[view.view] = row
+            self._rows.setdefault(self._entries[view.place], {})[view.view] = row
         self.features.add(features)
 
-    def rows(self, item: Item) -> list[int]:
-        """The numbers of the item's rows among the features, its first view first."""
-        return [row for _, row in sorted(self._rows[item].items())]
+    def rows(self, entry: Entry) -> list[int]:
+        """The numbers of the entry's rows among the features, its first view first."""
+        return [row for _, row in sorted(self._rows[entry].items())]
 
 
 def pair_log_odds(

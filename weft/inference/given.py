@@ -41,7 +41,7 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
         raise WeftError(f"got {told}, expected as many of each, or one for all")
     (count,) = lengths
     if not count:
-        raise WeftError(f"got an empty list of '{next(iter(lists))}', expected one item or more")
+        raise WeftError(f"got an empty list of '{next(iter(lists))}', expected one or more")
     columns = {
         stream: [_raw(raw, modalities[stream]) for raw in lists.get(stream, [value] * count)]
         for stream, value in values.items()

@@ -1,4 +1,4 @@
-"""A trained model with what it needs to read a data set, and the items of the rows that it reads."""
+"""A trained model with what it needs to read a data set, and the entries of the rows that it reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,9 +42,9 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing that a model embeds: a row's stream, or one of several views of it (a caption)."""
+class Entry:
+    """What a model embeds: the stream of a row, or one of its alternatives (a caption), by its number."""
 
     stream: str
     row: int
-    view: int | None = None
+    alternative: int | None = None

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
-from weft.inference.member import Item
+from weft.inference.member import Entry
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was retrieved: an item of the data set, or a label."""
+    """What was retrieved: an entry of the data set, or a label."""
 
-    item: Item | str
+    entry: Entry | str
     score: float
     right: bool
 
@@ -24,21 +24,21 @@ class Answer:
 class Example:
     """One query, the rank of its best right answer, and its first answers."""
 
-    query: Item
+    query: Entry
     rank: int
     answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model made of a row: the items that it saw, its answer, and what would have been right.
+    """What a model made of a row: the entries that it saw, its answer, and what would have been right.
 
     right is None where there is no right or wrong, as for a caption. score: the model's probability,
     or a metric's value. others: further answers and their scores, the best first. given: stream -> what
-    it saw that is no item of a row, such as the candidate that it chose.
+    it saw that is no entry of a row, such as the candidate that it chose.
     """
 
-    inputs: tuple[Item, ...]
+    inputs: tuple[Entry, ...]
     predicted: str
     expected: tuple[str, ...]
     right: bool | None = None

@@ -67,9 +67,9 @@ class _Chosen:
 
 
 def nothing(part: nn.Module | HeadReader, batch: Batch, *terms: str) -> Loss:
-    """The loss of no items, where the batch lacks the stream: 0, with a gradient of 0 by the part's parameters.
+    """The loss of no row, where the batch lacks the stream: 0, with a gradient of 0 by the part's parameters.
 
-    Ranks that hold items divide by the number of all, so this one takes part in the same means. terms:
+    Ranks that hold rows divide by the number of all, so this one takes part in the same means. terms:
     the names of the loss's terms, in their order.
     """
     none = torch.zeros(0, device=batch.groups.device)

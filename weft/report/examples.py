@@ -6,7 +6,7 @@ from weft.core.display import Display, Word
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.data.formats import Dataset
-from weft.inference.member import Item
+from weft.inference.member import Entry
 from weft.inference.results import Answer, Example, TaskResult
 from weft.modalities.parts import shown_by
 from weft.report import html
@@ -25,14 +25,14 @@ class Rows:
         self.dataset = dataset
         self._modalities = modalities
 
-    def display(self, item: Item | str) -> Display:
-        """An item of the data set, of several alternatives the one that its view names; or a label."""
-        if isinstance(item, str):
-            return Display(words=(Word(item),))
-        raw = self.dataset[item.row].items.get(item.stream)
+    def display(self, entry: Entry | str) -> Display:
+        """An entry of the data set, of several alternatives the one that it names; or a label."""
+        if isinstance(entry, str):
+            return Display(words=(Word(entry),))
+        raw = self.dataset[entry.row].items.get(entry.stream)
         if isinstance(raw, Alternatives):
-            raw = raw[item.view or 0]
-        return shown_by(self._modalities.get(item.stream)).show(raw)
+            raw = raw[entry.alternative or 0]
+        return shown_by(self._modalities.get(entry.stream)).show(raw)
 
     def all_of(self, row: int, stream: str) -> list[Display]:
         """Every alternative of the row's stream; nothing where it lacks the stream."""
@@ -67,7 +67,7 @@ def _grouped(examples: Sequence[Example], rows: Rows) -> list[Html]:
 
 def _example(example: Example, rows: Rows) -> Html:
     query = rows.display(example.query)
-    answers = [(answer, rows.display(answer.item)) for answer in example.answers]
+    answers = [(answer, rows.display(answer.entry)) for answer in example.answers]
     rank = Html(f'<div class="subtitle">right answer at rank {example.rank:,}</div>')
     missed = _missed(example, rows)
     drawn = any(display.pictures for _, display in answers)
@@ -111,7 +111,7 @@ def _listed_answers(answers: Sequence[tuple[Answer, Display]], missed: Sequence[
 
 def _missed(example: Example, rows: Rows) -> list[Display]:
     """What was right, from the query's own row, if none of the answers shown is."""
-    first = example.answers[0].item
+    first = example.answers[0].entry
     if isinstance(first, str) or any(answer.right for answer in example.answers):
         return []
     return rows.all_of(example.query.row, first.stream)

@@ -47,8 +47,8 @@ def _grouped(
 
 def _prediction(prediction: Prediction, rows: Rows) -> Html:
     has = [i for i in prediction.inputs if rows.dataset[i.row].items.get(i.stream) is not None]
-    lacks = [item.stream for item in prediction.inputs if item not in has]
-    displays = [rows.display(item) for item in has]
+    lacks = [entry.stream for entry in prediction.inputs if entry not in has]
+    displays = [rows.display(entry) for entry in has]
     pictures = "".join(figures(display, "", PICTURE_WIDTH) for display in displays)
     lines = [f"<div>{words(display)}</div>" for display in displays if display.words]
     lines += [f"<div><small>no {html.text(stream)}</small></div>" for stream in lacks]

@@ -65,11 +65,11 @@ def row_of(prediction: Prediction, dataset: Dataset) -> Sample:
     """What the model saw, as a row: each input may be of another row, or of none."""
     first = dataset[prediction.inputs[0].row]
     items = {}
-    for item in prediction.inputs:
-        raw = dataset[item.row].items.get(item.stream)
-        if isinstance(raw, Alternatives) and item.view is not None:
-            raw = raw[item.view]
-        items[item.stream] = raw
+    for entry in prediction.inputs:
+        raw = dataset[entry.row].items.get(entry.stream)
+        if isinstance(raw, Alternatives) and entry.alternative is not None:
+            raw = raw[entry.alternative]
+        items[entry.stream] = raw
     return replace(first, items={**items, **prediction.given})
 
 

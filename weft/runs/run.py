@@ -22,9 +22,9 @@ from weft.data.sources import FilesConfig
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
+from weft.inference.embedding import embed_entries
 from weft.inference.given import given
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading, read_rows
 from weft.runs.parts import (
@@ -70,8 +70,8 @@ class Run:
         """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
 
         Each keyword is a stream of the model, such as image (paths, bytes or uint8 arrays H W 3) or
-        text (strings); its value is one item or a list of N. One stream gives a tensor, several give
-        a dict of them. The fixed views of an item are averaged.
+        text (strings); its value is one or a list of N. One stream gives a tensor, several give
+        a dict of them. The fixed views of a value are averaged.
         """
         if not streams:
             raise ValueError(f"embed got nothing, expected one or more of {self.streams}")
@@ -87,18 +87,18 @@ class Run:
         if stream not in self.streams:
             raise unknown_name("stream", stream, self.streams)
         rows = given({stream: value}, self.modalities)
-        items = [Item(stream, row) for row in range(len(rows.samples))]
+        entries = [Entry(stream, row) for row in range(len(rows.samples))]
         config = InferenceConfig(batch_size=BATCH, workers=0)
-        bad = config.errors.build(len(items))
+        bad = config.errors.build(len(entries))
         member = Member(self.model, rows.sources)
-        found = embed_items([member], items, rows.samples, config, bad, self.device)
+        found = embed_entries([member], entries, rows.samples, config, bad, self.device)
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
         return found.vectors[0].clone()
 
     def read(self, rows: Sequence[Sample] | None = None, **streams: Any) -> Batch:
         """The batch that the model reads: of these rows, or of values that the modalities read.
 
-        Each keyword is a stream; its value is one item, which goes with every row, or a list of N, None
+        Each keyword is a stream; its value is one, which goes with every row, or a list of N, None
         where a row lacks the stream. Rows of a data set are read from it. What is not given, or what no
         row has, is missing from the batch. Raises WeftError for what cannot be read.
         """
@@ -169,7 +169,7 @@ class Run:
         return Member(self.model, sources, self.learned), rows
 
     def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
-        """The k nearest items of `index` for each query: `text=...` or `image=...`, as in `embed`."""
+        """The k nearest entries of `index` for each query: `text=...` or `image=...`, as in `embed`."""
         if len(query) != 1:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
         return index.search(cast(Tensor, self.embed(**query)), k)

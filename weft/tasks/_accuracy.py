@@ -17,7 +17,7 @@ from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassValues
 from weft.heads.output import Targeted
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks.base import TaskConfig
@@ -238,7 +238,9 @@ def shown(
         first, *others = predictions.values.best(row, 1 + OTHERS)
         found.append(
             Prediction(
-                inputs=tuple(Item(stream, predictions.rows[row]) for stream in predictions.streams),
+                inputs=tuple(
+                    Entry(stream, predictions.rows[row]) for stream in predictions.streams
+                ),
                 predicted=first[0],
                 expected=expected.shown(row),
                 right=bool(right[row] > 0),

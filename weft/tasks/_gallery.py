@@ -1,4 +1,4 @@
-"""What is searched: the embedded items of one stream."""
+"""What is searched: the embedded entries of one stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,49 +10,49 @@ from weft.core.errors import WeftError
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import Embeddings, Taker, encode_items
-from weft.inference.encoded import KeptItems
-from weft.inference.items import Listing
-from weft.inference.member import Item, Member
+from weft.inference.embedding import Embeddings, Taker, encode_entries
+from weft.inference.encoded import KeptEntries
+from weft.inference.entries import Listing
+from weft.inference.member import Entry, Member
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The items of one stream, their groups (N,), what they match (N,), each member's embeddings (N, E),
+    """The entries of one stream, their groups (N,), what they match (N,), each member's embeddings (N, E),
     and what was kept for each matcher."""
 
-    items: tuple[Item, ...]
+    entries: tuple[Entry, ...]
     groups: Tensor
     matches: Tensor
     vectors: tuple[Tensor, ...]
-    kept: tuple[KeptItems, ...] = ()
+    kept: tuple[KeptEntries, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.entries)
 
 
 def embedded(
     members: Sequence[Member],
     matchers: Sequence[Member],
     dataset: Dataset,
-    items: Sequence[Item],
+    entries: Sequence[Entry],
     listed: Listing,
     config: InferenceConfig,
     bad: BadRows,
     device: torch.device | str,
 ) -> Gallery:
-    """The items that all could read, embedded by the members and kept for the matchers; each is read once."""
-    vectors = [Embeddings(member.model, items) for member in members]
-    kept = [KeptItems(items) for _ in matchers]
+    """The entries that all could read, embedded by the members and kept for the matchers; each is read once."""
+    vectors = [Embeddings(member.model, entries) for member in members]
+    kept = [KeptEntries(entries) for _ in matchers]
     takers: list[tuple[Member, list[Taker]]] = []
     for member in {id(one): one for one in (*members, *matchers)}.values():
         adds = [v.add for v, one in zip(vectors, members, strict=True) if one is member]
         keeps = [k.add for k, one in zip(kept, matchers, strict=True) if one is member]
         takers.append((member, [*adds, *keeps]))
-    read = encode_items(takers, items, dataset, config, bad, device)
-    found = tuple(item for item, there in zip(items, read.tolist(), strict=True) if there)
+    read = encode_entries(takers, entries, dataset, config, bad, device)
+    found = tuple(entry for entry, there in zip(entries, read.tolist(), strict=True) if there)
     groups, matches = (
-        torch.tensor([of[item.row] for item in found]) for of in (listed.groups, listed.matches)
+        torch.tensor([of[entry.row] for entry in found]) for of in (listed.groups, listed.matches)
     )
     units = tuple(one.unit(read).to(device) for one in vectors)
     return Gallery(found, groups, matches, units, tuple(kept))
@@ -70,6 +70,6 @@ def _only(gallery: Gallery, matches: set[int]) -> Gallery:
     keep = torch.tensor([match in matches for match in gallery.matches.tolist()])
     if keep.all():
         return gallery
-    items = tuple(i for i, k in zip(gallery.items, keep.tolist(), strict=True) if k)
+    entries = tuple(i for i, k in zip(gallery.entries, keep.tolist(), strict=True) if k)
     vectors = tuple(v[keep.to(v.device)] for v in gallery.vectors)
-    return Gallery(items, gallery.groups[keep], gallery.matches[keep], vectors, gallery.kept)
+    return Gallery(entries, gallery.groups[keep], gallery.matches[keep], vectors, gallery.kept)

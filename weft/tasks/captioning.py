@@ -21,7 +21,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Selection
@@ -197,7 +197,7 @@ class CaptioningTask:
         order = np.random.default_rng(self.config.seed).permutation(len(scores.ids))
         return tuple(
             Prediction(
-                inputs=tuple(Item(stream, rows[scores.ids[place]]) for stream in streams),
+                inputs=tuple(Entry(stream, rows[scores.ids[place]]) for stream in streams),
                 predicted=candidates[scores.ids[place]],
                 expected=tuple(references[scores.ids[place]]),
                 score=float(scores.cider[place]),

@@ -18,9 +18,9 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.inference.config import InferenceConfig
-from weft.inference.embedding import embed_items
+from weft.inference.embedding import embed_entries
 from weft.inference.encoded import encode_rows, evaluating_all
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Reading, Selection
 from weft.tasks._candidates import Asked, CandidateColumns
@@ -162,11 +162,11 @@ class Dialog:
             raise unknown_name("stream", stream, member.modalities)
         samples = [Sample(name, name, {stream: name}, f"candidate '{name}'") for name in names]
         source = ModalitySource(samples, stream, member.modalities[stream])
-        items = [Item(stream, row, 0) for row in range(len(samples))]
+        entries = [Entry(stream, row, 0) for row in range(len(samples))]
         settings = InferenceConfig(config.batch_size, config.workers, config.precision)
         bad = settings.errors.build(len(samples))
         reader = Member(member.model, {stream: source})
-        return embed_items([reader], items, samples, settings, bad, device).vectors[0]
+        return embed_entries([reader], entries, samples, settings, bad, device).vectors[0]
 
     def _values(self, scored: Sequence[Tensor], asked: Sequence[Asked]) -> dict[Metric, Tensor]:
         """Metric -> its raw value row by row; NDCG is NaN where a row has no relevances."""
@@ -223,7 +223,7 @@ class Dialog:
             ]
             found.append(
                 Prediction(
-                    inputs=tuple(Item(stream, rows[place]) for stream in streams),
+                    inputs=tuple(Entry(stream, rows[place]) for stream in streams),
                     predicted=named[0][0],
                     expected=(one.candidates[one.right],),
                     right=ranks[place] == 1,

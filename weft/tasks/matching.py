@@ -14,7 +14,7 @@ from weft.evaluation.metric import Metric, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassOutput
 from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all, pair_log_odds
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.results import Prediction, TaskResult
 from weft.inference.rows import Reading
 from weft.tasks._accuracy import ACCURACY, as_values
@@ -203,7 +203,7 @@ class Matching:
             best = int(found.candidates[row, scores_NC[row].argmax()])
             shown.append(
                 Prediction(
-                    inputs=(Item(first, found.rows[row]), Item(second, found.rows[best], 0)),
+                    inputs=(Entry(first, found.rows[row]), Entry(second, found.rows[best], 0)),
                     predicted=f"of {self.config.choices} this fits best",
                     expected=(),
                     right=bool(right[row]),

@@ -16,7 +16,7 @@ from weft.evaluation.metric import TARGET_UNIT, Metric, by_name
 from weft.evaluation.regression import regression
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Values as Said
-from weft.inference.member import Item, Member
+from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks._accuracy import target_of
@@ -169,7 +169,7 @@ def _shown(
     right = NumberValues(expected_N, output.unit, output.digits)
     return [
         Prediction(
-            inputs=tuple(Item(stream, found.rows[row]) for stream in found.streams),
+            inputs=tuple(Entry(stream, found.rows[row]) for stream in found.streams),
             predicted=found.values.said(row),
             expected=(right.said(row),),
         )

@@ -29,7 +29,7 @@ from weft.tasks.base import Task
 from weft.tasks.retrieval import RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
-"""Candidates are lifted by this: no other item, whose score is a mean of cosines, comes near."""
+"""Candidates are lifted by this: no other entry, whose score is a mean of cosines, comes near."""
 
 
 def gain_at(k: int) -> Metric:
@@ -46,7 +46,7 @@ class RerankingConfig(Config[Task]):
     head: str = "matching"
     """Head of the model that makes two logits of a fused pair."""
     candidates: int = 16
-    """So many of each query's best items are ranked again."""
+    """So many of each query's best entries are ranked again."""
     weight: float = 0.05
     """What a unit of the match's log-odds adds to the similarity, a cosine. The temperature of the
     contrastive loss makes the cosines log-odds too."""
@@ -69,7 +69,7 @@ class RerankingConfig(Config[Task]):
 class Reranking:
     """What `retrieval` measures, after the candidates were ranked again, and the gain by it.
 
-    A candidate's score is its similarity plus the weighted log-odds of the match; the other items stay
+    A candidate's score is its similarity plus the weighted log-odds of the match; the other entries stay
     behind the candidates, in their order. Of several models those without the head find the
     candidates, and those with it rank them; one model alone does both.
     """
@@ -94,7 +94,7 @@ class Reranking:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Every item is read and encoded once, and every pair that any query asks for is fused once."""
+        """Every entry is read and encoded once, and every pair that any query asks for is fused once."""
         matchers = [m for m in members if self.config.head in m.model.heads]
         if not matchers:
             known = sorted({name for member in members for name in member.model.heads})
@@ -236,8 +236,8 @@ class Reranking:
         """(P,) log-odds of pairs by the matcher of that number; the mean over the first's views."""
         one, other = first.kept[number], second.kept[number]
         names = self.config.retrieval.first, self.config.retrieval.second
-        views = [torch.tensor(one.rows(item)) for item in first.items]
-        plain_N = torch.tensor([other.rows(item)[0] for item in second.items])
+        views = [torch.tensor(one.rows(entry)) for entry in first.entries]
+        plain_N = torch.tensor([other.rows(entry)[0] for entry in second.entries])
         rows = [views[place] for place in first_P.tolist()]
         count_P = torch.tensor([len(of_pair) for of_pair in rows])
         pair_V = torch.arange(len(rows)).repeat_interleave(count_P)
@@ -268,7 +268,7 @@ class Reranking:
 
 
 def _candidates(similarity: Similarity, queries: int, gallery: int, number: int) -> Tensor:
-    """(Q, k) places of each query's best items."""
+    """(Q, k) places of each query's best entries."""
     size = 1024
     parts = [
         similarity(start, min(start + size, queries))

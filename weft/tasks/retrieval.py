@@ -25,7 +25,7 @@ from weft.evaluation.ranking import (
     top_k,
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
-from weft.inference.items import list_items
+from weft.inference.entries import list_entries
 from weft.inference.member import Member
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks._gallery import Gallery, both_readable, embedded
@@ -85,9 +85,9 @@ class Search:
 class Retrieval:
     """recall@k, median and mean rank, mAP and MRR of both directions, and the sum of the recalls.
 
-    An item is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
-    gives an item for each; of any other row all views are averaged into one item, and matching
-    rows with the very same content (pairs that repeat their image) are one item.
+    An entry is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
+    gives an entry for each; of any other row all views are averaged into one entry, and matching
+    rows with the very same content (pairs that repeat their image) are one entry.
     """
 
     name = "retrieval"
@@ -119,19 +119,19 @@ class Retrieval:
         *,
         matchers: Sequence[Member] = (),
     ) -> "Search":
-        """Embeds what is to be found, and says how alike any query and any item are.
+        """Embeds what is to be found, and says how alike any query and any entry are.
 
-        matchers: models that read the items' tokens afterwards; their Features are kept.
+        matchers: models that read the entries' tokens afterwards; their Features are kept.
         """
         if not members:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
         bad = config.inference.errors.build(len(dataset))
-        listed = list_items(dataset, (config.first, config.second), bad)
+        listed = list_entries(dataset, (config.first, config.second), bad)
         paired = listed.paired()
         galleries = (
-            embedded(members, matchers, dataset, items, paired, config.inference, bad, device)
-            for items in paired.items.values()
+            embedded(members, matchers, dataset, entries, paired, config.inference, bad, device)
+            for entries in paired.entries.values()
         )
         first, second = both_readable(*galleries)
         ways = dict(zip(config.ways, ((first, second), (second, first)), strict=True))
@@ -238,10 +238,12 @@ class Retrieval:
         scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(gallery)))
         return tuple(
             Example(
-                query=queries.items[query],
+                query=queries.entries[query],
                 rank=int(ranks.rank[query]),
                 answers=tuple(
-                    Answer(gallery.items[g], s, bool(gallery.matches[g] == queries.matches[query]))
+                    Answer(
+                        gallery.entries[g], s, bool(gallery.matches[g] == queries.matches[query])
+                    )
                     for g, s in zip(places[n].tolist(), scores[n].tolist(), strict=True)
                 ),
             )

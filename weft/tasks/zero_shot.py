@@ -27,9 +27,9 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     top_k,
 )
-from weft.inference.embedding import Embedded, embed_items
-from weft.inference.items import list_items
-from weft.inference.member import Item, Member
+from weft.inference.embedding import Embedded, embed_entries
+from weft.inference.entries import list_entries
+from weft.inference.member import Entry, Member
 from weft.inference.results import Answer, Example, Queries, TaskResult
 from weft.tasks._accuracy import ACCURACY, by_kind
 from weft.tasks.base import TaskConfig, check_measures
@@ -117,16 +117,16 @@ class ZeroShot:
             raise ValueError("evaluate got no members, expected at least one model")
         config = self.config
         bad = config.inference.errors.build(len(dataset))
-        listed = list_items(dataset, (config.image, config.label), bad).paired()
-        images = listed.items[config.image]
-        embedded = embed_items(members, images, dataset, config.inference, bad, device)
-        read = embedded.items
-        labels_of = {item.row: _label(dataset[item.row], config.label) for item in read}
+        listed = list_entries(dataset, (config.image, config.label), bad).paired()
+        images = listed.entries[config.image]
+        embedded = embed_entries(members, images, dataset, config.inference, bad, device)
+        read = embedded.entries
+        labels_of = {entry.row: _label(dataset[entry.row], config.label) for entry in read}
         classes = tuple(map(normalised, config.classes)) or tuple(sorted(set(labels_of.values())))
         labels = _places(read, labels_of, classes, dataset)
         similarity = self._similarity(members, embedded, classes, device)
         ranks = rank_queries(similarity, labels, torch.arange(len(classes)))
-        groups = torch.tensor([listed.groups[item.row] for item in read])
+        groups = torch.tensor([listed.groups[entry.row] for entry in read])
         return TaskResult(
             task=self.name,
             protocol={
@@ -175,14 +175,14 @@ class ZeroShot:
             for name in classes
         ]
         source = ModalitySource(rows, config.text, member.modalities[config.text])
-        items = [
-            Item(config.text, row, view)
+        entries = [
+            Entry(config.text, row, view)
             for row in range(len(rows))
             for view in range(len(config.templates))
         ]
         bad = config.inference.errors.build(len(rows))
         reader = Member(member.model, {config.text: source})
-        found = embed_items([reader], items, rows, config.inference, bad, device)
+        found = embed_entries([reader], entries, rows, config.inference, bad, device)
         vectors_CSE = found.vectors[0].view(len(classes), len(config.templates), -1)
         return F.normalize(vectors_CSE.mean(1), dim=-1).to(device)
 
@@ -224,7 +224,7 @@ class ZeroShot:
         self,
         ranks: Ranks,
         similarity: Similarity,
-        items: Sequence[Item],
+        entries: Sequence[Entry],
         labels: Tensor,
         classes: Sequence[str],
     ) -> tuple[Example, ...]:
@@ -234,7 +234,7 @@ class ZeroShot:
         scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(classes)))
         return tuple(
             Example(
-                items[query],
+                entries[query],
                 int(ranks.rank[query]),
                 tuple(
                     Answer(classes[c], s, c == int(labels[query]))
@@ -256,13 +256,13 @@ def _label(sample: Sample, column: str) -> str:
 
 
 def _places(
-    items: Sequence[Item], labels: dict[int, str], classes: Sequence[str], dataset: Dataset
+    entries: Sequence[Entry], labels: dict[int, str], classes: Sequence[str], dataset: Dataset
 ) -> Tensor:
-    """(N,) the place of each item's label among the classes."""
+    """(N,) the place of each entry's label among the classes."""
     place = {name: number for number, name in enumerate(classes)}
     if len(place) != len(classes):
         raise WeftError("a class is named twice, expected every name once")
     for row, label in labels.items():
         if label not in place:
             raise DataError(str(unknown_name("class", label, classes)), source=dataset[row].source)
-    return torch.tensor([place[labels[item.row]] for item in items])
+    return torch.tensor([place[labels[entry.row]] for entry in entries])

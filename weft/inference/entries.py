@@ -9,15 +9,15 @@ from weft.core.media import Alternatives, Media
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
-from weft.inference.member import Item
+from weft.inference.member import Entry
 
 
 @dataclass(frozen=True)
 class Listing:
-    """items: stream -> its items. groups, matches: row -> number of its group and of what it matches.
+    """entries: stream -> its entries. groups, matches: row -> number of its group and of what it matches.
     splits: that the rows name."""
 
-    items: dict[str, list[Item]]
+    entries: dict[str, list[Entry]]
     groups: dict[int, int]
     matches: dict[int, int]
     splits: tuple[str, ...]
@@ -27,28 +27,28 @@ class Listing:
         return {"split": ", ".join(self.splits)} if self.splits else {}
 
     def paired(self) -> "Listing":
-        """Only items that match an item in every stream."""
-        present = [{self.matches[i.row] for i in items} for items in self.items.values()]
+        """Only entries that match an entry in every stream."""
+        present = [{self.matches[i.row] for i in entries} for entries in self.entries.values()]
         common = set.intersection(*present)
         if not common:
-            raise WeftError(f"no rows that match each other have both {' and '.join(self.items)}")
+            raise WeftError(f"no rows that match each other have both {' and '.join(self.entries)}")
         kept = {
-            s: [i for i in items if self.matches[i.row] in common]
-            for s, items in self.items.items()
+            s: [i for i in entries if self.matches[i.row] in common]
+            for s, entries in self.entries.items()
         }
-        return replace(self, items=kept)
+        return replace(self, entries=kept)
 
     def __len__(self) -> int:
-        return sum(map(len, self.items.values()))
+        return sum(map(len, self.entries.values()))
 
 
-def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
+def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
     """What of `streams` the rows hold: each of its alternatives, anything else once.
 
-    Matching rows that repeat the very same content (pairs that repeat their image) give one item;
+    Matching rows that repeat the very same content (pairs that repeat their image) give one entry;
     texts are never merged. Raises WeftError where a stream is in no row.
     """
-    items: dict[str, list[Item]] = {stream: [] for stream in streams}
+    entries: dict[str, list[Entry]] = {stream: [] for stream in streams}
     media: dict[str, dict[int, Media]] = {stream: {} for stream in streams}
     groups: dict[int, int] = {}
     matches: dict[int, int] = {}
@@ -67,47 +67,49 @@ def list_items(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listin
         for stream in streams:
             raw = sample.items.get(stream)
             if isinstance(raw, Alternatives):
-                items[stream] += [Item(stream, row, view) for view in range(len(raw))]
+                entries[stream] += [Entry(stream, row, view) for view in range(len(raw))]
             elif raw is not None:
-                items[stream].append(Item(stream, row, 0 if isinstance(raw, str) else None))
+                entries[stream].append(Entry(stream, row, 0 if isinstance(raw, str) else None))
                 if isinstance(raw, Media):
                     media[stream][row] = raw
     for stream in streams:
-        if not items[stream]:
+        if not entries[stream]:
             known = ", ".join(sorted(names)) or "nothing"
             raise WeftError(f"no row has a '{stream}', the rows have: {known}")
-    merged = {stream: _merge(found, media[stream], matches, bad) for stream, found in items.items()}
+    merged = {
+        stream: _merge(found, media[stream], matches, bad) for stream, found in entries.items()
+    }
     return Listing(merged, groups, matches, tuple(sorted(splits)))
 
 
 def _merge(
-    items: list[Item], media: Mapping[int, Media], matches: dict[int, int], bad: BadRows
-) -> list[Item]:
-    """Leaves out items with the content of an earlier item that they match. media: row -> its Media.
+    entries: list[Entry], media: Mapping[int, Media], matches: dict[int, int], bad: BadRows
+) -> list[Entry]:
+    """Leaves out entries with the content of an earlier entry that they match. media: row -> its Media.
 
     What lies in one place, or is of different sizes, is told apart without reading it.
     """
     different: dict[int, dict[Media, int | None]] = defaultdict(dict)
-    for item in items:
-        if item.view is None and item.row in media:
-            found = media[item.row]
-            different[matches[item.row]].setdefault(found, found.place.size())
+    for entry in entries:
+        if entry.alternative is None and entry.row in media:
+            found = media[entry.row]
+            different[matches[entry.row]].setdefault(found, found.place.size())
     seen: set[tuple[int, str]] = set()
-    kept: list[Item] = []
-    for item in items:
-        if item.view is None and item.row in media:
-            sizes = different[matches[item.row]]
-            size = sizes[media[item.row]]
+    kept: list[Entry] = []
+    for entry in entries:
+        if entry.alternative is None and entry.row in media:
+            sizes = different[matches[entry.row]]
+            size = sizes[media[entry.row]]
             try:
                 twins = list(sizes.values()).count(size) > 1
-                known = media[item.row].digest() if twins else f"{size} bytes"
+                known = media[entry.row].digest() if twins else f"{size} bytes"
             except WeftError as error:
-                bad.add(_unreadable(error, str(media[item.row].place)))
+                bad.add(_unreadable(error, str(media[entry.row].place)))
                 continue
-            if (matches[item.row], known) in seen:
+            if (matches[entry.row], known) in seen:
                 continue
-            seen.add((matches[item.row], known))
-        kept.append(item)
+            seen.add((matches[entry.row], known))
+        kept.append(entry)
     return kept
 
 
