@@ -17,7 +17,7 @@ from weft.architectures.cnn_lstm import cnn_lstm
 from weft.architectures.devise import devise
 from weft.architectures.lit import lit
 from weft.architectures.lxmert import lxmert
-from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
 from weft.architectures.show_and_tell import show_and_tell
 from weft.architectures.siglip import siglip
 from weft.architectures.vilbert import vilbert
@@ -29,6 +29,7 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.training.streams import Streams
 
 IMAGE = ResNetConfig(depth=18, width=8)
 ARCHITECTURES: dict[str, ModelConfig] = {

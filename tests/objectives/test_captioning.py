@@ -6,13 +6,14 @@ import torch.nn.functional as F
 from tiny_captions import CAPTIONS, VOCABULARY, WIDTH, batch_of, joined, model_of, padded, pictures
 from torch import Tensor
 
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.records import Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.recurrent import RecurrentDecoderConfig
 from weft.heads.classes import MATCHING
 from weft.heads.texts import TextOutput
 from weft.objectives.captioning import CaptioningConfig, separate_texts
+from weft.training.streams import Streams
 
 
 def loss_of(model: Model, text: Field, config: CaptioningConfig | None = None):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Decoder, Objective
@@ -22,6 +22,7 @@ from weft.heads.output import Output, Part
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 from weft.recipes import recipe
 from weft.runs.check import check_names
+from weft.training.streams import Streams
 
 
 class Values(nn.Module):

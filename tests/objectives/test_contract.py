@@ -17,7 +17,7 @@ from tiny_captions import texts_of
 from torch import nn
 
 import weft.objectives
-from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
 from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Field
@@ -52,6 +52,7 @@ from weft.objectives.matching import MatchingConfig
 from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
+from weft.training.streams import Streams
 
 FEATURES, CLASSES, PANELS = 5, 3, 2
 CELLS = 4 * PANELS

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from weft.architectures.model import Model, ModelConfig, Streams
+from weft.architectures.model import Model, ModelConfig
 from weft.core.records import Batch, Field
 from weft.encoders.points import Points, PointsConfig
 from weft.encoders.word_vectors import WordVectorsConfig
@@ -14,6 +14,7 @@ from weft.layers.transformer import TransformerConfig
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.objectives.detection import DetectionConfig
 from weft.objectives.grounding import GroundingConfig
+from weft.training.streams import Streams
 from weft.worlds.boxes import KINDS, MOST, DrawnBoxesConfig
 
 DIM = 16

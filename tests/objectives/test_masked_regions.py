@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from weft.architectures.lxmert import lxmert
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.interfaces import Objective
 from weft.core.records import Batch, Field
 from weft.objectives.masked_regions import (
@@ -18,6 +18,7 @@ from weft.objectives.masked_regions import (
     hidden,
     overlap,
 )
+from weft.training.streams import Streams
 
 CONFIG = MaskedRegionsConfig(dim=16, feature_dim=5, mask_ratio=0.4, zeroed=1.0, overlap=1.0)
 MASK = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])

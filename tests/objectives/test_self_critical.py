@@ -18,7 +18,7 @@ from tiny_captions import (
 )
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.precision import autocast
@@ -28,6 +28,7 @@ from weft.decoders.text import TransformerDecoderConfig
 from weft.evaluation.captions import Consensus
 from weft.modalities.text import Text, TextConfig
 from weft.objectives.self_critical import SelfCriticalConfig
+from weft.training.streams import Streams
 
 END, VOCABULARY = 3, 11
 CONFIG = SelfCriticalConfig(captions=4, max_length=5)

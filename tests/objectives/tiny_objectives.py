@@ -2,7 +2,7 @@
 
 import torch
 
-from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
 from weft.core.records import Batch, Features, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -12,6 +12,7 @@ from weft.heads.classes import MATCHING
 from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.vocabulary import Vocabulary
+from weft.training.streams import Streams
 
 WORDS = 30
 DIM = 16

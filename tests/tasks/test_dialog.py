@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from weft.architectures.model import Model, PooledConfig, Streams
+from weft.architectures.model import Model, PooledConfig
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field, Sample
@@ -20,6 +20,7 @@ from weft.inference.member import Member
 from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.tasks.dialog import DialogConfig
+from weft.training.streams import Streams
 from weft.worlds.scenes import ScenesConfig
 from weft.worlds.scenes.dialog_rows import SceneDialogs
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
 from weft.core.records import Sample
@@ -32,6 +32,7 @@ from weft.objectives.captioning import CaptioningConfig
 from weft.tasks._accuracy import Expected
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.vqa import VQAConfig
+from weft.training.streams import Streams
 
 ANSWERS = ("blue", "no", "red", "yes")
 WRITTEN = TextOutput("answer", GenerationConfig(max_length=10))

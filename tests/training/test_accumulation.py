@@ -9,7 +9,7 @@ import two_ranks
 from torch import Tensor, nn
 
 from weft.architectures.clip import clip
-from weft.architectures.model import Model, ModelConfig, ProjectionConfig, Streams
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.interfaces import EncodedStreams
 from weft.core.records import Batch, Features, Field, Loss
@@ -27,6 +27,7 @@ from weft.training.gradients import AccumulateAndClip
 from weft.training.optim import OptimConfig
 from weft.training.players import single_player
 from weft.training.step import TrainStep, recompute_activations
+from weft.training.streams import Streams
 
 OBJECTIVES: dict[str, Config] = {
     "softmax": SoftmaxContrastiveConfig(),

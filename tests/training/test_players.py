@@ -14,13 +14,13 @@ from safetensors import safe_open
 from tiny_training import tiny_step
 from torch import Tensor, nn
 
-from weft.architectures.model import Streams
 from weft.core.errors import WeftError
 from weft.core.tensors import read_tensors
 from weft.training.config import RunConfig
 from weft.training.loop import fit
 from weft.training.optim import OptimConfig
 from weft.training.players import PlayerConfig, build_players, owners_of
+from weft.training.streams import Streams
 
 GENERATOR = "model.heads.picture."
 

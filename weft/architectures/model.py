@@ -1,33 +1,24 @@
 """The one model class: encoders, fusion, projections, heads, chosen by config."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
-from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead, Rows
-from weft.core.memory import return_free_memory
+from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
-from weft.core.records import Batch, Features, Field
+from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.heads.head import Head, HeadConfig
 from weft.layers.padded import is_padded
 
-T = TypeVar("T")
-
-ACCUMULATION = (
-    "micro-batch; accumulation expects parts that treat every row by itself, so that the gradient is "
-    "that of the whole batch: freeze this part or set accumulate to 1"
-)
 PADDED = (
     "batch with those that lack the stream; the padded mode expects parts that treat every row by "
     "itself: freeze this part or call eval()"
@@ -63,7 +54,7 @@ class Model(nn.Module):
         encoder = self.encoder(stream)
         if not isinstance(value, Features):
             if is_padded() and value.present is not None:
-                _require_independent_rows(self, PADDED, f"encoders.{stream}.")
+                require_independent_rows(self, PADDED, f"encoders.{stream}.")
             return _of_present(cast(Encoder, encoder), value, value.present)
         if not isinstance(encoder, CacheableEncoder):
             raise ValueError(
@@ -140,129 +131,11 @@ def _of_present(
     return encode(value.take(index_R)).spread(index_R, len(value))
 
 
-class Streams:
-    """The streams of one batch, each encoded the first time it is asked for and only once.
+def require_independent_rows(model: Model, reason: str, within: str = "") -> None:
+    """Raises ValueError where a part in training mixes rows, such as batch norm.
 
-    micro_batch: rows that the model computes at a time, 0 for all at once. This is gradient caching
-    (Gao et al. 2021, arXiv:2101.06983, section 3), of encoders, fusion and decoders: only their inputs
-    and outputs are kept, and the backward pass computes one micro-batch after the other again, with
-    the same dropout. Losses still read the whole batch, so values and gradients are the whole batch's.
-    An embedding that is asked for before the features of its stream keeps no tokens; the features are
-    then encoded anew, so let objectives that read tokens come first. A stream that the batch lacks is
-    one that none of its rows has.
+    reason: what the rows are of, and what to do. within: what the names of the parts in question begin with.
     """
-
-    def __init__(self, model: Model, batch: Batch, micro_batch: int = 0) -> None:
-        self._model = model
-        self._batch = batch
-        self._micro_batch = micro_batch
-        self._features: dict[str, Features] = {}
-        self._embeddings: dict[str, Tensor] = {}
-        self._fused: dict[str, Features] | None = None
-
-    def features(self, stream: str) -> Features:
-        """Features of the stream before fusion."""
-        if stream not in self._features and self._lacks(stream):
-            dim = cast(Encoder, self._model.encoder(stream)).dim
-            device = self._batch.groups.device
-            self._features[stream] = Features.absent(len(self._batch), dim, device)
-        elif stream not in self._features:
-            parts = self._in_parts(stream, lambda part: self._model.encode(stream, part))
-            self._features[stream] = Features.join(parts)
-        return self._features[stream]
-
-    def fused(self) -> dict[str, Features]:
-        """The streams that are fused, and JOINT; of a model without fusion the batch's as they are."""
-        if self._fused is None:
-            features = {stream: self.features(stream) for stream in self._model.fused_streams}
-            if self._model.fusion is None:
-                self._fused = features
-            else:
-                parts = self.by_rows(self._model.fuse, features)
-                self._fused = {s: Features.join([part[s] for part in parts]) for s in parts[0]}
-        return self._fused
-
-    def embedding(self, stream: str) -> Tensor:
-        """(B, E) unit-length embedding of the stream before fusion."""
-        if stream not in self._embeddings:
-            self._embeddings[stream] = self._embed(stream)
-        return self._embeddings[stream]
-
-    def _embed(self, stream: str) -> Tensor:
-        model = self._model
-        if not self._micro_batch or stream in self._features or self._lacks(stream):
-            return model.embed(stream, self.features(stream))
-        return torch.cat(
-            self._in_parts(stream, lambda part: model.embed(stream, model.encode(stream, part)))
-        )
-
-    def _lacks(self, stream: str) -> bool:
-        """Whether no row of the batch has this stream of the model."""
-        return stream in self._model.encoders and stream not in self._batch.inputs
-
-    def _in_parts(self, stream: str, compute: Callable[[Field | Features], T]) -> list[T]:
-        """What `compute` makes of the stream, whole or by micro-batches."""
-        if stream not in self._batch.inputs:
-            known = ", ".join(self._batch.inputs)
-            raise ValueError(f"the batch has no stream '{stream}', it has: {known}")
-        trains = any(p.requires_grad for p in self._model.encoder(stream).parameters())
-        # A frozen encoder keeps nothing anyway.
-        return self._compute(compute, (self._batch.inputs[stream],), again=trains)
-
-    def by_rows(self, compute: Callable[..., T], *rows: Rows) -> list[T]:
-        """What `compute` makes of the rows, whole or by micro-batches; see `EncodedStreams`."""
-        return self._compute(compute, rows, again=True)
-
-    def _compute(self, compute: Callable[..., T], rows: Sequence[Rows], *, again: bool) -> list[T]:
-        size = self._micro_batch
-        count = _count(rows[0])
-        if not size or not count:
-            return [compute(*rows)]
-        _require_independent_rows(self._model, ACCUMULATION)
-        cuts = [slice(start, start + size) for start in range(0, count, size)]
-        parts = [[_cut(value, cut) for value in rows] for cut in cuts]
-        return [_computed_again(compute, part) if again else compute(*part) for part in parts]
-
-
-def _count(rows: Rows) -> int:
-    return len(next(iter(rows.values()))) if isinstance(rows, Mapping) else len(rows)
-
-
-def _cut(rows: Rows, cut: slice) -> Rows:
-    if isinstance(rows, Tensor):
-        return rows[cut]
-    if isinstance(rows, Field | Features):
-        return rows.rows(cut)
-    return {name: features.rows(cut) for name, features in rows.items()}
-
-
-def _first_tensor(rows: Rows) -> Tensor:
-    if isinstance(rows, Tensor):
-        return rows
-    if isinstance(rows, Mapping):
-        return next(iter(rows.values())).pooled
-    return rows.pooled if isinstance(rows, Features) else rows.values
-
-
-def _computed_again(compute: Callable[..., T], part: Sequence[Rows]) -> T:
-    """compute(*part), of which nothing is kept but the result: the backward pass computes it again."""
-
-    # The random state is kept of the devices of tensor arguments only, so there must be one.
-    tensor = _first_tensor(part[0])
-
-    def of_part(_: Tensor) -> T:
-        if tensor.device.type == "cpu" and not torch.compiler.is_compiling():
-            # Before each micro-batch, in both passes. Without, 1,024 rows in micro-batches of 64
-            # took 1.3 times the memory of 64 rows, with it 1.1 times, and a step 14% longer.
-            return_free_memory()
-        return compute(*part)
-
-    computed: T = checkpoint(of_part, tensor, use_reentrant=False)
-    return computed
-
-
-def _require_independent_rows(model: Model, reason: str, within: str = "") -> None:
-    """within: what the names of the parts in question begin with."""
     for name, module in model.named_modules():
         if isinstance(module, _BatchNorm) and module.training and name.startswith(within):
             raise ValueError(

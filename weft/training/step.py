@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from weft.architectures.model import Model, Streams
+from weft.architectures.model import Model
 from weft.core.interfaces import Recomputing
 from weft.core.records import Batch, Loss
+from weft.training.streams import Streams
 
 
 class TrainStep(nn.Module):
