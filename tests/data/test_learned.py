@@ -64,3 +64,23 @@ def test_what_does_not_fit_is_named_with_its_file(tmp_path: Path) -> None:
         with pytest.raises(WeftError, match=rf"modalities\.json: {message}"):
             Learned.of(streams, targets).restore(tmp_path)
     Learned().restore(tmp_path / "nothing")  # where nothing is learned there is no file
+
+
+def test_a_column_that_no_row_has_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    for streams, targets, message in (
+        (
+            {"caption": TextConfig(kind="word")},
+            {},
+            "rows:0: no training row has 'caption', which stream 'caption' learns from; "
+            "the first has: text, label (the tokenizer cannot be trained",
+        ),
+        (
+            {},
+            {"kind": ClassesConfig("class")},
+            "rows:0: no training row has 'class', which target 'kind' learns from; "
+            "the first has: text, label (",
+        ),
+    ):
+        with pytest.raises(WeftError) as caught:
+            Learned.of(streams, targets).learn(rows("red"), tmp_path)
+        assert str(caught.value).startswith(message)

@@ -1,6 +1,7 @@
 """What a run learns from its training rows before it trains: tokenizers of streams, classes of targets."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, Target
 from weft.core.media import small_value
+from weft.core.records import Sample
 from weft.data.formats import Dataset
 
 MODALITIES = "modalities.json"
@@ -64,8 +66,7 @@ class Learned:
                 self.only(known).restore(start)
             for name, learner in self.learners.items():
                 if name not in known:
-                    column = learner.column if isinstance(learner, Target) else name
-                    learner.fit(_raws(dataset, column))
+                    _learn(name, learner, dataset)
             state = {name: learner.state() for name, learner in self.learners.items()}
             write_checked(folder / MODALITIES, state)
         barrier()
@@ -92,6 +93,30 @@ class Learned:
                     error if isinstance(error, WeftError | ValueError) else "is of another kind"
                 )
                 raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
+
+
+def _learn(name: str, learner: Learner, dataset: Dataset) -> None:
+    """Raises WeftError; one that says which columns there are, where no row has that of the learner."""
+    kind, column = ("target", learner.column) if isinstance(learner, Target) else ("stream", name)
+    try:
+        learner.fit(_raws(dataset, column))
+    except WeftError as error:
+        if next(_raws(dataset, column), None) is not None:
+            raise
+        readable = _readable(dataset)
+        found = f"the first has: {', '.join(readable.items)}" if readable else "none can be read"
+        where = f"{readable.source}: " if readable else ""
+        raise WeftError(
+            f"{where}no training row has '{column}', which {kind} '{name}' learns from; {found} ({error})"
+        ) from None
+
+
+def _readable(dataset: Dataset) -> Sample | None:
+    """The first row that can be read."""
+    for index in range(len(dataset)):
+        with suppress(WeftError):
+            return dataset[index]
+    return None
 
 
 def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
