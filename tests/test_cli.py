@@ -100,7 +100,7 @@ def test_a_mistake_is_one_line(
     [
         (WeftError("two\nlines"), 2, "weft: two lines\n"),
         (ValueError("width is 0, expected 1"), 2, "weft: width is 0, expected 1\n"),
-        (OSError(28, "No space left on device", "x"), 2, "weft: [Errno 28] No space left"),
+        (OSError(28, "No space left on device", "x"), 2, "weft: x: No space left on device"),
         (KeyboardInterrupt(), 130, "weft: interrupted\n"),
         (BrokenPipeError(), 0, ""),
     ],

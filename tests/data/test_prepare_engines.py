@@ -88,9 +88,10 @@ def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 WORK = """
-import sys
+import signal, sys
 from weft.data.prepare.engines import build_engine
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run behind a shell's &
 if __name__ == "__main__":
     try:
         for _ in build_engine(sys.argv[1], 2).run(eval, "b'a' * n", [{"n": n} for n in range(100_000)]):

@@ -37,5 +37,5 @@ def test_what_does_not_fit_is_refused() -> None:
         ClassifierConfig(6, 5).build()(context(4))
     with pytest.raises(ValueError, match="expected none"):
         ClassifierConfig(6, 5).build()(context(), Field(torch.zeros(3, 1)))
-    with pytest.raises(ValueError, match="expected at least 1 each"):
+    with pytest.raises(ValueError, match="classes is 0, expected at least 1"):
         ClassifierConfig(6, 0)

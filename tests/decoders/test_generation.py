@@ -225,8 +225,8 @@ def test_what_makes_no_sense_is_refused() -> None:
         ({"beams": 0}, "beams is 0"),
         ({"min_length": 30}, "min_length is 30, expected 0 to below max_length, 30"),
         ({"temperature": 0.0}, "temperature is 0.0"),
-        ({"top_p": 0.0}, "top_p 0.0"),
-        ({"top_k": 0}, "top_k 0"),
+        ({"top_p": 0.0}, "top_p is 0.0"),
+        ({"top_k": 0}, "top_k is 0"),
         ({"no_repeat": -1}, "no_repeat is -1"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,6 +1,6 @@
 """The protocols of the pipeline's parts: one to three methods each, beside those of a protocol they extend.
 
-`EncodedStreams`, which the run gives and nobody has to write, has four.
+`EncodedStreams` and `Reader`, which the run gives and nobody has to write, have four and six.
 
 `forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
 """
