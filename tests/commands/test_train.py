@@ -19,11 +19,15 @@ from tiny_runs import (
     unchanged,
 )
 
+from weft.commands.train import show
 from weft.core.config import load
 from weft.core.tensors import read_tensors
 from weft.data.sources import FilesConfig
+from weft.evaluation.metric import Metric
 from weft.runs.recipe import Recipe
+from weft.runs.train import TrainResult
 from weft.training import checkpoint
+from weft.training.loop import FitResult
 
 
 def recipe_of(run: Path) -> Recipe:
@@ -253,3 +257,23 @@ def test_a_run_that_failed_later_can_be_resumed(tmp_path: Path) -> None:
 def test_precision_auto_is_settled_when_the_run_begins(tmp_path: Path) -> None:
     done("train", "scenes", *scenes_flags(run__precision="auto"), "--out", tmp_path / "run")
     assert recipe_of(tmp_path / "run").run.precision in ("fp32", "bf16")
+
+
+def test_metrics_of_classes_do_not_stop_the_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A class may have any name; its metric belongs to a family that only the data fills."""
+    metrics = (
+        Metric("label/class/{}/accuracy"),
+        Metric("label/accuracy", headline=True),
+        Metric("label/error", "EUR", headline=True),
+    )
+    values = {"label/error": 4.0, "label/class/n/a/accuracy": 10.0, "label/accuracy": 33.333}
+    fitted = FitResult(tmp_path, 8, 0, 4, values, stopped_early=False, seconds=2.0)
+    show(TrainResult(tmp_path, fitted, metrics))
+    assert capsys.readouterr().out.splitlines() == [
+        "trained 8 steps in 2 s, best at step 4",
+        "  validation label/accuracy: 33.3 %",
+        "  validation label/error: 4.0 EUR",
+        f"run directory: {tmp_path}",
+    ]

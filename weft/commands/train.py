@@ -21,7 +21,6 @@ from weft.core.config import apply
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.trust import import_file, trust_modules
-from weft.evaluation.metric import find
 from weft.recipes import recipe, recipes
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
@@ -137,10 +136,9 @@ def show(result: TrainResult) -> None:
     else:
         done = f"trained {fit.steps} steps in {fit.seconds:.0f} s"
     print(f"{done}, best at step {fit.best_step}")
-    for metric, name in sorted(
-        ((find(result.metrics, name), name) for name in fit.metrics),
-        key=lambda pair: result.metrics.index(pair[0]),
-    ):
-        if metric.headline:
-            print(f"  validation {name}: {metric.shown(fit.metrics[name])} {metric.axis}")
+    for declared in result.metrics:
+        for name, value in fit.metrics.items():
+            metric = declared.called(name)
+            if metric is not None and metric.headline:
+                print(f"  validation {name}: {metric.shown(value)} {metric.axis}")
     print(f"run directory: {result.folder}")
