@@ -155,7 +155,8 @@ def test_an_interrupted_computation_goes_on(
 def damage(path: Path, how: str) -> None:
     """Replaces a chunk by a whole file with something wrong in it."""
     with safe_open(path, "pt") as file:
-        told = file.metadata()
+        told = json.loads(file.metadata()["weft"])
+    del told["#checksum"]
     pooled = load_file(path)["pooled"]
     tensors = {
         "a tensor is missing": {"x": pooled},
@@ -170,7 +171,7 @@ def damage(path: Path, how: str) -> None:
         "one dimension": {"pooled": pooled.flatten()},
     }
     if how in tensors:
-        save_file(tensors[how], path, told)
+        save_file(tensors[how], path, {"weft": json.dumps(told)})
     elif how == "cut off":
         path.write_bytes(path.read_bytes()[:100])
     else:
@@ -201,7 +202,21 @@ def test_a_damaged_chunk_is_named_and_made_anew(
     assert [file.read_bytes() for file in files(tmp_path)] == [content]
 
 
+def test_other_values_in_a_chunk_are_noticed_and_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = pooled(cached(tmp_path), 0, 1)
+    (path,) = files(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-4] + content[-2:] + content[-4:-2])  # two values change places
+    assert path.read_bytes() != content
+    assert torch.equal(pooled(cached(tmp_path), 0, 1), expected)
+    assert f"{path}: is damaged: its checksum is not" in caplog.text
+    assert [file.read_bytes() for file in files(tmp_path)] == [content]
+
+
 def test_values_that_are_not_numbers_are_not_trained_on(tmp_path: Path) -> None:
+    """In a chunk of before there were checksums."""
     cached(tmp_path)
     (path,) = files(tmp_path)
     damage(path, "not a number")

@@ -319,6 +319,19 @@ def test_parquet_errors(tmp_path: Path) -> None:
     assert [e.source for e in errors] == [str(path)]
 
 
+def test_a_parquet_column_of_another_type_than_its_schema_says(tmp_path: Path) -> None:
+    """pyarrow ends the process where it is asked for the statistics of such a column."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": ["a.png"], "text": ["a dog"]}), path)
+    content = path.read_bytes()
+    kind, unknown = b"\x15\x0c\x19", b"\x15\x10\x19"  # of a column's metadata: 6, bytes, and 8
+    assert content.count(kind) == 2
+    path.write_bytes(content.replace(kind, unknown, 1))
+    assert message(path) == (
+        f"{path}: is not readable as parquet: column 0 is UNKNOWN, its schema says BYTE_ARRAY"
+    )
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
 def test_an_empty_cell_is_none(tmp_path: Path, name: str) -> None:
     """So that a row of such a table can lack a picture or a text, as null says it in JSON."""

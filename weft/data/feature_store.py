@@ -18,7 +18,7 @@ from torch import Tensor
 from weft.core.errors import WeftError
 from weft.core.files import open_file
 from weft.core.records import Features
-from weft.core.tensors import read_state, write_tensors
+from weft.core.tensors import read_state, read_tensors, write_tensors
 
 log = logging.getLogger("weft.data")
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -114,12 +114,18 @@ class FeatureStore:
         return Features(tokens, mask, pooled)
 
 
-def usable_keys(folder: Path) -> set[str]:
-    """The keys of all chunks; a chunk that is damaged is removed, to be made anew."""
+def usable_keys(folder: Path, wanted: Set[str]) -> set[str]:
+    """The keys of all chunks; a chunk that is damaged is removed, to be made anew.
+
+    The values of a chunk that holds something wanted are read once, to compare their checksum.
+    """
     found: set[str] = set()
     for path in chunk_files(folder):
         try:
-            found |= set(Chunk(path).keys)
+            keys = set(Chunk(path).keys)
+            if not keys.isdisjoint(wanted):
+                read_tensors(path)
+            found |= keys
         except WeftError as error:
             log.warning("%s; its features are computed again", error)
             path.unlink(missing_ok=True)

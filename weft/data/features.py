@@ -145,8 +145,8 @@ def cache_features(
         digests = Digests(contents)
         rows = _plan(source, views, digests)
         digests.save()
-        known = usable_keys(folder)
         wanted = {entry.key: entry for row in rows for entry in row}
+        known = usable_keys(folder, wanted.keys())
         missing = [entry for key, entry in wanted.items() if key not in known]
         _compute(missing, source, encoder, folder, config, device)
     barrier()

@@ -103,7 +103,7 @@ class ParquetFile:
             self._file = pyarrow.parquet.ParquetFile(path)
             schema, told = self._file.schema_arrow, self._file.metadata
             groups = [told.row_group(n) for n in range(told.num_row_groups)]
-            self._nulls = [_null_counts(group) for group in groups]
+            self._nulls = [_null_counts(group, self._file.schema) for group in groups]
             counts = [group.num_rows for group in groups]
         except self._errors as error:
             raise self._unreadable(error) from None
@@ -238,11 +238,15 @@ def _is_binary(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _null_counts(group: Any) -> dict[str, int | None]:
+def _null_counts(group: Any, schema: Any) -> dict[str, int | None]:
     """leaf -> how many rows of the row group have none; None where the file does not say."""
     found: dict[str, int | None] = {}
     for number in range(group.num_columns):
-        column = group.column(number)
+        column, kind = group.column(number), schema.column(number).physical_type
+        if (
+            column.physical_type != kind
+        ):  # pyarrow ends the process where it reads statistics of these
+            raise ValueError(f"column {number} is {column.physical_type}, its schema says {kind}")
         told = column.statistics
         count = told.null_count if told is not None and told.has_null_count else None
         found[column.path_in_schema] = count
