@@ -15,6 +15,8 @@ from PIL import ExifTags, Image
 _ORIENTATION = int(ExifTags.Base.Orientation)
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
+_NO_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+"""What does not stand among the coded pixels of a JPEG's scan; a restart mark does."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _INTEGERS = {3: "H", 4: "I", 8: "h", 9: "i"}
@@ -42,9 +44,7 @@ EXIF's own directory, author; XMP; IPTC and Photoshop's block that holds it."""
 def jpeg_orientation(data: bytes) -> int:
     """The orientation (1 to 8) that a JPEG file's EXIF says, else its XMP; 1 where neither does."""
     xmp = b""
-    for kind, start, end in _segments(data):
-        if kind == _SCAN:
-            break
+    for kind, start, end in _segments(data, scans=False):
         if kind != _APP1:
             continue
         content = data[start + 4 : end]
@@ -113,8 +113,9 @@ def without_metadata(data: bytes) -> bytes | None:
     return None
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(kind, start, end) of the segments of a JPEG up to the end mark of its first picture.
+def _segments(data: bytes, *, scans: bool = True) -> Iterator[tuple[int, int, int]]:
+    """(kind, start, end) of the segments of a JPEG up to the end mark of its first picture, or up to its
+    first scan, behind which most of the file lies.
 
     ISO 10918-1, annex B.1.1: a segment is 0xff, its kind, and its length with the two bytes that say it.
     Behind a scan's segment come the coded pixels, in which 0xff is followed by 0 or by a restart mark.
@@ -130,17 +131,16 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
         end = place + 2 + length
         if kind == _SCAN:
+            if not scans:
+                return
             end = _next_segment(data, end)
         yield kind, place, end
         place = end
 
 
 def _next_segment(data: bytes, place: int) -> int:
-    while (place := data.find(b"\xff", place)) >= 0:
-        if place + 1 < len(data) and data[place + 1] not in (0, *range(0xD0, 0xD8)):
-            return place
-        place += 2
-    return len(data)
+    found = _NO_PIXELS.search(data, place)
+    return found.start() if found else len(data)
 
 
 def _jpeg_without(data: bytes) -> bytes | None:
