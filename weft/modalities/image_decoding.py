@@ -3,6 +3,7 @@
 Plain JPEG goes through simplejpeg (libjpeg-turbo); every other format through Pillow.
 """
 
+import importlib.util
 import io
 import logging
 import threading
@@ -232,12 +233,10 @@ def _warn_of_empty_bits(colours: str, advice: str) -> None:
 @cache
 def _pillow_formats() -> tuple[str, ...]:
     Image.init()
-    try:
+    if importlib.util.find_spec("pillow_heif") is not None:  # the extra "heif"
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    except ImportError:  # the extra "heif"
-        pass
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 

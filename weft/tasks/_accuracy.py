@@ -12,13 +12,14 @@ from weft.core.errors import WeftError, unknown_name
 from weft.data.answers import normalised, soft_score
 from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
+from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassValues
 from weft.heads.output import Targeted
 from weft.inference.member import Entry, Member
-from weft.inference.predict import Predictions
+from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks.base import TaskConfig
 
@@ -140,6 +141,30 @@ def target_of(members: Sequence[Member], head: str) -> str:
     if output.target not in members[0].targets:
         raise unknown_name("target", output.target, members[0].targets)
     return output.target
+
+
+def predict_target(
+    members: Sequence[Member],
+    dataset: Dataset,
+    head: str,
+    config: TaskConfig,
+    device: torch.device | str,
+) -> Predictions:
+    """What the head says of every row that can be read and has its target, and with each stream of another row.
+
+    The target is read with the row, so that a row without one goes the way of the error policy.
+    """
+    targets = [target_of(members, head)]
+    return predict(
+        members, dataset, head, config.inference, targets=targets, swap=True, device=device
+    )
+
+
+def labels_of(found: Predictions, members: Sequence[Member], dataset: Dataset) -> list[str]:
+    """The right label of each row that was predicted, as the data write it."""
+    (target,) = found.targets
+    column = members[0].targets[target].column
+    return [class_name(dataset[row].items[column], column) for row in found.rows]
 
 
 def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Score:

@@ -7,11 +7,9 @@ import torch
 
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
-from weft.data.targets.classes import class_name
 from weft.evaluation.leakage import Leakage
 from weft.heads.output import TargetClasses
 from weft.inference.member import Member
-from weft.inference.predict import predict
 from weft.inference.results import TaskResult
 from weft.tasks._accuracy import (
     ACCURACY,
@@ -19,11 +17,12 @@ from weft.tasks._accuracy import (
     Expected,
     by_kind,
     class_values,
+    labels_of,
     macro_f1,
     measured,
     most_common,
+    predict_target,
     right_classes,
-    target_of,
 )
 from weft.tasks.base import TaskConfig
 
@@ -69,18 +68,8 @@ class Classification:
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
-        target = target_of(members, config.head)
-        found = predict(
-            members,
-            dataset,
-            config.head,
-            config.inference,
-            targets=[target],
-            swap=True,
-            device=device,
-        )
-        column = members[0].targets[target].column
-        labels = [class_name(dataset[row].items[column], column) for row in found.rows]
+        found = predict_target(members, dataset, config.head, config, device)
+        labels = labels_of(found, members, dataset)
         expected = Expected(answers=labels, kinds=labels, kind=KIND)
         baselines = {"majority": [most_common(labels)] * len(labels)}
         classes = len(class_values(found).classes)

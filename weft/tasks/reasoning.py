@@ -10,20 +10,20 @@ from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.records import group_key
 from weft.data.formats import Dataset
-from weft.data.targets.classes import class_name
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric
 from weft.heads.output import TargetClasses
 from weft.inference.member import Member
-from weft.inference.predict import Predictions, predict
+from weft.inference.predict import Predictions
 from weft.inference.results import TaskResult
 from weft.tasks._accuracy import (
     ACCURACY,
     Expected,
     class_values,
+    labels_of,
     measured,
     most_common,
-    target_of,
+    predict_target,
 )
 from weft.tasks.base import TaskConfig
 
@@ -73,21 +73,10 @@ class Reasoning:
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
         config = self.config
-        target = target_of(members, config.head)
-        # The target is read with the row, so that a row without one goes the way of the error policy.
-        found = predict(
-            members,
-            dataset,
-            config.head,
-            config.inference,
-            targets=[target],
-            swap=True,
-            device=device,
-        )
+        found = predict_target(members, dataset, config.head, config, device)
         if config.average is not None:
             found = _averaged(found, dataset, config.average)
-        column = members[0].targets[target].column
-        expected = Expected([class_name(dataset[row].items[column], column) for row in found.rows])
+        expected = Expected(labels_of(found, members, dataset))
         consistent_G, groups_G = _consistent(expected.values(found.said)[ACCURACY], found.groups)
         consistency = config.bootstrap(found.groups).proportion(consistent_G, groups_G)
         majority = {"majority": [most_common(expected.answers)] * len(found)}

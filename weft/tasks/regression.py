@@ -17,9 +17,9 @@ from weft.evaluation.regression import regression
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Values as Said
 from weft.inference.member import Entry, Member
-from weft.inference.predict import Predictions, predict
+from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.tasks._accuracy import target_of
+from weft.tasks._accuracy import predict_target
 from weft.tasks.base import TaskConfig
 
 MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True)
@@ -72,17 +72,9 @@ class RegressionTask:
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the mean of their numbers."""
         config = self.config
-        target = target_of(members, config.head)
-        found = predict(
-            members,
-            dataset,
-            config.head,
-            config.inference,
-            targets=[target],
-            swap=True,
-            device=device,
-        )
-        expected_N = found.targets[target].double()
+        found = predict_target(members, dataset, config.head, config, device)
+        ((target, expected_N),) = found.targets.items()
+        expected_N = expected_N.double()
         output = _output(members[0], config.head)
         measured = _measured(found.values, found, expected_N, config.bootstrap(found.groups))
         training_N = _numbers_of(members[0].training, members[0].targets[target])
