@@ -20,7 +20,7 @@ from weft.data.formats import Dataset
 from weft.heads.classes import MATCH
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import View, evaluating
-from weft.inference.member import Entry, Member
+from weft.inference.member import Entry, Member, check_members
 from weft.inference.rows import Reading, Selection, read_rows
 
 Encoded = Mapping[str, Features]
@@ -63,8 +63,7 @@ def evaluating_all(
     members: Sequence[Member], config: InferenceConfig, device: torch.device | str
 ) -> Iterator[None]:
     """The models of all members in evaluation mode without gradients. Raises ValueError for none."""
-    if not members:
-        raise ValueError("got no members, expected at least one model")
+    check_members(members)
     with contextlib.ExitStack() as modes:
         for member in members:
             modes.enter_context(evaluating(member.model, device, config.precision))

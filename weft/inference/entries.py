@@ -1,12 +1,12 @@
 """Which things of a data set a task embeds: listed once, before any is decoded."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import group_key
+from weft.core.records import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.member import Entry
@@ -42,6 +42,17 @@ class Listing:
         return sum(map(len, self.entries.values()))
 
 
+def readable(dataset: Dataset, bad: BadRows) -> Iterator[tuple[int, Sample]]:
+    """The number and the sample of each row that can be read; the others go the way of the error policy."""
+    for row in range(len(dataset)):
+        try:
+            sample = dataset[row]
+        except DataError as error:
+            bad.add(error)
+        else:
+            yield row, sample
+
+
 def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
     """What of `streams` the rows hold: each of its alternatives, anything else once.
 
@@ -54,12 +65,7 @@ def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> List
     matches: dict[int, int] = {}
     splits: set[str] = set()
     names: set[str] = set()
-    for row in range(len(dataset)):
-        try:
-            sample = dataset[row]
-        except DataError as error:
-            bad.add(error)
-            continue
+    for row, sample in readable(dataset, bad):
         groups[row], matches[row] = group_key(sample.group), group_key(sample.match_name)
         names |= sample.items.keys()
         if sample.items.get("split") is not None:

@@ -1,6 +1,6 @@
 """A trained model with what it needs to read a data set, and the entries of the rows that it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,6 +39,12 @@ class Member:
     @property
     def targets(self) -> Mapping[str, Target]:
         return self.learned.targets
+
+
+def check_members(members: Sequence[Member]) -> None:
+    """Raises ValueError where there is none."""
+    if not members:
+        raise ValueError("got no members, expected at least one model")
 
 
 @dataclass(frozen=True)

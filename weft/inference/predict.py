@@ -11,7 +11,7 @@ from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import Encoded, EncodedRows, encode_rows, evaluating_all
-from weft.inference.member import Member
+from weft.inference.member import Member, check_members
 from weft.inference.rows import Reading, Selection
 
 
@@ -67,8 +67,7 @@ def predict(
     rows too. swap: also with each stream of another row of the batch, where the head reads several.
     selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
     """
-    if not members:
-        raise ValueError("predict got no members, expected at least one model")
+    check_members(members)
     views = members[0].model.head(head).views
     seen = [_View(member, view, head) for member in members for view in range(views)]
     streams = seen[0].streams

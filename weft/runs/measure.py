@@ -94,7 +94,7 @@ def _audit(
         # that have changed since are read anew.
         kept = kept_folder(run.folder / "audit") / f"{group_key(described):016x}"
         audits[described] = audit_datasets(training, dataset, kept=kept)
-    if len(audits) < 1:
+    if not audits:
         return None
     worst = max(
         audits.values(), key=lambda a: (a.shared, a.suspected, bool(a.not_compared), a.train_rows)

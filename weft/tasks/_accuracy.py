@@ -18,7 +18,7 @@ from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong
 from weft.heads.classes import ClassValues
 from weft.heads.output import Targeted
-from weft.inference.member import Entry, Member
+from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks.base import TaskConfig
@@ -133,8 +133,7 @@ def class_values(predictions: Predictions, swapped: str | None = None) -> ClassV
 
 def target_of(members: Sequence[Member], head: str) -> str:
     """The target that the head predicts. Raises WeftError where it predicts none."""
-    if not members:
-        raise ValueError("evaluate got no members, expected at least one model")
+    check_members(members)
     output = members[0].model.head(head).output
     if not isinstance(output, Targeted) or output.target is None:
         raise WeftError(f"head '{head}' predicts no target, expected one that does")

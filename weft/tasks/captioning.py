@@ -21,7 +21,8 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
-from weft.inference.member import Entry, Member
+from weft.inference.entries import readable
+from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Selection
@@ -96,8 +97,7 @@ class CaptioningTask:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError where no row has a text, or the models do not write the same tokens."""
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
+        check_members(members)
         config = self.config
         if config.limit is not None:
             dataset = _First(dataset, config.limit)
@@ -224,12 +224,7 @@ class _Told:
 def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
     """What people said of each picture. Raises WeftError where no row has a text."""
     told = _Told({}, {}, {}, set())
-    for row in range(len(dataset)):
-        try:
-            sample = dataset[row]
-        except DataError as error:
-            bad.add(error)
-            continue
+    for row, sample in readable(dataset, bad):
         if sample.items.get("split") is not None:
             told.splits.add(str(sample.items["split"]))
         raw = sample.items.get(column)

@@ -26,7 +26,7 @@ from weft.evaluation.ranking import (
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.entries import list_entries
-from weft.inference.member import Member
+from weft.inference.member import Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks._gallery import Gallery, both_readable, embedded
 from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
@@ -123,8 +123,7 @@ class Retrieval:
 
         matchers: models that read the entries' tokens afterwards; their Features are kept.
         """
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
+        check_members(members)
         config = self.config
         bad = config.inference.errors.build(len(dataset))
         listed = list_entries(dataset, (config.first, config.second), bad)

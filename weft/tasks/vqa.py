@@ -12,7 +12,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.heads.classes import ClassValues
 from weft.heads.output import Output, TargetClasses
-from weft.inference.member import Member
+from weft.inference.member import Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import Selection
@@ -96,8 +96,7 @@ class VQA:
         self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
     ) -> Predictions:
         """What the head answers; chosen answers also with each stream of another row."""
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
+        check_members(members)
         config = self.config
         chosen = isinstance(members[0].model.head(config.head).output, TargetClasses)
         return predict(

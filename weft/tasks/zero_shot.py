@@ -29,7 +29,7 @@ from weft.evaluation.ranking import (
 )
 from weft.inference.embedding import Embedded, embed_entries
 from weft.inference.entries import list_entries
-from weft.inference.member import Entry, Member
+from weft.inference.member import Entry, Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult
 from weft.tasks._accuracy import ACCURACY, by_kind
 from weft.tasks.base import TaskConfig, check_measures
@@ -113,8 +113,7 @@ class ZeroShot:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Evaluates one model, or the ensemble of several by the average of their similarities."""
-        if not members:
-            raise ValueError("evaluate got no members, expected at least one model")
+        check_members(members)
         config = self.config
         bad = config.inference.errors.build(len(dataset))
         listed = list_entries(dataset, (config.image, config.label), bad).paired()
