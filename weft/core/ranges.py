@@ -40,7 +40,7 @@ def at_least(least: int, most: int = LARGEST_COUNT) -> Range:
 
 COUNT = at_least(1)
 WORKERS = at_least(0, 1024)
-"""Threads or processes; more are a typing error that the machine would not survive."""
+"""Threads or processes; a larger number is taken for a typing error."""
 
 
 def require(config: object, **ranges: Range) -> None:

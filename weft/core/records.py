@@ -91,7 +91,7 @@ class Field:
         )
 
     def spread(self, index_R: Tensor, rows: int) -> "Field":
-        """Its R rows as those of these numbers among `rows` rows; the others are zeros and not present.
+        """A field of `rows` rows: row index_R[r] is this field's row r; all others are zeros and not present.
 
         The inverse of `take`.
         """
@@ -148,7 +148,7 @@ class Features:
         return Features(self.tokens[index_R], self.mask[index_R], self.pooled[index_R])
 
     def spread(self, index_R: Tensor, rows: int) -> "Features":
-        """Its R rows as those of these numbers among `rows` rows; the others have no tokens.
+        """Features of `rows` rows: row index_R[r] is row r of these; all others have no tokens.
 
         The inverse of `take`: rows that are not there are zeros with a mask that is all False.
         """
