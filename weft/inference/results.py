@@ -8,6 +8,7 @@ from torch import Tensor
 
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
+from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry
 
 
@@ -71,7 +72,8 @@ class TaskResult:
     which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
     examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
     rows. predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
-    similarity: the two embeddings whose cosine was, streams or JOINT, if it was one.
+    similarity: the two embeddings whose cosine was, streams or JOINT, if it was one. diagnostics: confused
+    classes, calibration, class counts, errors by slice, where the task has them.
     """
 
     task: str
@@ -85,6 +87,7 @@ class TaskResult:
     predictions: Sequence[Prediction] = ()
     head: str | None = None
     similarity: tuple[str, str] | None = None
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     def extended(
         self,
@@ -93,6 +96,7 @@ class TaskResult:
         metrics: Mapping[str, Score] | None = None,
         baselines: Mapping[str, Mapping[str, float]] | None = None,
         leakage: Leakage | None = None,
+        diagnostics: Diagnostics | None = None,
     ) -> "TaskResult":
         """With these added: what a task has beside what it shares with others. protocol and baselines
         stand before those that are there, metrics after them."""
@@ -102,14 +106,17 @@ class TaskResult:
             metrics={**self.metrics, **(metrics or {})},
             baselines={**(baselines or {}), **self.baselines},
             leakage=leakage or self.leakage,
+            diagnostics=diagnostics or self.diagnostics,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """{task, protocol, metrics, baselines, leakage}; leakage is null where none was audited."""
+        """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null where none was
+        audited."""
         return {
             "task": self.task,
             "protocol": dict(self.protocol),
             "metrics": {name: score.to_json() for name, score in self.metrics.items()},
             "baselines": {name: dict(values) for name, values in self.baselines.items()},
             "leakage": None if self.leakage is None else self.leakage.to_json(),
+            "diagnostics": self.diagnostics.to_json(),
         }

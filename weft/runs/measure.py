@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft.core.config import Config, to_json
+from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import kept_folder, write_text
 from weft.core.records import group_key
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage, audit_datasets
+from weft.inference.diagnostics import Diagnostics
 from weft.inference.results import TaskResult
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
@@ -66,8 +68,17 @@ def task_config(recipe: Recipe, name: str) -> Config[Task]:
 
 
 def save_result(result: TaskResult, path: Path) -> None:
-    """Writes {task, protocol, metrics, baselines, leakage} as JSON."""
+    """Writes {task, protocol, metrics, baselines, leakage, diagnostics} as JSON."""
     write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_diagnostics(path: Path) -> Diagnostics:
+    """The diagnostics of a result that `save_result` wrote; none of a file from before there were any.
+
+    Raises WeftError that names the file where it does not fit.
+    """
+    found = read_mapping(path).get("diagnostics", {})
+    return Diagnostics.from_json(found, f"{path}: diagnostics")
 
 
 def _training(run: Run) -> Dataset | None:

@@ -1,0 +1,218 @@
+"""What stands behind a task's scores: confused classes, calibration, class counts, errors by slice.
+
+These are records of numbers; the report draws them. They are kept with a result as JSON and read back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from weft.core.errors import WeftError
+from weft.evaluation.metric import Score
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """So many rows whose right class is `right` were predicted to be `predicted`."""
+
+    right: str
+    predicted: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each class was predicted for the rows of each right class.
+
+    labels: the L classes that are shown; all of them, or, of many, those with the most errors, in the
+    order of the model's classes. counts: L rows of L numbers, counts[right][predicted]. classes: how many
+    there are in all. pairs: the most frequent errors among all classes, the most frequent first.
+    """
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    classes: int
+    pairs: tuple[ConfusedPair, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every class is shown."""
+        return len(self.labels) == self.classes
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Confusion":
+        return cls(
+            labels=tuple(map(str, value["labels"])),
+            counts=tuple(tuple(map(int, row)) for row in value["counts"]),
+            classes=int(value["classes"]),
+            pairs=tuple(ConfusedPair(**pair) for pair in value["pairs"]),
+        )
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The predictions whose confidence is above `low` and at most `high`.
+
+    confidence: their mean probability. accuracy: the share of them that is right. All in [0, 1].
+    """
+
+    low: float
+    high: float
+    confidence: float
+    accuracy: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Whether predictions of probability p are right in p of all cases.
+
+    bins: those that hold a prediction. ece: expected calibration error, the mean distance of confidence
+    and accuracy over the predictions (C. Guo et al. 2017, arXiv:1706.04599, section 2). of: whose
+    probability it is, such as "the predicted class" or "each tag".
+    """
+
+    bins: tuple[ReliabilityBin, ...]
+    ece: Score
+    of: str = "the predicted class"
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Reliability":
+        bins = tuple(ReliabilityBin(**one) for one in value["bins"])
+        return cls(bins, _score(value["ece"]), str(value["of"]))
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """Rows of a class; training is None where the training rows are not at hand."""
+
+    name: str
+    training: int | None
+    measured: int
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """counts: of all classes, or the most frequent ones, those with the most rows first. classes: all."""
+
+    counts: tuple[ClassCount, ...]
+    classes: int
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ClassCounts":
+        return cls(tuple(ClassCount(**one) for one in value["counts"]), int(value["classes"]))
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The measured rows with one value of a column, or with a number in a range."""
+
+    value: str
+    rows: int
+    score: Score
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Slice":
+        return cls(str(value["value"]), int(value["rows"]), _score(value["score"]))
+
+
+@dataclass(frozen=True)
+class Slices:
+    """One metric by the values of a column: ranges in their order, other values the most frequent first.
+
+    values: how many different ones there are; rows of those that are not shown are in the last slice.
+    """
+
+    column: str
+    slices: tuple[Slice, ...]
+    values: int
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Slices":
+        slices = tuple(Slice.from_json(one) for one in value["slices"])
+        return cls(str(value["column"]), slices, int(value["values"]))
+
+
+@dataclass(frozen=True)
+class ResidualBin:
+    """The rows whose predicted number is in [low, high].
+
+    bias: mean of predicted - right. absolute: mean of |predicted - right|.
+    """
+
+    low: float
+    high: float
+    bias: float
+    absolute: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Errors of predicted numbers, in the unit of the target.
+
+    bins: equally many rows each, from the smallest predicted number to the largest. points: (right,
+    predicted) of rows drawn at random. unit: of all numbers.
+    """
+
+    bins: tuple[ResidualBin, ...]
+    points: tuple[tuple[float, float], ...]
+    unit: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Residuals":
+        points = tuple((float(right), float(found)) for right, found in value["points"])
+        return cls(tuple(ResidualBin(**one) for one in value["bins"]), points, str(value["unit"]))
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """All that a task has of these; None, or nothing, where it does not measure it."""
+
+    confusion: Confusion | None = None
+    reliability: Reliability | None = None
+    class_counts: ClassCounts | None = None
+    slices: tuple[Slices, ...] = ()
+    residuals: Residuals | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what there is."""
+        return {name: _plain(value) for name, value in vars(self).items() if value}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str) -> "Diagnostics":
+        """What `to_json` wrote. Raises WeftError that begins with `where`."""
+        try:
+            slices = tuple(Slices.from_json(one) for one in value.get("slices", ()))
+            return cls(
+                confusion=_read(value, "confusion", Confusion.from_json),
+                reliability=_read(value, "reliability", Reliability.from_json),
+                class_counts=_read(value, "class_counts", ClassCounts.from_json),
+                slices=slices,
+                residuals=_read(value, "residuals", Residuals.from_json),
+            )
+        except KeyError as error:
+            raise WeftError(f"{where}: has no {error}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise WeftError(f"{where}: does not fit: {error}") from None
+
+
+def _read(value: Mapping[str, Any], name: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+    return None if value.get(name) is None else read(value[name])
+
+
+def _score(value: Mapping[str, Any]) -> Score:
+    return Score.from_json(str(value["metric"]), value)
+
+
+def _plain(value: Any) -> Any:
+    """A record as JSON values; a score says its metric, too."""
+    if isinstance(value, Score):
+        return {"metric": value.metric.name, **value.to_json()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(one) for name, one in vars(value).items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    return value
