@@ -20,7 +20,7 @@ def check_schema(found: dict) -> None:
     assert found["task"] == "retrieval"
     assert set(RECALLS) <= set(found["metrics"])
     for estimate in found["metrics"].values():
-        assert list(estimate) == ["value", "low", "high", "groups", "unit", "better"]
+        assert list(estimate) == ["value", "low", "high", "groups", "unit", "better", "digits"]
         assert estimate["low"] <= estimate["value"] <= estimate["high"]
     for recall in RECALLS:
         assert 0 <= found["metrics"][recall]["value"] <= 100

@@ -98,7 +98,7 @@ def test_protocol_baselines_and_json(world):
     assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage"]
     assert set(written["metrics"][f"{I2T}/recall@1"]) == {
         *("value", "low", "high", "groups"),
-        *("unit", "better"),
+        *("unit", "better", "digits"),
     }
     assert written["metrics"][f"{I2T}/mean_rank"]["better"] == "lower"
     assert written["leakage"] is None
