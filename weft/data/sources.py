@@ -20,6 +20,7 @@ from weft.data.formats import (
     Dataset,
     Subset,
     address_of,
+    columns_of,
     open_dataset,
     rows_of_split,
     splits_of,
@@ -130,6 +131,7 @@ class OfKinds(Sequence[Sample]):
     """
 
     def __init__(self, dataset: Dataset, kinds: Mapping[str, str], folder: Path) -> None:
+        self.known_columns = columns_of(dataset)
         self._dataset = dataset
         self._kinds = kinds
         self._folder = folder
@@ -161,6 +163,8 @@ class Joined(Sequence[Sample]):
     """The rows of `dataset` with the text of the row of the same group in `other` as item `name`."""
 
     def __init__(self, dataset: Dataset, name: str, other: Dataset, where: str) -> None:
+        known = columns_of(dataset)
+        self.known_columns = known._replace(items=(*known.items, name))
         self._dataset = dataset
         self._name = name
         self._other = other

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from weft.core.errors import WeftError, unknown_name
+from weft.data.formats._columns import ROW_COLUMNS as ROLES
+from weft.data.formats._columns import is_text_column
 from weft.data.formats._files import listed_once
 from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
     Dataset,
     OnError,
     Subset,
+    columns_of,
     missing_files,
     raise_error,
     rows_of_split,
@@ -25,12 +28,15 @@ from weft.data.formats._rows import (
 )
 
 __all__ = [
+    "ROLES",
     "Dataset",
     "Format",
     "OnError",
     "Subset",
     "address_of",
+    "columns_of",
     "formats",
+    "is_text_column",
     "missing_files",
     "open_dataset",
     "raise_error",

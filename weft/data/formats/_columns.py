@@ -13,7 +13,15 @@ from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
 from weft.core.media import Alternatives, Media
 from weft.core.records import Sample
-from weft.data.formats._rows import OnError, UniqueIds, is_picture, picture_folder, split_name
+from weft.data.formats._rows import (
+    KnownColumns,
+    OnError,
+    TableRows,
+    UniqueIds,
+    is_picture,
+    picture_folder,
+    split_name,
+)
 
 IMAGE_COLUMNS = ("image", "image_path", "image_name", "img_path")
 FILE_COLUMNS = ("file_name", "filename", "filepath", "file", "path")
@@ -47,6 +55,7 @@ class Columns:
     ) -> None:
         counts = Counter(name for row in rows for name in row)
         files = Counter(name for row in rows for name in FILE_COLUMNS if is_picture(row.get(name)))
+        self._names = tuple(counts)
         self.image = _most(IMAGE_COLUMNS, counts) or _most(FILE_COLUMNS, files)
         self.text = _most(TEXT_COLUMNS, counts)
         pictures = [name for name, kind in (stored or {}).items() if kind == "image"]
@@ -98,6 +107,17 @@ class Columns:
         if (split := cell(row, "split")) is not None:
             items["split"] = split_name(split)
         return items
+
+    def known(self) -> KnownColumns:
+        """The items of the columns, and which column has which meaning."""
+        meanings = {name: name for name in ROW_COLUMNS if name in self._names}
+        if self.image is not None:
+            meanings["image"] = self.image
+        if self.text is not None:
+            meanings["text"] = self.text
+        others = (name for name in self._names if name not in ROW_COLUMNS)
+        items = ("text" if name == self.text else self.item(name) for name in others)
+        return KnownColumns(tuple(dict.fromkeys(items)), meanings)
 
     def item(self, name: str) -> str:
         """What a column of files is called among the items: `image_path` is image."""
@@ -193,7 +213,7 @@ def table_samples(
     *,
     ids: UniqueIds | None = None,
     within: str = "",
-) -> list[Sample]:
+) -> TableRows:
     """Samples of (source, columns) pairs whose picture paths are relative to `folder` or its images/.
 
     within: the folder that a picture's name is preceded by in its id and group, where a data set has
@@ -201,7 +221,7 @@ def table_samples(
     """
     table = [(source, usual_names(row)) for source, row in rows]
     if not table:
-        return []
+        return TableRows()
     folders = (folder / "images", folder)
     columns = Columns([row for _, row in table], table[0][0], folders)
     places = {
@@ -227,7 +247,7 @@ def table_samples(
             )
         except DataError as error:
             on_error(error)
-    return samples
+    return TableRows(samples, columns.known())
 
 
 def file_of(place: Path, name: Any, column: str, kind: Kind, source: str, *, folder: Path) -> Media:

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import kind_of
@@ -45,12 +46,44 @@ class KnowsSplits(Protocol):
     splits: Sequence[str | None]
 
 
+@runtime_checkable
+class KnowsColumns(Protocol):
+    """A data set that knows the columns of its files.
+
+    known_columns: those that become items, also where no row has a value.
+    """
+
+    known_columns: "KnownColumns"
+
+
+class KnownColumns(NamedTuple):
+    """items: the names of the items that the columns become. meanings: `image`, `text`, `group`, ... -> the
+    column's name in the file."""
+
+    items: tuple[str, ...] = ()
+    meanings: Mapping[str, str] = MappingProxyType({})
+
+
+class TableRows(list[Sample]):
+    """The rows of tables, and what is known of their columns."""
+
+    def __init__(self, rows: Iterable[Sample] = (), known: KnownColumns | None = None) -> None:
+        super().__init__(rows)
+        self.known_columns = known or KnownColumns()
+
+
+def columns_of(dataset: Dataset) -> KnownColumns:
+    """What is known of the columns, nothing where the data do not say."""
+    return dataset.known_columns if isinstance(dataset, KnowsColumns) else KnownColumns()
+
+
 class Subset(Sequence[Sample]):
     """The rows of these numbers. splits: of each of them; by default those that the rows have."""
 
     def __init__(
         self, dataset: Dataset, rows: Sequence[int], splits: Sequence[str | None] | None = None
     ) -> None:
+        self.known_columns = columns_of(dataset)
         self._dataset = dataset
         self._rows = list(rows)
         self._given = splits is not None

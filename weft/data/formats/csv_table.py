@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from weft.core.files import open_file
-from weft.core.records import Sample
 from weft.data.formats._columns import table_samples
-from weft.data.formats._rows import OnError, known_split
+from weft.data.formats._rows import OnError, TableRows, known_split
 from weft.data.formats._tables import CSV_SUFFIXES, csv_rows, has_tables, tables, with_split
 
 NAME = "csv"
@@ -21,7 +20,7 @@ def detect(path: Path) -> bool:
     return has_tables(path, CSV_SUFFIXES) or bool(_kaggle(path))
 
 
-def read(path: Path, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> TableRows:
     """One sample a row; rows of one picture have the picture as their group."""
     files = tables(path, CSV_SUFFIXES, PREFERRED) or _kaggle(path)
     rows = (

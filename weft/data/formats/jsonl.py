@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from weft.core.records import Sample
 from weft.data.formats._columns import table_samples
 from weft.data.formats._files import json_objects
-from weft.data.formats._rows import OnError, known_split
+from weft.data.formats._rows import OnError, TableRows, known_split
 from weft.data.formats._tables import JSON_SUFFIXES, has_tables, tables, with_split
 
 NAME = "jsonl"
@@ -19,7 +18,7 @@ def detect(path: Path) -> bool:
     return has_tables(path, JSON_SUFFIXES)
 
 
-def read(path: Path, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError) -> TableRows:
     """One sample a line; picture paths are relative to the file or to images/ beside it."""
     rows = (
         (source, with_split(row, known_split(file.stem)))

@@ -12,7 +12,14 @@ from weft.core.records import Sample
 from weft.data.formats._columns import Columns, cell, file_of, row_sample, usual_names
 from weft.data.formats._files import named
 from weft.data.formats._parquet_cells import ParquetCell, digests, opened
-from weft.data.formats._rows import OnError, UniqueIds, known_split, picture_folder, split_name
+from weft.data.formats._rows import (
+    KnownColumns,
+    OnError,
+    UniqueIds,
+    known_split,
+    picture_folder,
+    split_name,
+)
 from weft.data.formats._tables import has_tables
 
 NAME = "parquet"
@@ -68,6 +75,7 @@ class ParquetDataset:
         self._parts = parts
         self._rows = rows
         self.splits = splits
+        self.known_columns = parts[0].known() if parts else KnownColumns()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -107,6 +115,9 @@ class _Part:
         self.picture = self._stored.get(self._columns.image or "")
         self.ids_and_splits = self._ids_and_splits()
         self.known_as: Sequence[str | None] = self._names_of_pictures()
+
+    def known(self) -> KnownColumns:
+        return self._columns.known()
 
     def source(self, row: int) -> str:
         return f"{self.path}:{row}"

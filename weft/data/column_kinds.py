@@ -1,0 +1,240 @@
+"""What a column holds, judged by its name and by some of its values.
+
+The rules stand in the order of docs/data.md; the first one that fits decides.
+"""
+
+import datetime
+import re
+import statistics
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from weft.core.media import Alternatives, Media
+from weft.core.text import unspaced, words
+from weft.data.formats import is_text_column
+
+# fmt: off
+ColumnKind = Literal[
+    "image", "images", "audio", "video", "text", "number", "category", "tags", "date", "id",
+    "constant", "empty", "other",
+]
+# fmt: on
+
+FEW_NUMBERS = 10
+"""So many different whole numbers may be the numbers of classes."""
+ROWS_A_CLASS = 5
+"""Rows that each of them then has on average."""
+WORDS_OF_TEXT = 4
+"""A value of so many words is a text."""
+COUNTED_ROWS = 10
+"""From so many rows on, whole numbers that rise from row to row count the rows."""
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+# fmt: off
+CLASS_NAMES = frozenset((
+    "label", "labels", "class", "category", "target", "y", "answer",
+    "klasse", "kategorie", "diagnose", "diagnosis", "类别", "标签", "分类",
+))
+ID_NAMES = frozenset((
+    "id", "uid", "uuid", "guid", "key", "index", "idx", "nr", "no", "number", "nummer", "code", "sku",
+    "hash", "编号",
+))
+GROUP_NAMES = frozenset((
+    "patient", "subject", "user", "speaker", "person", "participant", "customer", "client", "case",
+    "study", "author", "writer", "animal", "household", "session", "site",
+    "pat", "proband", "sprecher", "sprecherin", "kunde", "kundin", "fall", "studie", "autor", "tier",
+    "患者", "病人", "用户", "说话人", "受试者", "客户",
+))
+# fmt: on
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
+
+
+class Judged(NamedTuple):
+    """The kind of a column, and the reason in a few words."""
+
+    kind: ColumnKind
+    why: str
+
+
+def kind_of_column(name: str, values: Sequence[Any]) -> Judged:
+    """The kind of the column `name`; values: of some rows, in order; None where a row has none."""
+    present = [value for value in values if not is_missing(value)]
+    if not present:
+        return Judged("empty", "no row has a value")
+    for rule in (_media, _one_value, _captions, _lists, _truths, _numbers, _dates, _strings):
+        found = rule(name, present)
+        if found is not None:
+            return found
+    held = Counter(type(value).__name__ for value in present).most_common(2)
+    return Judged("other", f"holds {' and '.join(each for each, _ in held)}")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a row has no value: None, not-a-number, an empty string or list."""
+    match value:
+        case None:
+            return True
+        case float() | np.floating():
+            return bool(np.isnan(value))
+        case str():
+            return not value.strip()
+        case list() | tuple():
+            return len(value) == 0
+    return False
+
+
+def identity(value: Any) -> Hashable:
+    """What two equal values share."""
+    match value:
+        case np.ndarray():
+            return value.tobytes()
+        case list() | tuple():
+            return tuple(identity(each) for each in value)
+        case dict():
+            return tuple((key, identity(each)) for key, each in value.items())
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number, or a string that spells one as Python does."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    if isinstance(value, int | float | np.number):
+        return True
+    return isinstance(value, str) and NUMBER.fullmatch(value.strip()) is not None
+
+
+def is_date(value: Any) -> bool:
+    """Whether it is a date or a time, or a string that spells one by ISO 8601 (2026-03-05)."""
+    if isinstance(value, datetime.date):
+        return True
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value.strip()):
+        return False
+    try:
+        datetime.datetime.fromisoformat(value.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def is_group_name(name: str) -> bool:
+    """Whether rows with one value in such a column are likely to be of one person or case."""
+    parts = _name_parts(name)
+    rest = [part for part in parts if part not in ID_NAMES and part not in ("name", "ids")]
+    return len(rest) == 1 and (rest[0] in GROUP_NAMES or rest[0].removesuffix("id") in GROUP_NAMES)
+
+
+def is_id_name(name: str) -> bool:
+    """Whether such a column names rows or things: `id`, `image_id`, `ProductId`, `Nr`."""
+    parts = _name_parts(name)
+    return bool(parts) and (parts[-1] in ID_NAMES or is_group_name(name))
+
+
+def _name_parts(name: str) -> list[str]:
+    plain = unicodedata.normalize("NFKC", name)
+    return [part.lower() for part in _PARTS.findall(plain)]
+
+
+def _media(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
+    lists = [isinstance(value, list | tuple) for value in values]
+    inner = [each for v in values for each in (v if isinstance(v, list | tuple) else [v])]
+    if not inner or not all(isinstance(each, Media) for each in inner):
+        return None
+    kinds = {each.kind for each in inner}
+    if kinds == {"image"}:
+        most = max(len(v) if isinstance(v, list | tuple) else 1 for v in values)
+        return (
+            Judged("images", f"pictures, up to {most} a row")
+            if any(lists)
+            else Judged("image", "pictures")
+        )
+    if not any(lists) and kinds <= {"audio", "video"} and len(kinds) == 1:
+        return Judged("audio", "sounds") if kinds == {"audio"} else Judged("video", "films")
+    return Judged("other", f"files: {', '.join(sorted(kinds))}")
+
+
+def _one_value(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
+    if len(values) > 1 and len({identity(value) for value in values}) == 1:
+        return Judged("constant", "every row has the same value")
+    return None
+
+
+def _captions(name: str, values: Sequence[Any]) -> Judged | None:
+    if all(isinstance(v, Alternatives) and _all(str)(v) for v in values):
+        return Judged("text", "texts, several a row")
+    if is_text_column(name) and all(isinstance(v, str | Alternatives) for v in values):
+        return Judged("text", "by its name")
+    return None
+
+
+def _lists(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
+    if all(isinstance(v, list | tuple) and _all(str)(v) for v in values):
+        return Judged("tags", "lists of strings")
+    return None
+
+
+def _truths(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
+    if all(isinstance(v, bool | np.bool_) for v in values):
+        return Judged("category", "true or false")
+    return None
+
+
+def _numbers(name: str, values: Sequence[Any]) -> Judged | None:
+    if not all(is_number(value) for value in values):
+        return None
+    distinct = len({identity(value) for value in values})
+    if any(isinstance(v, str) and re.match(r"[+-]?0\d", v.strip()) for v in values):
+        kind: ColumnKind = "id" if 2 * distinct > len(values) or is_id_name(name) else "category"
+        return Judged(kind, "numbers with leading zeros")
+    numbers = np.array([float(value) for value in values])
+    if not np.isfinite(numbers).all() or (numbers % 1).any():
+        return Judged("number", "numbers")
+    if is_id_name(name):
+        return Judged("id", "whole numbers, by its name")
+    if len(numbers) >= COUNTED_ROWS and (np.diff(numbers) > 0).all():
+        return Judged("id", "whole numbers that rise from row to row")
+    if _name_parts(name)[-1:] and _name_parts(name)[-1] in CLASS_NAMES:
+        return Judged("category", "whole numbers, by its name")
+    if distinct <= FEW_NUMBERS and len(numbers) >= ROWS_A_CLASS * distinct:
+        return Judged("category", f"{distinct} different whole numbers")
+    return Judged("number", "whole numbers")
+
+
+def _dates(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
+    return Judged("date", "dates") if all(is_date(value) for value in values) else None
+
+
+def _strings(name: str, values: Sequence[Any]) -> Judged | None:
+    if not all(isinstance(value, str) for value in values):
+        return None
+    rows, distinct = len(values), len(set(values))
+    length = statistics.median(_length(value) for value in values)
+    codes = all(re.fullmatch(r"\S+", v) and re.search(r"\d", v) for v in values)
+    single = all(len(v.split()) == 1 for v in values)
+    last = (_name_parts(name) or [""])[-1]
+    if last in CLASS_NAMES and distinct < rows:
+        return Judged("category", f"{distinct} different values, by its name")
+    if is_id_name(name) and length < WORDS_OF_TEXT:
+        return Judged("id", "by its name")
+    if length >= WORDS_OF_TEXT:
+        if distinct * 20 <= rows and distinct <= 20:
+            return Judged("category", f"{distinct} different values")
+        return Judged("text", f"{length:g} words a value (median)")
+    if 2 * distinct <= rows + 1 and rows > 1:
+        return Judged("category", f"{distinct} different values")
+    if codes and single:
+        return Judged("id", "codes, most of them different")
+    return Judged("text", "short strings, most of them different")
+
+
+def _length(value: str) -> float:
+    """Words; of scripts without blanks two characters count as one."""
+    count = len(words(value))
+    return count / 2 if unspaced(value) else count
+
+
+def _all(kind: type) -> Callable[[Sequence[Any]], bool]:
+    return lambda values: all(isinstance(value, kind) for value in values)

@@ -1,0 +1,251 @@
+"""Which columns a data set has, what each holds, and what the user has said of them."""
+
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.media import Media
+from weft.core.text import folded
+from weft.data.column_kinds import ColumnKind, identity, is_group_name, is_missing, kind_of_column
+from weft.data.formats import ROLES, Dataset, columns_of
+
+__all__ = ["Column", "ColumnKind", "Schema", "infer", "target_column"]
+
+PROBED_ROWS = 5000
+"""Most rows whose values are looked at, spread evenly over the data set."""
+EXAMPLES = 3
+KINDS: tuple[str, ...] = get_args(ColumnKind)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the rows' items.
+
+    said: whether the user said its kind; else `why` says how it was found. missing, distinct: rows
+    without a value and different values, of the rows that were looked at. notes: what a person should
+    know, such as classes that differ in capitals alone.
+    """
+
+    name: str
+    kind: ColumnKind
+    said: bool
+    why: str
+    missing: int
+    distinct: int
+    examples: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns by name.
+
+    group, match, split: the columns of the file that say so of a row, None where none does. rows: of the
+    data set. offered: a column that names a person or a case and is not the group.
+    """
+
+    columns: Mapping[str, Column]
+    group: str | None
+    match: str | None
+    split: str | None
+    rows: int
+    offered: str | None = None
+
+    def of(self, *kinds: ColumnKind) -> tuple[str, ...]:
+        """The names of the columns of these kinds, in the order of the table."""
+        return tuple(name for name, column in self.columns.items() if column.kind in kinds)
+
+    def __str__(self) -> str:
+        """A table that fits the terminal, and lines on groups and on what is unusual."""
+        return "\n".join([*_table(list(self.columns.values())), *self.lines()])
+
+    def lines(self) -> list[str]:
+        """What is said of groups and splits, and the notes on columns."""
+        found = [
+            f"{role}: column '{name}'"
+            for role, name in (("group", self.group), ("match", self.match), ("split", self.split))
+            if name is not None
+        ]
+        if self.offered is not None:
+            found.append(
+                f"column '{self.offered}' may say which rows belong together: --columns "
+                f"group={self.offered} keeps them in one split"
+            )
+        notes = [(column.name, note) for column in self.columns.values() for note in column.notes]
+        return [*found, *(f"column '{name}': {note}" for name, note in notes)]
+
+
+def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
+    """The schema of an opened data set, of at most PROBED_ROWS of its rows; no picture is read.
+
+    said: what the user says, as in `FilesConfig.columns`: a kind or `group`, `match`, `split` -> column,
+    or column -> kind. A row that cannot be read is left out. Raises WeftError for a column that no row has.
+    """
+    said = said or {}
+    places = np.linspace(0, len(dataset) - 1, min(len(dataset), PROBED_ROWS)).round().astype(int)
+    items = [row for place in places if (row := _items(dataset, int(place))) is not None]
+    known = columns_of(dataset)
+    found = {name: None for row in items for name in row}
+    names = {n: None for n in (*known.items, *found) if n != "split"}
+    kinds = _kinds_said(said, names)
+    columns = {
+        name: _column(name, [row.get(name) for row in items], kinds.get(name)) for name in names
+    }
+    given = known.meanings
+    group, match, split = (said.get(role, given.get(role)) for role in ("group", "match", "split"))
+    if split is None and any(not is_missing(row.get("split")) for row in items):
+        split = "split"
+    offered = [
+        name
+        for name, column in columns.items()
+        if name != group and is_group_name(name) and column.distinct < len(items) - column.missing
+    ]
+    first = offered[0] if offered and group is None else None
+    return Schema(columns, group, match, split, len(dataset), first)
+
+
+def target_column(schema: Schema, name: str) -> Column:
+    """The column that is to be predicted.
+
+    Raises WeftError where there is none, or where its values cannot be learned: none, one, all different.
+    """
+    if name not in schema.columns:
+        raise unknown_name("column", name, schema.columns)
+    column = schema.columns[name]
+    reasons = {
+        "empty": "no row has a value",
+        "constant": f"every row has the same value, {', '.join(column.examples)}",
+        "id": "nearly every row has a value of its own, as ids have",
+    }
+    if column.kind in reasons and not column.said:
+        raise WeftError(
+            f"target '{name}' cannot be learned: {reasons[column.kind]}; if it is a number or a category, "
+            f"say so: --columns number={name} or --columns category={name}"
+            if column.kind == "id"
+            else f"target '{name}' cannot be learned: {reasons[column.kind]}"
+        )
+    return column
+
+
+def _items(dataset: Dataset, row: int) -> Mapping[str, Any] | None:
+    try:
+        return dataset[row].items
+    except DataError:
+        return None
+
+
+def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str, ColumnKind]:
+    """Item -> the kind that the user says it has.
+
+    A column of pictures or texts that is said to be so is the item `image` or `text`; see `FilesConfig`.
+    """
+    found: dict[str, Any] = {}
+    for key, value in said.items():
+        if key in ROLES:
+            continue
+        kind, column = (key, value) if key in KINDS else (value, key)
+        if kind not in KINDS:
+            continue
+        name = kind if column not in names and kind in names else column
+        if name not in names:
+            raise unknown_name("column", column, names)
+        found[name] = kind
+    return found
+
+
+def _column(name: str, values: Sequence[Any], said: ColumnKind | None) -> Column:
+    judged = kind_of_column(name, values)
+    present = [value for value in values if not is_missing(value)]
+    counts = Counter(identity(value) for value in present)
+    first: dict[Any, Any] = {}
+    for value in present:
+        first.setdefault(identity(value), value)
+    column = Column(
+        name,
+        said or judged.kind,
+        said is not None,
+        "as you said" if said else judged.why,
+        len(values) - len(present),
+        len(counts),
+        tuple(_shown(value) for value in list(first.values())[:EXAMPLES]),
+    )
+    return replace(column, notes=tuple(_notes(column, counts)))
+
+
+def _notes(column: Column, counts: Counter[Any]) -> list[str]:
+    """Classes that differ in capitals, blanks or width alone."""
+    if column.kind not in ("category", "tags"):
+        return []
+    names: Counter[str] = Counter()
+    for value, count in counts.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str):
+                names[each] += count
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(folded(name) or name, []).append(name)
+    twice = [sorted(same, key=lambda n: -names[n]) for same in alike.values() if len(same) > 1]
+    if not twice:
+        return []
+    one = " and ".join(f"'{name}' ({names[name]:,})" for name in twice[0])
+    more = f", and {len(twice) - 1} more" if len(twice) > 1 else ""
+    return [f"{one} differ in capitals, blanks or signs alone{more}: write each in one way"]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Media):
+        return value.path.name if value.path is not None else str(value.place)
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(each) for each in value)
+    return " ".join(str(value).split())
+
+
+def _table(columns: Sequence[Column]) -> list[str]:
+    """Lines no wider than the terminal."""
+    width = max(40, shutil.get_terminal_size().columns)
+    head = ("column", "kind", "missing", "different", "examples")
+    rows = [
+        (c.name, f"{c.kind} *" if c.said else str(c.kind), f"{c.missing:,}", f"{c.distinct:,}")
+        for c in columns
+    ]
+    sizes = [max(_width(row[n]) for row in [head, *rows]) for n in range(4)]
+    sizes[0] = min(sizes[0], max(12, width // 3))
+    left = width - sum(sizes) - 2 * len(sizes)
+    lines = [_line(head, sizes, left)]
+    for row, column in zip(rows, columns, strict=True):
+        lines.append(_line((*row, " | ".join(column.examples)), sizes, left))
+    if any(column.said for column in columns):
+        lines.append("* as you said")
+    return lines
+
+
+def _line(cells: Sequence[str], sizes: Sequence[int], left: int) -> str:
+    texts = [_cut(cell, size) for cell, size in zip(cells, [*sizes, left], strict=True)]
+    padded = [
+        " " * (size - _width(text)) + text
+        if place in (2, 3)
+        else text + " " * (size - _width(text))
+        for place, (text, size) in enumerate(zip(texts, [*sizes, left], strict=True))
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    """The text, of at most `width` columns of a terminal."""
+    if _width(text) <= width:
+        return text
+    while text and _width(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…" if width > 0 else ""
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal: Chinese characters take two, marks that combine none."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
