@@ -16,7 +16,7 @@ def result(path: Path) -> dict:
 
 
 def check_schema(found: dict) -> None:
-    assert list(found) == ["task", "protocol", "metrics", "baselines", "leakage"]
+    assert list(found) == ["task", "protocol", "metrics", "baselines", "leakage", "diagnostics"]
     assert found["task"] == "retrieval"
     assert set(RECALLS) <= set(found["metrics"])
     for estimate in found["metrics"].values():
@@ -99,7 +99,7 @@ def test_zero_shot_classification_of_class_folders(scenes_run: Path, tmp_path: P
     words = ("--data", tmp_path / "classes", "--split", "all", "--task", "zero_shot")
     done("evaluate", scenes_run, *words, "--json", tmp_path / "r.json")
     found = result(tmp_path / "r.json")
-    assert list(found) == ["task", "protocol", "metrics", "baselines", "leakage"]
+    assert list(found) == ["task", "protocol", "metrics", "baselines", "leakage", "diagnostics"]
     assert found["task"] == "zero_shot"
     assert found["metrics"]["accuracy@5"]["value"] == 100
     line = refused("evaluate", scenes_run, *words[:4], "--json", tmp_path / "r.json")

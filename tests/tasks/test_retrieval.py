@@ -95,7 +95,7 @@ def test_protocol_baselines_and_json(world):
         sum(v for name, v in result.baselines["chance"].items() if "recall" in name)
     )
     written = result.to_json()
-    assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage"]
+    assert list(written) == ["task", "protocol", "metrics", "baselines", "leakage", "diagnostics"]
     assert set(written["metrics"][f"{I2T}/recall@1"]) == {
         *("value", "low", "high", "groups"),
         *("unit", "better", "digits"),
