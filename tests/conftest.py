@@ -1,5 +1,8 @@
 """Fixtures shared by all tests."""
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,3 +34,30 @@ def shared_data() -> Callable[[str], Path]:
         return folder
 
     return locate
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`made_once("name", make)` is a folder that `make` filled once for all workers of a test run.
+
+    A fixture of module or session scope is otherwise made again by each worker that runs one of its
+    tests. No test may change the folder.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, mark = root / name, root / f"{name}.made"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not mark.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # left by a worker that failed
+                folder.mkdir()
+                make(folder)
+                mark.touch()
+        return folder
+
+    return made

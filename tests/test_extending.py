@@ -6,6 +6,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from weft.core import trust
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 LIMIT = 600
-"""Seconds; a command takes at most a twentieth."""
+"""Seconds; the script takes at most a twentieth."""
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +30,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
-    root = str(Path(__file__).parents[1])
-    program = {"weft": [sys.executable, "-m", "weft.cli"], "python": [sys.executable]}[words[0]]
-    return subprocess.run(
-        [*program, *words[1:]],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+@pytest.fixture
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[str], tuple[int, str]]]:
+    """Runs `weft WORDS` in the folder: its exit code, and what it wrote to stderr.
+
+    As in a process of its own, no module of the folder is imported or trusted before.
+    """
+    monkeypatch.chdir(folder)
+
+    def run(words: str) -> tuple[int, str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", list(sys.path))
+            patch.setattr(trust, "_named", set())
+            forget()
+            return main(shlex.split(words)), capsys.readouterr().err
+
+    yield run
+    forget()
+
+
+def forget() -> None:
+    """Removes the folder's modules from those that are imported."""
+    for name in ("my_flats", "my_script"):
+        sys.modules.pop(name, None)
 
 
 def commands() -> list[list[str]]:
@@ -84,19 +98,21 @@ def test_the_page_runs(
     del sys.modules["my_flats"]
 
 
-def test_a_run_alone_makes_nothing_run(folder: Path) -> None:
+def test_a_run_alone_makes_nothing_run(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
     """Its parts are in a file in the current folder, and it is not imported."""
     assert (folder / "runs" / "flats").exists(), "needs the runs of the test above"
     for words in ("evaluate runs/flats", "train --resume runs/wide"):
-        done = run(folder, ["weft", *words.split()])
-        assert done.returncode == 2
-        (line,) = done.stderr.splitlines()
+        code, said = run(words)
+        assert code == 2
+        (line,) = said.splitlines()
         assert "recipe.json: has parts from my_flats" in line
         assert "--trust my_flats" in line
+        assert "my_flats" not in sys.modules
 
 
 SCRIPT = """
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from my_flats import *
 import weft
@@ -116,17 +132,27 @@ if __name__ == "__main__":
 """
 
 
-def test_parts_of_a_script_itself(folder: Path) -> None:
+def test_parts_of_a_script_itself(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
     assert (folder / "flats.csv").exists(), "needs the table of the test above"
     (folder / "my_script.py").write_text(SCRIPT)
-    done = run(folder, ["python", "my_script.py"])
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "my_script.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    done = run(folder, shlex.split("weft evaluate runs/script"))
-    assert "has parts from my_flats, my_script, which weft imports only" in done.stderr
-    trust = "--trust my_flats --trust my_script.py"
-    done = run(folder, shlex.split(f"weft evaluate runs/script {trust}"))
-    assert done.returncode == 0, done.stderr
+    assert (
+        "has parts from my_flats, my_script, which weft imports only"
+        in run("evaluate runs/script")[1]
+    )
+    code, said = run("evaluate runs/script --trust my_flats --trust my_script.py")
+    assert code == 0, said
     # In the script itself both are there; elsewhere the one that it imports must be named as well.
-    done = run(folder, shlex.split("weft evaluate runs/script --trust my_script"))
-    assert done.returncode == 2
-    assert "--trust my_flats" in done.stderr
+    code, said = run("evaluate runs/script --trust my_script")
+    assert code == 2
+    assert "--trust my_flats" in said

@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,11 +155,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
-def scenes_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scenes_run(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A trained run of the recipe `scenes`; not to be changed."""
-    folder = tmp_path_factory.mktemp("runs") / "scenes"
-    done("train", "scenes", *scenes_flags(), "--out", folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        done("train", "scenes", *scenes_flags(), "--out", folder / "scenes")
+
+    return made_once("runs", make) / "scenes"
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from limits import LIMIT_S
-from tiny_runs import SCENES, read_rows, weft
+from tiny_runs import SCENES, done, read_rows, weft
 
 from weft.core.tensors import read_tensors
 
@@ -56,11 +57,8 @@ def on_two_ranks(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("ranks") / "one"
-    said = weft(*WORDS, "--out", run)
-    assert said.code == 0, said.err
-    return run
+def one(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    return made_once("ranks", lambda folder: done(*WORDS, "--out", folder / "one")) / "one"
 
 
 def losses(run: Path) -> torch.Tensor:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,26 +35,33 @@ def log_of(folder: Path) -> torch.Tensor:
     return torch.tensor([[line[name] for name in names] for line in lines])
 
 
+Made = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def one(made_once: Made) -> Path:
     """The runs on one rank."""
-    folder = tmp_path_factory.mktemp("one")
-    for name, settings in SETTINGS.items():
-        train(folder / name, STEPS, **settings)
-    return folder
+
+    def make(folder: Path) -> None:
+        for name, settings in SETTINGS.items():
+            train(folder / name, STEPS, **settings)
+
+    return made_once("sharding-one", make)
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two(made_once: Made) -> Path:
     """The runs on two ranks."""
-    folder = tmp_path_factory.mktemp("two")
-    train(folder / "from one rank", 2)
-    command = [*LAUNCHER, sharded_training.__file__, str(folder)]
-    done = subprocess.run(
-        command, env=ENVIRONMENT, timeout=LIMIT_S, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        train(folder / "from one rank", 2)
+        command = [*LAUNCHER, sharded_training.__file__, str(folder)]
+        done = subprocess.run(
+            command, env=ENVIRONMENT, timeout=LIMIT_S, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    return made_once("sharding-two", make)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
