@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from weft.core.kinds import Kind
 from weft.core.media import Media, expected
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 
 RATE, SECONDS = 16_000, 10
 MIB_EACH = RATE * SECONDS * 4 / 2**20

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._tar_writer import write_shard
 
 

@@ -25,7 +25,8 @@ from benchmarks.measure import Comparison, Setting, in_process, peak_memory, val
 from benchmarks.waveforms import MIB_EACH, Strides, Waveform, Waveforms
 from weft.architectures.model import Model
 from weft.core.media import Media
-from weft.core.records import Features, Sample
+from weft.core.records import Features
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, cache_features
 from weft.data.formats._tar_writer import write_shard

@@ -27,7 +27,8 @@ from benchmarks.measure import Comparison, Setting, alternate, faster, seconds
 from weft.architectures.clip import clip
 from weft.architectures.model import Model, ModelConfig
 from weft.core.media import Media
-from weft.core.records import Batch, Sample
+from weft.core.records import Batch
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.formats import open_dataset

@@ -25,7 +25,7 @@ from benchmarks import peers
 from benchmarks.lines.feature_cache import pictures
 from benchmarks.measure import Comparison, Setting, alternate, faster, value
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.core.shapes import check_shape
 from weft.data.columns import ModalitySource
 from weft.data.formats import open_dataset

@@ -11,7 +11,7 @@ import pytest
 from weft.core.config import from_json
 from weft.core.kinds import COLUMN_KINDS, NOUNS, SUFFIXES, Kind, kind_of, suffix_of
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.formats._tar_writer import write_shard
 from weft.data.sources import FilesConfig

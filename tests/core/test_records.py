@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.core.records import Batch, Features, Field, group_key
+from weft.core.records import Batch, Features, Field
+from weft.core.samples import group_key
 from weft.core.shapes import check_shape
 
 

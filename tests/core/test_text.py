@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.core.records import group_key
+from weft.core.samples import group_key
 from weft.core.text import characters, compatible, folded, normalised, unspaced, words
 
 

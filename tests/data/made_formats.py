@@ -15,7 +15,7 @@ from layouts import touch, write
 from PIL import Image
 
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._tar_writer import write_shard
 
 ROWS = 12

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives
-from weft.core.records import Field, Sample
+from weft.core.records import Field
+from weft.core.samples import Sample
 from weft.data.bucketing import BucketingConfig, Buckets, row_lengths
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from weft.core.errors import DataError
 from weft.core.media import Alternatives, Media, media_of
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import media_facts
 from weft.data.prepare import scan as scanning

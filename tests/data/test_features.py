@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from weft.core.config import Config, to_json
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig

@@ -13,7 +13,7 @@ from written_shards import write_shards
 
 from weft.core.errors import DataError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.formats._json_rows import row_json, row_of
 from weft.data.formats._zip_members import ZipMember

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weft.core.errors import WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Batch, Field, Sample, group_key
+from weft.core.records import Batch, Field
+from weft.core.samples import Sample, group_key
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader

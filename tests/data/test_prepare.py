@@ -18,7 +18,7 @@ from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media, media_of
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import prepare as preparing
 from weft.data.prepare.clean import CleanConfig

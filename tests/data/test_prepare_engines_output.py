@@ -10,7 +10,7 @@ import pytest
 
 from weft.core.errors import DataError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare import prepare as preparing
 from weft.data.prepare import scan as scanning

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from weft.commands.data import main
 from weft.core.errors import WeftError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare.check import check
 from weft.data.prepare.plan import PrepareConfig

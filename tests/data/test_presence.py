@@ -12,7 +12,8 @@ from weft.architectures.model import Model
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.media import Alternatives, Media
-from weft.core.records import Batch, Features, Field, Sample
+from weft.core.records import Batch, Features, Field
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource, Source
 from weft.data.features import CacheConfig, cache_features
 from weft.data.loader import Loader

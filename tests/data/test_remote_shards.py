@@ -17,7 +17,7 @@ from weft.cli import main
 from weft.core.config import from_json, to_json
 from weft.core.errors import DataError, MissingExtraError, WeftError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import _remote, _tar_index, address_of, open_dataset
 from weft.data.sources import FilesConfig
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.column_kinds import identity, is_group_name, is_id_name, is_missing, kind_of_column
 from weft.data.schema import PROBED_ROWS, infer, target_column
 

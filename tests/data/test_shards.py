@@ -18,7 +18,7 @@ from written_shards import write_shards
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import _tar_index, _tar_members, open_dataset
 from weft.data.formats import webdataset as webdataset_format
 from weft.data.formats._tar_writer import write_shard

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.stamps import stamp
 
 

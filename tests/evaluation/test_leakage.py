@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from weft.core.media import Alternatives, Media, media_of
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import open_dataset
 from weft.data.prepare.fingerprints import fingerprint
 from weft.data.prepare.media_facts import MediaFacts

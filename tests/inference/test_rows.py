@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from weft.core.errors import DataError, WeftError
-from weft.core.records import Field, Sample
+from weft.core.records import Field
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.policy import ErrorPolicy
 from weft.inference.config import InferenceConfig

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from weft.core.errors import WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.bucketing import BucketingConfig
 from weft.modalities.text import TextConfig
 from weft.runs.bucketing import LENGTHS, buckets

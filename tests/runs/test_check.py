@@ -3,7 +3,7 @@
 import pytest
 
 from weft.core.errors import WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.features import CacheConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe

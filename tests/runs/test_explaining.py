@@ -19,7 +19,8 @@ from every_task import CASES, ROWS, WIDTH, dataset, member, model_config
 from weft.core.display import Display, Picture, Word
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media, media_of
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 from weft.data.learned import Learned
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.decoders.classifier import ClassifierConfig

@@ -13,7 +13,7 @@ from tiny_runs import done, flags, picture, picture_folder, scenes_flags
 import weft
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.errors import WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import SplitConfig

@@ -9,7 +9,7 @@ from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.interfaces import JOINT
 from weft.core.media import media_of
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.data.learned import Learned

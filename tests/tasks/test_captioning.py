@@ -10,7 +10,8 @@ from torch import nn
 from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned
 from weft.data.policy import ErrorPolicy

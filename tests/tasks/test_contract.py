@@ -30,7 +30,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
 from weft.core.media import Media, Memory
 from weft.core.needs import Needing, Needs
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig

@@ -11,7 +11,8 @@ from torch import nn
 from weft.architectures.model import Model, PooledConfig
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
-from weft.core.records import Batch, Features, Field, Sample
+from weft.core.records import Batch, Features, Field
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned
 from weft.data.policy import ErrorPolicy

@@ -8,7 +8,7 @@ import torch
 from every_task import CASES, dataset, member
 
 from weft.core.errors import WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.inference.predict import predict
 from weft.inference.results import TaskResult

@@ -11,7 +11,7 @@ from torch import nn
 from weft.architectures.model import Model
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.answers import normalised, soft_score
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned

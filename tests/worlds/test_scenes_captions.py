@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.worlds.scenes import COLORS, HELD_OUT, SHAPES, SPLITS, ScenesConfig, chinese, english
 from weft.worlds.scenes.captions import Plan
 from weft.worlds.scenes.chinese import COLOR_WORDS, PATTERN_WORDS, SHAPE_WORDS, TINT_WORDS

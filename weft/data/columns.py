@@ -10,7 +10,8 @@ from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import Modality, Target, views_of
 from weft.core.media import Alternatives, small_value
 from weft.core.once import kept
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.data.presence import collate_present
 

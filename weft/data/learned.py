@@ -12,7 +12,7 @@ from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, Target
 from weft.core.media import small_value
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 
 MODALITIES = "modalities.json"

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
 from weft.core.once import once
-from weft.core.records import Batch, Features, Field, Sample, group_key
+from weft.core.records import Batch, Features, Field
+from weft.core.samples import Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
 from weft.data.columns import Source, row_of

@@ -13,7 +13,7 @@ from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.files import write_bytes
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 
 log = logging.getLogger("weft.data")
 

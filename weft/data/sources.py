@@ -15,7 +15,7 @@ from weft.core.distributed import rank
 from weft.core.errors import DataError
 from weft.core.kinds import Kind
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import (
     Dataset,
     Subset,

@@ -15,7 +15,8 @@ from weft.core.errors import DataError, unknown_name
 from weft.core.once import once
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
-from weft.core.records import Features, Field, Sample
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
 from weft.data.ahead import loaded_ahead, windows
 from weft.data.columns import row_of
 from weft.data.formats import Dataset

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample, group_key
+from weft.core.samples import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.member import Entry

@@ -8,7 +8,7 @@ from typing import Any
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, ReadsMedia
 from weft.core.media import Alternatives, Media, media_of
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 
 

@@ -9,7 +9,8 @@ import torch
 from weft.core.errors import DataError, unknown_name
 from weft.core.once import once
 from weft.core.progress import progress
-from weft.core.records import Batch, Sample
+from weft.core.records import Batch
+from weft.core.samples import Sample
 from weft.data.ahead import loaded_ahead
 from weft.data.columns import Source, TargetSource, row_of
 from weft.data.formats import Dataset

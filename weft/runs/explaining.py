@@ -7,7 +7,8 @@ import torch
 
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives
-from weft.core.records import Batch, Features, Sample
+from weft.core.records import Batch, Features
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.explain.decision import Decision, decision_of
 from weft.explain.deletion import Deletion, deletion_test

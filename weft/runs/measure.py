@@ -9,7 +9,7 @@ from weft.core.config import Config, to_json
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import kept_folder, write_text
-from weft.core.records import group_key
+from weft.core.samples import group_key
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.diagnostics import Diagnostics

@@ -12,7 +12,8 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
-from weft.core.records import Batch, Sample
+from weft.core.records import Batch
+from weft.core.samples import Sample
 from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
 from weft.data.columns import ModalitySource

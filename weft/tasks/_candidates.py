@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 
 

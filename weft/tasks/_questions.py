@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.core.text import normalised
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from weft.core.errors import DataError, WeftError
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
-from weft.core.records import Sample, group_key
+from weft.core.samples import Sample, group_key
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.data.prepare.captions import as_captions

@@ -9,7 +9,7 @@ from torch import Tensor
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import JOINT
 from weft.core.needs import Needs
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap

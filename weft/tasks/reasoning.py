@@ -8,7 +8,7 @@ from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
-from weft.core.records import group_key
+from weft.core.samples import group_key
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric

@@ -11,7 +11,7 @@ from torch import Tensor
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Alternatives
 from weft.core.needs import Needs
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.core.text import normalised
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset

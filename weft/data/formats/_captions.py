@@ -6,7 +6,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._rows import picture_folder, split_name
 
 PICTURE_FOLDERS = (

@@ -12,7 +12,7 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._rows import (
     KnownColumns,
     OnError,

@@ -13,7 +13,7 @@ import numpy as np
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, FilePlace, Media, Memory, Place
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._parquet_cells import ParquetCell
 from weft.data.formats._remote import RemoteFile, remote_file
 from weft.data.formats._tar_members import Span, TarMember

@@ -4,7 +4,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._rows import split_name
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import kind_of
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 
 OnError = Callable[[DataError], None]
 """Told of each row that cannot be used: raises, or returns to leave the row out."""

@@ -13,7 +13,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import atomic_path
 from weft.core.kinds import kind_of
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._tar_index import load_index
 
 SIGNATURES = (

@@ -13,7 +13,7 @@ from pathlib import Path
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._files import lines, named
 from weft.data.formats._rows import OnError, is_picture, known_split
 

@@ -14,7 +14,7 @@ import numpy as np
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import json_objects, named, read_json
 from weft.data.formats._questions import question_sample

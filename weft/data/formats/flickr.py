@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._captions import caption_sample, pictures_of
 from weft.data.formats._files import lines, named
 from weft.data.formats._rows import OnError, is_picture

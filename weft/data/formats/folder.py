@@ -9,7 +9,7 @@ from typing import Any
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._columns import table_samples
 from weft.data.formats._files import read_text
 from weft.data.formats._pictures import File, files_below, has_pictures

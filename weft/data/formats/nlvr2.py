@@ -11,7 +11,7 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.files import open_file
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import json_objects, named
 from weft.data.formats._rows import OnError

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of, suffix_of
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._columns import Columns, cell, file_of, row_sample, usual_names
 from weft.data.formats._files import named
 from weft.data.formats._parquet_cells import ParquetCell, digests, opened

@@ -14,7 +14,7 @@ import numpy as np
 
 from weft.core.errors import DataError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import named, read_json
 from weft.data.formats._rows import OnError, split_name

@@ -11,7 +11,7 @@ from typing import Any
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._boxes import Size, region_items
 from weft.data.formats._captions import column
 from weft.data.formats._files import named, read_json

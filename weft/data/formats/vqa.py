@@ -10,7 +10,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._captions import column
 from weft.data.formats._files import named, read_json
 from weft.data.formats._questions import question_sample

@@ -12,7 +12,7 @@ from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, SUFFIXES, kind_of
 from weft.core.media import Alternatives, Media
 from weft.core.recent import RecentBytes
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats._columns import TEXT_COLUMNS
 from weft.data.formats._remote import RemoteFile, address_of, remote_shards
 from weft.data.formats._rows import (

@@ -14,7 +14,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
 from weft.core.media import Alternatives, FilePlace, Media, digest_of
 from weft.core.progress import progress as core_progress
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.data.formats._json_rows import row_json, row_of
 from weft.data.prepare.captions import captions_of, sentences_of

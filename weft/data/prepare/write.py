@@ -15,7 +15,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
 from weft.core.media import Alternatives
 from weft.core.progress import progress as core_progress
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import Dataset, open_dataset
 from weft.data.formats._tar_writer import write_shard
 from weft.data.prepare.captions import captions_of

@@ -13,7 +13,7 @@ import numpy as np
 
 from weft.core.errors import WeftError, unknown_name
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource

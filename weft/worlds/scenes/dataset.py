@@ -16,7 +16,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.media import Alternatives, Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.worlds.scenes import chinese, english
 from weft.worlds.scenes.captions import Plan, plan_captions
 from weft.worlds.scenes.drawing import MAX_NOISE, draw

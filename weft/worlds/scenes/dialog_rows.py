@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.worlds.scenes.dataset import ScenesConfig
 from weft.worlds.scenes.question_rows import SceneQuestions
 from weft.worlds.scenes.questions import ANSWERS

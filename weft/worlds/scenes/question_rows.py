@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from weft.core.media import Media
-from weft.core.records import Sample
+from weft.core.samples import Sample
 from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
 
 

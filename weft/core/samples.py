@@ -1,0 +1,40 @@
+"""Rows as they are before batching; nothing here needs torch."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.text import normalised
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row before batching.
+
+    `items` maps a stream or label name to its raw value: a small one (a string, a number, a list, a
+    small array), `Alternatives` (several captions), or a `Media` (a picture, a sound, a film, an array in
+    a file), which is read when somebody asks. `group` names what must not be split or counted twice:
+    the image of five captions, the patient, the speaker. `match` names what counts as right for each
+    other in contrastive targets and retrieval; None where that is the group. `source` (file:line or
+    shard:member) goes into every data error.
+    """
+
+    id: str
+    group: str
+    items: dict[str, Any]
+    source: str
+    match: str | None = None
+
+    @property
+    def match_name(self) -> str:
+        """`match`, or the group where it is None."""
+        return self.group if self.match is None else self.match
+
+
+def group_key(group: str) -> int:
+    """A stable non-negative 63-bit number for a group's name, the same in every process.
+
+    Names that differ only in their Unicode form are one: two tables may spell a file name in two.
+    """
+    digest = hashlib.blake2b(normalised(group).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
