@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Branch coverage is printed where CI is set; without, the tests run a third faster.
 COVERAGE := $(if $(CI),--cov --cov-report=term)
 
-.PHONY: demo test bench format clean
+.PHONY: demo test docs dist bench format clean
 
 demo: $(VENV)/.core
 	$(BIN)/weft demo --out runs/demo
@@ -17,6 +17,14 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(COVERAGE)
+
+# The site, in site/; a link or an anchor that does not exist is an error.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The source distribution and the wheel, in dist/; the version is that of the newest tag.
+dist: $(VENV)/.dev
+	$(BIN)/python -m build
 
 # The peers live in an environment of their own, so that the project is never tested beside them.
 bench: $(VENV)-bench/.bench
@@ -42,4 +50,4 @@ $(VENV)-bench/.bench: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench runs build *.egg-info
+	rm -rf $(VENV) $(VENV)-bench runs site build dist *.egg-info

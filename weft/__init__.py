@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["load", "recipe", "train"]
+__all__ = ["__version__", "load", "recipe", "train"]
 
 if TYPE_CHECKING:
+    __version__: str
     from weft.recipes import recipe
     from weft.runs.run import load
     from weft.runs.train import train
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Imports `load`, `train` and `recipe` when they are asked for: `import weft` stays fast."""
+    if name == "__version__":
+        from weft.core.version import version
+
+        return version()
     if name == "load":
         from weft.runs.run import load
 

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from weft import __version__, commands
+from weft import commands
 from weft.core.errors import WeftError, unknown_name
+from weft.core.version import version
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -50,7 +51,7 @@ def _run(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help"):
         print(_usage())
     elif words[0] == "--version":
-        print(__version__)
+        print(version())
     elif words[0] in _names():
         _module(words[0]).main(words[1:])
     else:
