@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from weft import commands
+from weft.commands._sources import summaries
+from weft.commands._tables import print_rows
 from weft.core.errors import WeftError, unknown_name
 from weft.core.version import version
 
@@ -49,11 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help"):
-        print(_usage())
+        _print_usage()
     elif words[0] == "--version":
         print(version())
     elif words[0] in _names():
         _module(words[0]).main(words[1:])
+    elif words[0].startswith("-"):
+        raise unknown_name("option", words[0], ("--help", "--version"))
     else:
         raise unknown_name("command", words[0], _names())
 
@@ -67,12 +71,10 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"{commands.__name__}.{name}")
 
 
-def _usage() -> str:
-    lines = [(_module(name).__doc__ or "").strip().splitlines()[0] for name in _names()]
-    rows = [f"  {name:<10}{line}" for name, line in zip(_names(), lines, strict=True)]
-    return "\n".join(
-        ["usage: weft COMMAND ...", "", *rows, "", "weft COMMAND --help says more of one."]
-    )
+def _print_usage() -> None:
+    print("usage: weft COMMAND ...\n")
+    print_rows(summaries(commands).items(), indent=2)
+    print("\nweft COMMAND --help says more.\nTo begin: weft demo, weft new FOLDER")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tiny_runs import (
     unchanged,
 )
 
-from weft.commands.train import show
+from weft.commands._training import show
 from weft.core.config import load
 from weft.core.tensors import read_tensors
 from weft.data.sources import FilesConfig

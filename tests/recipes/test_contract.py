@@ -14,7 +14,7 @@ from tiny_runs import read_rows
 
 import weft.recipes
 from weft.commands._parsing import parse
-from weft.commands.train import Arguments
+from weft.commands._training import Arguments
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT

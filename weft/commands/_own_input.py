@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality, ReadsMedia
-from weft.modalities.text import Text
-from weft.runs.run import Run
+
+if TYPE_CHECKING:
+    from weft.core.interfaces import Modality
+    from weft.runs.run import Run
 
 KINDS = ("image", "audio", "video", "array", "text")
 """Kinds of input that have an option of their own."""
@@ -33,7 +34,7 @@ class NamedInput:
         """Whether any input was given."""
         return bool(self.input) or any(self._of(kind) for kind in KINDS)
 
-    def values(self, run: Run, streams: Sequence[str]) -> dict[str, Any]:
+    def values(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
         """Stream -> its value, or a list of several.
 
         streams: those that are read. Raises WeftError where one of them that is not optional has no value,
@@ -51,7 +52,7 @@ class NamedInput:
             raise WeftError(f"{run.folder}: this run needs {_either(run, streams)}")
         return values
 
-    def chosen(self, run: Run, streams: Sequence[str]) -> dict[str, Any]:
+    def chosen(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
         """Stream -> its value, or a list of several, of those that were given.
 
         Raises WeftError for a value that none of the streams takes.
@@ -121,7 +122,7 @@ class OwnInputs(NamedInput):
     """Sentences or questions, for the first stream of texts."""
 
 
-def options(run: Run, streams: Sequence[str]) -> dict[str, str]:
+def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
     """Stream -> the option that takes its value: that of its kind for the first stream of a kind."""
     found: dict[str, str] = {}
     for stream in streams:
@@ -131,11 +132,14 @@ def options(run: Run, streams: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _kind(modality: Modality) -> str:
+def _kind(modality: "Modality") -> str:
+    from weft.core.interfaces import ReadsMedia
+    from weft.modalities.text import Text
+
     if isinstance(modality, Text):
         return "text"
     return modality.media if isinstance(modality, ReadsMedia) else ""
 
 
-def _either(run: Run, streams: Sequence[str]) -> str:
+def _either(run: "Run", streams: Sequence[str]) -> str:
     return " or ".join(options(run, streams).values())

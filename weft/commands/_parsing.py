@@ -24,11 +24,17 @@ class Trusting:
     """Module or Python file of your own that defines parts of the run; weft imports it."""
 
 
+def wants_help(words: list[str]) -> bool:
+    """Whether the words ask for help."""
+    return "-h" in words or "--help" in words
+
+
 def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -> T:
     """An instance of the dataclass `cls` from the words of a command line.
 
     Raises WeftError, one line with the nearest flags, where a word does not fit.
     """
+    words = ["--help" if word == "--help-all" else word for word in words]
     for place, word in enumerate(words):
         if not word or re.fullmatch(r"--[^=\s]+=", word):
             flag = word.rstrip("=") or (words[place - 1] if place else "the first word")

@@ -12,7 +12,6 @@ import tyro
 from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
-from weft.runs.run import load
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Arguments(OwnInput, Trusting):
 def main(words: list[str]) -> None:
     """Prints the most probable answers, the best first; a number or a text without a probability."""
     arguments = parse(Arguments, words, "weft ask")
+    from weft.runs.run import load
+
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     run = load(arguments.run, trust=arguments.trust)

@@ -8,8 +8,6 @@ import tyro
 
 from weft.commands._own_input import OwnInputs
 from weft.commands._parsing import Trusting, parse
-from weft.heads.texts import TextOutput
-from weft.runs.run import load
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,9 @@ class Arguments(OwnInputs, Trusting):
 def main(words: list[str]) -> None:
     """Prints one line for each picture: its file, a tab and the caption."""
     arguments = parse(Arguments, words, "weft caption")
+    from weft.heads.texts import TextOutput
+    from weft.runs.run import load
+
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, TextOutput)
     values = arguments.values(run, run.model.streams_of(head))

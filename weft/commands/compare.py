@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -17,13 +17,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from weft.commands._parsing import parse
-from weft.commands.train import starting_point
 from weft.core.errors import WeftError
 from weft.core.files import write_text
-from weft.report.comparison import HEADER, ComparisonReport, System, render, row
-from weft.report.run import read_log
-from weft.runs.compare import Budget, Contest, contest
-from weft.runs.run import on_files
+
+if TYPE_CHECKING:
+    from weft.report.comparison import ComparisonReport
+    from weft.runs.compare import Contest
 
 SHOWN = 6
 """Columns printed on the terminal; the HTML page has all."""
@@ -54,6 +53,11 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft compare")
     if len(arguments.recipes) < 2:
         raise WeftError("weft compare needs two recipes or more")
+    from weft.commands._training import starting_point
+    from weft.report.comparison import render
+    from weft.runs.compare import Budget, contest
+    from weft.runs.run import on_files
+
     entries = dict(starting_point(word) for word in arguments.recipes)
     if len(entries) < len(arguments.recipes):
         raise WeftError(f"recipes are {', '.join(arguments.recipes)}, expected each name once")
@@ -74,7 +78,10 @@ def main(words: list[str]) -> None:
     print(f"report: {arguments.out / 'report.html'}")
 
 
-def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
+def _report(found: "Contest", arguments: Arguments) -> "ComparisonReport":
+    from weft.report.comparison import ComparisonReport, System
+    from weft.report.run import read_log
+
     return ComparisonReport(
         title=f"Comparison: {found.task}",
         task=found.task,
@@ -104,7 +111,9 @@ def _report(found: Contest, arguments: Arguments) -> ComparisonReport:
     )
 
 
-def _print(found: Contest, page: ComparisonReport) -> None:
+def _print(found: "Contest", page: "ComparisonReport") -> None:
+    from weft.report.comparison import HEADER, row
+
     metric = found.metric
     baselines = "".join(f"; {name} {metric.shown(v)}" for name, v in page.baselines.items())
     title = f"{found.task}/{metric.name} ({metric.axis}), {found.split}{baselines}"
@@ -123,7 +132,7 @@ def _sum(seconds: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(seconds) else None
 
 
-def _json(found: Contest) -> dict[str, object]:
+def _json(found: "Contest") -> dict[str, object]:
     return {
         "task": found.task,
         "metric": found.metric.name,

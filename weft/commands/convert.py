@@ -6,9 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.architectures.checkpoints import read_checkpoint
 from weft.commands._parsing import parse
-from weft.modalities.processor import read_processor
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,9 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Writes the model's parts as JSON and its weights as safetensors."""
     arguments = parse(Arguments, words, "weft convert")
+    from weft.architectures.checkpoints import read_checkpoint
+    from weft.modalities.processor import read_processor
+
     checkpoint = read_checkpoint(arguments.name, text=arguments.text)
     checkpoint.save(arguments.out)
     count = sum(tensor.numel() for tensor in checkpoint.tensors.values())

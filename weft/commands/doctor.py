@@ -5,13 +5,11 @@ import os
 import platform
 from dataclasses import dataclass
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from weft import __version__
 from weft.commands._parsing import parse
-from weft.data.features import CacheConfig
 
 CORE = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow", "tokenizers", "safetensors", "tyro")
 EXTRAS = {
@@ -34,6 +32,10 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Prints a table."""
     parse(Arguments, words, "weft doctor")
+    import torch
+
+    from weft.data.features import CacheConfig
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("weft", __version__)
     table.add_row(
@@ -52,6 +54,8 @@ def main(words: list[str]) -> None:
 
 
 def _gpu() -> str:
+    import torch
+
     if not torch.cuda.is_available():
         return "none that torch sees"
     return ", ".join(torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count()))

@@ -8,10 +8,6 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
-from weft.core.tensors import checksum_of
-from weft.index import DESCRIPTION, build_index
-from weft.runs.parts import WEIGHTS, open_split
-from weft.runs.run import load, on_files
 
 INDEX = "index"
 
@@ -35,6 +31,11 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Writes the index: vectors as safetensors, ids and sources as JSON."""
     arguments = parse(Arguments, words, "weft embed")
+    from weft.core.tensors import checksum_of
+    from weft.index import DESCRIPTION, build_index
+    from weft.runs.parts import WEIGHTS, open_split
+    from weft.runs.run import load, on_files
+
     folder = arguments.out or arguments.run / INDEX
     check_writable(
         folder / DESCRIPTION, "" if arguments.out else "--out FOLDER names another place"

@@ -9,9 +9,6 @@ import tyro
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable
-from weft.runs.measure import METRICS, measure, save_result
-from weft.runs.run import load
-from weft.tasks.printing import print_result
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,10 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
+    from weft.runs.measure import METRICS, measure, save_result
+    from weft.runs.run import load
+    from weft.tasks.printing import print_result
+
     own = len(arguments.runs) == 1 and arguments.data is None
     if arguments.json is not None:
         check_writable(arguments.json)

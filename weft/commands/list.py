@@ -1,60 +1,55 @@
 """Show the recipes, parts, tasks and formats that exist."""
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-import weft
 from weft.commands._parsing import parse
-from weft.core.config import Config, part_of
-from weft.data.formats import formats
-from weft.heads.output import Output
-from weft.recipes import recipes
-from weft.tasks import tasks
-from weft.tasks.base import Task
+from weft.commands._sources import first_line, summaries
+from weft.commands._tables import print_rows
+
+Kind = Literal["recipes", "parts", "tasks", "formats"]
 
 
 @dataclass(frozen=True)
 class Arguments:
     """The kind of thing to list."""
 
-    what: Annotated[Literal["recipes", "parts", "tasks", "formats"], tyro.conf.Positional] = (
-        "recipes"
-    )
+    what: Annotated[Kind, tyro.conf.Positional] = "recipes"
 
 
 def main(words: list[str]) -> None:
     """Prints a table of names, each with a one-line description."""
     what = parse(Arguments, words, "weft list").what
-    kinds: dict[str, Callable[[], dict[str, str]]] = {
-        "recipes": lambda: {name: _first_line(f.__doc__) for name, f in recipes().items()},
+    kinds: dict[Kind, Callable[[], dict[str, str]]] = {
+        "recipes": _recipes,
         "parts": _parts,
-        "tasks": lambda: {name: _task(config) for name, config in tasks().items()},
-        "formats": lambda: {name: f.DESCRIPTION for name, f in formats().items()},
+        "tasks": _tasks,
+        "formats": _formats,
     }
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, line in kinds[what]().items():
-        table.add_row(escape(name), escape(line))
-    Console().print(table)
+    print_rows(kinds[what]().items())
+
+
+def _recipes() -> dict[str, str]:
+    import weft.recipes
+
+    return summaries(weft.recipes, of_function=True)
+
+
+def _formats() -> dict[str, str]:
+    from weft.data.formats import formats
+
+    return {name: found.DESCRIPTION for name, found in formats().items()}
 
 
 def _parts() -> dict[str, str]:
-    """Every config of a part, as package.ClassName, with its description."""
-    found: dict[str, str] = {}
-    for info in pkgutil.walk_packages(weft.__path__, "weft."):
-        for cls in vars(importlib.import_module(info.name)).values():
-            if isinstance(cls, type) and cls.__module__ == info.name and _is_part(cls):
-                package = info.name.split(".")[-2]
-                found[f"{package}.{cls.__name__.removesuffix('Config')}"] = _first_line(cls.__doc__)
-    return found
+    """Every config of a part, by its short name, with its description."""
+    from weft.core.short_names import classes_of, short_name
+
+    return {short_name(cls): first_line(cls.__doc__) for cls in classes_of() if _is_part(cls)}
 
 
 def _is_part(cls: type) -> bool:
@@ -62,17 +57,26 @@ def _is_part(cls: type) -> bool:
 
     Outputs of heads are used as they are. Tasks are listed apart.
     """
+    from weft.core.config import Config, part_of
+    from weft.heads.output import Output
+    from weft.tasks.base import Task
+
     if issubclass(cls, Output):
         return not inspect.isabstract(cls)
     place = part_of(cls) if issubclass(cls, Config) else None
     return place is not Task and bool(getattr(place, "_is_protocol", False))
 
 
-def _task(config: Config[Task]) -> str:
-    """The task's description, and a line for each of its metrics."""
-    lines = [f"  {metric.name} ({metric.axis})" for metric in config.build().metrics]
-    return "\n".join([_first_line(config.__doc__), *lines])
+def _tasks() -> dict[str, str]:
+    """Each task's description, and a line for each of its metrics."""
+    from weft.tasks import tasks
 
-
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().splitlines()[0]
+    return {
+        name: "\n".join(
+            [
+                first_line(config.__doc__),
+                *(f"  {metric.name} ({metric.axis})" for metric in config.build().metrics),
+            ]
+        )
+        for name, config in tasks().items()
+    }

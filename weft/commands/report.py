@@ -8,10 +8,6 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
-from weft.data.prepare.check import check
-from weft.runs.measure import METRICS, measure, save_result
-from weft.runs.reporting import REPORT, report
-from weft.runs.run import load
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,11 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Writes the page and prints its path."""
     arguments = parse(Arguments, words, "weft report")
+    from weft.data.prepare.check import check
+    from weft.runs.measure import METRICS, measure, save_result
+    from weft.runs.reporting import REPORT, report
+    from weft.runs.run import load
+
     check_writable(
         arguments.out or arguments.run / REPORT,
         "" if arguments.out else "--out FILE names another place",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -10,10 +10,9 @@ from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX
 from weft.core.errors import WeftError
-from weft.core.tensors import checksum_of
-from weft.index import DESCRIPTION, EmbeddingIndex, Hit
-from weft.runs.parts import WEIGHTS
-from weft.runs.run import load
+
+if TYPE_CHECKING:
+    from weft.index import Hit
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,11 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft search")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
+    from weft.core.tensors import checksum_of
+    from weft.index import DESCRIPTION, EmbeddingIndex
+    from weft.runs.parts import WEIGHTS
+    from weft.runs.run import load
+
     folder = arguments.index or arguments.run / INDEX
     run = load(arguments.run, trust=arguments.trust)
     query = arguments.chosen(run, run.streams)
@@ -50,7 +54,7 @@ def main(words: list[str]) -> None:
     _show(run.search(index, k=arguments.k, **query)[0])
 
 
-def _show(hits: list[Hit]) -> None:
+def _show(hits: list["Hit"]) -> None:
     """Prints one line per hit. Lines are not wrapped, so that paths can be copied or piped."""
     print("score  id  where")
     for hit in hits:

@@ -4,141 +4,36 @@ weft train RECIPE [--data PATH] [--out RUN] [--SETTING VALUE ...]
 weft train --resume RUN [--parallel ddp|fsdp]
 
 RECIPE is a name that `weft list recipes` shows, FILE.py:FUNCTION with a recipe of your own, or a YAML file with
-the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it.
+the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it; `weft new` writes one to start from.
 """
 
-import itertools
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from types import FunctionType
-from typing import Annotated
-
-import tyro
-
-from weft.commands._parsing import Trusting, parse
-from weft.core.config import apply
-from weft.core.documents import read_mapping
-from weft.core.errors import WeftError, unknown_name
-from weft.core.trust import import_file, trust_modules
-from weft.recipes import recipe, recipes
-from weft.runs.recipe import Recipe
-from weft.runs.run import on_files
-from weft.runs.train import TrainResult, resume, train
-from weft.training.config import Parallel
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The run directory, the data, and every setting of the recipe."""
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    out: Path | None = None
-    """Run directory; runs/RECIPE if not given."""
-    data: Path | None = None
-    """Rows to train on instead of the recipe's own: a file or folder in any known format."""
-
-
-@dataclass(frozen=True)
-class ResumeArguments(Trusting):
-    """The run to resume."""
-
-    resume: Path
-    """Run directory."""
-    parallel: Parallel | None = None
-    """ddp or fsdp on several ranks; the run's own setting if not given."""
+from weft.commands import _essentials
+from weft.commands._parsing import wants_help
+from weft.core.errors import WeftError
+from weft.recipes import names
 
 
 def main(words: list[str]) -> None:
     """Trains, and prints the best metrics and the run directory."""
-    if not words or words[0] in ("-h", "--help"):
-        print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(recipes()))
-        print("weft train RECIPE --help shows the settings of one.")
+    if not words or words[0] in ("-h", "--help", "--help-all"):
+        print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(names()))
+        print("weft train RECIPE --help shows the settings of one that people change most.")
         return
-    if words[0].startswith("--resume"):
-        given = parse(ResumeArguments, words, "weft train")
-        show(resume(given.resume, given.parallel, trust=given.trust))
+    word, rest = words[0], words[1:]
+    if word.startswith("-") and not word.startswith("--resume"):
+        raise WeftError(f"the first word after 'weft train' is '{word}', expected a recipe's name")
+    if wants_help(rest) and not word.startswith("--resume"):
+        own = not (set(rest) - {"-h", "--help"})
+        settings = _essentials.kept().get(word) if own else None
+        if settings is None:
+            from weft.commands._training import essentials
+
+            settings = essentials(word, rest)
+        _essentials.print_help(word, settings)
         return
-    if words[0].startswith("-"):
-        raise WeftError(
-            f"the first word after 'weft train' is '{words[0]}', expected a recipe's name"
-        )
-    name, base = starting_point(words[0])
-    rest = words[1:]
-    data = _value(rest, "--data")
-    if data is not None:  # first, so that the settings of files are flags
-        base = on_files(base, data)
-    # Each objective's weight is a flag, also where the recipe leaves it at 1.
-    weights = {**dict.fromkeys(base.objectives, 1.0), **base.weights}
-    base = base.replace(weights=weights)
-    arguments = parse(Arguments, rest, f"weft train {words[0]}", default=Arguments(base))
-    show(train(arguments.recipe, arguments.out or Path("runs") / name))
+    from weft.commands import _training
 
-
-def _value(words: list[str], flag: str) -> str | None:
-    """The value of `flag` in the words, given as `flag value` or `flag=value`."""
-    for word, following in itertools.zip_longest(words, words[1:]):
-        if word == flag:
-            return following
-        if word.startswith(f"{flag}="):
-            return word.removeprefix(f"{flag}=")
-    return None
-
-
-def starting_point(word: str) -> tuple[str, Recipe]:
-    """A recipe by name, by a function of a Python file, or by a YAML file that names one."""
-    path = Path(word)
-    if path.suffix not in (".yaml", ".yml", ".json"):
-        return _named(word)
-    values = read_mapping(path)
-    if not isinstance(values.get("recipe"), str):
-        raise WeftError(
-            f"{path}: has no key 'recipe' with the name of one of {', '.join(recipes())}"
-        )
-    _, base = _named(values.pop("recipe"))
-    if isinstance(values.get("data"), str):
-        base = on_files(base, values.pop("data"))
-    return path.stem, apply(base, values, str(path))
-
-
-def _named(word: str) -> tuple[str, Recipe]:
-    """A recipe of weft by name, or FILE.py:FUNCTION; the file is imported."""
-    file, _, name = word.rpartition(":")
-    if not file.endswith(".py") and not word.endswith(".py"):
-        return word, recipe(word)
-    path = Path(file or word)
-    trust_modules(str(path))
-    module = import_file(path)
-    made = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__
-    }
-    if not file:
-        raise WeftError(f"{path}: name the function that gives the recipe, such as {path}:recipe")
-    if name not in made:
-        raise unknown_name(f"function in {path}", name, made)
-    found = made[name]()
-    if not isinstance(found, Recipe):
-        raise WeftError(f"{word}: gives a {type(found).__name__}, expected a Recipe")
-    return name, found
-
-
-def show(result: TrainResult) -> None:
-    """Prints a summary of the training; of several ranks only rank 0 prints."""
-    if os.environ.get("RANK", "0") != "0":
-        return
-    fit = result.fit
-    if fit.resumed_at == fit.steps:
-        done = f"nothing left to do: trained {fit.steps} steps before"
-    elif fit.resumed_at:
-        done = f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
+    if word.startswith("--resume"):
+        _training.go_on(words)
     else:
-        done = f"trained {fit.steps} steps in {fit.seconds:.0f} s"
-    print(f"{done}, best at step {fit.best_step}")
-    for declared in result.metrics:
-        for name, value in fit.metrics.items():
-            metric = declared.called(name)
-            if metric is not None and metric.headline:
-                print(f"  validation {name}: {metric.shown(value)} {metric.axis}")
-    print(f"run directory: {result.folder}")
+        _training.begin(word, rest)

@@ -188,7 +188,8 @@ def _number(value: Any, where: str) -> Any:
 def apply(config: C, changes: dict[str, Any], where: str) -> C:
     """`config` with the nested mapping `changes` laid over it, as a YAML starting point does.
 
-    A mapping without "class" changes single fields of the config or dict that is there.
+    A mapping without "class" changes single fields of the config or dict that is there; None removes an
+    entry of a dict.
     """
     hints = get_type_hints(type(config))
     replaced: dict[str, Any] = {}
@@ -212,12 +213,19 @@ def _changed(current: Any, change: Any, hint: Any, where: str) -> Any:
         item_hint = get_args(hint)[1] if get_args(hint) else Any
         merged = dict(current)
         for key, item in change.items():
-            merged[key] = _changed(current.get(key), item, item_hint, f"{where}: {key}")
+            if item is not None or type(None) in get_args(item_hint):
+                merged[key] = _changed(current.get(key), item, item_hint, f"{where}: {key}")
+            elif key in merged:
+                del merged[key]
+            else:
+                raise unknown_name(f"entry of {where} to remove", key, merged)
         return merged
     return from_json(change, hint, where)
 
 
 def _from_config(value: Any, expected: type[Settings], where: str) -> Settings:
+    if isinstance(value, str) and "." in value:  # the name of a part, with its own settings
+        value = {"class": value}
     _require(value, dict, where)
     name = value.get("class")
     cls = expected if name is None else config_class(name, where)

@@ -11,7 +11,8 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from weft.core.errors import WeftError, brief
+from weft.core.errors import WeftError, brief, unknown_name
+from weft.core.short_names import classes_of, short_name
 
 _OWN = "weft"
 _RENAMED = {
@@ -75,7 +76,7 @@ def import_file(path: Path) -> ModuleType:
 
 
 def class_named(name: object, where: str) -> type:
-    """The class of that full name, from weft's modules and those that were named.
+    """The class of that full name, from weft's modules and those that were named, or of that short name.
 
     Raises WeftError with `where` and what to name otherwise.
     """
@@ -83,6 +84,11 @@ def class_named(name: object, where: str) -> type:
     module_name, _, class_name = current.rpartition(".")
     if module_name != _OWN and not module_name.startswith(f"{_OWN}."):
         if not is_trusted(module_name):
+            known = {short_name(cls): cls for cls in classes_of(module_name)}
+            if current in known:
+                return known[current]
+            if known:
+                raise unknown_name(f"part in {where}", current, _parts(known))
             root = brief(module_name.partition(".")[0] or str(name)).strip("'")
             raise WeftError(
                 f"{where}: {brief(name)} is not the name of a config class of weft; if it is yours, "
@@ -99,6 +105,11 @@ def class_named(name: object, where: str) -> type:
             f"{where}: {brief(name)} is not the name of a config class of weft or of yours"
         )
     return found
+
+
+def _parts(known: dict[str, type]) -> list[str]:
+    """The short names of those that a file can name."""
+    return [name for name, cls in known.items() if cls.__name__.endswith(("Config", "Output"))]
 
 
 def is_trusted(module: str) -> bool:

@@ -11,7 +11,8 @@ from weft.core.errors import WeftError
 from weft.core.records import Batch
 from weft.evaluation.comparison import Comparison, compare
 from weft.explain.decision import Decision
-from weft.explain.explanation import Method, Saliency, saliencies
+from weft.explain.explanation import Saliency, saliencies
+from weft.explain.method import Method
 from weft.explain.occlusion import raw_field, removable, without_parts
 from weft.heads.output import Values
 

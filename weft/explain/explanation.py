@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,11 +11,10 @@ from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.explain.ablation import Ablation, ablate
 from weft.explain.decision import Decision, Seen, answer, mean_scores
+from weft.explain.method import Method
 from weft.explain.occlusion import occlusion
 from weft.explain.relevance import NoAttentionError, Rule, relevance
 from weft.heads.output import Values
-
-Method = Literal["auto", "relevance", "rollout", "occlusion"]
 
 
 @dataclass(frozen=True)

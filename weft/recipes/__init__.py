@@ -7,24 +7,31 @@ and which returns a `Recipe`.
 import importlib
 import pkgutil
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from weft.core.errors import unknown_name
-from weft.runs.recipe import Recipe
+
+if TYPE_CHECKING:
+    from weft.runs.recipe import Recipe
 
 
-def recipes() -> dict[str, Callable[[], Recipe]]:
+def names() -> list[str]:
+    """The names of all recipes; none of them is imported."""
+    return [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
+
+
+def recipes() -> dict[str, Callable[[], "Recipe"]]:
     """All recipes by name."""
-    found: dict[str, Callable[[], Recipe]] = {}
-    for info in pkgutil.iter_modules(__path__):
-        if not info.name.startswith("_"):
-            module = importlib.import_module(f"{__name__}.{info.name}")
-            found[info.name] = vars(module)[info.name]
-    return found
+    return {name: _function(name) for name in names()}
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> "Recipe":
     """The recipe of that name. Raises WeftError with the nearest names where there is none."""
-    known = recipes()
-    if name not in known:
-        raise unknown_name("recipe", name, known)
-    return known[name]()
+    if name not in names():
+        raise unknown_name("recipe", name, names())
+    return _function(name)()
+
+
+def _function(name: str) -> Callable[[], "Recipe"]:
+    module = importlib.import_module(f"{__name__}.{name}")
+    return cast("Callable[[], Recipe]", vars(module)[name])

@@ -12,7 +12,8 @@ from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.explain.decision import Decision, decision_of
 from weft.explain.deletion import Deletion, deletion_test
-from weft.explain.explanation import Explanation, Method, Saliency, explain
+from weft.explain.explanation import Explanation, Saliency, explain
+from weft.explain.method import Method
 from weft.explain.presence import by_presence
 from weft.inference.results import Prediction, TaskResult
 from weft.modalities.parts import shown_by

@@ -1,0 +1,112 @@
+"""The settings of a recipe that people change, for its short help.
+
+Their values are kept in a file beside the recipes, since a recipe is built of parts that need torch, and
+help must not wait for it. `python -m weft.commands._essentials` writes the file.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import weft.recipes
+from weft.commands._sources import summaries
+from weft.commands._tables import print_rows
+from weft.core.config import Settings
+from weft.core.documents import read_json
+from weft.core.files import write_text
+
+FILE = Path(weft.recipes.__file__).parent / "settings.json"
+SAID = {
+    r"run\.steps": "Training steps.",
+    r"run\.batch_size": "Rows in a step.",
+    r"optim\.lr": "Learning rate at its highest.",
+    r"run\.seed": "Seed of everything that is drawn.",
+    r"run\.precision": "fp32, bf16, or auto: the faster one on this machine.",
+    r"run\.workers": "Threads that read and decode rows ahead.",
+    r"run\.evaluate_every": "Steps between evaluations on the validation split.",
+    r"run\.monitor": "Validation metric that chooses the best weights; None: the first.",
+    r"data\.streams\.(\w+)\.(?:image\.)?size": "Side of the pictures of stream '{}' in pixels.",
+    r"model\.encoders\.(\w+)\.depth": "Layers of the encoder of stream '{}'.",
+    r"model\.encoders\.(\w+)\.dim": "Width of the encoder of stream '{}'; its projection's in-dim is the same.",
+    r"model\.fusion(?:\.\w+)*\.depth": "Layers of the fusion.",
+}
+"""Pattern of a setting's name -> what it is; in this order."""
+Value = str | int | float | None
+
+
+def of(recipe: Settings) -> dict[str, object]:
+    """Name of a setting that people change -> its value in the recipe."""
+    values = dict(_flat(recipe, ""))
+    return {
+        name: values[name] for pattern in SAID for name in values if re.fullmatch(pattern, name)
+    }
+
+
+def kept() -> Mapping[str, dict[str, object]]:
+    """Recipe -> its settings as the file has them."""
+    found: dict[str, dict[str, object]] = read_json(FILE)
+    return found
+
+
+def current() -> dict[str, dict[str, object]]:
+    """Recipe -> its settings as the recipes are now."""
+    return {name: of(make()) for name, make in weft.recipes.recipes().items()}
+
+
+def print_help(word: str, settings: Mapping[str, object]) -> None:
+    """The help of `weft train RECIPE`: what it is, its settings with their values, two examples."""
+    about = summaries(weft.recipes, of_function=True).get(word)
+    print(f"usage: weft train {word} [--SETTING VALUE ...]\n")
+    if about:
+        print_rows([("", about)])
+        print()
+    rows = [
+        ("--data PATH", "Your rows: a file or folder in any known format; else the recipe's own."),
+        ("--out RUN", f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
+        ("--init RUN", "Start from the weights of another run: fine-tuning."),
+    ]
+    print_rows([*rows, *((_flag(name, value), _said(name)) for name, value in settings.items())])
+    print("\nThe values are the recipe's own. Examples:")
+    print(f"  weft train {word} --data my_photos --out runs/mine --run.steps 2000")
+    changed = [f"--{name.replace('_', '-')} {value}" for name, value in _doubled(settings).items()]
+    print(f"  weft train {word} --out runs/other --run.seed 1 {' '.join(changed)}".rstrip())
+    print(f"\nAll settings: weft train {word} --help-all")
+
+
+def _doubled(settings: Mapping[str, object]) -> dict[str, object]:
+    """A change that the second example makes: the first size of the model, or the learning rate."""
+    for name, value in settings.items():
+        if name.endswith(".depth") and isinstance(value, int):
+            return {name: 2 * value}
+    return {"optim.lr": 3e-4}
+
+
+def _flag(name: str, value: object) -> str:
+    return f"--{name.replace('_', '-')} {value}"
+
+
+def _said(name: str) -> str:
+    for pattern, said in SAID.items():
+        found = re.fullmatch(pattern, name)
+        if found:
+            return said.format(*found.groups())
+    raise KeyError(name)
+
+
+def _flat(value: object, name: str) -> Iterator[tuple[str, Value]]:
+    """The numbers, words and Nones inside a config, by their names with dots."""
+    inside: Mapping[str, object] | None = value if isinstance(value, dict) else None
+    if isinstance(value, Settings):
+        inside = {one.name: getattr(value, one.name) for one in fields(value)}
+    if inside is None:
+        if value is None or isinstance(value, str | int | float):
+            yield name, value
+        return
+    for key, item in inside.items():
+        yield from _flat(item, f"{name}.{key}" if name else key)
+
+
+if __name__ == "__main__":
+    write_text(FILE, json.dumps(current(), indent=1) + "\n")

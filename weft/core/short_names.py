@@ -1,0 +1,25 @@
+"""Short names of weft's parts, PACKAGE.CLASS without "Config": `encoders.Pretrained`."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+_ROOT = "weft"
+
+
+def short_name(cls: type) -> str:
+    """The name by which a recipe file may name the class."""
+    return f"{cls.__module__.split('.')[-2]}.{cls.__name__.removesuffix('Config')}"
+
+
+def classes_of(package: str | None = None) -> Iterator[type]:
+    """The classes that weft's modules define; those of packages of that name alone where one is given.
+
+    Modules are imported one by one, as they are asked for.
+    """
+    root = importlib.import_module(_ROOT)
+    for info in pkgutil.walk_packages(root.__path__, f"{_ROOT}."):
+        if package is None or info.name.split(".")[-2] == package:
+            for found in vars(importlib.import_module(info.name)).values():
+                if isinstance(found, type) and found.__module__ == info.name:
+                    yield found
