@@ -88,7 +88,7 @@ def test_help_of_a_recipe_that_is_not_there() -> None:
     assert "did you mean clip?" in refused("train", "clpi", "--help")
 
 
-@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("width", [44, 80])
 def test_help_and_lists_fit_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     for words in (["--help"], ["list", "recipes"], ["list", "formats"]):
