@@ -7,9 +7,11 @@ from torch import Tensor, nn
 @torch.no_grad()
 def from_open_clip(theirs: nn.Module, ours: nn.Module, *, gradients: bool = False) -> None:
     """Copies the weights (or their gradients) of open_clip's CLIP into our model of the same shape."""
-    found = {
-        n: p.grad if gradients else p for n, p in theirs.named_parameters() if n != "logit_scale"
-    }
+    found: dict[str, Tensor] = {}
+    for name, parameter in theirs.named_parameters():
+        value = parameter.grad if gradients else parameter
+        if name != "logit_scale" and value is not None:
+            found[name] = value
     named = dict(ours.named_parameters())
     done: set[str] = set()
     for name, value in found.items():

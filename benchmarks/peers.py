@@ -5,7 +5,9 @@ another source has no schema; declaring two of them is enough for the import. No
 calls them.
 """
 
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -13,21 +15,17 @@ import torch
 def open_clip() -> ModuleType:
     """The package open_clip."""
     _declare_torchvision_operators()
-    import open_clip
-
-    return open_clip
+    return import_module("open_clip")
 
 
 def transformers() -> ModuleType:
     """The package transformers."""
     _declare_torchvision_operators()
-    import transformers
-
-    return transformers
+    return import_module("transformers")
 
 
 def _declare_torchvision_operators() -> None:
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in (
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

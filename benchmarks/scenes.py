@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -62,6 +63,16 @@ def drain(values: Iterable[object]) -> None:
         pass
 
 
+def drawn(scene: Scene, backdrop: tuple[int, int, int], size: int) -> object:
+    """The scene from its facts, by Pillow alone."""
+    return bare(figures(scene, 2 * size), backdrop, size)
+
+
+def whole(part: Callable[[int], object], number: int) -> None:
+    """What `part` makes of each scene."""
+    drain(map(part, range(number)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cost of drawing a scene against bare Pillow.")
     parser.add_argument("--size", type=int, default=64)
@@ -74,14 +85,14 @@ def main() -> None:
     drawings = [(figures(scene, 2 * size), BACKDROPS[scene.tint]) for scene in scenes]
     for scene in scenes:
         data.image(scene)
-    ours, pillow, from_scene = [], [], []
+    ours: list[float] = []
+    pillow: list[float] = []
+    from_scene: list[float] = []
     for _ in range(options.rounds):
         for scene, (drawing, backdrop) in zip(scenes, drawings, strict=True):
-            pillow.append(seconds(lambda d=drawing, b=backdrop: bare(d, b, size)))
-            ours.append(seconds(lambda s=scene: data.image(s)))
-            from_scene.append(
-                seconds(lambda s=scene, b=backdrop: bare(figures(s, 2 * size), b, size))
-            )
+            pillow.append(seconds(partial(bare, drawing, backdrop, size)))
+            ours.append(seconds(partial(data.image, scene)))
+            from_scene.append(seconds(partial(drawn, scene, backdrop, size)))
     pillow_median, ours_median, from_scene_median = map(
         statistics.median, (pillow, ours, from_scene)
     )
@@ -99,7 +110,7 @@ def main() -> None:
         "whole rows (English)": lambda i: data[i],
     }
     for name, part in parts.items():
-        took = min(seconds(lambda p=part: drain(map(p, range(number)))) for _ in range(5))
+        took = min(seconds(partial(whole, part, number)) for _ in range(5))
         print(f"{name:28s} {took / number * 1e6:8.1f} us, {number / took:8.0f} scenes/s")
 
 

@@ -67,7 +67,7 @@ class Strides(nn.Module):
         return self.trainable(self.frozen(field))
 
     def frozen(self, field: Field) -> Features:
-        means = field.values.unflatten(1, (-1, RATE // 10)).mean(2)
+        means = field.values.reshape(len(field), -1, RATE // 10).mean(2)
         tokens = means[:, :, None] * self.weight
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
         return Features(tokens, mask, tokens.mean(1))

@@ -60,7 +60,8 @@ Step = Callable[[], object]
 
 def measure(setting: Setting) -> list[Comparison]:
     found = [gradients()]
-    for precision, aim in (("fp32", 1.5), ("bf16", 1.8)):
+    aims: dict[Precision, float] = {"fp32": 1.5, "bf16": 1.8}
+    for precision, aim in aims.items():
         if precision == "bf16" and not bf16_is_faster(setting.device):
             for peer in ("open_clip", "transformers"):
                 note = "this processor has no bf16 instructions and emulates them"
@@ -173,7 +174,7 @@ def weft_step(precision: Precision) -> Step:
     return lambda: trained.turn(rows)
 
 
-def open_clip_model() -> tuple[nn.Module, nn.Module]:
+def open_clip_model() -> tuple[Any, nn.Module]:
     open_clip = peers.open_clip()
     torch.manual_seed(0)
     model = open_clip.CLIP(

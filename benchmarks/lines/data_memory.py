@@ -65,7 +65,7 @@ def pictures(rows: int, folder: Path) -> str:
     made = scenes()
     recipe = made.replace(
         data=made.data.replace(source=FilesConfig(folder / "data")),
-        tasks={"retrieval": made.tasks["retrieval"].replace(resamples=20)},  # type: ignore[call-arg]
+        tasks={"retrieval": made.tasks["retrieval"].replace(resamples=20)},
         run=made.run.replace(
             steps=STEPS, batch_size=BATCH, evaluate_every=0, checkpoint_every=0, precision="fp32"
         ),

@@ -10,16 +10,16 @@ once with the encoder's output given, once with the pictures encoded in each cal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from benchmarks import peers
 from benchmarks.gpt2_weights import from_gpt2
 from benchmarks.measure import Comparison, Setting, alternate, faster
 from weft.core.records import Features, Field
+from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.decoders.text import TransformerDecoder, TransformerDecoderConfig
 from weft.encoders.convert import convert, vision_config
@@ -148,10 +148,11 @@ def our_parts(theirs: Any, shape: Shape) -> tuple[ViT, TransformerDecoder]:
     return encoder.eval(), decoder.eval()
 
 
-def _write(decoder: nn.Module, context: Features) -> list[list[int]]:
+def _write(decoder: TransformerDecoder, context: Features) -> list[list[int]]:
     # One token short of the end: so nothing ends early on either side.
     settings = GenerationConfig(max_length=TOKENS, min_length=TOKENS - 1)
-    return generate([(decoder, context)], Vocabulary(START, END), settings).ids
+    writer = cast(AutoregressiveDecoder, decoder)  # whose state is any decoder's own
+    return generate([(writer, context)], Vocabulary(START, END), settings).ids
 
 
 def _their_ids(model: Any, **given: Any) -> list[list[int]]:

@@ -4,6 +4,7 @@ The shape is that of the line clip_step. open_clip computes all 77 positions of 
 """
 
 import torch
+from torch import Tensor
 
 from benchmarks.lines.clip_step import (
     batch,
@@ -13,17 +14,21 @@ from benchmarks.lines.clip_step import (
     our_model,
 )
 from benchmarks.measure import Comparison, Setting, alternate, faster
+from weft.architectures.model import Model
+from weft.core.records import Features, Field
 
 AT_ONCE = 2
 """Batches of 32 in a call."""
 
 
 def measure(setting: Setting) -> list[Comparison]:
-    ours, theirs = our_model().eval(), open_clip_model()[0].eval()
+    ours = our_model().eval()
+    theirs = open_clip_model()[0].eval()
     images, ids, _ = data()
     pixels, ids = normalized(images).repeat(AT_ONCE, 1, 1, 1), ids.repeat(AT_ONCE, 1)
     rows = batch()
-    both = {name: _repeated(field) for name, field in rows.inputs.items()}
+    every = torch.arange(len(rows)).repeat(AT_ONCE)
+    both = {name: field.take(every) for name, field in rows.inputs.items()}
     sides = {
         "pictures": (
             lambda: _embed(ours, "image", both["image"]),
@@ -39,10 +44,5 @@ def measure(setting: Setting) -> list[Comparison]:
     return found
 
 
-def _embed(model, stream, field):  # type: ignore[no-untyped-def]
-    return model.embed(stream, model.encode(stream, field))
-
-
-def _repeated(field):  # type: ignore[no-untyped-def]
-    mask = None if field.mask is None else field.mask.repeat(AT_ONCE, 1)
-    return type(field)(field.values.repeat(AT_ONCE, *[1] * (field.values.ndim - 1)), mask)
+def _embed(model: Model, stream: str, value: Field | Features) -> Tensor:
+    return model.embed(stream, model.encode(stream, value))

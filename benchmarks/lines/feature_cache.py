@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from benchmarks import peers
 from benchmarks.clip_weights import from_open_clip
@@ -29,7 +29,7 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core.media import Media
 from weft.core.records import Batch
 from weft.core.samples import Sample
-from weft.data.columns import ModalitySource
+from weft.data.columns import ModalitySource, Source
 from weft.data.features import CacheConfig, CachedFeatures, cache_features
 from weft.data.formats import open_dataset
 from weft.data.loader import Loader
@@ -38,7 +38,7 @@ from weft.encoders.vit import ViTConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import Text, TextConfig
 from weft.objectives.contrastive import SoftmaxContrastive, SoftmaxContrastiveConfig
-from weft.recipes._flickr8k import folder as data_folder
+from weft.recipes._data import folder as data_folder
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 from weft.training.players import single_player
@@ -84,7 +84,7 @@ def compared(
         cached.append(cache_features(picture, encoder, config, described_by=(), train=True))
 
     first = seconds(compute)
-    sources = {"image": cached[0], "text": ModalitySource(rows, "text", text)}
+    sources: dict[str, Source] = {"image": cached[0], "text": ModalitySource(rows, "text", text)}
     loader = Loader(rows, sources, batch_size=BATCH, seed=0)
     step = TrainStep(ours, {"contrastive": objective})
     pairs = Pairs(rows, text)
@@ -97,7 +97,7 @@ def compared(
         for batch in loader.batches(start, start + loader.steps_per_epoch):
             train.turn(batch)
 
-    their_batches = DataLoader(
+    their_batches: DataLoader[Any] = DataLoader(
         pairs, BATCH, shuffle=True, drop_last=True, num_workers=setting.threads
     )
     stream: Iterator[Any] = iter(())
@@ -117,7 +117,7 @@ def compared(
     return faster(what, *times, at_least=tower.at_least, note=note)
 
 
-class Pairs:
+class Pairs(Dataset[Any]):
     """Pictures and captions as open_clip's CsvDataset gives them: its transform, padded tokens."""
 
     def __init__(self, rows: list[Sample], text: Text) -> None:

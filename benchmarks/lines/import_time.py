@@ -14,7 +14,8 @@ WIDTH, VOCABULARY = 384, 49408
 def measure(setting: "Setting") -> "list[Comparison]":
     from benchmarks.measure import in_process, smaller
 
-    ours, theirs = [], []
+    ours: list[dict[str, float]] = []
+    theirs: list[dict[str, float]] = []
     for _ in range(setting.rounds + 1):
         for side, kept in (("weft", ours), ("open_clip", theirs)):
             start = time.perf_counter()

@@ -25,6 +25,7 @@ from benchmarks import peers
 from benchmarks.lines.feature_cache import pictures
 from benchmarks.measure import Comparison, Setting, alternate, faster, value
 from weft.core.media import Media
+from weft.core.records import Field
 from weft.core.samples import Sample
 from weft.core.shapes import check_shape
 from weft.data.columns import ModalitySource
@@ -98,9 +99,9 @@ def our_epoch(shards: Path, setting: Setting) -> Callable[[], None]:
 
     def epoch() -> None:
         for batch in loader.batches(0, loader.steps_per_epoch):
-            check_shape(
-                batch.inputs["image"].values, "B 3 H W", "pictures", B=BATCH, H=SIDE, W=SIDE
-            )
+            read = batch.inputs["image"]
+            assert isinstance(read, Field)
+            check_shape(read.values, "B 3 H W", "pictures", B=BATCH, H=SIDE, W=SIDE)
 
     return epoch
 

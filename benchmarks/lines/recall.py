@@ -23,7 +23,8 @@ CUTS = (1, 5, 10)
 def measure(setting: Setting) -> list[Comparison]:
     found: list[Comparison] = []
     for count, rounds in ((5_000, setting.rounds), (20_000, min(2, setting.rounds))):
-        ours, theirs = [], []
+        ours: list[dict[str, float]] = []
+        theirs: list[dict[str, float]] = []
         for _ in range(rounds):
             for side, kept in (("counting", ours), ("argsort", theirs)):
                 words = (side, str(count), str(setting.threads))

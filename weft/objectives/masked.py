@@ -91,16 +91,9 @@ class MaskedLanguage(nn.Module):
         field = input_field(model, batch, self.config.masked)
         if field is None:
             return nothing(self, batch, "accuracy")
-        check_shape(field.values, "B T", "token ids")
-        tokens = field.values.shape[1]
-        scores_BT, fate_BT, word_BT = (
-            batch.uniform(f"masked {self.config.masked}: {what}", tokens)
-            for what in ("score", "fate", "word")
-        )
-        chosen_BT = self.choose(field, scores_BT)
-        altered = replace(field, values=self.corrupt(field.values, chosen_BT, fate_BT, word_BT))
+        altered, chosen_BT = self.hide(batch, field)
         features = encode_masked(model, batch, streams, self.config.masked, altered)
-        check_shape(features.tokens, "B T D", "the masked stream", T=tokens)
+        check_shape(features.tokens, "B T D", "the masked stream", T=field.values.shape[1])
 
         def measure(features: Features, ids_BT: Tensor, chosen_BT: Tensor) -> Tensor:
             logits_MV = self.logits(rows_at(features.tokens, chosen_BT), model)
@@ -111,6 +104,20 @@ class MaskedLanguage(nn.Module):
         parts = streams.by_rows(measure, features, field.values, chosen_BT)
         costs_M, hits_M = torch.cat(parts, dim=1)
         return Loss(mean_of_all(costs_M), {"accuracy": mean_of_all(hits_M.detach())})
+
+    def hide(self, batch: Batch, field: Field) -> tuple[Field, Tensor]:
+        """The stream of the batch's rows with hidden tokens, and (B, T) True where they are predicted.
+
+        What is drawn depends on the batch's seeds alone.
+        """
+        check_shape(field.values, "B T", "token ids")
+        scores_BT, fate_BT, word_BT = (
+            batch.uniform(f"masked {self.config.masked}: {what}", field.values.shape[1])
+            for what in ("score", "fate", "word")
+        )
+        chosen_BT = self.choose(field, scores_BT)
+        ids_BT = self.corrupt(field.values, chosen_BT, fate_BT, word_BT)
+        return replace(field, values=ids_BT), chosen_BT
 
     def choose(self, field: Field, scores_BT: Tensor) -> Tensor:
         """(B, T) True where a token is to be predicted; never a special one, padding, or no text.
