@@ -89,10 +89,10 @@ def test_the_navigation_has_every_page_once() -> None:
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Reads mkdocs's tag for environment variables as a plain value."""
+    """Reads mkdocs's tags (!ENV, !relative) as nothing."""
 
 
-PlainLoader.add_constructor("!ENV", lambda loader, node: loader.construct_sequence(node))
+PlainLoader.add_multi_constructor("!", lambda loader, tag, node: None)
 
 
 def pages_of(entry: object) -> list[str]:

@@ -1,0 +1,37 @@
+"""Every code block of README.md and of docs/ runs, or is parsed where it would take long."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from docs.pages import DOCS, ROOT, Reader, blocks, pages
+
+from docs import my_data
+from weft.core import trust
+
+OWN_TESTS = (ROOT / "README.md", DOCS / "extending.md")
+"""Pages whose blocks another test runs, and looks closer at what they do."""
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", [p for p in pages() if p not in OWN_TESTS and blocks(p)], ids=name)
+def test_the_blocks_of_a_page_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(trust, "_named", set())
+    my_data.put(name(page), tmp_path)
+    reader = Reader()
+    for block in blocks(page):
+        reader.read(block)
+
+
+def test_commands_stand_in_fences() -> None:
+    """A block by indentation has no language, so nothing would run it."""
+    for page in pages():
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+            assert not line.startswith("    weft "), f"{name(page)}:{number}"
