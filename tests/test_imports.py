@@ -30,6 +30,7 @@ ROOMS = (
     "report",
     "runs",
     "recipes",
+    "fitting",
     "commands",
     "cli",
 )

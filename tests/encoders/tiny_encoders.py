@@ -13,13 +13,17 @@ from weft.core.records import Field
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
+from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.points import PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.recurrent import RecurrentConfig
+from weft.encoders.reduced import ReducedConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.transformer_text import TextTransformerConfig
+from weft.encoders.values import ValuesConfig
 from weft.encoders.vit import ViTConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.layers.transformer import TransformerConfig
@@ -49,7 +53,7 @@ BERT = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    kind: Literal["image", "text", "regions", "panels"]
+    kind: Literal["image", "text", "regions", "panels", "values"]
     config: Config
 
 
@@ -99,6 +103,10 @@ CASES = {
         "text", PretrainedConfig("none", definition=BERT, mode="partial", trainable_layers=1)
     ),
     "pretrained-lora": Case("text", PretrainedConfig("none", definition=BERT, mode="lora")),
+    "values": Case("values", ValuesConfig(FEATURES)),
+    "tfidf": Case("text", TfidfConfig(VOCABULARY)),
+    "reduced": Case("text", ReducedConfig(TfidfConfig(VOCABULARY), 30)),
+    "histograms": Case("image", HistogramsConfig(cells=2)),
 }
 
 
@@ -117,6 +125,8 @@ def inputs(kind: str) -> Field:
         return Field(
             torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8, generator=generator)
         )
+    if kind == "values":
+        return Field(torch.randn(4, FEATURES, generator=generator))
     mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
     if kind == "regions":
         values = torch.rand(4, 7, 4 + FEATURES, generator=generator)

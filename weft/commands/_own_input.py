@@ -134,9 +134,10 @@ def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
 
 def _kind(modality: "Modality") -> str:
     from weft.core.interfaces import ReadsMedia
+    from weft.modalities.ngrams import Ngrams
     from weft.modalities.text import Text
 
-    if isinstance(modality, Text):
+    if isinstance(modality, Text | Ngrams):
         return "text"
     return modality.media if isinstance(modality, ReadsMedia) else ""
 

@@ -89,7 +89,7 @@ def make_plan(facts: Sequence[RowFacts], config: PrepareConfig) -> Plan:
     reasons = _unusable_rows(facts, [kept for kept, _ in cleaned], config)
     good = [row not in reasons for row in range(len(facts))]
     like = like_rows(facts, config.near, good)
-    clusters = _clusters(facts, like)
+    clusters = clusters_of(facts, like)
     splits = assign_splits(
         [f.group for f in facts], [f.split for f in facts], clusters, config.split
     )
@@ -146,7 +146,7 @@ def _unusable_rows(
     return reasons
 
 
-def _clusters(facts: Sequence[RowFacts], like: Looks) -> NDArray[np.intp]:
+def clusters_of(facts: Sequence[RowFacts], like: Looks) -> NDArray[np.intp]:
     """Label of each row: rows of one group, with the same content in any column, or with like pictures
     share it."""
     pairs = list(like)

@@ -1,0 +1,92 @@
+"""From a table to a leaderboard and a run that every command takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fitting_tables import people, without, write_table
+from tiny_runs import done, refused
+
+from weft.fitting.fit import FitResult, fit
+from weft.runs.measure import measure
+from weft.runs.run import load
+
+
+@pytest.fixture(scope="module")
+def mood(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
+    folder = tmp_path_factory.mktemp("mood")
+    table = write_table(folder / "people.csv", without(people(), "score"))
+    return fit(table, target="mood", out=folder / "run", minutes=1)
+
+
+def test_the_leaderboard_has_every_candidate_against_the_best(mood: FitResult) -> None:
+    names = {entry.candidate.name for entry in mood.board.entries}
+    assert names == {
+        "always 'good'" if "always 'good'" in names else "always 'bad'",
+        "text alone, linear",
+        "age alone, boosted trees",
+        "colour alone, linear",
+        "all columns, linear",
+        "all columns, boosted trees",
+    }
+    best, *others = mood.board.entries
+    assert best.difference is None
+    assert best.estimate.groups == 30
+    worst = next(e for e in others if e.candidate.name == "colour alone, linear")
+    assert not worst.tied
+    assert mood.board.recommended.tied
+    assert mood.board.recommended.candidate.columns in (("text",), ("text", "age", "colour"))
+    saved = json.loads((mood.folder / "leaderboard.json").read_text())
+    assert saved["recommended"] == mood.board.recommended.candidate.name
+    assert len(saved["candidates"]) == 6
+
+
+def test_the_run_predicts_and_is_measured_like_any_other(mood: FitResult) -> None:
+    run = load(mood.folder)
+    said = run.predict(text=["bright happy glad lovely tree", "grey sad sorry awful day"]).said
+    assert said == ["good", "bad"]
+    found = measure([run], "classification", split="train").result
+    assert found.metrics["accuracy"].value > 90
+    answer = done("ask", mood.folder, "--text", "grey sad sorry awful", "--k", 1)
+    assert answer.split()[1] == "bad"
+
+
+def test_a_finished_candidate_is_not_computed_again(
+    mood: FitResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a candidate was computed again")
+
+    monkeypatch.setattr("weft.fitting.trials._tried", never)
+    table = mood.folder.parent / "people.csv"
+    again = fit(table, target="mood", out=mood.folder, minutes=1)
+    assert again.board.to_json() == mood.board.to_json()
+
+
+def test_a_number_is_predicted(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
+    found = fit(table, target="score", out=tmp_path / "run", minutes=1)
+    assert found.board.metric.name == "MAE"
+    constant = next(e for e in found.board.entries if e.candidate.model == "constant")
+    assert found.board.entries[0].estimate.value < 0.6 * constant.estimate.value
+    low, high = (
+        load(found.folder)
+        .predict(text=["grey sad sorry awful day", "bright happy glad lovely tree"])
+        .values.numbers
+    )
+    assert low < 0 < high
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("moods", "did you mean mood"),
+        ("same", "every row has the same value"),
+        ("name", "nearly every row has a value of its own"),
+    ],
+)
+def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str) -> None:
+    rows = [{**row, "same": 1, "name": f"n{n}"} for n, row in enumerate(people(40))]
+    table = write_table(tmp_path / "people.csv", rows)
+    assert said in refused("fit", table, "--target", target, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,56 @@
+"""Linear models: the strength is chosen on other clusters, scaling is undone, sparse and dense agree."""
+
+import numpy as np
+from scipy import sparse
+
+from weft.data.targets.classes import ClassesConfig
+from weft.data.targets.numbers import NumbersConfig
+from weft.fitting.features import Layout
+from weft.fitting.goal import Goal
+from weft.fitting.linear import linear
+from weft.fitting.models import Training
+
+RANDOM = np.random.default_rng(0)
+MATRIX = (RANDOM.normal(size=(400, 6)) * [1, 1000, 0.01, 1, 1, 0] + 5).astype(np.float32)
+LAYOUT = Layout(np.array([0, 1, 2, 3, 3, 4]), np.zeros(6, dtype=bool))
+
+
+def training(values: np.ndarray, matrix: np.ndarray = MATRIX) -> Training:
+    rows = len(values)
+    return Training(matrix, values, np.arange(rows), np.zeros(rows, dtype=np.int64))
+
+
+def test_a_number_is_found_whatever_the_scales() -> None:
+    values = MATRIX[:, 0] + 0.002 * MATRIX[:, 1] - 100 * MATRIX[:, 2]
+    goal = Goal("y", "number", NumbersConfig("y"), values.astype(np.float64))
+    fitted = linear(training(goal.values), goal, LAYOUT)
+    away = np.abs(fitted.outputs(MATRIX)[:, 0] - values)
+    assert away.mean() < 0.05 * np.abs(values - values.mean()).mean()
+    assert fitted.weight[5, 0] == 0  # it is the same in every row
+
+
+def test_classes_and_one_that_no_row_has() -> None:
+    values = (MATRIX[:, 1] > 5).astype(np.int64)
+    goal = Goal("y", "class", ClassesConfig("y"), values, ("a", "b", "never"))
+    outputs = linear(training(values), goal, LAYOUT).outputs(MATRIX)
+    assert (outputs.argmax(1) == values).mean() > 0.95
+    assert (outputs[:, 2] < outputs[:, :2].max(1)).all()
+
+
+def test_sparse_columns_give_what_dense_ones_give() -> None:
+    counts = np.abs(RANDOM.normal(size=(400, 5))).astype(np.float32)
+    counts[counts < 0.8] = 0
+    values = (counts[:, 0] > counts[:, 1]).astype(np.int64)
+    goal = Goal("y", "class", ClassesConfig("y"), values, ("a", "b"))
+    layout = Layout(np.zeros(5, dtype=np.intp), np.ones(5, dtype=bool))
+    dense = linear(training(values, counts), goal, layout).outputs(counts)
+    scarce = sparse.csr_array(counts)
+    found = linear(training(values, scarce), goal, layout).outputs(scarce)
+    np.testing.assert_allclose(found, dense, atol=0.05 * np.abs(dense).max())
+
+
+def test_noise_is_answered_by_the_strongest_penalty() -> None:
+    values = RANDOM.integers(0, 2, 400)
+    goal = Goal("y", "class", ClassesConfig("y"), values, ("a", "b"))
+    outputs = linear(training(values), goal, LAYOUT).outputs(MATRIX)
+    assert np.ptp(outputs[:, 1] - outputs[:, 0]) < 0.5

@@ -1,0 +1,100 @@
+"""What is compared: a constant, each column alone, all columns, each with a linear model or boosted trees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from weft.fitting.boosting import boosted
+from weft.fitting.features import Column, Layout, side_by_side
+from weft.fitting.folds import Rows
+from weft.fitting.goal import MANY_CLASSES, Goal
+from weft.fitting.linear import linear
+from weft.fitting.models import Fitted, Training, constant
+from weft.fitting.table import Ints
+
+Model = Literal["constant", "linear", "trees"]
+MOST_ALONE = 60
+"""So many columns at most are tried alone."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model of some columns.
+
+    clue: the column is none that a model should use, such as an id: it is tried to raise the alarm.
+    """
+
+    name: str
+    model: Model
+    columns: tuple[str, ...] = ()
+    clue: bool = False
+
+    @property
+    def simplicity(self) -> tuple[int, int]:
+        """A key that sorts the simplest first: a constant, fewer columns, a linear model."""
+        return len(self.columns), ("constant", "linear", "trees").index(self.model)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns as they are, for linear models, and in few directions, for trees."""
+
+    plain: Mapping[str, Column]
+    reduced: Mapping[str, Column]
+
+    def of(self, candidate: Candidate) -> Sequence[Column]:
+        """The columns that it reads, in order; a constant reads the first and makes nothing of it."""
+        known = self.reduced if candidate.model == "trees" else self.plain
+        names = candidate.columns or tuple(known)[:1]
+        return [known[name] for name in names]
+
+
+def candidates(goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = ()) -> list[Candidate]:
+    """The candidates in the order in which they are tried, the cheapest first.
+
+    kinds: column -> its kind, of those that a model may use. clues: columns that are only tried alone.
+    """
+    said = f"always '{goal.classes[0]}'" if goal.kind == "class" else "always the median"
+    found = [Candidate(said, "constant")]
+    few = len(goal.classes) <= MANY_CLASSES
+    for name, kind in list(kinds.items())[:MOST_ALONE]:
+        numeric = kind in ("number", "date") and few
+        found.append(_alone(name, "trees" if numeric else "linear"))
+    found += [
+        Candidate(f"{name} alone (never used)", "linear", (name,), clue=True) for name in clues
+    ]
+    every = tuple(kinds)
+    if len(every) > 1:
+        found.append(Candidate("all columns, linear", "linear", every))
+    if few and len(every) > 1:
+        found.append(Candidate("all columns, boosted trees", "trees", every))
+    elif few:
+        other = "linear" if found[1].model == "trees" else "trees"
+        found.append(_alone(every[0], "linear" if other == "linear" else "trees"))
+    return found
+
+
+def _alone(name: str, model: Model) -> Candidate:
+    return Candidate(
+        f"{name} alone, {'linear' if model == 'linear' else 'boosted trees'}", model, (name,)
+    )
+
+
+def fitted(
+    candidate: Candidate,
+    features: Features,
+    goal: Goal,
+    clusters: Ints,
+    strata: Ints,
+    rows: Rows,
+    seed: int = 0,
+) -> Fitted:
+    """The candidate's model, fitted on these rows."""
+    columns = features.of(candidate)
+    matrix = side_by_side(columns)
+    training = Training.of(matrix, goal, clusters, strata, rows, seed)
+    if candidate.model == "constant":
+        return constant(training, goal)
+    if candidate.model == "linear":
+        return linear(training, goal, Layout.of(columns))
+    return boosted(training, goal)

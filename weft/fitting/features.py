@@ -1,0 +1,241 @@
+"""Columns -> features: one stream of a model for each, encoded once for every row.
+
+A column is read by a modality and encoded by an encoder of weft's, so that what is fitted on the features is
+the head of an ordinary model. What a modality or an encoder learns of the rows it learns without the target,
+from all rows but those of the test.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weft.core.building import build
+from weft.core.config import Config
+from weft.core.interfaces import CacheableEncoder, Encoder, Learner, Modality
+from weft.core.progress import progress
+from weft.core.records import Features, Field
+from weft.data.ahead import loaded_ahead
+from weft.data.columns import ModalitySource
+from weft.data.features import CacheConfig, cache_features
+from weft.encoders.reduced import Reduced, ReducedConfig
+from weft.encoders.tfidf import TfidfConfig
+from weft.encoders.values import ValuesConfig
+from weft.encoders.weights import architecture
+from weft.fitting.folds import Rows
+from weft.fitting.table import Table
+from weft.modalities.cell import Cell
+from weft.modalities.ngrams import Ngrams
+
+BATCH = 64
+DIRECTIONS = 48
+"""Principal directions of a wide column that trees read."""
+Matrix: TypeAlias = Any
+"""(N, D) float32: an array of numpy, or a csr_array of scipy, which says nothing of its types."""
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """An encoder that learns from fields, without a target and without gradients."""
+
+    def learn(self, fields: Callable[[], Iterator[Field]]) -> None:
+        """fields: gives all of them, in the same order each time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a column is read and encoded. encoder: None where only the modality, once it has learned, can say."""
+
+    modality: Config[Modality]
+    encoder: Config[Encoder] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as features of N rows.
+
+    matrix: (N, D). there: (N,) bool, False where the row has no value, whose features are 0.
+    """
+
+    name: str
+    modality_config: Config[Modality]
+    modality: Modality
+    encoder_config: Config[Encoder]
+    encoder: Encoder
+    matrix: Matrix
+    there: NDArray[np.bool_]
+
+    @property
+    def dim(self) -> int:
+        return int(self.matrix.shape[1])
+
+
+def compute(
+    table: Table, name: str, source: Source, learn: Rows, *, device: torch.device
+) -> Column:
+    """The features of a column. learn: the rows that may be learned from. Raises WeftError for a bad value."""
+    modality = source.modality.build()
+    if isinstance(modality, Learner):
+        there = (table.samples[row].items.get(name) for row in learn.tolist())
+        modality.fit(raw for raw in there if raw is not None)
+    config = source.encoder or _encoder_of(modality)
+    encoder = build(config)
+    raw = ModalitySource(table, name, modality, optional=True)
+    encoder.eval().to(device)
+    if isinstance(encoder, Learns):
+        encoder.learn(
+            lambda: (field for _, field in _fields(raw, learn.tolist(), "learning", name))
+        )
+    matrix, present = _encoded(raw, cast(Encoder, encoder), config, source.modality, device)
+    return Column(name, source.modality, modality, config, cast(Encoder, encoder), matrix, present)
+
+
+def reduced(column: Column, learn: Rows, seed: int, dim: int = DIRECTIONS) -> Column:
+    """The column in its first principal directions, which are learned from the rows `learn`."""
+    if column.dim <= dim:
+        return column
+    from sklearn.decomposition import TruncatedSVD
+
+    dim = min(dim, len(learn) - 1)
+    known = column.matrix[learn]
+    mean = np.zeros(column.dim) if sparse.issparse(known) else known.mean(0)
+    centred = known if sparse.issparse(known) else known - mean
+    found = TruncatedSVD(dim, random_state=seed).fit(centred)
+    config = ReducedConfig(column.encoder_config, dim)
+    encoder = Reduced(config)
+    encoder.encoder.load_state_dict(cast(torch.nn.Module, column.encoder).state_dict())
+    encoder.directions.copy_(torch.from_numpy(found.components_.T.copy()))
+    encoder.shift.copy_(torch.from_numpy(mean @ found.components_.T))
+    directions, shift = encoder.directions.numpy(), encoder.shift.numpy()
+    matrix = np.asarray(column.matrix @ directions - shift, dtype=np.float32)
+    matrix[~column.there] = 0
+    return Column(
+        column.name, column.modality_config, column.modality, config, encoder, matrix, column.there
+    )
+
+
+def _encoder_of(modality: Modality) -> Config[Encoder]:
+    """What encodes a modality whose width only the data say."""
+    if isinstance(modality, Cell):
+        return ValuesConfig(modality.dim)
+    if isinstance(modality, Ngrams):
+        return TfidfConfig(modality.vocab_size)
+    raise TypeError(f"{type(modality).__name__} needs an encoder of its own")
+
+
+def _encoded(
+    raw: ModalitySource,
+    encoder: Encoder,
+    config: Config[Encoder],
+    modality: Config[Modality],
+    device: torch.device,
+) -> tuple[Matrix, NDArray[np.bool_]]:
+    there = np.array([not raw.lacks(sample) for sample in cast(Table, raw.dataset).samples])
+    rows = np.flatnonzero(there).tolist()
+    is_sparse = isinstance(config, TfidfConfig)
+    parts: list[Any] = []
+    for pooled in _pooled(raw, rows, encoder, config, modality, device):
+        parts.append(sparse.csr_array(pooled) if is_sparse else pooled)
+    if is_sparse:
+        stacked = (
+            sparse.vstack(parts, format="csr") if parts else sparse.csr_array((0, encoder.dim))
+        )
+        place = sparse.csr_array(
+            (np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(len(there), len(rows))
+        )
+        return sparse.csr_array(place @ stacked, dtype=np.float32), there
+    matrix = np.zeros((len(there), encoder.dim), dtype=np.float32)
+    if parts:
+        matrix[rows] = np.concatenate(parts)
+    return matrix, there
+
+
+def _pooled(
+    raw: ModalitySource,
+    rows: Sequence[int],
+    encoder: Encoder,
+    config: Config[Encoder],
+    modality: Config[Modality],
+    device: torch.device,
+) -> Iterator[NDArray[np.float32]]:
+    """The pooled vectors of these rows in parts; of frozen encoders from the cache of features."""
+    if isinstance(encoder, CacheableEncoder) and rows:
+        state = raw.modality.state() if isinstance(raw.modality, Learner) else {}
+        described = (architecture(config), modality, state)
+        cached = cache_features(
+            raw,
+            encoder,
+            CacheConfig(precision="auto"),
+            described_by=described,
+            train=False,
+            device=device,
+        )
+        generator = torch.Generator()
+        for start in range(0, len(rows), BATCH):
+            items = [
+                cached.load(row, train=False, generator=generator, view=0)
+                for row in rows[start : start + BATCH]
+            ]
+            found = cached.collate(items)
+            assert isinstance(found, Features)
+            yield found.pooled.numpy()
+        return
+    with torch.inference_mode():
+        for _, field in _fields(raw, rows, "features", raw.key):
+            yield encoder(field.to(device)).pooled.cpu().numpy()
+
+
+def _fields(
+    raw: ModalitySource, rows: Sequence[int], what: str, name: str
+) -> Iterator[tuple[list[int], Field]]:
+    """Batches of the rows that have the stream."""
+    there = [row for row in rows if not raw.lacks(raw.dataset[row])]
+    generator = torch.Generator()
+
+    def load(row: int) -> Any:
+        return raw.load(row, train=False, generator=generator, view=0)
+
+    loaded = loaded_ahead(load, there, workers=2, most=4 * BATCH)
+    with progress(f"{what} of '{name}'", len(there)) as advance:
+        batch: list[tuple[int, Any]] = []
+        for pair in loaded:
+            batch.append(pair)
+            if len(batch) == BATCH:
+                yield [row for row, _ in batch], raw.modality.collate([v for _, v in batch])
+                advance(len(batch))
+                batch = []
+        if batch:
+            yield [row for row, _ in batch], raw.modality.collate([value for _, value in batch])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What each of the D features of several columns is of.
+
+    blocks: (D,) number of the column. unit: (D,) bool, of a column whose vectors have unit length.
+    """
+
+    blocks: NDArray[np.intp]
+    unit: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> "Layout":
+        """Of the matrix that `side_by_side` gives; a column's mark of presence is a block of its own."""
+        sizes = [size for column in columns for size in (column.dim, 1)]
+        unit = [flag for c in columns for flag in (sparse.issparse(c.matrix), False)]
+        return cls(np.repeat(np.arange(len(sizes)), sizes), np.repeat(unit, sizes))
+
+
+def side_by_side(columns: Sequence[Column]) -> Matrix:
+    """(N, D) what `SideBySide` makes of the columns: each, and a 1 behind it where it is there."""
+    parts: list[Any] = []
+    for column in columns:
+        parts += [column.matrix, column.there[:, None].astype(np.float32)]
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.csr_array(sparse.hstack(parts, format="csr", dtype=np.float32))
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,129 @@
+"""What is to be predicted: a column, as classes or as a number, checked before anything is computed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.interfaces import Target
+from weft.data.targets import NO_CLASS
+from weft.data.targets.classes import Classes, ClassesConfig
+from weft.data.targets.numbers import NumbersConfig
+from weft.fitting.table import Table
+
+GoalKind = Literal["class", "number"]
+MANY_CLASSES = 200
+"""With more, each boosting round would grow that many trees."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The column, how it is read, and its values (N,): places of classes, or numbers.
+
+    classes: the names, the most frequent first; empty for a number. notes: what a person should know of it.
+    """
+
+    column: str
+    kind: GoalKind
+    target: Config[Target]
+    values: NDArray[Any]
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a model gives for each row."""
+        return max(1, len(self.classes))
+
+    def counts(self) -> NDArray[np.int64]:
+        """(V,) rows of each class."""
+        return np.bincount(self.values, minlength=len(self.classes))
+
+
+def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
+    """The rows that have a value in the column, and the goal.
+
+    Raises WeftError where it cannot be predicted: it is constant, or every row has a class of its own.
+    """
+    there = [row for row, value in enumerate(table.values(column)) if not _empty(value)]
+    if not there:
+        raise WeftError(f"no row has a '{column}', so it cannot be predicted")
+    used = table if len(there) == len(table) else table.take(there)
+    goal = _numbers(used, column) if kind == "number" else _classes(used, column)
+    missing = len(table) - len(there)
+    if missing:
+        goal = _noted(goal, f"{missing:,} rows without a '{column}' are left out")
+    return used, goal
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _noted(goal: Goal, *notes: str) -> Goal:
+    return Goal(
+        goal.column, goal.kind, goal.target, goal.values, goal.classes, (*notes, *goal.notes)
+    )
+
+
+def _numbers(table: Table, column: str) -> Goal:
+    target = NumbersConfig(column)
+    values = _read(table, target, column)
+    if np.ptp(values) == 0:
+        raise WeftError(f"'{column}' is {values[0]:g} in every row: there is nothing to predict")
+    return Goal(column, "number", target, values.astype(np.float64))
+
+
+def _classes(table: Table, column: str) -> Goal:
+    raws = table.values(column)
+    target = ClassesConfig(column, max_classes=max(1, len(raws)))
+    built = target.build()
+    built.fit(raws)
+    names = built.classes
+    if len(names) == 1:
+        raise WeftError(f"'{column}' is '{names[0]}' in every row: there is nothing to predict")
+    if len(names) == len(raws) or (len(names) > 2 and len(names) > 0.9 * len(raws)):
+        raise WeftError(
+            f"'{column}' has {len(names):,} different values in {len(raws):,} rows, so it names rows and is "
+            "no class; name another target, or read it as a number (--task regress)"
+        )
+    values = _read(table, built, column).astype(np.int64)
+    return Goal(column, "class", target, values, names, tuple(_class_notes(built, values)))
+
+
+def _read(table: Table, target: Any, column: str) -> NDArray[Any]:
+    """The target of each row. Raises WeftError that names the first row whose value is none."""
+    read = target if isinstance(target, Classes) else target.build()
+    found = []
+    for sample, raw in zip(table.samples, table.values(column), strict=True):
+        try:
+            found.append(read.read(raw))
+        except WeftError as error:
+            raise WeftError(f"{sample.source}: {error}") from None
+    return np.array(found)
+
+
+def _class_notes(target: Classes, values: NDArray[np.int64]) -> Sequence[str]:
+    counts = Counter(values[values != NO_CLASS].tolist())
+    single = [target.classes[place] for place, rows in counts.items() if rows == 1]
+    notes = []
+    if single:
+        named = ", ".join(sorted(single)[:3]) + (", ..." if len(single) > 3 else "")
+        notes.append(
+            f"{len(single):,} of {len(counts):,} classes have one row, so they cannot be learned and "
+            f"measured: {named}"
+        )
+    if len(counts) > MANY_CLASSES:
+        notes.append(f"{len(counts):,} classes: only linear models and constants are tried")
+    same: dict[str, list[str]] = {}
+    for name in target.classes:
+        same.setdefault(name.casefold(), []).append(name)
+    for names in same.values():
+        if len(names) > 1:
+            notes.append(f"classes that differ in case alone: {', '.join(names)}")
+    return notes

@@ -1,0 +1,81 @@
+"""The rows that `weft fit` uses: read once, checked, and put into clusters that are never split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.errors import DataError, WeftError
+from weft.core.media import small_value
+from weft.core.samples import Sample
+from weft.data.formats import Dataset
+from weft.data.prepare.duplicates import like_rows
+from weft.data.prepare.engines import Processes, cores
+from weft.data.prepare.fingerprints import NearConfig
+from weft.data.prepare.plan import clusters_of
+from weft.data.prepare.scan import RowFacts, scan
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Table(Sequence[Sample]):
+    """N rows that can be read.
+
+    clusters: (N,) rows of one number are of one group, or have the same picture or one that looks alike.
+    splits: of each row, as the data say. bad: what was left out, and why.
+    """
+
+    samples: Sequence[Sample]
+    clusters: Ints
+    splits: Sequence[str | None]
+    bad: Sequence[DataError] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, row: int) -> Sample:  # type: ignore[override]
+        return self.samples[row]
+
+    def values(self, column: str) -> list[Any]:
+        """The column's value in each row, None where it has none."""
+        return [small_value(sample.items.get(column)) for sample in self.samples]
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """These rows, in this order."""
+        return Table(
+            [self.samples[row] for row in rows],
+            self.clusters[list(rows)],
+            [self.splits[row] for row in rows],
+            self.bad,
+        )
+
+
+def read_table(
+    dataset: Dataset,
+    bad: Sequence[DataError] = (),
+    *,
+    workers: int | None = None,
+    near: NearConfig | None = None,
+) -> Table:
+    """Reads every row once. Those that cannot be read are left out and named in `bad`.
+
+    bad: rows that the reader of the format had to leave out. Raises WeftError where none is left.
+    """
+    facts = scan(dataset, engine=Processes(cores(workers)), progress=True)
+    good = [row for row, fact in enumerate(facts) if fact.error is None]
+    problems = [*bad, *(DataError(f.error, source=f.source) for f in facts if f.error is not None)]
+    if not good:
+        reason = f": {problems[0]}" if problems else ""
+        raise WeftError(f"none of the {len(facts)} rows can be used{reason}")
+    usable = [facts[row] for row in good]
+    samples = [dataset[row] for row in good]
+    return Table(samples, _clusters(usable, near), [fact.split for fact in usable], problems)
+
+
+def _clusters(facts: Sequence[RowFacts], near: NearConfig | None) -> Ints:
+    like = like_rows(facts, near or NearConfig(), [True] * len(facts))
+    labels = clusters_of(facts, like)
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,238 @@
+"""One cell of a table: a number, a category, several tags or a date -> a vector, encoded plainly."""
+
+import datetime
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.display import Display, Word
+from weft.core.errors import WeftError, brief
+from weft.core.interfaces import Modality
+from weft.core.ranges import COUNT, require
+from weft.core.records import Field
+from weft.core.text import normalised
+
+CellKind = Literal["number", "category", "tags", "date"]
+QUANTILES = 33
+YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
+"""Days of the cycles that a date is described by."""
+
+
+class Cell:
+    """The modality of small values; what they are measured against is learned from the training rows.
+
+    number: its distance from the mean in standard deviations, and its place among the training values
+    in [-1, 1] (piecewise linear between quantiles), which no outlier can stretch. category, tags: 1 in
+    the place of each that is there, 0 elsewhere; the last place is for those that were not learned. date:
+    days from the mean in standard deviations, and the sine and cosine of year, week and day.
+    """
+
+    def __init__(self, config: "CellConfig") -> None:
+        self.config = config
+        self._names: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+        self._mean, self._std = 0.0, 1.0
+        self._quantiles = np.linspace(-1, 1, QUANTILES)
+
+    @property
+    def dim(self) -> int:
+        """Width D of the vector."""
+        kind = self.config.kind
+        return {"number": 2, "date": 7}.get(kind, len(self._names) + 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The categories or tags that were learned, the most frequent first."""
+        return self._names
+
+    def decode(self, raw: Any) -> Any:
+        """A float, names or days since 1970. Raises WeftError where the value is nothing of the kind."""
+        kind = self.config.kind
+        if kind == "number":
+            return number_of(raw)
+        return days_of(raw) if kind == "date" else names_of(raw, several=kind == "tags")
+
+    def transform(
+        self,
+        item: Any,
+        *,
+        train: bool,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        view: int = 0,  # noqa: ARG002
+    ) -> Tensor:
+        """float32 (D,), the same in training and evaluation."""
+        if self.config.kind == "number":
+            return torch.tensor(self._number(item), dtype=torch.float32)
+        if self.config.kind == "date":
+            return torch.tensor(self._date(item), dtype=torch.float32)
+        found = torch.zeros(self.dim)
+        for name in item:
+            found[self._places.get(name, len(self._names))] = 1.0
+        return found
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """Field of float32 (B, D) without a mask."""
+        return Field(torch.stack(tuple(items)))
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, 1) bool, all True: a cell is taken away as a whole."""
+        return torch.ones(len(field), 1, dtype=torch.bool, device=field.values.device)
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        return Field(field.values.masked_fill(gone_BP, 0), present=field.present)
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:  # noqa: ARG002
+        return (1,) if tokens in (None, 1) else None
+
+    def show(self, raw: Any) -> Display:
+        """The value as text."""
+        return Display(words=(Word(", ".join(raw) if isinstance(raw, list) else str(raw)),))
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The value that the row's vector stands for."""
+        values = field.values[0].tolist()
+        if self.config.kind in ("category", "tags"):
+            names = (*self._names, "another")
+            said = ", ".join(n for n, v in zip(names, values, strict=True) if v) or "nothing"
+        else:
+            number = self._mean + self._std * values[0]
+            said = f"{number:.4g}" if self.config.kind == "number" else _day(number)
+        return Display(words=(Word(said, float(weights.flatten()[0])),))
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns from the values that are of the kind. Raises WeftError where there is none."""
+        items, first_error = [], None
+        for raw in raws:
+            try:
+                items.append(self.decode(raw))
+            except WeftError as error:
+                first_error = first_error or error
+        if not items:
+            raise first_error or WeftError(f"no training row has a {self.config.kind}")
+        if self.config.kind in ("category", "tags"):
+            counts = Counter(name for names in items for name in set(names))
+            kept = [n for n, rows in counts.items() if rows >= self.config.min_rows]
+            kept.sort(key=lambda name: (-counts[name], name))
+            self._use(tuple(kept[: self.config.most]))
+            return
+        values = np.array(items, dtype=np.float64)
+        self._mean, self._std = float(values.mean()), float(values.std()) or 1.0
+        self._quantiles = np.quantile(values, np.linspace(0, 1, QUANTILES))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "names": list(self._names),
+            "mean": self._mean,
+            "std": self._std,
+            "quantiles": self._quantiles.tolist(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        names: Any = state.get("names")
+        numbers: list[Any] = [state.get("mean"), state.get("std"), *(state.get("quantiles") or ())]
+        named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        finite = all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
+        if not named or not finite or len(numbers) != 2 + QUANTILES or numbers[1] <= 0:
+            raise WeftError(f"its names or numbers are not those of a {self.config.kind}")
+        self._mean, self._std = float(numbers[0]), float(numbers[1])
+        self._use(tuple(names))
+        self._quantiles = np.array(numbers[2:], dtype=np.float64)
+
+    def _use(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._places = {name: place for place, name in enumerate(names)}
+
+    def _number(self, value: float) -> tuple[float, float]:
+        # Where several quantiles are equal, the middle of them is the value's place.
+        low = np.searchsorted(self._quantiles, value, side="left")
+        high = np.searchsorted(self._quantiles, value, side="right")
+        place = float(low + high - 1) / 2
+        if low == high and 0 < low < QUANTILES:
+            below, above = self._quantiles[low - 1], self._quantiles[low]
+            place = float(low - 1 + (value - below) / (above - below))
+        place = min(max(place, 0.0), QUANTILES - 1.0)
+        limit = float(np.finfo(np.float32).max)
+        distance = min(max((value - self._mean) / self._std, -limit), limit)
+        return distance, 2 * place / (QUANTILES - 1) - 1
+
+    def _date(self, days: float) -> list[float]:
+        cycles = [2 * math.pi * days / length for length in (YEAR, WEEK, DAY)]
+        waves = [wave(angle) for angle in cycles for wave in (math.sin, math.cos)]
+        return [(days - self._mean) / self._std, *waves]
+
+
+def number_of(raw: Any) -> float:
+    """A finite number of a number or its text. Raises WeftError for anything else."""
+    try:
+        number = math.nan if isinstance(raw, bool | bytes) else float(raw)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise WeftError(f"is {brief(raw)}, expected a finite number")
+    return number
+
+
+def names_of(raw: Any, *, several: bool) -> tuple[str, ...]:
+    """The name of a category, or of several tags, in one Unicode form. Raises WeftError."""
+    values = raw if several and isinstance(raw, list | tuple) else [raw]
+    names = tuple(_name(value) for value in values)
+    if not names or not all(names):
+        raise WeftError(f"is {brief(raw)}, expected {'tags' if several else 'a category'}")
+    return names
+
+
+def _name(value: Any) -> str:
+    """Empty where it is no name; a number that is whole has the name of a whole number."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:g}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return normalised(str(value)) if isinstance(value, str | int) else ""
+
+
+def _day(days: float) -> str:
+    try:
+        return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(days=days)).date())
+    except OverflowError:
+        return f"{days:.0f} days from 1970"
+
+
+def days_of(raw: Any) -> float:
+    """Days since 1970 of a date, a time or its ISO text. Raises WeftError for anything else."""
+    value = raw
+    if isinstance(value, str):
+        try:
+            value = datetime.datetime.fromisoformat(value.strip())
+        except ValueError:
+            value = None
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime.datetime):
+        raise WeftError(f"is {brief(raw)}, expected a date such as 2026-03-31")
+    since = value.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)
+    return since / datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class CellConfig(Config[Modality]):
+    """A number, a category, several tags or a date of each row."""
+
+    kind: CellKind = "number"
+    """What the cells hold."""
+    most: int = 64
+    """So many of the most frequent categories or tags have a place of their own."""
+    min_rows: int = 2
+    """A category or tag of fewer training rows has none."""
+
+    def __post_init__(self) -> None:
+        require(self, most=COUNT, min_rows=COUNT)
+
+    def build(self) -> Cell:
+        return Cell(self)

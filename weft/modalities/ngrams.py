@@ -1,0 +1,129 @@
+"""Texts as the words and parts of words in them, without their order."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError, brief
+from weft.core.interfaces import Modality
+from weft.core.media import Alternatives
+from weft.core.ranges import COUNT, at_least, require
+from weft.core.records import Field
+from weft.core.text import compatible, normalised, unspaced, words
+
+
+class Ngrams:
+    """Text -> ids of its n-grams: runs of one word and of two, and of 3 to 5 characters within words.
+
+    Those of at least `min_rows` training texts are known, the most frequent first. In scripts without
+    blanks a word is one character, so runs of them go up to 3. Of several captions all are read.
+    """
+
+    def __init__(self, config: "NgramsConfig") -> None:
+        self.config = config
+        self._names: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+
+    @property
+    def vocab_size(self) -> int:
+        """How many n-grams are known, at least 1."""
+        return max(1, len(self._names))
+
+    def decode(self, raw: Any) -> list[str]:
+        """The n-grams in order, as often as they occur. Raises WeftError for what is no text."""
+        texts = raw if isinstance(raw, Alternatives) else [raw]
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise WeftError(f"is {brief(raw)}, expected a text or alternatives")
+        if not any(map(normalised, texts)):
+            raise WeftError("a text is empty")
+        return [gram for text in texts for gram in self._grams(text)]
+
+    def transform(
+        self,
+        item: list[str],
+        *,
+        train: bool,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        view: int = 0,  # noqa: ARG002
+    ) -> Tensor:
+        """int64 (T,): ids of the n-grams that are known."""
+        return torch.tensor([self._places[gram] for gram in item if gram in self._places]).long()
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """Field of int64 (B, T) padded with 0, mask True at real n-grams."""
+        lengths = torch.tensor([len(ids) for ids in items])
+        values = torch.nn.utils.rnn.pad_sequence(list(items), batch_first=True)
+        return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns the n-grams. Raises WeftError where no row has a text."""
+        counts: Counter[str] = Counter()
+        texts = 0
+        for raw in raws:
+            with suppress(WeftError):
+                counts.update(set(self.decode(raw)))
+                texts += 1
+        if not texts:
+            raise WeftError("no training row has a text")
+        kept = [gram for gram, rows in counts.items() if rows >= self.config.min_rows]
+        kept.sort(key=lambda gram: (-counts[gram], gram))
+        self._use(kept[: self.config.vocab_size])
+
+    def state(self) -> dict[str, Any]:
+        return {"names": list(self._names)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        names = state.get("names")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise WeftError("its n-grams are no list of strings")
+        self._use(names)
+
+    def names_of(self, values: Tensor) -> list[str | None]:
+        """The n-grams of one text of ids (T,)."""
+        known = len(self._names)
+        return [self._names[one] if 0 <= one < known else None for one in values.tolist()]
+
+    def _use(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._places = {name: place for place, name in enumerate(names)}
+
+    def _grams(self, text: str) -> Iterator[str]:
+        found = words(compatible(text).casefold())[: self.config.max_words]
+        unbroken = any(map(unspaced, found))
+        for n in range(1, self.config.words + 1 + unbroken):
+            for start in range(len(found) - n + 1):
+                yield " ".join(found[start : start + n])
+        for word in found if self.config.characters else ():
+            marked = f"_{word}_"
+            for n in range(3, self.config.characters + 1):
+                for start in range(len(marked) - n + 1):
+                    yield f"{marked[start : start + n]}~"
+
+
+@dataclass(frozen=True)
+class NgramsConfig(Config[Modality]):
+    """How texts become n-grams."""
+
+    words: int = 2
+    """Longest run of words; one more in scripts without blanks."""
+    characters: int = 5
+    """Longest run of characters within a word, from 3; 0 for none."""
+    vocab_size: int = 20000
+    """Most n-grams that are learned."""
+    min_rows: int = 2
+    """In how many training texts an n-gram must be to be learned."""
+    max_words: int = 2000
+    """Words of a text that are read, from its beginning."""
+
+    def __post_init__(self) -> None:
+        require(self, words=COUNT, characters=at_least(0), vocab_size=COUNT, min_rows=COUNT)
+        require(self, max_words=COUNT)
+
+    def build(self) -> Ngrams:
+        return Ngrams(self)
