@@ -7,8 +7,6 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
-from weft.fitting.fit import fit
-from weft.fitting.leaderboard import print_leaderboard
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,9 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Prints the leaderboard and the run directory."""
     arguments = parse(Arguments, words, "weft fit")
+    from weft.fitting.fit import fit
+    from weft.fitting.leaderboard import print_leaderboard
+
     found = fit(
         arguments.data,
         target=arguments.target,
