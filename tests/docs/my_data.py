@@ -33,7 +33,19 @@ def my_vqa(folder: Path) -> None:
     (folder / "my_vqa.yaml").write_text("recipe: scenes_vqa\n")
 
 
+def reviews(folder: Path) -> None:
+    """A table of texts with their mood, several rows a writer."""
+    words = {"good": "lovely bright happy", "bad": "grey sad awful"}
+    rows = [
+        f"{words[mood]} day {n % 7} of writer {n % 11},{20 + n % 5 + 9 * (mood == 'good')},{n % 11},{mood}"
+        for n in range(60)
+        for mood in [("good", "bad")[n % 2]]
+    ]
+    (folder / "reviews.csv").write_text("\n".join(["text,age,group,mood", *rows]) + "\n")
+
+
 DATA = {
+    "docs/fit.md": (reviews,),
     "docs/checkpoints.md": (my_vqa,),
     "docs/choosing.md": (examples,),
     "docs/results.md": (examples,),
