@@ -19,6 +19,7 @@ from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.labels import LabelsConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
+from weft.data.targets.tags import TagsConfig
 
 THINGS = [
     {"shape": "star", "color": "red", "size": "small", "box": [0.0, 0.0, 0.4, 0.4]},
@@ -34,6 +35,7 @@ CASES = {
     ),
     "labels": (LabelsConfig("grid"), [np.array([[1, 0], [2, 2]]), [[0, 0], [0, 1]]]),
     "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
+    "tags": (TagsConfig("tags"), [["red", "round"], [], "red, new ; red;", ["blue", " red "]]),
 }
 
 
@@ -44,7 +46,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and cls is not Config:
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -141,9 +143,29 @@ def test_bad_classes_are_named() -> None:
         ClassesConfig("answer").build().read(1.5)
 
 
+def test_tags_are_a_list_or_a_cell() -> None:
+    target = TagsConfig("tags", max_classes=2).build()
+    target.fit(["red; round, old", "red", None, "; ", "new;red"])
+    assert (target.separator, target.classes) == (";", ("red", "new"))
+    assert target.read("new ;red;red").tolist() == [1, 1]
+    assert target.read(["new", "never seen"]).tolist() == [0, 1]
+    assert target.read([]).tolist() == target.read("").tolist() == [0, 0]
+    assert target.names("round, old; red") == ("round, old", "red")
+    commas = TagsConfig("tags").build()
+    commas.fit(["red, round", "blue"])
+    assert commas.classes == ("blue", "red", "round")
+    for raw in (None, 3, [1.5], [""], {"a": 1}):
+        with pytest.raises(WeftError, match=r"^'tags' is "):
+            target.read(raw)
+    with pytest.raises(WeftError, match="no training row has a tag in its column 'tags'"):
+        TagsConfig("tags").build().fit([None, [], ""])
+    with pytest.raises(WeftError, match="separator is None, expected a string"):
+        TagsConfig("tags").build().restore({"classes": ["a"]})
+
+
 def test_several_labels_a_row_are_refused_by_the_name_of_their_column() -> None:
     target = ClassesConfig("tags").build()
-    line = "'tags' is ['red', 'round'], a list: expected one class a row; targets of several labels"
+    line = "'tags' is ['red', 'round'], a list: expected one class a row; TagsConfig reads several"
     with pytest.raises(WeftError, match=f"^{re.escape(line)}"):
         target.read(["red", "round"])
     with pytest.raises(WeftError, match=f"in its column 'tags': {re.escape(line)}"):

@@ -194,3 +194,20 @@ def test_estimate_reads_well():
     assert str(Estimate(26.44, 23.7, 29.2)) == "26.4 [23.7, 29.2]"
     written = {"value": 1.0, "low": 0.0, "high": 2.0, "groups": None}
     assert Estimate(1.0, 0.0, 2.0).to_json() == written
+
+
+def test_means_at_many_places_are_those_of_each_place_alone() -> None:
+    random = np.random.default_rng(0)
+    groups, places = np.arange(60) // 3, random.integers(0, 4, 60)
+    values = (random.random(60) < 0.5).astype(float)
+    values[places == 2] = 1.0
+    bootstrap = Bootstrap(groups, resamples=200)
+    found = bootstrap.means_by(values, places, 4, groups, shares=True)
+    for place, one in enumerate(found):
+        of = places == place
+        alone = bootstrap.proportion(values[of], groups[of])
+        assert one == pytest.approx(alone) or vars(one) == pytest.approx(vars(alone))
+    total, on_resamples = bootstrap.totals_by(values, places, 6, groups)
+    assert total.tolist() == [values[places == place].sum() for place in range(6)]
+    one_hot = np.eye(6)[places] * values[:, None]
+    assert on_resamples == pytest.approx(bootstrap.totals(one_hot, groups)[1])

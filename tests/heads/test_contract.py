@@ -19,6 +19,7 @@ from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
+from weft.data.targets.tags import TagsConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
@@ -26,6 +27,7 @@ from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import Head, HeadConfig
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Output, Part, Values
+from weft.heads.tags import NO_TAG, TagOutput, TagValues
 from weft.heads.texts import TextOutput, TextValues
 from weft.modalities.text import TextConfig
 
@@ -41,12 +43,16 @@ def learned() -> Learned:
     votes = SoftAnswersConfig("votes").build()
     votes.fit([["red", "red", "blue"]])
     score = NumbersConfig("score").build()
-    return Learned({"text": text}, {"answer": answer, "votes": votes, "score": score})
+    tags = TagsConfig("tags").build()
+    tags.fit([["red", "round"], ["new"]])
+    targets = {"answer": answer, "votes": votes, "score": score, "tags": tags}
+    return Learned({"text": text}, targets)
 
 
 CASES: dict[str, tuple[Output, Config]] = {
     "classes": (ClassOutput("answer"), ClassifierConfig(WIDTH, 3)),
     "classes-at-once": (ClassOutput("votes", exclusive=False), ClassifierConfig(WIDTH, 3)),
+    "tags": (TagOutput("tags", threshold=0.4), ClassifierConfig(WIDTH, 4)),
     "named-classes": (MATCHING, ClassifierConfig(WIDTH, 2)),
     "numbers": (NumberOutput("score", unit="kg"), ClassifierConfig(WIDTH, 1)),
     "texts": (
@@ -80,7 +86,7 @@ def test_every_output_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Output) and cls is not Output:
                 found.add(cls)
     assert found == {type(output) for output, _ in CASES.values()}
-    assert len(found) == 3
+    assert len(found) == 4
 
 
 def context(rows: int = ROWS) -> Features:
@@ -110,7 +116,8 @@ def test_values_of_a_batch_are_those_of_its_rows(output: Output, decoder: Config
     assert said(type(together).join(each)) == said(together)
     for row in range(ROWS):
         best = together.best(row, 2)
-        assert best[0][0] == together.said(row)
+        if not isinstance(together, TagValues):
+            assert best[0][0] == together.said(row)
         chances = [chance for _, chance in best if chance is not None]
         assert chances == sorted(chances, reverse=True)
 
@@ -142,7 +149,10 @@ def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> N
     assert scores.values.requires_grad
     for row in range(ROWS):
         ((_, chance),) = said_values.best(row, 1)
-        if chance is not None:
+        if isinstance(said_values, TagValues):
+            chances = [one for _, one in said_values.tags(row)] or [chance]
+            assert scores.values[row].item() == pytest.approx(sum(chances) / len(chances))
+        elif chance is not None:
             assert scores.values[row].item() == pytest.approx(chance)
     if isinstance(said_values, NumberValues):
         torch.testing.assert_close(scores.values.detach(), said_values.numbers)
@@ -275,3 +285,17 @@ def test_a_head_reads_what_it_names() -> None:
     assert head(fused).shape == (ROWS, 2)
     with pytest.raises(WeftError, match="unknown context of the head 'joint': known: image"):
         head({"image": context()})
+
+
+def test_tags_from_the_threshold_on_are_said() -> None:
+    values = TagValues(
+        torch.tensor([[0.5, 0.4, 0.9], [0.1, 0.2, 0.3]]), ("red", "round", "new"), threshold=0.5
+    )
+    assert [values.said(row) for row in (0, 1)] == ["new; red", NO_TAG]
+    assert values.tags(0) == [("new", pytest.approx(0.9)), ("red", 0.5)]
+    assert values.tags(1) == []
+    assert values.take([1, 0]).said(1) == "new; red"
+    with pytest.raises(ValueError, match="threshold"):
+        TagOutput("tags", threshold=2.0)
+    with pytest.raises(ValueError, match="a row may have several tags"):
+        TagOutput("tags", exclusive=True)

@@ -15,6 +15,7 @@ from weft.data.formats import Dataset
 from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.tags import TagsConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
@@ -24,6 +25,7 @@ from weft.fusion.late import LateConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
+from weft.heads.tags import TagOutput
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
@@ -38,6 +40,7 @@ from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.tagging import TaggingConfig
 from weft.tasks.vqa import VQAConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
@@ -49,6 +52,7 @@ CASES: dict[str, Config] = {
     "reranking": RerankingConfig(RETRIEVAL, candidates=3),
     "zero_shot": ZeroShotConfig(resamples=20, inference=SETTINGS),
     "classification": ClassificationTaskConfig(resamples=20, inference=SETTINGS),
+    "tagging": TaggingConfig(resamples=20, inference=SETTINGS),
     "regression": RegressionTaskConfig(head="price", resamples=20, inference=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, inference=SETTINGS),
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, inference=SETTINGS),
@@ -73,6 +77,7 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "candidates": ["red", "blue"],
             "right": n % 2,
             "price": n * n / 10,
+            "tags": [label, *(("large",) if n % 3 else ())],
         }
         if n in (without or ()):
             del items[stream]
@@ -86,7 +91,9 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     text.fit([row.items.get("text", "red") for row in dataset()])
     label = ClassesConfig("label").build()
     label.fit(["red", "blue"])
-    targets = {"label": label, "price": NumbersConfig("price").build()}
+    tags = TagsConfig("tags").build()
+    tags.fit([["red", "large"], ["blue"]])
+    targets = {"label": label, "price": NumbersConfig("price").build(), "tags": tags}
     modalities = {
         "image": ImageConfig(size=8, eval_views=mirrored()[:views]).build(),
         "text": text,
@@ -111,6 +118,7 @@ def model_config(views: int = 1) -> ModelConfig:
             "price": HeadConfig(
                 ClassifierConfig(WIDTH, 1), NumberOutput("price", "euros"), views=views
             ),
+            "tags": HeadConfig(ClassifierConfig(WIDTH, 3), TagOutput("tags"), views=views),
             "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
         },
     )

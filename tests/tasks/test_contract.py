@@ -35,6 +35,7 @@ from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.tags import TagsConfig
 from weft.evaluation.metric import FAMILY, find
 from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig
@@ -88,7 +89,7 @@ def test_every_config_is_in_the_suite() -> None:
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 @every_task
@@ -165,7 +166,11 @@ def recipe(name: str) -> Recipe:
     data = DataConfig(
         FilesConfig(Path("rows.jsonl")),
         {"image": ImageConfig(size=8), "text": text, "answer": text},
-        {"label": ClassesConfig("label"), "price": NumbersConfig("price")},
+        {
+            "label": ClassesConfig("label"),
+            "price": NumbersConfig("price"),
+            "tags": TagsConfig("tags"),
+        },
     )
     return Recipe(data, model_config(), {}, {name: CASES[name]})
 
@@ -216,7 +221,7 @@ def test_a_recipe_that_lacks_what_a_task_needs_is_refused(name: str) -> None:
 
 
 @every_task
-@pytest.mark.parametrize("column", ["label", "text", "candidates", "right", "price"])
+@pytest.mark.parametrize("column", ["label", "text", "candidates", "right", "price", "tags"])
 def test_a_column_that_a_task_needs_is_named(name: str, column: str) -> None:
     rows = [replace(row, items=without(row.items, column)) for row in dataset()]
     needed = column in CASES[name].needs.columns  # type: ignore[attr-defined]
@@ -242,7 +247,7 @@ def broken(kind: str) -> Sequence[Sample]:
     row = rows[BROKEN]
     items = {
         "picture": {**row.items, "image": Media.encoded(b"no picture", "image")},
-        "label": {**without(without(row.items, "label"), "price"), "right": 7},
+        "label": {"image": row.items["image"], "text": row.items["text"], "right": 7},
     }
     if kind == "row":
         return Unreadable(rows)

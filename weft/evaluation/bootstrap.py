@@ -179,6 +179,54 @@ class Bootstrap:
         sums_RK = np.concatenate([counts_RG @ sums_GK for counts_RG in self._counts()])
         return values_NK.sum(0), sums_RK
 
+    def totals_by(
+        self, values: ArrayLike, places: ArrayLike, number: int, groups: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """The sums of `values` (N,) at each of P places (P,), and what they are on every resample (R, P).
+
+        places: (N,) from 0 to P - 1, such as the classes of the rows; each of N values is of one place, so
+        that thousands of places cost no more than one.
+        """
+        values_N, _ = self._checked(values, groups, ndim=1)
+        places_N = np.asarray(places)
+        order = places_N.argsort(kind="stable")
+        there, starts = np.unique(places_N[order], return_index=True)
+        sums_RP = np.zeros((self.resamples, number))
+        row = 0
+        for counts_RN in self.draws(np.asarray(groups)[order]):
+            found = np.add.reduceat(counts_RN * values_N[order], starts, axis=1)
+            sums_RP[row : row + len(found), there] = found
+            row += len(found)
+        total_P: Floats = np.bincount(places_N, values_N, minlength=number).astype(np.float64)
+        return total_P, sums_RP
+
+    def means_by(
+        self,
+        values: ArrayLike,
+        places: ArrayLike,
+        number: int,
+        groups: ArrayLike,
+        *,
+        shares: bool = False,
+    ) -> list[Estimate]:
+        """The mean of `values` (N,) at each of P places, all of which have a value.
+
+        shares: values are shares in [0, 1]; means of 0 and 1 have an interval, as in `proportion`. On a
+        resample without a row of the place the mean stands in.
+        """
+        total_P, total_RP = self.totals_by(values, places, number, groups)
+        rows_P, rows_RP = self.totals_by(np.ones(len(np.asarray(values))), places, number, groups)
+        mean_P = total_P / rows_P
+        with np.errstate(invalid="ignore"):
+            mean_RP = np.where(rows_RP > 0, total_RP / rows_RP, mean_P)
+        pairs = np.unique(np.stack([np.asarray(places), np.asarray(groups)]), axis=1)
+        groups_P = np.bincount(pairs[0].astype(np.intp), minlength=number)
+        found = [
+            Statistic(float(mean_P[p]), mean_RP[:, p], int(groups_P[p])).estimate()
+            for p in range(number)
+        ]
+        return [exact_at_ends(one) for one in found] if shares else found
+
     def means(self, values: ArrayLike, groups: ArrayLike) -> list[Statistic]:
         """The mean of each column of `values` (N, K), N observations that belong to `groups` (N,)."""
         return self.ratios(values, np.ones_like(np.asarray(values, dtype=np.float64)), groups)
@@ -214,12 +262,7 @@ class Bootstrap:
         There every resample is the same and says nothing; the exact binomial bound by the number
         of groups does (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
         """
-        estimate = self.mean(hits, groups).estimate(confidence)
-        number = count(groups)
-        tail = ((1 - confidence) / 2) ** (1 / number)
-        if estimate.value == 0:
-            return Estimate(0.0, 0.0, 1 - tail, number)
-        return Estimate(1.0, tail, 1.0, number) if estimate.value == 1 else estimate
+        return exact_at_ends(self.mean(hits, groups).estimate(confidence), confidence)
 
     def _checked(
         self, values: ArrayLike, groups: ArrayLike, ndim: int
@@ -246,6 +289,14 @@ class Bootstrap:
             drawn = random.integers(number, size=(rows, number))
             drawn += number * np.arange(rows)[:, None]
             yield np.bincount(drawn.ravel(), minlength=rows * number).reshape(rows, number)
+
+
+def exact_at_ends(estimate: Estimate, confidence: float = 0.95) -> Estimate:
+    """The same, where the value is 0 or 1 with the exact binomial bound; see `Bootstrap.proportion`."""
+    tail = ((1 - confidence) / 2) ** (1 / (estimate.groups or 1))
+    if estimate.value == 0:
+        return Estimate(0.0, 0.0, 1 - tail, estimate.groups)
+    return Estimate(1.0, tail, 1.0, estimate.groups) if estimate.value == 1 else estimate
 
 
 def count(groups: ArrayLike) -> int:

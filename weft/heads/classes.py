@@ -1,8 +1,8 @@
 """One class of a closed set: an answer, a label, true or false."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -38,19 +38,19 @@ class ClassValues:
         names = [self.classes[place] for place in found.indices.tolist()]
         return list(zip(names, found.values.tolist(), strict=True))
 
-    def averaged(self, keys: Tensor) -> "ClassValues":
+    def averaged(self, keys: Tensor) -> Self:
         """Rows with the same key (N,) share the mean of their probabilities."""
         _, place_N, size_K = torch.unique(keys, return_inverse=True, return_counts=True)
         sums_KV = self.probabilities.new_zeros(len(size_K), self.probabilities.shape[1])
         means_KV = sums_KV.index_add(0, place_N, self.probabilities) / size_K[:, None]
-        return ClassValues(means_KV[place_N], self.classes)
+        return replace(self, probabilities=means_KV[place_N])
 
-    def take(self, rows: Sequence[int]) -> "ClassValues":
-        return ClassValues(self.probabilities[list(rows)], self.classes)
+    def take(self, rows: Sequence[int]) -> Self:
+        return replace(self, probabilities=self.probabilities[list(rows)])
 
     @classmethod
-    def join(cls, parts: Sequence["ClassValues"]) -> "ClassValues":
-        return cls(torch.cat([part.probabilities for part in parts]), parts[0].classes)
+    def join(cls, parts: Sequence[Self]) -> Self:
+        return replace(parts[0], probabilities=torch.cat([part.probabilities for part in parts]))
 
 
 @dataclass(frozen=True)

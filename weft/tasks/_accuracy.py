@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -25,8 +26,8 @@ from weft.tasks.base import TaskConfig
 
 ACCURACY = Metric("accuracy", headline=True)
 SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
-MACRO_F1 = Metric("macro_f1")
-CLASSES_AT_ONCE = 64
+MOST_KINDS = 200
+"""Kinds of rows that are measured each for itself; of more, those with the most rows."""
 OTHERS = 3
 """Further answers that are shown with a prediction."""
 
@@ -73,23 +74,26 @@ class Expected:
         given = self.answers[row : row + 1] if self.given is None else self.given[row]
         return tuple(dict.fromkeys(given))
 
-    def of_kinds(self) -> dict[str, Tensor]:
-        """Kind -> (N,) bool, where rows have a kind; the kinds in order of their names."""
-        if self.kinds is None:
-            return {}
-        return {
-            kind: torch.tensor([one == kind for one in self.kinds])
-            for kind in sorted(set(self.kinds))
-        }
+    @cached_property
+    def of_kinds(self) -> tuple[list[str], Tensor]:
+        """The K kinds that are measured, in order of their names, and the kind of each row (N,), K of
+        others. Of many kinds they are those with the most rows."""
+        counts = Counter(self.kinds or ())
+        ordered = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MOST_KINDS]
+        place = {kind: number for number, kind in enumerate(sorted(ordered))}
+        return list(place), torch.tensor([place.get(kind, len(place)) for kind in self.kinds or ()])
 
     def means(self, said: Sequence[str]) -> dict[str, float]:
         """Metric -> its value of all rows and of each kind: what a baseline reaches."""
         found = {}
+        kinds, of_N = self.of_kinds
         for metric, values in self.values(said).items():
             found[metric.name] = metric.scale * float(values.mean())
-            for kind, of in self.of_kinds().items():
-                of_kind = by_kind(metric, self.kind).member(kind)
-                found[of_kind.name] = metric.scale * float(values[of].mean())
+            if kinds:
+                size = len(kinds) + 1
+                sums, rows = (torch.bincount(of_N, w, minlength=size) for w in (values, None))
+                for kind, mean in zip(kinds, (sums / rows).tolist(), strict=False):
+                    found[by_kind(metric, self.kind).member(kind).name] = metric.scale * mean
         return found
 
     def scores(
@@ -99,10 +103,14 @@ class Expected:
         found = [
             metric.score(bootstrap.proportion(shares, groups)) for metric, shares in values.items()
         ]
-        for metric, shares in values.items():
-            for kind, of in self.of_kinds().items():
-                of_kind = by_kind(metric, self.kind).member(kind)
-                found.append(of_kind.score(bootstrap.proportion(shares[of], groups[of])))
+        kinds, of_N = self.of_kinds
+        there_N = of_N < len(kinds)
+        for metric, shares in values.items() if kinds else ():
+            rows = (one[there_N].numpy() for one in (shares, of_N, groups))
+            shares_N, place_N, groups_N = rows
+            estimates = bootstrap.means_by(shares_N, place_N, len(kinds), groups_N, shares=True)
+            for kind, estimate in zip(kinds, estimates, strict=True):
+                found.append(by_kind(metric, self.kind).member(kind).score(estimate))
         return by_name(found)
 
 
@@ -164,25 +172,6 @@ def labels_of(found: Predictions, members: Sequence[Member], dataset: Dataset) -
     (target,) = found.targets
     column = members[0].targets[target].column
     return [class_name(dataset[row].items[column], column) for row in found.rows]
-
-
-def macro_f1(predictions: Predictions, bootstrap: Bootstrap) -> Score:
-    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN).
-
-    Classes are those that are right or predicted for some row; all answers that the model does not
-    know are one class more, whose F1 is 0.
-    """
-    said, target = class_values(predictions).predicted, right_classes(predictions)
-    classes = torch.unique(torch.cat([said, target]))
-    total = None
-    for some in classes.split(CLASSES_AT_ONCE):
-        said_NC, right_NC = said[:, None] == some, target[:, None] == some
-        both_NC = 2 * (said_NC & right_NC).double()
-        either_NC = said_NC.double() + right_NC.double()
-        for statistic in bootstrap.ratios(both_NC, either_NC, predictions.groups):
-            total = statistic if total is None else total + statistic
-    assert total is not None
-    return MACRO_F1.score((total * (1 / len(classes))).estimate())
 
 
 def measured(

@@ -79,3 +79,12 @@ class TaskConfig(Config[Task]):
             "left_out_unreadable": len(dataset) - len(found),
             "interval": f"95% bootstrap over {over}, {self.resamples} resamples",
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlicedConfig(TaskConfig):
+    """The settings of tasks that also measure parts of the rows."""
+
+    slices: tuple[str, ...] = ()
+    """Columns by whose values errors are given, too: each value of a category or tag, numbers and dates cut
+    at their quartiles, texts by their number of words."""

@@ -8,30 +8,38 @@ import torch
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import by_name
 from weft.heads.output import TargetClasses
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
 from weft.tasks._accuracy import (
     ACCURACY,
-    MACRO_F1,
     Expected,
     by_kind,
     class_values,
     labels_of,
-    macro_f1,
     measured,
     most_common,
     predict_target,
     right_classes,
 )
-from weft.tasks.base import TaskConfig
+from weft.tasks._of_classes import (
+    AUROC,
+    AVERAGE_PRECISION,
+    BALANCED_ACCURACY,
+    MACRO_F1,
+    class_diagnostics,
+    f1_and_balanced_accuracy,
+    ranking_scores,
+)
+from weft.tasks.base import SlicedConfig
 
 KIND = "class"
 """What stands before a label in the names of metrics."""
 
 
 @dataclass(frozen=True)
-class ClassificationTaskConfig(TaskConfig):
+class ClassificationTaskConfig(SlicedConfig):
     """Classification of rows by their label."""
 
     head: str = "label"
@@ -46,14 +54,22 @@ class ClassificationTaskConfig(TaskConfig):
 
 
 class Classification:
-    """Accuracy, that of each class, and macro F1.
+    """Accuracy, that of each class, balanced accuracy, macro F1, and, of each class against the rest, AUROC
+    and average precision. Behind them: confusion matrix, calibration, class counts, errors by slice.
 
     Baselines: chance; the most frequent label of the measured rows; and, where the model reads several
     streams, the model itself with one of them of another row.
     """
 
     name = "classification"
-    metrics = (ACCURACY, by_kind(ACCURACY, KIND), MACRO_F1)
+    metrics = (
+        ACCURACY,
+        by_kind(ACCURACY, KIND),
+        BALANCED_ACCURACY,
+        MACRO_F1,
+        AUROC,
+        AVERAGE_PRECISION,
+    )
 
     def __init__(self, config: ClassificationTaskConfig) -> None:
         self.config = config
@@ -73,6 +89,9 @@ class Classification:
         expected = Expected(answers=labels, kinds=labels, kind=KIND)
         baselines = {"majority": [most_common(labels)] * len(labels)}
         classes = len(class_values(found).classes)
+        bootstrap = config.bootstrap(found.groups)
+        scores = [*f1_and_balanced_accuracy(found, bootstrap), *ranking_scores(found, bootstrap)]
+        (target,) = found.targets
         return measured(self, members, dataset, found, expected, baselines).extended(
             protocol={
                 "rows": len(found),
@@ -80,7 +99,15 @@ class Classification:
                 "classes": classes,
                 "labels_not_known": int((right_classes(found) < 0).sum()),
             },
-            metrics={MACRO_F1.name: macro_f1(found, config.bootstrap(found.groups))},
+            metrics=by_name(scores),
             baselines={"chance": {ACCURACY.name: ACCURACY.scale / classes}},
             leakage=leakage,
+            diagnostics=class_diagnostics(
+                config,
+                found,
+                expected,
+                dataset,
+                members[0].training,
+                members[0].targets[target].column,
+            ),
         )

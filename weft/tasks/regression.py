@@ -16,11 +16,14 @@ from weft.evaluation.metric import TARGET_UNIT, Metric, by_name
 from weft.evaluation.regression import regression
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Values as Said
+from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks._accuracy import predict_target
-from weft.tasks.base import TaskConfig
+from weft.tasks._diagnostics import residuals
+from weft.tasks._slices import Measured, slices
+from weft.tasks.base import SlicedConfig
 
 MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True)
 RMSE = Metric("RMSE", TARGET_UNIT, "lower")
@@ -33,7 +36,7 @@ OF_ONE_NUMBER = (MAE, RMSE, R2)
 
 
 @dataclass(frozen=True)
-class RegressionTaskConfig(TaskConfig):
+class RegressionTaskConfig(SlicedConfig):
     """A number of each row: mean absolute and squared error, R2, and correlations."""
 
     head: str = "score"
@@ -76,7 +79,8 @@ class RegressionTask:
         ((target, expected_N),) = found.targets.items()
         expected_N = expected_N.double()
         output = _output(members[0], config.head)
-        measured = _measured(found.values, found, expected_N, config.bootstrap(found.groups))
+        bootstrap = config.bootstrap(found.groups)
+        measured = _measured(found.values, found, expected_N, bootstrap)
         training_N = _numbers_of(members[0].training, members[0].targets[target])
         errors_N = (_numbers(found.values) - expected_N).abs()
         return TaskResult(
@@ -97,6 +101,15 @@ class RegressionTask:
             values={MAE.name: Values(errors_N, found.groups)},
             predictions=_shown(found, expected_N, output, config),
             head=config.head,
+            diagnostics=Diagnostics(
+                slices=slices(
+                    Measured(output.in_unit(MAE), errors_N, found.groups, found.rows),
+                    dataset,
+                    config.slices,
+                    bootstrap,
+                ),
+                residuals=residuals(_numbers(found.values), expected_N, output.unit, config.seed),
+            ),
         )
 
 

@@ -16,13 +16,14 @@ from weft.inference.member import Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import Selection
-from weft.tasks._accuracy import MACRO_F1, macro_f1, measured, right_classes, target_of
+from weft.tasks._accuracy import measured, right_classes, target_of
+from weft.tasks._of_classes import MACRO_F1, class_diagnostics, f1_and_balanced_accuracy
 from weft.tasks._questions import ANSWERED, Columns, expected_answers, guesses_from_words
-from weft.tasks.base import TaskConfig
+from weft.tasks.base import SlicedConfig
 
 
 @dataclass(frozen=True)
-class VQAConfig(TaskConfig):
+class VQAConfig(SlicedConfig):
     """Answers to questions about pictures, beside what can be answered without the picture."""
 
     head: str = "answer"
@@ -90,6 +91,9 @@ class VQA:
             },
             metrics=metrics,
             leakage=leakage,
+            diagnostics=class_diagnostics(
+                config, found, expected, dataset, members[0].training, config.answer
+            ),
         )
 
     def _predictions(
@@ -115,4 +119,5 @@ class VQA:
         assert isinstance(found.values, ClassValues)
         unknown = int((right_classes(found) < 0).sum())
         told = {"answers_known": len(found.values.classes), "answers_not_known": unknown}
-        return {MACRO_F1.name: macro_f1(found, self.config.bootstrap(found.groups))}, told
+        f1, _ = f1_and_balanced_accuracy(found, self.config.bootstrap(found.groups))
+        return {MACRO_F1.name: f1}, told

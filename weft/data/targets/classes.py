@@ -109,9 +109,7 @@ def class_name(raw: Any, column: str) -> str:
         return str(raw)
     expected = "expected a string, a whole number or a truth"
     if isinstance(raw, list | tuple):
-        expected = (
-            "a list: expected one class a row; targets of several labels a row are not supported"
-        )
+        expected = "a list: expected one class a row; TagsConfig reads several labels a row"
     elif isinstance(raw, float):
         expected = f"{expected}; NumbersConfig reads numbers"
     raise WeftError(f"'{column}' is {raw!r:.60}, {expected}")

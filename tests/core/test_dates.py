@@ -1,0 +1,22 @@
+"""Dates as numbers of days, and back."""
+
+import datetime
+
+import pytest
+
+from weft.core.dates import date_text, days_of
+from weft.core.errors import WeftError
+
+
+def test_days_since_1970() -> None:
+    assert days_of("1970-01-02") == days_of(datetime.date(1970, 1, 2)) == 1
+    assert days_of(" 1969-12-31T12:00 ") == -0.5
+    assert days_of(datetime.datetime(1970, 1, 1, 6)) == 0.25
+    assert days_of("1970-01-01T02:00+02:00") == 0
+    assert date_text(days_of("2026-03-05T23:59")) == "2026-03-05"
+
+
+@pytest.mark.parametrize("raw", ["", "5 March", "2026-13-01", None, 3, [], True])
+def test_what_is_no_date(raw: object) -> None:
+    with pytest.raises(WeftError, match="expected a date such as 2026-03-05"):
+        days_of(raw)

@@ -1,0 +1,34 @@
+"""Dates and times as numbers: days since 1970-01-01, in UTC where a zone is given."""
+
+import datetime
+from typing import Any
+
+from weft.core.errors import WeftError, brief
+
+DAY = 86_400.0
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def days_of(raw: Any) -> float:
+    """Of a date, a time, or a string that spells one by ISO 8601 (2026-03-05, 2026-03-05T14:30).
+
+    Raises WeftError for anything else.
+    """
+    found = raw
+    if isinstance(raw, str):
+        try:
+            found = datetime.datetime.fromisoformat(raw.strip())
+        except ValueError:
+            found = None
+    if isinstance(found, datetime.datetime):
+        if found.tzinfo is not None:
+            found = found.astimezone(datetime.UTC).replace(tzinfo=None)
+        return (found - _EPOCH).total_seconds() / DAY
+    if isinstance(found, datetime.date):
+        return float((found - _EPOCH.date()).days)
+    raise WeftError(f"is {brief(raw)}, expected a date such as 2026-03-05")
+
+
+def date_text(days: float) -> str:
+    """The day of that number, as ISO 8601 spells it."""
+    return (_EPOCH + datetime.timedelta(days=days)).date().isoformat()

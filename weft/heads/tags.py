@@ -1,0 +1,75 @@
+"""Several labels at once: the tags of a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from weft.core.ranges import SHARE, require
+from weft.heads.classes import ClassOutput, ClassValues
+from weft.heads.output import Part, Scores, Values
+
+NO_TAG = "no tag"
+"""What is said of a row none of whose tags is probable enough."""
+BETWEEN = "; "
+"""Stands between the tags that are said of a row."""
+
+
+@dataclass(frozen=True)
+class TagValues(ClassValues):
+    """probabilities: (N, V), each tag's own, on the CPU. threshold: from which on a tag is said."""
+
+    threshold: float = 0.5
+
+    @property
+    def chosen(self) -> Tensor:
+        """(N, V) bool, True where a tag is said of the row."""
+        return self.probabilities >= self.threshold
+
+    def tags(self, row: int) -> list[tuple[str, float]]:
+        """The tags that are said of a row with their probabilities, the most probable first."""
+        chances_V = self.probabilities[row]
+        order = chances_V.argsort(descending=True, stable=True).tolist()
+        return [
+            (self.classes[place], chance)
+            for place in order
+            if (chance := float(chances_V[place])) >= self.threshold
+        ]
+
+    def said(self, row: int) -> str:
+        return BETWEEN.join(name for name, _ in self.tags(row)) or NO_TAG
+
+
+@dataclass(frozen=True)
+class TagOutput(ClassOutput):
+    """A logit for each tag; its probability is the sigmoid, and tags from `threshold` on are said."""
+
+    exclusive: bool = False
+    """Always false: any number of tags holds at once."""
+    threshold: float = 0.5
+    """Probability from which on a tag is said of a row."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, threshold=SHARE)
+        if self.exclusive:
+            raise ValueError("exclusive is True, expected False: a row may have several tags")
+
+    def read(self, parts: Sequence[Part]) -> TagValues:
+        """The mean of the parts' probabilities."""
+        found = super().read(parts)
+        return TagValues(found.probabilities, found.classes, self.threshold)
+
+    def scores(self, part: Part, said: Values) -> Scores:
+        """Of the tags that were said: the sum of their logits and the mean of their probabilities; of a row
+        without any, those of its most probable tag."""
+        if not isinstance(said, TagValues):
+            raise TypeError(f"said is {type(said).__name__}, expected TagValues")
+        logits_BV = self._logits(part)
+        chosen_BV = said.chosen.to(logits_BV.device)
+        first_BV = torch.zeros_like(chosen_BV)
+        first_BV.scatter_(1, said.predicted.to(logits_BV.device)[:, None], True)
+        chosen_BV = torch.where(chosen_BV.any(dim=1, keepdim=True), chosen_BV, first_BV)
+        logits_B = (logits_BV * chosen_BV).sum(1)
+        return Scores(logits_B, (logits_BV.sigmoid() * chosen_BV).sum(1) / chosen_BV.sum(1))
