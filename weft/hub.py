@@ -21,7 +21,8 @@ from weft.core.documents import read_mapping
 from weft.core.errors import MissingExtraError, WeftError
 
 PACKAGE = "package:"
-MODEL_FILES = ("config.json", "tokenizer.json")
+OPEN_CLIP = "open_clip_config.json"
+MODEL_FILES = ("config.json", "tokenizer.json", OPEN_CLIP)
 _VOCABULARIES = ("vocab.txt", "merges.txt", "*.model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -61,8 +62,11 @@ def fetched(name: str, *, weights: bool) -> Path:
     with loading(name):
         from huggingface_hub import snapshot_download
 
-        patterns = ["*.json", *_VOCABULARIES, *(["model*.safetensors"] if weights else [])]
-        return Path(snapshot_download(place, allow_patterns=patterns))
+        folder = Path(snapshot_download(place, allow_patterns=["*.json", *_VOCABULARIES]))
+        if weights:
+            patterns = ["model*.safetensors", *(["open_clip*.safetensors"] * is_open_clip(folder))]
+            folder = Path(snapshot_download(place, allow_patterns=patterns))
+        return folder
 
 
 def refuse_code(path: Path) -> None:
@@ -73,6 +77,19 @@ def refuse_code(path: Path) -> None:
             f"{path}: asks for Python code of its own (auto_map: {code!s:.60}), which weft never runs: "
             "expected a model that transformers itself knows"
         )
+
+
+def is_open_clip(folder: Path) -> bool:
+    """Whether a model lies there in the layout of open_clip, and not in that of Hugging Face too."""
+    return (folder / OPEN_CLIP).is_file() and not (folder / "config.json").is_file()
+
+
+def read_open_clip(folder: Path, part: str = "model_cfg") -> dict[str, Any]:
+    """A part of the open_clip_config.json there. Raises WeftError where it is missing."""
+    found = read_mapping(folder / OPEN_CLIP).get(part)
+    if not isinstance(found, dict):
+        raise WeftError(f"{folder / OPEN_CLIP}: has no {part}, expected the settings of a model")
+    return found
 
 
 def read_settings(name: str, folder: Path) -> dict[str, Any]:

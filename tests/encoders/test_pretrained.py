@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from weft.core.config import from_json, to_json
+from weft.core.config import Config, from_json, to_json
 from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.encoders.frozen import Frozen, PartlyFrozen
@@ -181,7 +181,10 @@ def test_each_mode_trains_its_part_and_is_rebuilt_without_the_source(
         "full": len(trained) == len(list(encoder.parameters())),
     }[config.mode]
     stripped = architecture(config.replace(name=str(folders[kind])))
-    gone = from_json(to_json(stripped), PretrainedConfig, "test").replace(name="gone")
+    gone = from_json(json.loads(json.dumps(to_json(stripped))), Config, "test")
+    if isinstance(gone, PretrainedConfig):
+        gone = gone.replace(name="gone")
+    assert isinstance(gone, PretrainedConfig) == (kind == "distilbert")
     rebuilt = gone.build()
     rebuilt.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(
@@ -287,5 +290,5 @@ def test_the_newer_file_of_a_processor_counts(folders: dict[str, Path], tmp_path
         (tmp_path / file).write_bytes((folders["clip"] / file).read_bytes())
     pixels = {"image_mean": [0.4, 0.5, 0.6], "image_std": [0.1, 0.2, 0.3]}
     (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": pixels}))
-    described = PretrainedConfig(str(tmp_path), tower="vision").architecture()
+    described: Any = PretrainedConfig(str(tmp_path), tower="vision", mode="full").architecture()
     assert (described.mean, described.std) == ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))

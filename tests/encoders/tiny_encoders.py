@@ -14,6 +14,7 @@ from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.histograms import HistogramsConfig
+from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.points import PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
@@ -69,11 +70,21 @@ CASES = {
     "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
     "vit": Case("image", VIT),
     "vit-mean": Case("image", VIT.replace(class_token=False, pooling="mean")),
+    "vit-attention": Case(
+        "image", VIT.replace(class_token=False, pooling="attention", drop_partial_patches=True)
+    ),
     "vit-patches": Case("image", VIT.replace(depth=0, last_norm=False, pooling="mean")),
     "text": Case("text", TEXT),
     "text-words": Case("text", TEXT.replace(depth=0, last_norm=False)),
     "text-bert": Case("text", TEXT.replace(norm="post", pooling="cls", pooler=True)),
     "text-clip": Case("text", TEXT.replace(causal=True, pooling="eos", eos_id=39)),
+    "text-siglip": Case(
+        "text",
+        TEXT.replace(
+            pooling="eos", filled_with=1, max_length=9, pooler=True, pooler_activation="none"
+        ),
+    ),
+    "lora-text": Case("text", LoraConfig(TEXT, rank=2)),
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
     "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),

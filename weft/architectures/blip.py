@@ -5,9 +5,7 @@ from weft.architectures import _bert
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+from weft.modalities.processor import CLIP_MEAN, CLIP_STD
 
 
 def blip(

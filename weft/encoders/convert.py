@@ -8,10 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.encoders.renaming import (
+    Rule,
+    Rules,
+    Tensors,
+    inside,
+    numbered,
+    read,
+    regrouped,
+    same,
+    shaped,
+    unread,
+)
+from weft.encoders.renaming import layer as layer_rules
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.layers.transformer import Activation
@@ -24,7 +37,18 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": "relu",
 }
 BERT_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
-TOWER_TYPES = (*BERT_TYPES, "vit", "clip_text_model", "clip_vision_model")
+SIGLIP_TYPES = ("siglip_text_model", "siglip2_text_model", "siglip_vision_model")
+TOWER_TYPES = (*BERT_TYPES, "vit", "clip_text_model", "clip_vision_model", *SIGLIP_TYPES)
+_PREFIXES = {
+    **dict.fromkeys(BERT_TYPES, ("", "bert.", "roberta.")),
+    "vit": ("", "vit."),
+    "clip_text_model": ("", "text_model."),
+    "clip_vision_model": ("", "vision_model."),
+    "siglip_text_model": ("", "text_model."),
+    "siglip2_text_model": ("", "text_model."),
+    "siglip_vision_model": ("", "vision_model."),
+}
+"""What may stand before the names of a tower's weights, in a file of its own or of a whole model."""
 
 Settings = Mapping[str, Any]  # config.json of a tower, defaults filled in
 
@@ -80,15 +104,25 @@ def convertible(settings: Settings) -> bool:
     return (
         settings["model_type"] in TOWER_TYPES
         and settings["hidden_act"] in ACTIVATIONS
-        # These three are in some types' settings only.
+        # These are in some types' settings only.
         and settings.get("qkv_bias", True)
+        and settings.get("vision_use_head", True)
+        and settings.get("projection_size", settings["hidden_size"]) == settings["hidden_size"]
         and settings.get("position_embedding_type", "absolute") == "absolute"
         and not settings.get("is_decoder", False)
     )
 
 
+def is_siglip(settings: Settings) -> bool:
+    """Whether these are the settings of a tower of SigLIP or SigLIP 2."""
+    return settings["model_type"] in SIGLIP_TYPES
+
+
 def text_config(settings: Settings) -> TextTransformerConfig:
-    """Our config of a BERT-like or CLIP text tower; pooling is the mean, or CLIP's end of text."""
+    """Our config of a text tower of BERT's, CLIP's or SigLIP's kind.
+
+    Pooling is the mean, CLIP's end of text, or SigLIP's last token through its head.
+    """
     common = block_settings(settings)
     if settings["model_type"] in BERT_TYPES:
         # RoBERTa counts positions from padding_idx + 1 on: the rows before are never used.
@@ -100,6 +134,19 @@ def text_config(settings: Settings) -> TextTransformerConfig:
             norm_eps=settings["layer_norm_eps"],
             dropout=settings["hidden_dropout_prob"],
             attention_dropout=settings["attention_probs_dropout_prob"],
+            **common,
+        )
+    if is_siglip(settings):
+        return TextTransformerConfig(
+            vocab_size=settings["vocab_size"],
+            max_length=settings["max_position_embeddings"],
+            norm="pre",
+            pooling="eos",
+            pooler=True,
+            pooler_activation="none",
+            filled_with=settings["pad_token_id"],
+            norm_eps=settings["layer_norm_eps"],
+            attention_dropout=settings["attention_dropout"],
             **common,
         )
     end = settings["eos_token_id"]
@@ -119,17 +166,28 @@ def text_config(settings: Settings) -> TextTransformerConfig:
 
 
 def vision_config(settings: Settings) -> ViTConfig:
-    """Our config of a ViT or CLIP vision tower; pooling is the class token."""
-    clip = settings["model_type"] == "clip_vision_model"
+    """Our config of a ViT, CLIP or SigLIP vision tower.
+
+    Pooling is the class token, or SigLIP's attention over the patches.
+    """
+    clip, siglip = settings["model_type"] == "clip_vision_model", is_siglip(settings)
     return ViTConfig(
         image_size=settings["image_size"],
         patch_size=settings["patch_size"],
+        drop_partial_patches=settings["image_size"] % settings["patch_size"] > 0,
+        pooling="attention" if siglip else "class",
+        class_token=not siglip,
         input_norm=clip,
         patch_bias=not clip,
         norm_eps=settings["layer_norm_eps"],
-        dropout=0.0 if clip else settings["hidden_dropout_prob"],
+        dropout=0.0 if clip or siglip else settings["hidden_dropout_prob"],
         **block_settings(settings),
     )
+
+
+def own_config(settings: Settings) -> TextTransformerConfig | ViTConfig:
+    """Our config of a tower with these settings, which are `convertible`."""
+    return text_config(settings) if "vocab_size" in settings else vision_config(settings)
 
 
 def block_settings(settings: Settings) -> dict[str, Any]:
@@ -144,19 +202,19 @@ def block_settings(settings: Settings) -> dict[str, Any]:
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, where: str) -> dict[str, Tensor]:
-    """The tensors of a tower under our names. Heads and a pooler are left behind.
+    """The tensors of a tower under our names. Heads and the pooler of BERT are left behind.
 
-    Raises WeftError that names `where` and the tensor which is not there.
+    Raises WeftError that names `where` and the tensor which is not there, or which weft does not read.
     """
     kind = settings["model_type"]
+    rules, found = tower_rules(settings), below(tensors, _PREFIXES[kind], "embeddings.")
+    extra = [name for name in unread(rules, found) if name.startswith(("embeddings.", "encoder."))]
+    if extra:
+        raise WeftError(
+            f"{where}: has {len(extra)} weights that a '{kind}' tower of weft lacks: {extra[0]}"
+        )
     try:
-        if kind in BERT_TYPES:
-            return _bert(below(tensors, ("", "bert.", "roberta."), "embeddings."), settings)
-        if kind == "vit":
-            return _vit(below(tensors, ("", "vit."), "embeddings."), settings)
-        if kind == "clip_text_model":
-            return _clip_text(below(tensors, ("", "text_model."), "embeddings."), settings)
-        return _clip_vision(below(tensors, ("", "vision_model."), "embeddings."), settings)
+        return read(rules, found)
     except KeyError as error:
         raise WeftError(f"{where}: has no tensor {error}, which a '{kind}' tower needs") from None
 
@@ -173,85 +231,155 @@ def below(tensors: Mapping[str, Tensor], prefixes: Sequence[str], first: str) ->
     return dict(tensors)
 
 
-def _bert(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    positions = tensors["embeddings.position_embeddings.weight"]
-    if settings["model_type"] != "bert":
-        positions = positions[settings["pad_token_id"] + 1 :]
-    # A Field is one segment: token type 0 is the same at every position and joins it.
-    segment = tensors["embeddings.token_type_embeddings.weight"][0]
-    return {
-        "embedding.weight": tensors["embeddings.word_embeddings.weight"],
-        "positions": positions + segment,
-        **layer(tensors, "embeddings.LayerNorm", "input_norm"),
-        **blocks(tensors, BERT_BLOCK, settings["num_hidden_layers"]),
-    }
+def tower_rules(settings: Settings) -> Rules:
+    """Under which names a tower of these settings keeps what; the pooler of SigLIP's towers included."""
+    kind = settings["model_type"]
+    if kind in BERT_TYPES:
+        return _bert(settings)
+    if kind == "vit":
+        return _vit(settings)
+    return _clip_text(settings) if "vocab_size" in settings else _clip_vision(settings)
 
 
-def _vit(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    return {
-        "patch.weight": tensors["embeddings.patch_embeddings.projection.weight"].flatten(1),
-        "patch.bias": tensors["embeddings.patch_embeddings.projection.bias"],
-        "class_token": tensors["embeddings.cls_token"].flatten(),
-        "positions": tensors["embeddings.position_embeddings"][0],
-        **layer(tensors, "layernorm", "norm"),
-        **blocks(tensors, VIT_BLOCK, settings["num_hidden_layers"]),
-    }
+def _bert(settings: Settings) -> Rules:
+    # RoBERTa counts positions from padding_idx + 1 on: the rows before are never used.
+    unused = 0 if settings["model_type"] == "bert" else settings["pad_token_id"] + 1
+    types = settings["type_vocab_size"]
+
+    def positions(values: Tensors) -> Tensors:
+        # A Field is one segment: token type 0 is the same at every position and joins it.
+        return [values[0][unused:] + values[1][0]]
+
+    def positions_and_types(values: Tensors) -> Tensors:
+        width = values[0].shape[1]
+        return [F.pad(values[0], (0, 0, unused, 0)), values[0].new_zeros(types, width)]
+
+    return [
+        same("embedding.weight", "embeddings.word_embeddings.weight"),
+        Rule(
+            ("positions",),
+            (
+                "embeddings.position_embeddings.weight",
+                "embeddings.token_type_embeddings.weight",
+            ),
+            positions,
+            positions_and_types,
+        ),
+        *layer_rules("input_norm", "embeddings.LayerNorm"),
+        *stack_rules(BERT_BLOCK, settings["num_hidden_layers"]),
+    ]
 
 
-def _clip_text(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    return {
-        "embedding.weight": tensors["embeddings.token_embedding.weight"],
-        "positions": tensors["embeddings.position_embedding.weight"],
-        **layer(tensors, "final_layer_norm", "norm"),
-        **blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
-    }
+def _vit(settings: Settings) -> Rules:
+    return [
+        patch_rule("embeddings.patch_embeddings.projection", settings["patch_size"]),
+        same("patch.bias", "embeddings.patch_embeddings.projection.bias"),
+        shaped("class_token", "embeddings.cls_token", (-1,), (1, 1, -1)),
+        shaped(
+            "positions",
+            "embeddings.position_embeddings",
+            (-1, settings["hidden_size"]),
+            (1, -1, settings["hidden_size"]),
+        ),
+        *layer_rules("norm", "layernorm"),
+        *stack_rules(VIT_BLOCK, settings["num_hidden_layers"]),
+    ]
 
 
-def _clip_vision(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    return {
-        "patch.weight": tensors["embeddings.patch_embedding.weight"].flatten(1),
-        "class_token": tensors["embeddings.class_embedding"],
-        "positions": tensors["embeddings.position_embedding.weight"],
-        **layer(tensors, "pre_layrnorm", "input_norm"),
-        **layer(tensors, "post_layernorm", "norm"),
-        **blocks(tensors, CLIP_BLOCK, settings["num_hidden_layers"]),
-    }
+def _clip_text(settings: Settings) -> Rules:
+    return [
+        same("embedding.weight", "embeddings.token_embedding.weight"),
+        same("positions", "embeddings.position_embedding.weight"),
+        *layer_rules("norm", "final_layer_norm"),
+        *stack_rules(CLIP_BLOCK, settings["num_hidden_layers"]),
+        *(layer_rules("pooler", "head") if is_siglip(settings) else []),
+    ]
+
+
+def _clip_vision(settings: Settings) -> Rules:
+    rules = [
+        patch_rule("embeddings.patch_embedding", settings["patch_size"]),
+        same("positions", "embeddings.position_embedding.weight"),
+        *layer_rules("norm", "post_layernorm"),
+        *stack_rules(CLIP_BLOCK, settings["num_hidden_layers"]),
+    ]
+    if not is_siglip(settings):
+        return [
+            *rules,
+            same("class_token", "embeddings.class_embedding"),
+            *layer_rules("input_norm", "pre_layrnorm"),
+        ]
+    rules.append(same("patch.bias", "embeddings.patch_embedding.bias"))
+    return rules + inside(_attention_pool(), ours="attention_pool.", theirs="head.")
+
+
+def _attention_pool() -> Rules:
+    """SigLIP's vector of a picture, which one learned query makes of its patches."""
+    maps = [
+        regrouped(
+            {f"query.{part}": 1, f"key_value.{part}": 2},
+            {f"attention.in_proj_{part}": 3},
+        )
+        for part in ("weight", "bias")
+    ]
+    return [
+        shaped("probe", "probe", (-1,), (1, 1, -1)),
+        *maps,
+        *layer_rules("out", "attention.out_proj"),
+        *layer_rules("norm", "layernorm"),
+        *layer_rules("fc1", "mlp.fc1"),
+        *layer_rules("fc2", "mlp.fc2"),
+    ]
+
+
+def patch_rule(theirs: str, size: int) -> Rule:
+    """The map of patches, with them a convolution (D, 3, size, size)."""
+    return shaped("patch.weight", f"{theirs}.weight", (-1, 3 * size**2), (-1, 3, size, size))
+
+
+def stack_rules(names: BlockNames, depth: int, ours: str = "transformer.blocks") -> Rules:
+    """A stack of `depth` blocks, below `ours`."""
+    return [
+        rule
+        for number in numbered(depth)
+        for rule in block_rules(names, f"{names.blocks}.{number}", f"{ours}.{number}")
+    ]
+
+
+def block_rules(names: BlockNames, theirs: str, ours: str) -> Rules:
+    """One block."""
+    maps = [f"{theirs}.{name}" for name in names.query_key_value]
+    return [
+        *layer_rules(f"{ours}.attention.qkv", *maps),
+        *layer_rules(f"{ours}.attention.out", f"{theirs}.{names.out}"),
+        *layer_rules(f"{ours}.norm1", f"{theirs}.{names.norm1}"),
+        *layer_rules(f"{ours}.norm2", f"{theirs}.{names.norm2}"),
+        *layer_rules(f"{ours}.fc1", f"{theirs}.{names.fc1}"),
+        *layer_rules(f"{ours}.fc2", f"{theirs}.{names.fc2}"),
+    ]
 
 
 def blocks(
     tensors: Mapping[str, Tensor], names: BlockNames, depth: int, ours: str = "transformer.blocks"
 ) -> dict[str, Tensor]:
     """A stack of `depth` blocks under the names of `weft.layers.transformer`, below `ours`."""
-    mapped: dict[str, Tensor] = {}
-    for number in range(depth):
-        mapped |= block(tensors, names, f"{names.blocks}.{number}", f"{ours}.{number}")
-    return mapped
+    return read(stack_rules(names, depth, ours), tensors)
 
 
 def block(
     tensors: Mapping[str, Tensor], names: BlockNames, theirs: str, ours: str
 ) -> dict[str, Tensor]:
     """One block."""
-    return {
-        **joined_layers(tensors, theirs, names.query_key_value, f"{ours}.attention.qkv"),
-        **layer(tensors, f"{theirs}.{names.out}", f"{ours}.attention.out"),
-        **layer(tensors, f"{theirs}.{names.norm1}", f"{ours}.norm1"),
-        **layer(tensors, f"{theirs}.{names.norm2}", f"{ours}.norm2"),
-        **layer(tensors, f"{theirs}.{names.fc1}", f"{ours}.fc1"),
-        **layer(tensors, f"{theirs}.{names.fc2}", f"{ours}.fc2"),
-    }
+    return read(block_rules(names, theirs, ours), tensors)
 
 
 def joined_layers(
     tensors: Mapping[str, Tensor], theirs: str, names: Sequence[str], ours: str
 ) -> dict[str, Tensor]:
     """Several linear maps of the same input as one."""
-    return {
-        f"{ours}.{part}": torch.cat([tensors[f"{theirs}.{name}.{part}"] for name in names])
-        for part in ("weight", "bias")
-    }
+    return read(layer_rules(ours, *(f"{theirs}.{name}" for name in names)), tensors)
 
 
 def layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
     """Weight and bias of a linear map or a norm."""
-    return {f"{ours}.{part}": tensors[f"{theirs}.{part}"] for part in ("weight", "bias")}
+    return read(layer_rules(ours, theirs), tensors)

@@ -1,4 +1,4 @@
-"""Towers that stay modules of Hugging Face transformers, and LoRA adapters in any tower."""
+"""Towers that stay modules of Hugging Face transformers."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from weft.core.errors import MissingExtraError, WeftError
+from weft.core.errors import WeftError
 from weft.core.records import Features, Field
+from weft.encoders.lora import layers_of
 from weft.encoders.read_tower import DUAL_TEXT, FILLED_UP
 from weft.encoders.transformer_text import POOLINGS
 from weft.layers.convolution import Normalize
@@ -47,6 +48,8 @@ class HuggingFaceTower(nn.Module):
             self.pooling = DUAL_TEXT.get(kind, "mean")
         self.max_length: int | None = settings.get("max_position_embeddings")
         self.filled_with: int | None = settings["pad_token_id"] if kind in FILLED_UP else None
+        size = settings.get("image_size")
+        self.image_size = size if self.vision and isinstance(size, int) else None
         self._check_own_width(settings)
         _make_whole_masks()
 
@@ -135,36 +138,6 @@ class HuggingFaceTower(nn.Module):
             self.model.eval()
             layers_of(self.model)[-self.trained_layers :].train(mode)
         return self
-
-
-def lora(tower: nn.Module, *, rank: int, alpha: int) -> nn.Module:
-    """`tower` with adapters in every linear map of its layers, which alone learn.
-
-    Hu et al. 2021, arXiv:2106.09685, equation 3.
-    """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ModuleNotFoundError:
-        raise MissingExtraError("peft", extra="pretrained", purpose="mode 'lora'") from None
-    inside = {id(module) for module in layers_of(tower).modules()}
-    names = [
-        name
-        for name, module in tower.named_modules()
-        if isinstance(module, nn.Linear) and id(module) in inside
-    ]
-    if not names:
-        raise WeftError(f"mode 'lora': {type(tower).__name__} has no linear maps in its layers")
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=names)
-    inject_adapter_in_model(config, tower)
-    return tower
-
-
-def layers_of(model: nn.Module) -> nn.ModuleList:
-    """The stack of layers: the longest list of modules there is."""
-    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    if not stacks:
-        raise WeftError(f"{type(model).__name__} has no list of layers")
-    return max(stacks, key=len)
 
 
 @cache

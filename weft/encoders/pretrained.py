@@ -13,16 +13,15 @@ from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, FINITE, POSITIVE, at_least, require
-from weft.core.tensors import BuildLimits
-from weft.encoders.convert import convert, convertible, text_config, vision_config
-from weft.encoders.frozen import Frozen, PartlyFrozen
-from weft.encoders.hugging_face import HuggingFaceTower, lora
-from weft.encoders.read_tower import FILLED_UP, read_tower, refuse_unknown_text
-from weft.encoders.transformer_text import TextTransformer, TextTransformerConfig
-from weft.encoders.vit import ViT, ViTConfig
-from weft.encoders.weights import load_tensors, read_folder
-from weft.hub import fetched, loading, read_settings
-from weft.modalities.pretrained_tokenizers import load_pretrained
+from weft.encoders.convert import convertible, own_config
+from weft.encoders.frozen import Frozen, FrozenConfig, PartlyFrozen, PartlyFrozenConfig
+from weft.encoders.hugging_face import HuggingFaceTower
+from weft.encoders.lora import LoraConfig, lora
+from weft.encoders.own_tower import own_tower, tower_settings
+from weft.encoders.read_tower import read_tower
+from weft.encoders.transformer_text import TextTransformerConfig
+from weft.encoders.vit import ViTConfig
+from weft.hub import fetched, loading
 from weft.modalities.processor import RGB, read_processor
 
 log = logging.getLogger("weft.encoders")
@@ -39,10 +38,10 @@ class PretrainedConfig(Config[Encoder]):
     what a model with two towers compares (the end of text for CLIP), the mean for other texts, the class token (or the model's own pooled
     output) for images. tokens: a frozen tower keeps its tokens, or only the pooled vector. random:
     take the architecture, not the weights. mean, std: of pixels in [0, 1], None for the model's
-    own. definition: the tower's settings as JSON, filled in by `architecture`, so that a trained
+    own. definition: the settings of a wrapped tower as JSON, filled in by `architecture`, so that a trained
     model is rebuilt without the files of the pretrained one.
 
-    BERT, RoBERTa, ViT and CLIP towers become our own modules, which skip padding; others are wrapped.
+    BERT, RoBERTa, ViT, CLIP and SigLIP towers become our own modules, which skip padding; others are wrapped.
     The text tower of SigLIP reads padding up to its full length, as in its training.
     """
 
@@ -68,16 +67,60 @@ class PretrainedConfig(Config[Encoder]):
         require(self, trainable_layers=at_least(0), lora_rank=COUNT, lora_alpha=COUNT)
         require(self, mean=FINITE, std=POSITIVE)
 
-    def architecture(self) -> "PretrainedConfig":
+    def architecture(self) -> Config[Encoder]:
+        """The config without the files: of our own modules, or this one with its definition."""
         if self.definition is not None:
             return self
         folder = fetched(self.name, weights=False)
-        settings = _settings(self.name, folder, self.tower)
+        own = own_tower(self.name, folder, self.tower)
+        if own is not None:
+            return self._in_mode_config(self._own_config(own.config, folder))
+        settings = tower_settings(self.name, folder, self.tower)
         described = self.replace(definition=json.dumps(settings, sort_keys=True))
-        if "num_channels" not in settings and self.tower != "vision":
+        if not _reads_pictures(settings, self.tower):
             return described
         mean, std = self._statistics(folder)
         return described.replace(mean=mean, std=std)
+
+    def build(self) -> Encoder:
+        """The tower, a CacheableEncoder where its first layers or all are frozen."""
+        tower = self._own() if self.definition is None else None
+        return cast(Encoder, self._in_mode(self._wrapped() if tower is None else tower))
+
+    def _own(self) -> nn.Module | None:
+        """The tower as a module of ours; None where it must be wrapped."""
+        folder = fetched(self.name, weights=not self.random)
+        own = own_tower(self.name, folder, self.tower)
+        if own is None:
+            return None
+        with loading(self.name):
+            return own.build(self._own_config(own.config, folder), weights=not self.random)
+
+    def _wrapped(self) -> nn.Module:
+        described = cast(PretrainedConfig, self.architecture())
+        assert described.definition is not None
+        settings = parse_json(described.definition, f"{self.name}: definition")
+        source = None
+        if self.definition is None and not self.random:
+            source = fetched(self.name, weights=True)
+        with loading(self.name):
+            if convertible(settings):  # of a run that was saved with its definition
+                return cast(nn.Module, self._own_config(own_config(settings)).build())
+            return _wrapped_tower(described, settings, source)
+
+    def _own_config(
+        self, config: TextTransformerConfig | ViTConfig, folder: Path | None = None
+    ) -> TextTransformerConfig | ViTConfig:
+        """With the pooling that is asked for, and the statistics of pictures."""
+        if isinstance(config, TextTransformerConfig):
+            if self.pooling == "auto":
+                return config
+            return config.replace(pooling=self.pooling, pooler=False)
+        if self.pooling not in ("auto", "cls", "mean"):
+            raise WeftError(f"{self.name}: pooling '{self.pooling}' is for text towers")
+        mean, std = (self.mean, self.std) if folder is None else self._statistics(folder)
+        pooling = {"auto": config.pooling, "cls": "class", "mean": "mean"}[self.pooling]
+        return config.replace(pooling=pooling, mean=mean or HALF, std=std or HALF)
 
     def _statistics(self, folder: Path) -> tuple[RGB, RGB]:
         """Mean and std of pixels: those that were set, else the model's own."""
@@ -87,23 +130,7 @@ class PretrainedConfig(Config[Encoder]):
             log.warning("%s does not say the mean and std of its pixels: 0.5 is taken", self.name)
         return mean or HALF, std or HALF
 
-    def build(self) -> Encoder:
-        """The tower, a CacheableEncoder where its first layers or all are frozen."""
-        return cast(Encoder, self._tower())
-
-    def _tower(self) -> nn.Module:
-        described = self.architecture()
-        assert described.definition is not None
-        settings = parse_json(described.definition, f"{self.name}: definition")
-        source = None
-        if self.definition is None and not self.random:
-            source = fetched(self.name, weights=True)
-        tower: nn.Module
-        with loading(self.name):
-            if convertible(settings):
-                tower = _own_tower(described, settings, source)
-            else:
-                tower = _wrapped_tower(described, settings, source)
+    def _in_mode(self, tower: nn.Module) -> nn.Module:
         if self.mode == "frozen":
             return Frozen(tower, tokens=self.tokens)
         if self.mode == "partial":
@@ -114,34 +141,19 @@ class PretrainedConfig(Config[Encoder]):
             return lora(tower, rank=self.lora_rank, alpha=self.lora_alpha)
         return tower
 
-
-def _own_tower(
-    config: PretrainedConfig, settings: dict[str, Any], source: Path | None
-) -> TextTransformer | ViT:
-    described = _own_config(config, settings)
-    if source is None:
-        return described.build()
-    tensors = convert(read_folder(source), settings, str(source))
-    with BuildLimits(tensors):
-        tower = described.build()
-    load_tensors(tower, tensors, where=str(source))
-    return tower
+    def _in_mode_config(self, tower: Config[Encoder]) -> Config[Encoder]:
+        """What `_in_mode` makes of one of our towers, as a config."""
+        if self.mode == "frozen":
+            return FrozenConfig(tower, tokens=self.tokens)
+        if self.mode == "partial":
+            return PartlyFrozenConfig(tower, trainable_layers=self.trainable_layers)
+        if self.mode == "lora":
+            return LoraConfig(tower, rank=self.lora_rank, alpha=self.lora_alpha)
+        return tower
 
 
-def _own_config(
-    config: PretrainedConfig, settings: dict[str, Any]
-) -> TextTransformerConfig | ViTConfig:
-    if settings["model_type"] not in ("vit", "clip_vision_model"):
-        text = text_config(settings)
-        pooling = text.pooling if config.pooling == "auto" else config.pooling
-        return text.replace(pooling=pooling)
-    if config.pooling not in ("auto", "cls", "mean"):
-        raise WeftError(f"{config.name}: pooling '{config.pooling}' is for text towers")
-    return vision_config(settings).replace(
-        pooling="mean" if config.pooling == "mean" else "class",
-        mean=config.mean or HALF,
-        std=config.std or HALF,
-    )
+def _reads_pictures(settings: dict[str, Any], tower: str) -> bool:
+    return "num_channels" in settings or tower == "vision"
 
 
 def _wrapped_tower(
@@ -154,31 +166,3 @@ def _wrapped_tower(
         mean=config.mean or HALF,
         std=config.std or HALF,
     )
-
-
-def _settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
-    """The full settings of one tower as JSON values."""
-    settings = read_settings(name, folder)
-    towers = {kind: settings.get(f"{kind}_config") for kind in ("text", "vision")}
-    if not any(towers.values()):
-        kind = "vision" if "num_channels" in settings else "text"
-        if tower not in ("auto", kind):
-            raise WeftError(f"{name}: is a {kind} tower, got tower '{tower}'")
-        return settings
-    if tower == "auto":
-        raise WeftError(f"{name}: has two towers, expected tower 'vision' or 'text', got 'auto'")
-    chosen = towers[tower]
-    if not isinstance(chosen, dict):
-        raise WeftError(f"{name}: has no {tower} tower")
-    if tower == "text":
-        refuse_unknown_text(name, settings["model_type"], chosen["model_type"])
-    if chosen["model_type"] in FILLED_UP:
-        # The tokenizer knows better than config.json, which often leaves it at the default.
-        chosen["pad_token_id"] = _pad_id(folder, chosen["pad_token_id"])
-    return chosen
-
-
-def _pad_id(folder: Path, otherwise: int) -> int:
-    if not (folder / "tokenizer.json").is_file():
-        return otherwise
-    return load_pretrained(str(folder)).special.get("pad", otherwise)

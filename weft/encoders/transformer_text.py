@@ -14,6 +14,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import load_weights
 from weft.layers.packing import Packing
+from weft.layers.padded import is_padded
 from weft.layers.pooling import Pooling, pool
 from weft.layers.transformer import Activation, TransformerConfig
 
@@ -50,7 +51,8 @@ class TextTransformer(nn.Module):
     def forward(self, field: Field) -> Features:
         """Ids (B, T) int64, mask True where real; at most `max_length` real tokens a row."""
         tokens_SD, packing = self.embed(field)
-        return self.finish(self.transformer(tokens_SD, packing), packing)
+        features = self.finish(self.transformer(tokens_SD, packing), packing)
+        return features if self.config.filled_with is None else _in_place(features, field)
 
     def lower(self, field: Field, layers: int) -> Features:
         """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
@@ -73,6 +75,8 @@ class TextTransformer(nn.Module):
     def embed(self, field: Field) -> tuple[Tensor, Packing]:
         """(S, D) packed embeddings before the blocks, and where they lie."""
         check_shape(field.values, "B T", "token ids")
+        if self.config.filled_with is not None:
+            field = self.filled(field)
         packing = Packing.of(self.text_mask(field))
         if packing.longest > self.config.max_length:
             raise ValueError(
@@ -83,6 +87,20 @@ class TextTransformer(nn.Module):
         positions_SD = F.embedding(packing.positions(), self.positions)
         tokens_SD = self.embedding(ids_S) + positions_SD
         return self.input_dropout(self.input_norm(tokens_SD)), packing
+
+    def filled(self, field: Field) -> Field:
+        """The real tokens of each row, then the token that fills it up to `max_length`, all of them real."""
+        assert self.config.filled_with is not None
+        mask_BT, length = self.text_mask(field), self.config.max_length
+        longest = mask_BT.shape[1]
+        if not is_padded():
+            longest = int(mask_BT.sum(1).amax()) if mask_BT.numel() else 0
+        if longest > length:
+            raise ValueError(f"a text has {longest} tokens, expected at most max_length, {length}")
+        ids_BT = field.values.masked_fill(~mask_BT, self.config.filled_with)
+        ids_BT = ids_BT.gather(1, _real_first(mask_BT))[:, :length]
+        ids_BL = F.pad(ids_BT, (0, length - ids_BT.shape[1]), value=self.config.filled_with)
+        return Field(ids_BL, mask_BT.any(dim=1, keepdim=True).expand_as(ids_BL))
 
     def text_mask(self, field: Field) -> Tensor:
         """(B, T) True where real. A text ends with its first end-of-text token, where one is set."""
@@ -98,8 +116,26 @@ class TextTransformer(nn.Module):
         tokens_BTD = packing.unpack(self.norm(tokens_SD))
         pooled_BD = pool(tokens_BTD, packing.mask, POOLINGS[self.config.pooling])
         if self.pooler is not None:
-            pooled_BD = torch.tanh(self.pooler(pooled_BD))
+            pooled_BD = self.pooler(pooled_BD)
+            if self.config.pooler_activation == "tanh":
+                pooled_BD = torch.tanh(pooled_BD)
+            pooled_BD = pooled_BD.masked_fill(~packing.mask.any(dim=1, keepdim=True), 0)
         return Features(tokens_BTD, packing.mask, pooled_BD)
+
+
+def _real_first(mask_BT: Tensor) -> Tensor:
+    """(B, T) places such that the real tokens of each row come first, in order."""
+    return (~mask_BT).long().argsort(dim=1, stable=True)
+
+
+def _in_place(features: Features, field: Field) -> Features:
+    """Features of filled texts, of which only the tokens of `field` are kept, where they lie in it."""
+    mask_BT = torch.ones_like(field.values, dtype=torch.bool) if field.mask is None else field.mask
+    lacking = max(0, mask_BT.shape[1] - features.tokens.shape[1])
+    tokens_BTD = F.pad(features.tokens, (0, 0, 0, lacking))[:, : mask_BT.shape[1]]
+    back_BT = _real_first(mask_BT).argsort(dim=1)
+    tokens_BTD = tokens_BTD.gather(1, back_BT[:, :, None].expand_as(tokens_BTD))
+    return Features(tokens_BTD.masked_fill(~mask_BT[:, :, None], 0), mask_BT, features.pooled)
 
 
 @dataclass(frozen=True)
@@ -108,9 +144,10 @@ class TextTransformerConfig(Config[Encoder]):
 
     norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
     pooling: the first token ("cls"), the last one ("eos"), or the mean or maximum of all. pooler:
-    a linear layer and tanh on the pooled vector. last_norm: of "pre"; with depth 0 and without it the
+    a linear layer on the pooled vector, then pooler_activation. last_norm: of "pre"; with depth 0 and without it the
     encoder only embeds tokens, for a fusion to compute with. eos_id: a text ends with this token, what follows
-    is padding. weights: safetensors file with this class's keys, or None for random ones.
+    is padding. filled_with: each text is filled up to max_length with this token, which is read like any other
+    (SigLIP was trained so); "eos" then is the last place. weights: safetensors file with this class's keys, or None for random ones.
     """
 
     vocab_size: int
@@ -124,6 +161,8 @@ class TextTransformerConfig(Config[Encoder]):
     causal: bool = False
     pooling: Literal["cls", "mean", "eos", "max"] = "mean"
     pooler: bool = False
+    pooler_activation: Literal["tanh", "none"] = "tanh"
+    filled_with: int | None = None
     eos_id: int | None = None
     activation: Activation = "gelu"
     norm_eps: float = 1e-5
@@ -134,6 +173,7 @@ class TextTransformerConfig(Config[Encoder]):
 
     def __post_init__(self) -> None:
         require(self, vocab_size=COUNT, max_length=COUNT, eos_id=at_least(0))
+        require(self, filled_with=at_least(0))
         if self.causal and self.pooling == "cls":
             raise ValueError(
                 "pooling is 'cls' in a causal encoder, whose first token sees no other"

@@ -12,6 +12,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, FINITE, POSITIVE, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import load_weights
+from weft.layers.attention_pooling import AttentionPool
 from weft.layers.convolution import Normalize
 from weft.layers.packing import Packing
 from weft.layers.pooling import pool
@@ -23,7 +24,7 @@ Interpolation = Literal["bicubic", "bilinear"]
 class ViT(nn.Module):
     """uint8 images -> tokens: class token first where there is one, then patches row by row.
 
-    pooled: the class token or the mean of the patches, after the last norm, as all tokens are. With
+    pooled: the class token, the mean of the patches or an attention over them, after the last norm, as all tokens are. With
     depth 0 and without that norm it only embeds patches, for a fusion to compute with.
     Images of another size than `image_size` get interpolated position embeddings.
     """
@@ -49,6 +50,8 @@ class ViT(nn.Module):
         self.norm = (
             nn.LayerNorm(config.dim, eps=config.norm_eps) if config.last_norm else nn.Identity()
         )
+        if config.pooling == "attention":
+            self.attention_pool = AttentionPool(config.transformer())
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8, H and W multiples of the patch size."""
@@ -63,7 +66,8 @@ class ViT(nn.Module):
         packing = Packing.dense(tokens_BTD.shape[0], tokens_BTD.shape[1], tokens_BTD.device)
         tokens_SD = self.transformer(packing.pack(tokens_BTD), packing, slice(layers))
         tokens_BTD = packing.unpack(tokens_SD)
-        return Features(tokens_BTD, packing.mask, self.pool(tokens_BTD, packing.mask))
+        # What the top layers make of the tokens is pooled; this vector only has its shape.
+        return Features(tokens_BTD, packing.mask, pool(tokens_BTD, packing.mask, "mean"))
 
     def upper(self, features: Features, layers: int) -> Features:
         """The blocks after the first `layers`, last norm and pooling."""
@@ -87,6 +91,9 @@ class ViT(nn.Module):
     def pool(self, tokens_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         if self.config.pooling == "class":
             return tokens_BTD[:, 0]
+        if self.config.pooling == "attention":
+            pooled: Tensor = self.attention_pool(tokens_BTD, mask_BT)
+            return pooled
         patches = slice(int(self.config.class_token), None)
         return pool(tokens_BTD[:, patches], mask_BT[:, patches], "mean")
 
@@ -94,13 +101,14 @@ class ViT(nn.Module):
         """(B, T, D) embedded patches and class token, before the blocks."""
         size = self.config.patch_size
         height, width = field.values.shape[-2:]
-        if height % size or width % size:
+        if (height % size or width % size) and not self.config.drop_partial_patches:
             raise ValueError(
                 f"images are {height} x {width} pixels, expected multiples of the patch size {size}"
             )
-        pixels = self.normalize(field.values, self.patch.weight.dtype)
-        # A convolution whose stride is its kernel is a linear map of each patch.
         rows, columns = height // size, width // size
+        values = field.values[..., : rows * size, : columns * size]
+        pixels = self.normalize(values, self.patch.weight.dtype)
+        # A convolution whose stride is its kernel is a linear map of each patch.
         patches = pixels.unflatten(3, (columns, size)).unflatten(2, (rows, size))
         patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
         tokens_BTD: Tensor = self.patch(patches_BTP)
@@ -145,8 +153,8 @@ class ViT(nn.Module):
 class ViTConfig(Config[Encoder]):
     """Vision transformer, pre-norm.
 
-    image_size: side in pixels for which positions are learned. pooling: "class" token or "mean" of
-    the patches. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
+    image_size: side in pixels for which positions are learned. pooling: "class" token, "mean" of
+    the patches, or "attention" of one learned query over all tokens, as SigLIP has. input_norm: a norm before the first block, as CLIP has. mean, std: of pixels in
     [0, 1]. last_norm: a norm after the last block. weights: safetensors file with this class's keys, or None for random ones.
     """
 
@@ -156,7 +164,7 @@ class ViTConfig(Config[Encoder]):
     depth: int = 12
     heads: int = 6
     mlp: int | None = None
-    pooling: Literal["class", "mean"] = "class"
+    pooling: Literal["class", "mean", "attention"] = "class"
     class_token: bool = True
     input_norm: bool = False
     last_norm: bool = True
@@ -168,6 +176,9 @@ class ViTConfig(Config[Encoder]):
     drop_path: float = 0.0
     interpolation: Interpolation = "bicubic"
     """Of the position embeddings, for images of another size."""
+    drop_partial_patches: bool = False
+    """Pixels at the right and bottom that are no whole patch are left out (SigLIP with 384 pixels and patches of
+    14), instead of refused."""
     drop_patches: float = 0.0
     """Share of the patches that training leaves out, others for every image (FLIP, Li et al. 2023,
     arXiv:2212.00794, section 3). Saves that share of the work but is not exact: the gradient is that
@@ -179,7 +190,7 @@ class ViTConfig(Config[Encoder]):
     def __post_init__(self) -> None:
         require(self, image_size=COUNT, patch_size=COUNT, mean=FINITE, std=POSITIVE)
         require(self, drop_patches=SHARE_BELOW_1)
-        if self.image_size % self.patch_size:
+        if self.image_size % self.patch_size and not self.drop_partial_patches:
             raise ValueError(
                 f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"
             )

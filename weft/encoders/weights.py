@@ -1,20 +1,23 @@
 """Weights from safetensors files into encoders, and configs that no longer need those files."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import safetensors
-from safetensors import torch as safetensors_torch
 from torch import Tensor, nn
 
 from weft.core.config import Settings
 from weft.core.documents import read_json
 from weft.core.errors import WeftError
 from weft.core.files import open_file
+from weft.hub import is_open_clip
 
 C = TypeVar("C", bound=Settings)
+OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 NAMED = 3  # keys that an error message lists
 
 
@@ -90,31 +93,63 @@ def load_tensors(
     module.load_state_dict(given, strict=False)
 
 
-def read_safetensors(path: str | Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file. Other formats are refused: a pickle can run code."""
+def read_safetensors(path: str | Path, wanted: Container[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file: all, or those named. Other formats are refused: a pickle can run code."""
     path = Path(path).expanduser()
+    with _opened(path) as file:
+        names = [n for n in file.keys() if wanted is None or n in wanted]  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in names}
+
+
+def read_folder(folder: Path, wanted: Container[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of a model folder, in one file or sharded: all, or those named."""
+    tensors: dict[str, Tensor] = {}
+    for file in _files(folder):
+        tensors |= read_safetensors(file, wanted)
+    return tensors
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the tensors of a model folder."""
+    found: list[str] = []
+    for file in _files(folder):
+        with _opened(file) as opened:
+            found += opened.keys()
+    return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise WeftError(f"{path}: no such file, expected safetensors weights")
     try:
         open_file(path).close()  # not a pipe, at which safetensors would wait
-        return safetensors_torch.load_file(path)
+        with safetensors.safe_open(path, framework="pt") as file:
+            yield file
     except (safetensors.SafetensorError, OSError) as error:
         raise WeftError(f"{path}: is not a readable safetensors file: {error}") from None
 
 
-def read_folder(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a model folder in the layout of Hugging Face, in one file or sharded."""
+def _files(folder: Path) -> list[Path]:
+    """The safetensors files of a model in the layout of Hugging Face or of open_clip."""
     index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return read_safetensors(folder / "model.safetensors")
-    try:
-        files = {str(name) for name in read_json(index)["weight_map"].values()}
-    except (KeyError, TypeError, AttributeError):
-        raise WeftError(f"{index}: is not an index of safetensors files") from None
-    tensors: dict[str, Tensor] = {}
-    for file in sorted(files):
-        tensors |= read_safetensors(folder / Path(file).name)
-    return tensors
+    if index.is_file():
+        try:
+            files = {str(name) for name in read_json(index)["weight_map"].values()}
+        except (KeyError, TypeError, AttributeError):
+            raise WeftError(f"{index}: is not an index of safetensors files") from None
+        return [folder / Path(file).name for file in sorted(files)]
+    if is_open_clip(folder):
+        for name in OPEN_CLIP_WEIGHTS:
+            if (folder / name).is_file():
+                return [folder / name]
+    pickles = sorted(p.name for s in PICKLES for p in folder.glob(f"*{s}"))
+    if pickles and not (folder / "model.safetensors").is_file():
+        raise WeftError(
+            f"{folder / pickles[0]}: is pickled, which can run code when opened; expected weights in a "
+            "safetensors file"
+        )
+    return [folder / "model.safetensors"]
 
 
 def _listed(keys: Sequence[str] | set[str]) -> str:

@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.core.files import read_file
-from weft.hub import fetched, loading, refuse_code
+from weft.hub import fetched, is_open_clip, loading, read_open_clip, refuse_code
 from weft.modalities.tokenization import Tokens, ids_of, parts_of_words
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"
@@ -45,14 +45,27 @@ def load_pretrained(name: str) -> Tokens:
     except Exception as error:  # the parser of tokenizers raises bare Exception
         raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
     prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
+    if is_open_clip(folder):
+        prepare = _cleaning(folder)
     _normalise_first(tokenizer, prepare)
     _put_ends(tokenizer, settings)
     return _whole(Tokens(tokenizer, _special_tokens(settings, tokenizer)))
 
 
+def _cleaning(folder: Path) -> tuple[normalizers.Normalizer, ...]:
+    """What open_clip does to a text before its tokenizer; both strip blanks."""
+    asked = read_open_clip(folder).get("text_cfg", {}).get("tokenizer_kwargs") or {}
+    clean = asked.get("clean", "whitespace")
+    if clean == "canonicalize":
+        return normalizers.Replace("_", " "), *_PREPARED["SiglipTokenizer"]
+    return (normalizers.Lowercase(),) if clean == "lower" else ()
+
+
 def _by_transformers(name: str, folder: Path) -> Tokens:
     """The tokenizer of a folder without tokenizer.json, as transformers makes it of a vocabulary."""
     refuse_code(folder / "config.json")
+    if is_open_clip(folder):
+        raise WeftError(f"{folder}: has no tokenizer.json, expected the tokenizer beside the model")
     with loading(name):
         from transformers import AutoTokenizer
 

@@ -1,6 +1,7 @@
 """How a pretrained model wants its pictures: size, crop, interpolation, mean and standard deviation.
 
-Models say so in preprocessor_config.json, newer ones in processor_config.json, which counts first.
+Models say so in preprocessor_config.json, newer ones in processor_config.json, which counts first; those of
+open_clip in open_clip_config.json.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,20 @@ from typing import Any, Literal
 
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
-from weft.hub import fetched
+from weft.hub import OPEN_CLIP, fetched, is_open_clip, read_open_clip
 from weft.modalities.image import ImageConfig, ViewConfig
 from weft.modalities.image_transforms import Interpolation
 
 RGB = tuple[float, float, float]
 _RESAMPLING: dict[int, Interpolation] = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+_RESIZING: dict[str, Literal["crop", "squash", "pad"]] = {
+    "shortest": "crop",
+    "squash": "squash",
+    "longest": "pad",
+}
+"""open_clip's names."""
+CLIP_MEAN: RGB = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD: RGB = (0.26862954, 0.26130258, 0.27577711)
 _LARGEST = 255.0
 # From this size on ConvNeXt's pictures are squashed, below it they are cropped.
 _CONVNEXT_SQUASHED = 384
@@ -26,14 +35,14 @@ class Processor:
     """What a model says of its pictures; None where it does not say.
 
     mean, std: of pixels in [0, 1], whatever range the model itself scales them to. size: side of the
-    square that it sees, in pixels. fit, crop: whether a picture is cropped or squashed to it, and the
+    square that it sees, in pixels. fit, crop: whether a picture is cropped, squashed or bordered to it, and the
     share of the (shorter) side that is seen.
     """
 
     mean: RGB | None = None
     std: RGB | None = None
     size: int | None = None
-    fit: Literal["crop", "squash"] | None = None
+    fit: Literal["crop", "squash", "pad"] | None = None
     crop: float = 1.0
     interpolation: Interpolation | None = None
 
@@ -77,7 +86,27 @@ def read_processor(folder: Path) -> Processor:
         found = settings.get(part) if part else settings
         if isinstance(found, dict):
             return _checked(found, folder / name)
-    return Processor()
+    return _of_open_clip(folder) if is_open_clip(folder) else Processor()
+
+
+def _of_open_clip(folder: Path) -> Processor:
+    """The preprocess_cfg of open_clip; what it leaves out is as in OpenAI's CLIP."""
+    settings = read_mapping(folder / OPEN_CLIP).get("preprocess_cfg") or {}
+    size = read_open_clip(folder).get("vision_cfg", {}).get("image_size", 224)
+    mode, method = settings.get("resize_mode", "shortest"), settings.get("interpolation", "bicubic")
+    path = folder / OPEN_CLIP
+    if mode not in _RESIZING or method not in _RESAMPLING.values():
+        raise WeftError(f"{path}: has resize_mode '{mode}' and interpolation '{method}'")
+    try:
+        return Processor(
+            mean=_three(_channels(settings.get("mean", list(CLIP_MEAN)))),
+            std=_three(_channels(settings.get("std", list(CLIP_STD)), least=1e-12)),
+            size=_positive(max(size) if isinstance(size, list) else size),
+            fit=_RESIZING[mode],
+            interpolation=method,
+        )
+    except (TypeError, ValueError) as error:
+        raise WeftError(f"{path}: says of pictures what cannot be: {error}") from None
 
 
 def _checked(settings: Mapping[str, Any], path: Path) -> Processor:

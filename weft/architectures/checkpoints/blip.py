@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from weft.architectures._bert import text_encoder
-from weft.architectures.blip import CLIP_MEAN, CLIP_STD
 from weft.architectures.checkpoints._checkpoint import Checkpoint, Source, inside
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
@@ -28,7 +27,7 @@ from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.heads.classes import MATCHING
 from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
-from weft.modalities.processor import read_processor
+from weft.modalities.processor import CLIP_MEAN, CLIP_STD, read_processor
 
 MODEL_TYPE = "blip"
 VISION_BLOCK = BlockNames(

@@ -1,0 +1,126 @@
+"""Published models with a tower of pictures and one of texts: their parts, and where each weight lies.
+
+They lie in one of two layouts: that of Hugging Face (config.json) or that of open_clip
+(open_clip_config.json). Both become the same record.
+"""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.encoders import open_clip
+from weft.encoders.convert import (
+    Settings,
+    convertible,
+    text_config,
+    tower_rules,
+    vision_config,
+)
+from weft.encoders.names import BIAS, PROJECTION, SCALE, DualEncoder
+from weft.encoders.renaming import Rules, inside, read, same, shaped, unread
+from weft.encoders.weights import names_in, read_folder
+from weft.hub import is_open_clip, loading, read_open_clip, read_settings
+from weft.modalities.pretrained_tokenizers import load_pretrained
+
+MODEL_TYPES = ("clip", "siglip")
+"""Of config.json; SigLIP 2 with a fixed picture size has SigLIP's."""
+REFUSED = {
+    "siglip2": "SigLIP 2 with patches of varying shape (naflex), expected one with a fixed picture size",
+    "clap": "CLAP, which compares texts with sounds; weft has no encoder of sounds yet",
+}
+
+
+def read_dual(name: str, folder: Path) -> DualEncoder | None:
+    """The parts of the model in `folder`; None where it is no dual encoder that becomes wholly ours.
+
+    Raises WeftError where its settings are damaged.
+    """
+    with loading(name):
+        if is_open_clip(folder):
+            return open_clip.describe(read_open_clip(folder), pad_id(folder, 0))
+        settings = read_settings(name, folder)
+        if settings["model_type"] not in MODEL_TYPES:
+            return None
+        text = dict(settings["text_config"])
+        # The tokenizer knows better than config.json, which often leaves it at the default.
+        text["pad_token_id"] = pad_id(folder, text["pad_token_id"])
+        return of_settings({**settings, "text_config": text})
+
+
+def require_dual(name: str, folder: Path) -> DualEncoder:
+    """As `read_dual`. Raises WeftError that says what the model is instead."""
+    found = read_dual(name, folder)
+    if found is not None:
+        return found
+    settings = read_settings(name, folder)
+    kind = settings["model_type"]
+    if kind in MODEL_TYPES:
+        raise WeftError(f"{name}: has towers of '{kind}' with settings that weft lacks")
+    what = REFUSED.get(kind, f"a '{kind}' model")
+    raise WeftError(f"{name}: is {what}; expected CLIP, SigLIP, SigLIP 2 or open_clip")
+
+
+def of_settings(settings: Settings) -> DualEncoder | None:
+    """The parts of a CLIP or SigLIP with this config.json."""
+    text, vision = settings["text_config"], settings["vision_config"]
+    if not (convertible(text) and convertible(vision)):
+        return None
+    rules = [
+        *inside(tower_rules(vision), ours="encoders.image.", theirs="vision_model."),
+        *inside(tower_rules(text), ours="encoders.text.", theirs="text_model."),
+    ]
+    sigmoid = settings["model_type"] == "siglip"
+    rules += _siglip_rules() if sigmoid else _clip_rules()
+    return DualEncoder(
+        image=vision_config(vision),
+        text=text_config(text),
+        embedding=None if sigmoid else settings["projection_dim"],
+        sigmoid=sigmoid,
+        rules=rules,
+    )
+
+
+def _clip_rules() -> Rules:
+    return [
+        same(PROJECTION.format("image"), "visual_projection.weight"),
+        same(PROJECTION.format("text"), "text_projection.weight"),
+        same(SCALE, "logit_scale"),
+    ]
+
+
+def _siglip_rules() -> Rules:
+    return [shaped(SCALE, "logit_scale", (), (1,)), shaped(BIAS, "logit_bias", (), (1,))]
+
+
+def read_weights(dual: DualEncoder, folder: Path, below: str) -> dict[str, Tensor]:
+    """Our tensors whose names begin with `below`, without it.
+
+    Raises WeftError where one is missing, or where the folder holds one that weft does not read: a model
+    is read whole or not at all.
+    """
+    names = names_in(folder)
+    extra = unread(dual.rules, names)
+    if extra:
+        more = f" and {len(extra) - 1} more" if len(extra) > 1 else ""
+        raise WeftError(f"{folder}: has weights that weft does not read: {extra[0]}{more}")
+    missing = sorted({n for rule in dual.rules for n in rule.theirs} - set(names))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise WeftError(f"{folder}: lacks weights of the model: {missing[0]}{more}")
+    rules = [rule for rule in dual.rules if rule.ours[0].startswith(below)]
+    wanted = {name for rule in rules for name in rule.theirs}
+    found = read(rules, read_folder(folder, wanted))
+    return {name.removeprefix(below): tensor for name, tensor in found.items()}
+
+
+def read_number(dual: DualEncoder, folder: Path, name: str) -> float:
+    """SCALE or BIAS of the model."""
+    return float(next(iter(read_weights(dual, folder, name).values())))
+
+
+def pad_id(folder: Path, otherwise: int) -> int:
+    """The padding of the tokenizer there, `otherwise` where there is none."""
+    if not (folder / "tokenizer.json").is_file():
+        return otherwise
+    return load_pretrained(str(folder)).special.get("pad", otherwise)

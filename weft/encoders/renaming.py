@@ -1,0 +1,128 @@
+"""Weights under the names of another library and under ours: rules that are read in both directions.
+
+A published model is read, and a trained one written for the library that it came from, by the same rules.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+Tensors = Sequence[Tensor]
+DEEPEST = 1000
+"""Blocks of a tower; its settings are data that may say anything."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Some tensors of ours, and those of another library that hold the same numbers.
+
+    read: theirs -> ours. write: ours -> theirs.
+    """
+
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    read: Callable[[Tensors], Tensors]
+    write: Callable[[Tensors], Tensors]
+
+
+Rules = list[Rule]
+
+
+def read(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Their tensors under our names. Raises KeyError for one that is not there."""
+    found: dict[str, Tensor] = {}
+    for rule in rules:
+        values = rule.read([tensors[name] for name in rule.theirs])
+        found |= dict(zip(rule.ours, values, strict=True))
+    return found
+
+
+def write(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our tensors under their names, each with memory of its own. Raises KeyError as `read` does."""
+    found: dict[str, Tensor] = {}
+    for rule in rules:
+        values = rule.write([tensors[name] for name in rule.ours])
+        copies = (value.detach().float().contiguous().clone() for value in values)
+        found |= dict(zip(rule.theirs, copies, strict=True))
+    return found
+
+
+def unread(rules: Iterable[Rule], tensors: Iterable[str]) -> list[str]:
+    """The names of their tensors that no rule reads, in order; `position_ids` only count places."""
+    known = {name for rule in rules for name in rule.theirs}
+    return sorted(n for n in tensors if n not in known and not n.endswith("position_ids"))
+
+
+def inside(rules: Iterable[Rule], *, ours: str = "", theirs: str = "") -> Rules:
+    """The rules of a part, for a model that holds it below these prefixes."""
+    return [
+        replace(
+            rule,
+            ours=tuple(ours + name for name in rule.ours),
+            theirs=tuple(theirs + name for name in rule.theirs),
+        )
+        for rule in rules
+    ]
+
+
+def numbered(depth: int) -> range:
+    """The numbers of a stack of so many blocks. Raises ValueError where no model has as many."""
+    if not isinstance(depth, int) or not 0 <= depth <= DEEPEST:
+        raise ValueError(f"a tower has {depth!r:.40} blocks, expected 0 to {DEEPEST}")
+    return range(depth)
+
+
+def same(ours: str, theirs: str) -> Rule:
+    """The same numbers in the same shape."""
+    return Rule((ours,), (theirs,), list, list)
+
+
+def transposed(ours: str, theirs: str) -> Rule:
+    """A matrix that theirs multiplies from the other side."""
+    return Rule((ours,), (theirs,), _turned, _turned)
+
+
+def shaped(ours: str, theirs: str, our_shape: Sequence[int], their_shape: Sequence[int]) -> Rule:
+    """The same numbers in another shape; in each of the two one side may be -1."""
+    return Rule(
+        (ours,),
+        (theirs,),
+        lambda values: [values[0].reshape(*our_shape)],
+        lambda values: [values[0].reshape(*their_shape)],
+    )
+
+
+def regrouped(ours: Mapping[str, int], theirs: Mapping[str, int]) -> Rule:
+    """Equally many rows of several maps of the same input, joined in other ways: name -> how many of them.
+
+    Such as query, key and value: three maps, or one; the order is the same on both sides.
+    """
+    parts = sum(ours.values())
+    if parts != sum(theirs.values()):
+        raise ValueError(f"{list(ours)} are {parts} parts, {list(theirs)} are not as many")
+
+    def joined_as(counts: Iterable[int]) -> Callable[[Tensors], Tensors]:
+        def change(values: Tensors) -> Tensors:
+            whole = torch.cat(list(values))
+            rows = whole.shape[0] // parts
+            return torch.split(whole, [count * rows for count in counts])
+
+        return change
+
+    return Rule(
+        tuple(ours), tuple(theirs), joined_as(list(ours.values())), joined_as(list(theirs.values()))
+    )
+
+
+def layer(ours: str, *theirs: str) -> Rules:
+    """Weight and bias of a linear map or a norm; of several maps of the same input, joined in ours."""
+    return [
+        regrouped({f"{ours}.{part}": len(theirs)}, {f"{name}.{part}": 1 for name in theirs})
+        for part in ("weight", "bias")
+    ]
+
+
+def _turned(values: Tensors) -> Tensors:
+    return [values[0].T]
