@@ -15,16 +15,21 @@ from tiny_world import tiny_world
 
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.scan import RowFacts
+from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import audit
-from weft.report.run import Measured, RunReport, read_log, render, write_report
+from weft.evaluation.metric import Metric, Score
+from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
+from weft.report.run import render, write_report
+from weft.report.summary import cautions, sentence
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
 LOG = [
     {"step": step, "loss": 5 / step, "contrastive": 5 / step, "samples_per_second": 90.0}
+    | {"seconds": 2.0 * step, "peak_memory": 2.0**28}
     | (
         {
-            "validation/retrieval/text_to_image/recall@1": step / 2,
+            "validation/retrieval/text_to_image/recall@1": 50.0 - abs(step - 20),
             "validation/retrieval/text_to_image/mean_rank": 50.0 / step,
             "validation/retrieval/rsum": 3.0 * step,
         }
@@ -33,6 +38,7 @@ LOG = [
     )
     for step in range(1, 41)
 ]
+METRICS = [metric.of("retrieval") for metric in RetrievalConfig().build().metrics]
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +52,27 @@ def parts():
     return w, result
 
 
-def report_of(w, result, **changes):
+def run_of(**changes):
     values = {
         "name": "tiny",
         "recipe": {"model": {"class": "weft.x", "dim": 12}, "note": "<script>alert(1)</script>"},
-        "measured": [Measured("Retrieval", result, w.rows)],
+        "streams": ("image", "text_zh"),
+        "data": "tiny.csv",
+        "rows": 1200,
         "log": LOG,
-        "facts": {"seed": 0, "torch": "2.9"},
-        "validation": [metric.of("retrieval") for metric in RetrievalConfig().build().metrics],
+        "facts": {"seed": 0, "torch": "2.9", "parameters": "1,234, of which 34 are trained"},
+        "validation": METRICS,
+        "chosen": 20,
+        "steps": 40,
+    }
+    return RunRecord(**{**values, **changes})
+
+
+def report_of(w, result, runs=None, **changes):
+    values = {
+        "name": "tiny",
+        "runs": [run_of()] if runs is None else runs,
+        "measured": [Measured("Retrieval", result, w.rows)],
     }
     return RunReport(**{**values, **changes})
 
@@ -87,6 +106,21 @@ def test_page_is_whole_and_self_contained(parts):
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
+def test_page_begins_with_three_sentences(parts):
+    w, result = parts
+    page = render(report_of(w, result))
+    lead = page.split('<dl class="lead">')[1].split("</dl>")[0]
+    assert lead.count("<dt>") == 3
+    assert "A model that reads image and Chinese text, with 1,234 parameters," in lead
+    assert "trained for 40 steps on 1,200 rows of tiny.csv" in lead
+    assert "the weights of step 20 were best on the validation split" in lead
+    name, score = next((n, s) for n, s in result.metrics.items() if s.metric.headline)
+    assert f"{score.metric.words} is {score.shown}% (95% interval {score.interval})" in lead
+    assert f"chance: {score.metric.shown(result.baselines['chance'][name])}%" in lead
+    assert page.index('class="lead"') < page.index("Leakage from training")
+    assert page.index("Leakage from training") < page.index('class="tiles"')
+
+
 def test_page_shows_numbers_intervals_and_chance(parts):
     w, result = parts
     page = render(report_of(w, result))
@@ -94,9 +128,98 @@ def test_page_shows_numbers_intervals_and_chance(parts):
         assert name.replace("_", " ").replace("/", ", ") in page
         assert f"{estimate.low:.1f} – {estimate.high:.1f}" in page
     assert "chance" in page
-    assert "split test, 24 images, 72 texts" in page
-    assert "Leakage from training: none found" in page
-    assert page.index("Leakage from training") < page.index("95% interval")
+    assert "24 images and 72 texts of the split test" in page
+    assert "Leakage from training: none found, comparing 24 measured rows" in page
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (60.0, 55.0, 65.0, "better than"),
+        (60.0, 45.0, 65.0, "not told apart from"),
+        (40.0, 30.0, 49.0, "worse than"),
+    ],
+)
+def test_a_number_is_judged_against_the_strongest_baseline(parts, value, low, high, said):
+    w, result = parts
+    accuracy = Metric("accuracy", headline=True)
+    found = dataclasses.replace(
+        result,
+        metrics={"accuracy": Score(accuracy, Estimate(value, low, high, 30))},
+        baselines={"chance": {"accuracy": 25.0}, "majority": {"accuracy": 50.0}}
+        | {"person": {"accuracy": 99.0}},
+    )
+    said_of_it = sentence(found)
+    assert f"{said} the strongest baseline, always the most frequent answer: 50.0%" in said_of_it
+    careful = " ".join(cautions(report_of(w, found)))
+    assert ("not shown to be better" in careful) == (said != "better than")
+
+
+def test_cautions_say_what_weakens_the_numbers(parts):
+    w, result = parts
+    leaking = audit(*[[RowFacts(r.id, r.group, r.source) for r in w.rows]] * 2)
+    few = {
+        n: dataclasses.replace(s, estimate=dataclasses.replace(s.estimate, groups=3))
+        for n, s in result.metrics.items()
+    }
+    worse = dataclasses.replace(
+        result, leakage=leaking, metrics=few, protocol={**result.protocol, "left_out_unreadable": 7}
+    )
+    runs = [run_of(steps=90)]
+    found = cautions(report_of(w, worse, runs))
+    assert "also training rows" in found[0]
+    told = " ".join(found)
+    for what in ("few independent rows", "7 rows could not be read", "40 of 90 steps"):
+        assert what in told
+    assert "longer training may help" in " ".join(
+        cautions(report_of(w, result, [run_of(chosen=40)]))
+    )
+    assert (
+        "Nobody looked"
+        in cautions(report_of(w, dataclasses.replace(result, leakage=None), runs))[0]
+    )
+
+
+def test_the_chosen_step_is_the_first_best_one():
+    assert chosen_step(LOG, "retrieval/text_to_image/recall@1", METRICS) == 20
+    assert chosen_step(LOG, None, METRICS) == 20
+    assert chosen_step(LOG, "retrieval/text_to_image/mean_rank", METRICS) == 40
+    assert chosen_step(LOG[:4], None, METRICS) == 4
+    assert chosen_step([], None, METRICS) is None
+
+
+def test_one_leakage_box_for_all_tasks(parts):
+    w, result = parts
+    several = [Measured(name, result, w.rows) for name in ("One", "Two", "Three")]
+    page = render(report_of(w, result, measured=several))
+    assert page.count("Leakage from training") == 1
+    other = dataclasses.replace(result, leakage=None)
+    mixed = [*several[:2], Measured("Unseen", other, w.rows)]
+    assert "Not audited: Unseen." in render(report_of(w, result, measured=mixed))
+
+
+def test_every_task_is_one_section_and_every_link_has_its_own_place(parts):
+    w, result = parts
+    several = [Measured("Retrieval", result, w.rows)] * 3
+    page = render(
+        report_of(w, result, measured=several, card=check(w.rows, CheckConfig(workers=1)))
+    )
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert sorted(links) == sorted(ids)
+    assert [one for one in ids if one.startswith("retrieval")] == [
+        *("retrieval", "retrieval-2", "retrieval-3")
+    ]
+
+
+def test_every_run_has_its_recipe_folded(parts):
+    w, result = parts
+    runs = [run_of(), run_of(name="second", recipe={"learning": 42}, log=[])]
+    page = render(report_of(w, result, runs))
+    for name in ("tiny", "second"):
+        assert f"<details><summary>Recipe of {name}</summary>" in page
+    assert "&quot;learning&quot;: 42" in page
 
 
 def test_examples_show_both_directions_and_mark_the_right_ones(parts):
@@ -105,9 +228,9 @@ def test_examples_show_both_directions_and_mark_the_right_ones(parts):
     right = sum(a.right for e in result.examples["text_to_image"] for a in e.answers)
     missed = sum(not any(a.right for a in e.answers) for e in result.examples["text_to_image"])
     assert right > 0
-    assert page.count("outline:3px solid var(--good)") == right + missed
+    assert page.count('class="framed"') == right + missed
     said = sum(a.right for e in result.examples["image_to_text"] for a in e.answers)
-    assert page.count("<strong>✓") == said
+    assert page.count("✓") == said
     for example in result.examples["image_to_text"]:
         for answer in example.answers:
             assert w.rows[answer.entry.row].items["text"][answer.entry.alternative] in page
@@ -123,20 +246,23 @@ def test_page_is_a_pure_function(parts, tmp_path):
 
 def test_training_curves_come_from_the_log(parts):
     page = render(report_of(*parts))
-    assert "Training loss and its terms" in page
-    assert "Validation, sum of %" in page
-    recalls = page.split("<figcaption>Validation, %")[1].split("</figure>")[0]
+    assert "<figcaption>Training loss</figcaption>" in page
+    assert "On the validation split, sum of %" in page
+    recalls = page.split("<figcaption>On the validation split, %")[1].split("</figure>")[0]
+    assert "chosen: 20" in recalls
     assert "recall@1" in recalls
     assert "rsum" not in recalls
-    assert "Validation, rank" not in page  # no headline
+    assert "On the validation split, rank" not in page  # no headline
     assert "samples per second" not in page
-    assert "Training loss" not in render(report_of(*parts, log=[]))
+    assert "<td>1 min 20 s</td>" in page.replace(' data-name="time"', "")
+    assert "256 MiB" in page
+    assert "Training loss" not in render(report_of(*parts, [run_of(log=[])]))
 
 
 def test_shares_and_percents_are_not_on_one_axis(parts):
     measured = "validation/retrieval/text_to_image/recall@1"
     log = [{"step": s, "contrastive/accuracy": 0.4, measured: 30.0} for s in (1, 2)]
-    page = render(report_of(*parts, log=log))
+    page = render(report_of(*parts, [run_of(log=log)]))
     batch = page.split("<figcaption>Right in the training batch")[1].split("</figure>")[0]
     assert "contrastive" in batch
     assert "recall@1" not in batch
@@ -162,9 +288,9 @@ def test_data_card_and_classification_are_parts_of_the_page(parts):
     measured = [Measured("Retrieval", result, w.rows), Measured("Zero-shot", zero_shot, w.rows)]
     page = render(report_of(w, result, measured=measured, card=card))
     assert "Contact sheet" in page
-    assert "Scores: Zero-shot" in page
+    assert "<h2>Zero-shot</h2>" in page
     assert "macro accuracy" in page
-    assert "majority" in page
+    assert "always the most frequent answer" in page
 
 
 def test_log_leaves_out_the_line_that_was_not_finished(tmp_path):

@@ -32,7 +32,8 @@ from weft.inference.member import Entry
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult
 from weft.modalities.image import ImageConfig, mirrored
-from weft.report.run import Measured, RunReport, render
+from weft.report.records import Measured, RunReport
+from weft.report.run import render
 from weft.runs.explaining import (
     deletion_of_rows,
     explain_predictions,
@@ -161,14 +162,14 @@ def test_pairs_are_explained_as_they_were_judged(name: str) -> None:
         assert {part.stream for part in explained.parts} == streams
     assert (others > 0) == (name == "matching")
     page = render(page_of(one, found.explained, found.missing))
-    assert page.count(": occlusion</figcaption>") == len(one.result.predictions)
+    assert page.count(">image: what matters (found by hiding") == len(one.result.predictions)
 
 
 def page_of(one: Shown, explained: Any, missing: str) -> RunReport:
     measured = Measured(
         "Task", one.result, one.rows, one.run.modalities, explained=explained, missing=missing
     )
-    return RunReport(name="r", recipe={}, measured=[measured])
+    return RunReport(name="r", runs=[], measured=[measured])
 
 
 def test_what_is_not_explained_is_said_in_one_line() -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 import torch
+from limits import LIMIT_S
 from tiny_training import batch_at, batches, scored, tiny_step
 
 from weft.core.errors import WeftError
@@ -49,6 +50,9 @@ def test_training_lowers_the_loss_and_logs_at_its_cadence(tmp_path: Path) -> Non
     assert {"itc/loss", "itc/temperature", "gradient_norm", "lr", "samples_per_second"} < set(
         log[0]
     )
+    seconds = [line["seconds"] for line in log]
+    assert 0 < seconds[0] <= seconds[-1] == max(seconds) < LIMIT_S
+    assert 2**20 < log[0]["peak_memory"] <= log[-1]["peak_memory"] < 2**40
     assert (result.steps, result.stopped_early, result.metrics) == (12, False, {})
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["step-00000008.safetensors", "step-00000012.safetensors"]

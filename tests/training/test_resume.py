@@ -16,6 +16,7 @@ from tiny_training import train
 
 from weft.core.errors import WeftError
 from weft.training import checkpoint
+from weft.training.log import COST
 
 STEPS, BALLAST = 40, 3000  # 12 MB a checkpoint: long enough to be killed inside
 
@@ -26,7 +27,9 @@ def log_of(folder: Path) -> list[dict[str, float]]:
 
 
 def without_clock(lines: list[dict[str, float]]) -> list[dict[str, float]]:
-    return [{k: v for k, v in line.items() if k != "samples_per_second"} for line in lines]
+    return [
+        {k: v for k, v in line.items() if k not in ("samples_per_second", *COST)} for line in lines
+    ]
 
 
 def killed_when(folder: Path, moment: Callable[[], bool]) -> None:

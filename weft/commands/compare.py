@@ -80,7 +80,7 @@ def main(words: list[str]) -> None:
 
 def _report(found: "Contest", arguments: Arguments) -> "ComparisonReport":
     from weft.report.comparison import ComparisonReport, System
-    from weft.report.run import read_log
+    from weft.report.records import read_log
 
     return ComparisonReport(
         title=f"Comparison: {found.task}",

@@ -49,6 +49,11 @@ class DataSource(Settings):
         """
         raise NotImplementedError(f"{type(self).__name__} has no open()")
 
+    @property
+    def words(self) -> str:
+        """What the rows are, as a report says it."""
+        return f"data of {type(self).__name__}"
+
 
 @dataclass(frozen=True)
 class FilesConfig(DataSource):
@@ -72,6 +77,10 @@ class FilesConfig(DataSource):
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
             address_of(path)  # a run keeps this config: no address with a password gets so far
+
+    @property
+    def words(self) -> str:
+        return self.path.name
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self._rows(split, errors or ErrorPolicy())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from weft.core.errors import unknown_name
+from weft.core.naming import plain
 from weft.evaluation.bootstrap import Estimate
 
 PERCENT = "%"
@@ -47,7 +48,7 @@ class Metric:
     @property
     def words(self) -> str:
         """The name as people say it: `image_to_text/recall@1` is `image to text, recall@1`."""
-        return self.said or self.name.replace("_", " ").replace("/", ", ")
+        return self.said or plain(self.name)
 
     @property
     def axis(self) -> str:

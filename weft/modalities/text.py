@@ -10,11 +10,13 @@ from tokenizers import decoders
 from torch import Tensor
 
 from weft.core.config import Config
+from weft.core.display import Display, Word
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.core.records import Field
 from weft.core.text import normalised
+from weft.modalities.parts import TokenParts
 from weft.modalities.pretrained_tokenizers import load_pretrained
 from weft.modalities.tokenization import (
     Tokens,
@@ -23,6 +25,7 @@ from weft.modalities.tokenization import (
     train_words,
 )
 from weft.modalities.vocabulary import Vocabulary, continuing_ids
+from weft.modalities.whole_words import whole_words
 
 # No natural text has tokens this long on average; what lies beyond max_length tokens of them is
 # cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
@@ -148,6 +151,21 @@ class Text:
             None if one in special else piece
             for one, piece in zip(ids, self.pieces(ids), strict=True)
         ]
+
+    def show(self, raw: Any) -> Display:
+        """The text as it is in the row."""
+        return TokenParts().show(raw)
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The words that the model reads of the one text (1, T). weights: (T,); a word has the largest of
+        its tokens."""
+        ids: list[int] = field.values[0].tolist()
+        special, of_tokens = set(self.special_ids), weights.tolist()
+        real = [True] * len(ids) if field.mask is None else field.mask[0].tolist()
+        left_out = [one in special or not there for one, there in zip(ids, real, strict=True)]
+        found = whole_words(self._ready().tokenizer, ids, left_out)
+        words = (Word(text, max(of_tokens[place] for place in places)) for text, places in found)
+        return Display(words=tuple(words))
 
     @property
     def vocab_size(self) -> int:

@@ -115,16 +115,19 @@ def plane(
     return x_scale, Scale(*ys, HEIGHT - BOTTOM, TOP, y_ticks), left
 
 
-def drawing(title: str, names: Sequence[str], body: str, height: float = HEIGHT) -> Html:
-    """The SVG with its title above and, where there are several series, a legend."""
+def drawing(
+    title: str, names: Sequence[str], body: str, height: float = HEIGHT, note: str = ""
+) -> Html:
+    """The SVG with its title above and, where there are several series, a legend. note: stands below."""
     keys = "".join(
         f'<span><i style="background:{colour(i)}"></i>{text(name)}</span>'
         for i, name in enumerate(names)
     )
     legend = f'<div class="legend">{keys}</div>' if len(names) > 1 else ""
+    below = f'<figcaption class="note">{text(note)}</figcaption>' if note else ""
     return Html(
         f'<figure class="chart"><figcaption>{text(title)}</figcaption>{legend}'
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(title)}">{body}</svg></figure>'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(title)}">{body}</svg>{below}</figure>'
     )
 
 

@@ -31,18 +31,30 @@ Point = tuple[float, float]
 MAX_POINTS = 400  # more than the chart has pixels to show
 MARKED_POINTS = 40  # up to this many points, each gets a dot with its numbers
 ROW = 22  # height of a row of a bar or interval chart
+THIN = 14  # height of one bar of several
 MAX_LABEL = 200.0
 
 
 def line_chart(
-    series: Mapping[str, Sequence[Point]], title: str, x_label: str, y_label: str
+    series: Mapping[str, Sequence[Point]],
+    title: str,
+    x_label: str,
+    y_label: str,
+    *,
+    marked: float | None = None,
+    mark: str = "",
 ) -> Html:
-    """One line a series. Values that are not finite break the line; long series are thinned."""
+    """One line a series. Values that are not finite break the line; long series are thinned.
+
+    marked: where on the x axis a dashed line stands, called `mark`.
+    """
     thinned = {name: _thin(points) for name, points in series.items()}
     finite = [p for points in thinned.values() for p in points if _finite(p)]
     if not finite:
         return _empty(title)
     xs = span([x for x, _ in finite], slack=0.0)
+    if marked is not None:
+        xs = min(xs[0], marked), max(xs[1], marked)
     whole = all(float(x).is_integer() for x, _ in finite)
     x_scale, y_scale, left = plane(xs, span([y for _, y in finite]), y_label, whole_x=whole)
     body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
@@ -57,6 +69,14 @@ def line_chart(
                 f"{tip(f'{name}: {shown(x)}, {shown(y)}')}</circle>"
                 for x, y in filter(_finite, points)
             ]
+    if marked is not None:
+        x = x_scale(marked)
+        anchor = "start" if marked < sum(xs) / 2 else "end"
+        side = 4 if anchor == "start" else -4
+        body.append(
+            f'<path class="chosen" d="M{x} {TOP}V{HEIGHT - BOTTOM}"/><text class="value" x="{x + side}" '
+            f'y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}">{text(f"{mark}: {shown(marked)}")}</text>'
+        )
     return drawing(title, list(series), "".join(body))
 
 
@@ -105,24 +125,44 @@ def histogram(
     return drawing(title, list(counts), "".join(body))
 
 
-def bar_chart(rows: Sequence[tuple[str, float]], title: str, x_label: str = "") -> Html:
+def bar_chart(
+    rows: Sequence[tuple[str, float]], title: str, x_label: str = "", note: str = ""
+) -> Html:
     """A horizontal bar a row with its value at the end."""
+    return grouped_bars([(name, (value,)) for name, value in rows], [], title, x_label, note)
+
+
+def grouped_bars(
+    rows: Sequence[tuple[str, Sequence[float | None]]],
+    series: Sequence[str],
+    title: str,
+    x_label: str = "",
+    note: str = "",
+) -> Html:
+    """For each row a horizontal bar a series, with its value at the end; none where it is None."""
     if not rows:
         return _empty(title)
+    each = max(len(values) for _, values in rows)
+    height = ROW + (each - 1) * THIN
+    known = [value for _, values in rows for value in values if value is not None]
     x_scale, bottom, left = _rows_frame(
-        [name for name, _ in rows], span([v for _, v in rows], zero=True, slack=0.12)
+        [name for name, _ in rows], span(known, zero=True, slack=0.12), height
     )
     body = [x_axis(x_scale, bottom, TOP, x_label, grid=True)]
     zero = x_scale(0)
-    for index, (name, value) in enumerate(rows):
-        y = TOP + index * ROW
-        x, width = min(zero, x_scale(value)), abs(x_scale(value) - zero)
-        body.append(_row_name(name, left, y))
-        body.append(
-            f'<rect x="{x}" y="{y + 4}" width="{width:.2f}" height="{ROW - 8}" rx="2" fill="{colour(0)}"/>'
-            f'<text class="value" x="{x + width + 5:.2f}" y="{y + ROW / 2 + 4}">{shown(value)}</text>'
-        )
-    return drawing(title, [], "".join(body), bottom + BOTTOM)
+    for index, (name, values) in enumerate(rows):
+        y = TOP + index * height
+        body.append(_row_name(name, left, y, height))
+        for number, value in enumerate(values):
+            if value is None:
+                continue
+            x, width = min(zero, x_scale(value)), abs(x_scale(value) - zero)
+            top, tall = y + 4 + number * THIN, ROW - 8 if each == 1 else THIN - 2
+            body.append(
+                f'<rect x="{x}" y="{top}" width="{width:.2f}" height="{tall}" rx="2" fill="{colour(number)}"/>'
+                f'<text class="value" x="{x + width + 5:.2f}" y="{top + tall / 2 + 4}">{shown(value)}</text>'
+            )
+    return drawing(title, list(series), "".join(body), bottom + BOTTOM, note)
 
 
 def interval_chart(
@@ -130,6 +170,7 @@ def interval_chart(
     title: str,
     x_label: str = "",
     reference: float | None = None,
+    note: str = "",
 ) -> Html:
     """A dot with its confidence interval a row.
 
@@ -155,23 +196,31 @@ def interval_chart(
             f'd="M{x_scale(low)} {y}H{x_scale(high)}M{x_scale(low)} {y - 4}v8M{x_scale(high)} {y - 4}v8"/>'
             f'<circle cx="{x_scale(value)}" cy="{y}" r="4" fill="{colour(0)}"/></g>'
         )
-    return drawing(title, [], "".join(body), bottom + BOTTOM)
+    return drawing(title, [], "".join(body), bottom + BOTTOM, note)
 
 
-def _rows_frame(names: Sequence[str], xs: tuple[float, float]) -> tuple[Scale, float, float]:
+def _rows_frame(
+    names: Sequence[str], xs: tuple[float, float], height: float = ROW
+) -> tuple[Scale, float, float]:
     left = 12 + min(label_width(names), MAX_LABEL)
     return (
         Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=5)),
-        TOP + len(names) * ROW,
+        TOP + len(names) * height,
         left,
     )
 
 
-def _row_name(name: str, left: float, y: float) -> str:
+def _row_name(name: str, left: float, y: float, height: float = ROW) -> str:
+    short = shortened(name, MAX_LABEL)
+    return f'<text class="value" x="{left - 8}" y="{y + height / 2 + 4}" text-anchor="end">{text(short)}{tip(name)}</text>'
+
+
+def shortened(name: str, width: float) -> str:
+    """The name, or as much of its beginning as fits `width` pixels."""
     short = name
-    while label_width([short]) > MAX_LABEL:
+    while label_width([short]) > width:
         short = short[:-2] + "…"
-    return f'<text class="value" x="{left - 8}" y="{y + ROW / 2 + 4}" text-anchor="end">{text(short)}{tip(name)}</text>'
+    return short
 
 
 def _path(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> str:

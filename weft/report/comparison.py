@@ -7,7 +7,7 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.comparison import Comparison
 from weft.evaluation.metric import Metric
 from weft.report import charts, html
-from weft.report.run import LogLine
+from weft.report.records import LogLine
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Values as a person sees them, with the weights of their parts, as HTML."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,41 +11,92 @@ from weft.core.media import Media
 from weft.report import html
 from weft.report.html import Html
 
-HEAT = np.array([230.0, 30.0, 30.0])
-"""The colour of what matters most."""
-ROW = "display:flex;flex-wrap:wrap;gap:.4rem 1.4rem;margin:.6rem 0 1.6rem;align-items:flex-start"
+LINE = np.array([255.0, 120.0, 0.0])
+"""The colour of the line around what matters most."""
+DARKEST = 0.3
+"""The brightness that is left of what does not matter."""
+DRAWN_SIDE = 320
+"""Pixels of the longer side of a picture with weights."""
 
 
 def figures(display: Display, caption: str, width: int) -> Html:
-    """The pictures, `width` CSS pixels wide, with heat over those that have weights."""
+    """The pictures, `width` CSS pixels wide; what does not matter of those that have weights is dark."""
     return Html("".join(html.figure(drawn(p), caption, width) for p in display.pictures))
+
+
+def originals(display: Display, caption: str, width: int) -> Html:
+    """The pictures as they are."""
+    return Html("".join(html.figure(p.pixels, caption, width) for p in display.pictures))
 
 
 def words(display: Display) -> Html:
     """The words, each with a weight on a ground as strong as it."""
-    red, green, blue = HEAT.astype(int)
     return Html(
         " ".join(
             html.text(word.text)
             if word.weight is None
-            else f'<span style="background:rgba({red},{green},{blue},{0.65 * word.weight:.2f});'
-            f'padding:0 .15em;border-radius:3px">{html.text(word.text)}</span>'
+            else f'<span style="--w:{0.75 * word.weight:.2f}">{html.text(word.text)}</span>'
             for word in display.words
         )
     )
 
 
+def legend(pictures: bool, texts: bool) -> Html:
+    """What brightness, line and colour mean, if any of it is on the page."""
+    keys = []
+    if pictures:
+        ground = "linear-gradient(90deg,#2b2b2b,#fff)"
+        keys.append(
+            f'<span><i class="scale" style="background:{ground}"></i>dark: does not matter; bright: matters; '
+            "inside the orange line: more than half as much as the part that matters most</span>"
+        )
+    if texts:
+        ground = "linear-gradient(90deg,rgba(var(--mark),0),rgba(var(--mark),.75))"
+        keys.append(
+            f'<span><i class="scale" style="background:{ground}"></i>words: the stronger the colour, the more '
+            "they matter</span>"
+        )
+    return Html(f'<div class="legend">{"".join(keys)}</div>' if keys else "")
+
+
+def shown(pictures: Sequence[str], told: Sequence[str]) -> Html:
+    """One row of the data: its pictures, and what is told of it beside them."""
+    before = f'<div class="pictures">{"".join(pictures)}</div>' if any(pictures) else ""
+    return Html(f'<div class="shown">{before}<div class="told">{"".join(told)}</div></div>')
+
+
 def drawn(picture: Picture) -> np.ndarray | Media:
-    """The picture: with weights (H, W, 3) uint8, greyer where it does not matter, red where it does."""
+    """The picture. With weights (H, W, 3) uint8: in its own colours, darker where it does not matter, with a
+    line around what weighs more than half of the most."""
     if picture.weights is None:
         return picture.pixels
     if isinstance(picture.pixels, Media):
         raise TypeError("a picture with weights is a Media, expected an array")
-    pixels = picture.pixels.astype(np.float32)
-    values = torch.from_numpy(np.ascontiguousarray(picture.weights, dtype=np.float32))[None, None]
-    size = pixels.shape[:2]
-    weight = F.interpolate(values, size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
-    weight = weight.clip(0, 1)[:, :, None]
-    grey = pixels.mean(axis=2, keepdims=True) * 0.5 + 96
-    calm = 0.55 * pixels + 0.45 * grey
-    return np.asarray((calm * (1 - 0.6 * weight) + HEAT * 0.6 * weight).clip(0, 255), np.uint8)
+    height, width = _size(picture.pixels.shape[:2])
+    pixels_HWC = _resized(picture.pixels.transpose(2, 0, 1), height, width).transpose(1, 2, 0)
+    weight_HW = _resized(picture.weights[None], height, width)[0].clip(0, 1)
+    dimmed = pixels_HWC * (DARKEST + (1 - DARKEST) * weight_HW[:, :, None])
+    if weight_HW.max() > 0:
+        dimmed[_edge(weight_HW > weight_HW.max() / 2)] = LINE
+    return np.asarray(dimmed.clip(0, 255), np.uint8)
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width with DRAWN_SIDE as the longer one, so that the line is thin."""
+    scale = DRAWN_SIDE / max(shape)
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def _resized(values_CHW: np.ndarray, height: int, width: int) -> np.ndarray:
+    values = torch.from_numpy(np.ascontiguousarray(values_CHW, dtype=np.float32))[None]
+    resized = F.interpolate(values, size=(height, width), mode="bilinear", align_corners=False)
+    return np.asarray(resized[0].numpy())
+
+
+def _edge(inside_HW: np.ndarray) -> np.ndarray:
+    """Where (H, W) bool changes, two pixels wide."""
+    padded = np.pad(inside_HW, 1, mode="edge")
+    core = inside_HW.copy()
+    for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        core &= padded[down : down + len(inside_HW), right : right + inside_HW.shape[1]]
+    return np.asarray(inside_HW & ~core)

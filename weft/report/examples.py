@@ -7,15 +7,16 @@ from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.data.formats import Dataset
 from weft.inference.member import Entry
-from weft.inference.results import Answer, Example, TaskResult
+from weft.inference.results import Answer, Example
 from weft.modalities.parts import shown_by
 from weft.report import html
-from weft.report.displays import ROW, figures, words
+from weft.report.displays import figures, shown, words
 from weft.report.html import Html
 
-QUERY_WIDTH = 200
-ANSWER_WIDTH = 150
-FRAME = "outline:3px solid var(--good);outline-offset:2px;border-radius:5px"
+QUERY_WIDTH = 170
+ANSWER_WIDTH = 120
+FIRST = 2
+"""So many examples of a kind are shown at once, the others are folded."""
 
 
 class Rows:
@@ -41,56 +42,45 @@ class Rows:
         return [shown_by(self._modalities.get(stream)).show(value) for value in values]
 
 
-def example_sections(result: TaskResult, rows: Rows) -> list[Html]:
-    """One section a direction: queries whose right answer came first, then others."""
-    return [
-        html.section(
-            f"Examples: {way.replace('_', ' ')}",
-            html.paragraph("Drawn at random, half of them from the queries found at rank 1."),
-            *_grouped(examples, rows),
-        )
-        for way, examples in result.examples.items()
-        if examples
-    ]
-
-
-def _grouped(examples: Sequence[Example], rows: Rows) -> list[Html]:
-    right = [example for example in examples if example.rank == 1]
-    wrong = [example for example in examples if example.rank > 1]
+def examples(found: Sequence[Example], rows: Rows, first: int = FIRST) -> list[Html]:
+    """Queries whose right answer came first, and others: the `first` of each, the others folded."""
     parts: list[Html] = []
-    for title, some in (("Right answer first", right), ("Right answer not first", wrong)):
+    for title, right in (("Right answer not first", False), ("Right answer first", True)):
+        some = [_example(example, rows) for example in found if (example.rank == 1) is right]
         if some:
             parts.append(html.heading(title))
-            parts += [_example(example, rows) for example in some]
+            parts += folded(some, first, title.lower())
     return parts
+
+
+def folded(parts: Sequence[Html], first: int, what: str) -> list[Html]:
+    """The first ones, and the others where somebody asks."""
+    rest = parts[first:]
+    return [*parts[:first], *([html.details(f"{len(rest)} more: {what}", *rest)] if rest else [])]
 
 
 def _example(example: Example, rows: Rows) -> Html:
     query = rows.display(example.query)
     answers = [(answer, rows.display(answer.entry)) for answer in example.answers]
-    rank = Html(f'<div class="subtitle">right answer at rank {example.rank:,}</div>')
+    rank = Html(f"<div><small>right answer at rank {example.rank:,}</small></div>")
     missed = _missed(example, rows)
     drawn = any(display.pictures for _, display in answers)
-    shown = (
+    found = (
         _drawn_answers(answers, missed, example.rank) if drawn else _listed_answers(answers, missed)
     )
-    asked = Html(f"<div><strong>{words(query)}</strong></div>{rank}" if query.words else rank)
-    if not query.pictures:
-        return Html(f'<div style="margin:.6rem 0 1.6rem">{asked}{shown}</div>')
+    asked = Html(f'<div class="answer">{words(query)}</div>' if query.words else "")
     pictures = figures(query, rows.dataset[example.query.row].id, QUERY_WIDTH)
-    return Html(
-        f'<div style="{ROW}">{pictures}<div style="flex:1 1 20rem">{asked}{shown}</div></div>'
-    )
+    return shown([pictures], [asked, rank, found])
 
 
 def _drawn_answers(
     answers: Sequence[tuple[Answer, Display]], missed: Sequence[Display], rank: int
 ) -> Html:
-    shown = [
+    drawn = [
         _framed(_drawn(display, f"{answer.score:.3f}"), answer.right) for answer, display in answers
     ]
-    shown += [_framed(_drawn(display, f"right, rank {rank:,}"), True) for display in missed]
-    return html.grid(shown, columns=len(shown))
+    drawn += [_framed(_drawn(display, f"right, rank {rank:,}"), True) for display in missed]
+    return html.grid(drawn, columns=len(drawn))
 
 
 def _drawn(display: Display, caption: str) -> Html:
@@ -100,9 +90,10 @@ def _drawn(display: Display, caption: str) -> Html:
 def _listed_answers(answers: Sequence[tuple[Answer, Display]], missed: Sequence[Display]) -> Html:
     lines = []
     for answer, display in answers:
-        said = f"<strong>✓ {words(display)}</strong>" if answer.right else words(display)
+        said = f'<strong><span class="yes">✓</span> {words(display)}</strong>'
+        said = said if answer.right else words(display)
         lines.append(f"<li>{said} <small>{answer.score:.3f}</small></li>")
-    listed = f'<ol style="margin:.2rem 0;padding-left:1.4rem">{"".join(lines)}</ol>'
+    listed = f"<ol>{''.join(lines)}</ol>"
     if missed:
         right = html.text(" / ".join(display.text for display in missed))
         return Html(f"{listed}<p><small>Right would have been: {right}</small></p>")
@@ -118,4 +109,4 @@ def _missed(example: Example, rows: Rows) -> list[Display]:
 
 
 def _framed(picture: Html, right: bool) -> Html:
-    return Html(f'<div style="{FRAME}">{picture}</div>') if right else picture
+    return Html(f'<div class="framed">{picture}</div>') if right else picture

@@ -1,14 +1,20 @@
-"""What a decision rests on, as pictures and words: heat over the picture, marked words, ablations."""
+"""What a decision rests on: pictures in which the rest is dark, marked words, and the answer without a stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weft.core.display import Display
+from weft.core.naming import plain
 from weft.report import html
-from weft.report.displays import ROW, figures, words
+from weft.report.displays import figures, legend, originals, shown, words
 from weft.report.html import Html
 
-WIDTH = 180
+WIDTH = 160
+METHODS = {
+    "occlusion": "found by hiding one part after the other",
+    "relevance": "found by gradient × attention",
+    "rollout": "found by attention alone",
+}
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,11 @@ class Weighed:
     stream: str
     method: str
     display: Display
+
+    @property
+    def words(self) -> str:
+        """How the weights were found, in words."""
+        return METHODS.get(self.method, self.method)
 
 
 @dataclass(frozen=True)
@@ -47,24 +58,48 @@ class Explained:
     def lines(self) -> list[str]:
         """What is said without each stream, and the note."""
         found = [
-            f"without {one.stream}: {one.answer}"
+            f"without the {plain(one.stream)}: {one.answer}"
             + (f", {self.answer} {one.score}" if one.score else "")
             for one in self.without
         ]
         return found + [self.note] * bool(self.note)
 
 
-def explained_html(explained: Explained) -> Html:
-    """Pictures under heat, marked words and the ablations of one decision."""
-    shown = [
-        figures(part.display, f"{part.stream}: {part.method}", WIDTH) for part in explained.parts
+def evidence_pictures(explained: Explained) -> list[Html]:
+    """Each picture that was weighed, darker where it does not matter."""
+    return [
+        figures(part.display, f"{plain(part.stream)}: what matters ({part.words})", WIDTH)
+        for part in explained.parts
     ]
-    lines = [
-        f"<div>{words(part.display)} <small>{html.text(part.method)}</small></div>"
+
+
+def evidence_words(explained: Explained) -> list[Html]:
+    """The marked words of each text, and what is said without each stream."""
+    marked = [
+        Html(
+            f'<div class="marked">{words(part.display)} <small>{html.text(part.words)}</small></div>'
+        )
         for part in explained.parts
         if part.display.words
     ]
-    lines += [f"<div><small>{html.text(line)}</small></div>" for line in explained.lines()]
-    return Html(
-        f'<div style="{ROW}">{"".join(shown)}<div style="flex:1 1 20rem">{"".join(lines)}</div></div>'
+    return marked + [
+        Html(f"<div><small>{html.text(line)}</small></div>") for line in explained.lines()
+    ]
+
+
+def explained_legend(explained: Sequence[Explained]) -> Html:
+    """What the marks of these explanations mean."""
+    displays = [part.display for one in explained for part in one.parts]
+    return legend(
+        any(display.pictures for display in displays), any(display.words for display in displays)
     )
+
+
+def explained_html(explained: Explained) -> Html:
+    """One decision: each picture as the model sees it, beside it what matters; marked words; ablations."""
+    pictures = [
+        Html(originals(part.display, f"{plain(part.stream)}, as the model sees it", WIDTH) + drawn)
+        for part, drawn in zip(explained.parts, evidence_pictures(explained), strict=True)
+        if part.display.pictures
+    ]
+    return html.join(explained_legend([explained]), shown(pictures, evidence_words(explained)))

@@ -23,6 +23,7 @@ from weft.report.style import STYLE
 SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them
 JPEG_QUALITY = 80
 MOST_PIXELS = 100_000_000
+NARROW_COLUMNS = 3  # so many fit a telephone
 NUMBER = re.compile(
     r"[-+−±]?[\d.,]+(e[-+]?\d+)?\s?(%|ms|s|MB|KB|GB|x|px)?|–|nan|inf", re.IGNORECASE
 )
@@ -35,10 +36,10 @@ class Html(str):
 
 
 class Section(Html):
-    """A section that knows its name, for the page's table of contents."""
+    """A section that knows its name and what is in it, for the page's table of contents."""
 
     label: str
-    anchor: str
+    content: Html
 
 
 def text(value: object) -> Html:
@@ -52,28 +53,65 @@ def join(*parts: str) -> Html:
 
 
 def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
-    """A whole document. Sections made by `section` are listed below the title."""
+    """A whole document. Sections made by `section` are listed below the title, each with a link of its own."""
     listed = [part for part in sections if isinstance(part, Section)]
-    links = "".join(f'<a href="#{part.anchor}">{text(part.label)}</a>' for part in listed)
-    contents = f"<nav>{links}</nav>" if len(listed) > 3 else ""
+    anchors = _anchors([part.label for part in listed])
+    links = "".join(
+        f'<a href="#{anchor}">{text(part.label)}</a>'
+        for part, anchor in zip(listed, anchors, strict=True)
+    )
+    contents = f'<nav aria-label="Contents">{links}</nav>' if len(listed) > 3 else ""
     below = f'<p class="subtitle">{text(subtitle)}</p>' if subtitle else ""
+    named = iter(anchors)
+    body = join(
+        *(
+            _section(part.content, f' id="{next(named)}"') if isinstance(part, Section) else part
+            for part in sections
+        )
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
         f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<header><h1>{text(title)}</h1>{below}{contents}</header>\n{join(*sections)}\n"
+        f"<header><h1>{text(title)}</h1>{below}{contents}</header>\n{body}\n"
         "<footer>Made with Weft.</footer>\n</main>\n</body>\n</html>\n"
     )
 
 
+def _anchors(labels: Sequence[str]) -> list[Html]:
+    """An id for each label, all different."""
+    found: dict[Html, None] = {}
+    for label in labels:
+        base = text("-".join(words(label.lower())) or "section")
+        number = 1
+        anchor = base
+        while anchor in found:
+            number += 1
+            anchor = Html(f"{base}-{number}")
+        found[anchor] = None
+    return list(found)
+
+
 def section(title: str, *parts: str) -> Section:
-    """A titled part of the page."""
-    anchor = "-".join(words(title.lower())) or "section"
-    made = Section(
-        f'<section id="{text(anchor)}"><h2>{text(title)}</h2>\n{join(*parts)}\n</section>'
-    )
-    made.label, made.anchor = title, anchor
+    """A titled part of the page. Only those that stand at the top of a page have a link."""
+    content = Html(f"<h2>{text(title)}</h2>\n{join(*parts)}")
+    made = Section(_section(content))
+    made.label, made.content = title, content
     return made
+
+
+def _section(content: Html, attributes: str = "") -> Html:
+    return Html(f"<section{attributes}>{content}\n</section>")
+
+
+def lead(sentences: Sequence[tuple[str, str, bool]]) -> Html:
+    """What to read first: (name, sentence, whether it is a warning) one below the other."""
+    shown = "".join(
+        f"<div{' class=warn' if warning else ''}><dt>{text(name)}</dt><dd>{text(sentence)}</dd></div>"
+        for name, sentence, warning in sentences
+    )
+    return Html(f'<dl class="lead">{shown}</dl>')
 
 
 def heading(title: str) -> Html:
@@ -96,9 +134,15 @@ def code(content: str) -> Html:
     return Html(f"<pre>{text(content)}</pre>")
 
 
-def details(summary: str, *parts: str) -> Html:
+def details(summary: str, *parts: str, unfolded: bool = False) -> Html:
     """Parts that are folded away until somebody asks."""
-    return Html(f"<details><summary>{text(summary)}</summary>\n{join(*parts)}\n</details>")
+    state = " open" if unfolded else ""
+    return Html(f"<details{state}><summary>{text(summary)}</summary>\n{join(*parts)}\n</details>")
+
+
+def row(*parts: str) -> Html:
+    """Charts, or other parts of any width, beside each other where there is room."""
+    return Html(f'<div class="row">{join(*parts)}</div>')
 
 
 def tiles(values: Mapping[str, Cell]) -> Html:
@@ -111,24 +155,34 @@ def tiles(values: Mapping[str, Cell]) -> Html:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Html:
-    """A table; columns that hold only numbers are right-aligned. Raises ValueError on ragged rows."""
+    """A table; columns that hold only numbers are right-aligned. Raises ValueError on ragged rows.
+
+    On a narrow screen a row of a table of many columns is a block with the name of each column in it.
+    """
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise ValueError(f"row {number} has {len(row)} cells, expected {len(header)}: {row!r}")
     numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(header))]
 
+    wide = len(header) > NARROW_COLUMNS
+
     def cells(tag: str, row: Sequence[Cell]) -> str:
         return "".join(
-            f"<{tag}{' class=n' if right else ''}>{text(format_cell(cell))}</{tag}>"
-            for cell, right in zip(row, numeric, strict=True)
+            f"<{tag}{' class=n' if right else ''}{_called(name) if wide and tag == 'td' else ''}>"
+            f"{text(format_cell(cell))}</{tag}>"
+            for cell, right, name in zip(row, numeric, header, strict=True)
         )
 
     head = f"<caption>{text(caption)}</caption>" if caption else ""
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return Html(
-        f'<div class="scroll"><table>{head}<thead><tr>{cells("th", header)}</tr></thead>'
+        f'<div class="scroll"><table{" class=wide" if wide else ""}>{head}<thead><tr>{cells("th", header)}</tr></thead>'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
+
+
+def _called(name: str) -> str:
+    return f' data-name="{html.escape(name, quote=True)}"' if name else ""
 
 
 def figure(image: Media | bytes | np.ndarray, caption: str = "", width: int = 160) -> Html:

@@ -1,65 +1,90 @@
-"""Predictions as pictures and words: what was seen, what was answered, what would have been right."""
+"""Predictions as pictures and words: what was seen, answered and right, and what the answer rests on."""
 
 from collections.abc import Mapping, Sequence
 
-from weft.inference.results import Prediction, TaskResult
+from weft.core.naming import plain
+from weft.inference.results import Prediction
 from weft.report import html
-from weft.report.displays import ROW, figures, words
-from weft.report.examples import Rows
-from weft.report.explanations import Explained, explained_html
+from weft.report.displays import figures, shown, words
+from weft.report.examples import FIRST, Rows, folded
+from weft.report.explanations import (
+    Explained,
+    evidence_pictures,
+    evidence_words,
+    explained_legend,
+)
 from weft.report.html import Html
 
-PICTURE_WIDTH = 220
+PICTURE_WIDTH = 160
 
 
-def prediction_sections(
-    result: TaskResult,
+def predictions(
+    found: Sequence[Prediction],
     rows: Rows,
     explained: Mapping[int, Explained] | None = None,
     missing: str = "",
+    first: int = FIRST,
 ) -> list[Html]:
-    """A section of all predictions that the result keeps, or none.
+    """Wrong and right predictions: the `first` of each, the others folded.
 
     explained: number of a prediction -> what it rests on. missing: why there are none of these, or
     nothing.
     """
-    if not result.predictions:
-        return []
-    parts = [html.paragraph(missing)] if missing else []
-    parts += _grouped(result.predictions, rows, explained or {})
-    return [html.section(f"Predictions: {result.task}", *parts)]
-
-
-def _grouped(
-    predictions: Sequence[Prediction], rows: Rows, explained: Mapping[int, Explained]
-) -> list[Html]:
-    parts: list[Html] = []
-    for title, right in (("Right", True), ("Wrong", False), ("", None)):
-        some = [n for n, one in enumerate(predictions) if one.right is right]
+    known = explained or {}
+    parts: list[Html] = [html.paragraph(missing)] if missing else []
+    parts.append(explained_legend([known[number] for number in known]))
+    for title, right in (("Wrong", False), ("Right", True), ("", None)):
+        some = [
+            _prediction(one, rows, known.get(number))
+            for number, one in enumerate(found)
+            if one.right is right
+        ]
         if some and title:
             parts.append(html.heading(title))
-        for number in some:
-            parts.append(_prediction(predictions[number], rows))
-            if number in explained:
-                parts.append(explained_html(explained[number]))
+        parts += folded(some, first, title.lower() or "predictions")
     return parts
 
 
-def _prediction(prediction: Prediction, rows: Rows) -> Html:
+def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
+    """One row, its explanation beside it."""
     has = [i for i in prediction.inputs if rows.dataset[i.row].items.get(i.stream) is not None]
     lacks = [entry.stream for entry in prediction.inputs if entry not in has]
     displays = [rows.display(entry) for entry in has]
-    pictures = "".join(figures(display, "", PICTURE_WIDTH) for display in displays)
-    lines = [f"<div>{words(display)}</div>" for display in displays if display.words]
-    lines += [f"<div><small>no {html.text(stream)}</small></div>" for stream in lacks]
+    pictures = [figures(display, "", PICTURE_WIDTH) for display in displays]
+    marked_texts = _texts(explained) if explained else set()
+    lines = [
+        f"<div>{words(display)}</div>"
+        for display, entry in zip(displays, has, strict=True)
+        if display.words and entry.stream not in marked_texts
+    ]
+    marked = []
+    if explained is not None:
+        pictures += evidence_pictures(explained)
+        marked = evidence_words(explained)
+        texts = sum(bool(part.display.words) for part in explained.parts)
+        lines += marked[:texts]
+        marked = marked[texts:]
+    lines += [f"<div><small>no {html.text(plain(stream))}</small></div>" for stream in lacks]
+    return shown(pictures, [*lines, *_answer(prediction), *marked])
+
+
+def _texts(explained: Explained) -> set[str]:
+    """The streams whose words are all there is of them: they are shown once, marked."""
+    displays = {part.stream: part.display for part in explained.parts}
+    return {stream for stream, one in displays.items() if one.words and not one.pictures}
+
+
+def _answer(prediction: Prediction) -> list[str]:
+    """What was answered, what would have been right, and what came next."""
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
-    lines.append(f"<div><strong>{html.text(prediction.predicted)}</strong>{score}</div>")
-    lines += [
-        f"<div><small>{html.text(name)} {value:.3f}</small></div>"
-        for name, value in prediction.others
+    sign = {True: '<span class="yes">✓</span> ', False: '<span class="no">✗</span> ', None: ""}
+    lines = [
+        f'<div>{sign[prediction.right]}<span class="answer">{html.text(prediction.predicted)}</span>{score}</div>'
     ]
     if not prediction.right:
         expected = html.text(" / ".join(prediction.expected))
-        lines.append(f"<div><small>expected: {expected}</small></div>")
-    told = f'<div style="flex:1 1 20rem">{"".join(lines)}</div>'
-    return Html(f'<div style="{ROW}">{pictures}{told}</div>')
+        lines.append(f"<div>expected: {expected}</div>")
+    if prediction.others:
+        others = ", ".join(f"{name} {value:.3f}" for name, value in prediction.others)
+        lines.append(f"<div><small>then {html.text(others)}</small></div>")
+    return lines

@@ -10,7 +10,8 @@ from weft import __version__
 from weft.core.config import to_json
 from weft.data.prepare.report import DataReport
 from weft.report.html import Cell
-from weft.report.run import Measured, RunReport, read_log, write_report
+from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
+from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.measure import Measurement
 from weft.runs.recipe import validation_metrics
@@ -31,14 +32,13 @@ def report(
 
     measurements: (title, what was measured), the most important first.
     """
+    runs = {found.folder: found for found in (run, *(r for _, m in measurements for r in m.runs))}
+    rows = {r.folder: _rows(m) for _, m in measurements for r in m.runs}
     page = RunReport(
         name=name,
-        recipe=to_json(run.recipe),
+        runs=[_record(one, rows.get(folder)) for folder, one in runs.items()],
         measured=[_measured(title, found) for title, found in measurements],
-        log=read_log(run.folder),
         card=card,
-        facts=_facts(run),
-        validation=validation_metrics(run.recipe),
     )
     return write_report(page, path or run.folder / REPORT)
 
@@ -52,7 +52,35 @@ def _measured(title: str, found: Measurement) -> Measured:
         found.runs[0].modalities,
         explanations.explained,
         explanations.missing,
+        _name(found.runs[0]),
     )
+
+
+def _rows(found: Measurement) -> int | None:
+    """The training rows that the measured ones were compared with."""
+    leakage = found.result.leakage
+    return None if leakage is None or len(found.runs) > 1 else leakage.train_rows
+
+
+def _record(run: Run, rows: int | None) -> RunRecord:
+    recipe, log = run.recipe, read_log(run.folder)
+    metrics = validation_metrics(recipe)
+    return RunRecord(
+        name=_name(run),
+        recipe=to_json(recipe),
+        streams=tuple(run.modalities),
+        data=recipe.data.source.words,
+        rows=rows,
+        log=log,
+        validation=metrics,
+        chosen=chosen_step(log, recipe.run.monitor, metrics),
+        steps=None if recipe.run.epochs else recipe.run.steps,
+        facts=_facts(run),
+    )
+
+
+def _name(run: Run) -> str:
+    return run.folder.resolve().name
 
 
 def _facts(run: Run) -> dict[str, Cell]:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from weft.evaluation.leakage import Leakage
 from weft.inference.results import TaskResult
+from weft.inference.wording import protocol_words
 
 LOWER = " ↓"
 """Stands behind the unit where less is better."""
@@ -17,7 +18,7 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
     console.print(f"[bold]{result.task}[/bold]", highlight=False)
     for name, value in result.protocol.items():
         shown = f"{value:g}" if isinstance(value, float) else str(value)
-        console.print(f"  {name.replace('_', ' ')}: {shown}", highlight=False, markup=False)
+        console.print(f"  {protocol_words(name)}: {shown}", highlight=False, markup=False)
     _print_leakage(result.leakage, console)
     console.print(_table(result))
 

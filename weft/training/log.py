@@ -20,19 +20,25 @@ from rich.progress import (
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.memory import peak_memory
 from weft.core.progress import LINE_EVERY_SECONDS
+
+COST = ("seconds", "peak_memory")
+"""Entries of each line: seconds of training so far, over all resumes; the most bytes of memory that the process,
+or the graphics card if there is one, has held."""
 
 
 class RunLog:
     """One line of JSON a logged step, written by the first rank only.
 
     After a resume the log is cut back to the checkpoint's step, so each step is in it once,
-    however often the run was killed.
+    however often the run was killed. Each line says what training has cost so far (see `COST`).
     """
 
     def __init__(self, folder: Path, *, active: bool = True) -> None:
         self._path = folder / "log.jsonl"
         self._active = active
+        self._began, self._before = time.perf_counter(), 0.0
 
     def cut(self, step: int) -> None:
         """Drops what was logged after `step`, and a last line that was not finished."""
@@ -45,11 +51,14 @@ class RunLog:
         )
         kept = [line for line in lines if 0 < _step_of(line) <= step]
         write_text(self._path, "".join(f"{line}\n" for line in kept))
+        self._before = _seconds_of(kept[-1]) if kept else 0.0
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         if not self._active:
             return
-        finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+        seconds = self._before + time.perf_counter() - self._began
+        cost = dict(zip(COST, (round(seconds, 3), peak_memory()), strict=True))
+        finite = {k: v if math.isfinite(v) else None for k, v in {**values, **cost}.items()}
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **finite}) + "\n")
@@ -63,6 +72,11 @@ def _step_of(line: str) -> int:
     except (WeftError, KeyError, TypeError):
         return 0
     return step if isinstance(step, int) else 0
+
+
+def _seconds_of(line: str) -> float:
+    seconds = parse_json(line, "log").get(COST[0])
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 class Display:

@@ -229,6 +229,10 @@ class DrawnBoxesConfig(DataSource):
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected 0 or more")
 
+    @property
+    def words(self) -> str:
+        return "drawn boxes"
+
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         if split is None:
             raise WeftError(f"the drawn boxes have no end: name a split of {', '.join(SPLITS)}")

@@ -33,6 +33,10 @@ class GeneratedConfig(DataSource):
             if vars(self)[name] < 1:
                 raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1 scene")
 
+    @property
+    def words(self) -> str:
+        return "generated scenes" if self.rows == "scenes" else f"generated scenes ({self.rows})"
+
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         counts: Mapping[str, int] = {
             "train": self.train,

@@ -1,0 +1,45 @@
+"""Names in code and files -> words for a person."""
+
+LANGUAGES = {
+    "ar": "Arabic",
+    "cs": "Czech",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "hi": "Hindi",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+"""Codes (ISO 639-1) that are no English words; they stand behind the name of a stream."""
+
+
+def plain(name: str) -> str:
+    """The name as people say it.
+
+    `text_zh` is "Chinese text", several of it (`text_zhs`) are "Chinese texts", and
+    `image_to_text/recall@1` is "image to text, recall@1".
+    """
+    return ", ".join(_part(part) for part in name.split("/"))
+
+
+def _part(name: str) -> str:
+    words: list[str] = []
+    for word in name.split("_"):
+        code, several = word.removesuffix("s"), word.endswith("s")
+        if words and words[-1] and word in LANGUAGES:
+            words[-1:] = [LANGUAGES[word], words[-1]]
+        elif words and words[-1] and several and code in LANGUAGES:
+            words[-1:] = [LANGUAGES[code], f"{words[-1]}s"]
+        else:
+            words.append(word)
+    return " ".join(words)

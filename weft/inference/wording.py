@@ -1,0 +1,44 @@
+"""What stands in results under short names, in words: the protocol and the baselines."""
+
+from weft.core.naming import plain
+
+OF_ANOTHER = " of another"
+"""Ends the name of the baseline that is the model itself with a stream of another row."""
+PERSON = "person"
+"""The baseline that is a person: what can be hoped for, not what is to be beaten."""
+
+PROTOCOL = {
+    "answers_known": "answers the model can give",
+    "answers_not_known": "rows whose answer the model cannot give",
+    "labels_not_known": "rows whose label the model cannot give",
+    "questions_not_in_training": "questions that no training row asks",
+    "questions_with_relevance": "questions with graded answers",
+    "left_out_unreadable": "left out: cannot be read",
+    "left_out_without_partner": "left out: nothing matches",
+    "interval": "how intervals were made",
+    "constants": "constant guesses learned from",
+    "averaged_over": "probabilities averaged over",
+    "views": "views of each row",
+    "choices": "choices for each row",
+    "generation": "how texts were written",
+    "unit": "unit of a text",
+}
+BASELINES = {
+    "majority": "always the most frequent answer",
+    "question alone": "the question alone",
+    "dual encoder": "before ranking again",
+    "one sentence": "always the same sentence",
+    PERSON: "a person",
+}
+
+
+def protocol_words(name: str) -> str:
+    """What an entry of a result's protocol says, in words."""
+    return PROTOCOL.get(name, plain(name))
+
+
+def baseline_words(name: str) -> str:
+    """What a baseline does, in words."""
+    if name.endswith(OF_ANOTHER):
+        return f"the {plain(name.removesuffix(OF_ANOTHER))} of another row"
+    return BASELINES.get(name, plain(name))

@@ -1,0 +1,68 @@
+"""The one box that says whether measured rows are also training rows, for all tasks together."""
+
+from collections.abc import Sequence
+
+from weft.evaluation.leakage import Leakage
+from weft.report import html
+from weft.report.html import Html
+from weft.report.records import Measured
+
+
+def leakage_box(measured: Sequence[Measured]) -> Html:
+    """The worst verdict in a sentence; what was compared is folded."""
+    if not measured:
+        return Html("")
+    audits: dict[str, Leakage] = {}
+    titles: dict[str, list[str]] = {}
+    absent = [one.title for one in measured if one.result.leakage is None]
+    for one in measured:
+        if one.result.leakage is not None:
+            key = str(one.result.leakage.to_json())
+            audits[key] = one.result.leakage
+            titles.setdefault(key, []).append(one.title)
+    if not audits:
+        return html.notice("Leakage from training was not audited.", warning=True)
+    alone = len(audits) == 1 and not absent
+    worst = min(audits.values(), key=_gravity)
+    of = "" if alone else f" ({', '.join(titles[str(worst.to_json())])})"
+    said = _sentence(worst)
+    lines = [f"{said}{of}."]
+    if absent:
+        lines.append(f"Not audited: {', '.join(absent)}.")
+    parts = [Html(html.text(" ".join(lines)))]
+    parts += [
+        html.details(
+            "What was compared" if alone else f"What was compared: {', '.join(titles[key])}",
+            _table(one),
+        )
+        for key, one in audits.items()
+    ]
+    return html.notice(html.join(*parts), warning=bool(absent) or not worst.clean)
+
+
+def _gravity(leakage: Leakage) -> int:
+    """The gravest first."""
+    return [leakage.shared, leakage.suspected, not leakage.clean, True].index(True)
+
+
+def _sentence(leakage: Leakage) -> str:
+    """The verdict, and what was found."""
+    verdict = leakage.verdict[0].upper() + leakage.verdict[1:]
+    found = [
+        f"{f.found:,} of {f.total:,} {what}" for what, f in leakage.findings().items() if f.found
+    ]
+    compared = f"{leakage.evaluated_rows:,} measured rows with {leakage.train_rows:,} training rows"
+    return "; ".join([f"{verdict}, comparing {compared}", *found])
+
+
+def _table(leakage: Leakage) -> Html:
+    findings = leakage.findings()
+    rows: list[list[html.Cell]] = [[what, one.found, one.total] for what, one in findings.items()]
+    pairs = [[what, *pair] for what, found in findings.items() for pair in found.examples]
+    counted = len(findings)
+    notes = [html.paragraph(f"{line[:1].upper()}{line[1:]}.") for line in leakage.lines()[counted:]]
+    table = html.table(["also in training", "found", "of"], rows)
+    if not pairs:
+        return html.join(table, *notes)
+    header = ["what", "measured row", "training row"]
+    return html.join(table, *notes, html.details("Some of them", html.table(header, pairs)))

@@ -1,0 +1,187 @@
+"""What to read first: what was trained on what, how good it is, and what to be careful about."""
+
+from collections.abc import Mapping, Sequence
+
+from weft.core.naming import plain
+from weft.evaluation.metric import Metric, Score
+from weft.inference.results import TaskResult
+from weft.inference.wording import PERSON, baseline_words
+from weft.report import html
+from weft.report.html import Html
+from weft.report.records import Measured, RunRecord, RunReport
+
+
+def summary(report: RunReport) -> Html:
+    """The three sentences of a report."""
+    careful = cautions(report)
+    said = (
+        ". ".join(careful) + "."
+        if careful
+        else "Nothing was found that speaks against the numbers."
+    )
+    return html.lead(
+        [
+            ("What was trained", trained(report), False),
+            ("How good it is", _good(report), False),
+            ("Be careful", said, bool(careful)),
+        ]
+    )
+
+
+def trained(report: RunReport) -> str:
+    """What was trained on what."""
+    sentences = [_trained(run) for run in report.runs[:1]]
+    others = [run.name for run in report.runs[1:]]
+    if others:
+        sentences.append(f"The page shows {_listed(others)}, too.")
+    return " ".join(sentences)
+
+
+def _trained(run: RunRecord) -> str:
+    streams = _listed([plain(stream) for stream in run.streams])
+    what = f"A model that reads {streams}" if streams else "A model"
+    size = run.facts.get("parameters")
+    sized = f", with {size.partition(', ')[0]} parameters," if isinstance(size, str) else ""
+    steps = f"for {run.trained:,} steps " if run.trained else ""
+    rows = f"{run.rows:,} rows of " if run.rows else ""
+    kept = ""
+    if run.chosen is not None and run.evaluations:
+        which = "the last one" if run.chosen == run.trained else f"step {run.chosen:,}"
+        kept = f"; the weights of {which} were best on the validation split and are used"
+    return (
+        f"{what}{sized} was trained {steps}on {rows}{run.data or 'the data of its recipe'}{kept}."
+    )
+
+
+def _good(report: RunReport) -> str:
+    if not report.measured:
+        return "Nothing was measured."
+    return sentence(report.measured[0].result)
+
+
+def sentence(result: TaskResult) -> str:
+    """How good it is: the first headline with its interval, against the strongest baseline."""
+    shown = headlines(result)
+    if not shown:
+        return "No number was measured."
+    name, score = shown[0]
+    found = strongest(result.baselines, name, score.metric)
+    interval = f" (95% interval {score.interval})" if score.interval else ""
+    sizes = measured_on(result)
+    said = f"On {sizes}, {score.metric.words} is {_value(score.metric, score.value)}{interval}"
+    if found is None:
+        return f"{said}; there is no baseline to compare it with."
+    which, value = found
+    return (
+        f"{said}; {verdict(score, value)} the strongest baseline, "
+        f"{baseline_words(which)}: {_value(score.metric, value)}."
+    )
+
+
+def _value(metric: Metric, value: float) -> str:
+    shown, unit = metric.shown(value), metric.unit
+    return f"{shown}{unit}" if unit == "%" else f"{shown} {unit}" if unit else shown
+
+
+def verdict(score: Score, baseline: float) -> str:
+    """Whether the number and its interval are beyond a baseline's."""
+    if score.metric.better_than(baseline, score.value):
+        return "worse than"
+    edge = score.low if score.metric.better == "higher" else score.high
+    if score.metric.better_than(edge, baseline):
+        return "better than"
+    return "not told apart from"
+
+
+def headlines(result: TaskResult) -> list[tuple[str, Score]]:
+    """What is shown large, by name: the headlines, or the first number where there are none."""
+    found = [(n, score) for n, score in result.metrics.items() if score.metric.headline]
+    return found or list(result.metrics.items())[:1]
+
+
+def strongest(
+    baselines: Mapping[str, Mapping[str, float]], name: str, metric: Metric
+) -> tuple[str, float] | None:
+    """The baseline that is hardest to beat in a metric, and its value; a person is none."""
+    found = [(b, v[name]) for b, v in baselines.items() if name in v and b != PERSON]
+    return min(found, key=lambda one: metric.best_first(one[1]), default=None)
+
+
+def measured_on(result: TaskResult) -> str:
+    """The sizes of what was measured, in words."""
+    protocol = result.protocol
+    counts = [
+        f"{value:,} {plain(name)}"
+        for name, value in protocol.items()
+        if isinstance(value, int) and not isinstance(value, bool) and value and _counts(name)
+    ]
+    split = f" of the split {plain(str(protocol['split']))}" if "split" in protocol else ""
+    return f"{_listed(counts[:2]) or 'the rows'}{split}"
+
+
+def _counts(name: str) -> bool:
+    """Whether an entry of the protocol says how much was measured."""
+    return not name.startswith(
+        ("models", "left", "views", "templates", "answers", "labels", "classes")
+    )
+
+
+def cautions(report: RunReport) -> list[str]:
+    """What to be careful about, the gravest first."""
+    found: list[str] = []
+    for measured in report.measured:
+        found += _leakage(measured)
+    if report.measured:
+        found += _of_first(report.measured[0].result)
+    for measured in report.measured:
+        found += _left_out(measured)
+    for run in report.runs[:1]:
+        found += _of_training(run)
+    return list(dict.fromkeys(found))
+
+
+def _leakage(measured: Measured) -> list[str]:
+    leakage = measured.result.leakage
+    if leakage is None:
+        return ["Nobody looked whether the measured rows are also training rows"]
+    if leakage.shared:
+        return ["Measured rows are also training rows, so the scores may be too high"]
+    if leakage.suspected:
+        return ["Some measured rows look much like training rows, so the scores may be too high"]
+    return (
+        ["Not every row could be compared with the training rows"] if leakage.not_compared else []
+    )
+
+
+def _of_first(result: TaskResult) -> list[str]:
+    shown = headlines(result)
+    if not shown:
+        return []
+    (name, score), found = shown[0], []
+    if score.estimate.warning:
+        found.append(f"The interval rests on few independent rows ({score.estimate.warning})")
+    baseline = strongest(result.baselines, name, score.metric)
+    if baseline is not None and verdict(score, baseline[1]) != "better than":
+        found.append("The model is not shown to be better than a guess that does not need it")
+    return found
+
+
+def _left_out(measured: Measured) -> list[str]:
+    left = measured.result.protocol.get("left_out_unreadable", 0)
+    return [f"{left:,} rows could not be read and were left out"] if left else []
+
+
+def _of_training(run: RunRecord) -> list[str]:
+    found = []
+    if run.trained is not None and run.steps is not None and run.trained < run.steps:
+        found.append(
+            f"Training ended after {run.trained:,} of {run.steps:,} steps (stopped early, or not finished)"
+        )
+    elif len(run.evaluations) > 1 and run.chosen == run.evaluations[-1]:
+        found.append("The last step was the best one, so longer training may help")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,115 @@
+"""One task on the page: its numbers, charts and examples, all in one section."""
+
+from collections.abc import Sequence
+
+from weft.core.naming import plain
+from weft.evaluation.metric import Score, same_unit
+from weft.inference.results import Queries, TaskResult
+from weft.inference.wording import baseline_words, protocol_words
+from weft.report import charts, html
+from weft.report.diagnostics import confused_pairs, diagnostic_charts
+from weft.report.examples import Rows, examples
+from weft.report.html import Html
+from weft.report.predictions import predictions
+from weft.report.records import Measured
+from weft.report.summary import headlines, sentence, strongest
+
+RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
+MOST_SCORES = 12
+"""Numbers in a chart; the table has all."""
+MOST_ROWS = 200
+
+
+def task_section(measured: Measured, *, first: bool) -> html.Section:
+    """The numbers, and below them charts and examples; folded where it is not the first task."""
+    result = measured.result
+    title = measured.title[:1].upper() + measured.title[1:]
+    parts: list[str] = [] if first else [html.paragraph(sentence(result))]
+    parts.append(html.tiles({_tile(result, n): _large(s) for n, s in headlines(result)}))
+    drawn = _charts(result)
+    if drawn:
+        parts.append(html.row(*drawn) if first else html.details("Charts", html.row(*drawn)))
+    parts += _examples(measured, first)
+    parts.append(html.details("All numbers", *_numbers(result)))
+    parts.append(html.details("How it was measured", _protocol(result)))
+    return html.section(title, *parts)
+
+
+def _tile(result: TaskResult, name: str) -> str:
+    score = result.metrics[name]
+    found = strongest(result.baselines, name, score.metric)
+    beside = [f"95% interval {score.interval}"] if score.interval else []
+    beside += [f"{baseline_words(found[0])}: {score.metric.shown(found[1])}"] if found else []
+    return f"{score.metric.words} ({'; '.join(beside)})" if beside else score.metric.words
+
+
+def _large(score: Score) -> str:
+    unit = score.metric.unit
+    return f"{score.shown}{unit}" if unit == "%" else f"{score.shown} {unit}".strip()
+
+
+def _charts(result: TaskResult) -> list[Html]:
+    parts: list[Html] = diagnostic_charts(result.diagnostics)
+    for axis, scores in same_unit(result.metrics.values()).items():
+        if len(scores) > 1:
+            rows = [(s.metric.words, s.value, s.low, s.high) for s in scores[:MOST_SCORES]]
+            parts.append(charts.interval_chart(rows, "Scores with 95% intervals", axis))
+    return parts + [_rank_chart(way, found) for way, found in result.queries.items()]
+
+
+def _rank_chart(way: str, queries: Queries) -> Html:
+    """In which stretch the best right answer ranks, in percent of the queries."""
+    bars = []
+    for low, high in RANK_BINS:
+        inside = (queries.rank >= low) & (queries.rank <= (high or queries.rank.max()))
+        name = str(low) if low == high else f"{low} – {high}" if high else f"> {low - 1}"
+        bars.append((name, 100 * float(inside.double().mean())))
+    while bars and bars[-1][1] == 0:
+        bars.pop()
+    return charts.bar_chart(bars, f"Rank of the right answer, {plain(way)}", "percent of queries")
+
+
+def _examples(measured: Measured, first: bool) -> list[Html]:
+    """Each kind of example in a block that can be folded."""
+    result, rows = measured.result, Rows(measured.dataset, measured.modalities)
+    blocks: list[tuple[str, Sequence[Html]]] = [
+        (f"Examples: {plain(way)}", examples(found, rows))
+        for way, found in result.examples.items()
+        if found
+    ]
+    if result.predictions:
+        found = predictions(result.predictions, rows, measured.explained, measured.missing)
+        blocks.append(("Predictions, drawn at random", found))
+    return [
+        html.details(title, *parts, unfolded=first and number == 0)
+        for number, (title, parts) in enumerate(blocks)
+    ]
+
+
+def _numbers(result: TaskResult) -> list[Html]:
+    baselines = list(result.baselines.values())
+    rows: list[list[html.Cell]] = [
+        [
+            score.metric.words,
+            score.shown,
+            score.interval,
+            score.metric.axis,
+            *(score.metric.shown(b[name]) if name in b else None for b in baselines),
+        ]
+        for name, score in result.metrics.items()
+    ]
+    names = [baseline_words(name) for name in result.baselines]
+    parts = [html.table(["metric", "value", "95% interval", "unit", *names], rows[:MOST_ROWS])]
+    if len(rows) > MOST_ROWS:
+        parts.append(html.paragraph(f"The first {MOST_ROWS} of {len(rows):,} numbers."))
+    confusion = result.diagnostics.confusion
+    if confusion is not None and confusion.pairs:
+        parts.append(confused_pairs(confusion))
+    return parts
+
+
+def _protocol(result: TaskResult) -> Html:
+    rows: list[list[html.Cell]] = [
+        [protocol_words(name), value] for name, value in result.protocol.items()
+    ]
+    return html.table(["", "value"], rows)

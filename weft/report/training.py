@@ -1,0 +1,117 @@
+"""A run's training as curves, and what it cost."""
+
+from collections.abc import Sequence
+
+from weft.core.naming import plain
+from weft.core.records import ACCURACY
+from weft.evaluation.metric import Metric
+from weft.report import charts, html
+from weft.report.html import Html
+from weft.report.records import VALIDATION, LogLine, RunRecord, RunReport
+
+
+def training_section(report: RunReport) -> list[html.Section]:
+    """Curves and cost of the first run; those of other runs are folded."""
+    runs = [run for run in report.runs if run.log]
+    if not runs:
+        return []
+    first, *others = runs
+    parts = [curves(first), cost(runs)]
+    parts += [html.details(f"Curves of {run.name}", curves(run)) for run in others]
+    return [html.section("Training", *parts)]
+
+
+def curves(run: RunRecord) -> Html:
+    """Validation, losses and what is right in the training batch by step, the chosen step marked."""
+    names = list(dict.fromkeys(name for line in run.log for name in line if name != "step"))
+    own = [name for name in names if not name.startswith(VALIDATION)]
+    losses = [name for name in own if name.rpartition("/")[2] == "loss"]
+    if len(losses) == 2:  # a loss of one term is that term
+        losses = losses[:1]
+    shares = [name for name in own if name.rpartition("/")[2] == ACCURACY]
+    charted = [
+        *(
+            (shown, f"On the validation split, {axis}", axis)
+            for axis, shown in _validated(names, run.validation).items()
+        ),
+        (losses, "Training loss" if len(losses) == 1 else "Training loss and its terms", "loss"),
+        (shares, "Right in the training batch", "share"),
+    ]
+    marked = run.chosen if run.evaluations else None
+    return html.row(
+        *(
+            charts.line_chart(
+                _series(run.log, shown), title, "step", unit, marked=marked, mark="chosen"
+            )
+            for shown, title, unit in charted
+            if shown
+        )
+    )
+
+
+def cost(runs: Sequence[RunRecord]) -> Html:
+    """What each run cost: time, memory, speed."""
+    rows: list[list[html.Cell]] = [
+        [
+            run.name,
+            run.trained,
+            run.chosen,
+            _seconds(run.last.get("seconds")),
+            _bytes(run.last.get("peak_memory")),
+            _rate(run.last.get("samples_per_second")),
+            run.facts.get("parameters"),
+            run.facts.get("device"),
+        ]
+        for run in runs
+    ]
+    header = [
+        "run",
+        "steps",
+        "chosen step",
+        "time",
+        "memory",
+        "rows a second",
+        "parameters",
+        "device",
+    ]
+    return html.table(header, rows, caption="What training cost")
+
+
+def _seconds(value: float | None) -> str | None:
+    if value is None:
+        return None
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _bytes(value: float | None) -> str | None:
+    return None if value is None else f"{value / 2**20:,.0f} MiB"
+
+
+def _rate(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.0f}"
+
+
+def _validated(names: Sequence[str], measured: Sequence[Metric]) -> dict[str, list[str]]:
+    """Axis -> the names in the log of headlines that share it."""
+    found: dict[str, list[str]] = {}
+    for metric in measured:
+        name = f"{VALIDATION}{metric.name}"
+        if metric.headline and name in names:
+            found.setdefault(metric.axis, []).append(name)
+    return found
+
+
+def _series(log: Sequence[LogLine], names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    said = {name: plain(name.removeprefix(VALIDATION)) for name in names}
+    series: dict[str, list[tuple[float, float]]] = {said[name]: [] for name in names}
+    for line in log:
+        step = line["step"]
+        for name in names:
+            value = line.get(name)
+            if value is not None and step is not None:
+                series[said[name]].append((float(step), float(value)))
+    return series
