@@ -18,7 +18,7 @@ from weft.core.errors import WeftError
 from weft.data.formats import open_dataset
 from weft.worlds.scenes import COLORS, HELD_OUT, SHAPES, SPLITS, ScenesConfig, write_scenes
 from weft.worlds.scenes.drawing import MAX_NOISE, PALETTE, draw
-from weft.worlds.scenes.world import Object, Scene
+from weft.worlds.scenes.world import PATTERNS, Object, Scene
 
 SIDE = 128
 
@@ -182,12 +182,21 @@ def test_another_process_draws_the_same_pixels() -> None:
     index=st.integers(0, 2**30),
     split=st.sampled_from(SPLITS),
     objects=st.sampled_from([(3, 3), (3, 6), (5, 8), (8, 8)]),
+    patterns=st.sampled_from([PATTERNS, PATTERNS[:1]]),
 )
 def test_any_row_is_a_pure_function_of_seed_split_and_index(
-    seed: int, index: int, split: str, objects: tuple[int, int]
+    seed: int, index: int, split: str, objects: tuple[int, int], patterns: tuple[str, ...]
 ) -> None:
-    config = ScenesConfig(count=index + 1, split=split, seed=seed, objects=objects)
+    config = ScenesConfig(
+        count=index + 1,
+        split=split,
+        seed=seed,
+        objects=objects,
+        scale=1.3 if objects == (3, 3) else 1.0,
+        patterns=patterns,
+    )
     scene = config.build().scene(index)
+    assert scene.pattern in patterns
     assert scene == config.build().scene(index)
     assert len(scene.objects) <= objects[1]
     assert len(scene.objects) >= objects[0]
@@ -220,6 +229,10 @@ def test_every_color_and_shape_misses_equally_many_partners() -> None:
         ({"languages": ("en", "en")}, "each once"),
         ({"split": "dev"}, "split is dev"),
         ({"languages": ("fr",)}, "languages"),
+        ({"scale": 1.2}, "scale is 1.2, expected 0.5 to 1.0"),
+        ({"objects": (3, 3), "scale": 1.4}, "scale is 1.4, expected 0.5 to 1.3"),
+        ({"patterns": ("dotted",)}, "patterns is .*expected one or more of plain, shaded"),
+        ({"questions": ("count", "count")}, "questions is .*each once"),
     ],
 )
 def test_a_wrong_setting_is_named(changes: dict[str, object], message: str) -> None:

@@ -212,6 +212,14 @@ def test_one_row_a_question() -> None:
     assert [row.id for row in again] == [row.id for row in rows]
 
 
+def test_some_types_of_questions() -> None:
+    config = ScenesConfig(count=30, questions=("color", "count"))
+    kinds = [[q["type"] for q in row.items["questions"]] for row in config.build()]
+    assert all(set(types) <= {"color", "count"} for types in kinds)
+    assert sum("count" in types for types in kinds) == 30
+    assert any("color" in types for types in kinds)
+
+
 def test_a_source_of_questions() -> None:
     source = GeneratedConfig(train=4, validation=2, test=3, rows="questions")
     assert isinstance(source.open("train"), SceneQuestions)

@@ -1,7 +1,6 @@
 """Several recipes on the same data, budget and seeds: trained, measured, and compared in pairs."""
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,8 @@ from weft.runs.measure import measure
 from weft.runs.parts import RECIPE, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
+from weft.runs.timing import seconds_per_step
 from weft.runs.train import resume, train
-
-WARM, TIMED = 4, 16
-"""Steps that are not timed, and steps that are, where a budget is a time."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +173,7 @@ def _steps(recipe: Recipe, budget: Budget) -> int:
     """The budget in steps; minutes are turned into steps by timing the recipe's first ones."""
     if budget.minutes is None:
         return int(budget.steps or 0)
-    seconds: list[float] = []
-    for steps in (WARM, WARM + TIMED):
-        with tempfile.TemporaryDirectory() as place:
-            run = recipe.run.replace(steps=steps, epochs=None, evaluate_every=0, checkpoint_every=0)
-            short = recipe.replace(run=run.replace(monitor=None), tasks={})
-            seconds.append(train(short, Path(place) / "timing").fit.seconds)
-    return max(1, int(60 * budget.minutes * TIMED / max(seconds[1] - seconds[0], 1e-6)))
+    return max(1, int(60 * budget.minutes / max(seconds_per_step(recipe), 1e-9)))
 
 
 def _trained(recipe: Recipe, run: Path) -> float | None:

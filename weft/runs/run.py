@@ -28,6 +28,7 @@ from weft.inference.given import given
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading, read_rows
+from weft.runs.moved import with_moved_data
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -240,7 +241,7 @@ def load(
     for name in (RECIPE, MODEL, WEIGHTS):
         if not (folder / name).exists():
             raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
-    recipe = load_recipe(folder)
+    recipe = with_moved_data(load_recipe(folder), folder)
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)
     learned = Learned.of(recipe.data.streams, recipe.data.targets)

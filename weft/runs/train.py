@@ -25,6 +25,7 @@ from weft.inference.member import Member
 from weft.runs.bucketing import buckets
 from weft.runs.check import check_columns, check_names, check_parts
 from weft.runs.folder import begun, held
+from weft.runs.moved import with_moved_data
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -65,7 +66,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
         with begun(recipe, folder):
-            return _train(recipe, folder, device)
+            return _train(recipe, folder, device, written=recipe)
 
 
 def resume(
@@ -83,7 +84,7 @@ def resume(
     if parallel is not None:
         recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
     with distributed.session(recipe.run.device) as device, held(folder):
-        return _train(recipe, folder, device)
+        return _train(with_moved_data(recipe, folder), folder, device, written=recipe)
 
 
 def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
@@ -94,8 +95,11 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
     return resolved(asked, device)
 
 
-def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
-    """Rows, what is learned of them before training, the model, batches, players, and the loop."""
+def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) -> TrainResult:
+    """Rows, what is learned of them before training, the model, batches, players, and the loop.
+
+    written: the recipe as the run's checkpoints have it, with the former place of data that were moved.
+    """
     training = open_split(recipe, recipe.data.train)
     learned = Learned.of(recipe.data.streams, recipe.data.targets)
     learned.learn(training, folder, recipe.init, known=_known(recipe, folder))
@@ -125,7 +129,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device) -> TrainResult:
     run = recipe.run.resolved(loader.steps_per_epoch)
     step = TrainStep(model, objectives, recipe.weights)
     players = build_players(step, recipe.players, recipe.optim, run, recipe.rule)
-    settled = recipe.replace(run=run)
+    settled = written.replace(run=run)
     mark = learned_mark(folder)
     fitted = loop.fit(
         players, loader.batches, run, folder, validate, settled, resume=True, learned=mark

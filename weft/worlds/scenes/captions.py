@@ -5,7 +5,7 @@ languages say the same kinds of things and a test can check every fact against t
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from weft.worlds.scenes.world import Description, Draws, Object, Scene, region, relation
@@ -61,12 +61,12 @@ class Plan:
     backdrop: tuple[str, str] | None = field(default=None)
 
 
-def plan_captions(scene: Scene, draws: Draws, number: int) -> list[Plan]:
-    """`number` plans; the kinds take turns in random order."""
+def plan_captions(scene: Scene, draws: Draws, number: int, complete: bool = False) -> list[Plan]:
+    """`number` plans; the kinds take turns in random order. complete: each names every object."""
     plans: list[Plan] = []
     while len(plans) < number:
         for kind in draws.sample(_KINDS, min(len(_KINDS), number - len(plans))):
-            plans.append(kind(scene, draws) or _listing(scene, draws))
+            plans.append(kind(scene, draws, complete) or _listing(scene, draws, complete))
     return plans
 
 
@@ -83,11 +83,13 @@ def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description
     return full if full.count(scene.objects) == 1 else None
 
 
-def _groups(scene: Scene, draws: Draws, most: int) -> tuple[Count, ...]:
-    """Objects that look alike, counted: at most `most` groups, in random order."""
-    counts = Counter(map(fullest, scene.objects))
+def _groups(
+    objects: Sequence[Object], scene: Scene, draws: Draws, most: int | None
+) -> tuple[Count, ...]:
+    """Those of the objects that look alike, counted: at most `most` groups, in random order."""
+    counts = Counter(map(fullest, objects))
     chosen = []
-    for what in draws.sample(list(counts), most):
+    for what in draws.sample(list(counts), len(counts) if most is None else most):
         short = Description(None, what.color, what.shape)
         brief = draws.unit() < 0.3 and short.count(scene.objects) == counts[what]
         chosen.append(Count(short if brief else what, counts[what]))
@@ -98,28 +100,29 @@ def _maybe_backdrop(scene: Scene, draws: Draws, chance: float) -> tuple[str, str
     return (scene.pattern, scene.tint) if draws.unit() < chance else None
 
 
-def _listing(scene: Scene, draws: Draws) -> Plan:
-    counts = _groups(scene, draws, 3 + draws.below(2))
+def _listing(scene: Scene, draws: Draws, complete: bool) -> Plan:
+    counts = _groups(scene.objects, scene, draws, None if complete else 3 + draws.below(2))
     return Plan("listing", counts=counts, backdrop=_maybe_backdrop(scene, draws, 0.4))
 
 
-def _located(scene: Scene, draws: Draws) -> Plan | None:
+def _located(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
     placed = [(thing, where) for thing in scene.objects if (where := region(thing))]
-    if len(placed) < 2:
+    if len(placed) < (len(scene.objects) if complete else 2):
         return None
     facts = []
-    for thing, where in draws.sample(placed, 2 + draws.below(2)):
+    for thing, where in draws.sample(placed, len(placed) if complete else 2 + draws.below(2)):
         short = Description(None, thing.color, thing.shape)
         facts.append(Located(short if draws.unit() < 0.3 else fullest(thing), where))
     return Plan("located", located=tuple(facts))
 
 
-def _related(scene: Scene, draws: Draws) -> Plan | None:
+def _related(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
     facts: list[Related] = []
     used: set[int] = set()
     numbers = range(len(scene.objects))
-    for i, j in draws.sample([(i, j) for i in numbers for j in numbers if i != j], 20):
-        # The second statement brings in at least one object that the first did not mention.
+    pairs = [(i, j) for i in numbers for j in numbers if i != j]
+    for i, j in draws.sample(pairs, len(pairs) if complete else 20):
+        # Each statement brings in at least one object that was not mentioned before.
         if {i, j} <= used:
             continue
         a, b = scene.objects[i], scene.objects[j]
@@ -128,33 +131,39 @@ def _related(scene: Scene, draws: Draws) -> Plan | None:
         if how and what and other:
             facts.append(Related(what, how, other))
             used |= {i, j}
-        if len(facts) == 2:
+        if len(used) == len(numbers) if complete else len(facts) == 2:
             return Plan("related", related=tuple(facts))
     return None
 
 
-def _counted(scene: Scene, draws: Draws) -> Plan | None:
+def _counted(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
     values = {Description(color=t.color) for t in scene.objects}
     values |= {Description(shape=t.shape) for t in scene.objects}
     repeated = sorted((v for v in values if v.count(scene.objects) > 1), key=repr)
     what = draws.pick(repeated) if repeated else None
     share = None if what is None else Count(what, what.count(scene.objects))
-    counts = _groups(scene, draws, 2 + draws.below(2))
+    counts = _groups(scene.objects, scene, draws, None if complete else 2 + draws.below(2))
     return Plan("counted", counts=counts, total=len(scene.objects), share=share)
 
 
-def _setting(scene: Scene, draws: Draws) -> Plan | None:
+def _setting(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
     backdrop = (scene.pattern, scene.tint)
     if scene.covering is None:
-        return Plan("setting", counts=_groups(scene, draws, 3), backdrop=backdrop)
+        counts = _groups(scene.objects, scene, draws, None if complete else 3)
+        return Plan("setting", counts=counts, backdrop=backdrop)
     front, back = (fullest(scene.objects[i]) for i in scene.covering)
     rest = [o for i, o in enumerate(scene.objects) if i not in scene.covering]
+    if complete:
+        if front in map(fullest, rest) or back in map(fullest, rest):
+            return None  # "there is also" would count the same object twice
+        others = _groups(rest, scene, draws, None)
+        return Plan("setting", counts=others, covers=Covers(front, back), backdrop=backdrop)
     what = fullest(draws.pick(rest))
     others = (Count(what, what.count(scene.objects)),) if what not in (front, back) else ()
     return Plan("setting", counts=others, covers=Covers(front, back), backdrop=backdrop)
 
 
-_KINDS: tuple[Callable[[Scene, Draws], Plan | None], ...] = (
+_KINDS: tuple[Callable[[Scene, Draws, bool], Plan | None], ...] = (
     _listing,
     _located,
     _related,

@@ -20,14 +20,16 @@ from weft.core.samples import Sample
 from weft.worlds.scenes import chinese, english
 from weft.worlds.scenes.captions import Plan, plan_captions
 from weft.worlds.scenes.drawing import MAX_NOISE, draw
-from weft.worlds.scenes.questions import questions
+from weft.worlds.scenes.questions import QUESTION_TYPES, questions
 from weft.worlds.scenes.sampling import sample_scene
-from weft.worlds.scenes.world import SPLITS, Draws, Object, Scene, Split
+from weft.worlds.scenes.world import PATTERNS, SPLITS, Draws, Object, Scene, Split
 
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
 _SCENE, _QUESTIONS, _EN, _ZH = range(4)
 """Separate streams of random numbers, so that asking for less changes nothing else."""
+LARGEST_SCALE = 1.3
+"""Of three objects, of which two may be large."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,20 @@ class ScenesConfig(Config["Scenes"]):
     """Captions a scene in each language."""
     objects: tuple[int, int] = (3, 6)
     """Fewest and most objects in a scene."""
+    scale: float = 1.0
+    """Factor of the sizes of objects; above 1 where every scene has three of them."""
+    patterns: tuple[str, ...] = PATTERNS
+    """Patterns of the backdrops."""
+    complete: bool = False
+    """Whether each caption names every object; otherwise most captions name some of them."""
+    questions: tuple[str, ...] = QUESTION_TYPES
+    """Types of questions, one of each about every scene that allows it."""
     noise: int = 12
     """Largest change of a pixel by noise, in grey levels out of 255."""
 
     def __post_init__(self) -> None:
-        ranges: dict[str, tuple[int, int, float]] = {
+        largest = LARGEST_SCALE if self.objects[1] == 3 else 1.0
+        ranges: dict[str, tuple[float, float, float]] = {
             "count": (self.count, 1, 2**31),
             "size": (self.size, 16, 4096),
             "seed": (self.seed, 0, 2**63),
@@ -60,16 +71,22 @@ class ScenesConfig(Config["Scenes"]):
             "objects[0]": (self.objects[0], 3, self.objects[1]),
             "objects[1]": (self.objects[1], 3, 8),
             "noise": (self.noise, 0, MAX_NOISE),
+            "scale": (self.scale, 0.5, largest),
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}, expected {low} to {high}")
         if self.split not in SPLITS:
             raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
-        known = set(self.languages) <= set(_WORDS)
-        if not self.languages or not known or len(set(self.languages)) != len(self.languages):
-            expected = f"one or more of {', '.join(_WORDS)}, each once"
-            raise ValueError(f"languages is {self.languages}, expected {expected}")
+        for name, known in (
+            ("languages", tuple(_WORDS)),
+            ("patterns", PATTERNS),
+            ("questions", QUESTION_TYPES),
+        ):
+            given = vars(self)[name]
+            if not given or not set(given) <= set(known) or len(set(given)) != len(given):
+                expected = f"one or more of {', '.join(known)}, each once"
+                raise ValueError(f"{name} is {given}, expected {expected}")
 
     def build(self) -> "Scenes":
         return Scenes(self)
@@ -106,7 +123,8 @@ class Scenes:
 
     def scene(self, index: int) -> Scene:
         """What the picture of that row shows."""
-        return sample_scene(self._draws(index, _SCENE), self.config.split, self.config.objects)
+        config, draws = self.config, self._draws(index, _SCENE)
+        return sample_scene(draws, config.split, config.objects, config.scale, config.patterns)
 
     def image(self, scene: Scene) -> np.ndarray:
         """(size, size, 3) uint8."""
@@ -117,12 +135,12 @@ class Scenes:
     ) -> list[tuple[Plan, str]]:
         """Each caption with the facts that it states."""
         draws = self._draws(index, _EN if language == "en" else _ZH)
-        plans = plan_captions(scene, draws, self.config.captions)
+        plans = plan_captions(scene, draws, self.config.captions, self.config.complete)
         return [(plan, _WORDS[language](plan, draws)) for plan in plans]
 
     def questions(self, scene: Scene, index: int) -> list[dict[str, str]]:
-        """Up to one question of each type."""
-        return questions(scene, self._draws(index, _QUESTIONS))
+        """Up to one question of each of the config's types."""
+        return questions(scene, self._draws(index, _QUESTIONS), self.config.questions)
 
     def _draws(self, index: int, stream: int) -> Draws:
         return Draws(self.config.seed, SPLITS.index(self.config.split), index, stream)

@@ -6,7 +6,7 @@ shapes, sizes and places are drawn alike for all, every answer to the same words
 Whoever is spoken of is the only one that the words fit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations, permutations
 
 from weft.worlds.scenes.english import RELATION_WORDS, phrase, with_article
@@ -34,11 +34,13 @@ _OUTERMOST = 0.1
 """The leftmost object is the leftmost by at least this much."""
 
 
-def questions(scene: Scene, draws: Draws) -> list[dict[str, str]]:
-    """Up to one question of each type: {"question", "answer", "type"}."""
+def questions(
+    scene: Scene, draws: Draws, types: Sequence[str] = QUESTION_TYPES
+) -> list[dict[str, str]]:
+    """Up to one question of each of the types: {"question", "answer", "type"}."""
     rows = []
-    for kind, ask in _ASKERS.items():
-        asked = ask(scene, draws)
+    for kind in types:
+        asked = _ASKERS[kind](scene, draws)
         if asked is not None:
             rows.append({"question": asked[0], "answer": asked[1], "type": kind})
     return rows

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from weft.worlds.scenes import world
@@ -26,8 +27,14 @@ _MARGIN = 0.012
 _OVERLAP_CHANCE = 0.5
 
 
-def sample_scene(draws: Draws, split: Split, objects: tuple[int, int]) -> Scene:
-    """A scene of `objects[0]` to `objects[1]` objects.
+def sample_scene(
+    draws: Draws,
+    split: Split,
+    objects: tuple[int, int],
+    scale: float = 1.0,
+    patterns: Sequence[str] = PATTERNS,
+) -> Scene:
+    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii.
 
     The number of objects that show its topic is drawn first and uniformly, so "how many?" about the
     topic has every answer equally often.
@@ -39,8 +46,8 @@ def sample_scene(draws: Draws, split: Split, objects: tuple[int, int]) -> Scene:
     pairs = _pairs(draws, topic, topic_count, number, held_out)
     large = 1 + draws.below(min(3, number - 1))
     sizes = draws.sample(["large"] * large + ["small"] * (number - large), number)
-    tint, pattern = draws.pick(TINTS), draws.pick(PATTERNS)
-    placed = _layout(draws, list(zip(pairs, sizes, strict=True)))
+    tint, pattern = draws.pick(TINTS), draws.pick(patterns)
+    placed = _layout(draws, list(zip(pairs, sizes, strict=True)), scale)
     placed, covering = _with_visibility(draws.sample(placed, number))
     return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, draws.unit())
 
@@ -84,14 +91,14 @@ def _pairs(draws: Draws, topic: Description, count: int, number: int, held_out: 
     return pairs
 
 
-def _layout(draws: Draws, looks: list[tuple[Pair, str]]) -> list[Object]:
+def _layout(draws: Draws, looks: list[tuple[Pair, str]], scale: float) -> list[Object]:
     """Places the objects, large ones first; at most one pair of them overlaps."""
     looks = sorted(looks, key=lambda look: look[1])  # "large" before "small"
     overlap = draws.unit() < _OVERLAP_CHANCE
     while True:
         placed: list[Object] = []
         for (color, shape), size in looks:
-            radius = draws.pick(world.RADII[size])
+            radius = scale * draws.pick(world.RADII[size])
             onto = placed[0] if overlap and len(placed) == len(looks) - 1 else None
             spot = _spot(draws, placed, radius, onto)
             if spot is None:
