@@ -62,6 +62,8 @@ def test_every_command_has_help(words: list[str], capsys: pytest.CaptureFixture[
         (["data", "chek"], "unknown action of 'weft data' 'chek': did you mean check?"),
         (["list", "recipe"], "'recipes'"),
         (["search", "run", "--tekst", "a"], "unknown option --tekst; did you mean --text"),
+        (["search", "run", "--top", "3"], "unknown option --top; did you mean --k?"),
+        (["train", "clip", "--steps", "3"], "unknown option --steps; did you mean --run.steps?"),
         (["search", "run", "--k", "x"], "--k is 'x', expected a whole number\n"),
         (["search", "run", "--zzzzqqqqxxxx", "a"], "unknown option --zzzzqqqqxxxx\n"),
         (["train", "clip", "--ot", "x"], "unknown option --ot; did you mean --out"),

@@ -22,12 +22,13 @@ def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
     assert page.count("<img") >= 2
     picture = tmp_path / "p.png"
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(picture)
-    words = ("--image", picture, "--text", "a red circle", "--out", tmp_path / "own.html")
+    words = ("--image", picture, "--text", "a red circle")
     done = weft("explain", run, *words)
     assert done.code == 0, done.err
     assert "similarity" in done.out
     assert "text (relevance): " in done.out
-    assert "red" in (tmp_path / "own.html").read_text()
+    assert "red" in (run / "explanation.html").read_text()
+    assert (run / "explanations.html").read_text() == page
 
 
 @pytest.mark.parametrize(

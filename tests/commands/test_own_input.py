@@ -50,6 +50,11 @@ def test_the_first_stream_of_a_kind_has_its_option() -> None:
     }
 
 
+def test_a_stream_of_any_name_has_the_option_of_its_kind() -> None:
+    made = run(image=ImageConfig(size=8).build(), text_zh=TextConfig().build())
+    assert OwnInput(text="一只狗").chosen(made, ["image", "text_zh"]) == {"text_zh": "一只狗"}
+
+
 def test_an_option_goes_to_the_first_stream_that_is_not_named() -> None:
     made = pair()
     streams = list(made.modalities)

@@ -19,12 +19,15 @@ from tiny_runs import (
     unchanged,
 )
 
-from weft.commands._training import show
+from weft.commands._training import show, starting_point
 from weft.core.config import load
 from weft.core.tensors import read_tensors
 from weft.data.sources import FilesConfig
+from weft.encoders.resnet import ResNetConfig
 from weft.evaluation.metric import Metric
+from weft.fusion.late import LateConfig
 from weft.runs.recipe import Recipe
+from weft.runs.run import load as weft_load
 from weft.runs.train import TrainResult
 from weft.training import checkpoint
 from weft.training.loop import FitResult
@@ -146,10 +149,60 @@ def test_a_file_may_name_data(tmp_path: Path) -> None:
     assert recipe_of(tmp_path / "run").data.source == FilesConfig(tmp_path / "mine")
 
 
+def test_paths_in_a_file_are_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are a recipe of one's own and a run to start from; data and streams may be set together."""
+    picture_folder(tmp_path / "project" / "mine", 2)
+    (tmp_path / "project" / "own_recipe_a.py").write_text(
+        "import weft\n\ndef small():\n    return weft.recipe('scenes')\n"
+    )
+    file = tmp_path / "project" / "recipe.yaml"
+    file.write_text(
+        "recipe: own_recipe_a.py:small\ninit: before\n"
+        "data: {path: mine, streams: {image: {size: 16}}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    name, found = starting_point("project/recipe.yaml")
+    assert name == "project"
+    assert found.data.source == FilesConfig(tmp_path / "project" / "mine")
+    assert found.data.streams["image"].size == 16
+    assert found.init == Path("project/before")
+
+
+def test_parts_have_short_names_and_streams_can_be_removed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "recipe: scenes_vqa\n"
+        "data: {streams: {question: null}}\n"
+        "model:\n"
+        "  encoders: {question: null, image: encoders.ResNet}\n"
+        "  fusion: {class: fusion.Late, widths: {image: 128}, dim: 64}\n"
+        "objectives: {objects: null}\n"
+    )
+    _, found = starting_point(str(file))
+    assert list(found.data.streams) == ["image"]
+    assert found.model.encoders == {"image": ResNetConfig()}
+    assert list(found.objectives) == ["answer"]
+    assert isinstance(found.model.fusion, LateConfig)
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         ("run: {steps: 3}", "has no key 'recipe'"),
+        ("recipe: scenes\ndata: {streams: {txt: null}}", "'txt': did you mean text?"),
+        ("recipe: scenes\ndata: 3", "{file}: data: got 3 (int), expected dict"),
+        ("recipe: scenes\ndata: {path: 3}", "{file}: data: path: got 3, expected a path"),
+        ("recipe: scenes\ndata: a\ndata: {train: b}", "{file}:3: the key 'data' stands twice"),
+        (
+            "recipe: scenes\nmodel: {encoders: {image: encoders.ResNeet}}",
+            "'encoders.ResNeet': did you mean encoders.ResNet",
+        ),
+        (
+            "recipe: scenes\nmodel: {encoders: {image: objectives.Matching}}",
+            "class MatchingConfig is a config of Objective, expected one of Encoder",
+        ),
         ("recipe: scnes", "did you mean scenes"),
         ("recipe: scenes\nrun: {stepz: 3}", "setting of RunConfig in {file}: run 'stepz': did you"),
         ("recipe: scenes\nrun: {batch_size: 0}", "{file}: run: batch_size is 0, expected 1 to"),
@@ -227,6 +280,7 @@ def test_a_run_that_failed_at_once_leaves_its_folder_free(tmp_path: Path) -> Non
         "train", "scenes", *scenes_flags(model__encoders__text__max_length=4), "--out", run
     )
     assert "model.encoders.text.max_length is 4, expected at least 48" in line
+    assert list(tmp_path.iterdir()) == []
     assert "holds no run to resume" in refused("train", "--resume", run)
     done("train", "scenes", *scenes_flags(run__steps=1), "--out", run)
 
@@ -277,3 +331,25 @@ def test_metrics_of_classes_do_not_stop_the_summary(
         "  validation label/error: 4.0 EUR",
         f"run directory: {tmp_path}",
     ]
+
+
+def test_data_of_a_recipe_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path))
+    line = refused("train", "nlvr", "--out", tmp_path / "run")
+    assert f"{tmp_path / 'nlvr'}" in line
+    assert "set WEFT_DATA to the folder that holds nlvr" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unfinished_run_says_so(
+    scenes_copy: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weft_load(scenes_copy)
+    assert caplog.text == ""
+    monkeypatch.setattr(checkpoint, "progress", lambda _: (3, 2000))
+    weft_load(scenes_copy)
+    assert (
+        "its training has not ended, 3 of 2,000 steps are done; these are its best" in caplog.text
+    )

@@ -36,3 +36,20 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -
         pass
     with locked(folder):
         pass
+
+
+def test_a_folder_that_stays_empty_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "one"
+    with locked(folder):
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    folder.parent.mkdir()
+    with locked(folder):
+        pass
+    assert list(folder.parent.iterdir()) == []
+    with locked(folder):
+        (folder / "kept").write_text("")
+    assert (folder / "kept").exists()
+    with locked(folder):
+        pass
+    assert (folder / "kept").exists()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.core.samples import group_key
-from weft.core.text import characters, compatible, folded, normalised, unspaced, words
+from weft.core.text import characters, compatible, counted, folded, normalised, unspaced, words
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,9 @@ def test_scripts_without_blanks() -> None:
 def test_a_group_has_one_number_in_every_unicode_form() -> None:
     assert group_key("caf\u00e9.jpg") == group_key("cafe\u0301.jpg") != group_key("cafe.jpg")
     assert group_key("half \ud83d") == group_key("half \ud83d")
+
+
+def test_numbers_with_their_nouns() -> None:
+    assert counted(1, "row") == "1 row"
+    assert counted(2000, "row") == "2,000 rows"
+    assert counted(0, "entry", "entries") == "0 entries"

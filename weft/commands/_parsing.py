@@ -47,7 +47,8 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
         if stop.code in (0, None):
             raise
         message, near = _one_line(spoken.getvalue(), words)
-        near = _nearest(message, near) or _nearest(message, _flags(cls, prog, default)) or near
+        flags = _flags(cls, prog, default)
+        near = _same(message, flags) or _nearest(message, near) or _nearest(message, flags) or near
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
         raise WeftError(f"{_reworded(message)}{hint}") from None
     except ValueError as error:  # a config refused its values
@@ -106,10 +107,38 @@ def _reworded(message: str) -> str:
     return message
 
 
+SAME = (
+    ("--k", "--top", "--topk", "--top-k", "--n", "--num", "--limit", "--results"),
+    ("--text", "--query", "--prompt", "--question", "--sentence", "--caption", "--text-zh"),
+    ("--image", "--picture", "--photo", "--img"),
+    ("--out", "--output", "--output-dir", "--dir", "--folder", "--to"),
+    ("--data", "--dataset", "--path", "--table", "--input", "--input-dir", "--images"),
+    ("--run.steps", "--steps", "--max-steps", "--iterations"),
+    ("--run.epochs", "--epochs"),
+    ("--run.batch-size", "--batch-size", "--batch", "--bs"),
+    ("--optim.lr", "--lr", "--learning-rate"),
+    ("--run.seed", "--seed"),
+    ("--run.workers", "--workers", "--num-workers"),
+    ("--run.device", "--device", "--gpu", "--cuda"),
+    ("--run.precision", "--precision", "--fp16", "--bf16"),
+)
+"""A flag of weft's, and what others call it."""
+
+
+def _same(message: str, flags: list[str]) -> list[str]:
+    """The flags that others call by the first one that the message calls unrecognized."""
+    unknown = _unknown(message)
+    return [flag for flag, *others in SAME if unknown in others and flag in flags]
+
+
 def _nearest(message: str, flags: list[str]) -> list[str]:
-    """The flags that may be meant by the first one that the message calls unrecognized."""
-    unknown = re.search(r"^Unrecognized options: (--[^\s,=]+)", message)
-    return difflib.get_close_matches(unknown[1], flags, n=3, cutoff=0.5) if unknown else []
+    """The flags whose names come near the first one that the message calls unrecognized."""
+    return difflib.get_close_matches(_unknown(message), flags, n=3, cutoff=0.5)
+
+
+def _unknown(message: str) -> str:
+    found = re.search(r"^Unrecognized options: (--[^\s,=]+)", message)
+    return found[1] if found else ""
 
 
 def _flags(cls: type[T], prog: str, default: T | None) -> list[str]:

@@ -11,11 +11,13 @@ import tyro
 
 from weft.commands import _essentials
 from weft.commands._parsing import Trusting, parse
-from weft.core.config import apply
+from weft.core.config import apply, to_json
 from weft.core.documents import read_mapping
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.trust import import_file, trust_modules
+from weft.data.formats import address_of
 from weft.recipes import names, recipe
+from weft.recipes._data import check_there
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
 from weft.runs.train import TrainResult, resume, train
@@ -53,6 +55,7 @@ def begin(word: str, rest: list[str]) -> None:
     """Trains the recipe that `word` names, with the settings in the other words."""
     name, base = _base(word, rest)
     arguments = parse(Arguments, rest, f"weft train {word}", default=Arguments(base))
+    _check_data(name, to_json(arguments.recipe))
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
 
 
@@ -83,17 +86,43 @@ def _value(words: list[str], flag: str) -> str | None:
 
 
 def starting_point(word: str) -> tuple[str, Recipe]:
-    """A recipe by name, by a function of a Python file, or by a YAML file that names one."""
+    """A recipe by name, by a function of a Python file, or by a recipe file that names one.
+
+    A recipe file is YAML or JSON. Paths in it (recipe: FILE.py:FUNCTION, data, init) are relative to its folder.
+    """
     path = Path(word)
     if path.suffix not in (".yaml", ".yml", ".json"):
         return _named(word)
     values = read_mapping(path)
-    if not isinstance(values.get("recipe"), str):
+    base_word = values.pop("recipe", None)
+    if not isinstance(base_word, str):
         raise WeftError(f"{path}: has no key 'recipe' with the name of one of {', '.join(names())}")
-    _, base = _named(values.pop("recipe"))
-    if isinstance(values.get("data"), str):
-        base = on_files(base, values.pop("data"))
-    return path.stem, apply(base, values, str(path))
+    if ".py" in base_word:
+        base_word = str(path.parent / base_word)
+    _, base = _named(base_word)
+    data = values.get("data")
+    files = (
+        data
+        if isinstance(data, str)
+        else data.pop("path", None)
+        if isinstance(data, dict)
+        else None
+    )
+    if files is not None:
+        base = on_files(base, _beside(path, files, "data: path"))
+        values = values if isinstance(data, dict) else {**values, "data": {}}
+    if values.get("init") is not None:
+        values["init"] = str(_beside(path, values["init"], "init"))
+    return path.stem if path.stem != "recipe" else path.absolute().parent.name, apply(
+        base, values, str(path)
+    )
+
+
+def _beside(file: Path, value: object, key: str) -> Path | str:
+    """The path or address that a key of a recipe file names."""
+    if not isinstance(value, str):
+        raise WeftError(f"{file}: {key}: got {brief(value)}, expected a path")
+    return value if address_of(value) is not None else file.parent / value
 
 
 def _named(word: str) -> tuple[str, Recipe]:
@@ -117,6 +146,16 @@ def _named(word: str) -> tuple[str, Recipe]:
     if not isinstance(found, Recipe):
         raise WeftError(f"{word}: gives a {type(found).__name__}, expected a Recipe")
     return name, found
+
+
+def _check_data(name: str, value: object) -> None:
+    """Raises WeftError where the recipe reads a data set of weft's recipes that is not there."""
+    if isinstance(value, str):
+        check_there(Path(value), name)
+    for inside in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        _check_data(name, inside)
 
 
 def show(result: TrainResult) -> None:

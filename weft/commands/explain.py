@@ -40,7 +40,8 @@ class Arguments(OwnInput, Trusting):
     seed: int = 0
     """Seed with which the rows are drawn."""
     out: Path | None = None
-    """File for the HTML page; RUN/explanations.html if not given."""
+    """File for the HTML page. If not given, RUN/explanation.html for an input of yours, RUN/explanations.html
+    for rows."""
 
 
 def main(words: list[str]) -> None:
@@ -48,14 +49,14 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft explain")
     if arguments.rows < 0 or arguments.deletion < 0:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
-    path = arguments.out or arguments.run / "explanations.html"
+    own = arguments.given
+    path = arguments.out or arguments.run / f"explanation{'' if own else 's'}.html"
     check_writable(path, "" if arguments.out else "--out FILE names another place")
     from weft.commands._explaining import of_own_input, of_rows
     from weft.report import html
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
-    own = arguments.given
     sections = of_own_input(run, arguments) if own else of_rows(run, arguments)
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
     print(f"page: {path}")

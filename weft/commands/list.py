@@ -1,6 +1,7 @@
 """Show the recipes, parts, tasks and formats that exist."""
 
 import inspect
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -68,15 +69,13 @@ def _is_part(cls: type) -> bool:
 
 
 def _tasks() -> dict[str, str]:
-    """Each task's description, and a line for each of its metrics."""
+    """Each task's description, and its metrics, those of one unit together."""
     from weft.tasks import tasks
 
-    return {
-        name: "\n".join(
-            [
-                first_line(config.__doc__),
-                *(f"  {metric.name} ({metric.axis})" for metric in config.build().metrics),
-            ]
-        )
-        for name, config in tasks().items()
-    }
+    found: dict[str, str] = {}
+    for name, config in tasks().items():
+        lines = [first_line(config.__doc__)]
+        for axis, metrics in itertools.groupby(config.build().metrics, lambda metric: metric.axis):
+            lines.append(f"{', '.join(metric.name for metric in metrics)} ({axis})")
+        found[name] = "\n".join(lines)
+    return found

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from weft.core.errors import WeftError
 
@@ -14,7 +15,7 @@ LOCK = ".lock"
 def locked(folder: Path) -> Iterator[None]:
     """Inside, no other process on any host that sees `folder` gets here; makes the folder.
 
-    The system lets go of the lock when the process ends, however it ends. Where it has no such locks
+    Where nothing was written into it, the folders that were made are removed at the end. The system lets go of the lock when the process ends, however it ends. Where it has no such locks
     (Windows), none is taken. Raises WeftError where another process holds the folder.
     """
     try:
@@ -22,10 +23,12 @@ def locked(folder: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    made = _made(folder)
     with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(file, folder / LOCK):  # its holder has just removed it
+                raise BlockingIOError
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip()
@@ -43,3 +46,22 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 file.truncate(0)
+                if os.listdir(folder) == [LOCK]:
+                    (folder / LOCK).unlink()
+                    for empty in made:
+                        empty.rmdir()
+
+
+def _made(folder: Path) -> list[Path]:
+    """Makes the folder; gives those folders that were not there before, the innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether the opened file is still the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

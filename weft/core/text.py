@@ -60,6 +60,11 @@ def folded(text: str) -> str:
     return " ".join(_pieces().findall(_SELECTORS.sub("", plain)))
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """The number with its noun: "1 row", "2,000 rows"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def words(text: str) -> list[str]:
     """The words of a text, each with its marks; where a script has no blanks, its characters."""
     return _words().findall(unicodedata.normalize("NFC", text))

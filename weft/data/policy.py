@@ -14,6 +14,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import write_bytes
 from weft.core.media import Media
 from weft.core.samples import Sample
+from weft.core.text import counted
 
 log = logging.getLogger("weft.data")
 
@@ -99,7 +100,7 @@ class BadRows:
         if total is not None and bad > self._policy.limit * total:
             last = list(self._rows.values())[-1]
             raise WeftError(
-                f"{bad} of {total} rows are bad, more than the limit of {self._policy.limit:.1%}; "
+                f"{bad} of {counted(total, 'row')} {'is' if bad == 1 else 'are'} bad, more than the limit of {self._policy.limit:.1%}; "
                 f"the last one: {last.source}: {last.reason}"
             )
 

@@ -85,6 +85,9 @@ class TextOutput(Output):
         found = generate(writers, vocabulary_of(text, device), self.generation)
         return TextValues(tuple(text.decode_ids(ids) for ids in found.ids))
 
+    def score_text(self, value: float) -> str:
+        return f"mean log-probability of a token {value:.2f}"
+
     def scores(self, part: Part, said: Values) -> Scores:
         """The mean log-probability of a token of each text."""
         text, device = self.text(part.learned), part.context.tokens.device

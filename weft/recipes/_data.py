@@ -3,6 +3,18 @@
 import os
 from pathlib import Path
 
+from weft.core.errors import WeftError
+
+
+def check_there(path: Path, name: str) -> None:
+    """Raises WeftError where `path`, which the recipe of that name reads, is of these data and not there."""
+    if path.is_relative_to(folder()) and not path.exists():
+        data = path.relative_to(folder()).parts[0]
+        raise WeftError(
+            f"{path}: no such file, and recipe {name} reads it; set WEFT_DATA to the folder that holds "
+            f"{data}, or give rows of your own with --data"
+        )
+
 
 def folder() -> Path:
     """The folder that holds one folder for each data set."""

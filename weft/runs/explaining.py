@@ -9,6 +9,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.core.records import Batch, Features
 from weft.core.samples import Sample
+from weft.core.text import counted
 from weft.data.formats import Dataset
 from weft.explain.decision import Decision, decision_of
 from weft.explain.deletion import Deletion, deletion_test
@@ -115,7 +116,7 @@ def _explained(
 
 def _note(models: int, views: int) -> str:
     """What a reader must know of the marks, or nothing."""
-    counts = [f"{n} {what}" for n, what in ((models, "models"), (views, "views")) if n > 1]
+    counts = [counted(n, what) for n, what in ((models, "model"), (views, "view")) if n > 1]
     return (
         f"answers are those of {' and '.join(counts)}, marks those of the first" if counts else ""
     )

@@ -10,10 +10,10 @@ from weft.core.errors import WeftError
 from weft.core.lock import locked
 from weft.data.learned import MODALITIES
 from weft.runs.bucketing import LENGTHS
-from weft.runs.interruption import interruptible
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS
 from weft.runs.recipe import Recipe
 from weft.training import checkpoint, distributed
+from weft.training.interruption import interruptible
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A run directory as an object that embeds, predicts and is measured."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,9 @@ from weft.runs.parts import (
     load_recipe,
 )
 from weft.runs.recipe import Recipe
-from weft.training import distributed
+from weft.training import checkpoint, distributed
+
+log = logging.getLogger("weft.runs")
 
 BATCH = 64
 
@@ -227,6 +230,26 @@ def on_files(recipe: Recipe, data: Path | str) -> Recipe:
     return recipe.replace(data=replace(recipe.data, source=source))
 
 
+def _check_whole(folder: Path) -> None:
+    """Raises WeftError where it is no trained run; says where its training has not ended."""
+    unfinished = checkpoint.progress(folder)
+    state = "" if unfinished is None else "{:,} of {:,} steps are done".format(*unfinished)
+    for name in (RECIPE, MODEL, WEIGHTS):
+        if not (folder / name).exists():
+            if name == RECIPE:
+                raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+            raise WeftError(
+                f"{folder}: its training has not come to a first evaluation ({name} is missing"
+                f"{state and f'; {state}'}); go on with: weft train --resume {folder}"
+            )
+    if state:
+        log.warning(
+            "%s: its training has not ended, %s; these are its best weights so far. Go on with: "
+            "weft train --resume %s",
+            *(folder, state, folder),
+        )
+
+
 def load(
     folder: Path | str, device: distributed.DeviceName = "auto", *, trust: Sequence[str] = ()
 ) -> Run:
@@ -238,9 +261,7 @@ def load(
     """
     folder = Path(folder)
     trust_modules(*trust)
-    for name in (RECIPE, MODEL, WEIGHTS):
-        if not (folder / name).exists():
-            raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+    _check_whole(folder)
     recipe = with_moved_data(load_recipe(folder), folder)
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)

@@ -42,7 +42,7 @@ _NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
 
 @dataclass(frozen=True)
 class CaptioningTaskConfig(TaskConfig):
-    """Which captions are compared, and how."""
+    """Captions that the model writes, compared with those of the rows."""
 
     head: str = "caption"
     """Head that writes the captions."""

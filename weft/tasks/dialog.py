@@ -35,7 +35,7 @@ NDCG = Metric("ndcg")
 
 @dataclass(frozen=True)
 class DialogConfig(TaskConfig):
-    """Ranking of candidate answers by a dual encoder: the fused context and each answer."""
+    """Choice of the right answer in a dialog about a picture, by a dual encoder."""
 
     answer: str = "answer"
     """Stream as which candidates are encoded."""

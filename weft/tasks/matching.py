@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class MatchingConfig(TaskConfig):
-    """Which of a few texts belongs to the picture, and which of a few pictures to the text."""
+    """Choice of the text that belongs to a picture, and of the picture that belongs to a text."""
 
     first: str = "image"
     """One stream."""

@@ -32,7 +32,7 @@ CONSISTENCY = Metric("consistency")
 
 @dataclass(frozen=True)
 class ReasoningConfig(TaskConfig):
-    """True or false: a sentence about a picture, beside what the sentence alone gives away."""
+    """Sentences about pictures: true or false."""
 
     head: str = "label"
     """Head whose classes are true and false."""

@@ -37,7 +37,7 @@ OF_ONE_NUMBER = (MAE, RMSE, R2)
 
 @dataclass(frozen=True)
 class RegressionTaskConfig(SlicedConfig):
-    """A number of each row: mean absolute and squared error, R2, and correlations."""
+    """A number for each row, such as a price: errors, R2 and correlations."""
 
     head: str = "score"
     """Head whose number is measured."""

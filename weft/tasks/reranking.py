@@ -39,7 +39,7 @@ def gain_at(k: int) -> Metric:
 
 @dataclass(frozen=True)
 class RerankingConfig(Config[Task]):
-    """Retrieval whose best candidates a matching head ranks again, compared with it."""
+    """Retrieval in two stages: a matching head ranks the best candidates again."""
 
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     """How candidates are found, and what is measured."""

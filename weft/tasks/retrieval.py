@@ -41,7 +41,7 @@ RSUM = Metric("rsum", "sum of %", headline=True)
 
 @dataclass(frozen=True)
 class RetrievalConfig(TaskConfig):
-    """Retrieval in both directions between the streams `first` and `second`.
+    """Search in both directions, such as pictures by text and texts by picture.
 
     ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
     scores by their standard deviation before they are averaged. examples: queries a direction that are

@@ -24,7 +24,7 @@ from weft.tasks.base import SlicedConfig
 
 @dataclass(frozen=True)
 class VQAConfig(SlicedConfig):
-    """Answers to questions about pictures, beside what can be answered without the picture."""
+    """Answers to questions about pictures, compared with answers without the picture."""
 
     head: str = "answer"
     """Head that answers: its classes are the answers, or it writes them."""

@@ -56,7 +56,7 @@ def accuracy_at(k: int) -> Metric:
 
 @dataclass(frozen=True)
 class ZeroShotConfig(TaskConfig):
-    """Classification by descriptions of the classes.
+    """Classification by descriptions of the classes, without training on labels.
 
     image, text: streams. label: the column with the class name. classes: names in the order of the
     classifier; empty takes all labels of the data set. templates: sentences with {} for the name.

@@ -132,7 +132,7 @@ def latest(folder: Path) -> Path | None:
     first_error: WeftError | None = None
     for path in reversed(saved(folder)):
         try:
-            storage.check(path)
+            storage.state_of(path)
         except WeftError as error:
             first_error = first_error or error
         else:
@@ -142,6 +142,24 @@ def latest(folder: Path) -> Path | None:
     if first_error is not None:
         raise first_error
     return None
+
+
+def progress(folder: Path) -> tuple[int, int] | None:
+    """Steps done and steps to do of a run whose training has not ended; None of any other.
+
+    Where no checkpoint is there or can be read nothing is known, so None.
+    """
+    try:
+        newest = latest(folder)
+        if newest is None:
+            return None
+        kept = storage.state_of(newest)
+        state, run = TrainState(**kept["state"]), kept["recipe"]["run"]
+        done, steps, patience = state.step, run["steps"], run["patience"]
+    except (WeftError, KeyError, TypeError):
+        return None
+    ended = done >= steps or (patience is not None and state.stale >= patience)
+    return None if ended else (done, steps)
 
 
 def saved(folder: Path) -> list[Path]:

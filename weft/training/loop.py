@@ -23,6 +23,7 @@ from weft.evaluation.metric import Score
 from weft.training import checkpoint, distributed, sharding
 from weft.training.checkpoint import TrainState
 from weft.training.config import RunConfig
+from weft.training.interruption import Interrupted, after_the_step
 from weft.training.log import Display, RunLog
 from weft.training.player import NonFiniteError, Player
 
@@ -76,7 +77,7 @@ def fit(
     log = RunLog(folder, active=rank() == 0)
     log.cut(state.step)
     metrics: dict[str, float] = {}
-    with Display(state.step, run.steps, active=rank() == 0) as display:
+    with Display(state.step, run.steps, active=rank() == 0) as display, after_the_step() as signal:
         stop = state.step >= run.steps or _patience_ended(state, run)
         upcoming = iter(()) if stop else batches(state.step, run.steps)
         for batch in upcoming:
@@ -92,8 +93,11 @@ def fit(
                 rate = {"samples_per_second": display.samples_per_second}
                 log.write(step, {**values, **metrics, **rate})
                 display.line(step, values["loss"], _monitored(metrics, run))
-            if stop or _due(step, run.checkpoint_every, run.steps):
+            told = signal()
+            if stop or told or _due(step, run.checkpoint_every, run.steps):
                 _write_checkpoint(players, state, belongs, folder, run.keep)
+            if told and not stop:
+                raise Interrupted(told)
             metrics = {}
             if stop:
                 break

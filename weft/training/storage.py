@@ -56,12 +56,9 @@ def open_stored(path: Path) -> Stored:
     return _Folder(path) if path.is_dir() else _File(path)
 
 
-def check(path: Path) -> None:
-    """Raises WeftError where the checkpoint at `path` is not whole; reads no tensors."""
-    if path.is_dir():
-        _read_state(path)
-    else:
-        read_state(path)
+def state_of(path: Path) -> dict[str, Any]:
+    """The state alone, without tensors. Raises WeftError where the checkpoint is not whole."""
+    return _read_state(path)[0] if path.is_dir() else read_state(path)
 
 
 def remove(path: Path) -> None:
