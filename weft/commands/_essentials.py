@@ -67,7 +67,7 @@ def print_help(word: str, settings: Mapping[str, object]) -> None:
         ("--out RUN", f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
         ("--init RUN", "Start from the weights of another run: fine-tuning."),
     ]
-    print_rows([*rows, *((_flag(name, value), _said(name)) for name, value in settings.items())])
+    print_rows([*rows, *((_flag(name, value), said(name)) for name, value in settings.items())])
     print("\nThe values are the recipe's own. Examples:")
     print(f"  weft train {word} --data my_photos --out runs/mine --run.steps 2000")
     changed = [f"--{name.replace('_', '-')} {value}" for name, value in _doubled(settings).items()]
@@ -87,11 +87,12 @@ def _flag(name: str, value: object) -> str:
     return f"--{name.replace('_', '-')} {value}"
 
 
-def _said(name: str) -> str:
-    for pattern, said in SAID.items():
+def said(name: str) -> str:
+    """What the setting is, as a sentence."""
+    for pattern, sentence in SAID.items():
         found = re.fullmatch(pattern, name)
         if found:
-            return said.format(*found.groups())
+            return sentence.format(*found.groups())
     raise KeyError(name)
 
 

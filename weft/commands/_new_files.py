@@ -1,0 +1,181 @@
+"""The files that `weft new` writes."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from weft.commands import _essentials
+from weft.core.errors import WeftError
+from weft.core.files import write_text
+from weft.core.media import Alternatives, Media
+from weft.core.samples import Sample
+from weft.data.formats import Dataset
+from weft.runs.recipe import Recipe
+from weft.worlds.scenes.source import GeneratedConfig
+
+EXAMPLES = 60
+"""Generated pictures; there may be several questions about each."""
+START = {"run.steps": 200, "run.batch_size": 16, "run.evaluate_every": 100}
+"""Settings of a first run on few rows, instead of the recipe's own."""
+
+HEAD = """\
+# The recipe {name} with settings of your own. Train it: weft train {file}
+# Every setting is described by: weft train {name} --help-all
+# A part is named as `weft list parts` prints it (image: encoders.ResNet); null removes an entry.
+recipe: {name}{own}
+"""
+OWN = """
+# recipe: my_parts.py:recipe  # instead: with the encoder in my_parts.py; then also write
+#                             # --trust my_parts.py behind weft evaluate, weft report, ...
+"""
+PATH = "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format."
+
+PARTS = '''\
+"""A part of your own. recipe.yaml uses it where it says `recipe: my_parts.py:recipe`."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+import weft
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.records import Features, Field
+from weft.runs.recipe import Recipe
+
+
+class Small(nn.Module):
+    """Pictures (B, 3, H, W) uint8 -> a grid of 8 x 8 tokens of width dim."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, dim, kernel_size=4, stride=4), nn.GELU(), nn.AdaptiveAvgPool2d(8)
+        )
+
+    def forward(self, field: Field) -> Features:
+        tokens_BTD = self.layers(field.values.float() / 255).flatten(2).transpose(1, 2)
+        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        return Features(tokens_BTD, mask_BT, tokens_BTD.mean(dim=1))
+
+
+@dataclass(frozen=True)
+class SmallConfig(Config[Encoder]):
+    """Settings of Small; every field is a setting in recipe.yaml and on the command line."""
+
+    dim: int = 128
+
+    def build(self) -> Small:
+        return Small(self.dim)
+
+
+def recipe() -> Recipe:
+    """The recipe {name} with this encoder of pictures."""
+    base = weft.recipe("{name}")
+    dim = base.model.encoders["image"].build().dim
+    encoders = {{**base.model.encoders, "image": SmallConfig(dim)}}
+    return base.replace(model=base.model.replace(encoders=encoders))
+'''
+
+
+def recipe_file(recipe: Recipe, name: str, data: str) -> str:
+    """recipe.yaml: the settings that people change, each with what it is. Those of the model, which a part
+    of one's own may not have, are commented out."""
+    own = OWN if "image" in recipe.model.encoders else "\n"
+    settings = {**_essentials.of(recipe), **START}
+    active = {"data.path": data} | {k: v for k, v in settings.items() if not k.startswith("model.")}
+    model = {k: v for k, v in settings.items() if k.startswith("model.")}
+    head = HEAD.format(name=name, file="recipe.yaml", own=own.rstrip("\n"))
+    sections = [head, *_lines(_nested(active), "")]
+    if model:
+        sections += [
+            "# The size of the model:",
+            *(f"# {line}" for line in _lines(_nested(model), "")),
+        ]
+    return "\n".join(sections) + "\n"
+
+
+def parts_file(name: str) -> str:
+    """my_parts.py: an encoder of pictures, and a recipe that has it."""
+    return PARTS.format(name=name)
+
+
+def write_examples(recipe: Recipe, name: str, folder: Path) -> int:
+    """Rows of the generated world as files such as a user has; gives their number.
+
+    Captions alone are .txt files beside the pictures, anything else is a table. Raises WeftError where
+    the recipe reads files.
+    """
+    source = recipe.data.source
+    if not isinstance(source, GeneratedConfig):
+        raise WeftError(
+            f"recipe {name} reads files and no generated examples: name yours with --data"
+        )
+    dataset = source.replace(train=EXAMPLES).open("train")
+    columns = {
+        *recipe.data.streams,
+        *(config.build().column for config in recipe.data.targets.values()),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if columns <= {"image", "text"}:
+        return _write_folder(dataset, folder)
+    lines = [
+        json.dumps(_row(dataset[n], columns, folder), ensure_ascii=False)
+        for n in range(len(dataset))
+    ]
+    write_text(folder / "rows.jsonl", "\n".join(lines) + "\n")
+    return len(lines)
+
+
+def _write_folder(dataset: Dataset, folder: Path) -> int:
+    for number in range(len(dataset)):
+        sample = dataset[number]
+        _save(sample.items["image"], folder / f"{sample.id}.png")
+        write_text(folder / f"{sample.id}.txt", "\n".join(sample.items["text"]) + "\n")
+    return len(dataset)
+
+
+def _row(sample: Sample, columns: set[str], folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": sample.id}
+    for column in sorted(columns & sample.items.keys()):
+        value = sample.items[column]
+        if isinstance(value, Media):
+            row[column] = f"{sample.group}.png"
+            _save(value, folder / row[column])
+        else:
+            row[column] = list(value) if isinstance(value, Alternatives) else value
+    return row
+
+
+def _save(picture: Media, path: Path) -> None:
+    if not path.exists():
+        Image.fromarray(picture.array()).save(path)
+
+
+def _nested(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Names with dots as mappings in mappings; what a setting is beside its value."""
+    nested: dict[str, Any] = {}
+    for name, value in settings.items():
+        *path, last = name.split(".")
+        place = nested
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = (value, PATH if name == "data.path" else _essentials.said(name))
+    return nested
+
+
+def _lines(nested: Mapping[str, Any], indent: str) -> list[str]:
+    found: list[str] = []
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            found += [f"{indent}{name}:", *_lines(value, f"{indent}  ")]
+        else:
+            found.append(
+                f"{indent}{name}: {json.dumps(value[0], ensure_ascii=False)}  # {value[1]}"
+            )
+    return found
