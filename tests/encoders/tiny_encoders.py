@@ -15,7 +15,9 @@ from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.lora import LoraConfig
+from weft.encoders.joined import JoinedConfig
 from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.patches import PatchesConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.recurrent import RecurrentConfig
@@ -117,6 +119,8 @@ CASES = {
     "values": Case("values", ValuesConfig(FEATURES)),
     "tfidf": Case("text", TfidfConfig(VOCABULARY)),
     "reduced": Case("text", ReducedConfig(TfidfConfig(VOCABULARY), 30)),
+    "patches": Case("image", PatchesConfig(size=4, centroids=5)),
+    "joined": Case("image", JoinedConfig((HistogramsConfig(cells=2), PatchesConfig(centroids=3)))),
     "histograms": Case("image", HistogramsConfig(cells=2)),
 }
 

@@ -1,12 +1,18 @@
-"""Try several models on a table or folder of yours, compare them, and keep the best as a run."""
+"""Try several models on a table or folder of yours, compare them, and keep the best as a run.
+
+weft fit TABLE_OR_FOLDER --target COLUMN [--minutes 10] [--out DIR]
+
+Prints the columns and their kinds, a leaderboard with paired intervals, what each column is worth, and alarms.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from weft.commands._parsing import parse
+from weft.core.errors import WeftError
 
 
 @dataclass(frozen=True)
@@ -15,32 +21,52 @@ class Arguments:
 
     data: Annotated[Path, tyro.conf.Positional]
     """A table, or a folder in any known format."""
-    target: str = "label"
-    """Column that is to be predicted."""
+    target: tuple[str, ...] = ()
+    """Column that is to be predicted; several have one leaderboard each."""
     minutes: float = 10
     """Candidates are begun within this time."""
     out: Path | None = None
-    """Folder for the run, the leaderboard and the report; runs/fit-NAME if not given."""
+    """Folder for the run, the leaderboard and its page (of several targets one folder each); runs/fit-NAME if
+    not given."""
+    without: tuple[str, ...] = ()
+    """Columns that no model may read."""
+    task: Literal["class", "number"] | None = None
+    """What the target is; its column says so if not given."""
+    image_model: str | None = None
+    """Model for pictures: a folder, package:NAME, a hub name, a safetensors file of MobileNetV2, or none."""
+    text_model: str | None = None
+    """Model for texts: a folder, package:NAME, a hub name, or none."""
     seed: int = 0
     """Of folds and models."""
 
 
 def main(words: list[str]) -> None:
-    """Prints the leaderboard and the run directory."""
+    """Prints what was found and the run directory."""
     arguments = parse(Arguments, words, "weft fit")
-    from weft.fitting.fit import fit
-    from weft.fitting.leaderboard import print_leaderboard
+    if not 0 < arguments.minutes < 1e6:
+        raise WeftError(f"--minutes is {arguments.minutes:g}, expected a number of minutes above 0")
+    from weft.fitting.choice import Choices, missing_models
+    from weft.fitting.fit import FitSettings, fit, open_table, usable
+    from weft.fitting.printing import print_result
 
-    found = fit(
-        arguments.data,
-        target=arguments.target,
-        minutes=arguments.minutes,
-        out=arguments.out,
+    opened = open_table(arguments.data)
+    print(opened.schema)
+    if not arguments.target:
+        columns = ", ".join(opened.schema.columns)
+        raise WeftError(f"--target names the column that is to be predicted, one of: {columns}")
+    choices = Choices(arguments.image_model, arguments.text_model)
+    settings = FitSettings(
+        minutes=arguments.minutes / len(arguments.target),
+        task=arguments.task,
         seed=arguments.seed,
+        without=arguments.without,
+        choices=choices,
     )
-    for note in found.notes:
-        print(note)
-    print_leaderboard(found.board)
-    if found.left_out:
-        print(f"no time for: {', '.join(found.left_out)}")
-    print(f"run directory: {found.folder}")
+    out = arguments.out or Path("runs") / f"fit-{arguments.data.absolute().stem}"
+    several = len(arguments.target) > 1
+    for target in arguments.target:
+        kinds = usable(opened.schema, target, arguments.without)
+        print_result(fit(opened, target, out / target if several else out, settings))
+    hint = missing_models(set(kinds.values()), choices)
+    if hint:
+        print(hint)

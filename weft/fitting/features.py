@@ -5,6 +5,7 @@ the head of an ordinary model. What a modality or an encoder learns of the rows 
 from all rows but those of the test.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
@@ -87,10 +88,9 @@ def compute(
     encoder = build(config)
     raw = ModalitySource(table, name, modality, optional=True)
     encoder.eval().to(device)
-    if isinstance(encoder, Learns):
-        encoder.learn(
-            lambda: (field for _, field in _fields(raw, learn.tolist(), "learning", name))
-        )
+    for part in encoder.modules():
+        if isinstance(part, Learns):
+            part.learn(lambda: _fields(raw, learn.tolist(), "learning", name))
     matrix, present = _encoded(raw, cast(Encoder, encoder), config, source.modality, device)
     return Column(name, source.modality, modality, config, cast(Encoder, encoder), matrix, present)
 
@@ -186,13 +186,11 @@ def _pooled(
             yield found.pooled.numpy()
         return
     with torch.inference_mode():
-        for _, field in _fields(raw, rows, "features", raw.key):
+        for field in _fields(raw, rows, "features", raw.key):
             yield encoder(field.to(device)).pooled.cpu().numpy()
 
 
-def _fields(
-    raw: ModalitySource, rows: Sequence[int], what: str, name: str
-) -> Iterator[tuple[list[int], Field]]:
+def _fields(raw: ModalitySource, rows: Sequence[int], what: str, name: str) -> Iterator[Field]:
     """Batches of the rows that have the stream."""
     there = [row for row in rows if not raw.lacks(raw.dataset[row])]
     generator = torch.Generator()
@@ -202,15 +200,9 @@ def _fields(
 
     loaded = loaded_ahead(load, there, workers=2, most=4 * BATCH)
     with progress(f"{what} of '{name}'", len(there)) as advance:
-        batch: list[tuple[int, Any]] = []
-        for pair in loaded:
-            batch.append(pair)
-            if len(batch) == BATCH:
-                yield [row for row, _ in batch], raw.modality.collate([v for _, v in batch])
-                advance(len(batch))
-                batch = []
-        if batch:
-            yield [row for row, _ in batch], raw.modality.collate([value for _, value in batch])
+        while batch := [value for _, value in itertools.islice(loaded, BATCH)]:
+            yield raw.modality.collate(batch)
+            advance(len(batch))
 
 
 @dataclass(frozen=True)

@@ -4,35 +4,37 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weft.core.documents import write_checked
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.files import check_writable, write_text
 from weft.data.formats import open_dataset
-from weft.data.schema import Column, infer, target_column
+from weft.data.schema import Column as SchemaColumn
+from weft.data.schema import Schema, infer, target_column
 from weft.data.sources import DataSource, FilesConfig
 from weft.data.stamps import stamp
-from weft.encoders.frozen import FrozenConfig
-from weft.encoders.histograms import HistogramsConfig
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.metric import Score
+from weft.fitting.alarms import alarms
 from weft.fitting.candidates import Features, candidates, fitted
-from weft.fitting.features import Source, compute, reduced
-from weft.fitting.folds import make_plan
+from weft.fitting.choice import Choices, source_of
+from weft.fitting.features import compute, reduced, side_by_side
+from weft.fitting.folds import Rows, make_plan
 from weft.fitting.goal import Goal, GoalKind, read_goal
+from weft.fitting.importance import Importance, importance
 from weft.fitting.keep import keep
-from weft.fitting.leaderboard import Leaderboard, leaderboard
+from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
+from weft.fitting.page import write_page
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table, read_table
-from weft.fitting.trials import Setting, run_trials
-from weft.modalities.cell import CellConfig
-from weft.modalities.image import ImageConfig
-from weft.modalities.ngrams import NgramsConfig
+from weft.fitting.trials import Setting, Trial, run_trials
 from weft.training import distributed
 
-BOARD, SPLITS, TRIALS = "leaderboard.json", "splits.json", "candidates"
+BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
 USED = ("image", "text", "number", "category", "tags", "date")
 STRATA = 5
 """Numbers are divided by these quantiles into as many parts, whose shares the folds keep equal."""
@@ -40,100 +42,209 @@ STRATA = 5
 
 @dataclass(frozen=True)
 class FitResult:
-    """folder: the run directory of the recommended candidate. left_out: candidates without time."""
+    """What was found for one target.
+
+    folder: the run directory of the recommended candidate. test: its score on the test rows, where there are
+    any. important: what each column is worth to the candidate `explained`. left_out: candidates for which there
+    was no time. bad: rows that could not be read.
+    """
 
     folder: Path
     board: Leaderboard
+    test: Score | None
+    alarms: Sequence[str]
+    notes: Sequence[str]
+    important: Sequence[Importance]
+    explained: str
     left_out: Sequence[str]
     bad: Sequence[DataError]
-    notes: Sequence[str]
 
 
-def fit(
-    data: Path | str,
-    *,
-    target: str,
-    minutes: float = 10,
-    out: Path | str | None = None,
-    task: GoalKind | None = None,
-    seed: int = 0,
-) -> FitResult:
-    """Tries models that predict `target`, and keeps the recommended one as a run in `out`.
+@dataclass(frozen=True)
+class FitSettings:
+    """minutes: within which candidates are begun. task: whether the target is a class or a number; by its column
+    if None. without: columns that are left out. choices: models for pictures and texts."""
 
-    Raises WeftError where the data cannot be used or the column cannot be predicted.
-    """
-    deadline = time.monotonic() + 60 * minutes
-    path = Path(data).absolute()
-    folder = Path(out) if out is not None else Path("runs") / f"fit-{path.stem}"
-    source = FilesConfig(path)
+    minutes: float = 10
+    task: GoalKind | None = None
+    seed: int = 0
+    without: Sequence[str] = ()
+    choices: Choices = field(default_factory=Choices)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The data, read once for all targets."""
+
+    source: DataSource
+    schema: Schema
+    table: Table
+
+
+def open_table(data: Path | str) -> Opened:
+    """Reads every row once. Raises WeftError where none can be used."""
+    source = FilesConfig(Path(data).absolute())
     bad: list[DataError] = []
-    dataset = open_dataset(path, on_error=bad.append)
-    schema = infer(dataset)
-    print(schema)
+    dataset = open_dataset(source.path, on_error=bad.append)
+    return Opened(source, infer(dataset), read_table(dataset, bad))
+
+
+def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> FitResult:
+    """Tries models that predict `target`, and keeps the recommended one as a run in `folder`.
+
+    Raises WeftError where the column cannot be predicted, or no column is left to predict it from.
+    """
+    deadline = time.monotonic() + 60 * settings.minutes
+    schema, seed = opened.schema, settings.seed
     column = target_column(schema, target)
-    table, goal = read_goal(read_table(dataset, bad), target, task or _task_of(column))
+    used = usable(schema, target, settings.without)
+    table, goal = read_goal(opened.table, target, settings.task or _task_of(column))
+    check_writable(folder / BOARD, "--out DIR names another place")
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed)
-    known = {name: str(one.kind) for name, one in schema.columns.items() if name != target}
-    used = {name: kind for name, kind in known.items() if kind in USED}
-    if not used:
-        raise WeftError(f"{path}: has no column beside '{target}' that a model can read")
-    features = _features(table, used, plan.development, seed)
-    tried = candidates(goal, used, [n for n, kind in known.items() if kind == "id"])
-    setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, seed))
+    features = _features(table, used, plan.development, settings)
+    clues = [name for name in schema.of("id") if name not in (target, *settings.without)]
+    tried = candidates(goal, used, clues)
+    features = _with_clues(features, table, clues, plan.development)
+    setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, settings))
     trials, left_out = run_trials(tried, features, setting, folder / TRIALS, deadline=deadline)
+    return _finished(folder, opened, table, features, setting, trials, left_out)
+
+
+def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
+    """Column -> its kind, of those that a model may read."""
+    for name in without:
+        if name not in schema.columns:
+            raise unknown_name("column of --without", name, schema.columns)
+    out = {target, *without}
+    kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
+    found = {name: kind for name, kind in kinds.items() if kind in USED}
+    if not found:
+        has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
+        raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")
+    return found
+
+
+def _finished(
+    folder: Path,
+    opened: Opened,
+    table: Table,
+    features: Features,
+    setting: Setting,
+    trials: Sequence[Trial],
+    left_out: Sequence[str],
+) -> FitResult:
+    """Compares the trials, keeps the recommended one, and writes what was found."""
     board = leaderboard(trials, setting)
-    board.save(folder / BOARD)
-    ids = {s.id: split for s, split in zip(table.samples, plan.splits, strict=True)}
-    write_checked(folder / SPLITS, {"splits": ids})
-    _keep(folder, board, features, setting, source)
-    return FitResult(folder, board, left_out, table.bad, goal.notes)
+    test = _keep(folder, board, table, features, setting, opened.source)
+    explained = _explained(board, trials)
+    important = importance(explained, features, setting, board.metric)
+    found = FitResult(
+        folder,
+        board,
+        test,
+        alarms(trials, setting),
+        setting.goal.notes,
+        important,
+        explained.candidate.name,
+        left_out,
+        table.bad,
+    )
+    values = {
+        **board.to_json(),
+        "test": None if test is None else test.to_json(),
+        "alarms": list(found.alarms),
+        "notes": list(found.notes),
+        "importance": {
+            "of": found.explained,
+            "columns": [one.to_json() for one in important],
+        },
+        "not_tried": list(left_out),
+        "rows_left_out": [str(error) for error in table.bad],
+    }
+    write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_page(
+        folder / PAGE,
+        board,
+        test=test,
+        alarms=found.alarms,
+        notes=found.notes,
+        important=important,
+        explained=found.explained,
+        schema=str(opened.schema),
+    )
+    return found
 
 
-def _task_of(column: Column) -> GoalKind:
-    return "number" if column.kind == "number" else "class"
+def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
+    """The best of those that read most columns: what a column is worth beside the others."""
+    most = max(len(trial.candidate.columns) for trial in trials)
+    of = {trial.candidate.name: trial for trial in trials}
+    for entry in board.entries:
+        if len(entry.candidate.columns) == most and not entry.candidate.clue:
+            return of[entry.candidate.name]
+    return of[board.recommended.candidate.name]
 
 
 def _keep(
-    folder: Path, board: Leaderboard, features: Features, setting: Setting, source: DataSource
-) -> None:
-    chosen = board.recommended.candidate
+    folder: Path,
+    board: Leaderboard,
+    table: Table,
+    features: Features,
+    setting: Setting,
+    source: DataSource,
+) -> Score | None:
+    """The recommended candidate, fitted on all rows but those of the test, as a run; its score on the test."""
+    chosen, goal, plan = board.recommended.candidate, setting.goal, setting.plan
     model = fitted(
-        chosen,
-        features,
-        setting.goal,
-        setting.clusters,
-        setting.strata,
-        setting.plan.final,
-        setting.seed,
+        chosen, features, goal, setting.clusters, setting.strata, plan.final, setting.seed
     )
-    splits = set(setting.plan.splits)
-    names = {
-        "validation": "validation" if "validation" in splits else "train",
-        "test": "test" if "test" in splits else "train",
-    }
-    assigned = AssignedConfig(source, (folder / SPLITS).absolute())
-    keep(folder, features.of(chosen), setting.goal, model, assigned, names)
+    columns = features.of(chosen)
+    splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
+    ids = {s.id: split for s, split in zip(table.samples, plan.splits, strict=True)}
+    write_checked(folder / SPLITS, {"splits": ids})
+    keep(folder, columns, goal, model, AssignedConfig(source, (folder / SPLITS).absolute()), splits)
+    if plan.test is None:
+        return None
+    outputs = model.outputs(side_by_side(columns)[plan.test])
+    scores = row_scores(outputs, goal.values[plan.test], goal)
+    clusters = setting.clusters[plan.test]
+    if goal.kind == "class":
+        return board.metric.score(Bootstrap(clusters).proportion(scores, clusters))
+    return board.metric.score(Bootstrap(clusters).mean(scores, clusters).estimate())
 
 
 def _features(
-    table: Table, used: Mapping[str, str], learn: NDArray[np.intp], seed: int
+    table: Table, used: Mapping[str, str], learn: Rows, settings: FitSettings
 ) -> Features:
     device = distributed.device("auto")
     plain = {
-        name: compute(table, name, _source(kind), learn, device=device)
+        name: compute(table, name, source_of(kind, settings.choices), learn, device=device)
         for name, kind in used.items()
     }
-    return Features(plain, {name: reduced(column, learn, seed) for name, column in plain.items()})
+    few = {name: reduced(column, learn, settings.seed) for name, column in plain.items()}
+    return Features(plain, few)
 
 
-def _source(kind: str) -> Source:
-    if kind == "image":
-        picture = ImageConfig(size=96, fit="squash", crop_scale=None, flip=0.0)
-        return Source(picture, FrozenConfig(HistogramsConfig(), tokens=False))
-    if kind == "text":
-        return Source(NgramsConfig())
-    return Source(CellConfig(kind))  # type: ignore[arg-type]
+def _with_clues(features: Features, table: Table, clues: Sequence[str], learn: Rows) -> Features:
+    """Columns that name rows: as numbers where they are, else by parts of the names."""
+    device = distributed.device("auto")
+    found = {}
+    for name in clues:
+        kind = "number" if _are_numbers(table, name) else "text"
+        found[name] = compute(table, name, source_of(kind, Choices()), learn, device=device)
+    return Features({**features.plain, **found}, features.reduced)
+
+
+def _are_numbers(table: Table, name: str) -> bool:
+    try:
+        return all(float(v) is not None for v in table.values(name) if v is not None)
+    except (TypeError, ValueError):
+        return False
+
+
+def _task_of(column: SchemaColumn) -> GoalKind:
+    return "number" if column.kind == "number" else "class"
 
 
 def _strata(goal: Goal) -> Ints:
@@ -143,6 +254,7 @@ def _strata(goal: Goal) -> Ints:
     return np.searchsorted(edges, goal.values).astype(np.int64)
 
 
-def _stamp(table: Table, goal: Goal, seed: int) -> str:
-    of = [stamp(table, range(len(table))), goal.column, goal.kind, seed]
+def _stamp(table: Table, goal: Goal, settings: FitSettings) -> str:
+    chosen = [settings.seed, list(settings.without), str(settings.choices)]
+    of = [stamp(table, range(len(table))), goal.column, goal.kind, *chosen]
     return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()

@@ -1,30 +1,24 @@
 """The candidates in order, each against the best one, paired row by row and corrected for their number."""
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table as Printed
 
-from weft.core.files import write_text
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
 from weft.fitting.candidates import Candidate
 from weft.fitting.goal import Goal
-from weft.fitting.models import Floats, probabilities, row_losses
+from weft.fitting.models import Floats, row_losses
 from weft.fitting.trials import Setting, Trial
 from weft.tasks._accuracy import ACCURACY
 from weft.tasks.regression import MAE, RMSE
 
 LOG_LOSS = Metric("log_loss", "", better="lower", digits=3)
-SHOWN = 12
-"""Lines of the table on the terminal; the JSON and the page have all."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +95,12 @@ class Leaderboard:
             "memory_mb": round(entry.memory),
         }
 
-    def save(self, path: Path) -> None:
-        write_text(path, json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
-
 
 def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
     """The trials, measured on the rows that compare."""
     goal, held = setting.goal, setting.plan.held
     values, clusters = goal.values[held], setting.clusters[held]
-    metric, second = (ACCURACY, LOG_LOSS) if goal.kind == "class" else (MAE, RMSE)
+    metric, second = _metrics(goal)
     columns = [row_scores(trial.outputs, values, goal) * metric.scale for trial in trials]
     usable = [n for n, trial in enumerate(trials) if not trial.candidate.clue]
     best = min(usable, key=lambda n: (metric.best_first(float(columns[n].mean())), n))
@@ -136,6 +127,15 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
     return Leaderboard(goal.column, metric, second, entries, setting.plan.said)
 
 
+def _metrics(goal: Goal) -> tuple[Metric, Metric]:
+    """What orders the candidates, and what stands beside it; errors with three digits that count."""
+    if goal.kind == "class":
+        return ACCURACY, LOG_LOSS
+    spread = float(np.std(goal.values))
+    digits = min(max(2 - math.floor(math.log10(spread)), 0), 6)
+    return MAE.in_unit("", digits), RMSE.in_unit("", digits)
+
+
 def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
     """(N,) 1 where the class is right, else 0; or the absolute error."""
     if goal.kind == "number":
@@ -146,49 +146,6 @@ def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
 def _second(outputs: Floats, values: NDArray[Any], goal: Goal) -> float:
     losses = row_losses(outputs, values, goal)
     return float(np.sqrt(losses.mean()) if goal.kind == "number" else losses.mean())
-
-
-def best_class(outputs: Floats) -> NDArray[np.intp]:
-    """(N,) the most probable class."""
-    return np.asarray(probabilities(outputs).argmax(axis=1))
-
-
-def print_leaderboard(board: Leaderboard, console: Console | None = None) -> None:
-    """The table, what is recommended and why, in plain words."""
-    console = console or Console()
-    console.print(f"\n[bold]{board.target}[/bold]: {board.judged}", highlight=False)
-    console.print(_printed(board))
-    hidden = len(board.entries) - SHOWN
-    if hidden > 0:
-        console.print(f"{hidden} more candidates are in leaderboard.json", highlight=False)
-    console.print(board.correction, highlight=False)
-    tied = [entry for entry in board.entries if entry.tied and not entry.candidate.clue]
-    name = board.recommended.candidate.name
-    why = (
-        "it is clearly the best" if len(tied) == 1 else f"the simplest of {len(tied)} that are tied"
-    )
-    console.print(f"recommended: [bold]{name}[/bold] ({why})", highlight=False)
-
-
-def _printed(board: Leaderboard) -> Printed:
-    metric = board.metric
-    table = Printed()
-    table.add_column("candidate")
-    table.add_column(f"{metric.words}, {metric.unit}", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("from the best", justify="right")
-    table.add_column(board.second.words, justify="right")
-    table.add_column("s", justify="right")
-    for entry in board.entries[:SHOWN]:
-        table.add_row(
-            entry.candidate.name,
-            metric.shown(entry.estimate.value),
-            entry.estimate.interval(metric.digits),
-            difference_text(entry, metric),
-            board.second.shown(entry.second),
-            f"{entry.seconds:.1f}",
-        )
-    return table
 
 
 def difference_text(entry: Entry, metric: Metric) -> str:

