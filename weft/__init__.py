@@ -2,21 +2,26 @@
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "load", "recipe", "train"]
+__all__ = ["__version__", "fit", "load", "recipe", "train"]
 
 if TYPE_CHECKING:
     __version__: str
+    from weft.fitting.api import fit
     from weft.recipes import recipe
     from weft.runs.run import load
     from weft.runs.train import train
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `load`, `train` and `recipe` when they are asked for: `import weft` stays fast."""
+    """Imports `load`, `train`, `fit` and `recipe` when they are asked for: `import weft` stays fast."""
     if name == "__version__":
         from weft.core.version import version
 
         return version()
+    if name == "fit":
+        from weft.fitting.api import fit
+
+        return fit
     if name == "load":
         from weft.runs.run import load
 

@@ -14,8 +14,8 @@ from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.histograms import HistogramsConfig
-from weft.encoders.lora import LoraConfig
 from weft.encoders.joined import JoinedConfig
+from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.patches import PatchesConfig
 from weft.encoders.points import PointsConfig

@@ -7,7 +7,8 @@ import pytest
 from fitting_tables import people, without, write_table
 from tiny_runs import done, refused
 
-from weft.fitting.fit import FitResult, fit
+import weft
+from weft.fitting.fit import FitResult
 from weft.runs.measure import measure
 from weft.runs.run import load
 
@@ -16,7 +17,7 @@ from weft.runs.run import load
 def mood(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
     folder = tmp_path_factory.mktemp("mood")
     table = write_table(folder / "people.csv", without(people(), "score"))
-    return fit(table, target="mood", out=folder / "run", minutes=1)
+    return weft.fit(table, target="mood", out=folder / "run", minutes=1)
 
 
 def test_the_leaderboard_has_every_candidate_against_the_best(mood: FitResult) -> None:
@@ -51,6 +52,33 @@ def test_the_run_predicts_and_is_measured_like_any_other(mood: FitResult) -> Non
     assert answer.split()[1] == "bad"
 
 
+def test_the_columns_that_count_are_found(mood: FitResult) -> None:
+    worth = {one.column: one.loss for one in mood.important}
+    assert worth.keys() == {"text", "age", "colour"}
+    assert worth["text"].low > 10
+    assert worth["colour"].low <= 0 <= worth["colour"].high
+    page = (mood.folder / "leaderboard.html").read_text()
+    assert "Recommended is" in page
+    assert "colour alone, linear" in page
+    assert not mood.alarms
+
+
+def test_new_rows_are_predicted_without_the_target(mood: FitResult, tmp_path: Path) -> None:
+    rows = without(people(30, seed=5), "mood", "score", "colour")
+    table = write_table(tmp_path / "new.csv", rows)
+    said = done("predict", mood.folder, table, "--out", tmp_path / "said.csv")
+    assert "30 rows predicted, 0 left out" in said
+    header, *lines = (tmp_path / "said.csv").read_text().splitlines()
+    assert set(header.split(",")) == {"id", "prediction", "probability", "p(good)", "p(bad)"}
+    right = [
+        line.split(",")[1] == row["mood"]
+        for line, row in zip(lines, people(30, seed=5), strict=True)
+    ]
+    assert sum(right) >= 24
+    other = write_table(tmp_path / "other.csv", [{"image": "a.png", "size": 3}])
+    assert "none of the columns that this run reads" in refused("predict", mood.folder, other)
+
+
 def test_a_finished_candidate_is_not_computed_again(
     mood: FitResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -59,13 +87,13 @@ def test_a_finished_candidate_is_not_computed_again(
 
     monkeypatch.setattr("weft.fitting.trials._tried", never)
     table = mood.folder.parent / "people.csv"
-    again = fit(table, target="mood", out=mood.folder, minutes=1)
+    again = weft.fit(table, target="mood", out=mood.folder, minutes=1)
     assert again.board.to_json() == mood.board.to_json()
 
 
 def test_a_number_is_predicted(tmp_path: Path) -> None:
     table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
-    found = fit(table, target="score", out=tmp_path / "run", minutes=1)
+    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1)
     assert found.board.metric.name == "MAE"
     constant = next(e for e in found.board.entries if e.candidate.model == "constant")
     assert found.board.entries[0].estimate.value < 0.6 * constant.estimate.value
@@ -75,6 +103,21 @@ def test_a_number_is_predicted(tmp_path: Path) -> None:
         .values.numbers
     )
     assert low < 0 < high
+
+
+def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) -> None:
+    rows = [
+        {**row, "verdict": row["mood"].upper(), "code": f"{row['mood'][0]}x{n}"}
+        for n, row in enumerate(without(people(80), "score"))
+    ]
+    table = write_table(tmp_path / "people.csv", rows)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", minutes=1)
+    leaks, names = sorted(found.alarms, key=lambda line: "names rows" in line)
+    assert leaks.startswith("'verdict' alone predicts 'mood' without errors")
+    assert names.startswith("'code' names rows, and it alone predicts 'mood'")
+    assert "code" not in found.board.recommended.candidate.columns
+    without_it = weft.fit(table, target="mood", out=tmp_path / "b", minutes=1, without=["verdict"])
+    assert not any("verdict" in line for line in without_it.alarms)
 
 
 @pytest.mark.parametrize(

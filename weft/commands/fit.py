@@ -45,6 +45,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft fit")
     if not 0 < arguments.minutes < 1e6:
         raise WeftError(f"--minutes is {arguments.minutes:g}, expected a number of minutes above 0")
+    from weft.fitting.api import default_folder
     from weft.fitting.choice import Choices, missing_models
     from weft.fitting.fit import FitSettings, fit, open_table, usable
     from weft.fitting.printing import print_result
@@ -62,7 +63,7 @@ def main(words: list[str]) -> None:
         without=arguments.without,
         choices=choices,
     )
-    out = arguments.out or Path("runs") / f"fit-{arguments.data.absolute().stem}"
+    out = arguments.out or default_folder(arguments.data)
     several = len(arguments.target) > 1
     for target in arguments.target:
         kinds = usable(opened.schema, target, arguments.without)

@@ -28,10 +28,11 @@ from weft.fitting.goal import Goal, GoalKind, read_goal
 from weft.fitting.importance import Importance, importance
 from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
-from weft.fitting.page import write_page
+from weft.fitting.page import sentences, write_page
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table, read_table
 from weft.fitting.trials import Setting, Trial, run_trials
+from weft.runs.run import Run, load
 from weft.training import distributed
 
 BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
@@ -58,6 +59,15 @@ class FitResult:
     explained: str
     left_out: Sequence[str]
     bad: Sequence[DataError]
+
+    @property
+    def run(self) -> Run:
+        """The recommended candidate as a run."""
+        return load(self.folder)
+
+    def __str__(self) -> str:
+        """What was found, in a few sentences."""
+        return "\n".join([*sentences(self.board, self.test), *self.alarms])
 
 
 @dataclass(frozen=True)

@@ -167,11 +167,15 @@ class Run:
         if rows is None:
             values = given(streams, self.modalities)
             return Member(self.model, values.sources, self.learned), values.samples
+        return self.reading(rows), rows
+
+    def reading(self, rows: Sequence[Sample]) -> Member:
+        """The model as it reads these rows raw, each of which may lack any stream."""
         sources = {
             stream: ModalitySource(rows, stream, modality, optional=True)
             for stream, modality in self.modalities.items()
         }
-        return Member(self.model, sources, self.learned), rows
+        return Member(self.model, sources, self.learned)
 
     def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
         """The k nearest entries of `index` for each query: `text=...` or `image=...`, as in `embed`."""

@@ -1,0 +1,51 @@
+"""Predict the rows of a table or a folder with a run: classes with probabilities, numbers, or texts, as CSV.
+
+weft predict RUN TABLE_OR_FOLDER [--out FILE.csv]
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import Trusting, parse
+from weft.core.files import check_writable
+
+
+@dataclass(frozen=True)
+class Arguments(Trusting):
+    """The run and the rows."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    data: Annotated[Path, tyro.conf.Positional]
+    """A table, or a folder in any known format; it needs no column of what is predicted."""
+    head: str | None = None
+    """Head of the model that predicts; the first if not given."""
+    out: Path | None = None
+    """CSV file; standard output if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Writes one line a row: its id, the prediction, and the probabilities where there are any."""
+    arguments = parse(Arguments, words, "weft predict")
+    if arguments.out is not None:
+        check_writable(arguments.out)
+    from weft.core.errors import DataError
+    from weft.runs.predicting import open_rows, predict_rows
+    from weft.runs.run import load
+
+    run = load(arguments.run, trust=arguments.trust)
+    bad: list[DataError] = []
+    found = predict_rows(run, open_rows(run, arguments.data, bad.append), arguments.head)
+    for error in bad:
+        print(f"left out: {error}", file=sys.stderr)
+    if arguments.out is None:
+        sys.stdout.write(found.csv())
+        return
+    found.save(arguments.out)
+    print(
+        f"{len(found.rows):,} rows predicted, {found.left_out + len(bad):,} left out: {arguments.out}"
+    )

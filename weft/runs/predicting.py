@@ -1,0 +1,108 @@
+"""What a run says of the rows of a data set, as a table: one line a row."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import DataError, WeftError
+from weft.core.files import write_text
+from weft.core.samples import Sample
+from weft.data.formats import Dataset, OnError, open_dataset
+from weft.data.policy import ErrorPolicy
+from weft.heads.classes import ClassValues
+from weft.heads.numbers import NumberValues
+from weft.inference.config import InferenceConfig
+from weft.inference.predict import Predictions, predict
+from weft.runs.run import BATCH, Run
+
+MOST_CLASSES = 50
+"""Up to so many classes each has a column for its probability; of more, the predicted one alone."""
+
+
+@dataclass(frozen=True)
+class PredictedTable:
+    """header and rows: of a table. left_out: rows of the data that cannot be read or have nothing to be read."""
+
+    header: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+    left_out: int
+
+    def csv(self) -> str:
+        """The table as CSV."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(self.rows)
+        return out.getvalue()
+
+    def save(self, path: Path) -> None:
+        write_text(path, self.csv())
+
+
+def open_rows(run: Run, data: Path, on_error: OnError) -> Dataset:  # noqa: ARG001
+    """The rows of a table or a folder. on_error: told of each row that cannot be read."""
+    return open_dataset(data, on_error=on_error)
+
+
+def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:
+    """What the head (the first if not named) says of every row that can be read.
+
+    Rows that cannot be read are named and left out. Raises WeftError where none is left, or the rows have
+    none of the columns that the run reads.
+    """
+    _require_columns(run, dataset, run.head(head))
+    rows = list(_readable(dataset))
+    config = InferenceConfig(batch_size=BATCH, workers=2, errors=ErrorPolicy("skip", limit=1.0))
+    found = predict([run.reading(rows)], rows, run.head(head), config, device=run.device)
+    return _table(found, len(dataset))
+
+
+def _readable(dataset: Dataset) -> Iterator[Sample]:
+    for row in range(len(dataset)):
+        try:
+            yield dataset[row]
+        except DataError:
+            continue
+
+
+def _require_columns(run: Run, dataset: Dataset, head: str) -> None:
+    streams = run.model.streams_of(head)
+    for sample in _readable(dataset):
+        if not any(sample.items.get(stream) is not None for stream in streams):
+            raise WeftError(
+                f"{sample.source}: has none of the columns that this run reads ({', '.join(streams)}); it has: "
+                f"{', '.join(sample.items) or 'nothing'}"
+            )
+        return
+
+
+def _table(found: Predictions, rows: int) -> PredictedTable:
+    values = found.values
+    header: tuple[str, ...] = ("id", "prediction")
+    lines: list[tuple[Any, ...]]
+    if isinstance(values, ClassValues):
+        shown = values.classes if len(values.classes) <= MOST_CLASSES else ()
+        header = (*header, "probability", *(f"p({name})" for name in shown))
+        lines = [
+            (
+                name,
+                values.said(row),
+                *(f"{p:.6f}" for p in _probabilities(values, row, bool(shown))),
+            )
+            for row, name in enumerate(found.ids)
+        ]
+    elif isinstance(values, NumberValues):
+        numbers = values.numbers.tolist()
+        lines = [(name, f"{n:.9g}") for name, n in zip(found.ids, numbers, strict=True)]
+    else:
+        lines = list(zip(found.ids, found.said, strict=True))
+    return PredictedTable(header, lines, rows - len(lines))
+
+
+def _probabilities(values: ClassValues, row: int, every: bool) -> list[float]:
+    """That of the most probable class, and those of all."""
+    of_row = values.probabilities[row]
+    return [float(of_row.max()), *(of_row.tolist() if every else ())]
