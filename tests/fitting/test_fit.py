@@ -1,6 +1,7 @@
 """From a table to a leaderboard and a run that every command takes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_finished_candidate_is_not_computed_again(
     table = mood.folder.parent / "people.csv"
     again = weft.fit(table, target="mood", out=mood.folder, minutes=1)
     assert again.board.to_json() == mood.board.to_json()
+
+
+def test_the_run_and_its_table_can_be_moved_together(mood: FitResult, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(mood.folder.parent, tmp_path / mood.folder.parent.name))
+    shutil.move(mood.folder.parent, tmp_path / "gone")
+    try:
+        found = measure([load(place / "run")], "classification", split="train").result
+    finally:
+        shutil.move(tmp_path / "gone", mood.folder.parent)
+    assert found.protocol["rows"] == 120
 
 
 def test_a_number_is_predicted(tmp_path: Path) -> None:

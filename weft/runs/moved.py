@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.data.formats import address_of
+from weft.data.sources import DataSource
 from weft.runs.recipe import Recipe
 
 log = logging.getLogger("weft.runs")
@@ -18,15 +19,17 @@ def with_moved_data(recipe: Recipe, run: Path) -> Recipe:
     A path that does not exist is looked for by its last names in the folders above the run, the nearest
     folder first, and a line says what was found. A path that is found nowhere stays.
     """
-    source = recipe.data.source
-    changes = {name: _found(value, run) for name, value in vars(source).items()}
-    changed = {name: new for name, new in changes.items() if new != vars(source)[name]}
-    if not changed:
+    source = _found(recipe.data.source, run)
+    if source is recipe.data.source:
         return recipe
-    return recipe.replace(data=recipe.data.replace(source=source.replace(**changed)))
+    return recipe.replace(data=recipe.data.replace(source=source))
 
 
 def _found(value: Any, run: Path) -> Any:
+    if isinstance(value, DataSource):  # one may hold another
+        changes = {name: _found(inner, run) for name, inner in vars(value).items()}
+        changed = {name: new for name, new in changes.items() if new != vars(value)[name]}
+        return value.replace(**changed) if changed else value
     if isinstance(value, dict):
         return {name: _found(inner, run) for name, inner in value.items()}
     if not isinstance(value, Path) or address_of(value) is not None or value.exists():
