@@ -4,6 +4,7 @@ Of a model only data is read: JSON, tokenizers and safetensors. Some models brin
 transformers would run; here it is never run and never asked for, and such a model is refused.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -101,10 +102,25 @@ def read_settings(name: str, folder: Path) -> dict[str, Any]:
         raise MissingExtraError(
             "transformers", extra="pretrained", purpose=f"the pretrained model '{name}'"
         ) from None
-    with loading(name):
+    with loading(name), quiet():
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         settings: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return settings
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Inside, transformers prints nothing but errors: weft checks itself that all weights are there and used."""
+    theirs: Any = importlib.import_module("transformers.utils.logging")
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity_error()
+    theirs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from tiny_runs import (
     unchanged,
 )
 
-from weft.commands._training import show, starting_point
+from weft.commands._starting_point import starting_point
+from weft.commands._training import show
 from weft.core.config import load
 from weft.core.tensors import read_tensors
 from weft.data.sources import FilesConfig
@@ -163,7 +164,8 @@ def test_paths_in_a_file_are_relative_to_it(
         "data: {path: mine, streams: {image: {size: 16}}}\n"
     )
     monkeypatch.chdir(tmp_path)
-    name, found = starting_point("project/recipe.yaml")
+    point = starting_point("project/recipe.yaml")
+    name, found = point.name, point.recipe()
     assert name == "project"
     assert found.data.source == FilesConfig(tmp_path / "project" / "mine")
     assert found.data.streams["image"].size == 16
@@ -180,7 +182,7 @@ def test_parts_have_short_names_and_streams_can_be_removed(tmp_path: Path) -> No
         "  fusion: {class: fusion.Late, widths: {image: 128}, dim: 64}\n"
         "objectives: {objects: null}\n"
     )
-    _, found = starting_point(str(file))
+    found = starting_point(str(file)).recipe()
     assert list(found.data.streams) == ["image"]
     assert found.model.encoders == {"image": ResNetConfig()}
     assert list(found.objectives) == ["answer"]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 
 import weft.recipes
 from weft.commands._sources import summaries
@@ -55,20 +56,24 @@ def current() -> dict[str, dict[str, object]]:
     return {name: of(make()) for name, make in weft.recipes.recipes().items()}
 
 
-def print_help(word: str, settings: Mapping[str, object]) -> None:
-    """The help of `weft train RECIPE`: what it is, its settings with their values, two examples."""
+def print_help(
+    word: str, settings: Mapping[str, object], arguments: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """The help of `weft train RECIPE`: what it is, its arguments, its settings with their values, two examples."""
     about = summaries(weft.recipes, of_function=True).get(word)
     print(f"usage: weft train {word} [--SETTING VALUE ...]\n")
     if about:
         print_rows([("", about)])
         print()
     rows = [
+        *((f"--{name} {name.upper()}", said) for name, said in arguments.items()),
         ("--data PATH", "Your rows: a file or folder in any known format; else the recipe's own."),
         ("--out RUN", f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
         ("--init RUN", "Start from the weights of another run: fine-tuning."),
     ]
     print_rows([*rows, *((_flag(name, value), said(name)) for name, value in settings.items())])
     print("\nThe values are the recipe's own. Examples:")
+    word += "".join(f" --{name} {name.upper()}" for name in list(arguments)[:1])
     print(f"  weft train {word} --data my_photos --out runs/mine --run.steps 2000")
     changed = [f"--{name.replace('_', '-')} {value}" for name, value in _doubled(settings).items()]
     print(f"  weft train {word} --out runs/other --run.seed 1 {' '.join(changed)}".rstrip())

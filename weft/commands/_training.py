@@ -2,21 +2,18 @@
 
 import itertools
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
 from typing import Annotated
 
 import tyro
 
 from weft.commands import _essentials
 from weft.commands._parsing import Trusting, parse
-from weft.core.config import apply, to_json
-from weft.core.documents import read_mapping
-from weft.core.errors import WeftError, brief, unknown_name
-from weft.core.trust import import_file, trust_modules
-from weft.data.formats import address_of
-from weft.recipes import names, recipe
+from weft.commands._starting_point import starting_point
+from weft.core.config import to_json
+from weft.recipes import arguments_of
 from weft.recipes._data import check_there
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
@@ -53,26 +50,45 @@ def go_on(words: list[str]) -> None:
 
 def begin(word: str, rest: list[str]) -> None:
     """Trains the recipe that `word` names, with the settings in the other words."""
-    name, base = _base(word, rest)
+    name, base, rest = _base(word, rest)
     arguments = parse(Arguments, rest, f"weft train {word}", default=Arguments(base))
     _check_data(name, to_json(arguments.recipe))
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
 
 
-def essentials(word: str, rest: list[str]) -> dict[str, object]:
-    """The settings that people change, as the recipe and the data that the words name have them."""
-    return _essentials.of(_base(word, rest)[1])
+def essentials(word: str, rest: list[str]) -> tuple[dict[str, str], dict[str, object]]:
+    """The arguments of the recipe, name -> what it is, and the settings that people change, as the recipe and
+    the data that the words name have them; none while an argument is missing."""
+    known = arguments_of(starting_point(word).make)
+    about = {name: argument.about for name, argument in known.items()}
+    missing = any(a.required and _value(rest, f"--{name}") is None for name, a in known.items())
+    return about, {} if missing else _essentials.of(_base(word, rest)[1])
 
 
-def _base(word: str, rest: list[str]) -> tuple[str, Recipe]:
-    """The recipe before the flags are laid over it, and its name."""
-    name, base = starting_point(word)
+def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
+    """The recipe before the flags are laid over it, its name, and the words that are settings of it."""
+    found = starting_point(word)
+    given, rest = _taken(found.arguments, words)
+    name, base = found.name, found.recipe(given)
     data = _value(rest, "--data")
     if data is not None:  # first, so that the settings of files are flags
         base = on_files(base, data)
     # Each objective's weight is a flag, also where the recipe leaves it at 1.
     weights = {**dict.fromkeys(base.objectives, 1.0), **base.weights}
-    return name, base.replace(weights=weights)
+    return name, base.replace(weights=weights), rest
+
+
+def _taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The values of the flags of these names, and the other words."""
+    given: dict[str, str] = {}
+    rest = list(words)
+    for name in names:
+        value = _value(rest, f"--{name}")
+        if value is not None:
+            given[name] = value
+            place = next(n for n, w in enumerate(rest) if w.partition("=")[0] == f"--{name}")
+            del rest[place : place + (1 if "=" in rest[place] else 2)]
+    return given, rest
 
 
 def _value(words: list[str], flag: str) -> str | None:
@@ -83,69 +99,6 @@ def _value(words: list[str], flag: str) -> str | None:
         if word.startswith(f"{flag}="):
             return word.removeprefix(f"{flag}=")
     return None
-
-
-def starting_point(word: str) -> tuple[str, Recipe]:
-    """A recipe by name, by a function of a Python file, or by a recipe file that names one.
-
-    A recipe file is YAML or JSON. Paths in it (recipe: FILE.py:FUNCTION, data, init) are relative to its folder.
-    """
-    path = Path(word)
-    if path.suffix not in (".yaml", ".yml", ".json"):
-        return _named(word)
-    values = read_mapping(path)
-    base_word = values.pop("recipe", None)
-    if not isinstance(base_word, str):
-        raise WeftError(f"{path}: has no key 'recipe' with the name of one of {', '.join(names())}")
-    if ".py" in base_word:
-        base_word = str(path.parent / base_word)
-    _, base = _named(base_word)
-    data = values.get("data")
-    files = (
-        data
-        if isinstance(data, str)
-        else data.pop("path", None)
-        if isinstance(data, dict)
-        else None
-    )
-    if files is not None:
-        base = on_files(base, _beside(path, files, "data: path"))
-        values = values if isinstance(data, dict) else {**values, "data": {}}
-    if values.get("init") is not None:
-        values["init"] = str(_beside(path, values["init"], "init"))
-    return path.stem if path.stem != "recipe" else path.absolute().parent.name, apply(
-        base, values, str(path)
-    )
-
-
-def _beside(file: Path, value: object, key: str) -> Path | str:
-    """The path or address that a key of a recipe file names."""
-    if not isinstance(value, str):
-        raise WeftError(f"{file}: {key}: got {brief(value)}, expected a path")
-    return value if address_of(value) is not None else file.parent / value
-
-
-def _named(word: str) -> tuple[str, Recipe]:
-    """A recipe of weft by name, or FILE.py:FUNCTION; the file is imported."""
-    file, _, name = word.rpartition(":")
-    if not file.endswith(".py") and not word.endswith(".py"):
-        return word, recipe(word)
-    path = Path(file or word)
-    trust_modules(str(path))
-    module = import_file(path)
-    made = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__
-    }
-    if not file:
-        raise WeftError(f"{path}: name the function that gives the recipe, such as {path}:recipe")
-    if name not in made:
-        raise unknown_name(f"function in {path}", name, made)
-    found = made[name]()
-    if not isinstance(found, Recipe):
-        raise WeftError(f"{word}: gives a {type(found).__name__}, expected a Recipe")
-    return name, found
 
 
 def _check_data(name: str, value: object) -> None:

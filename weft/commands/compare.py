@@ -53,12 +53,13 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft compare")
     if len(arguments.recipes) < 2:
         raise WeftError("weft compare needs two recipes or more")
-    from weft.commands._training import starting_point
+    from weft.commands._starting_point import starting_point
     from weft.report.comparison import render
     from weft.runs.compare import Budget, contest
     from weft.runs.run import on_files
 
-    entries = dict(starting_point(word) for word in arguments.recipes)
+    points = [starting_point(word) for word in arguments.recipes]
+    entries = {point.name: point.recipe() for point in points}
     if len(entries) < len(arguments.recipes):
         raise WeftError(f"recipes are {', '.join(arguments.recipes)}, expected each name once")
     if arguments.data is not None:

@@ -1,4 +1,4 @@
-"""Convert a published model (ViLT, VisualBERT, LXMERT, BLIP) to weft, for `weft train --init`."""
+"""Convert a published model: CLIP or SigLIP to a run, ViLT, VisualBERT, LXMERT or BLIP for `weft train --init`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import parse
+from weft.core.errors import WeftError
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,11 @@ class Arguments:
     """The published model, and where the converted one is written."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """Folder with config.json and safetensors, package:NAME, or a name on the Hugging Face hub."""
+    """Folder with config.json or open_clip_config.json and safetensors, package:NAME, or a name on the Hugging
+    Face hub."""
     out: Path
-    """Folder for model.json and model.safetensors."""
+    """Run directory of CLIP, SigLIP, SigLIP 2 or an open_clip model; of another, the folder for model.json and
+    model.safetensors."""
     text: str = "text"
     """Name of the text stream in the converted model, such as question."""
 
@@ -24,6 +27,34 @@ class Arguments:
 def main(words: list[str]) -> None:
     """Writes the model's parts as JSON and its weights as safetensors."""
     arguments = parse(Arguments, words, "weft convert")
+    from weft.encoders.dual import is_dual
+
+    if is_dual(arguments.name):
+        _run(arguments)
+    else:
+        _start(arguments)
+
+
+def _run(arguments: Arguments) -> None:
+    """A model with two towers: a run directory, which needs no training."""
+    from weft.recipes import recipe
+    from weft.runs.untrained import save_untrained
+
+    if arguments.text != "text":
+        raise WeftError(
+            f"--text is '{arguments.text}', expected text: the streams of a model with two towers are image "
+            "and text"
+        )
+    count = save_untrained(recipe("published", model=arguments.name), arguments.out)
+    print(f"{arguments.name}: {count / 1e6:.1f} million weights: {arguments.out}")
+    print(f"zero-shot: weft evaluate {arguments.out} --task zero_shot --data PATH")
+    print(
+        f"search: weft embed {arguments.out} --data PATH, then weft search {arguments.out} --text WORDS"
+    )
+
+
+def _start(arguments: Arguments) -> None:
+    """Another model: what a training starts from."""
     from weft.architectures.checkpoints import read_checkpoint
     from weft.modalities.processor import read_processor
 

@@ -24,12 +24,13 @@ def main(words: list[str]) -> None:
         raise WeftError(f"the first word after 'weft train' is '{word}', expected a recipe's name")
     if wants_help(rest) and not word.startswith("--resume"):
         own = not (set(rest) - {"-h", "--help"})
+        arguments: dict[str, str] = {}
         settings = _essentials.kept().get(word) if own else None
         if settings is None:
             from weft.commands._training import essentials
 
-            settings = essentials(word, rest)
-        _essentials.print_help(word, settings)
+            arguments, settings = essentials(word, rest)
+        _essentials.print_help(word, settings, arguments)
         return
     from weft.commands import _training
 

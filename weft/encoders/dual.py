@@ -20,7 +20,7 @@ from weft.encoders.convert import (
 from weft.encoders.names import BIAS, PROJECTION, SCALE, DualEncoder
 from weft.encoders.renaming import Rules, inside, read, same, shaped, unread
 from weft.encoders.weights import names_in, read_folder
-from weft.hub import is_open_clip, loading, read_open_clip, read_settings
+from weft.hub import fetched, is_open_clip, loading, read_open_clip, read_settings
 from weft.modalities.pretrained_tokenizers import load_pretrained
 
 MODEL_TYPES = ("clip", "siglip")
@@ -46,6 +46,15 @@ def read_dual(name: str, folder: Path) -> DualEncoder | None:
         # The tokenizer knows better than config.json, which often leaves it at the default.
         text["pad_token_id"] = pad_id(folder, text["pad_token_id"])
         return of_settings({**settings, "text_config": text})
+
+
+def is_dual(name: str) -> bool:
+    """Whether the model is one with two towers, of a kind that weft reads or refuses with a reason of its own."""
+    folder = fetched(name, weights=False)
+    return is_open_clip(folder) or read_settings(name, folder)["model_type"] in (
+        *MODEL_TYPES,
+        *REFUSED,
+    )
 
 
 def require_dual(name: str, folder: Path) -> DualEncoder:

@@ -80,7 +80,7 @@ def describe(config: Mapping[str, Any], pad_id: int) -> DualEncoder:
     Raises ValueError where it has parts that weft lacks.
     """
     whole = _Settings(config, "model_cfg")
-    vision, text, embedding, quick, own_text = (whole.take(setting) for setting in _MODEL)
+    embedding, vision, text, quick, own_text = (whole.take(setting) for setting in _MODEL)
     sigmoid = whole.take("init_logit_bias") is not None
     whole.refuse_others(_INIT)
     activation: Activation = "quick_gelu" if quick else "gelu"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from weft.core.errors import WeftError
 from weft.core.tensors import BuildLimits
 from weft.encoders.weights import read_folder
+from weft.hub import quiet
 
 TextPooling = Literal["own", "cls"]
 # Text towers of models with two towers, and which vector of theirs the model compares with pictures or
@@ -41,6 +42,14 @@ def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "a
     read. Raises WeftError where weights are missing, or the model reads something else than texts or
     pictures.
     """
+    with quiet():
+        model = _read(settings, source, tower)
+    _check_input(model, settings)
+    found: nn.Module = model.float()
+    return found
+
+
+def _read(settings: Mapping[str, Any], source: Path | None, tower: str) -> Any:
     if source is None:
         config, tower_class = _described(settings)
         model = tower_class(config)
@@ -55,9 +64,7 @@ def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "a
         model.pooler = None  # its output is of no use, and some files lack its weights
     if config.is_encoder_decoder:
         model = model.get_encoder()
-    _check_input(model, settings)
-    found: nn.Module = model.float()
-    return found
+    return model
 
 
 def _filled(
@@ -79,12 +86,18 @@ def _filled(
         model, report = tower_class.from_pretrained(
             None, config=config, state_dict=its_own, output_loading_info=True
         )
-    unused = "pooler." if DUAL_TEXT.get(config.model_type) == "cls" else None
+    needless = "pooler." if DUAL_TEXT.get(config.model_type) == "cls" else None
     missing = sorted(
-        k for k in report["missing_keys"] if unused is None or not k.startswith(unused)
+        k for k in report["missing_keys"] if needless is None or not k.startswith(needless)
     )
     if missing:
         raise WeftError(f"{source}: lacks {len(missing)} weights of the tower: {missing[0]}, ...")
+    starts = ("encoder.", "embeddings.", f"{tower}_model.")
+    unused = sorted(k for k in report["unexpected_keys"] if k.startswith(starts))
+    if unused:
+        raise WeftError(
+            f"{source}: has {len(unused)} weights that the tower lacks: {unused[0]}, ..."
+        )
     return model
 
 

@@ -89,8 +89,8 @@ def shaped(ours: str, theirs: str, our_shape: Sequence[int], their_shape: Sequen
     return Rule(
         (ours,),
         (theirs,),
-        lambda values: [values[0].reshape(*our_shape)],
-        lambda values: [values[0].reshape(*their_shape)],
+        lambda values: [values[0].reshape(tuple(our_shape))],
+        lambda values: [values[0].reshape(tuple(their_shape))],
     )
 
 

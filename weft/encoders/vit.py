@@ -34,6 +34,7 @@ class ViT(nn.Module):
         self.config = config
         self.dim = config.dim
         self.depth = config.depth
+        self.image_size: int | None = config.image_size
         self.normalize = Normalize(config.mean, config.std)
         self.patch = nn.Linear(3 * config.patch_size**2, config.dim, bias=config.patch_bias)
         scale = config.dim**-0.5

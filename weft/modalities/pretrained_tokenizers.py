@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.core.files import read_file
-from weft.hub import fetched, is_open_clip, loading, read_open_clip, refuse_code
+from weft.hub import fetched, is_open_clip, loading, quiet, read_open_clip, refuse_code
 from weft.modalities.tokenization import Tokens, ids_of, parts_of_words
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"
@@ -66,7 +66,7 @@ def _by_transformers(name: str, folder: Path) -> Tokens:
     refuse_code(folder / "config.json")
     if is_open_clip(folder):
         raise WeftError(f"{folder}: has no tokenizer.json, expected the tokenizer beside the model")
-    with loading(name):
+    with loading(name), quiet():
         from transformers import AutoTokenizer
 
         loaded = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)

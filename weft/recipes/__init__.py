@@ -1,15 +1,26 @@
 """Complete runs, one function each; every file of this folder is found by name.
 
 A recipe module has one public function of its own name, whose docstring's first line describes it
-and which returns a `Recipe`.
+and which returns a `Recipe`. Its arguments are flags of `weft train` before all others.
 """
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from weft.core.errors import unknown_name
+from weft.core.errors import WeftError, unknown_name
 
 if TYPE_CHECKING:
     from weft.runs.recipe import Recipe
@@ -21,17 +32,66 @@ def names() -> list[str]:
 
 
 def recipes() -> dict[str, Callable[[], "Recipe"]]:
-    """All recipes by name."""
-    return {name: _function(name) for name in names()}
+    """The recipes that need nothing to be given, by name."""
+    found = {name: function(name) for name in names()}
+    return {
+        name: make
+        for name, make in found.items()
+        if not any(argument.required for argument in arguments_of(make).values())
+    }
 
 
-def recipe(name: str) -> "Recipe":
-    """The recipe of that name. Raises WeftError with the nearest names where there is none."""
+def recipe(name: str, **arguments: Any) -> "Recipe":
+    """The recipe of that name; some take arguments, such as the published model that they start from.
+
+    Raises WeftError with the nearest names where there is none, and where an argument is missing or unknown.
+    """
+    return made(function(name), name, arguments)
+
+
+def made(make: Callable[..., "Recipe"], name: str, arguments: Mapping[str, Any]) -> "Recipe":
+    """make(**arguments). Raises WeftError where an argument is missing, unknown or none of its choices."""
+    known = arguments_of(make)
+    for given, value in arguments.items():
+        if given not in known:
+            raise unknown_name(f"argument of recipe '{name}'", given, known)
+        choices = known[given].choices
+        if choices and value not in choices:
+            raise unknown_name(f"value of {given}", str(value), choices)
+    for argument, said in known.items():
+        if said.required and argument not in arguments:
+            raise WeftError(
+                f"recipe '{name}' needs --{argument} {argument.upper()} (in YAML {argument}: "
+                f"{argument.upper()}): {said.about}"
+            )
+    return make(**arguments)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a recipe's function: what it is, whether it must be given, and its choices if it has some."""
+
+    about: str
+    required: bool
+    choices: tuple[str, ...] = ()
+
+
+def arguments_of(make: Callable[..., "Recipe"]) -> dict[str, Argument]:
+    """The arguments of a recipe's function that are texts, by name; each is a flag of `weft train`."""
+    found: dict[str, Argument] = {}
+    hints = get_type_hints(make, include_extras=True)
+    for name, parameter in inspect.signature(make).parameters.items():
+        hint = hints.get(name, str)
+        kind, *about = get_args(hint) if get_origin(hint) is Annotated else [hint]
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        required = parameter.default is inspect.Parameter.empty
+        found[name] = Argument(" ".join(map(str, about)), required, choices)
+    return found
+
+
+def function(name: str) -> Callable[..., "Recipe"]:
+    """The function of that recipe. Raises WeftError with the nearest names where there is none."""
     if name not in names():
         raise unknown_name("recipe", name, names())
-    return _function(name)()
-
-
-def _function(name: str) -> Callable[[], "Recipe"]:
     module = importlib.import_module(f"{__name__}.{name}")
-    return cast("Callable[[], Recipe]", vars(module)[name])
+    return cast("Callable[..., Recipe]", vars(module)[name])

@@ -1,19 +1,30 @@
 """Mistakes in a recipe that would otherwise show only after minutes."""
 
+import logging
 from collections.abc import Iterable
 from typing import cast
 
+import torch
+from torch import nn
+
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Settings
+from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
 from weft.core.needs import Needing, Needs
+from weft.core.records import Field
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
+from weft.encoders.hugging_face import HuggingFaceTower
+from weft.encoders.vit import ViT
 from weft.evaluation.metric import find
+from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
+
+log = logging.getLogger("weft.runs")
 
 
 def check_names(recipe: Recipe) -> None:
@@ -61,6 +72,8 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
                 )
     for name, modality in learned.modalities.items():
         encoder = recipe.model.encoders.get(name)
+        if isinstance(modality, Image) and name in model.encoders:
+            _check_picture_size(name, modality.config.size, model.encoders[name])
         if not isinstance(modality, Text):
             continue
         if isinstance(encoder, TokenIds) and encoder.vocab_size < modality.vocab_size:
@@ -74,6 +87,35 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
                 f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
                 f"{longest}, the max_length of data.streams.{name}"
             )
+
+
+def _check_picture_size(name: str, size: int, encoder: nn.Module) -> None:
+    """A line where pictures have another size than the tower was made for; WeftError where it cannot read them."""
+    towers = (part for part in encoder.modules() if isinstance(part, ViT | HuggingFaceTower))
+    tower = next(towers, None)
+    if tower is None or tower.image_size in (None, size):
+        return
+    picture = Field(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    training = encoder.training
+    try:
+        with torch.no_grad():
+            encoder.eval()(picture.to(next(encoder.parameters()).device))
+    except (ValueError, RuntimeError) as error:
+        raise WeftError(
+            f"data.streams.{name}.size is {size}, but model.encoders.{name} reads pictures of "
+            f"{tower.image_size} pixels: {str(error).splitlines()[0]}"
+        ) from None
+    finally:
+        encoder.train(training)
+    if rank() == 0:
+        log.warning(
+            "data.streams.%s.size is %d, but model.encoders.%s was made for %d pixels: its position "
+            "embeddings are interpolated",
+            name,
+            size,
+            name,
+            tower.image_size,
+        )
 
 
 def check_columns(recipe: Recipe, dataset: Dataset) -> None:

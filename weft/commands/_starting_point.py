@@ -1,0 +1,107 @@
+"""The recipe that a word of the command line names, before flags are laid over it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+from weft.core.config import apply
+from weft.core.documents import read_mapping
+from weft.core.errors import WeftError, brief, unknown_name
+from weft.core.trust import import_file, trust_modules
+from weft.data.formats import address_of
+from weft.recipes import arguments_of, function, made, names
+from weft.runs.recipe import Recipe
+from weft.runs.run import on_files
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """A recipe that a word names: its function, and what a recipe file sets of it.
+
+    given: the function's arguments in the file. data: the rows that the file names. settings: all others,
+    and `where` they stand.
+    """
+
+    name: str
+    make: Callable[..., Recipe]
+    given: Mapping[str, str] = field(default_factory=dict)
+    data: Path | str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+    @property
+    def arguments(self) -> Iterable[str]:
+        """The names of the function's arguments."""
+        return arguments_of(self.make)
+
+    def recipe(self, given: Mapping[str, str] = MappingProxyType({})) -> Recipe:
+        """The recipe, with these arguments beside those of the file."""
+        recipe = made(self.make, self.name, {**self.given, **given})
+        if not isinstance(recipe, Recipe):
+            raise WeftError(f"{self.name}: gives a {type(recipe).__name__}, expected a Recipe")
+        if self.data is not None:
+            recipe = on_files(recipe, self.data)
+        return apply(recipe, dict(self.settings), self.where) if self.settings else recipe
+
+
+def starting_point(word: str) -> StartingPoint:
+    """A recipe by name, by a function of a Python file, or by a recipe file that names one.
+
+    A recipe file is YAML or JSON. Paths in it (recipe: FILE.py:FUNCTION, data, init, a folder as an argument of
+    the recipe's function) are relative to its folder.
+    """
+    path = Path(word)
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        return StartingPoint(*_named(word))
+    values = read_mapping(path)
+    base_word = values.pop("recipe", None)
+    if not isinstance(base_word, str):
+        raise WeftError(f"{path}: has no key 'recipe' with the name of one of {', '.join(names())}")
+    if ".py" in base_word:
+        base_word = str(path.parent / base_word)
+    _, make = _named(base_word)
+    given = {key: values.pop(key) for key in arguments_of(make) if isinstance(values.get(key), str)}
+    given = {
+        key: str(path.parent / value) if (path.parent / value).is_dir() else value
+        for key, value in given.items()
+    }
+    data = values.get("data")
+    files = data if isinstance(data, str) else None
+    if isinstance(data, dict):
+        files = data.pop("path", None)
+    elif files is not None:
+        values.pop("data")
+    if values.get("init") is not None:
+        values["init"] = str(_beside(path, values["init"], "init"))
+    name = path.stem if path.stem != "recipe" else path.absolute().parent.name
+    rows = None if files is None else _beside(path, files, "data: path")
+    return StartingPoint(name, make, given, rows, values, str(path))
+
+
+def _beside(file: Path, value: object, key: str) -> Path | str:
+    """The path or address that a key of a recipe file names."""
+    if not isinstance(value, str):
+        raise WeftError(f"{file}: {key}: got {brief(value)}, expected a path")
+    return value if address_of(value) is not None else file.parent / value
+
+
+def _named(word: str) -> tuple[str, Callable[..., Recipe]]:
+    """A recipe of weft by name, or FILE.py:FUNCTION; the file is imported."""
+    file, _, name = word.rpartition(":")
+    if not file.endswith(".py") and not word.endswith(".py"):
+        return word, function(word)
+    path = Path(file or word)
+    trust_modules(str(path))
+    module = import_file(path)
+    functions = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    }
+    if not file:
+        raise WeftError(f"{path}: name the function that gives the recipe, such as {path}:recipe")
+    if name not in functions:
+        raise unknown_name(f"function in {path}", name, functions)
+    return name, functions[name]

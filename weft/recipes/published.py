@@ -1,0 +1,94 @@
+"""A published model of pictures and texts, used as it is or trained further on one's own rows."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+from weft.architectures.published import Tune
+from weft.architectures.published import published as architecture
+from weft.core.config import Config
+from weft.core.interfaces import Objective
+from weft.data.features import CacheConfig
+from weft.data.no_data import NoDataConfig
+from weft.encoders.dual import read_number, require_dual
+from weft.encoders.names import BIAS, SCALE, DualEncoder
+from weft.hub import fetched
+from weft.modalities.image import ImageConfig
+from weft.modalities.processor import image_of
+from weft.modalities.text import TextConfig
+from weft.objectives.contrastive import SigmoidContrastiveConfig, SoftmaxContrastiveConfig
+from weft.objectives.temperature import TemperatureConfig
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.retrieval import RetrievalConfig
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+LEARNING_RATES: dict[Tune, float] = {
+    "full": 1e-5,
+    "lora": 1e-4,
+    "locked_image": 1e-5,
+    "locked_text": 1e-5,
+    "locked": 1e-3,
+}
+
+
+def published(
+    model: Annotated[
+        str, "Published model: a folder, package:NAME or a name on the Hugging Face hub."
+    ],
+    tune: Annotated[
+        Tune, "What learns: full, lora, locked_image, locked_text, or locked (projections alone)."
+    ] = "full",
+) -> Recipe:
+    """CLIP, SigLIP, SigLIP 2 or an open_clip model as published: zero-shot, or fine-tuned on --data."""
+    # A run is used in other folders than it was made in; of a folder the absolute path is kept.
+    name = str(Path(model).expanduser().absolute()) if Path(model).expanduser().is_dir() else model
+    folder = fetched(name, weights=True)
+    dual = require_dual(name, folder)
+    parts = architecture(name, tune)
+    return Recipe(
+        data=DataConfig(
+            source=NoDataConfig(),
+            streams={"image": _pictures(name, dual), "text": _texts(name, dual)},
+            cache={"image": CacheConfig()} if tune in ("locked", "locked_image") else {},
+        ),
+        model=parts,
+        objectives={"contrastive": _objective(dual, folder)},
+        tasks={"retrieval": RetrievalConfig()},
+        optim=OptimConfig(
+            lr=LEARNING_RATES[tune], weight_decay=0.1, betas=(0.9, 0.98), eps=1e-6, warmup=0.1
+        ),
+        run=RunConfig(
+            steps=1000,
+            batch_size=64,
+            evaluate_every=250,
+            checkpoint_every=250,
+            monitor="retrieval/rsum",
+            precision="auto",
+            workers=2,
+        ),
+    )
+
+
+def _pictures(name: str, dual: DualEncoder) -> ImageConfig:
+    """As published; training crops a little, as CLIP's did, and mirrors nothing: texts say left and right."""
+    own = image_of(name, ImageConfig(crop_scale=(0.9, 1.0), flip=0.0, interpolation="bicubic"))
+    return own.replace(size=dual.image.image_size)
+
+
+def _texts(name: str, dual: DualEncoder) -> TextConfig:
+    return TextConfig(kind="pretrained", pretrained=name, max_length=dual.text.max_length)
+
+
+def _objective(dual: DualEncoder, folder: Path) -> Config[Objective]:
+    """The loss that the model was trained with, at its temperature and bias."""
+    init = math.exp(-read_number(dual, folder, SCALE))
+    # CLIP's is held above 1 / 100, at which many of its models stand; SigLIP's has no bound.
+    temperature = TemperatureConfig(
+        init=init, minimum=min(init, 0.001 if dual.sigmoid else 0.01), maximum=max(init, 1.0)
+    )
+    if dual.sigmoid:
+        return SigmoidContrastiveConfig(
+            temperature=temperature, bias=read_number(dual, folder, BIAS)
+        )
+    return SoftmaxContrastiveConfig(temperature=temperature)

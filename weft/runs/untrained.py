@@ -1,0 +1,30 @@
+"""A run directory of a recipe's model as it starts: a published model that is used without training."""
+
+from pathlib import Path
+
+from weft.core import config as configs
+from weft.core.tensors import LEARNED, write_tensors
+from weft.data.learned import Learned
+from weft.encoders.weights import architecture
+from weft.runs.check import check_parts
+from weft.runs.folder import begun, held
+from weft.runs.parts import MODEL, WEIGHTS, learned_mark
+from weft.runs.recipe import Recipe
+
+
+def save_untrained(recipe: Recipe, folder: Path) -> int:
+    """Writes the run directory and returns how many numbers the model has.
+
+    Streams and targets that learn from rows must have learned already, as pretrained tokenizers have. Raises
+    WeftError where the folder holds a run.
+    """
+    configs.check(recipe, "recipe")
+    with held(folder, new=True), begun(recipe, folder):
+        learned = Learned.of(recipe.data.streams, recipe.data.targets)
+        learned.learn((), folder)
+        model = recipe.model.build()
+        check_parts(recipe, model, learned)
+        configs.save(architecture(recipe.model), folder / MODEL, checked=True)
+        state = {LEARNED: learned_mark(folder)}
+        write_tensors(folder / WEIGHTS, dict(model.state_dict()), state)
+    return sum(tensor.numel() for tensor in model.state_dict().values())
