@@ -115,13 +115,47 @@ def test_mistakes(tmp_path: Path) -> None:
         assert "'processes', 'daft', 'ray'" in line
 
 
-@pytest.mark.parametrize("kind", ["not json", "no columns"])
-def test_no_row_can_be_read(kind: str, tmp_path: Path) -> None:
-    rows = ["{not json"] if kind == "not json" else [{"a": 1}]
-    table = write_rows(tmp_path / "rows.jsonl", rows)
+def test_no_row_can_be_read(tmp_path: Path) -> None:
+    table = write_rows(tmp_path / "rows.jsonl", ["{not json"])
     line = refused("data", "check", table, "--out", tmp_path / "card")
     assert f"{table}:1" in line
     assert not (tmp_path / "card").exists()
+
+
+def test_no_row_can_be_used(tmp_path: Path) -> None:
+    """The card is written all the same: it names every row."""
+    table = write_rows(tmp_path / "rows.jsonl", [{"image": f"{n}.jpg", "text": "x"} for n in "ab"])
+    said = weft("data", "check", table, "--out", tmp_path / "card")
+    assert said.code == 2
+    assert said.err.splitlines()[-1] == (
+        f"weft: {table}:1: image: no such file: {tmp_path / 'a.jpg'}; no row of {table} can be used"
+    )
+    assert f"files of 'image' are sought in {tmp_path}" in said.out
+    assert (tmp_path / "card" / "card.html").exists()
+
+
+def test_columns_of_other_names(tmp_path: Path) -> None:
+    folder = tmp_path / "Bilder"
+    folder.mkdir()
+    for n in range(4):
+        picture(n).save(folder / f"{n}.png")
+    lines = ["Bild;Befund;Patient", *(f"{n}.png;Größe {n};P{n // 2}" for n in range(4))]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(lines), encoding="cp1252")
+    assert "--encoding cp1252 reads" in refused("data", "check", table)
+    words = (
+        "--encoding",
+        "cp1252",
+        "--images-dir",
+        "Bilder",
+        "--columns",
+        "text=Befund,image=Bild",
+    )
+    out = done("data", "check", table, *words, "--out", tmp_path / "card")
+    assert "--columns group=Patient keeps them in one split" in out
+    assert counts(out)["t.csv"] == "4 rows, 4 pictures, 4 captions, 4 groups"
+    words = (*words[:-1], f"{words[-1]},group=Patient", "--out", tmp_path / "shards")
+    assert "4 rows in, 4 out" in done("data", "prepare", table, *words)
 
 
 def test_a_whole_table_of_bad_rows_is_named(tmp_path: Path) -> None:

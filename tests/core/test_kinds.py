@@ -35,8 +35,11 @@ def test_every_kind_has_a_noun_and_all_but_unknown_files_have_suffixes() -> None
 
 @pytest.mark.parametrize("kind", [*KINDS, "text"])
 def test_a_recipe_may_say_of_a_column_that_it_is_of_any_kind(kind: str) -> None:
-    values = {"class": f"{FilesConfig.__module__}.FilesConfig", "path": "x", "kinds": {"a": kind}}
-    assert from_json(values, FilesConfig, "recipe.json").kinds == {"a": kind}
+    values = {"class": f"{FilesConfig.__module__}.FilesConfig", "path": "x", "columns": {"a": kind}}
+    source = from_json(values, FilesConfig, "recipe.json")
+    assert source.said().kinds == {"a": kind}
+    former = {**values, "kinds": values.pop("columns")}
+    assert from_json(former, FilesConfig, "recipe.json") == source
 
 
 @pytest.mark.parametrize("kind", COLUMN_KINDS)

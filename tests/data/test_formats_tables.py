@@ -59,7 +59,7 @@ def test_csv_rows_of_one_picture_keep_their_group(tmp_path: Path) -> None:
     ("header", "expected"),
     [
         (b"image,text,text\n", r"t.csv:1: has the column 'text' twice, expected each once"),
-        ("image,text\n".encode("utf-16"), r"t.csv:1: is not UTF-8 text"),
+        ("image,größe\n".encode("cp1252"), r"t.csv:1: is not UTF-8 text: --encoding cp1252 reads"),
     ],
 )
 def test_a_header_that_cannot_be_read(tmp_path: Path, header: bytes, expected: str) -> None:
@@ -98,7 +98,6 @@ def test_csv_dialects(tmp_path: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name,words\na,b\n", ":2: has the columns name, words, expected one of image,"),
         ("image,text\na.jpg,b\nc.jpg\n", ":3: has 1 cells, expected 2: image, text"),
         ('image,text\na.jpg,b\nc.jpg,"d"e\nf.jpg,g\n', ":3: is not a table row:"),
         ("id,text\n1,a\n2,b\n1,c\n", ":4: id '1' is already used at {path}:2"),
@@ -258,7 +257,7 @@ def test_a_quotation_mark_that_is_never_closed_costs_one_row(tmp_path: Path) -> 
     assert dataset[5].items["text"] == "two\nlines"
     assert [(e.source, e.reason) for e in errors] == [
         (f"{path}:5", errors[0].reason),
-        (f"{path}:12", "is not UTF-8 text"),
+        (f"{path}:12", 'is not UTF-8 text: --encoding cp1252 reads "9.jpg,café"'),
     ]
     assert errors[0].reason.startswith("is not a table row: ")
 
@@ -306,8 +305,6 @@ def test_parquet_errors(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1 not really")
     assert message(path).startswith(f"{path}: is not readable as parquet: ")
-    pq.write_table(pa.table({"words": ["a"]}), path)
-    assert message(path).startswith(f"{path}: has the columns words, expected one of image,")
     pq.write_table(pa.table({"id": ["x", "y", "x"], "text": ["a", "b", "c"]}), path)
     assert message(path) == f"{path}:2: id 'x' is already used at {path}:0"
     pq.write_table(pa.table({"text": [1, 2]}), path)

@@ -142,7 +142,7 @@ def test_a_line_that_is_no_row_goes_the_way_of_the_policy(
             FilesConfig(path).open(split, skip)
     assert len(FilesConfig(path).open(None, skip)) == 9
     assert caplog.text.count(f"left out: {where}: ") == 1
-    with pytest.raises(WeftError, match=f"1 of 10 rows are bad, more than the limit .*: {where}"):
+    with pytest.raises(WeftError, match=f"1 of 10 rows is bad, more than the limit .*: {where}"):
         FilesConfig(path).open(None, ErrorPolicy("skip", limit=0.05))
     kept = tmp_path / "kept"
     quarantine = ErrorPolicy("quarantine", folder=kept, limit=0.2)

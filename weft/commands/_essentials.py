@@ -34,6 +34,14 @@ SAID = {
     r"model\.fusion(?:\.\w+)*\.depth": "Layers of the fusion.",
 }
 """Pattern of a setting's name -> what it is; in this order."""
+OWN_DATA = [
+    (
+        "--columns image=Bild,text=Befund",
+        "Columns of other names; also Preis=number, group=Patient.",
+    ),
+    ("--images-dir FOLDER", "Where the pictures lie that a table names."),
+    ("--encoding NAME", "Of a table's text, such as cp1252 or gbk."),
+]
 Value = str | int | float | None
 
 
@@ -71,6 +79,7 @@ def print_help(
         ("--out RUN", f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
         ("--init RUN", "Start from the weights of another run: fine-tuning."),
     ]
+    rows += OWN_DATA
     print_rows([*rows, *((_flag(name, value), said(name)) for name, value in settings.items())])
     print("\nThe values are the recipe's own. Examples:")
     word += "".join(f" --{name} {name.upper()}" for name in list(arguments)[:1])

@@ -10,7 +10,7 @@ from weft.core.config import apply
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.trust import import_file, trust_modules
-from weft.data.formats import address_of
+from weft.data.formats import NOTHING_SAID, Said, address_of
 from weft.recipes import arguments_of, function, made, names
 from weft.runs.recipe import Recipe
 from weft.runs.run import on_files
@@ -20,14 +20,15 @@ from weft.runs.run import on_files
 class StartingPoint:
     """A recipe that a word names: its function, and what a recipe file sets of it.
 
-    given: the function's arguments in the file. data: the rows that the file names. settings: all others,
-    and `where` they stand.
+    given: the function's arguments in the file. data: the rows that the file names, and what it says of
+    them. settings: all others, and `where` they stand.
     """
 
     name: str
     make: Callable[..., Recipe]
     given: Mapping[str, str] = field(default_factory=dict)
     data: Path | str | None = None
+    said: Said = NOTHING_SAID
     settings: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
 
@@ -42,7 +43,7 @@ class StartingPoint:
         if not isinstance(recipe, Recipe):
             raise WeftError(f"{self.name}: gives a {type(recipe).__name__}, expected a Recipe")
         if self.data is not None:
-            recipe = on_files(recipe, self.data)
+            recipe = on_files(recipe, self.data, self.said)
         return apply(recipe, dict(self.settings), self.where) if self.settings else recipe
 
 
@@ -68,16 +69,29 @@ def starting_point(word: str) -> StartingPoint:
         for key, value in given.items()
     }
     data = values.get("data")
-    files = data if isinstance(data, str) else None
+    files, said = data if isinstance(data, str) else None, NOTHING_SAID
     if isinstance(data, dict):
         files = data.pop("path", None)
+        said = _said(path, data) if files is not None else said
     elif files is not None:
         values.pop("data")
     if values.get("init") is not None:
         values["init"] = str(_beside(path, values["init"], "init"))
     name = path.stem if path.stem != "recipe" else path.absolute().parent.name
     rows = None if files is None else _beside(path, files, "data: path")
-    return StartingPoint(name, make, given, rows, values, str(path))
+    return StartingPoint(name, make, given, rows, said, values, str(path))
+
+
+def _said(file: Path, data: dict[str, Any]) -> Said:
+    """What a recipe file says of its table: `columns`, `images_dir` and `encoding` under `data`."""
+    columns, images = data.pop("columns", None) or {}, data.pop("images_dir", None)
+    if not isinstance(columns, dict):
+        raise WeftError(
+            f"{file}: data: columns: got {brief(columns)}, expected such as image: Bild"
+        )
+    folder = None if images is None else Path(_beside(file, images, "data: images_dir")).absolute()
+    encoding = data.pop("encoding", None)
+    return Said({str(k): str(v) for k, v in columns.items()}, folder, encoding and str(encoding))
 
 
 def _beside(file: Path, value: object, key: str) -> Path | str:

@@ -10,9 +10,11 @@ from typing import Annotated
 import tyro
 
 from weft.commands import _essentials
+from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
+from weft.data.formats import NOTHING_SAID
 from weft.recipes import arguments_of
 from weft.recipes._data import check_there
 from weft.runs.recipe import Recipe
@@ -22,7 +24,7 @@ from weft.training.config import Parallel
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(OwnData):
     """The run directory, the data, and every setting of the recipe."""
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
@@ -70,9 +72,17 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
     found = starting_point(word)
     given, rest = _taken(found.arguments, words)
     name, base = found.name, found.recipe(given)
+    # First, so that the settings of files are flags.
     data = _value(rest, "--data")
-    if data is not None:  # first, so that the settings of files are flags
-        base = on_files(base, data)
+    images = _value(rest, "--images-dir")
+    own = OwnData(
+        columns=_value(rest, "--columns"),
+        images_dir=None if images is None else Path(images),
+        encoding=_value(rest, "--encoding"),
+    )
+    said = own.said(None if data is None else Path(data))
+    if data is not None or said != NOTHING_SAID:
+        base = on_files(base, data, said)
     # Each objective's weight is a flag, also where the recipe leaves it at 1.
     weights = {**dict.fromkeys(base.objectives, 1.0), **base.weights}
     return name, base.replace(weights=weights), rest

@@ -13,18 +13,20 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._own_data import OwnData
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.data.formats import Dataset, open_dataset
+from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport
+from weft.data.schema import infer
 from weft.report.card import write_card
 
 
 @dataclass(frozen=True)
-class CheckArguments:
+class CheckArguments(OwnData):
     """The data to check, and the settings of the check."""
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -37,7 +39,7 @@ class CheckArguments:
 
 
 @dataclass(frozen=True)
-class PrepareArguments:
+class PrepareArguments(OwnData):
     """The data to prepare, and the settings of the preparation."""
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -63,17 +65,24 @@ def main(words: list[str]) -> None:
 
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
-    dataset, bad = _open(arguments.path, arguments.format)
+    dataset, bad = _open(arguments.path, arguments.format, arguments.said(arguments.path))
     path = arguments.path.resolve()  # "." has no name
+    schema = infer(dataset, arguments.said(arguments.path).columns)
+    print(schema)
+    for item, folder in columns_of(dataset).sought.items():
+        print(f"files of '{item}' are sought in {folder}")
     report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
     _summary(report)
     out = arguments.out or Path("runs") / f"{path.stem}-card"
     print(f"data card: {write_card(report, out)}")
+    if report.corrupt_total - len(bad) == report.total.rows:
+        first = next(problem for problem in report.corrupt if problem.row >= 0)
+        raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
 
 
 def _prepare(words: list[str]) -> None:
     arguments = parse(PrepareArguments, words, "weft data prepare")
-    dataset, bad = _open(arguments.path, arguments.format)
+    dataset, bad = _open(arguments.path, arguments.format, arguments.said(arguments.path))
     result = prepare(
         dataset,
         arguments.out,
@@ -94,11 +103,11 @@ def _prepare(words: list[str]) -> None:
     print(f"written: {result.out}")
 
 
-def _open(path: Path, format_name: str | None) -> tuple[Dataset, list[DataError]]:
+def _open(path: Path, format_name: str | None, said: Said) -> tuple[Dataset, list[DataError]]:
     """The readable rows, and an error for each of the others."""
     bad: list[DataError] = []
     try:
-        return open_dataset(path, format=format_name, on_error=bad.append), bad
+        return open_dataset(path, format=format_name, said=said, on_error=bad.append), bad
     except WeftError as error:
         if not bad:
             raise

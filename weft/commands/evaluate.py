@@ -6,13 +6,14 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable
 
 
 @dataclass(frozen=True)
-class Arguments(Trusting):
+class Arguments(OwnData, Trusting):
     """The runs, the task and the rows."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -49,6 +50,7 @@ def main(words: list[str]) -> None:
         runs,
         task,
         data=arguments.data,
+        said=arguments.said(arguments.data),
         split=arguments.split,
         audited=arguments.audit,
     )

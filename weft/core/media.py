@@ -20,6 +20,7 @@ from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.files import LARGEST_FILE, read_file
 from weft.core.kinds import Kind, kind_of, suffix_of
+from weft.core.names import present
 from weft.core.once import kept
 
 _LARGEST: dict[Kind, int] = {"image": 512 << 20}
@@ -170,7 +171,11 @@ class Media:
 
     @classmethod
     def file(cls, path: Path, kind: Kind | None = None, *, folder: Path | None = None) -> Self:
-        """The file at `path`, by default of the kind that its suffix says. folder: see FilePlace."""
+        """The file at `path`, by default of the kind that its suffix says. folder: see FilePlace.
+
+        Where there is none, but one whose name is the same in another Unicode form, that one.
+        """
+        path = present(path)
         return cls(kind or kind_of(path.name), FilePlace(path, folder), suffix_of(path.name))
 
     @classmethod

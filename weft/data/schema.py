@@ -95,7 +95,10 @@ def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
     names = {n: None for n in (*known.items, *found) if n != "split"}
     kinds = _kinds_said(said, names)
     columns = {
-        name: _column(name, [row.get(name) for row in items], kinds.get(name)) for name in names
+        name: _column(
+            name, [row.get(name) for row in items], kinds.get(name), known.notes.get(name)
+        )
+        for name in names
     }
     given = known.meanings
     group, match, split = (said.get(role, given.get(role)) for role in ("group", "match", "split"))
@@ -159,7 +162,7 @@ def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str,
     return found
 
 
-def _column(name: str, values: Sequence[Any], said: ColumnKind | None) -> Column:
+def _column(name: str, values: Sequence[Any], said: ColumnKind | None, note: str | None) -> Column:
     judged = kind_of_column(name, values)
     present = [value for value in values if not is_missing(value)]
     counts = Counter(identity(value) for value in present)
@@ -175,7 +178,8 @@ def _column(name: str, values: Sequence[Any], said: ColumnKind | None) -> Column
         len(counts),
         tuple(_shown(value) for value in list(first.values())[:EXAMPLES]),
     )
-    return replace(column, notes=tuple(_notes(column, counts)))
+    read = [] if note is None else [note]
+    return replace(column, notes=(*read, *_notes(column, counts)))
 
 
 def _notes(column: Column, counts: Counter[Any]) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError
-from weft.core.kinds import Kind
-from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats import (
     Dataset,
+    Said,
     Subset,
     address_of,
     columns_of,
@@ -41,6 +40,10 @@ log = logging.getLogger("weft.data")
 class DataSource(Settings):
     """Where the rows of a recipe come from; a subclass says how they are opened."""
 
+    def absolute(self) -> Self:
+        """The same with paths that hold in any working folder, as a run keeps them."""
+        return self
+
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         """The rows of one split, or of all for None. Raises WeftError for an unknown split.
 
@@ -59,13 +62,19 @@ class DataSource(Settings):
 class FilesConfig(DataSource):
     """Rows from a file or folder in any known format."""
 
+    renamed_settings: ClassVar[Mapping[str, str]] = {"kinds": "columns"}
+
     path: Path
     """A file or folder; `weft list formats` shows what is known."""
     format: str | None = None
     """Name of the format; None detects it."""
-    kinds: dict[str, Literal["text", Kind]] = field(default_factory=dict)
-    """What columns hold where neither name nor suffix says it: files of a kind, named relative to the
-    data's folder; or texts, where a list in a row is several captions."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """What columns hold: a meaning and its column (image: Bild, text: Befund, group: Patient), or a column and
+    its kind (Preis: number)."""
+    images_dir: Path | None = None
+    """The folder that names of pictures are relative to; None: images/ beside the table, or its folder."""
+    encoding: str | None = None
+    """Of the table's text, such as cp1252 or gbk; None: UTF-8, or what its byte-order mark says."""
     joined: dict[str, Path] = field(default_factory=dict)
     """Further files about the same pictures: their text becomes the item of that name, such as
     text_zh for captions in another language."""
@@ -82,17 +91,30 @@ class FilesConfig(DataSource):
     def words(self) -> str:
         return self.path.name
 
+    def said(self) -> Said:
+        """What the user says of the table. Raises WeftError where that cannot be."""
+        return Said(self.columns, self.images_dir, self.encoding)
+
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self._rows(split, errors or ErrorPolicy())
-        if self.kinds:
-            folder = self.path if self.path.is_dir() else self.path.parent
-            dataset = OfKinds(dataset, self.kinds, folder)
         for name, path in self.joined.items():
-            dataset = Joined(dataset, name, _opened(path, None, errors or ErrorPolicy()), str(path))
+            other = _opened(path, None, errors or ErrorPolicy(), Said())
+            dataset = Joined(dataset, name, other, str(path))
         return dataset
 
+    def open_every(self) -> Dataset:
+        """All rows that can be read; nothing is said of the others."""
+        said = self.said()
+        return open_dataset(self.path, format=self.format, said=said, on_error=lambda _: None)
+
+    def absolute(self) -> Self:
+        """The same with paths that hold in any working folder."""
+        joined = {name: _absolute(path) for name, path in self.joined.items()}
+        images = None if self.images_dir is None else _absolute(self.images_dir)
+        return replace(self, path=_absolute(self.path), joined=joined, images_dir=images)
+
     def _rows(self, split: str | None, errors: ErrorPolicy) -> Dataset:
-        every = _opened(self.path, self.format, errors)
+        every = _opened(self.path, self.format, errors, self.said())
         if split is None:
             return every
         given = splits_of(every)
@@ -111,10 +133,14 @@ class FilesConfig(DataSource):
         return Subset(every, chosen, [assigned[row] for row in chosen])
 
 
-def _opened(path: Path, format: str | None, errors: ErrorPolicy) -> Dataset:
+def _absolute(path: Path) -> Path:
+    return path if address_of(path) is not None else path.absolute()
+
+
+def _opened(path: Path, format: str | None, errors: ErrorPolicy, said: Said) -> Dataset:
     """All rows that can be read; the others go the way of the policy."""
     bad = errors.build(say=_say)
-    dataset = open_dataset(path, format=format, on_error=bad.add)
+    dataset = open_dataset(path, format=format, said=said, on_error=bad.add)
     bad.check(len(dataset))
     return dataset
 
@@ -133,47 +159,12 @@ def _say(line: str) -> None:
     log.warning(line)
 
 
-class OfKinds(Sequence[Sample]):
-    """The rows of `dataset` with the columns in `kinds` as what they are said to be.
-
-    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is.
-    """
-
-    def __init__(self, dataset: Dataset, kinds: Mapping[str, str], folder: Path) -> None:
-        self.known_columns = columns_of(dataset)
-        self._dataset = dataset
-        self._kinds = kinds
-        self._folder = folder
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
-        sample = self._dataset[index]
-        said = {
-            name: self._as(kind, sample.items[name])
-            for name, kind in self._kinds.items()
-            if name in sample.items
-        }
-        return replace(sample, items={**sample.items, **said})
-
-    def _as(self, kind: str, value: Any) -> Any:
-        if kind == "text":
-            return Alternatives(value) if isinstance(value, list) else value
-        named = cast(Kind, kind)
-        if isinstance(value, Media):
-            return replace(value, kind=named)
-        if not isinstance(value, str):
-            return value
-        return Media.file(self._folder / value, named, folder=self._folder)
-
-
 class Joined(Sequence[Sample]):
     """The rows of `dataset` with the text of the row of the same group in `other` as item `name`."""
 
     def __init__(self, dataset: Dataset, name: str, other: Dataset, where: str) -> None:
         known = columns_of(dataset)
-        self.known_columns = known._replace(items=(*known.items, name))
+        self.known_columns = replace(known, items=(*known.items, name))
         self._dataset = dataset
         self._name = name
         self._other = other

@@ -54,7 +54,7 @@ class Text:
         if not isinstance(raw, Alternatives):
             raise WeftError(
                 f"a caption is a {type(raw).__name__}, expected a string or alternatives; where a list "
-                "in this column holds several captions, say so: data.source.kinds COLUMN text"
+                "in this column holds several captions, say so: --columns COLUMN=text"
             )
         if not raw:
             raise WeftError("the list of captions is empty")

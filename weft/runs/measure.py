@@ -10,7 +10,7 @@ from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import kept_folder, write_text
 from weft.core.samples import group_key
-from weft.data.formats import Dataset
+from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.results import TaskResult
@@ -38,18 +38,20 @@ def measure(
     task: str,
     *,
     data: Path | None = None,
+    said: Said = NOTHING_SAID,
     split: str | None = None,
     audited: bool = True,
 ) -> Measurement:
     """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
 
-    data: other files than the run was trained on. Several runs are an ensemble. audited: look for the
+    data: other files than the run was trained on; said: what the user says of them. Several runs are an ensemble. audited: look for the
     measured rows in the training rows of every run.
     """
     first = runs[0]
     settings = task_config(first.recipe, task)
     name = split or first.recipe.data.test
-    dataset = open_split(first.recipe if data is None else on_files(first.recipe, data), name)
+    same = data is None and said == NOTHING_SAID
+    dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
     trained_on = [_training(run) for run in runs]
     leakage = _audit(runs, trained_on, dataset) if audited else None
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]

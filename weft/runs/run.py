@@ -18,7 +18,7 @@ from weft.core.samples import Sample
 from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
 from weft.data.columns import ModalitySource
-from weft.data.formats import Dataset, address_of
+from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.data.learned import Learned
 from weft.data.sources import FilesConfig
 from weft.heads.output import Output
@@ -30,6 +30,7 @@ from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading, read_rows
 from weft.runs.moved import with_moved_data
+from weft.runs.own_columns import with_columns_found
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -222,15 +223,29 @@ def _batches(
     return list(next(read_rows(readings, rows, config, device=device)).batches)
 
 
-def on_files(recipe: Recipe, data: Path | str) -> Recipe:
+def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:
     """`recipe` with its rows read from the files at `data`, a path or an address.
 
-    Rows without a split are divided as in training: the same files have the same test rows.
+    said: what the user says of the table. Where the recipe reads files already, its columns and encoding
+    hold unless others are said; without `data` its files do too. A stream `text` or `image` without a
+    column of its name reads the only column of its kind. Rows without a split are divided as in training:
+    the same files have the same test rows. Raises WeftError where a stream finds no column.
     """
-    path = Path(data) if address_of(data) is not None else Path(data).absolute()
-    source = recipe.data.source
-    division = source.division if isinstance(source, FilesConfig) else FilesConfig(path).division
-    source = FilesConfig(path, division=division)
+    before = recipe.data.source
+    if isinstance(before, FilesConfig):
+        kept = before
+    elif data is not None:
+        kept = FilesConfig(Path(data))
+    else:
+        raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
+    source = FilesConfig(
+        kept.path if data is None else Path(data),
+        columns=dict(said.columns or kept.columns),
+        images_dir=said.images_dir or (kept.images_dir if data is None else None),
+        encoding=said.encoding or kept.encoding,
+        division=kept.division,
+    ).absolute()
+    source = with_columns_found(source, recipe.data)
     return recipe.replace(data=replace(recipe.data, source=source))
 
 

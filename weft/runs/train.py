@@ -26,6 +26,7 @@ from weft.runs.bucketing import buckets
 from weft.runs.check import check_columns, check_names, check_parts
 from weft.runs.folder import begun, held
 from weft.runs.moved import with_moved_data
+from weft.runs.own_columns import require_streams
 from weft.runs.parts import (
     MODEL,
     RECIPE,
@@ -65,6 +66,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     with distributed.session(recipe.run.device) as device, held(folder, new=True):
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
+        recipe = recipe.replace(data=recipe.data.replace(source=recipe.data.source.absolute()))
         with begun(recipe, folder):
             return _train(recipe, folder, device, written=recipe)
 
@@ -101,6 +103,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     written: the recipe as the run's checkpoints have it, with the former place of data that were moved.
     """
     training = open_split(recipe, recipe.data.train)
+    require_streams(recipe.data, training)
     learned = Learned.of(recipe.data.streams, recipe.data.targets)
     learned.learn(training, folder, recipe.init, known=_known(recipe, folder))
 

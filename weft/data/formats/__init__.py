@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from weft.core.errors import WeftError, unknown_name
-from weft.data.formats._columns import ROW_COLUMNS as ROLES
 from weft.data.formats._columns import is_text_column
 from weft.data.formats._files import listed_once
 from weft.data.formats._remote import address_of
@@ -26,12 +25,16 @@ from weft.data.formats._rows import (
     split_name,
     splits_of,
 )
+from weft.data.formats._said import KINDS, NOTHING_SAID, ROLES, Said, SaidRows
 
 __all__ = [
+    "KINDS",
+    "NOTHING_SAID",
     "ROLES",
     "Dataset",
     "Format",
     "OnError",
+    "Said",
     "Subset",
     "address_of",
     "columns_of",
@@ -49,6 +52,8 @@ __all__ = [
 GENERAL = ("csv", "jsonl", "folder")
 """Layouts of no data set in particular: where a published one fits as well, that one is meant."""
 
+TABLES = ("csv", "jsonl", "parquet", "folder")
+"""Formats whose columns are named by people; a folder has them in its metadata."""
 SHARDS = "webdataset"
 """The one format that is read from an address as well."""
 FALLBACK = "folder"
@@ -70,6 +75,12 @@ class Format(Protocol):
         ...
 
 
+class TableFormat(Protocol):
+    """What a format of tables offers besides: it reads them as the user says."""
+
+    def read(self, path: Path, on_error: OnError, said: Said) -> Dataset: ...
+
+
 def formats() -> dict[str, Format]:
     """All formats by name."""
     modules = (
@@ -85,12 +96,14 @@ def open_dataset(
     *,
     split: str | None = None,
     format: str | None = None,
+    said: Said = NOTHING_SAID,
     on_error: OnError = raise_error,
 ) -> Dataset:
     """The samples at `path`, a file or folder in any known format, or an address with tar shards.
 
     split: "train", "validation" (or "dev", "val"), "test", another name that the data has, or None
     for all rows. format: a name of `formats()`, or None to detect it.
+    said: what the user says of its columns, the folder of its pictures and its encoding.
     on_error: told of each row that cannot be used; the default raises at the first one. When it
     returns, the row is left out.
     Raises WeftError where the path, the format or the split does not exist, with what does.
@@ -98,7 +111,7 @@ def open_dataset(
     path = Path(path).expanduser()
     try:
         with listed_once():
-            dataset = _format(path, format).read(path, on_error)
+            dataset = _read(_format(path, format), path, on_error, said)
     except OSError as error:
         raise WeftError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
     if len(dataset) == 0:
@@ -106,6 +119,21 @@ def open_dataset(
     if split is None:
         return dataset
     return Subset(dataset, rows_of_split(splits_of(dataset), split, path))
+
+
+def _read(format: Format, path: Path, on_error: OnError, said: Said) -> Dataset:
+    """All rows; of a table as the user says, of any other format with items renamed."""
+    if format.NAME in TABLES:
+        return cast(TableFormat, format).read(path, on_error, said)
+    for flag, value in (("encoding", said.encoding), ("images_dir", said.images_dir)):
+        if value is not None:
+            raise WeftError(
+                f"{path}: {flag} is for tables ({', '.join(TABLES)}), not {format.NAME}"
+            )
+    dataset = format.read(path, on_error)
+    if not said.columns:
+        return dataset
+    return SaidRows(dataset, said, path if path.is_dir() else path.parent)
 
 
 def _format(path: Path, format: str | None) -> Format:

@@ -1,79 +1,90 @@
-"""Tables: which columns have a meaning, and from a row's columns to a sample."""
+"""Tables: which columns have a meaning, and what a row's columns become."""
 
 import functools
 import math
 import os
-import posixpath
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
 from weft.core.media import Alternatives, Media
-from weft.core.samples import Sample
-from weft.data.formats._rows import (
-    KnownColumns,
-    OnError,
-    TableRows,
-    UniqueIds,
-    is_picture,
-    picture_folder,
-    split_name,
-)
+from weft.core.names import present
+from weft.data.formats._find import several
+from weft.data.formats._rows import KnownColumns, is_picture, split_name
+from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 
 IMAGE_COLUMNS = ("image", "image_path", "image_name", "img_path")
 FILE_COLUMNS = ("file_name", "filename", "filepath", "file", "path")
 TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment")
-ROW_COLUMNS = ("id", "group", "match", "split")
-"""What a table may say of a row itself; an empty cell says nothing."""
 NAMED_KINDS: dict[str, Kind] = {
     name: kind for kind in COLUMN_KINDS if kind != "image" for name in (kind, f"{kind}_path")
 }
 """Columns of sounds and films by their names; the item is called after the kind."""
 PROBED_ROWS = 100
-_USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROW_COLUMNS, "label"))
+_USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROLES, "label"))
+_NUMBERED = re.compile(r"(.+?)[ _-]?(\d+)")
 
 
 class Columns:
     """What the columns of a table hold: pictures, sounds, films, captions, or values as they are.
 
-    image, text: the columns of the known names that most rows have; every row must have them, and a null
-    says that this row has none. kinds: the columns of files, `image` included, and their kinds: those
-    called so, and those whose values are all names of one kind of file that lies in `folders`; `stored`
-    are those that the table itself holds.
+    image, text: the columns of the known names that most rows have, where the user says nothing; every row
+    must have them, and a null says that this row has none. kinds: the columns of files, `image` included,
+    and their kinds: those called or said so, and those whose values are all names of one kind of file that
+    lies in `folders`; `stored` are those that the table itself holds.
     """
 
     def __init__(
         self,
         rows: Sequence[Mapping[str, Any]],
-        source: str,
         folders: Sequence[Path] = (),
         *,
+        said: Said = NOTHING_SAID,
         stored: Mapping[str, Kind] | None = None,
     ) -> None:
         counts = Counter(name for row in rows for name in row)
         files = Counter(name for row in rows for name in FILE_COLUMNS if is_picture(row.get(name)))
         self._names = tuple(counts)
+        self._said = said
         self.image = _most(IMAGE_COLUMNS, counts) or _most(FILE_COLUMNS, files)
         self.text = _most(TEXT_COLUMNS, counts)
+        kinds_said = {n: k for n, k in said.kinds.items() if n in counts or n in (stored or {})}
         pictures = [name for name, kind in (stored or {}).items() if kind == "image"]
         if self.image is None and len(pictures) == 1:
             self.image = pictures[0]
         self.kinds: dict[str, Kind] = dict(stored or {})
         self.kinds |= {} if self.image is None else {self.image: "image"}
         self.kinds |= {n: kind for n, kind in NAMED_KINDS.items() if n in counts}
-        for name in counts.keys() - self.kinds.keys() - _USUAL:
-            kind = _kind_of_files([row.get(name) for row in rows[:PROBED_ROWS]], folders)
+        self.kinds |= {
+            name: cast(Kind, "image" if kind == "images" else kind)
+            for name, kind in kinds_said.items()
+            if kind in (*get_args(Kind), "images")
+        }
+        texts_said = {name for name, kind in kinds_said.items() if kind == "text"}
+        self._texts = texts_said | ({self.text} if self.text is not None else set())
+        values = frozenset(kinds_said) - self._texts
+        self.notes: dict[str, str] = {}
+        for name in counts.keys() - self.kinds.keys() - self._texts - values - _USUAL:
+            probed = [row.get(name) for row in rows[:PROBED_ROWS]]
+            kind = _kind_of_files(probed, folders)
             if kind is not None:
                 self.kinds[name] = kind
-        if not self.kinds and self.text is None:
-            raise DataError(
-                f"has the columns {', '.join(rows[0]) or '(none)'}, expected one of "
-                f"{', '.join(IMAGE_COLUMNS + FILE_COLUMNS)} or of {', '.join(TEXT_COLUMNS)}",
-                source=source,
-            )
+            elif folders and _names_pictures(probed):
+                places = " or ".join(str(folder) for folder in folders)
+                self.notes[name] = f"names pictures, none of which is in {places} (--images-dir)"
+
+    def join(self, base: str, names: Sequence[str]) -> None:
+        """Takes the columns of pictures `names` as one of lists, `base`."""
+        kept = (base if name == names[0] else name for name in self._names)
+        self._names = tuple(name for name in kept if name not in names)
+        self.kinds = {n: kind for n, kind in self.kinds.items() if n not in names}
+        self.kinds[base] = "image"
+        if self.image is None and base in IMAGE_COLUMNS:
+            self.image = base
 
     def check(self, row: Mapping[str, Any], source: str) -> None:
         """Raises DataError for a row that lacks a needed column."""
@@ -83,24 +94,27 @@ class Columns:
                     f"has no column '{needed}', it has: {', '.join(row) or '(none)'}",
                     source=source,
                 )
-        if self.text is not None and not _is_text(row[self.text]):
-            raise DataError(
-                f"column '{self.text}' holds {row[self.text]!r:.60}, "
-                "expected a string or a list of strings",
-                source=source,
-            )
+        for name in self._texts:
+            if not _is_text(row.get(name)):
+                raise DataError(
+                    f"column '{self.known_as(name)}' holds {row[name]!r:.60}, "
+                    "expected a string or a list of strings",
+                    source=source,
+                )
 
-    def items(self, row: Mapping[str, Any], media: Mapping[str, Media]) -> dict[str, Any]:
-        """The items of a checked row. media: column -> what its file is, of the row's files."""
+    def items(
+        self, row: Mapping[str, Any], media: Mapping[str, Media | list[Media]]
+    ) -> dict[str, Any]:
+        """The items of a checked row. media: column -> what its files are, of the row's files."""
         items: dict[str, Any] = {}
         for name, value in row.items():
-            if value is None or name in ROW_COLUMNS:
+            if value is None or name in ROLES:
                 continue
             if name in media:
                 items[self.item(name)] = media[name]
             elif name == self.text:
                 items["text"] = alternatives(value)
-            elif is_text_column(name):
+            elif is_text_column(name) or name in self._texts:
                 items[name] = alternatives(value)
             elif name not in self.kinds:
                 items[name] = value
@@ -108,22 +122,44 @@ class Columns:
             items["split"] = split_name(split)
         return items
 
-    def known(self) -> KnownColumns:
-        """The items of the columns, and which column has which meaning."""
-        meanings = {name: name for name in ROW_COLUMNS if name in self._names}
-        if self.image is not None:
-            meanings["image"] = self.image
-        if self.text is not None:
-            meanings["text"] = self.text
-        others = (name for name in self._names if name not in ROW_COLUMNS)
-        items = ("text" if name == self.text else self.item(name) for name in others)
-        return KnownColumns(tuple(dict.fromkeys(items)), meanings)
-
     def item(self, name: str) -> str:
-        """What a column of files is called among the items: `image_path` is image."""
+        """What a column is called among the items: `image_path` is image."""
         if name == self.image:
             return "image"
-        return NAMED_KINDS.get(name, name)
+        return "text" if name == self.text else NAMED_KINDS.get(name, name)
+
+    def known_as(self, name: str) -> str:
+        """What the file calls the column."""
+        return next((c for c, to in self._said.renames.items() if to == name), name)
+
+    def known(self, sought: Mapping[str, Path], notes: Mapping[str, str]) -> KnownColumns:
+        """What a data set says of its columns; see KnownColumns. By the columns' own names."""
+        meanings = {name: self.known_as(name) for name in ROLES if name in self._names}
+        for meaning, column in (("image", self.image), ("text", self.text)):
+            if column is not None:
+                meanings[meaning] = self.known_as(column)
+        others = (self.item(name) for name in self._names if name not in ROLES)
+        return KnownColumns(
+            tuple(dict.fromkeys(others)),
+            meanings,
+            {self.item(name): note for name, note in {**notes, **self.notes}.items()},
+            {self.item(name): folder for name, folder in sought.items()},
+        )
+
+
+def numbered(names: Sequence[str]) -> dict[str, list[str]]:
+    """`image_1`, `image_2`, ... -> image: the columns that together hold several of a kind."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        if (match := _NUMBERED.fullmatch(name)) is not None:
+            found.setdefault(match[1], []).append((int(match[2]), name))
+    return {
+        base: [name for _, name in sorted(of)]
+        for base, of in found.items()
+        if len(of) > 1
+        and base not in names
+        and sorted(n for n, _ in of) in ([*range(len(of))], [*range(1, len(of) + 1)])
+    }
 
 
 def alternatives(value: Any) -> Any:
@@ -138,12 +174,21 @@ def is_text_column(name: str) -> bool:
 
 def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
     """The kind of file that all values name, where one of them is there."""
-    names = [value for value in values if value is not None]
+    given = [value for value in values if value is not None]
+    lists = [several(value) or [value] for value in given]
+    names = [name for each in lists for name in each]
     if not names or not all(isinstance(name, str) and "\0" not in name for name in names):
         return None
     kinds = {kind_of(name) for name in names}
-    there = any(os.path.isfile(folder / name) for folder in folders for name in names)
-    return kinds.pop() if len(kinds) == 1 and kinds != {"file"} and there else None
+    if len(kinds) > 1 or kinds == {"file"}:
+        return None
+    there = any(os.path.isfile(present(folder / name)) for folder in folders for name in names)
+    return kinds.pop() if there else None
+
+
+def _names_pictures(values: Sequence[Any]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(several(value) is not None for value in given)
 
 
 def usual_names(row: dict[str, Any]) -> dict[str, Any]:
@@ -171,103 +216,6 @@ def cell(row: Mapping[str, Any], name: str) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return str(value).strip() or None
-
-
-def row_sample(
-    columns: Columns,
-    row: Mapping[str, Any],
-    media: Mapping[str, Media],
-    *,
-    identity: str,
-    picture: str | None,
-    source: str,
-) -> Sample:
-    """The sample of a checked row. media: column -> the row's file; picture: what that is known by.
-
-    group: the column of that name, else the picture, else the row. match: the column of that name, else
-    the picture where the row has a text with it, else the group. Pictures of one patient are so in one
-    group, while the text of one is not right for another.
-    """
-    for name in ROW_COLUMNS:
-        if isinstance(row.get(name), list | dict | bytes):
-            reason = f"column '{name}' holds {row[name]!r:.60}, expected a string or a number"
-            raise DataError(reason, source=source)
-    group, match = cell(row, "group") or picture or identity, cell(row, "match")
-    if isinstance(row.get("match"), bool) or (match or "").lower() in ("true", "false"):
-        reason = (
-            f"column 'match' holds {row['match']!r}, expected a name that matching rows share; call a "
-            "label otherwise"
-        )
-        raise DataError(reason, source=source)
-    if match is None and columns.text is not None and row[columns.text] is not None:
-        match = picture
-    check_unicode(f"{identity}{group}{match}", source)
-    items = columns.items(row, media)
-    return Sample(identity, group, items, source, None if match == group else match)
-
-
-def table_samples(
-    rows: Iterable[tuple[str, dict[str, Any]]],
-    folder: Path,
-    on_error: OnError,
-    *,
-    ids: UniqueIds | None = None,
-    within: str = "",
-) -> TableRows:
-    """Samples of (source, columns) pairs whose picture paths are relative to `folder` or its images/.
-
-    within: the folder that a picture's name is preceded by in its id and group, where a data set has
-    several tables with pictures of their own. ids: those of other tables.
-    """
-    table = [(source, usual_names(row)) for source, row in rows]
-    if not table:
-        return TableRows()
-    folders = (folder / "images", folder)
-    columns = Columns([row for _, row in table], table[0][0], folders)
-    places = {
-        name: picture_folder(folders, [str(row[name]) for _, row in table if row.get(name)])
-        for name in columns.kinds
-    }
-    ids = ids or UniqueIds()
-    samples: list[Sample] = []
-    for source, row in table:
-        try:
-            columns.check(row, source)
-            media = {
-                name: file_of(places[name], row[name], name, kind, source, folder=folder)
-                for name, kind in columns.kinds.items()
-                if row.get(name) is not None
-            }
-            known = columns.image if columns.image in media else next(iter(media), None)
-            name = None if known is None else posixpath.join(within, row[known])
-            identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
-            picture = None if name is None else posixpath.normpath(name)
-            samples.append(
-                row_sample(columns, row, media, identity=identity, picture=picture, source=source)
-            )
-        except DataError as error:
-            on_error(error)
-    return TableRows(samples, columns.known())
-
-
-def file_of(place: Path, name: Any, column: str, kind: Kind, source: str, *, folder: Path) -> Media:
-    """The file that a row names in a column, relative to `place`. folder: that of the data.
-
-    Raises DataError where the column holds no path.
-    """
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise DataError(f"column '{column}' holds {name!r:.60}, expected a path", source=source)
-    check_unicode(name, source)
-    return Media.file(place / name, kind, folder=folder)
-
-
-def check_unicode(name: str, source: str) -> None:
-    """Raises DataError for a name that cannot be written as UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        reason = f"a name holds half a surrogate pair: {name!a:.60}"
-        raise DataError(reason, source=source) from None
 
 
 def _is_text(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from weft.core.errors import DataError
 from weft.core.files import open_file, read_file
+from weft.data.formats._encodings import PROBED_BYTES, decode, is_bad, marked, not_text
 from weft.data.formats._rows import OnError
 
 LONGEST_LINE = 64 << 20
@@ -20,16 +21,22 @@ _LISTINGS: ContextVar[dict[Path, dict[str, list[str]]] | None] = ContextVar(
 
 
 def read_text(path: Path) -> str:
-    """The file as UTF-8, without a byte-order mark. Raises DataError with file and line."""
+    """The file as text, without a byte-order mark. Raises DataError with file and line."""
+    data = read_bytes(path)
+    text = decode(data, path)
+    if is_bad(text):
+        line = next(n for n, line in enumerate(text.split("\n")) if is_bad(line))
+        reason = not_text(data, data.split(b"\n")[line], None)
+        raise DataError(reason, source=f"{path}:{line + 1}")
+    return text
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file. Raises DataError where it cannot be read."""
     try:
-        data = read_file(path)
+        return read_file(path)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError("is not UTF-8 text", source=f"{path}:{line}") from None
 
 
 def read_json(path: Path) -> Any:
@@ -44,33 +51,51 @@ def read_json(path: Path) -> Any:
         raise DataError(f"is not JSON that can be read: {error}", source=str(path)) from None
 
 
-def lines(path: Path, on_error: OnError) -> Iterator[tuple[str, str]]:
-    """(file:line, text) of every line that is not blank; a line that is not UTF-8 is an error.
+def lines(path: Path, on_error: OnError, encoding: str | None = None) -> Iterator[tuple[str, str]]:
+    """(file:line, text) of every line that is not blank; a line that is not text is an error.
 
-    Raises DataError at a line of more than LONGEST_LINE bytes: what follows is unlikely to be a table.
+    encoding: as the user says; by default that of the byte-order mark, or UTF-8. Raises DataError at a
+    line of more than LONGEST_LINE bytes: what follows is unlikely to be a table.
     """
-    try:
-        file = open_file(path)
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
-    with file:
+    hint: str | None = None
+    for number, (line, text) in enumerate(_lines(path, encoding), start=1):
+        source = f"{path}:{number}"
+        if is_bad(text):
+            hint = hint or not_text(_start(path), line, encoding)
+            on_error(DataError(hint, source=source))
+        elif text.strip():
+            yield source, text
+
+
+def _lines(path: Path, encoding: str | None) -> Iterator[tuple[bytes, str]]:
+    """The bytes and the text of every line."""
+    start = _start(path)
+    if encoding is not None or (marked(start) or "utf-8-sig") != "utf-8-sig":
+        for text in decode(read_bytes(path), path, encoding).split("\n"):
+            yield text.encode(encoding or "utf-8", "surrogateescape"), text.rstrip("\r")
+        return
+    with open_file(path) as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
-            source = f"{path}:{number}"
             if len(line) > LONGEST_LINE:
                 reason = f"is a line of more than {LONGEST_LINE:,} bytes"
-                raise DataError(reason, source=source)
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError:
-                on_error(DataError("is not UTF-8 text", source=source))
-                continue
-            if text.strip():
-                yield source, text
+                raise DataError(reason, source=f"{path}:{number}")
+            text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            yield line, text.removeprefix("\ufeff") if number == 1 else text
 
 
-def json_objects(path: Path, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
+def _start(path: Path) -> bytes:
+    try:
+        with open_file(path) as file:
+            return file.read(PROBED_BYTES)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
+
+
+def json_objects(
+    path: Path, on_error: OnError, encoding: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """(file:line, object) of every line of JSON lines."""
-    for source, text in lines(path, on_error):
+    for source, text in lines(path, on_error, encoding):
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -84,8 +84,8 @@ class ParquetCell:
 class ParquetFile:
     """An open parquet file whose columns are read a row group at a time. Safe to use from threads.
 
-    columns: their names. stored: those of bytes. metadata: that of the schema. rows: how many. A field of
-    a column is called `column.field`.
+    columns: their names. stored: those of bytes. metadata: that of the schema. rows: how many;
+    first_rows: in the first row group that has any. A field of a column is called `column.field`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,6 +112,7 @@ class ParquetFile:
         self.stored = {field.name: kept for field in schema if (kept := _stored(field)) is not None}
         self._starts = list(itertools.accumulate(counts, initial=0))
         self.rows = sum(counts)
+        self.first_rows = next((count for count in counts if count), 0)
 
     def cells(self, leaves: Sequence[str], row: int) -> dict[str, Any]:
         """column -> the value in that row, of a struct with these fields alone."""

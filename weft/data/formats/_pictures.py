@@ -1,6 +1,7 @@
 """The files below a folder, through links too."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,8 @@ class File(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """The name without the suffix."""
-        return os.path.splitext(self.name)[0]
+        """The name without the suffix, in one Unicode form (NFC)."""
+        return unicodedata.normalize("NFC", os.path.splitext(self.name)[0])
 
     @property
     def folder(self) -> str:

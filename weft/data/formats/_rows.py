@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import kind_of
 from weft.core.media import Media
+from weft.core.names import present
 from weft.core.samples import Sample
 
 OnError = Callable[[DataError], None]
@@ -56,12 +56,16 @@ class KnowsColumns(Protocol):
     known_columns: "KnownColumns"
 
 
-class KnownColumns(NamedTuple):
+@dataclass(frozen=True)
+class KnownColumns:
     """items: the names of the items that the columns become. meanings: `image`, `text`, `group`, ... -> the
-    column's name in the file."""
+    column's name in the file. notes: item -> what a person should know of how it was read. sought: item ->
+    the folder where its files are sought."""
 
     items: tuple[str, ...] = ()
-    meanings: Mapping[str, str] = MappingProxyType({})
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    sought: Mapping[str, Path] = field(default_factory=dict)
 
 
 class TableRows(list[Sample]):
@@ -155,7 +159,7 @@ def picture_folder(candidates: Sequence[Path], names: Iterable[str]) -> Path:
     candidates = [found for folder in candidates for found in _in_any_case(folder)]
     for _, name in zip(range(100), names, strict=False):
         for folder in candidates:
-            if os.path.exists(folder / name):  # unlike Path.exists, False for a name that cannot be
+            if os.path.exists(present(folder / name)):  # unlike Path.exists, False for a bad name
                 return folder
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
 

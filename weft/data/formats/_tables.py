@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import open_file, read_file
-from weft.data.formats._files import json_objects
+from weft.core.files import open_file
+from weft.data.formats._dialect import delimiter_of
+from weft.data.formats._encodings import decode, is_bad, not_text
+from weft.data.formats._files import json_objects, read_bytes
 from weft.data.formats._parquet_cells import plain
 from weft.data.formats._pictures import has_pictures
 from weft.data.formats._rows import OnError, known_split
@@ -21,8 +23,6 @@ CSV_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 METADATA = "metadata"
 """A table of this name describes the pictures beside and below it (Hugging Face's image folders)."""
-_NOT_UTF8 = range(0xDC80, 0xDD00)
-"""What a byte that is not UTF-8 becomes in a text that is read with surrogateescape."""
 
 
 def tables(path: Path, suffixes: tuple[str, ...], preferred: str | None = None) -> list[Path]:
@@ -74,25 +74,30 @@ def with_split(row: dict[str, Any], split: str | None) -> dict[str, Any]:
     return row if named is not None and str(named).strip() else {**row, said: split}
 
 
-def table_rows(path: Path, on_error: OnError) -> Rows:
+def table_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
     """Of a table of any kind, row by row."""
     if path.suffix.lower() in CSV_SUFFIXES:
-        return csv_rows(path, on_error)
-    return (
-        json_objects(path, on_error)
-        if path.suffix.lower() in JSON_SUFFIXES
-        else _parquet_rows(path)
-    )
+        return csv_rows(path, on_error, encoding)
+    if path.suffix.lower() in JSON_SUFFIXES:
+        return json_objects(path, on_error, encoding)
+    return _parquet_rows(path)
 
 
-def csv_rows(path: Path, on_error: OnError) -> Rows:
+def csv_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
     """Of a table with a header. A row that cannot be parsed is an error of its first line alone."""
+    data = read_bytes(path)
     names: list[str] | None = None
-    for source, cells in _parsed(path, on_error):
-        if names is None:
+    hint: str | None = None
+    for number, cells in _parsed(path, decode(data, path, encoding), on_error):
+        source = f"{path}:{number}"
+        if any(map(is_bad, cells)):
+            line = data.split(b"\n", number)[number - 1]
+            hint = hint or not_text(data, line, encoding)
+            if names is None:
+                raise DataError(hint, source=source)
+            on_error(DataError(hint, source=source))
+        elif names is None:
             names = _header(cells, source)
-        elif any(ord(sign) in _NOT_UTF8 for cell in cells for sign in cell if not sign.isascii()):
-            on_error(DataError("is not UTF-8 text", source=source))
         elif len(cells) != len(names):
             reason = f"has {len(cells)} cells, expected {len(names)}: {', '.join(names)}"
             on_error(DataError(reason, source=source))
@@ -116,51 +121,38 @@ def _parquet_rows(path: Path) -> Rows:
     return ((f"{path}:{number}", plain(row)) for number, row in enumerate(rows))
 
 
-def _parsed(path: Path, on_error: OnError) -> Iterator[tuple[str, list[str]]]:
-    """(file:line, cells) of every row that is not empty.
+def _parsed(path: Path, text: str, on_error: OnError) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of every row that is not empty.
 
     Where a row is none (a quotation mark that is never closed would swallow the rest of the file),
     reading goes on in the line after the one that it began in.
     """
-    table = _text_lines(path)
-    dialect = _delimiter(path, table[0] if table else "")
-    start = 0
+    table = list(io.StringIO(text, newline=""))
+    delimiter, start = delimiter_of(table, path.suffix.lower())
     while start < len(table):
-        reader = csv.reader(itertools.islice(table, start, None), delimiter=dialect, strict=True)
+        reader = csv.reader(itertools.islice(table, start, None), delimiter=delimiter, strict=True)
         begin = line = start
         while True:
-            source = f"{path}:{line + 1}"
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                on_error(DataError(f"is not a table row: {error}", source=source))
+                on_error(DataError(f"is not a table row: {error}", source=f"{path}:{line + 1}"))
                 start = line + 1
                 break
             if cells is None:
                 return
-            line = begin + reader.line_num
+            number, line = line + 1, begin + reader.line_num
             if cells:
-                yield source, cells
-
-
-def _text_lines(path: Path) -> list[str]:
-    try:
-        text = read_file(path).decode("utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
-    return list(io.StringIO(text, newline=""))
-
-
-def _delimiter(path: Path, header: str) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else max("\t,;|", key=header.count)
+                yield number, cells
 
 
 def _header(cells: list[str], source: str) -> list[str]:
-    """The names of the columns. Raises DataError where they cannot be told apart, or are no text."""
-    names = [cell.strip() for cell in cells]
-    if any(ord(sign) in _NOT_UTF8 for sign in "".join(names)):
-        raise DataError("is not UTF-8 text", source=source)
-    twice = next((name for name in names if name and names.count(name) > 1), None)
+    """The names of the columns. Raises DataError where they cannot be told apart.
+
+    A column without a name, as pandas writes its index, is called by its place: column 1.
+    """
+    names = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"has the column '{twice}' twice, expected each once", source=source)
     return names

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from weft.core.files import open_file
-from weft.data.formats._columns import table_samples
 from weft.data.formats._rows import OnError, TableRows, known_split
+from weft.data.formats._said import NOTHING_SAID, Said
+from weft.data.formats._table_samples import table_samples
 from weft.data.formats._tables import CSV_SUFFIXES, csv_rows, has_tables, tables, with_split
 
 NAME = "csv"
@@ -20,15 +21,15 @@ def detect(path: Path) -> bool:
     return has_tables(path, CSV_SUFFIXES) or bool(_kaggle(path))
 
 
-def read(path: Path, on_error: OnError) -> TableRows:
+def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
     """One sample a row; rows of one picture have the picture as their group."""
     files = tables(path, CSV_SUFFIXES, PREFERRED) or _kaggle(path)
     rows = (
         (source, with_split(row, known_split(file.stem)))
         for file in files
-        for source, row in csv_rows(file, on_error)
+        for source, row in csv_rows(file, on_error, said.encoding)
     )
-    return table_samples(rows, path if path.is_dir() else path.parent, on_error)
+    return table_samples(rows, path if path.is_dir() else path.parent, on_error, said=said)
 
 
 def _kaggle(path: Path) -> list[Path]:

@@ -10,10 +10,18 @@ from typing import Any
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
-from weft.data.formats._columns import table_samples
 from weft.data.formats._files import read_text
 from weft.data.formats._pictures import File, files_below, has_pictures
-from weft.data.formats._rows import OnError, UniqueIds, folder_split, is_picture
+from weft.data.formats._rows import (
+    KnownColumns,
+    OnError,
+    TableRows,
+    UniqueIds,
+    folder_split,
+    is_picture,
+)
+from weft.data.formats._said import NOTHING_SAID, Said
+from weft.data.formats._table_samples import table_samples
 from weft.data.formats._tables import (
     CSV_SUFFIXES,
     JSON_SUFFIXES,
@@ -32,7 +40,7 @@ def detect(path: Path) -> bool:
     return has_pictures(path) if path.is_dir() else is_metadata(path) and has_pictures(path.parent)
 
 
-def read(path: Path, on_error: OnError) -> list[Sample]:
+def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
     """One sample a picture, or one a row of the metadata.
 
     Text is the list of the lines of the .txt file with the picture's stem; in a folder with such files
@@ -44,7 +52,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     root = path if path.is_dir() else path.parent
     contents = _contents(root, on_error)
     in_splits = _are_splits(contents, root)
-    samples, left_out = _described(contents, on_error), 0
+    samples, left_out = _described(contents, on_error, said), 0
     described = {_picture(sample) for sample in samples}
     tables = {table.folder for table in contents.metadata}
     for file in contents.pictures:
@@ -60,7 +68,11 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     if left_out:
         names = ", ".join(str(table.path) for table in contents.metadata)
         log.warning("%d pictures are left out, which are not in %s", left_out, names)
-    return [_with_split(sample, root) for sample in samples] if in_splits else samples
+    divided = [_with_split(sample, root) for sample in samples] if in_splits else samples
+    if contents.metadata:
+        return TableRows(divided, samples.known_columns)
+    items = dict.fromkeys(name for sample in samples for name in sample.items if name != "split")
+    return TableRows(divided, KnownColumns(tuple(items), sought={"image": root}))
 
 
 @dataclass
@@ -127,13 +139,15 @@ def _listed(names: set[str]) -> str:
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _described(contents: _Contents, on_error: OnError) -> list[Sample]:
+def _described(contents: _Contents, on_error: OnError, said: Said) -> TableRows:
     """The samples of all metadata tables."""
     ids = UniqueIds()
-    samples: list[Sample] = []
+    samples = TableRows()
     for table in contents.metadata:
-        rows = table_rows(table.path, on_error)
-        samples += table_samples(rows, table.path.parent, on_error, ids=ids, within=table.folder)
+        rows = table_rows(table.path, on_error, said.encoding)
+        place, within = table.path.parent, table.folder
+        found = table_samples(rows, place, on_error, said=said, ids=ids, within=within)
+        samples = TableRows([*samples, *found], found.known_columns)
     return samples
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from weft.data.formats._columns import table_samples
 from weft.data.formats._files import json_objects
 from weft.data.formats._rows import OnError, TableRows, known_split
+from weft.data.formats._said import NOTHING_SAID, Said
+from weft.data.formats._table_samples import table_samples
 from weft.data.formats._tables import JSON_SUFFIXES, has_tables, tables, with_split
 
 NAME = "jsonl"
@@ -18,11 +19,11 @@ def detect(path: Path) -> bool:
     return has_tables(path, JSON_SUFFIXES)
 
 
-def read(path: Path, on_error: OnError) -> TableRows:
+def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
     """One sample a line; picture paths are relative to the file or to images/ beside it."""
     rows = (
         (source, with_split(row, known_split(file.stem)))
         for file in tables(path, JSON_SUFFIXES, PREFERRED)
-        for source, row in json_objects(file, on_error)
+        for source, row in json_objects(file, on_error, said.encoding)
     )
-    return table_samples(rows, path if path.is_dir() else path.parent, on_error)
+    return table_samples(rows, path if path.is_dir() else path.parent, on_error, said=said)

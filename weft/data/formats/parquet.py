@@ -9,17 +9,19 @@ from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of, suffix_of
 from weft.core.media import Media
 from weft.core.samples import Sample
-from weft.data.formats._columns import Columns, cell, file_of, row_sample, usual_names
+from weft.data.formats._columns import PROBED_ROWS, Columns, cell, usual_names
 from weft.data.formats._files import named
+from weft.data.formats._find import Finder
 from weft.data.formats._parquet_cells import ParquetCell, digests, opened
 from weft.data.formats._rows import (
     KnownColumns,
     OnError,
     UniqueIds,
     known_split,
-    picture_folder,
     split_name,
 )
+from weft.data.formats._said import NOTHING_SAID, Said
+from weft.data.formats._table_samples import called, files_of, folders_of, names_in, row_sample
 from weft.data.formats._tables import has_tables
 
 NAME = "parquet"
@@ -35,7 +37,7 @@ def detect(path: Path) -> bool:
     return has_tables(path, (SUFFIX,)) if path.is_file() else bool(_files(path))
 
 
-def read(path: Path, on_error: OnError) -> "ParquetDataset":
+def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> "ParquetDataset":
     """All rows of all files. What is stored in a cell is read when somebody asks for it.
 
     Rows whose picture is stored in the file are about one picture where the bytes are the same; that
@@ -44,7 +46,7 @@ def read(path: Path, on_error: OnError) -> "ParquetDataset":
     parts: list[_Part] = []
     for file in _files(path):
         try:
-            parts.append(_Part(file))
+            parts.append(_Part(file, said))
         except DataError as error:
             on_error(error)
     names = [name for part in parts for name in part.known_as]
@@ -95,29 +97,34 @@ class _Part:
     stored in the file: what the picture is called, or the digest of its bytes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, said: Said) -> None:
         self.path = path
         self.file = opened(path)
+        said.require(self.file.columns, str(path))
         self._split = known_split(path.stem)
-        self._names = usual_names({name: name for name in self.file.columns})
+        self._names = usual_names(said.row({name: name for name in self.file.columns}))
         self._told = _told(self.file.metadata)
         self._stored = {
             u: self.file.stored[n] for u, n in self._names.items() if n in self.file.stored
         }
         small = [name for name in self._names.values() if name not in self.file.stored]
         self._leaves = [*small, *(".".join(s.name) for s in self._stored.values() if s.name)]
-        rows = [self._row(row) for row in range(min(1, self.file.rows))]
-        self._folders = (path.parent / "images", path.parent)
+        rows = [self._small(row) for row in range(min(PROBED_ROWS, self.file.first_rows))]
+        self._folders = folders_of(path.parent, said)
         kinds = {name: self._kind(name) for name in self._stored}
         self._columns = Columns(
-            rows or [dict.fromkeys(self._names)], str(path), self._folders, stored=kinds
+            rows or [dict.fromkeys(self._names)], self._folders, said=said, stored=kinds
         )
+        self._finders = {
+            name: Finder(self._folders, names_in(rows, name), said=said.images_dir is not None)
+            for name in self._columns.kinds
+        }
         self.picture = self._stored.get(self._columns.image or "")
         self.ids_and_splits = self._ids_and_splits()
         self.known_as: Sequence[str | None] = self._names_of_pictures()
 
     def known(self) -> KnownColumns:
-        return self._columns.known()
+        return self._columns.known({name: each.folder for name, each in self._finders.items()}, {})
 
     def source(self, row: int) -> str:
         return f"{self.path}:{row}"
@@ -147,26 +154,25 @@ class _Part:
             self._columns, columns, media, identity=identity, picture=picture, source=source
         )
 
-    def _media(self, name: str, kind: Kind, row: int, value: Any) -> Media:
-        """The cell itself, or the file that it names."""
+    def _media(self, name: str, kind: Kind, row: int, value: Any) -> Media | list[Media]:
+        """The cell itself, or the files that it names."""
         if isinstance(value, _InFile):
             kind = kind_of(value.name or "") if kind == "file" else kind
             place = ParquetCell(self.path, row, self._stored[name].data)
             return Media(kind, place, suffix_of(value.name or ""))
-        folder = picture_folder(self._folders, [value] if isinstance(value, str) else [])
-        return file_of(folder, value, name, kind, self.source(row), folder=self.path.parent)
+        known_as = self._columns.known_as(name)
+        return files_of(self._finders[name], value, known_as, kind, self.source(row))
 
     def _picture_of(self, columns: Mapping[str, Any], row: int) -> str | None:
         """What the row's picture is known by; rows about one picture belong together."""
         value = columns.get(self._columns.image or "")
         if isinstance(value, _InFile):
             return self.known_as[row]
-        return value if isinstance(value, str) else None
+        return None if value is None else called(value)
 
     def _row(self, row: int) -> dict[str, Any]:
         """The columns under their usual names, without what is stored in cells of bytes."""
-        values = self.file.cells(self._leaves, row)
-        columns = {u: values[n] for u, n in self._names.items() if n in values}
+        columns = self._small(row)
         for name, stored in self._stored.items():
             within = columns.get(name)
             path = within.get("path") if isinstance(within, dict) else None
@@ -175,6 +181,11 @@ class _Part:
             else:
                 columns[name] = path
         return columns
+
+    def _small(self, row: int) -> dict[str, Any]:
+        """The same, but of cells of bytes what stands beside them."""
+        values = self.file.cells(self._leaves, row)
+        return {u: values[n] for u, n in self._names.items() if n in values}
 
     def _ids_and_splits(self) -> list[tuple[str | None, str | None]]:
         present = [self._names[name] for name in ("id", "split") if name in self._names]

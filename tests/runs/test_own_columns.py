@@ -1,0 +1,74 @@
+"""Streams of a recipe find the columns of a person's own table."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weft.core.errors import WeftError
+from weft.data.formats import Said
+from weft.data.sources import FilesConfig
+from weft.recipes import recipe
+from weft.runs.own_columns import require_streams
+from weft.runs.run import on_files
+
+TEXTS = ["the lung is clear today", "no fluid is to be seen"]
+
+
+def table(folder: Path, *columns: str) -> Path:
+    """Rows with pictures in Bild and texts in the named columns."""
+    (folder / "a.jpg").write_bytes(b"")
+    rows: list[dict[str, Any]] = [
+        {"Bild": "a.jpg", "Patient": f"P{n}", **dict.fromkeys(columns, text)}
+        for n, text in enumerate(TEXTS)
+    ]
+    path = folder / "t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_only_column_of_a_kind_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = table(tmp_path, "Befund")
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        made = on_files(recipe("clip"), "t.jsonl", Said({"group": "Patient"}))
+    assert made.data.source == FilesConfig(
+        path, columns={"group": "Patient", "image": "Bild", "text": "Befund"}
+    )
+    assert "stream 'text' reads column 'Befund', the only one of its kind" in caplog.text
+    assert [row.items["text"] for row in made.data.source.open(None)] == TEXTS
+
+
+def test_of_several_columns_one_must_be_named(tmp_path: Path) -> None:
+    path = table(tmp_path, "Befund", "Anamnese")
+    made = on_files(recipe("clip"), path)
+    with pytest.raises(WeftError) as raised:
+        require_streams(made.data, made.data.source.open(None))
+    assert str(raised.value) == (
+        f"{path}: stream 'text' wants a column 'text', the rows have image (image), Patient (id), Befund "
+        "(text), Anamnese (text); name one with --columns text=COLUMN"
+    )
+    made = on_files(recipe("clip"), path, Said({"text": "Anamnese"}))
+    again = on_files(made, path)  # what was said holds for other rows of the same kind
+    assert again.data.source == made.data.source
+
+
+def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
+    source = FilesConfig(table(tmp_path, "Befund"))
+    data = recipe("clip").data.replace(source=source)
+    with pytest.raises(
+        WeftError, match=r"stream 'image' wants a column 'image', the rows have Bild"
+    ):
+        require_streams(data, source.open(None))
+    with pytest.raises(WeftError, match=r"stream 'text' wants a column 'text', the rows have Bild"):
+        require_streams(data.replace(optional=("image",)), source.open(None))
+    require_streams(data.replace(optional=("image", "text")), source.open(None))
+
+
+def test_what_is_said_needs_a_table() -> None:
+    with pytest.raises(WeftError, match="needs the table: --data PATH"):
+        on_files(recipe("clip"), None, Said({"image": "Bild"}))

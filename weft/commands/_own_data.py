@@ -1,0 +1,42 @@
+"""Flags about a table of one's own."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.core.errors import WeftError
+from weft.data.formats import Said
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnData:
+    """What the user says of a table."""
+
+    columns: str | None = None
+    """What columns hold, with commas between them: a meaning and its column (image=Bild,text=Befund,group=Patient),
+    or a column and its kind (Preis=number)."""
+    images_dir: Path | None = None
+    """Folder that names of pictures are relative to; images/ beside the table, or its folder, if not given."""
+    encoding: str | None = None
+    """Of the table's text, such as cp1252 or gbk; UTF-8 or what its byte-order mark says if not given."""
+
+    def said(self, data: Path | None = None) -> Said:
+        """The same for the reader of the table `data`. Raises WeftError for what cannot be."""
+        folder = self.images_dir
+        if folder is not None and not folder.is_dir() and data is not None:
+            beside = (data if data.is_dir() else data.parent) / folder
+            folder = beside if beside.is_dir() else folder
+        return Said(_columns(self.columns), folder and folder.absolute(), self.encoding)
+
+
+def _columns(words: str | None) -> dict[str, str]:
+    """`image=Bild,text=Befund` as a mapping; names of columns may hold commas."""
+    found: dict[str, str] = {}
+    for word in re.split(r",(?=[^,=]+=)", words or ""):
+        key, equals, value = word.partition("=")
+        if not word:
+            continue
+        if not (key.strip() and equals and value.strip()):
+            raise WeftError(f"--columns: got '{word}', expected such as image=Bild,text=Befund")
+        found[key.strip()] = value.strip()
+    return found

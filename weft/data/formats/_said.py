@@ -1,0 +1,140 @@
+"""What the user says of a table: what its columns hold, where its pictures lie, and its encoding."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.kinds import Kind
+from weft.core.media import Alternatives, Media
+from weft.core.samples import Sample
+from weft.data.formats._encodings import known_encoding
+from weft.data.formats._rows import Dataset, KnownColumns, columns_of, split_name
+
+ROLES = ("id", "group", "match", "split")
+"""What a column may say of a row itself."""
+MEANINGS = ("image", "text", "audio", "video", "label", *ROLES)
+"""`image=Bild` makes the column Bild the item `image`, or the row's id, group, match or split."""
+VALUES = ("images", "number", "category", "tags", "date")
+KINDS = (*MEANINGS, *VALUES, "array", "file")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user says of a table.
+
+    columns: meaning -> column (`image=Bild`), kind -> column (`number=Preis`), or column -> kind
+    (`Preis=number`). images_dir: the folder that names of pictures and other files are relative to. encoding:
+    of the table's text. Raises WeftError for anything else.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    images_dir: Path | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.encoding is not None:
+            known_encoding(self.encoding)
+        if self.images_dir is not None and not self.images_dir.is_dir():
+            raise WeftError(f"{self.images_dir}: no such folder of pictures (images_dir)")
+        for key, value in self.columns.items():
+            if key not in KINDS and value not in KINDS:
+                error = unknown_name("kind of column", value, KINDS)
+                raise WeftError(
+                    f"columns: {key}={value}: {error}; say KIND=COLUMN or COLUMN=KIND, such as image=Bild"
+                )
+        if twice := {name for name in self.mentioned if self.mentioned.count(name) > 1}:
+            raise WeftError(f"columns: '{min(twice)}' is said to be two things, expected one")
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """Column -> what it becomes: `image`, `group`, ..."""
+        return {c: meaning for meaning, c in self.columns.items() if meaning in MEANINGS}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Item -> the kind that it is said to be of."""
+        found: dict[str, str] = {}
+        for key, value in self.columns.items():
+            if key in MEANINGS:
+                found |= {} if key in (*ROLES, "label") else {key: key}
+            elif key in KINDS:
+                found[value] = key
+            else:
+                found[key] = value
+        return found
+
+    @property
+    def mentioned(self) -> list[str]:
+        """The columns of the file that are spoken of."""
+        return [v if k in KINDS else k for k, v in self.columns.items()]
+
+    def require(self, names: Sequence[str], source: str) -> None:
+        """Raises DataError where a column is spoken of that is none of `names`."""
+        for name in self.mentioned:
+            if name not in names:
+                error = unknown_name("column", name, names)
+                raise DataError(f"{error} (columns)", source=source)
+
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row with its columns under the names that they are said to mean.
+
+        A column that had such a name before is left out: `image=Bild` where there is a column `image`.
+        """
+        renames = self.renames
+        if not renames:
+            return dict(row)
+        taken = {to for name, to in renames.items() if name in row and name != to}
+        kept = ((n, v) for n, v in row.items() if n in renames or n not in taken)
+        return {renames.get(name, name): value for name, value in kept}
+
+
+NOTHING_SAID = Said()
+
+
+class SaidRows(Sequence[Sample]):
+    """The rows of a data set that is no table, with the items that columns are said to be.
+
+    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is.
+    """
+
+    def __init__(self, dataset: Dataset, said: Said, folder: Path) -> None:
+        self._dataset = dataset
+        self._said = said
+        self._folder = said.images_dir or folder
+        known = columns_of(dataset)
+        renames = said.renames
+        items = tuple(renames.get(name, name) for name in known.items)
+        meanings = {meaning: column for column, meaning in renames.items()}
+        self.known_columns = KnownColumns(items, {**known.meanings, **meanings})
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = self._dataset[index]
+        items = self._said.row(sample.items)
+        roles = {
+            role: items.pop(role) for role in self._said.columns if role in items.keys() & ROLES
+        }
+        if "split" in roles:
+            items["split"] = split_name(str(roles.pop("split")))
+        for name, kind in self._said.kinds.items():
+            if name in items:
+                items[name] = self._as(kind, items[name])
+        return replace(
+            sample, items=items, **{n: str(v) for n, v in roles.items() if v is not None}
+        )
+
+    def _as(self, kind: str, value: Any) -> Any:
+        if kind == "text":
+            return Alternatives(value) if isinstance(value, list) else value
+        if kind not in get_args(Kind):
+            return value
+        named = cast(Kind, kind)
+        if isinstance(value, Media):
+            return replace(value, kind=named)
+        if not isinstance(value, str):
+            return value
+        return Media.file(self._folder / value, named, folder=self._folder)

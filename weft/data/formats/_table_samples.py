@@ -1,0 +1,187 @@
+"""From the rows of a table to samples."""
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import DataError
+from weft.core.kinds import Kind
+from weft.core.media import Media
+from weft.core.samples import Sample
+from weft.data.formats._columns import Columns, cell, is_text_column, numbered, usual_names
+from weft.data.formats._find import Finder, several
+from weft.data.formats._rows import OnError, TableRows, UniqueIds
+from weft.data.formats._said import NOTHING_SAID, ROLES, Said
+from weft.data.formats._values import in_one_form
+
+Row = tuple[str, dict[str, Any]]
+"""(file:line, columns)."""
+
+
+def table_samples(
+    rows: Iterable[Row],
+    folder: Path,
+    on_error: OnError,
+    *,
+    said: Said = NOTHING_SAID,
+    ids: UniqueIds | None = None,
+    within: str = "",
+) -> TableRows:
+    """Samples of (source, columns) pairs whose picture paths are relative to `folder` or its images/.
+
+    within: the folder that a picture's name is preceded by in its id and group, where a data set has
+    several tables with pictures of their own. ids: those of other tables.
+    """
+    table = list(rows)
+    if not table:
+        return TableRows()
+    said.require(list(dict.fromkeys(name for _, row in table for name in row)), table[0][0])
+    table = [(source, usual_names(said.row(row))) for source, row in table]
+    columns_of_rows = [row for _, row in table]
+    folders = folders_of(folder, said)
+    notes = _in_one_form(columns_of_rows, said)
+    columns = Columns(columns_of_rows, folders, said=said)
+    _joined(columns_of_rows, columns)
+    finders = {
+        name: Finder(folders, names_in(columns_of_rows, name), said=said.images_dir is not None)
+        for name in columns.kinds
+    }
+    ids = ids or UniqueIds()
+    samples: list[Sample] = []
+    for source, row in table:
+        try:
+            columns.check(row, source)
+            media = {
+                name: files_of(finders[name], row[name], columns.known_as(name), kind, source)
+                for name, kind in columns.kinds.items()
+                if row.get(name) is not None
+            }
+            known = columns.image if columns.image in media else next(iter(media), None)
+            name = None if known is None else posixpath.join(within, called(row[known]))
+            identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
+            picture = None if name is None else posixpath.normpath(name)
+            samples.append(
+                row_sample(columns, row, media, identity=identity, picture=picture, source=source)
+            )
+        except DataError as error:
+            on_error(error)
+    sought = {name: finder.folder for name, finder in finders.items()}
+    return TableRows(samples, columns.known(sought, notes))
+
+
+def row_sample(
+    columns: Columns,
+    row: Mapping[str, Any],
+    media: Mapping[str, Media | list[Media]],
+    *,
+    identity: str,
+    picture: str | None,
+    source: str,
+) -> Sample:
+    """The sample of a checked row. media: column -> the row's files; picture: what that is known by.
+
+    group: the column of that name, else the picture, else the row. match: the column of that name, else
+    the picture where the row has a text with it, else the group. Pictures of one patient are so in one
+    group, while the text of one is not right for another.
+    """
+    for name in ROLES:
+        if isinstance(row.get(name), list | dict | bytes):
+            reason = f"column '{name}' holds {row[name]!r:.60}, expected a string or a number"
+            raise DataError(reason, source=source)
+    group, match = cell(row, "group") or picture or identity, cell(row, "match")
+    if isinstance(row.get("match"), bool) or (match or "").lower() in ("true", "false"):
+        reason = (
+            f"column 'match' holds {row['match']!r}, expected a name that matching rows share; call a "
+            "label otherwise"
+        )
+        raise DataError(reason, source=source)
+    if match is None and columns.text is not None and row[columns.text] is not None:
+        match = picture
+    check_unicode(f"{identity}{group}{match}", source)
+    items = columns.items(row, media)
+    return Sample(identity, group, items, source, None if match == group else match)
+
+
+def folders_of(folder: Path, said: Said) -> tuple[Path, ...]:
+    """Where the files of a table in `folder` may lie."""
+    return (folder / "images", folder) if said.images_dir is None else (said.images_dir,)
+
+
+def files_of(
+    finder: Finder, value: Any, column: str, kind: Kind, source: str
+) -> Media | list[Media]:
+    """The file, or the pictures, that a row names in a column.
+
+    Raises DataError where the column holds no path.
+    """
+    names = several(value) if kind == "image" else None
+    if isinstance(value, str) and (names is None or names == [value.strip()]):
+        return _file(finder, value, column, kind, source)
+    if names is None:
+        expected = "a path or a list of paths" if kind == "image" else "a path"
+        raise DataError(
+            f"column '{column}' holds {value!r:.60}, expected {expected}", source=source
+        )
+    return [_file(finder, name, column, kind, source) for name in names]
+
+
+def _file(finder: Finder, name: str, column: str, kind: Kind, source: str) -> Media:
+    if not name or "\0" in name:
+        raise DataError(f"column '{column}' holds {name!r:.60}, expected a path", source=source)
+    check_unicode(name, source)
+    return Media.file(finder.path(name), kind, folder=finder.base)
+
+
+def check_unicode(name: str, source: str) -> None:
+    """Raises DataError for a name that cannot be written as UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        reason = f"a name holds half a surrogate pair: {name!a:.60}"
+        raise DataError(reason, source=source) from None
+
+
+def _in_one_form(rows: Sequence[dict[str, Any]], said: Said) -> dict[str, str]:
+    """Brings numbers, dates and tags of whole columns into one form, in place; column -> what was changed."""
+    notes: dict[str, str] = {}
+    for name in dict.fromkeys(name for row in rows for name in row if name not in ROLES):
+        values = [row.get(name) for row in rows]
+        if all(value is None or several(value) for value in values):
+            continue
+        kind = said.kinds.get(name) or ("text" if is_text_column(name) else None)
+        form = in_one_form(name, values, kind)
+        for row, value, before in zip(rows, form.values, values, strict=True):
+            if value is not before:
+                row[name] = value
+        if form.note:
+            notes[name] = form.note
+    return notes
+
+
+def _joined(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
+    """Columns of pictures that are called image_1, image_2, ... as one column of lists, in place."""
+    pictures = [name for name, kind in columns.kinds.items() if kind == "image"]
+    for base, names in numbered(pictures).items():
+        for row in rows:
+            held = [name for name in names if name in row]
+            found = [each for n in held for each in several(row.pop(n)) or ()]
+            row[base] = found or None
+        columns.join(base, names)
+
+
+def names_in(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
+    """The files that the first rows name."""
+    found: list[str] = []
+    for row in rows:
+        value = row.get(column)
+        if value is not None:
+            found += several(value) or [str(value)]
+        if len(found) >= 100:
+            break
+    return found
+
+
+def called(value: Any) -> str:
+    """What the file of a cell is called; several by all their names."""
+    return ";".join(several(value) or [str(value)]) if not isinstance(value, str) else value

@@ -1,0 +1,71 @@
+"""Streams of a recipe and the columns of a person's own table."""
+
+import logging
+from collections.abc import Iterable
+
+from weft.core.errors import DataError, WeftError
+from weft.data.column_kinds import ColumnKind
+from weft.data.formats import Dataset, columns_of
+from weft.data.schema import Schema, infer
+from weft.data.sources import FilesConfig
+from weft.runs.recipe import DataConfig
+
+log = logging.getLogger("weft.data")
+KINDS: dict[str, tuple[ColumnKind, ...]] = {
+    "text": ("text",),
+    "image": ("image", "images"),
+    "audio": ("audio",),
+    "video": ("video",),
+}
+"""A stream of this name -> the kinds of column that it may read."""
+
+
+def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
+    """The source with a column for each stream `image`, `text`, ... that no column is called after.
+
+    That is the only column of its kind, and the choice is said. Where there are several or none, or the
+    files cannot be read, the source stays as it is.
+    """
+    try:
+        dataset = source.open_every()
+    except WeftError:  # the reader of the rows says it
+        return source
+    lacking = _lacking(dataset, data.streams.keys() & KINDS.keys())
+    schema = infer(dataset, source.columns) if lacking else None
+    for stream in lacking:
+        fitting = () if schema is None else schema.of(*KINDS[stream])
+        if len(fitting) == 1:
+            log.warning(
+                "%s: stream '%s' reads column '%s', the only one of its kind; --columns %s=COLUMN names another",
+                *(source.path, stream, fitting[0], stream),
+            )
+            source = source.replace(columns={**source.columns, stream: fitting[0]})
+    return source
+
+
+def require_streams(data: DataConfig, dataset: Dataset) -> None:
+    """Raises WeftError where a stream that no row may lack is no column of the data."""
+    for stream in _lacking(dataset, data.streams.keys() - set(data.optional)):
+        where = str(data.source.path) if isinstance(data.source, FilesConfig) else "the data"
+        raise _not_found(stream, where, infer(dataset))
+
+
+def _lacking(dataset: Dataset, streams: Iterable[str]) -> list[str]:
+    items = columns_of(dataset).items
+    return sorted(stream for stream in streams if stream not in items) if items else []
+
+
+def _not_found(stream: str, where: str, schema: Schema) -> DataError:
+    has = ", ".join(f"{name} ({column.kind})" for name, column in schema.columns.items())
+    flag = f"--columns {stream}=COLUMN" if stream in KINDS else "the recipe's data.streams"
+    notes = [
+        f"; column '{column.name}' {note}"
+        for column in schema.columns.values()
+        for note in column.notes
+        if stream == "image" and "--images-dir" in note
+    ]
+    return DataError(
+        f"stream '{stream}' wants a column '{stream}', the rows have {has}; name one with {flag}"
+        f"{''.join(notes)}",
+        source=where,
+    )
