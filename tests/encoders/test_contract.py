@@ -38,7 +38,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 20
+    assert len(config_classes()) == 22
 
 
 def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
@@ -203,9 +203,10 @@ def test_convolutions_work_pixel_by_pixel() -> None:
                 kept = outputs.setdefault(name, [])
                 module.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output))
         if name in outputs:
-            shape = (2, 3, 3, 32, 32) if case.kind == "panels" else (2, 3, 64, 64)
+            several = case.kind in ("panels", "pictures")
+            shape = (2, 3, 3, 32, 32) if several else (2, 3, 64, 64)
             encoder(Field(torch.zeros(shape, dtype=torch.uint8)))
-    assert len(outputs) == 9
+    assert len(outputs) == 10
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

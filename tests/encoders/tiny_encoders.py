@@ -18,12 +18,14 @@ from weft.encoders.joined import JoinedConfig
 from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.patches import PatchesConfig
+from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.recurrent import RecurrentConfig
 from weft.encoders.reduced import ReducedConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.values import ValuesConfig
@@ -88,6 +90,10 @@ CASES = {
     ),
     "lora-text": Case("text", LoraConfig(TEXT, rank=2)),
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
+    "pictures": Case("pictures", PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))),
+    "pictures-tokens": Case("pictures", PicturesEncoderConfig(VIT, tokens=True)),
+    "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
+    "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
     "regions-only": Case("regions", RegionsConfig(FEATURES, dim=16, position="none", norm="none")),
     "regions-lxmert": Case(
@@ -142,7 +148,15 @@ def inputs(kind: str) -> Field:
         )
     if kind == "values":
         return Field(torch.randn(4, FEATURES, generator=generator))
+    if kind == "table":
+        values = torch.randn(4, 5, 8, generator=generator)
+        values[:, :, 0] = torch.rand(4, 5, generator=generator) < 0.7
+        values[:, 2:4, 1] = torch.randint(0, 6, (4, 2), generator=generator).float()
+        return Field(values * values[:, :, :1])
     mask = torch.arange(7)[None] < torch.tensor(LENGTHS)[:, None]
+    if kind == "pictures":
+        shape = (4, 7, 3, 16, 16)
+        return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator), mask)
     if kind == "regions":
         values = torch.rand(4, 7, 4 + FEATURES, generator=generator)
         return Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
@@ -155,7 +169,7 @@ def widened(field: Field, columns: int) -> Field:
     """More padding, which holds what nobody may read: NaN, or ids that no table has."""
     if field.mask is None:
         return field
-    poison = torch.nan if field.values.is_floating_point() else 10**9
+    poison = {torch.int64: 10**9, torch.uint8: 255}.get(field.values.dtype, torch.nan)
     after = (*(0, 0) * (field.values.ndim - 2), 0, columns)
     return Field(F.pad(field.values, after, value=poison), F.pad(field.mask, (0, columns)))
 

@@ -108,7 +108,9 @@ class Case:
         """The same, with so many more places of padding."""
         found = []
         for tensor, lengths in zip(self.rows(chosen), self.lengths, strict=True):
-            poison = {torch.bool: False, torch.int64: NO_ID}.get(tensor.dtype, torch.nan)
+            poison = {torch.bool: False, torch.int64: NO_ID, torch.uint8: 255}.get(
+                tensor.dtype, torch.nan
+            )
             pads = [(0, columns if place in lengths else 0) for place in range(tensor.ndim)]
             found.append(F.pad(tensor, [n for pad in pads[::-1] for n in pad], value=poison))
         return tuple(found)

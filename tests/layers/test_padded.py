@@ -70,9 +70,9 @@ def gradients(module: nn.Module, outputs: tuple[Tensor, ...]) -> dict[str, Tenso
 
 
 def test_the_suite_walks_all_parts() -> None:
-    assert len(CASES) == 31 + 22 + 5
+    assert len(CASES) == 44 + 24 + 5
     configs = {type(padded_cases.config_of(build.args[0])) for build in CASES.values()}
-    assert len(configs) == 13 + 7 + 3
+    assert len(configs) == 22 + 8 + 3
 
 
 @every_part

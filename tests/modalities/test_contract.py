@@ -31,7 +31,9 @@ from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.image_transforms import JitterConfig
 from weft.modalities.ngrams import NgramsConfig
 from weft.modalities.parts import parts_of, shown_by
+from weft.modalities.pictures import PicturesConfig
 from weft.modalities.regions import RegionsConfig
+from weft.modalities.table import TableConfig
 from weft.modalities.text import TextConfig
 
 RANDOM = np.random.default_rng(0)
@@ -142,6 +144,33 @@ CASES = {
         ],
         random=False,
     ),
+    "pictures": Case(
+        PicturesConfig(PICTURE, most=2),
+        [PICTURES[:2], PICTURES[2], PICTURES[1:]],
+        (None, 3, 16, 16),
+        torch.uint8,
+        [*NO_PICTURES, [PICTURES[0], "picture.png"]],
+    ),
+    "table": Case(
+        TableConfig(("age", "weight"), ("ward",), ("seen",), max_categories=2),
+        [
+            {"age": 62, "weight": "71.5", "ward": "north", "seen": "2026-03-05"},
+            {"age": None, "ward": " north ", "seen": "2025-12-31T23:30"},
+            {"age": 40.0, "weight": float("nan"), "ward": True, "other": object()},
+            {"age": 1e30, "weight": 80, "ward": 3, "seen": datetime.date(2020, 2, 29)},
+        ],
+        (4, 8),
+        torch.float32,
+        [
+            {"age": "old"},
+            {"age": True},
+            {"weight": float("inf")},
+            {"ward": ["north"]},
+            {"seen": "yesterday"},
+            {"seen": 3},
+        ],
+        random=False,
+    ),
     **{
         f"text {kind}": Case(
             TextConfig(kind=kind, vocab_size=400, min_frequency=1, eval_captions=2),
@@ -217,7 +246,7 @@ def walked() -> set[type[Config]]:
 
 def test_every_modality_has_a_case() -> None:
     assert walked() == {type(case.config) for case in CASES.values()}
-    assert len(walked()) == 7
+    assert len(walked()) == 9
 
 
 @pytest.fixture(params=CASES)

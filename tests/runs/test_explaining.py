@@ -187,7 +187,7 @@ def test_a_prediction_is_a_row_of_what_the_model_saw() -> None:
     rows = dataset()
     rows[4] = Sample("row4", "g", {"text": Alternatives(["one", "two"])}, "made:5")
     seen = (Entry("image", 2), Entry("text", 4, 1))
-    found = row_of(Prediction(seen, "yes", (), given={"answer": "blue"}), rows)
+    found = row_of(Prediction(seen, "yes", (), given={"answer": "blue"}), rows, {})
     assert found.items == {"image": rows[2].items["image"], "text": "two", "answer": "blue"}
     assert (found.id, found.source) == ("row2", "made:3")
 

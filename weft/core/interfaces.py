@@ -61,6 +61,16 @@ class ReadsMedia(Protocol):
 
 
 @runtime_checkable
+class ReadsColumns(Protocol):
+    """A modality that reads several columns of a row: its raw value is {column: value}.
+
+    A column whose value a row lacks is missing there, or None; a row without any of them lacks the stream.
+    """
+
+    columns: tuple[str, ...]
+
+
+@runtime_checkable
 class Measurable(Protocol):
     """A modality that knows cheaply how long a raw item will be as a tensor."""
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from weft.core.media import Alternatives, Media
+from weft.core.missing import is_missing
 from weft.core.text import unspaced, words
 from weft.data.formats import is_text_column
 
@@ -70,20 +71,6 @@ def kind_of_column(name: str, values: Sequence[Any]) -> Judged:
             return found
     held = Counter(type(value).__name__ for value in present).most_common(2)
     return Judged("other", f"holds {' and '.join(each for each, _ in held)}")
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a row has no value: None, not-a-number, an empty string or list."""
-    match value:
-        case None:
-            return True
-        case float() | np.floating():
-            return bool(np.isnan(value))
-        case str():
-            return not value.strip()
-        case list() | tuple():
-            return len(value) == 0
-    return False
 
 
 def identity(value: Any) -> Hashable:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
-from weft.core.interfaces import Modality, Target, views_of
+from weft.core.interfaces import Modality, ReadsColumns, Target, views_of
 from weft.core.media import Alternatives, small_value
+from weft.core.missing import is_missing
 from weft.core.once import kept
 from weft.core.records import Features, Field
 from weft.core.samples import Sample
@@ -47,16 +48,23 @@ class ModalitySource:
 
     def raw(self, index: int) -> Any:
         """The raw value of row `index`."""
-        return item_of(row_of(self.dataset, index), self.key)
+        return self._raw(row_of(self.dataset, index))
+
+    def _raw(self, sample: Sample) -> Any:
+        """Raises DataError that names what the row has instead."""
+        found = value_of(sample, self.key, self.modality)
+        if found is None:
+            raise _lacking(sample, self.key, self.modality)
+        return found
 
     def views(self, index: int) -> int:
         """How many fixed views row `index` has: of several captions one each."""
         sample = row_of(self.dataset, index)
-        return 1 if self.lacks(sample) else _views(item_of(sample, self.key), self.modality)
+        return 1 if self.lacks(sample) else _views(self._raw(sample), self.modality)
 
     def lacks(self, sample: Sample) -> bool:
         """Whether the row may lack the stream, and does."""
-        return self.optional and sample.items.get(self.key) is None
+        return self.optional and value_of(sample, self.key, self.modality) is None
 
     def load(
         self, index: int, *, train: bool, generator: torch.Generator, view: int
@@ -68,9 +76,8 @@ class ModalitySource:
         sample = row_of(self.dataset, index)
         if self.lacks(sample):
             return None
-        raw, modality = item_of(sample, self.key), self.modality
-        if view and view >= _views(raw, modality):
-            view = 0
+        raw, modality = self._raw(sample), self.modality
+        view = view if view < _views(raw, modality) else 0
         key = (id(self.dataset), index, self.key, id(modality))
 
         def transformed() -> Tensor:
@@ -117,9 +124,26 @@ def row_of(dataset: Dataset, index: int) -> Sample:
 def item_of(sample: Sample, key: str) -> Any:
     """`sample.items[key]`. Raises DataError that names what the row has instead."""
     if sample.items.get(key) is None:
-        known = ", ".join(sample.items) or "nothing"
-        raise DataError(f"has no '{key}', it has: {known}", source=sample.source)
+        raise _lacking(sample, key, None)
     return sample.items[key]
+
+
+def value_of(sample: Sample, stream: str, modality: object) -> Any:
+    """What the stream reads of the row: the item of its name, or, of a modality that `ReadsColumns`, the
+    values of these columns. None where the row has none."""
+    found = sample.items.get(stream)
+    if found is not None or not isinstance(modality, ReadsColumns):
+        return found
+    values = {column: sample.items.get(column) for column in modality.columns}
+    return None if all(map(is_missing, values.values())) else values
+
+
+def _lacking(sample: Sample, key: str, modality: object) -> DataError:
+    known = ", ".join(sample.items) or "nothing"
+    what = f"no '{key}'"
+    if isinstance(modality, ReadsColumns):
+        what = f"none of {', '.join(modality.columns)}"
+    return DataError(f"has {what}, it has: {known}", source=sample.source)
 
 
 def _views(raw: Any, modality: Modality) -> int:

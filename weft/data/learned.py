@@ -13,6 +13,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Modality, Target
 from weft.core.media import small_value
 from weft.core.samples import Sample
+from weft.data.columns import value_of
 from weft.data.formats import Dataset
 
 MODALITIES = "modalities.json"
@@ -99,9 +100,9 @@ def _learn(name: str, learner: Learner, dataset: Dataset) -> None:
     """Raises WeftError; one that says which columns there are, where no row has that of the learner."""
     kind, column = ("target", learner.column) if isinstance(learner, Target) else ("stream", name)
     try:
-        learner.fit(_raws(dataset, column))
+        learner.fit(_raws(dataset, column, learner))
     except WeftError as error:
-        if next(_raws(dataset, column), None) is not None:
+        if next(_raws(dataset, column, learner), None) is not None:
             raise
         readable = _readable(dataset)
         found = f"the first has: {', '.join(readable.items)}" if readable else "none can be read"
@@ -119,11 +120,11 @@ def _readable(dataset: Dataset) -> Sample | None:
     return None
 
 
-def _raws(dataset: Dataset, column: str) -> Iterator[Any]:
-    """The values of a column, of the rows that can be read and have one."""
+def _raws(dataset: Dataset, column: str, learner: Learner) -> Iterator[Any]:
+    """The values of a column, or of those that the learner reads, of the rows that can be read and have one."""
     for index in range(len(dataset)):
         try:
-            raw = small_value(dataset[index].items.get(column))
+            raw = small_value(value_of(dataset[index], column, learner))
         except WeftError:
             continue
         if raw is not None:

@@ -68,6 +68,8 @@ def _rows(stream: str, raws: list[Any]) -> list[Sample]:
 def _raw(raw: Any, modality: Modality) -> Any:
     if raw is None or not isinstance(modality, ReadsMedia):
         return raw
+    if isinstance(raw, list | tuple):  # several a row
+        return [_raw(one, modality) for one in raw]
     value = media_of(raw, modality.media)
     path = _path(value)
     if path is not None and not path.is_file():

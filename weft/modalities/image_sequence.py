@@ -1,8 +1,7 @@
 """Pictures of several panels: the boxes of an NLVR picture side by side, or several pictures."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,10 @@ from weft.core.kinds import Kind
 from weft.core.media import Media, expected
 from weft.core.records import Field
 from weft.modalities.image_decoding import read_image
-from weft.modalities.parts import grid_of, pixels_of, token_grid, without_cells
+from weft.modalities.parts import PanelParts
 
 
-class ImageSequence:
+class ImageSequence(PanelParts):
     """One picture that shows several panels of one size in a row -> the panels, each by itself.
 
     Evaluation views are the panels in other orders: view v starts with panel v.
@@ -61,35 +60,9 @@ class ImageSequence:
         """B pictures (P, 3, H, W) -> Field of uint8 (B, P, 3, H, W) without a mask."""
         return Field(torch.stack(tuple(items)))
 
-    def parts(self, field: Field) -> Tensor:
-        """(B, panels x rows x columns): the cells of each panel, all True."""
-        shape = (len(field), math.prod(self.layout(field) or ()))
-        return torch.ones(shape, dtype=torch.bool, device=field.values.device)
-
-    def without(self, field: Field, gone_BP: Tensor) -> Field:
-        """Cells that are taken away have their panel's mean colour."""
-        panels = field.values.flatten(0, 1)
-        values = without_cells(panels, gone_BP.reshape(len(panels), -1))
-        return replace(field, values=values.view_as(field.values))
-
-    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
-        """Panels, and rows and columns of each."""
-        panels, _, height, width = field.values.shape[1:]
-        grid: tuple[int, int] | None = grid_of(height, width)
-        if tokens is not None:
-            each, rest = divmod(tokens, panels)
-            grid = None if rest else token_grid(each, height, width)
-            grid = grid if grid and math.prod(grid) == each else None
-        return None if grid is None else (panels, *grid)
-
     def show(self, raw: Any) -> Display:
         """The panels in one picture."""
         return Display(pictures=(Picture(raw),))
-
-    def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The panels as the model sees them."""
-        panels = zip(field.values[0].cpu(), weights.numpy(), strict=True)
-        return Display(pictures=tuple(Picture(pixels_of(panel), heat) for panel, heat in panels))
 
 
 def _shrunk(pixels_HWC: np.ndarray, factor: int) -> np.ndarray:

@@ -1,8 +1,10 @@
 """The parts of a row, which explanations weigh and take away, and what a person is shown of a value.
 
-`TokenParts` serves any modality of token streams, `PictureParts` is a base class for those of pictures.
+`TokenParts` serves any modality of token streams, `PictureParts` and `PanelParts` are base classes for those
+of one picture and of several.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -99,6 +101,39 @@ class PictureParts:
     def weighed(self, field: Field, weights: Tensor) -> Display:
         """The picture as the model sees it."""
         return Display(pictures=(Picture(pixels_of(field.values[0].cpu()), weights.numpy()),))
+
+
+class PanelParts:
+    """Cells of a grid over each of several pictures (B, N, C, H, W); without those of padding."""
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, pictures x rows x columns), True of every picture that is there."""
+        cells = math.prod(grid_of(*field.values.shape[-2:]))
+        real_BN = _real(field)
+        return real_BN[:, :, None].expand(*real_BN.shape, cells).flatten(1)
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        """Cells that are taken away have their picture's mean colour."""
+        pictures = field.values.flatten(0, 1)
+        values = without_cells(pictures, gone_BP.reshape(len(pictures), -1))
+        return replace(field, values=values.view_as(field.values))
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
+        """Pictures, and rows and columns of each."""
+        pictures, _, height, width = field.values.shape[1:]
+        grid: tuple[int, int] | None = grid_of(height, width)
+        if tokens is not None:
+            each, rest = divmod(tokens, pictures)
+            grid = None if rest else token_grid(each, height, width)
+            grid = grid if grid and math.prod(grid) == each else None
+        return None if grid is None else (pictures, *grid)
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The pictures as the model sees them."""
+        found = zip(field.values[0].cpu(), weights.numpy(), _real(field)[0].tolist(), strict=True)
+        return Display(
+            pictures=tuple(Picture(pixels_of(one), heat) for one, heat, there in found if there)
+        )
 
 
 def grid_of(height: int, width: int) -> tuple[int, int]:

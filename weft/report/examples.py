@@ -1,10 +1,12 @@
 """Retrieved examples as pictures and captions, the right ones marked."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from weft.core.display import Display, Word
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
+from weft.data.columns import value_of
 from weft.data.formats import Dataset
 from weft.inference.member import Entry
 from weft.inference.results import Answer, Example
@@ -30,14 +32,18 @@ class Rows:
         """An entry of the data set, of several alternatives the one that it names; or a label."""
         if isinstance(entry, str):
             return Display(words=(Word(entry),))
-        raw = self.dataset[entry.row].items.get(entry.stream)
+        raw = self.value(entry.row, entry.stream)
         if isinstance(raw, Alternatives):
             raw = raw[entry.alternative or 0]
         return shown_by(self._modalities.get(entry.stream)).show(raw)
 
+    def value(self, row: int, stream: str) -> Any:
+        """What the stream reads of the row; None where it lacks the stream."""
+        return value_of(self.dataset[row], stream, self._modalities.get(stream))
+
     def all_of(self, row: int, stream: str) -> list[Display]:
         """Every alternative of the row's stream; nothing where it lacks the stream."""
-        raw = self.dataset[row].items.get(stream)
+        raw = self.value(row, stream)
         values = raw if isinstance(raw, Alternatives) else () if raw is None else (raw,)
         return [shown_by(self._modalities.get(stream)).show(value) for value in values]
 

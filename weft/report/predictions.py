@@ -47,7 +47,7 @@ def predictions(
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
     """One row, its explanation beside it."""
-    has = [i for i in prediction.inputs if rows.dataset[i.row].items.get(i.stream) is not None]
+    has = [i for i in prediction.inputs if rows.value(i.row, i.stream) is not None]
     lacks = [entry.stream for entry in prediction.inputs if entry not in has]
     displays = [rows.display(entry) for entry in has]
     pictures = [figures(display, "", PICTURE_WIDTH) for display in displays]

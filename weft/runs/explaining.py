@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.core.records import Batch, Features
 from weft.core.samples import Sample
 from weft.core.text import counted
+from weft.data.columns import value_of
 from weft.data.formats import Dataset
 from weft.explain.decision import Decision, decision_of
 from weft.explain.deletion import Deletion, deletion_test
@@ -59,17 +61,17 @@ def explain_predictions(runs: Sequence[Run], result: TaskResult, dataset: Datase
         return Explanations(
             missing="Not explained: the task names no head and no similarity that it measured."
         )
-    rows = [row_of(one, dataset) for one in result.predictions]
+    rows = [row_of(one, dataset, runs[0].modalities) for one in result.predictions]
     found = explain_rows(runs, rows, head=result.head, similarity=result.similarity)
     return Explanations(dict(enumerate(found)))
 
 
-def row_of(prediction: Prediction, dataset: Dataset) -> Sample:
+def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Modality]) -> Sample:
     """What the model saw, as a row: each input may be of another row, or of none."""
     first = dataset[prediction.inputs[0].row]
     items = {}
     for entry in prediction.inputs:
-        raw = dataset[entry.row].items.get(entry.stream)
+        raw = value_of(dataset[entry.row], entry.stream, modalities.get(entry.stream))
         if isinstance(raw, Alternatives) and entry.alternative is not None:
             raw = raw[entry.alternative]
         items[entry.stream] = raw

@@ -10,6 +10,7 @@ from typing import Any
 from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
 from weft.core.samples import Sample
+from weft.data.columns import value_of
 from weft.data.formats import Dataset, OnError, open_dataset
 from weft.data.policy import ErrorPolicy
 from weft.heads.classes import ClassValues
@@ -71,7 +72,8 @@ def _readable(dataset: Dataset) -> Iterator[Sample]:
 def _require_columns(run: Run, dataset: Dataset, head: str) -> None:
     streams = run.model.streams_of(head)
     for sample in _readable(dataset):
-        if not any(sample.items.get(stream) is not None for stream in streams):
+        values = (value_of(sample, s, run.modalities.get(s)) for s in streams)
+        if all(value is None for value in values):
             raise WeftError(
                 f"{sample.source}: has none of the columns that this run reads ({', '.join(streams)}); it has: "
                 f"{', '.join(sample.items) or 'nothing'}"

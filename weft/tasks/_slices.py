@@ -12,8 +12,9 @@ from torch import Tensor
 
 from weft.core.dates import date_text, days_of
 from weft.core.errors import unknown_name
+from weft.core.missing import is_missing
 from weft.core.text import words
-from weft.data.column_kinds import is_missing, kind_of_column
+from weft.data.column_kinds import kind_of_column
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric

@@ -1,0 +1,67 @@
+"""Several pictures a row, each by the same encoder."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+
+from weft.core.building import build
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.layers.padded import is_padded
+from weft.layers.pooling import pool
+
+
+class EachPicture(nn.Module):
+    """Pictures (B, N, 3, H, W) -> the tokens of all pictures of a row, one picture after another.
+
+    Pictures that the mask leaves out are not encoded. pooled: the mean of the pooled vectors of a row's
+    pictures. Without `tokens` these vectors are the tokens, one a picture.
+    """
+
+    def __init__(self, encoder: nn.Module, *, tokens: bool) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.tokens = tokens
+        self.dim = cast(Encoder, encoder).dim
+
+    def forward(self, field: Field) -> Features:
+        """Field of uint8 (B, N, 3, H, W), mask (B, N) or None where all are there."""
+        check_shape(field.values, "B N C H W", "pictures")
+        rows, number = field.values.shape[:2]
+        mask_BN = field.mask
+        if mask_BN is None:
+            mask_BN = torch.ones_like(field.values[:, :, 0, 0, 0], dtype=torch.bool)
+        flat_F = mask_BN.flatten()
+        pictures = Field(field.values.flatten(0, 1))
+        if is_padded():
+            each = cast(Encoder, self.encoder)(pictures).where(flat_F)
+        else:
+            there_R = flat_F.nonzero()[:, 0]
+            each = cast(Encoder, self.encoder)(pictures.take(there_R)).spread(
+                there_R, rows * number
+            )
+        pooled_BND = each.pooled.reshape(-1, number, self.dim)
+        pooled_BD = pool(pooled_BND, mask_BN, "mean")
+        if not self.tokens:
+            return Features(pooled_BND, mask_BN, pooled_BD)
+        tokens = number * each.tokens.shape[1]
+        mask_BT = each.mask.reshape(-1, tokens)
+        tokens_BTD = each.tokens.reshape(-1, tokens, self.dim)
+        return Features(tokens_BTD.masked_fill(~mask_BT[..., None], 0), mask_BT, pooled_BD)
+
+
+@dataclass(frozen=True)
+class PicturesEncoderConfig(Config[Encoder]):
+    """Each picture of a row by the same encoder."""
+
+    encoder: Config[Encoder]
+    """Of one picture."""
+    tokens: bool = False
+    """Keep all tokens of each picture; otherwise its pooled vector is its one token."""
+
+    def build(self) -> EachPicture:
+        return EachPicture(build(self.encoder), tokens=self.tokens)

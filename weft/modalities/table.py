@@ -1,0 +1,237 @@
+"""Numbers, categories and dates of a table: a token for each column."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.dates import date_text, days_of
+from weft.core.display import Display, Word
+from weft.core.errors import WeftError, brief
+from weft.core.interfaces import Modality
+from weft.core.missing import is_missing
+from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.records import Field
+from weft.core.text import normalised
+from weft.modalities.parts import TokenParts
+
+PARTS = 8
+"""Numbers of a token: whether the row has a value, and up to seven that say which."""
+UNKNOWN = 0
+"""The number of a category that is none of those that were learned."""
+YEAR, WEEK = 365.2425, 7.0
+"""In days."""
+
+
+@dataclass
+class _Learned:
+    """Of each column: mean and standard deviation, or the names of its categories."""
+
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Table(TokenParts):
+    """Values of C columns -> (C, PARTS) float32, in the order numbers, categories, dates.
+
+    The first part is 1 where the row has a value and 0 where it has none; all others are 0 then. Numbers
+    and dates are shifted and scaled to mean 0 and standard deviation 1 over the training rows, and cut
+    at +-`clip`; of dates sine and cosine of the time of year, of the week and of the day stand beside that.
+    Categories are the most frequent ones of the training rows, by number; 0 is any other.
+    """
+
+    def __init__(self, config: "TableConfig") -> None:
+        super().__init__(self)
+        self.config = config
+        self.columns = config.columns
+        self._learned = _Learned()
+        self._places: dict[str, dict[str, int]] = {}
+
+    def decode(self, raw: Any) -> dict[str, float | str | None]:
+        """Column -> a number (of a date its days), the name of a category, or None.
+
+        raw: column -> value; a column may be missing. Raises WeftError that names the column.
+        """
+        if not isinstance(raw, Mapping) or not set(raw).intersection(self.columns):
+            raise WeftError(f"is {brief(raw)}, expected values of {', '.join(self.columns)}")
+        return {name: self._read(name, raw.get(name)) for name in self.columns}
+
+    def _read(self, name: str, value: Any) -> float | str | None:
+        if is_missing(value):
+            return None
+        if name in self.config.categories:
+            return category_name(value, name)
+        try:
+            if name in self.config.dates:
+                return days_of(value)
+            found = math.nan if isinstance(value, bool) else float(value)
+        except WeftError as error:
+            raise WeftError(f"'{name}' {error}") from None
+        except (TypeError, ValueError, OverflowError):
+            found = math.nan
+        if not math.isfinite(found):
+            raise WeftError(f"'{name}' is {brief(value)}, expected a finite number")
+        return found
+
+    def transform(
+        self,
+        item: Mapping[str, float | str | None],
+        *,
+        train: bool,  # noqa: ARG002
+        generator: torch.Generator,  # noqa: ARG002
+        view: int = 0,  # noqa: ARG002
+    ) -> Tensor:
+        """(C, PARTS)"""
+        values_CP = torch.zeros(len(self.columns), PARTS)
+        for place, name in enumerate(self.columns):
+            value = item[name]
+            if value is None:
+                continue
+            values_CP[place, 0] = 1.0
+            if isinstance(value, str):
+                values_CP[place, 1] = self._places[name].get(value, UNKNOWN)
+                continue
+            mean, std = self._learned.scales.get(name, (0.0, 1.0))
+            scaled = max(-self.config.clip, min(self.config.clip, (value - mean) / std))
+            values_CP[place, 1] = scaled
+            if name in self.config.dates:
+                turns = torch.tensor([value / YEAR, value / WEEK, value], dtype=torch.float64)
+                angles = 2 * math.pi * (turns % 1)
+                values_CP[place, 2:] = torch.cat([angles.sin(), angles.cos()])
+        return values_CP
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """B rows -> Field of (B, C, PARTS) without a mask: a value that is missing is a state of its own."""
+        return Field(torch.stack(tuple(items)))
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns scales and categories. Raises WeftError for a column without a value."""
+        sums = {name: [0.0, 0.0, 0.0] for name in (*self.config.numbers, *self.config.dates)}
+        counts: dict[str, Counter[str]] = {name: Counter() for name in self.config.categories}
+        for raw in raws:
+            for name in self.columns:
+                try:
+                    value = self._read(name, raw.get(name)) if isinstance(raw, Mapping) else None
+                except WeftError:
+                    continue  # whoever reads the row reports it
+                if isinstance(value, str):
+                    counts[name][value] += 1
+                elif value is not None:
+                    _add(sums[name], value)
+        empty = [n for n, s in sums.items() if not s[0]] + [n for n, c in counts.items() if not c]
+        if empty:
+            raise WeftError(f"no training row has a value in its column '{empty[0]}'")
+        self._use(
+            {
+                name: (mean, math.sqrt(squares / rows) or 1.0)
+                for name, (rows, mean, squares) in sums.items()
+            },
+            {name: self._most_frequent(of_column) for name, of_column in counts.items()},
+        )
+
+    def _most_frequent(self, counts: Counter[str]) -> tuple[str, ...]:
+        ordered = sorted(counts, key=lambda name: (-counts[name], name))
+        return tuple(ordered[: self.config.max_categories])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "scales": {name: list(pair) for name, pair in self._learned.scales.items()},
+            "categories": {name: list(names) for name, names in self._learned.categories.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        try:
+            scales = {n: (float(m), float(s)) for n, (m, s) in state["scales"].items()}
+            categories = {n: tuple(map(str, names)) for n, names in state["categories"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise WeftError(f"is {brief(state)}, expected scales and categories") from None
+        wanted = {*self.config.numbers, *self.config.dates}, set(self.config.categories)
+        if (set(scales), set(categories)) != wanted or not all(s > 0 for _, s in scales.values()):
+            raise WeftError(f"holds other columns than {', '.join(self.columns)}")
+        self._use(scales, categories)
+
+    def _use(
+        self, scales: dict[str, tuple[float, float]], categories: dict[str, tuple[str, ...]]
+    ) -> None:
+        self._learned = _Learned(scales, categories)
+        self._places = {
+            column: {name: number for number, name in enumerate(names, UNKNOWN + 1)}
+            for column, names in categories.items()
+        }
+
+    def names_of(self, values: Tensor) -> list[str | None]:
+        """The columns with their values, of (C, PARTS)."""
+        return [
+            f"{name} {self._value_of(name, row)}"
+            for name, row in zip(self.columns, values.tolist(), strict=True)
+        ]
+
+    def _value_of(self, name: str, parts: Sequence[float]) -> str:
+        if not parts[0]:
+            return "missing"
+        if name in self.config.categories:
+            names = self._learned.categories.get(name, ())
+            place = int(parts[1]) - UNKNOWN - 1
+            return names[place] if 0 <= place < len(names) else "(unknown)"
+        mean, std = self._learned.scales.get(name, (0.0, 1.0))
+        value = mean + std * parts[1]
+        return date_text(value) if name in self.config.dates else f"{value:.4g}"
+
+    def show(self, raw: Any) -> Display:
+        """Each column with its value as the row has it."""
+        there = [n for n in self.columns if not is_missing(raw.get(n))]
+        return Display(words=tuple(Word(f"{name}: {raw[name]}") for name in there))
+
+
+def category_name(value: Any, column: str) -> str:
+    """The name of a category in one Unicode form. Raises WeftError for a value that is none."""
+    if isinstance(value, str):
+        return normalised(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:g}" if float(value).is_integer() else str(value)
+    raise WeftError(f"'{column}' is {brief(value)}, expected a category: a string or a number")
+
+
+def _add(sums: list[float], value: float) -> None:
+    """Count, mean and sum of squared deviations, with one value more (B. P. Welford 1962)."""
+    sums[0] += 1
+    before = value - sums[1]
+    sums[1] += before / sums[0]
+    sums[2] += before * (value - sums[1])
+
+
+@dataclass(frozen=True)
+class TableConfig(Config[Modality]):
+    """Columns of a table as one stream: numbers, categories and dates."""
+
+    numbers: tuple[str, ...] = ()
+    """Columns that hold numbers."""
+    categories: tuple[str, ...] = ()
+    """Columns that hold one of a few names."""
+    dates: tuple[str, ...] = ()
+    """Columns that hold dates or times, as 2026-03-05 or 2026-03-05T14:30."""
+    max_categories: int = 100
+    """So many of the most frequent categories of a column are learned; any other is unknown."""
+    clip: float = 10.0
+    """Largest number of standard deviations from the mean."""
+
+    def __post_init__(self) -> None:
+        require(self, max_categories=COUNT, clip=POSITIVE)
+        if not self.columns or len(set(self.columns)) < len(self.columns):
+            named = ", ".join(self.columns) or "none"
+            raise ValueError(f"columns are {named}, expected one or more, each once")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in the order of their tokens."""
+        return (*self.numbers, *self.categories, *self.dates)
+
+    def build(self) -> Table:
+        return Table(self)
