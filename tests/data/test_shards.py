@@ -475,3 +475,27 @@ def test_real_pictures_round_trip(tmp_path: Path, shared_data: Callable[[str], P
     for ours, real in zip(open_dataset(tmp_path), rows, strict=True):
         assert ours.items.pop("image").read() == real.items.pop("image").read()
         assert (ours.id, ours.group, ours.items) == (real.id, real.group, real.items)
+
+
+@given(
+    name=st.text(st.characters(codec="ascii", exclude_characters="\0/"), min_size=1, max_size=99),
+    size=st.integers(0, 8**11 - 1),
+    kind=st.sampled_from([tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.LNKTYPE]),
+    place=st.integers(0, 511),
+    byte=st.integers(0, 255),
+    changed=st.booleans(),
+)
+def test_headers_are_read_as_tarfile_reads_them(
+    name: str, size: int, kind: bytes, place: int, byte: int, changed: bool
+) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.type = size, kind
+    block = bytearray(member.tobuf(tarfile.USTAR_FORMAT, "utf-8", "surrogateescape"))
+    if changed:
+        block[place] = byte
+    try:
+        read = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
+        expected = (read.name.removeprefix("./"), read.size) if read.isreg() else None
+    except tarfile.TarError:
+        expected = None
+    assert _tar_members._header(bytes(block)) == expected
