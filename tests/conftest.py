@@ -14,6 +14,8 @@ from hypothesis import settings
 settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
 
+os.environ["WEFT_LANGUAGE"] = "en"  # tests read messages, whatever the locale
+
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 

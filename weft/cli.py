@@ -13,6 +13,7 @@ from weft import commands
 from weft.commands._sources import summaries
 from weft.commands._tables import print_rows
 from weft.core.errors import WeftError, unknown_name
+from weft.core.language import check_language, say, speaking
 from weft.core.version import version
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -24,8 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A part says with a ValueError that it cannot use what it got; here that came from the words, the
     recipe or the data. WEFT_TRACEBACK=1 shows where.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words, chosen = _language(list(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        check_language(chosen)
+    except WeftError as error:
+        print(f"weft: {error}", file=sys.stderr)
+        return BAD_INPUT
+    with speaking(chosen):
+        return _guarded(words)
+
+
+def _guarded(words: list[str]) -> int:
     try:
         _run(words)
     except (WeftError, ValueError, OSError, MemoryError, RuntimeError) as error:
@@ -41,12 +52,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = f"{error.filename}: {error.strerror}"  # without Python's "[Errno 21]"
         if isinstance(error, MemoryError | RuntimeError):
             message = f"there is not enough memory: {message}"
-        print(f"weft: {message}", file=sys.stderr)
+        print(f"weft: {say(message)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as error:
-        print(f"weft: {str(error) or 'interrupted'}", file=sys.stderr)
+        print(f"weft: {say(str(error) or 'interrupted')}", file=sys.stderr)
         return INTERRUPTED + (getattr(error, "number", signal.SIGINT) - signal.SIGINT)
     return 0
+
+
+def _language(words: list[str]) -> tuple[list[str], str | None]:
+    """The words without `--language CODE`, which may stand anywhere, and the code."""
+    for place, word in enumerate(words):
+        if word == "--language":
+            return words[:place] + words[place + 2 :], "".join(words[place + 1 : place + 2])
+        if word.startswith("--language="):
+            return words[:place] + words[place + 1 :], word.removeprefix("--language=")
+    return words, None
 
 
 def _run(words: list[str]) -> None:
@@ -72,9 +93,12 @@ def _module(name: str) -> ModuleType:
 
 
 def _print_usage() -> None:
-    print("usage: weft COMMAND ...\n")
-    print_rows(summaries(commands).items(), indent=2)
-    print("\nweft COMMAND --help says more.\nTo begin: weft demo, weft new FOLDER")
+    print(say("usage: weft COMMAND ..."), end="\n\n")
+    print_rows(((name, say(line)) for name, line in summaries(commands).items()), indent=2)
+    print()
+    print(say("weft COMMAND --help says more."))
+    print(say("To begin: weft demo, weft new FOLDER"))
+    print(say("--language zh says it in Chinese."))
 
 
 if __name__ == "__main__":

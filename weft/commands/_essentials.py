@@ -17,6 +17,7 @@ from weft.commands._tables import print_rows
 from weft.core.config import Settings
 from weft.core.documents import read_json
 from weft.core.files import write_text
+from weft.core.language import say
 
 FILE = Path(weft.recipes.__file__).parent / "settings.json"
 SAID = {
@@ -69,24 +70,33 @@ def print_help(
 ) -> None:
     """The help of `weft train RECIPE`: what it is, its arguments, its settings with their values, two examples."""
     about = summaries(weft.recipes, of_function=True).get(word)
-    print(f"usage: weft train {word} [--SETTING VALUE ...]\n")
+    print(say(f"usage: weft train {word} [--SETTING VALUE ...]"), end="\n\n")
     if about:
-        print_rows([("", about)])
+        print_rows([("", say(about))])
         print()
     rows = [
-        *((f"--{name} {name.upper()}", said) for name, said in arguments.items()),
-        ("--data PATH", "Your rows: a file or folder in any known format; else the recipe's own."),
-        ("--out RUN", f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
-        ("--init RUN", "Start from the weights of another run: fine-tuning."),
+        *((f"--{name} {name.upper()}", say(said)) for name, said in arguments.items()),
+        (
+            "--data PATH",
+            say("Your rows: a file or folder in any known format; else the recipe's own."),
+        ),
+        (
+            "--out RUN",
+            say(f"Run directory; runs/{Path(word).stem.partition(':')[0]} if not given."),
+        ),
+        ("--init RUN", say("Start from the weights of another run: fine-tuning.")),
     ]
-    rows += OWN_DATA
-    print_rows([*rows, *((_flag(name, value), said(name)) for name, value in settings.items())])
-    print("\nThe values are the recipe's own. Examples:")
+    rows += [(name, say(line)) for name, line in OWN_DATA]
+    explained = [(_flag(name, value), say(said(name))) for name, value in settings.items()]
+    print_rows([*rows, *explained])
     word += "".join(f" --{name} {name.upper()}" for name in list(arguments)[:1])
+    print()
+    print(say("The values are the recipe's own. Examples:"))
     print(f"  weft train {word} --data my_photos --out runs/mine --run.steps 2000")
     changed = [f"--{name.replace('_', '-')} {value}" for name, value in _doubled(settings).items()]
     print(f"  weft train {word} --out runs/other --run.seed 1 {' '.join(changed)}".rstrip())
-    print(f"\nAll settings: weft train {word} --help-all")
+    print()
+    print(say(f"All settings: weft train {word} --help-all"))
 
 
 def _doubled(settings: Mapping[str, object]) -> dict[str, object]:

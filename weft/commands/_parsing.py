@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 import tyro
 
+from weft.commands._help import print_help
 from weft.core.errors import WeftError
 
 T = TypeVar("T")
@@ -34,6 +35,9 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
 
     Raises WeftError, one line with the nearest flags, where a word does not fit.
     """
+    if wants_help(words):
+        print_help(cls, prog, default)
+        raise SystemExit(0)
     words = ["--help" if word == "--help-all" else word for word in words]
     for place, word in enumerate(words):
         if not word or re.fullmatch(r"--[^=\s]+=", word):

@@ -1,7 +1,11 @@
 """What modules say of themselves, read from their source: nothing is imported, so help is fast."""
 
 import ast
+import inspect
+import itertools
 import pkgutil
+import textwrap
+from dataclasses import is_dataclass
 from types import ModuleType
 
 
@@ -16,6 +20,27 @@ def summaries(package: ModuleType, *, of_function: bool = False) -> dict[str, st
                 if isinstance(node, ast.FunctionDef) and node.name == info.name:
                     described = node
             found[info.name] = first_line(ast.get_docstring(described))
+    return found
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Field -> the docstring below it, of the class and of those that it extends."""
+    found: dict[str, str] = {}
+    for one in reversed([one for one in cls.__mro__ if is_dataclass(one)]):
+        (described,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        assert isinstance(described, ast.ClassDef)
+        found |= docs_of(described)
+    return found
+
+
+def docs_of(described: ast.ClassDef) -> dict[str, str]:
+    """Field -> the docstring below it, in the source of one class."""
+    found: dict[str, str] = {}
+    for node, below in itertools.pairwise(described.body):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            said = below.value if isinstance(below, ast.Expr) else None
+            if isinstance(said, ast.Constant) and isinstance(said.value, str):
+                found[node.target.id] = " ".join(said.value.split())
     return found
 
 

@@ -18,6 +18,7 @@ def print_rows(rows: Iterable[tuple[str, str]], *, indent: int = 0) -> None:
     below = console.width < NARROW or longest > console.width // 2
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # Chinese has no blanks to wrap at
     for name, line in rows:
         left = f"{' ' * indent}{name}"
         if below:

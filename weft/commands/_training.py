@@ -14,6 +14,7 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
+from weft.core.language import say
 from weft.data.formats import NOTHING_SAID
 from weft.recipes import arguments_of
 from weft.recipes._data import check_there
@@ -127,15 +128,18 @@ def show(result: TrainResult) -> None:
         return
     fit = result.fit
     if fit.resumed_at == fit.steps:
-        done = f"nothing left to do: trained {fit.steps} steps before"
+        done = say(f"nothing left to do: trained {fit.steps} steps before")
     elif fit.resumed_at:
-        done = f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
+        done = say(
+            f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
+        )
     else:
-        done = f"trained {fit.steps} steps in {fit.seconds:.0f} s"
-    print(f"{done}, best at step {fit.best_step}")
+        done = say(f"trained {fit.steps} steps in {fit.seconds:.0f} s")
+    print(say(f"{done}, best at step {fit.best_step}"))
     for declared in result.metrics:
         for name, value in fit.metrics.items():
             metric = declared.called(name)
             if metric is not None and metric.headline:
-                print(f"  validation {name}: {metric.shown(value)} {metric.axis}")
-    print(f"run directory: {result.folder}")
+                shown = f"{metric.shown(value)} {metric.axis}"
+                print(f"  {say(f'validation {name}: {shown}')}")
+    print(say(f"run directory: {result.folder}"))

@@ -16,7 +16,12 @@ import tyro
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
+<<<<<<< HEAD
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
+=======
+from weft.core.language import say
+from weft.data.formats import Dataset, open_dataset
+>>>>>>> d82c60d (Messages and help in English and Chinese: a catalogue, one function to look up)
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
@@ -74,10 +79,14 @@ def _check(words: list[str]) -> None:
     report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
     _summary(report)
     out = arguments.out or Path("runs") / f"{path.stem}-card"
+<<<<<<< HEAD
     print(f"data card: {write_card(report, out)}")
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
+=======
+    print(say(f"data card: {write_card(report, out)}"))
+>>>>>>> d82c60d (Messages and help in English and Chinese: a catalogue, one function to look up)
 
 
 def _prepare(words: list[str]) -> None:
@@ -92,15 +101,16 @@ def _prepare(words: list[str]) -> None:
         card=write_card,
         progress=True,
     )
-    print(f"{result.rows_in:,} rows in, {result.rows_out:,} out, {len(result.shards)} shards")
+    shards = len(result.shards)
+    print(say(f"{result.rows_in:,} rows in, {result.rows_out:,} out, {shards} shards"))
     for reason, count in result.dropped.items():
-        print(f"  dropped, {reason}: {count:,}")
+        print(f"  {say(f'dropped, {reason}: {count:,}')}")
     for split, count in result.splits.items():
-        print(f"  {split}: {count:,} rows")
+        print(f"  {split}: {say(f'{count:,} rows')}")
     if result.metadata:
         done = "kept" if arguments.config.keep_metadata else "taken out"
-        print(f"  metadata of pictures, {done}: {_kinds(result.metadata)}")
-    print(f"written: {result.out}")
+        print(f"  {say(f'metadata of pictures, {done}: {_kinds(result.metadata)}')}")
+    print(say(f"written: {result.out}"))
 
 
 def _open(path: Path, format_name: str | None, said: Said) -> tuple[Dataset, list[DataError]]:
@@ -116,20 +126,20 @@ def _open(path: Path, format_name: str | None, said: Said) -> tuple[Dataset, lis
 
 def _summary(report: DataReport) -> None:
     total = report.counts(report.total).items()
-    print(f"{report.name}: {', '.join(f'{count:,} {what}' for what, count in total)}")
+    print(f"{report.name}: {', '.join(say(f'{count:,} {what}') for what, count in total)}")
     for name, counts in report.splits.items():
-        print(f"  {name}: {counts.rows:,} rows, {counts.captions:,} captions")
-    print(f"  cannot be used: {report.corrupt_total:,}")
+        print(f"  {name}: {say(f'{counts.rows:,} rows, {counts.captions:,} captions')}")
+    print(f"  {say(f'cannot be used: {report.corrupt_total:,}')}")
     for problem in report.corrupt[:10]:
-        print(f"    {problem.source}: {problem.reason}")
-    print(f"  suspicious: {report.suspicious_total:,}")
+        print(f"    {problem.source}: {say(problem.reason)}")
+    print(f"  {say(f'suspicious: {report.suspicious_total:,}')}")
     for problem in report.suspicious[:10]:
-        print(f"    {problem.source}: {problem.reason}")
+        print(f"    {problem.source}: {say(problem.reason)}")
     if report.metadata:
-        print(f"  metadata of pictures: {_kinds(report.metadata)}")
-    print(f"  exact duplicates: {report.exact.total:,} pairs")
-    print(f"  near duplicates: {report.near.total:,} pairs")
-    print(f"  leaks between splits: {report.leaks:,}")
+        print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
+    print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")
+    print(f"  {say(f'near duplicates: {report.near.total:,} pairs')}")
+    print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
 
 
 def _kinds(metadata: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
+from weft.core.language import say
 from weft.core.text import counted
 
 INDEX = "index"
@@ -47,6 +48,5 @@ def main(words: list[str]) -> None:
     dataset = open_split(recipe, split)
     index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
     replace(index, weights=checksum_of(arguments.run / WEIGHTS)).save(folder)
-    print(
-        f"{counted(len(index), 'entry', 'entries')} of stream '{arguments.stream}' embedded: {folder}"
-    )
+    entries = counted(len(index), "entry", "entries")
+    print(say(f"{entries} of stream '{arguments.stream}' embedded: {folder}"))

@@ -10,6 +10,7 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable
+from weft.core.language import say
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,4 @@ def main(words: list[str]) -> None:
         path = runs[0].folder / METRICS / f"{task}-{split}.json"
     if path is not None:
         save_result(found.result, path)
-        print(f"written: {path}")
+        print(say(f"written: {path}"))

@@ -10,6 +10,7 @@ from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX
 from weft.core.errors import WeftError
+from weft.core.language import say
 
 if TYPE_CHECKING:
     from weft.index import Hit
@@ -56,6 +57,6 @@ def main(words: list[str]) -> None:
 
 def _show(hits: list["Hit"]) -> None:
     """Prints one line per hit. Lines are not wrapped, so that paths can be copied or piped."""
-    print("score  id  where")
+    print(say("score  id  where"))
     for hit in hits:
         print(f"{hit.score:.3f}  {hit.id}  {hit.source}")

@@ -10,6 +10,7 @@ the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it; `weft
 from weft.commands import _essentials
 from weft.commands._parsing import wants_help
 from weft.core.errors import WeftError
+from weft.core.language import say
 from weft.recipes import names
 
 
@@ -17,7 +18,7 @@ def main(words: list[str]) -> None:
     """Trains, and prints the best metrics and the run directory."""
     if not words or words[0] in ("-h", "--help", "--help-all"):
         print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(names()))
-        print("weft train RECIPE --help shows the settings of one that people change most.")
+        print(say("weft train RECIPE --help shows the settings of one that people change most."))
         return
     word, rest = words[0], words[1:]
     if word.startswith("-") and not word.startswith("--resume"):

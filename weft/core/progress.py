@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from weft.core.language import say
+
 LINE_EVERY_SECONDS = 15.0
 
 
@@ -48,10 +50,10 @@ def progress(
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(description, total=total)
+            task = bar.add_task(say(description), total=total)
             yield lambda n: bar.advance(task, n)
         return
-    yield _Lines(description, total).advance
+    yield _Lines(say(description), total).advance
 
 
 class _Lines:
@@ -67,6 +69,6 @@ class _Lines:
             rate = self.done / (now - self.started)
             left = (self.total - self.done) / rate
             print(
-                f"{self.description}: {self.done}/{self.total}, {rate:,.1f}/s, {left:.0f} s left",
+                f"{self.description}: {self.done}/{self.total}, {rate:,.1f}/s, {say(f'{left:.0f} s left')}",
                 file=sys.stderr,
             )

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from weft.core.language import say
 from weft.evaluation.leakage import Leakage
 from weft.inference.results import TaskResult
 from weft.inference.wording import protocol_words
@@ -18,30 +19,31 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
     console.print(f"[bold]{result.task}[/bold]", highlight=False)
     for name, value in result.protocol.items():
         shown = f"{value:g}" if isinstance(value, float) else str(value)
-        console.print(f"  {protocol_words(name)}: {shown}", highlight=False, markup=False)
+        line = f"  {say(protocol_words(name))}: {shown}"
+        console.print(line, highlight=False, markup=False)
     _print_leakage(result.leakage, console)
     console.print(_table(result))
 
 
 def _print_leakage(leakage: Leakage | None, console: Console) -> None:
     if leakage is None:
-        console.print("leakage from training: not audited", style="yellow")
+        console.print(say("leakage from training: not audited"), style="yellow")
         return
     style = "green" if leakage.clean else "bold red" if leakage.shared else "yellow"
-    console.print(leakage.verdict, style=style)
+    console.print(say(leakage.verdict), style=style)
     for line in leakage.lines():
-        console.print(f"  {line}", highlight=False, markup=False)
+        console.print(f"  {say(line)}", highlight=False, markup=False)
 
 
 def _table(result: TaskResult) -> Table:
     lower = any(score.metric.better == "lower" for score in result.metrics.values())
-    table = Table(caption=f"{LOWER.strip()} lower is better" if lower else None)
-    table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("unit")
+    table = Table(caption=f"{LOWER.strip()} {say('lower is better')}" if lower else None)
+    table.add_column(say("metric"), no_wrap=True)
+    table.add_column(say("value"), justify="right")
+    table.add_column(say("95% interval"), justify="right")
+    table.add_column(say("unit"))
     for baseline in result.baselines:
-        table.add_column(escape(baseline), justify="right")
+        table.add_column(escape(say(baseline)), justify="right")
     for name, score in result.metrics.items():
         table.add_row(
             escape(name),  # names of classes may have brackets, which are no markup here

@@ -1,0 +1,108 @@
+"""The sentences that the package says to people, collected from its source.
+
+An f-string is a sentence with places; each becomes {0}, {1}, ... in the order of the source. What stands before the
+first ": " of an error is where it happened, and is said as it is.
+`python tests/core/sentences.py` prints those without a Chinese translation.
+"""
+
+import ast
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weft import commands
+from weft.commands import _essentials, _sources
+from weft.data.prepare.check import CheckConfig
+from weft.data.prepare.plan import PrepareConfig
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "weft"
+CATALOGUE = PACKAGE / "core" / "language_zh.json"
+WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
+ERRORS = ("WeftError", "DataError")
+
+
+def said(path: Path, functions: tuple[str, ...] = ("say", *ERRORS)) -> Iterator[tuple[int, str]]:
+    """Line and sentence of each call in the module that says one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in functions:
+                for written in _alternatives(node.args[0]):
+                    sentence = renumbered(WHERE.sub("", _template(written)))
+                    if re.search(r"[a-z]{2}", re.sub(r"\{\d+\}", "", sentence)):
+                        yield node.lineno, sentence
+
+
+def help_sentences() -> Iterator[tuple[str, str]]:
+    """Where and what: the first lines and the options of all commands, and the settings of `weft train`."""
+    for name, line in _sources.summaries(commands).items():
+        yield f"weft {name}", line
+    for path in sorted((PACKAGE / "commands").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                for field, doc in _sources.docs_of(node).items():
+                    yield f"{path.stem}.{node.name}.{field}", doc
+    for config in (CheckConfig(), PrepareConfig()):
+        yield from _settings(config)
+    for doc in _essentials.SAID.values():
+        yield "weft train", renumbered(doc.replace("{}", "{0}"))
+
+
+def _settings(config: Any) -> Iterator[tuple[str, str]]:
+    docs = _sources.field_docs(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _settings(value)
+        else:
+            yield f"{type(config).__name__}.{field.name}", docs[field.name]
+
+
+def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
+    """The strings that an expression may be: both of `a if b else c`."""
+    if isinstance(node, ast.IfExp):
+        yield from _alternatives(node.body)
+        yield from _alternatives(node.orelse)
+    elif isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ):
+        yield node
+
+
+def _template(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    assert isinstance(node, ast.JoinedStr)
+    return "".join(str(p.value) if isinstance(p, ast.Constant) else "{0}" for p in node.values)
+
+
+def renumbered(sentence: str) -> str:
+    """The sentence with its places as {0}, {1}, ..., whatever they are called."""
+    places = iter(range(100))
+    return re.sub(r"\{\w+\}", lambda _: f"{{{next(places)}}}", sentence)
+
+
+def catalogue() -> dict[str, str]:
+    found: dict[str, str] = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    return found
+
+
+def missing() -> Iterator[tuple[str, str]]:
+    """Where and what is said without a translation."""
+    known = {renumbered(english) for english in catalogue()}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for line, sentence in said(path):
+            if sentence not in known:
+                yield f"{path.relative_to(ROOT)}:{line}", sentence
+    for place, sentence in help_sentences():
+        if sentence not in known:
+            yield place, sentence
+
+
+if __name__ == "__main__":
+    for place, sentence in missing():
+        print(f"{place}\t{sentence}")

@@ -1,0 +1,113 @@
+"""What is said in Chinese: every sentence has a translation with the same places."""
+
+import contextlib
+import re
+
+import pytest
+from core import sentences
+
+from weft.cli import main
+from weft.core import language
+from weft.core.language import PLACE, catalogue, say, speaking
+from weft.core.language import language as chosen
+
+
+@pytest.fixture
+def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_LANGUAGE", "zh")
+
+
+def test_every_sentence_is_in_the_catalogue() -> None:
+    missing = [f"{place}: {sentence}" for place, sentence in sentences.missing()]
+    assert not missing, "without a translation in language_zh.json:\n" + "\n".join(missing)
+
+
+def test_translations_have_the_places_of_their_sentences() -> None:
+    for entry in catalogue("zh"):
+        places = [place[1] for place in PLACE.finditer(entry.english)]
+        assert len(places) == len(set(places)), entry.english
+        translated = [place[1] for place in PLACE.finditer(entry.translation)]
+        kept = [place for place in places if place[0] != "_"]
+        assert sorted(kept) == sorted(translated), entry.english
+        assert re.search(r"[一-鿿]", PLACE.sub("", entry.translation)), entry.english
+        assert "~}" not in entry.english
+
+
+def test_no_sentence_is_translated_as_another() -> None:
+    """With words in its places a sentence is found again, and not one that looks like it."""
+    for entry in catalogue("zh"):
+        filled = PLACE.sub("X1", entry.english)
+        found = next(one for one in catalogue("zh") if one.pattern.fullmatch(filled))
+        as_fixed = PLACE.sub("", found.english) == PLACE.sub("", entry.english)
+        assert as_fixed, f"{entry.english} is taken for {found.english}"
+
+
+@pytest.mark.usefixtures("chinese")
+def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
+    assert say("photos/a.jpg: picture is truncated") == "photos/a.jpg: 图片不完整（被截断）"
+    assert say("data.csv:7: column 'image' holds 3, expected a path") == (
+        "data.csv:7: 列 “image” 的值是 3，应为路径"
+    )
+    assert say("unknown command 'trian': did you mean train? known: data, train") == (
+        "未知的命令 “trian”：您是不是想输入 train？已知的有：data, train"
+    )
+    assert say("a sentence that nobody has translated") == "a sentence that nobody has translated"
+    # What is in a place is the user's, whatever it is called.
+    assert "“command”" in say("has no 'command', it has: column, class")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "WEFT_LANGUAGE": "en"}, "en"),
+        ({"LC_ALL": "C", "WEFT_LANGUAGE": "zh-Hans"}, "zh"),
+    ],
+)
+def test_the_language_is_chosen_as_gettext_does(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WEFT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert chosen() == expected
+
+
+def test_the_option_language(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WEFT_LANGUAGE", "en")
+    for words in (["--language", "zh", "trian"], ["trian", "--language=zh"]):
+        assert main(words) == 2
+        assert "未知的命令 “trian”" in capsys.readouterr().err
+    assert main(["trian"]) == 2
+    assert "unknown command" in capsys.readouterr().err
+    assert main(["--language", "fr", "list"]) == 2
+    assert capsys.readouterr().err == "weft: unknown language 'fr': known: en, zh\n"
+    assert main(["list", "--language"]) == 2
+    assert "unknown language ''" in capsys.readouterr().err
+    with speaking("zh"):
+        assert chosen() == "zh"
+    assert chosen() == "en"
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize(
+    "words", [[], ["evaluate"], ["data", "check"], ["data", "prepare"], ["train", "clip"]]
+)
+def test_help_is_in_chinese(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(SystemExit):
+        main([*words, "--help"])
+    said = capsys.readouterr().out
+    assert "用法：weft" in said
+    about = [line for line in said.splitlines() if not line.startswith(("usage", "  weft"))]
+    assert sum(bool(re.search(r"[一-鿿]", line)) for line in about) > len(about) / 2
+
+
+def test_a_catalogue_is_read_once() -> None:
+    assert catalogue("zh") is language.catalogue("zh")

@@ -1,0 +1,71 @@
+"""The help of a command: what it does, its arguments, and its options with their values."""
+
+import dataclasses
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from weft.commands._sources import field_docs, first_line
+from weft.commands._tables import print_rows
+from weft.core.language import say
+
+Row = tuple[str, str]
+
+
+def print_help(cls: type, prog: str, default: Any = None) -> None:
+    """Prints the help of the command whose words become the dataclass `cls`."""
+    docs, hints = field_docs(cls), typing.get_type_hints(cls, include_extras=True)
+    places = [one for one in dataclasses.fields(cls) if _is_positional(hints[one.name])]
+    names = " ".join(one.name.upper() for one in places)
+    print(say(f"usage: {prog} {names} [OPTIONS]".replace("  ", " ")), end="\n\n")
+    print_rows([("", say(first_line(sys.modules[cls.__module__].__doc__)))])
+    print()
+    rows = [(one.name.upper(), say(docs.get(one.name, ""))) for one in places]
+    print_rows([*rows, *_options(cls, default, "")], indent=2)
+
+
+def _options(cls: type, default: Any, prefix: str) -> Iterator[Row]:
+    docs, hints = field_docs(cls), typing.get_type_hints(cls, include_extras=True)
+    for one in dataclasses.fields(cls):
+        value, hint = _default(one, default), hints[one.name]
+        if dataclasses.is_dataclass(value):
+            inside = "" if _is_unnamed(hint) else f"{one.name}."
+            yield from _options(type(value), value, prefix + inside)
+        elif not _is_positional(hint):
+            flag = f"--{prefix}{one.name}".replace("_", "-")
+            unset = value is None or value is dataclasses.MISSING or value == ()
+            shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            given = _shape(hint, one.name) if unset else shown
+            yield f"{flag} {given}", say(docs.get(one.name, ""))
+
+
+def _default(one: dataclasses.Field[Any], default: Any) -> Any:
+    if default is not None:
+        return getattr(default, one.name)
+    if one.default_factory is not dataclasses.MISSING:
+        return one.default_factory()
+    return one.default
+
+
+def _shape(hint: Any, name: str) -> str:
+    """What stands for a value: its choices, PATH, N, or the option's name."""
+    inner = [one for one in typing.get_args(hint) if one is not type(None)]
+    if typing.get_origin(hint) is typing.Literal:
+        return "|".join(map(str, inner))
+    if hint is Path:
+        return "PATH"
+    if hint in (int, float):
+        return "N"
+    return _shape(inner[0], name) if inner else name.upper()
+
+
+def _is_positional(hint: Any) -> bool:
+    return tyro.conf.Positional in getattr(hint, "__metadata__", ())
+
+
+def _is_unnamed(hint: Any) -> bool:
+    return any(getattr(one, "name", None) == "" for one in getattr(hint, "__metadata__", ()))
