@@ -48,6 +48,8 @@ def help_sentences() -> Iterator[tuple[str, str]]:
                     yield f"{path.stem}.{node.name}.{field}", doc
     for config in (CheckConfig(), PrepareConfig()):
         yield from _settings(config)
+    for _, doc in _essentials.OWN_DATA:
+        yield "weft train", doc
     for doc in _essentials.SAID.values():
         yield "weft train", renumbered(doc.replace("{}", "{0}"))
 

@@ -16,12 +16,8 @@ import tyro
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
-<<<<<<< HEAD
-from weft.data.formats import Dataset, Said, columns_of, open_dataset
-=======
 from weft.core.language import say
-from weft.data.formats import Dataset, open_dataset
->>>>>>> d82c60d (Messages and help in English and Chinese: a catalogue, one function to look up)
+from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
@@ -79,14 +75,10 @@ def _check(words: list[str]) -> None:
     report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
     _summary(report)
     out = arguments.out or Path("runs") / f"{path.stem}-card"
-<<<<<<< HEAD
-    print(f"data card: {write_card(report, out)}")
+    print(say(f"data card: {write_card(report, out)}"))
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
-=======
-    print(say(f"data card: {write_card(report, out)}"))
->>>>>>> d82c60d (Messages and help in English and Chinese: a catalogue, one function to look up)
 
 
 def _prepare(words: list[str]) -> None:
