@@ -86,7 +86,7 @@ def test_it_is_measured_and_its_report_shows_what_it_said(trained: tuple[Path, P
     page = (run / "report.html").read_text()
     said = done("caption", run, "--image", *(data / f"p{n:02d}.png" for n in range(PICTURES)))
     texts = [line.split("\t")[1] for line in said.splitlines()]
-    assert sum(f"<strong>{text}</strong>" in page for text in texts) >= 3
+    assert sum(f'<span class="answer">{text}</span>' in page for text in texts) >= 3
     assert "expected: " in page
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from weft.core.naming import plain
+from weft.core.text import folded as folded_text
 from weft.inference.results import Prediction
 from weft.report import html
 from weft.report.displays import figures, shown, words
@@ -46,16 +47,16 @@ def predictions(
 
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
-    """One row, its explanation beside it."""
+    """One row, its explanation beside it. A text whose words are all marked is shown once."""
     has = [i for i in prediction.inputs if rows.value(i.row, i.stream) is not None]
     lacks = [entry.stream for entry in prediction.inputs if entry not in has]
     displays = [rows.display(entry) for entry in has]
     pictures = [figures(display, "", PICTURE_WIDTH) for display in displays]
-    marked_texts = _texts(explained) if explained else set()
+    marked_texts = {folded_text(part.display.text) for part in explained.parts} if explained else ()
     lines = [
         f"<div>{words(display)}</div>"
-        for display, entry in zip(displays, has, strict=True)
-        if display.words and entry.stream not in marked_texts
+        for display in displays
+        if display.words and folded_text(display.text) not in marked_texts
     ]
     marked = []
     if explained is not None:
@@ -66,12 +67,6 @@ def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None)
         marked = marked[texts:]
     lines += [f"<div><small>no {html.text(plain(stream))}</small></div>" for stream in lacks]
     return shown(pictures, [*lines, *_answer(prediction), *marked])
-
-
-def _texts(explained: Explained) -> set[str]:
-    """The streams whose words are all there is of them: they are shown once, marked."""
-    displays = {part.stream: part.display for part in explained.parts}
-    return {stream for stream, one in displays.items() if one.words and not one.pictures}
 
 
 def _answer(prediction: Prediction) -> list[str]:
