@@ -18,6 +18,9 @@ from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import audit
 from weft.evaluation.metric import Metric, Score
+from weft.inference.member import Entry
+from weft.inference.results import Prediction
+from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import render, write_report
 from weft.report.summary import cautions, sentence
@@ -60,7 +63,7 @@ def run_of(**changes):
         "data": "tiny.csv",
         "rows": 1200,
         "log": LOG,
-        "facts": {"seed": 0, "torch": "2.9", "parameters": "1,234, of which 34 are trained"},
+        "facts": {"seed": 0, "torch": "2.9", "parameters": "1,234, 34 trained"},
         "validation": METRICS,
         "chosen": 20,
         "steps": 40,
@@ -128,7 +131,7 @@ def test_page_shows_numbers_intervals_and_chance(parts):
         assert name.replace("_", " ").replace("/", ", ") in page
         assert f"{estimate.low:.1f} – {estimate.high:.1f}" in page
     assert "chance" in page
-    assert "24 images and 72 texts of the split test" in page
+    assert "24 images and 72 texts of the test split" in page
     assert "Leakage from training: none found, comparing 24 measured rows" in page
 
 
@@ -223,7 +226,7 @@ def test_every_run_has_its_recipe_folded(parts):
 
 
 def test_examples_show_both_directions_and_mark_the_right_ones(parts):
-    w, result = parts
+    w, result = parts[0], dataclasses.replace(parts[1], worst_examples={})
     page = render(report_of(w, result))
     right = sum(a.right for e in result.examples["text_to_image"] for a in e.answers)
     missed = sum(not any(a.right for a in e.answers) for e in result.examples["text_to_image"])
@@ -235,6 +238,44 @@ def test_examples_show_both_directions_and_mark_the_right_ones(parts):
         for answer in example.answers:
             assert w.rows[answer.entry.row].items["text"][answer.entry.alternative] in page
     assert page.count("Right answer not first") == 2
+
+
+def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
+    w, result = parts
+    drawn = EmbeddingMap(
+        [MapPoint(n, "image", float(n), 0.0, "image") for n in range(5)], ["image"]
+    )
+    wrong = [
+        Prediction((Entry("text", n, 0),), f"said {n}", (f"right {n}",), False, 0.9 - n / 10)
+        for n in range(3)
+    ]
+    several = [
+        Measured(
+            name,
+            dataclasses.replace(result, worst=wrong),
+            w.rows,
+            {"image": None, "text": None},
+            map=drawn,
+            nearest=[Neighbours(2, [(7, 0.5)])],
+            training=w.rows,
+            searched=10,
+        )
+        for name in ("One", "Two")
+    ]
+    page = render(report_of(w, result, measured=several))
+    for what in (
+        "Map of the embeddings",
+        "Worst errors",
+        "Nearest training rows of the worst errors",
+    ):
+        assert page.count(f"<details open><summary>{what}</summary>") == 1
+        assert page.count(f"<details><summary>{what}</summary>") == 1
+    assert 'name="map-0"' in page
+    assert 'name="map-1"' in page
+    assert "among 10 of 24 training rows, drawn at random" in page
+    assert page.count("said 0") == 2
+    worst = max(example.rank for example in result.worst_examples["image_to_text"])
+    assert f"right answer at rank {worst}" in page
 
 
 def test_page_is_a_pure_function(parts, tmp_path):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,25 +13,20 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from every_task import CASES, ROWS, WIDTH, dataset, member, model_config
+from every_task import CASES, ROWS, WIDTH, dataset, model_config
+from random_run import run_of
 
 from weft.core.display import Display, Picture, Word
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Features, Field
 from weft.core.samples import Sample
-from weft.data.learned import Learned
-from weft.data.targets.soft_answers import SoftAnswersConfig
-from weft.decoders.classifier import ClassifierConfig
-from weft.heads.classes import ClassOutput
-from weft.heads.head import HeadConfig
-from weft.heads.numbers import NumberOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Entry
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult
-from weft.modalities.image import ImageConfig, mirrored
 from weft.report.records import Measured, RunReport
 from weft.report.run import render
 from weft.runs.explaining import (
@@ -40,42 +35,9 @@ from weft.runs.explaining import (
     explain_rows,
     row_of,
 )
-from weft.runs.recipe import Recipe
 from weft.runs.run import Run
 
 CPU = torch.device("cpu")
-
-
-def heads(views: int) -> dict[str, HeadConfig]:
-    made = {
-        # Two of ten outputs are classes that were learned.
-        "label": HeadConfig(ClassifierConfig(WIDTH, 10), ClassOutput("label")),
-        "votes": HeadConfig(ClassifierConfig(WIDTH, 3), ClassOutput("votes", exclusive=False)),
-        "rent": HeadConfig(ClassifierConfig(WIDTH, 1), NumberOutput(unit="euros", digits=4)),
-        "caption": model_config().heads["caption"],
-    }
-    return {name: head.replace(views=views) for name, head in made.items()}
-
-
-def run_of(seed: int = 0, views: int = 1, **changes: Any) -> Run:
-    """A run with a model of random weights, under which the outputs that are no class are largest."""
-    known = member(dataset(), seed)
-    torch.manual_seed(seed)
-    model = model_config().replace(**{"heads": heads(views), **changes}).build().eval()
-    if "label" in model.heads:
-        with torch.no_grad():
-            model.heads["label"].decoder.out.bias[2:] += 9
-    votes = SoftAnswersConfig("votes").build()
-    votes.fit([["red", "red", "blue"], ["green"]])
-    views_of_picture = mirrored() if views > 1 else ImageConfig().eval_views
-    image = ImageConfig(size=8, eval_views=views_of_picture).build()
-    return Run(
-        Path("run"),
-        cast(Recipe, None),  # only where data lie is read of it
-        model,
-        Learned({**known.modalities, "image": image}, {**known.targets, "votes": votes}),
-        CPU,
-    )
 
 
 @pytest.mark.parametrize("head", ["label", "votes", "rent", "caption"])
@@ -162,7 +124,7 @@ def test_pairs_are_explained_as_they_were_judged(name: str) -> None:
         assert {part.stream for part in explained.parts} == streams
     assert (others > 0) == (name == "matching")
     page = render(page_of(one, found.explained, found.missing))
-    assert page.count(">image: what matters (found by hiding") == len(one.result.predictions)
+    assert page.count(">image: what matters</figcaption>") == len(one.result.predictions)
 
 
 def page_of(one: Shown, explained: Any, missing: str) -> RunReport:

@@ -173,6 +173,9 @@ def test_predictions_show_the_picture_what_was_said_and_what_people_said() -> No
     dataset = rows()
     result = SETTINGS.replace(examples=3).build().evaluate([member(dataset)], dataset)
     assert len(result.predictions) == 3
+    scores = [one.score for one in result.worst]
+    assert len(scores) == 4
+    assert scores == sorted(scores)
     for prediction in result.predictions:
         (item,) = prediction.inputs
         assert (item.stream, prediction.right) == ("image", None)

@@ -64,6 +64,9 @@ def test_numbers_are_said_in_the_unit_of_the_target() -> None:
     row = dataset()[shown.inputs[0].row]
     assert shown.expected == (f"{row.items['price']:.2f} euros",)
     assert shown.predicted.endswith(" euros")
+    errors = result.values["MAE"].values
+    worst = [one.inputs[0].row for one in result.worst]
+    assert worst == errors.argsort(descending=True)[:4].tolist()
 
 
 def test_a_head_without_a_target_is_refused() -> None:

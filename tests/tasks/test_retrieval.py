@@ -56,6 +56,9 @@ def test_numbers_equal_those_of_the_matrix(world, workers):
             assert 0 <= estimate.low <= estimate.value <= estimate.high <= 100
         assert result.metrics[f"{way}/median_rank"].value == np.median(ranks)
         assert result.metrics[f"{way}/MRR"].value == pytest.approx(100 * float((1 / ranks).mean()))
+    for way, ranks in ((I2T, i2t), (T2I, t2i)):
+        worst = [example.rank for example in result.worst_examples[way]]
+        assert worst == sorted(ranks.tolist(), reverse=True)[:4]
     rsum = result.metrics["rsum"]
     assert rsum.value == pytest.approx(total)
     assert rsum.low < rsum.value < rsum.high

@@ -203,7 +203,8 @@ def test_ten_answers_give_the_soft_accuracy(asked) -> None:
 def test_some_right_and_some_wrong_are_shown(asked) -> None:
     rows = questions(9)
     config = VQAConfig(resamples=20, inference=ROWS, examples=6)
-    shown = config.build().evaluate([asked.member(rows)], rows).predictions
+    result = config.build().evaluate([asked.member(rows)], rows)
+    shown = result.predictions
     assert [one.right for one in shown] == [True] * 3 + [False] * 3
     logits = asked.logits(rows)
     for one in shown:
@@ -215,6 +216,10 @@ def test_some_right_and_some_wrong_are_shown(asked) -> None:
         assert one.right == (one.predicted == one.expected[0])
         assert one.score == pytest.approx(float(logits[row].softmax(0).max()), abs=1e-5)
         assert len(one.others) == 3
+    sure = [one.score for one in result.worst]
+    assert sure == sorted(sure, reverse=True)
+    assert sure[0] >= max(one.score for one in shown if not one.right)
+    assert all(one.predicted != one.expected[0] for one in result.worst)
 
 
 def test_an_ensemble_averages_probabilities(asked) -> None:

@@ -31,6 +31,7 @@ def main(words: list[str]) -> None:
     """Writes the page and prints its path."""
     arguments = parse(Arguments, words, "weft report")
     from weft.data.prepare.check import check
+    from weft.inference.wording import task_words
     from weft.runs.measure import METRICS, measure, save_result
     from weft.runs.reporting import REPORT, report
     from weft.runs.run import load
@@ -46,7 +47,7 @@ def main(words: list[str]) -> None:
         split = one.result.protocol["split"]
         if arguments.data is None and arguments.out is None:
             save_result(one.result, run.folder / METRICS / f"{task}-{split}.json")
-        found.append((f"{task}, {split}", one))
+        found.append((f"{task_words(task)}, {split} split", one))
     card = None
     if arguments.card and found:
         card = check(found[0][1].dataset, name=str(found[0][1].result.protocol["split"]))

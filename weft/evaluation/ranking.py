@@ -187,6 +187,12 @@ def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
     return chosen
 
 
+def worst_first(badness: Tensor, number: int) -> list[int]:
+    """The places of the `number` largest of (N,) values above 0, the largest first and of equals the first."""
+    order = badness.sort(descending=True, stable=True).indices[:number]
+    return [place for place in order.tolist() if badness[place] > 0]
+
+
 def positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The gallery in order of its groups, and where in it each query's right entries begin; how many."""
     sorted_groups, order = gallery_groups.sort(stable=True)

@@ -71,7 +71,8 @@ class TaskResult:
     protocol: what was measured and how (split, sizes, captions an image). metrics: name -> the number,
     which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
     examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
-    rows. predictions: some rows to be shown. head: the head of the model that was measured, if it was one.
+    rows. predictions: some rows to be shown, drawn at random. worst: the worst errors, the worst first;
+    worst_examples: the same of queries, by direction. head: the head of the model that was measured, if it was one.
     similarity: the two embeddings whose cosine was, streams or JOINT, if it was one. diagnostics: confused
     classes, calibration, class counts, errors by slice, where the task has them.
     """
@@ -85,6 +86,8 @@ class TaskResult:
     examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     predictions: Sequence[Prediction] = ()
+    worst: Sequence[Prediction] = ()
+    worst_examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     head: str | None = None
     similarity: tuple[str, str] | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)

@@ -30,6 +30,12 @@ BASELINES = {
     "one sentence": "always the same sentence",
     PERSON: "a person",
 }
+TASKS = {"vqa": "questions about pictures", "zero_shot": "zero-shot classification"}
+
+
+def task_words(name: str) -> str:
+    """A task, in words."""
+    return TASKS.get(name, plain(name))
 
 
 def protocol_words(name: str) -> str:
@@ -40,5 +46,5 @@ def protocol_words(name: str) -> str:
 def baseline_words(name: str) -> str:
     """What a baseline does, in words."""
     if name.endswith(OF_ANOTHER):
-        return f"the {plain(name.removesuffix(OF_ANOTHER))} of another row"
+        return f"the model with the {plain(name.removesuffix(OF_ANOTHER))} of another row"
     return BASELINES.get(name, plain(name))

@@ -74,7 +74,7 @@ def line_chart(
         anchor = "start" if marked < sum(xs) / 2 else "end"
         side = 4 if anchor == "start" else -4
         body.append(
-            f'<path class="chosen" d="M{x} {TOP}V{HEIGHT - BOTTOM}"/><text class="value" x="{x + side}" '
+            f'<path class="chosen" d="M{x} {TOP}V{HEIGHT - BOTTOM}"/><text class="value halo" x="{x + side}" '
             f'y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}">{text(f"{mark}: {shown(marked)}")}</text>'
         )
     return drawing(title, list(series), "".join(body))

@@ -41,8 +41,8 @@ def words(display: Display) -> Html:
     )
 
 
-def legend(pictures: bool, texts: bool) -> Html:
-    """What brightness, line and colour mean, if any of it is on the page."""
+def legend(pictures: bool, texts: bool, found: str) -> Html:
+    """What brightness, line and colour mean, if any of it is on the page. found: how it was found."""
     keys = []
     if pictures:
         ground = "linear-gradient(90deg,#2b2b2b,#fff)"
@@ -56,6 +56,7 @@ def legend(pictures: bool, texts: bool) -> Html:
             f'<span><i class="scale" style="background:{ground}"></i>words: the stronger the colour, the more '
             "they matter</span>"
         )
+    keys += [f"<span>{html.text(found)}</span>"] * bool(keys and found)
     return Html(f'<div class="legend">{"".join(keys)}</div>' if keys else "")
 
 

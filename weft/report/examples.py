@@ -59,6 +59,11 @@ def examples(found: Sequence[Example], rows: Rows, first: int = FIRST) -> list[H
     return parts
 
 
+def worst_examples(found: Sequence[Example], rows: Rows) -> list[Html]:
+    """The queries whose right answers rank last, the first one shown at once."""
+    return folded([_example(example, rows) for example in found], 1, "worst errors")
+
+
 def folded(parts: Sequence[Html], first: int, what: str) -> list[Html]:
     """The first ones, and the others where somebody asks."""
     rest = parts[first:]
@@ -75,7 +80,7 @@ def _example(example: Example, rows: Rows) -> Html:
         _drawn_answers(answers, missed, example.rank) if drawn else _listed_answers(answers, missed)
     )
     asked = Html(f'<div class="answer">{words(query)}</div>' if query.words else "")
-    pictures = figures(query, rows.dataset[example.query.row].id, QUERY_WIDTH)
+    pictures = figures(query, rows.dataset[example.query.row].id.rpartition("/")[2], QUERY_WIDTH)
     return shown([pictures], [asked, rank, found])
 
 

@@ -68,7 +68,7 @@ class Explained:
 def evidence_pictures(explained: Explained) -> list[Html]:
     """Each picture that was weighed, darker where it does not matter."""
     return [
-        figures(part.display, f"{plain(part.stream)}: what matters ({part.words})", WIDTH)
+        figures(part.display, f"{plain(part.stream)}: what matters", WIDTH)
         for part in explained.parts
     ]
 
@@ -76,9 +76,7 @@ def evidence_pictures(explained: Explained) -> list[Html]:
 def evidence_words(explained: Explained) -> list[Html]:
     """The marked words of each text, and what is said without each stream."""
     marked = [
-        Html(
-            f'<div class="marked">{words(part.display)} <small>{html.text(part.words)}</small></div>'
-        )
+        Html(f'<div class="marked">{words(part.display)}</div>')
         for part in explained.parts
         if part.display.words
     ]
@@ -89,9 +87,12 @@ def evidence_words(explained: Explained) -> list[Html]:
 
 def explained_legend(explained: Sequence[Explained]) -> Html:
     """What the marks of these explanations mean."""
-    displays = [part.display for one in explained for part in one.parts]
+    parts = [part for one in explained for part in one.parts]
+    ways = dict.fromkeys(f"{plain(part.stream)}: {part.words}" for part in parts)
     return legend(
-        any(display.pictures for display in displays), any(display.words for display in displays)
+        any(part.display.pictures for part in parts),
+        any(part.display.words for part in parts),
+        "; ".join(ways),
     )
 
 

@@ -21,7 +21,7 @@ from weft.modalities.image_decoding import read_image
 from weft.report.style import STYLE
 
 SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them
-JPEG_QUALITY = 80
+JPEG_QUALITY = 72
 MOST_PIXELS = 100_000_000
 NARROW_COLUMNS = 3  # so many fit a telephone
 NUMBER = re.compile(

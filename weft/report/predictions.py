@@ -46,6 +46,11 @@ def predictions(
     return parts
 
 
+def worst_predictions(found: Sequence[Prediction], rows: Rows) -> list[Html]:
+    """The worst errors, some of them shown at once."""
+    return folded([_prediction(one, rows, None) for one in found], FIRST, "worst errors")
+
+
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
     """One row, its explanation beside it. A text whose words are all marked is shown once."""
     has = [i for i in prediction.inputs if rows.value(i.row, i.stream) is not None]

@@ -14,6 +14,8 @@ from weft.data.prepare.report import DataReport
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult
 from weft.report import html
+from weft.report.embedding_map import EmbeddingMap, Neighbours
+from weft.report.examples import Rows
 from weft.report.explanations import Explained
 
 VALIDATION = "validation/"
@@ -68,7 +70,9 @@ class Measured:
     """One evaluation: what it came to, the rows from which examples are shown, and what shows them.
 
     modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
-    why none is explained, or nothing. run: the name of the run that was measured.
+    why none is explained, or nothing. map: of the rows' embeddings. nearest: the training rows most like some
+    rows, of `training`, among `searched` of which they were looked for. column: what is predicted, if it is
+    a column.
     """
 
     title: str
@@ -77,7 +81,16 @@ class Measured:
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     explained: Mapping[int, Explained] = field(default_factory=dict)
     missing: str = ""
-    run: str = ""
+    map: EmbeddingMap | None = None
+    nearest: Sequence[Neighbours] = ()
+    training: Dataset | None = None
+    searched: int = 0
+    column: str | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The measured rows, as they are shown."""
+        return Rows(self.dataset, self.modalities)
 
 
 @dataclass(frozen=True)

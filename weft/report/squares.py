@@ -21,6 +21,7 @@ from weft.report.axes import (
 )
 from weft.report.charts import shortened
 from weft.report.html import Html, text
+from weft.report.summary import amount
 
 SIDE = 330  # of a plot whose axes are alike
 LEFT = 64
@@ -32,8 +33,11 @@ def confusion_matrix(found: Confusion, title: str) -> Html:
     """A cell is as strong as its share of the row: of the rows with that right class."""
     labels = [shortened(label, LABEL) for label in found.labels]
     left = 26 + label_width(labels)
-    cell = min(LARGEST_CELL, (WIDTH - left - 4) / max(1, len(labels)))
-    top = 22 + label_width(labels) * 0.72
+    slanted = (
+        label_width(labels) * 0.72
+    )  # at 45 degrees, above the matrix and beyond its last column
+    cell = min(LARGEST_CELL, (WIDTH - left - slanted) / max(1, len(labels)))
+    top = 22 + slanted
     body = []
     for row, (label, counts) in enumerate(zip(labels, found.counts, strict=True)):
         y = top + row * cell
@@ -102,7 +106,7 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
     interval = f" (95% interval {ece.interval})" if ece.interval else ""
     note = (
         f"Of {found.of}. Bars below the dashed line: the model is too sure. Strong bars hold many predictions. "
-        f"Expected calibration error: {ece.shown} {ece.metric.unit}{interval}."
+        f"Expected calibration error: {amount(ece)}{interval}."
     )
     return drawing(title, [], "".join(body), SIDE + TOP + BOTTOM, note)
 

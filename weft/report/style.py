@@ -64,7 +64,7 @@ figure.picture img { display: block; width: 100%; height: auto; border-radius: 5
 .gone { display: grid; place-items: center; aspect-ratio: 1; border: 1px dashed var(--line); border-radius: 5px; color: var(--soft);
   font-size: .8rem; text-align: center; padding: .5rem; }
 figcaption { color: var(--soft); font-size: .8rem; line-height: 1.35; margin-top: .3rem; overflow-wrap: anywhere; white-space: pre-line; }
-figure.chart { width: min(100%, 30rem); flex: 0 1 30rem; }
+figure.chart { flex: 0 0 calc(50% - .8rem); min-width: min(100%, 21rem); }
 figure.chart svg { display: block; width: 100%; height: auto; font: 11.5px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 figure.chart figcaption { color: var(--ink); font-size: .92rem; font-weight: 600; margin: 0 0 .2rem; }
 figure.chart figcaption.note { color: var(--soft); font-size: .82rem; font-weight: 400; margin: .2rem 0 0; }
@@ -72,6 +72,7 @@ figure.chart figcaption.note { color: var(--soft); font-size: .82rem; font-weigh
 .legend i { display: inline-block; width: 1rem; height: .22rem; border-radius: 2px; margin-right: .4rem; vertical-align: middle; }
 .legend i.spot { width: .6rem; height: .6rem; border-radius: 50%; }
 .legend i.scale { width: 6rem; height: .6rem; }
+svg text.halo { paint-order: stroke; stroke: var(--bg); stroke-width: 3px; stroke-linejoin: round; }
 svg text { fill: var(--soft); } svg text.value { fill: var(--ink); }
 svg .gridline { stroke: var(--grid); stroke-width: 1; } svg .axis { stroke: var(--line); stroke-width: 1; }
 svg .reference { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 3; fill: none; }
@@ -83,6 +84,19 @@ svg .cell { fill: rgb(var(--heat)); } svg text.on { fill: var(--on-heat); } svg 
 .answer { font-weight: 600; } .yes { color: var(--good); } .no { color: var(--bad); }
 .marked { line-height: 1.9; } .marked span { background: rgba(var(--mark), var(--w)); padding: .1em .12em; border-radius: 3px; }
 .framed { outline: 3px solid var(--good); outline-offset: 2px; border-radius: 5px; }
+.map { position: relative; display: grid; grid-template-columns: minmax(0, 1fr) 15rem; gap: 1.2rem; max-width: 56rem; margin: .4rem 0; }
+.plot { display: grid; aspect-ratio: 1.35; background: var(--panel); border-radius: 8px; overflow: hidden; }
+.plot input { grid-area: 1 / 1; place-self: start; appearance: none; -webkit-appearance: none; width: 11px; height: 11px; cursor: pointer;
+  margin: calc(var(--y) - 5px) 0 0 calc(var(--x) - 5px); border-radius: 50%; background: var(--c); opacity: .75; border: 1px solid var(--bg); }
+.plot input:hover, .plot input:checked { opacity: 1; outline: 2px solid var(--ink); outline-offset: 1px; z-index: 2; }
+.plot .card { display: none; position: absolute; right: 0; top: 0; bottom: 0; width: 15rem; background: var(--bg); overflow: auto; }
+.plot input:checked + .card, .plot input:checked + input + .card { display: block; }
+.plot input:hover + .card, .plot input:hover + input + .card { display: block; z-index: 3; }
+.hint { color: var(--soft); font-size: .85rem; margin: 0; } .note { margin-top: .3rem; max-width: 56rem; }
+.card { font-size: .88rem; line-height: 1.4; overflow-wrap: anywhere; } .card .pictures { display: flex; gap: .4rem; flex-wrap: wrap; margin-bottom: .3rem; }
+.card figure.picture { width: 7.5rem !important; } .plot .card figure.picture { width: 10rem !important; }
+.nearest { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: .8rem; padding: .7rem 0; border-bottom: 1px solid var(--grid); }
+.nearest .card:first-child { border-right: 1px solid var(--line); padding-right: .8rem; }
 ol { margin: .2rem 0; padding-left: 1.5rem; }
 details { margin: .5rem 0 .7rem; } summary { cursor: pointer; color: var(--link); padding: .15rem 0; }
 details > *:not(summary) { margin-top: .5rem; }
@@ -93,12 +107,17 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   main { padding: 1.2rem 1rem 2.5rem; } h1 { font-size: 1.4rem; }
   .grid.fixed { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .lead > div { grid-template-columns: 1fr; } .shown { grid-template-columns: minmax(0, 1fr); } .row { gap: .9rem; }
+  .map { grid-template-columns: minmax(0, 1fr); padding-bottom: 13rem; }
+  .plot .card { left: 0; width: auto; top: auto; height: 13rem; } .hint { position: absolute; bottom: 0; height: 12.2rem; }
+  .plot input { width: 13px; height: 13px; }
+  .nearest { grid-template-columns: repeat(2, minmax(0, 1fr)); } .nearest .card:first-child { border: 0; }
   table.wide, table.wide tbody { display: block; } table.wide thead { display: none; }
   table.wide caption { display: block; }
   table.wide tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
   table.wide td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .08rem 0; max-width: none; text-align: right; white-space: normal; }
   table.wide td:first-child { text-align: left; font-weight: 600; }
   table.wide td[data-name]::before { content: attr(data-name); color: var(--soft); font-weight: 400; text-align: left; flex: none; max-width: 55%; }
+  table.wide td:first-child::before { content: none !important; }
   table.wide td:empty { display: none; }
 }
 @media print {

@@ -46,7 +46,7 @@ def _trained(run: RunRecord) -> str:
     rows = f"{run.rows:,} rows of " if run.rows else ""
     kept = ""
     if run.chosen is not None and run.evaluations:
-        which = "the last one" if run.chosen == run.trained else f"step {run.chosen:,}"
+        which = "the last step" if run.chosen == run.trained else f"step {run.chosen:,}"
         kept = f"; the weights of {which} were best on the validation split and are used"
     return (
         f"{what}{sized} was trained {steps}on {rows}{run.data or 'the data of its recipe'}{kept}."
@@ -68,7 +68,7 @@ def sentence(result: TaskResult) -> str:
     found = strongest(result.baselines, name, score.metric)
     interval = f" (95% interval {score.interval})" if score.interval else ""
     sizes = measured_on(result)
-    said = f"On {sizes}, {score.metric.words} is {_value(score.metric, score.value)}{interval}"
+    said = f"On {sizes}, {score.metric.words} is {amount(score)}{interval}"
     if found is None:
         return f"{said}; there is no baseline to compare it with."
     which, value = found
@@ -78,18 +78,24 @@ def sentence(result: TaskResult) -> str:
     )
 
 
+def amount(score: Score) -> str:
+    """The number with its unit."""
+    return _value(score.metric, score.value)
+
+
 def _value(metric: Metric, value: float) -> str:
     shown, unit = metric.shown(value), metric.unit
-    return f"{shown}{unit}" if unit == "%" else f"{shown} {unit}" if unit else shown
+    return f"{shown}{unit}" if unit == "%" else f"{shown} {unit}".strip()
 
 
 def verdict(score: Score, baseline: float) -> str:
     """Whether the number and its interval are beyond a baseline's."""
-    if score.metric.better_than(baseline, score.value):
-        return "worse than"
-    edge = score.low if score.metric.better == "higher" else score.high
-    if score.metric.better_than(edge, baseline):
+    higher = score.metric.better == "higher"
+    worst, best = (score.low, score.high) if higher else (score.high, score.low)
+    if score.metric.better_than(worst, baseline):
         return "better than"
+    if score.metric.better_than(baseline, best):
+        return "worse than"
     return "not told apart from"
 
 
@@ -115,7 +121,7 @@ def measured_on(result: TaskResult) -> str:
         for name, value in protocol.items()
         if isinstance(value, int) and not isinstance(value, bool) and value and _counts(name)
     ]
-    split = f" of the split {plain(str(protocol['split']))}" if "split" in protocol else ""
+    split = f" of the {plain(str(protocol['split']))} split" if "split" in protocol else ""
     return f"{_listed(counts[:2]) or 'the rows'}{split}"
 
 
@@ -162,7 +168,7 @@ def _of_first(result: TaskResult) -> list[str]:
         found.append(f"The interval rests on few independent rows ({score.estimate.warning})")
     baseline = strongest(result.baselines, name, score.metric)
     if baseline is not None and verdict(score, baseline[1]) != "better than":
-        found.append("The model is not shown to be better than a guess that does not need it")
+        found.append(f"The model is not shown to be better than {baseline_words(baseline[0])}")
     return found
 
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 from weft.core.naming import plain
-from weft.evaluation.metric import Score, same_unit
+from weft.evaluation.metric import same_unit
 from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
 from weft.report.diagnostics import confused_pairs, diagnostic_charts
-from weft.report.examples import Rows, examples
+from weft.report.embedding_map import embedding_map, neighbour_rows
+from weft.report.examples import Rows, examples, worst_examples
 from weft.report.html import Html
-from weft.report.predictions import predictions
+from weft.report.predictions import predictions, worst_predictions
 from weft.report.records import Measured
-from weft.report.summary import headlines, sentence, strongest
+from weft.report.summary import amount, headlines, sentence, strongest
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
 MOST_SCORES = 12
@@ -20,15 +21,17 @@ MOST_SCORES = 12
 MOST_ROWS = 200
 
 
-def task_section(measured: Measured, *, first: bool) -> html.Section:
-    """The numbers, and below them charts and examples; folded where it is not the first task."""
+def task_section(measured: Measured, number: int) -> html.Section:
+    """The numbers, and below them charts, map and examples; folded where it is not the first task, number 0."""
+    first = number == 0
     result = measured.result
     title = measured.title[:1].upper() + measured.title[1:]
     parts: list[str] = [] if first else [html.paragraph(sentence(result))]
-    parts.append(html.tiles({_tile(result, n): _large(s) for n, s in headlines(result)}))
+    parts.append(html.tiles({_tile(result, n): amount(s) for n, s in headlines(result)}))
     drawn = _charts(result)
     if drawn:
         parts.append(html.row(*drawn) if first else html.details("Charts", html.row(*drawn)))
+    parts += _map(measured, number)
     parts += _examples(measured, first)
     parts.append(html.details("All numbers", *_numbers(result)))
     parts.append(html.details("How it was measured", _protocol(result)))
@@ -41,11 +44,6 @@ def _tile(result: TaskResult, name: str) -> str:
     beside = [f"95% interval {score.interval}"] if score.interval else []
     beside += [f"{baseline_words(found[0])}: {score.metric.shown(found[1])}"] if found else []
     return f"{score.metric.words} ({'; '.join(beside)})" if beside else score.metric.words
-
-
-def _large(score: Score) -> str:
-    unit = score.metric.unit
-    return f"{score.shown}{unit}" if unit == "%" else f"{score.shown} {unit}".strip()
 
 
 def _charts(result: TaskResult) -> list[Html]:
@@ -71,7 +69,7 @@ def _rank_chart(way: str, queries: Queries) -> Html:
 
 def _examples(measured: Measured, first: bool) -> list[Html]:
     """Each kind of example in a block that can be folded."""
-    result, rows = measured.result, Rows(measured.dataset, measured.modalities)
+    result, rows = measured.result, measured.rows
     blocks: list[tuple[str, Sequence[Html]]] = [
         (f"Examples: {plain(way)}", examples(found, rows))
         for way, found in result.examples.items()
@@ -80,10 +78,50 @@ def _examples(measured: Measured, first: bool) -> list[Html]:
     if result.predictions:
         found = predictions(result.predictions, rows, measured.explained, measured.missing)
         blocks.append(("Predictions, drawn at random", found))
+    worst = [
+        *worst_predictions(result.worst, rows),
+        *(
+            part
+            for way, found in result.worst_examples.items()
+            if found
+            for part in (html.heading(plain(way)), *worst_examples(found, rows))
+        ),
+    ]
+    opened = 1
+    if worst:
+        blocks.insert(opened, ("Worst errors", worst))
+        opened += 1
+    if measured.nearest and measured.training is not None:
+        training = Rows(measured.training, measured.modalities)
+        found = neighbour_rows(
+            measured.nearest, rows, training, _streams(measured), measured.column
+        )
+        note = html.paragraph(_searched(measured.searched, len(measured.training)))
+        blocks.insert(opened, ("Nearest training rows of the worst errors", [note, *found]))
+        opened += 1
     return [
-        html.details(title, *parts, unfolded=first and number == 0)
+        html.details(title, *parts, unfolded=first and number < opened)
         for number, (title, parts) in enumerate(blocks)
     ]
+
+
+def _map(measured: Measured, number: int) -> list[Html]:
+    if measured.map is None:
+        return []
+    drawn = embedding_map(measured.map, measured.rows, _streams(measured), f"map-{number}")
+    return [html.details("Map of the embeddings", drawn, unfolded=number == 0)]
+
+
+def _searched(searched: int, rows: int) -> str:
+    among = f"{searched:,} of {rows:,} training rows, drawn at random"
+    return (
+        f"The most alike for the model, among {among if searched < rows else 'all training rows'}."
+    )
+
+
+def _streams(measured: Measured) -> list[str]:
+    """What is shown of a row."""
+    return list(measured.modalities)
 
 
 def _numbers(result: TaskResult) -> list[Html]:

@@ -9,6 +9,9 @@ from weft.report import charts, html
 from weft.report.html import Html
 from weft.report.records import VALIDATION, LogLine, RunRecord, RunReport
 
+COST = ("run", "steps", "chosen step", "time", "memory", "rows a second", "parameters", "device")
+"""Columns of the table; those that nothing is known of are left out."""
+
 
 def training_section(report: RunReport) -> list[html.Section]:
     """Curves and cost of the first run; those of other runs are folded."""
@@ -64,17 +67,12 @@ def cost(runs: Sequence[RunRecord]) -> Html:
         ]
         for run in runs
     ]
-    header = [
-        "run",
-        "steps",
-        "chosen step",
-        "time",
-        "memory",
-        "rows a second",
-        "parameters",
-        "device",
-    ]
-    return html.table(header, rows, caption="What training cost")
+    known = [n for n in range(len(COST)) if any(row[n] is not None for row in rows)]
+    return html.table(
+        [COST[n] for n in known],
+        [[row[n] for n in known] for row in rows],
+        caption="What training cost",
+    )
 
 
 def _seconds(value: float | None) -> str | None:

@@ -8,12 +8,16 @@ import torch
 
 from weft import __version__
 from weft.core.config import to_json
+from weft.core.errors import WeftError
+from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
 from weft.report.html import Cell
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
+from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
 from weft.runs.measure import Measurement
+from weft.runs.parts import open_split
 from weft.runs.recipe import validation_metrics
 from weft.runs.run import Run
 
@@ -44,16 +48,30 @@ def report(
 
 
 def _measured(title: str, found: Measurement) -> Measured:
+    first = found.runs[0]
+    training = _training(first)
     explanations = explain_predictions(found.runs, found.result, found.dataset)
     return Measured(
         title,
         found.result,
         found.dataset,
-        found.runs[0].modalities,
+        first.modalities,
         explanations.explained,
         explanations.missing,
-        _name(found.runs[0]),
+        embedding_map(first, found.result, found.dataset),
+        [] if training is None else nearest(first, found.result, found.dataset, training),
+        training,
+        min(SEARCHED, len(training or ())),
+        target_column(first, found.result.head),
     )
+
+
+def _training(run: Run) -> Dataset | None:
+    """The rows that it was trained on; None where they are not on this machine."""
+    try:
+        return open_split(run.recipe, run.recipe.data.train)
+    except WeftError:
+        return None
 
 
 def _rows(found: Measurement) -> int | None:
@@ -86,8 +104,9 @@ def _name(run: Run) -> str:
 def _facts(run: Run) -> dict[str, Cell]:
     trained = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
     every = sum(p.numel() for p in run.model.parameters())
+    share = "all trained" if trained == every else f"{trained:,} trained"
     return {
-        "parameters": f"{every:,}, of which {trained:,} are trained",
+        "parameters": f"{every:,}, {share}",
         "seed": run.recipe.run.seed,
         "weft": __version__,
         "torch": str(torch.__version__),

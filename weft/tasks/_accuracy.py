@@ -16,13 +16,13 @@ from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
-from weft.evaluation.ranking import right_and_wrong
+from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.classes import ClassValues
 from weft.heads.output import Targeted
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.tasks.base import TaskConfig
+from weft.tasks.base import WORST, TaskConfig
 
 ACCURACY = Metric("accuracy", headline=True)
 SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
@@ -203,6 +203,7 @@ def measured(
         baselines={name: expected.means(answers) for name, answers in guesses.items()},
         values=as_values(values, groups),
         predictions=shown(found, right_N, expected, config.examples, config.seed),
+        worst=worst(found, right_N, expected),
         head=found.head,
     )
 
@@ -246,19 +247,24 @@ def shown(
 ) -> list[Prediction]:
     """Some rows with their first answers, half of them right and half wrong, drawn at random."""
     chosen = right_and_wrong(2 - (right > 0).long(), number, seed)
-    found = []
-    for row in chosen:
-        first, *others = predictions.values.best(row, 1 + OTHERS)
-        found.append(
-            Prediction(
-                inputs=tuple(
-                    Entry(stream, predictions.rows[row]) for stream in predictions.streams
-                ),
-                predicted=first[0],
-                expected=expected.shown(row),
-                right=bool(right[row] > 0),
-                score=first[1],
-                others=tuple((name, score) for name, score in others if score is not None),
-            )
-        )
-    return found
+    return [_shown(predictions, row, right, expected) for row in chosen]
+
+
+def worst(predictions: Predictions, right: Tensor, expected: Expected) -> list[Prediction]:
+    """The wrong answers with the highest probability; none of answers without one."""
+    if not isinstance(predictions.values, ClassValues):
+        return []
+    sure = predictions.values.probabilities.max(dim=1).values * (right == 0)
+    return [_shown(predictions, row, right, expected) for row in worst_first(sure, WORST)]
+
+
+def _shown(predictions: Predictions, row: int, right: Tensor, expected: Expected) -> Prediction:
+    first, *others = predictions.values.best(row, 1 + OTHERS)
+    return Prediction(
+        inputs=tuple(Entry(stream, predictions.rows[row]) for stream in predictions.streams),
+        predicted=first[0],
+        expected=expected.shown(row),
+        right=bool(right[row] > 0),
+        score=first[1],
+        others=tuple((name, score) for name, score in others if score is not None),
+    )

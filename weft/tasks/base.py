@@ -17,6 +17,9 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
 
+WORST = 4
+"""The worst errors that a result keeps, to be shown."""
+
 
 def check_measures(config: Settings) -> None:
     """Raises ValueError for numbers that a task would stumble over only after embedding all rows."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +27,7 @@ from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import predict
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Selection
-from weft.tasks.base import TaskConfig
+from weft.tasks.base import WORST, TaskConfig
 
 CIDER = Metric("CIDEr-D", POINTS, headline=True)
 METRICS = {
@@ -119,6 +120,7 @@ class CaptioningTask:
         groups = np.array([group_key(told.groups[name]) for name in candidates])
         sentence = self._commonest(members[0].training)
         cider = Values(torch.from_numpy(CIDER.scale * scores.cider), torch.from_numpy(groups))
+        shown = partial(self._examples, scores, candidates, references, captioned, found.streams)
         return TaskResult(
             task=self.name,
             protocol={
@@ -131,7 +133,8 @@ class CaptioningTask:
             baselines=self._baselines(references, sentence),
             leakage=leakage,
             values={CIDER.name: cider},
-            predictions=self._examples(scores, candidates, references, captioned, found.streams),
+            predictions=shown(self._drawn(len(scores.ids))),
+            worst=shown(np.argsort(scores.cider, kind="stable")[:WORST].tolist()),
             head=config.head,
         )
 
@@ -193,8 +196,8 @@ class CaptioningTask:
         references: Mapping[str, Sequence[str]],
         rows: Mapping[str, int],
         streams: Sequence[str],
+        places: Sequence[int],
     ) -> tuple[Prediction, ...]:
-        order = np.random.default_rng(self.config.seed).permutation(len(scores.ids))
         return tuple(
             Prediction(
                 inputs=tuple(Entry(stream, rows[scores.ids[place]]) for stream in streams),
@@ -202,8 +205,14 @@ class CaptioningTask:
                 expected=tuple(references[scores.ids[place]]),
                 score=float(scores.cider[place]),
             )
-            for place in order[: self.config.examples].tolist()
+            for place in places
         )
+
+    def _drawn(self, rows: int) -> list[int]:
+        """Some captions, drawn at random."""
+        order = np.random.default_rng(self.config.seed).permutation(rows)
+        drawn: list[int] = order[: self.config.examples].tolist()
+        return drawn
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Statistic
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import TARGET_UNIT, Metric, by_name
+from weft.evaluation.ranking import worst_first
 from weft.evaluation.regression import regression
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Values as Said
@@ -23,7 +24,7 @@ from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks._accuracy import predict_target
 from weft.tasks._diagnostics import residuals
 from weft.tasks._slices import Measured, slices
-from weft.tasks.base import SlicedConfig
+from weft.tasks.base import WORST, SlicedConfig
 
 MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True)
 RMSE = Metric("RMSE", TARGET_UNIT, "lower")
@@ -99,7 +100,8 @@ class RegressionTask:
             baselines=_baselines(found, expected_N, training_N),
             leakage=leakage,
             values={MAE.name: Values(errors_N, found.groups)},
-            predictions=_shown(found, expected_N, output, config),
+            predictions=_shown(found, expected_N, output, _drawn(len(found), config)),
+            worst=_shown(found, expected_N, output, worst_first(errors_N, WORST)),
             head=config.head,
             diagnostics=Diagnostics(
                 slices=slices(
@@ -166,11 +168,9 @@ def _baselines(
 
 
 def _shown(
-    found: Predictions, expected_N: Tensor, output: NumberOutput, config: RegressionTaskConfig
+    found: Predictions, expected_N: Tensor, output: NumberOutput, chosen: Sequence[int]
 ) -> list[Prediction]:
-    """Some rows, drawn at random, with the right number in its unit."""
-    generator = torch.Generator().manual_seed(config.seed)
-    drawn = torch.randperm(len(found), generator=generator)[: config.examples]
+    """These rows with the right number in its unit."""
     right = NumberValues(expected_N, output.unit, output.digits)
     return [
         Prediction(
@@ -178,5 +178,12 @@ def _shown(
             predicted=found.values.said(row),
             expected=(right.said(row),),
         )
-        for row in drawn.tolist()
+        for row in chosen
     ]
+
+
+def _drawn(rows: int, config: RegressionTaskConfig) -> list[int]:
+    """Some rows, drawn at random."""
+    generator = torch.Generator().manual_seed(config.seed)
+    drawn: list[int] = torch.randperm(rows, generator=generator)[: config.examples].tolist()
+    return drawn

@@ -23,6 +23,7 @@ from weft.evaluation.ranking import (
     right_and_wrong,
     standardised,
     top_k,
+    worst_first,
 )
 from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.entries import list_entries
@@ -30,7 +31,7 @@ from weft.inference.member import Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
 from weft.tasks._gallery import Gallery, both_readable, embedded
 from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
-from weft.tasks.base import TaskConfig, check_measures
+from weft.tasks.base import WORST, TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
 
@@ -169,7 +170,21 @@ class Retrieval:
                 for metric, of_queries in values.items()
             },
             examples={
-                way: self._examples(ranks[way], search.similarities[way], *pair)
+                way: self._examples(
+                    ranks[way],
+                    search.similarities[way],
+                    *pair,
+                    right_and_wrong(ranks[way].rank, self.config.examples, self.config.seed),
+                )
+                for way, pair in ways.items()
+            },
+            worst_examples={
+                way: self._examples(
+                    ranks[way],
+                    search.similarities[way],
+                    *pair,
+                    worst_first(ranks[way].rank - 1, WORST),
+                )
                 for way, pair in ways.items()
             },
         )
@@ -229,9 +244,13 @@ class Retrieval:
         return {**named, RSUM.name: total}
 
     def _examples(
-        self, ranks: Ranks, similarity: Similarity, queries: Gallery, gallery: Gallery
+        self,
+        ranks: Ranks,
+        similarity: Similarity,
+        queries: Gallery,
+        gallery: Gallery,
+        chosen: Sequence[int],
     ) -> tuple[Example, ...]:
-        chosen = right_and_wrong(ranks.rank, self.config.examples, self.config.seed)
         if not chosen:
             return ()
         scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(gallery)))

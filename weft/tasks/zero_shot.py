@@ -1,5 +1,6 @@
 """Zero-shot classification: a picture's class is the one whose description lies nearest."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -26,13 +27,14 @@ from weft.evaluation.ranking import (
     rank_queries,
     right_and_wrong,
     top_k,
+    worst_first,
 )
 from weft.inference.embedding import Embedded, embed_entries
 from weft.inference.entries import list_entries
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult
 from weft.tasks._accuracy import ACCURACY, by_kind
-from weft.tasks.base import TaskConfig, check_measures
+from weft.tasks.base import WORST, TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
 WAY = "classification"
@@ -126,6 +128,7 @@ class ZeroShot:
         similarity = self._similarity(members, embedded, classes, device)
         ranks = rank_queries(similarity, labels, torch.arange(len(classes)))
         groups = torch.tensor([listed.groups[entry.row] for entry in read])
+        shown = functools.partial(self._examples, ranks, similarity, read, labels, classes)
         return TaskResult(
             task=self.name,
             protocol={
@@ -141,7 +144,10 @@ class ZeroShot:
             baselines=self._baselines(labels, classes),
             leakage=leakage,
             queries={WAY: Queries(ranks.rank, groups)},
-            examples={WAY: self._examples(ranks, similarity, read, labels, classes)},
+            examples={
+                WAY: shown(right_and_wrong(ranks.rank, config.examples, config.seed)),
+            },
+            worst_examples={WAY: shown(worst_first(ranks.rank - 1, WORST))},
         )
 
     def _similarity(
@@ -226,8 +232,8 @@ class ZeroShot:
         entries: Sequence[Entry],
         labels: Tensor,
         classes: Sequence[str],
+        chosen: Sequence[int],
     ) -> tuple[Example, ...]:
-        chosen = right_and_wrong(ranks.rank, self.config.examples, self.config.seed)
         if not chosen:
             return ()
         scores, places = top_k(similarity, chosen, min(EXAMPLE_ANSWERS, len(classes)))

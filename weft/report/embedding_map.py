@@ -1,0 +1,170 @@
+"""The map of embeddings: a point a row, which shows the row when it is pointed at, tapped or chosen by keys.
+
+The points are a group of radio buttons, so that it needs no script, and the arrow keys go from point to point.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from weft.core.naming import plain
+from weft.report import html
+from weft.report.axes import COLOURS, colour
+from weft.report.displays import figures, words
+from weft.report.examples import Rows
+from weft.report.html import Html
+
+THUMBNAIL = 56
+"""CSS pixels; a page holds many."""
+LONGEST = 160
+"""Characters of a text beside a point."""
+MARGIN = 3.0
+"""Percent of the map that is left free at each edge."""
+ASPECT = 1.35
+
+
+@dataclass(frozen=True)
+class MapPoint:
+    """A row's embedding. stream: whose it is, empty where it is that of all streams. group: what gives the
+    colour, such as the row's class."""
+
+    row: int
+    stream: str
+    x: float
+    y: float
+    group: str
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """points: those of a row beside each other. groups: in the order of their colours. note: how it was made."""
+
+    points: Sequence[MapPoint]
+    groups: Sequence[str]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A measured row, and the training rows that are most like it: (row, cosine), the nearest first."""
+
+    row: int
+    found: Sequence[tuple[int, float]]
+
+
+def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name: str) -> Html:
+    """The map with its legend. streams: shown of each row. name: of this map on its page."""
+    shown = list(drawn.groups[: COLOURS - 1])
+    rest = len(drawn.groups) > len(shown)
+    keys = [
+        f'<span><i class="spot" style="background:{colour(n)}"></i>{html.text(plain(g))}</span>'
+        for n, g in enumerate(shown)
+    ]
+    if rest:
+        keys.append('<span><i class="spot" style="background:var(--soft)"></i>others</span>')
+    legend = f'<div class="legend">{"".join(keys)}</div>' if len(drawn.groups) > 1 else ""
+    by_row: dict[int, list[MapPoint]] = {}
+    for point in drawn.points:
+        by_row.setdefault(point.row, []).append(point)
+    scale = _Scale(drawn.points)
+    parts = [
+        _of_row(rows, row, points, streams, shown, scale, name) for row, points in by_row.items()
+    ]
+    hint = '<p class="hint">Point at, tap, or choose a point with the arrow keys: its row is shown here.</p>'
+    return Html(
+        f'{legend}<div class="map"><div class="plot">{"".join(parts)}</div>{hint}</div>'
+        f'<p class="note"><small>{html.text(drawn.note)}</small></p>'
+    )
+
+
+class _Scale:
+    """Places of points in percent of the map's width."""
+
+    def __init__(self, points: Sequence[MapPoint]) -> None:
+        self._x, self._y = [p.x for p in points], [p.y for p in points]
+
+    def place(self, point: MapPoint) -> tuple[float, float]:
+        return (
+            _percent(point.x, self._x),
+            _percent(point.y, self._y) / ASPECT,
+        )
+
+
+def _percent(value: float, values: Sequence[float]) -> float:
+    low, high = min(values), max(values)
+    share = (value - low) / (high - low) if high > low else 0.5
+    return MARGIN + share * (100 - 2 * MARGIN)
+
+
+def _of_row(
+    rows: Rows,
+    row: int,
+    points: Sequence[MapPoint],
+    streams: Sequence[str],
+    groups: Sequence[str],
+    scale: _Scale,
+    name: str,
+) -> str:
+    """The row's points, and what is shown of it."""
+    said, card = row_card(rows, row, streams)
+    group = points[0].group
+    told = f"<div><small>{html.text(group)}</small></div>" if group not in streams else ""
+    buttons = []
+    for point in points:
+        x, y = scale.place(point)
+        tint = colour(groups.index(point.group)) if point.group in groups else "var(--soft)"
+        label = escape(": ".join(filter(None, (plain(point.group), said))), quote=True)
+        buttons.append(
+            f'<input type="radio" name="{name}" aria-label="{label}" '
+            f'style="--x:{x:.1f}%;--y:{y:.1f}%;--c:{tint}">'
+        )
+    return f'{"".join(buttons)}<div class="card">{card}{told}</div>'
+
+
+def row_card(rows: Rows, row: int, streams: Sequence[str]) -> tuple[str, Html]:
+    """What a row says, and its pictures and words, small."""
+    sample = rows.dataset[row]
+    displays = []
+    for stream in streams:
+        displays += rows.all_of(row, stream)[:1]
+    pictures = "".join(figures(display, "", THUMBNAIL) for display in displays)
+    said = " · ".join(display.text for display in displays if display.words) or sample.id
+    texts = [
+        f"<div>{html.text(_short(display.text)) if len(display.text) > LONGEST else words(display)}</div>"
+        for display in displays
+        if display.words
+    ]
+    named = sample.id.rpartition("/")[2]
+    return _short(said), Html(
+        f'<div class="pictures">{pictures}</div>{"".join(texts)}<div><small>{html.text(named)}</small></div>'
+    )
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
+
+
+def neighbour_rows(
+    found: Sequence[Neighbours],
+    rows: Rows,
+    training: Rows,
+    streams: Sequence[str],
+    column: str | None = None,
+) -> list[Html]:
+    """A measured row, and beside it the training rows that are most like it. column: is shown, too."""
+    parts = []
+    for one in found:
+        cards = [("measured row", one.row, rows)]
+        cards += [(f"cosine {cosine:.2f}", row, training) for row, cosine in one.found]
+        cells = [
+            f'<div class="card">{row_card(of, row, streams)[1]}{_column(of, row, column)}'
+            f"<div><small>{html.text(told)}</small></div></div>"
+            for told, row, of in cards
+        ]
+        parts.append(Html(f'<div class="nearest">{"".join(cells)}</div>'))
+    return parts
+
+
+def _column(rows: Rows, row: int, column: str | None) -> str:
+    value = None if column is None else rows.dataset[row].items.get(column)
+    return "" if value is None else f'<div class="answer">{html.text(_short(str(value)))}</div>'

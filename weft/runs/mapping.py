@@ -1,0 +1,170 @@
+"""Where rows lie in a model's embedding space: a map of measured rows, and the nearest training rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.records import Features
+from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
+from weft.evaluation.projection import tsne
+from weft.explain.decision import HeadDecision
+from weft.heads.output import Targeted
+from weft.inference.config import InferenceConfig
+from weft.inference.encoded import encode_rows, evaluating_all
+from weft.inference.results import TaskResult
+from weft.inference.rows import Reading, Selection
+from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
+from weft.runs.run import Run
+
+MAPPED = 120
+"""Measured rows on the map."""
+SEARCHED = 1000
+"""Training rows among which the nearest are looked for."""
+QUERIES, NEAREST = 3, 5
+READING = InferenceConfig(batch_size=64, errors=ErrorPolicy("skip", limit=1.0))
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """rows: R numbers of rows. vectors: (R, E), unit length, on the CPU."""
+
+    rows: Sequence[int]
+    vectors: Tensor
+
+
+def embeddings(
+    run: Run, dataset: Dataset, rows: Sequence[int], head: str | None
+) -> dict[str, Embeddings]:
+    """Stream -> the embeddings of these rows; of a head, under "", what it reads of all streams.
+
+    Rows that cannot be read, or lack what is embedded, are left out.
+    """
+    member = run.member(dataset)
+    model = run.model
+    names = model.streams_of(head) if head else run.streams
+    read = [name for name in names if name in member.sources]
+    found: dict[str, tuple[list[int], list[Tensor]]] = {}
+    if not read or not rows:
+        return {}
+    reader = (member, Reading.of(member, dataset, read))
+    selection = Selection([(row,) for row in rows])
+    with evaluating_all([member], READING, run.device):
+        for batch in encode_rows(
+            [reader], dataset, READING, selection, device=run.device, what="mapping"
+        ):
+            for name, (there_B, vectors_BE) in _embedded(run, batch.streams[0], head).items():
+                numbers, vectors = found.setdefault(name, ([], []))
+                numbers += [batch.numbers[row] for row in there_B.nonzero()[:, 0].tolist()]
+                vectors.append(F.normalize(vectors_BE[there_B].float(), dim=-1).cpu())
+    return {name: Embeddings(n, torch.cat(v)) for name, (n, v) in found.items() if n}
+
+
+def _embedded(
+    run: Run, streams: Mapping[str, Features], head: str | None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Name -> (B,) where a row has it, (B, E) the embeddings."""
+    if head is None:
+        return {
+            s: (features.present, run.model.embed(s, features)) for s, features in streams.items()
+        }
+    decision = HeadDecision(run.model, run.learned, head)
+    if not streams or not bool((there_B := decision.there(streams)).any()):
+        return {}
+    return {"": (there_B, decision.part(streams).context.pooled)}
+
+
+def embedding_map(
+    run: Run, result: TaskResult, dataset: Dataset, *, seed: int = 0
+) -> EmbeddingMap | None:
+    """A map of rows drawn at random; None where the model embeds none of them."""
+    rows = drawn(len(dataset), MAPPED, seed)
+    found = embeddings(run, dataset, rows, result.head)
+    if not found:
+        return None
+    centred = [one.vectors - one.vectors.mean(dim=0) for one in found.values()]
+    points = tsne(np.asarray(torch.cat(centred).double().numpy()))
+    column = target_column(run, result.head)
+    places = [(row, stream) for stream, one in found.items() for row in one.rows]
+    made = [
+        MapPoint(row, stream, float(x), float(y), _group(dataset, row, stream, column))
+        for (row, stream), (x, y) in zip(places, points, strict=True)
+    ]
+    made.sort(key=lambda point: point.row)
+    groups = [point.group for point in made]
+    order = sorted(dict.fromkeys(groups), key=lambda group: -groups.count(group))
+    return EmbeddingMap(made, order, _note(len(set(rows)), list(found)))
+
+
+def _note(rows: int, names: Sequence[str]) -> str:
+    what = "what the model makes of all streams" if names == [""] else "embeddings"
+    mean = ", the mean of each stream subtracted" if len(names) > 1 else ""
+    return (
+        f"t-SNE of {what} of {rows:,} measured rows, drawn at random{mean}. Rows that lie side by side are alike "
+        "for the model; far distances and directions mean nothing."
+    )
+
+
+def nearest(
+    run: Run, result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
+) -> list[Neighbours]:
+    """The training rows most like the worst errors of the result, among SEARCHED rows drawn at random."""
+    asked = _asked(result)[:QUERIES]
+    if not asked:
+        return []
+    known = embeddings(run, training, drawn(len(training), SEARCHED, seed), result.head)
+    found = embeddings(run, dataset, asked, result.head)
+    stream = next((name for name in found if name in known), None)
+    if stream is None:
+        return []
+    queries, gallery = found[stream], known[stream]
+    best = (queries.vectors @ gallery.vectors.T).topk(min(NEAREST, len(gallery.rows)), dim=1)
+    return [
+        Neighbours(
+            row,
+            [
+                (gallery.rows[place], value)
+                for place, value in zip(places.tolist(), values.tolist(), strict=True)
+            ],
+        )
+        for row, places, values in zip(queries.rows, best.indices, best.values, strict=True)
+    ]
+
+
+def _asked(result: TaskResult) -> list[int]:
+    """The rows of the worst errors, or where there are none of what else is shown."""
+    worst = [one.inputs[0].row for one in result.worst if one.inputs]
+    worst += [one.query.row for some in result.worst_examples.values() for one in some]
+    shown = [one.inputs[0].row for one in result.predictions if one.inputs]
+    shown += [one.query.row for some in result.examples.values() for one in some]
+    return list(dict.fromkeys(worst or shown))
+
+
+def drawn(rows: int, most: int, seed: int) -> list[int]:
+    """So many numbers of rows, drawn at random, in order."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen: list[int] = torch.randperm(rows, generator=generator)[:most].tolist()
+    return sorted(chosen)
+
+
+def target_column(run: Run, head: str | None) -> str | None:
+    """The column that the head predicts, if it predicts one."""
+    output = run.model.head(head).output if head else None
+    target = output.target if isinstance(output, Targeted) else None
+    return run.targets[target].column if target is not None and target in run.targets else None
+
+
+def _group(dataset: Dataset, row: int, stream: str, column: str | None) -> str:
+    """The stream, or what the row has in the column."""
+    if stream or column is None:
+        return stream or "rows"
+    try:
+        value = dataset[row].items.get(column)
+    except WeftError:
+        return "none"
+    return "none" if value is None else str(value)
