@@ -64,7 +64,7 @@ figure.picture img { display: block; width: 100%; height: auto; border-radius: 5
 .gone { display: grid; place-items: center; aspect-ratio: 1; border: 1px dashed var(--line); border-radius: 5px; color: var(--soft);
   font-size: .8rem; text-align: center; padding: .5rem; }
 figcaption { color: var(--soft); font-size: .8rem; line-height: 1.35; margin-top: .3rem; overflow-wrap: anywhere; white-space: pre-line; }
-figure.chart { flex: 0 0 calc(50% - .8rem); min-width: min(100%, 21rem); }
+figure.chart { max-width: 34rem; flex: 0 0 calc(50% - .8rem); min-width: min(100%, 21rem); }
 figure.chart svg { display: block; width: 100%; height: auto; font: 11.5px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 figure.chart figcaption { color: var(--ink); font-size: .92rem; font-weight: 600; margin: 0 0 .2rem; }
 figure.chart figcaption.note { color: var(--soft); font-size: .82rem; font-weight: 400; margin: .2rem 0 0; }
