@@ -18,7 +18,7 @@ from weft.runs.run import load
 def mood(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
     folder = tmp_path_factory.mktemp("mood")
     table = write_table(folder / "people.csv", without(people(), "score"))
-    return weft.fit(table, target="mood", out=folder / "run", minutes=1)
+    return weft.fit(table, target="mood", out=folder / "run", minutes=1, networks=False)
 
 
 def test_the_leaderboard_has_every_candidate_against_the_best(mood: FitResult) -> None:
@@ -88,7 +88,7 @@ def test_a_finished_candidate_is_not_computed_again(
 
     monkeypatch.setattr("weft.fitting.trials._tried", never)
     table = mood.folder.parent / "people.csv"
-    again = weft.fit(table, target="mood", out=mood.folder, minutes=1)
+    again = weft.fit(table, target="mood", out=mood.folder, minutes=1, networks=False)
     assert again.board.to_json() == mood.board.to_json()
 
 
@@ -102,9 +102,24 @@ def test_the_run_and_its_table_can_be_moved_together(mood: FitResult, tmp_path: 
     assert found.protocol["rows"] == 120
 
 
+def test_a_network_is_trained_on_each_fold_and_once_more_on_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 3)
+    rows = without(people(40), "score", "age")
+    table = write_table(tmp_path / "people.csv", rows)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", folds=2)
+    entry = next(e for e in found.board.entries if e.candidate.is_network)
+    assert entry.candidate.name == "all columns, network"
+    runs = sorted(path.name for path in (tmp_path / "run" / "candidates").glob("concat*/*"))
+    assert [name for name in runs if name.startswith("fold")] == ["fold-0", "fold-1"]
+    again = weft.fit(table, target="mood", out=tmp_path / "run", folds=2)
+    assert again.board.to_json() == found.board.to_json()
+
+
 def test_a_number_is_predicted(tmp_path: Path) -> None:
     table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
-    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1)
+    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, networks=False)
     assert found.board.metric.name == "MAE"
     constant = next(e for e in found.board.entries if e.candidate.model == "constant")
     assert found.board.entries[0].estimate.value < 0.6 * constant.estimate.value
@@ -122,12 +137,14 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         for n, row in enumerate(without(people(80), "score"))
     ]
     table = write_table(tmp_path / "people.csv", rows)
-    found = weft.fit(table, target="mood", out=tmp_path / "run", minutes=1)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", minutes=1, networks=False)
     leaks, names = sorted(found.alarms, key=lambda line: "names rows" in line)
     assert leaks.startswith("'verdict' alone predicts 'mood' without errors")
     assert names.startswith("'code' names rows, and it alone predicts 'mood'")
     assert "code" not in found.board.recommended.candidate.columns
-    without_it = weft.fit(table, target="mood", out=tmp_path / "b", minutes=1, without=["verdict"])
+    without_it = weft.fit(
+        table, target="mood", out=tmp_path / "b", networks=False, without=["verdict"]
+    )
     assert not any("verdict" in line for line in without_it.alarms)
 
 

@@ -49,7 +49,9 @@ def test_the_datas_own_splits_are_kept_and_a_shared_group_is_of_the_strictest() 
     assert plan.final.tolist() == list(range(60))
     shared = make_plan(table(100, splits, 95), np.zeros(100, dtype=np.int64))
     assert shared.test is not None
-    assert {0, 1, 2, 3, 4} <= set(shared.test.tolist())  # rows 95 to 99 are of their groups
+    assert shared.test.tolist() == list(range(80, 100))
+    assert shared.final.tolist() == list(range(5, 60))  # rows 95 to 99 are of the groups of 0 to 4
+    assert "left out: 5 rows" in shared.said
 
 
 def test_few_rows_are_measured_by_folds_and_trained_on_together() -> None:

@@ -30,12 +30,16 @@ class Arguments:
     not given."""
     without: tuple[str, ...] = ()
     """Columns that no model may read."""
+    networks: bool = True
+    """Also train networks on pictures and texts, in the time that is left."""
     task: Literal["class", "number"] | None = None
     """What the target is; its column says so if not given."""
     image_model: str | None = None
     """Model for pictures: a folder, package:NAME, a hub name, a safetensors file of MobileNetV2, or none."""
     text_model: str | None = None
     """Model for texts: a folder, package:NAME, a hub name, or none."""
+    folds: int = 5
+    """Of the cross-validation, where the data are few."""
     seed: int = 0
     """Of folds and models."""
 
@@ -45,6 +49,8 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft fit")
     if not 0 < arguments.minutes < 1e6:
         raise WeftError(f"--minutes is {arguments.minutes:g}, expected a number of minutes above 0")
+    if arguments.folds < 2:
+        raise WeftError(f"--folds is {arguments.folds}, expected 2 or more")
     from weft.fitting.api import default_folder
     from weft.fitting.choice import Choices, missing_models
     from weft.fitting.fit import FitSettings, fit, open_table, usable
@@ -61,6 +67,8 @@ def main(words: list[str]) -> None:
         task=arguments.task,
         seed=arguments.seed,
         without=arguments.without,
+        networks=arguments.networks,
+        folds=arguments.folds,
         choices=choices,
     )
     out = arguments.out or default_folder(arguments.data)

@@ -7,6 +7,7 @@ from typing import overload
 from weft.fitting.choice import Choices
 from weft.fitting.fit import FitResult, FitSettings, open_table
 from weft.fitting.fit import fit as fit_target
+from weft.fitting.folds import FOLDS
 from weft.fitting.goal import GoalKind
 
 
@@ -18,6 +19,8 @@ def fit(
     minutes: float = ...,
     out: Path | str | None = ...,
     without: Sequence[str] = ...,
+    networks: bool = ...,
+    folds: int = ...,
     task: GoalKind | None = ...,
     image_model: str | None = ...,
     text_model: str | None = ...,
@@ -31,6 +34,8 @@ def fit(
     minutes: float = ...,
     out: Path | str | None = ...,
     without: Sequence[str] = ...,
+    networks: bool = ...,
+    folds: int = ...,
     task: GoalKind | None = ...,
     image_model: str | None = ...,
     text_model: str | None = ...,
@@ -43,6 +48,8 @@ def fit(
     minutes: float = 10,
     out: Path | str | None = None,
     without: Sequence[str] = (),
+    networks: bool = True,
+    folds: int = FOLDS,
     task: GoalKind | None = None,
     image_model: str | None = None,
     text_model: str | None = None,
@@ -62,6 +69,8 @@ def fit(
         task=task,
         seed=seed,
         without=without,
+        networks=networks,
+        folds=folds,
         choices=Choices(image_model, text_model),
     )
     if isinstance(target, str):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from weft.fitting.boosting import boosted
 from weft.fitting.features import Column, Layout, side_by_side
@@ -12,7 +12,7 @@ from weft.fitting.linear import linear
 from weft.fitting.models import Fitted, Training, constant
 from weft.fitting.table import Ints
 
-Model = Literal["constant", "linear", "trees"]
+Model = Literal["constant", "linear", "trees", "product", "concatenation"]
 MOST_ALONE = 60
 """So many columns at most are tried alone."""
 
@@ -32,7 +32,12 @@ class Candidate:
     @property
     def simplicity(self) -> tuple[int, int]:
         """A key that sorts the simplest first: a constant, fewer columns, a linear model."""
-        return len(self.columns), ("constant", "linear", "trees").index(self.model)
+        return len(self.columns), get_args(Model).index(self.model)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is trained by gradients, as a run of its own."""
+        return self.model in ("product", "concatenation")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class Features:
         return [known[name] for name in names]
 
 
-def candidates(goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = ()) -> list[Candidate]:
+def candidates(
+    goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = (), *, networks: bool = True
+) -> list[Candidate]:
     """The candidates in the order in which they are tried, the cheapest first.
 
     kinds: column -> its kind, of those that a model may use. clues: columns that are only tried alone.
@@ -69,8 +76,19 @@ def candidates(goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = ()) 
     if few and len(every) > 1:
         found.append(Candidate("all columns, boosted trees", "trees", every))
     elif few:
-        other = "linear" if found[1].model == "trees" else "trees"
-        found.append(_alone(every[0], "linear" if other == "linear" else "trees"))
+        _, first, *_ = found
+        found.append(_alone(every[0], "linear" if first.model == "trees" else "trees"))
+    return found + (_networks(goal, kinds) if networks else [])
+
+
+def _networks(goal: Goal, kinds: Mapping[str, str]) -> list[Candidate]:
+    """Networks that are trained on pictures and texts; a product tells which go with which."""
+    if goal.kind != "class" or not {"image", "text"} & set(kinds.values()):
+        return []
+    every = tuple(kinds)
+    found = [Candidate("all columns, network", "concatenation", every)]
+    if {"image", "text"} <= set(kinds.values()):
+        found.insert(0, Candidate("all columns, network (product)", "product", every))
     return found
 
 

@@ -38,20 +38,30 @@ class Choices:
 def source_of(kind: str, choices: Choices) -> Source:
     """How a column of that kind is read. Raises WeftError where a model is not there."""
     if kind == "image":
-        return _pictures(choices.image_model)
+        return _pictures(choices)
     if kind == "text":
         return _texts(choices.text_model)
     return Source(CellConfig(cast(CellKind, kind)))
 
 
-def _pictures(model: str | None) -> Source:
+def _pictures(choices: Choices) -> Source:
+    published = published_pictures(choices)
+    if published is not None:
+        return published
+    side = ImageConfig(size=SIDE, fit="squash", crop_scale=None, flip=0.0)
+    both = JoinedConfig((HistogramsConfig(), PatchesConfig()))
+    return Source(side, FrozenConfig(both, tokens=False))
+
+
+def published_pictures(choices: Choices) -> Source | None:
+    """A frozen published model that reads pictures; None where there is none."""
+    model = choices.image_model
     if model is None and (weights := mobilenet_weights()) is not None:
         model = str(weights)
-    plain = ImageConfig(size=MOBILENET, fit="squash", crop_scale=None, flip=0.0)
     if model is None or model == NO_MODEL:
-        both = JoinedConfig((HistogramsConfig(), PatchesConfig()))
-        return Source(plain.replace(size=SIDE), FrozenConfig(both, tokens=False))
+        return None
     if model.endswith(".safetensors"):
+        plain = ImageConfig(size=MOBILENET, fit="squash", crop_scale=None, flip=0.0)
         return Source(plain, FrozenConfig(MobileNetV2Config(weights=model), tokens=False))
     picture = image_of(model, ImageConfig(crop_scale=None, flip=0.0))
     return Source(picture, PretrainedConfig(model, tower="vision", tokens=False))

@@ -18,20 +18,23 @@ from weft.data.schema import Schema, infer, target_column
 from weft.data.sources import DataSource, FilesConfig
 from weft.data.stamps import stamp
 from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import Score
+from weft.evaluation.metric import Metric, Score
 from weft.fitting.alarms import alarms
 from weft.fitting.candidates import Features, candidates, fitted
 from weft.fitting.choice import Choices, source_of
 from weft.fitting.features import compute, reduced, side_by_side
-from weft.fitting.folds import Rows, make_plan
+from weft.fitting.folds import FOLDS, LEFT_OUT, Rows, make_plan
 from weft.fitting.goal import Goal, GoalKind, read_goal
 from weft.fitting.importance import Importance, importance
 from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
+from weft.fitting.models import Floats
+from weft.fitting.network import Networks, keep_network
 from weft.fitting.page import sentences, write_page
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table, read_table
-from weft.fitting.trials import Setting, Trial, run_trials
+from weft.fitting.trials import Setting, Trial, network_folder, run_trials
+from weft.runs.parts import RECIPE
 from weft.runs.run import Run, load
 from weft.training import distributed
 
@@ -73,12 +76,15 @@ class FitResult:
 @dataclass(frozen=True)
 class FitSettings:
     """minutes: within which candidates are begun. task: whether the target is a class or a number; by its column
-    if None. without: columns that are left out. choices: models for pictures and texts."""
+    if None. without: columns that are left out. networks: whether networks are
+    trained, too. folds: of the cross-validation. choices: models for pictures and texts."""
 
     minutes: float = 10
     task: GoalKind | None = None
     seed: int = 0
     without: Sequence[str] = ()
+    networks: bool = True
+    folds: int = FOLDS
     choices: Choices = field(default_factory=Choices)
 
 
@@ -110,15 +116,22 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     used = usable(schema, target, settings.without)
     table, goal = read_goal(opened.table, target, settings.task or _task_of(column))
     check_writable(folder / BOARD, "--out DIR names another place")
+    if (folder / RECIPE).exists() and not (folder / TRIALS).exists():
+        raise WeftError(f"{folder}: holds another run; choose another --out")
     strata = _strata(goal)
-    plan = make_plan(table, strata, seed=seed)
+    plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
     clues = [name for name in schema.of("id") if name not in (target, *settings.without)]
-    tried = candidates(goal, used, clues)
+    tried = candidates(goal, used, clues, networks=settings.networks)
     features = _with_clues(features, table, clues, plan.development)
     setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, settings))
-    trials, left_out = run_trials(tried, features, setting, folder / TRIALS, deadline=deadline)
-    return _finished(folder, opened, table, features, setting, trials, left_out)
+    networks = Networks(
+        opened.source, table, table.clusters, strata, used, features.plain, settings.choices
+    )
+    trials, left_out = run_trials(
+        tried, features, setting, folder / TRIALS, networks, deadline=deadline
+    )
+    return _finished(folder, opened, features, setting, networks, trials, left_out)
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
@@ -138,15 +151,16 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
 def _finished(
     folder: Path,
     opened: Opened,
-    table: Table,
     features: Features,
     setting: Setting,
+    networks: Networks,
     trials: Sequence[Trial],
     left_out: Sequence[str],
 ) -> FitResult:
     """Compares the trials, keeps the recommended one, and writes what was found."""
     board = leaderboard(trials, setting)
-    test = _keep(folder, board, table, features, setting, opened.source)
+    chosen = next(t for t in trials if t.candidate == board.recommended.candidate)
+    test = _keep(folder, chosen, board.metric, features, setting, networks)
     explained = _explained(board, trials)
     important = importance(explained, features, setting, board.metric)
     found = FitResult(
@@ -158,7 +172,7 @@ def _finished(
         important,
         explained.candidate.name,
         left_out,
-        table.bad,
+        networks.table.bad,
     )
     values = {
         **board.to_json(),
@@ -170,7 +184,7 @@ def _finished(
             "columns": [one.to_json() for one in important],
         },
         "not_tried": list(left_out),
-        "rows_left_out": [str(error) for error in table.bad],
+        "rows_left_out": [str(error) for error in found.bad],
     }
     write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     write_page(
@@ -187,41 +201,55 @@ def _finished(
 
 
 def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
-    """The best of those that read most columns: what a column is worth beside the others."""
-    most = max(len(trial.candidate.columns) for trial in trials)
-    of = {trial.candidate.name: trial for trial in trials}
-    for entry in board.entries:
-        if len(entry.candidate.columns) == most and not entry.candidate.clue:
-            return of[entry.candidate.name]
-    return of[board.recommended.candidate.name]
+    """Of the models on features the best that reads most columns: what a column is worth beside the others."""
+    of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_network}
+    most = max(len(trial.candidate.columns) for trial in of.values())
+    names = [entry.candidate.name for entry in board.entries if not entry.candidate.clue]
+    return next(of[n] for n in names if n in of and len(of[n].candidate.columns) == most)
 
 
 def _keep(
     folder: Path,
-    board: Leaderboard,
-    table: Table,
+    chosen: Trial,
+    metric: Metric,
     features: Features,
     setting: Setting,
-    source: DataSource,
+    networks: Networks,
 ) -> Score | None:
-    """The recommended candidate, fitted on all rows but those of the test, as a run; its score on the test."""
-    chosen, goal, plan = board.recommended.candidate, setting.goal, setting.plan
-    model = fitted(
-        chosen, features, goal, setting.clusters, setting.strata, plan.final, setting.seed
-    )
-    columns = features.of(chosen)
+    """The chosen candidate, fitted on all rows but those of the test, as a run; its score on the test."""
+    goal, plan, candidate = setting.goal, setting.plan, chosen.candidate
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
-    ids = {s.id: split for s, split in zip(table.samples, plan.splits, strict=True)}
-    write_checked(folder / SPLITS, {"splits": ids})
-    keep(folder, columns, goal, model, AssignedConfig(source, (folder / SPLITS).absolute()), splits)
+    samples = zip(networks.table.samples, plan.splits, strict=True)
+    write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in samples if p != LEFT_OUT}})
+    source = AssignedConfig(networks.source, (folder / SPLITS).absolute())
+    if candidate.is_network:
+        network = networks.of(candidate.model, goal, setting.seed)
+        runs = network_folder(candidate, folder / TRIALS, setting.stamp)
+        run = runs / "fold-0"
+        if len(plan.folds) > 1:
+            run = network.trained(plan.final, chosen.steps, runs / "final")
+        keep_network(run, folder, source, splits)
+        if plan.test is None:
+            return None
+        return _tested(network.outputs(run, plan.test), metric, setting)
+    model = fitted(
+        candidate, features, goal, setting.clusters, setting.strata, plan.final, setting.seed
+    )
+    columns = features.of(candidate)
+    keep(folder, columns, goal, model, source, splits)
     if plan.test is None:
         return None
-    outputs = model.outputs(side_by_side(columns)[plan.test])
-    scores = row_scores(outputs, goal.values[plan.test], goal)
-    clusters = setting.clusters[plan.test]
+    return _tested(model.outputs(side_by_side(columns)[plan.test]), metric, setting)
+
+
+def _tested(outputs: Floats, metric: Metric, setting: Setting) -> Score:
+    """The score on the test rows."""
+    goal, rows = setting.goal, setting.plan.test
+    scores, clusters = row_scores(outputs, goal.values[rows], goal), setting.clusters[rows]
+    bootstrap = Bootstrap(clusters)
     if goal.kind == "class":
-        return board.metric.score(Bootstrap(clusters).proportion(scores, clusters))
-    return board.metric.score(Bootstrap(clusters).mean(scores, clusters).estimate())
+        return metric.score(bootstrap.proportion(scores, clusters))
+    return metric.score(bootstrap.mean(scores, clusters).estimate())
 
 
 def _features(
@@ -265,6 +293,6 @@ def _strata(goal: Goal) -> Ints:
 
 
 def _stamp(table: Table, goal: Goal, settings: FitSettings) -> str:
-    chosen = [settings.seed, list(settings.without), str(settings.choices)]
+    chosen = [settings.seed, settings.folds, list(settings.without), str(settings.choices)]
     of = [stamp(table, range(len(table))), goal.column, goal.kind, *chosen]
     return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()

@@ -14,6 +14,7 @@ FEW_ROWS, FEW_GROUPS, MANY_ROWS = 2000, 400, 20000
 """With fewer rows, or fewer groups of at most MANY_ROWS rows, candidates are compared by k-fold, if the data
 have no validation split of their own."""
 FOLDS = 5
+LEFT_OUT = "left out"
 Rows = NDArray[np.intp]
 
 
@@ -61,43 +62,53 @@ def make_plan(table: Table, strata: Ints, *, seed: int = 0, folds: int = FOLDS) 
     divided into folds, each of which is measured once by a model of the others; of many a tenth each is
     for validation and for the test. Raises WeftError where there are too few clusters.
     """
-    splits = _joined(table)
+    splits = _splits(table)
     has = set(splits)
     rows = np.arange(len(table))
     test = rows[[split == TEST for split in splits]] if TEST in has else None
-    development = rows[[split != TEST for split in splits]]
+    development = rows[[split in (TRAIN, VALIDATION) for split in splits]]
     if not len(development):
         raise WeftError("all rows are of the test split, expected rows to train on")
     if VALIDATION in has and TRAIN in has:
         train, held = (rows[[split == s for split in splits]] for s in (TRAIN, VALIDATION))
         said = f"validation split of the data: {len(held):,} rows, trained on {len(train):,}"
-        return Plan((Fold(train, held),), test, said + _tested(test), tuple(splits))
+        return Plan((Fold(train, held),), test, said + _also(test, splits), tuple(splits))
     groups = len(np.unique(table.clusters[development]))
     if len(development) < (MANY_ROWS if groups < FEW_GROUPS else FEW_ROWS):
         found = grouped_folds(table.clusters[development], strata[development], folds, seed)
         parts = tuple(Fold(development[f.train], development[f.held]) for f in found)
         said = f"{len(parts)}-fold cross-validation over {len(development):,} rows in {groups:,} groups"
-        kept = [TEST if split == TEST else TRAIN for split in splits]
-        return Plan(parts, test, said + _tested(test), tuple(kept))
+        kept = [split if split in (TEST, LEFT_OUT) else TRAIN for split in splits]
+        return Plan(parts, test, said + _also(test, splits), tuple(kept))
     return _held_out(table, splits, test, seed)
 
 
-def _tested(test: Rows | None) -> str:
-    return "" if test is None else f"; test split of the data: {len(test):,} rows"
+def _also(test: Rows | None, splits: Sequence[str]) -> str:
+    """The test rows, and the rows that are left out."""
+    said = "" if test is None else f"; test split of the data: {len(test):,} rows"
+    left = splits.count(LEFT_OUT)
+    return (
+        f"{said}; left out: {left:,} rows that share a group or a picture with a stricter split"
+        if left
+        else said
+    )
 
 
-def _joined(table: Table) -> list[str]:
-    """The split of each row; a cluster that several splits have counts for the strictest of them.
+def _splits(table: Table) -> list[str]:
+    """The split of each row; rows without one are for training.
 
-    Rows without a split among rows that have one are for training.
+    A row is left out where a stricter split has its group or its picture: test before validation before
+    training.
     """
     order = {TEST: 0, VALIDATION: 1}
-    strictest: dict[int, str] = {}
-    for cluster, split in zip(table.clusters.tolist(), table.splits, strict=True):
-        said = split if split in order else TRAIN
-        held = strictest.get(cluster, TRAIN)
-        strictest[cluster] = min(said, held, key=lambda s: order.get(s, 2))
-    return [strictest[cluster] for cluster in table.clusters.tolist()]
+    own = [split if split in order else TRAIN for split in table.splits]
+    strictest: dict[int, int] = {}
+    for cluster, split in zip(table.clusters.tolist(), own, strict=True):
+        strictest[cluster] = min(order.get(split, 2), strictest.get(cluster, 2))
+    return [
+        split if order.get(split, 2) == strictest[cluster] else LEFT_OUT
+        for cluster, split in zip(table.clusters.tolist(), own, strict=True)
+    ]
 
 
 def _held_out(table: Table, splits: Sequence[str], test: Rows | None, seed: int) -> Plan:
@@ -107,7 +118,7 @@ def _held_out(table: Table, splits: Sequence[str], test: Rows | None, seed: int)
         name[cluster] = min(name.get(cluster, sample.group), sample.group)
     by_cluster = {cluster: hashed_split(key, config) for cluster, key in name.items()}
     assigned = [
-        TEST if split == TEST else by_cluster[cluster]
+        split if split in (TEST, LEFT_OUT) else by_cluster[cluster]
         for cluster, split in zip(table.clusters.tolist(), splits, strict=True)
     ]
     rows = np.arange(len(table))
@@ -119,7 +130,7 @@ def _held_out(table: Table, splits: Sequence[str], test: Rows | None, seed: int)
     said = (
         f"validation: {len(parts[VALIDATION]):,} rows of other groups, trained on {len(parts[TRAIN]):,}; "
         f"test: {len(parts[TEST]):,} rows"
-    )
+    ) + _also(None, splits)
     return Plan((Fold(parts[TRAIN], parts[VALIDATION]),), parts[TEST], said, tuple(assigned))
 
 

@@ -11,9 +11,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.media import small_value
 from weft.core.samples import Sample
 from weft.data.formats import Dataset
-from weft.data.prepare.duplicates import like_rows
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NearConfig
 from weft.data.prepare.plan import clusters_of
 from weft.data.prepare.scan import RowFacts, scan
 
@@ -24,7 +22,7 @@ Ints = NDArray[np.int64]
 class Table(Sequence[Sample]):
     """N rows that can be read.
 
-    clusters: (N,) rows of one number are of one group, or have the same picture or one that looks alike.
+    clusters: (N,) rows of one number are of one group, or have the same picture or file.
     splits: of each row, as the data say. bad: what was left out, and why.
     """
 
@@ -58,7 +56,6 @@ def read_table(
     bad: Sequence[DataError] = (),
     *,
     workers: int | None = None,
-    near: NearConfig | None = None,
 ) -> Table:
     """Reads every row once. Those that cannot be read are left out and named in `bad`.
 
@@ -72,10 +69,9 @@ def read_table(
         raise WeftError(f"none of the {len(facts)} rows can be used{reason}")
     usable = [facts[row] for row in good]
     samples = [dataset[row] for row in good]
-    return Table(samples, _clusters(usable, near), [fact.split for fact in usable], problems)
+    return Table(samples, _clusters(usable), [fact.split for fact in usable], problems)
 
 
-def _clusters(facts: Sequence[RowFacts], near: NearConfig | None) -> Ints:
-    like = like_rows(facts, near or NearConfig(), [True] * len(facts))
-    labels = clusters_of(facts, like)
+def _clusters(facts: Sequence[RowFacts]) -> Ints:
+    labels = clusters_of(facts, {})
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

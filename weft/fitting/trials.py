@@ -1,5 +1,6 @@
 """Candidates are fitted and measured within the time; what is finished is kept and not computed again."""
 
+import hashlib
 import resource
 import sys
 import time
@@ -19,6 +20,7 @@ from weft.fitting.features import side_by_side
 from weft.fitting.folds import Plan
 from weft.fitting.goal import Goal
 from weft.fitting.models import Fitted, Floats
+from weft.fitting.network import Networks, planned_steps
 from weft.fitting.table import Ints
 
 SETTING_UP = 1.5
@@ -30,7 +32,7 @@ class Trial:
     """A candidate and what it says of the rows that compare (H, V), in the order of `Plan.held`.
 
     models: of each fold; empty where the trial was taken over. seconds: of fitting all folds. memory: the
-    most that the process has held until then, in MB.
+    most that the process has held until then, in MB. steps: of a network.
     """
 
     candidate: Candidate
@@ -38,6 +40,7 @@ class Trial:
     seconds: float
     memory: float
     models: Sequence[Fitted] = field(default=(), compare=False)
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def run_trials(
     features: Features,
     setting: Setting,
     folder: Path,
+    networks: Networks,
     *,
     deadline: float,
 ) -> tuple[list[Trial], list[str]]:
@@ -67,12 +71,17 @@ def run_trials(
     found: list[Trial] = []
     left_out: list[str] = []
     with progress("candidates", len(candidates)) as advance:
-        for candidate in candidates:
-            kept = _kept(candidate, folder, setting.stamp)
-            if kept is None and found and not _fits(candidate, found, deadline):
+        for number, candidate in enumerate(candidates):
+            trial = _kept(candidate, folder, setting.stamp)
+            if trial is None and candidate.is_network:
+                share = (deadline - time.monotonic()) / (len(candidates) - number)
+                trial = _tried_network(candidate, networks, setting, folder, share)
+            elif trial is None and (not found or _fits(candidate, found, deadline)):
+                trial = _tried(candidate, features, setting, folder)
+            if trial is None:
                 left_out.append(candidate.name)
             else:
-                found.append(kept or _tried(candidate, features, setting, folder))
+                found.append(trial)
             advance(1)
     return found, left_out
 
@@ -80,6 +89,34 @@ def run_trials(
 def _fits(candidate: Candidate, before: Sequence[Trial], deadline: float) -> bool:
     like = [trial.seconds for trial in before if trial.candidate.model == candidate.model]
     return time.monotonic() + SETTING_UP * max(like, default=0.0) < deadline
+
+
+def _tried_network(
+    candidate: Candidate, networks: Networks, setting: Setting, folder: Path, seconds: float
+) -> Trial | None:
+    """A run for each fold, of as many steps as fit into the time; None where too few do."""
+    began = time.monotonic()
+    folds = setting.plan.folds
+    runs = 1 if len(folds) == 1 else len(folds) + 1  # with the one on all rows at the end
+    network = networks.of(candidate.model, setting.goal, setting.seed)
+    place = network_folder(candidate, folder, setting.stamp)
+    steps = planned_steps(place / "fold-0")
+    if steps is None:
+        steps = network.plan_steps(folds[0].train, seconds / runs, place)
+    if not steps:
+        return None
+    parts = []
+    for number, fold in enumerate(folds):
+        run = network.trained(fold.train, steps, place / f"fold-{number}")
+        parts.append(network.outputs(run, fold.held))
+    trial = Trial(
+        candidate,
+        np.concatenate(parts),
+        time.monotonic() - began,
+        peak_memory(),
+        steps=steps,
+    )
+    return _saved(trial, folder, setting.stamp)
 
 
 def _tried(candidate: Candidate, features: Features, setting: Setting, folder: Path) -> Trial:
@@ -100,9 +137,20 @@ def _tried(candidate: Candidate, features: Features, setting: Setting, folder: P
         parts.append(model.outputs(matrix[fold.held]))
     seconds = time.monotonic() - began
     trial = Trial(candidate, np.concatenate(parts), seconds, peak_memory(), models)
-    state = {"stamp": setting.stamp, "seconds": trial.seconds, "memory": trial.memory}
+    return _saved(trial, folder, setting.stamp)
+
+
+def _saved(trial: Trial, folder: Path, stamp: str) -> Trial:
+    state = {
+        "stamp": stamp,
+        "seconds": trial.seconds,
+        "memory": trial.memory,
+        "steps": trial.steps,
+    }
     write_tensors(
-        _file(candidate, folder), {"outputs": torch.from_numpy(trial.outputs)}, {"trial": state}
+        _file(trial.candidate, folder),
+        {"outputs": torch.from_numpy(trial.outputs)},
+        {"trial": state},
     )
     return trial
 
@@ -117,17 +165,25 @@ def _kept(candidate: Candidate, folder: Path, stamp: str) -> Trial | None:
         if of["stamp"] != stamp:
             return None
         return Trial(
-            candidate, tensors["outputs"].numpy(), float(of["seconds"]), float(of["memory"])
+            candidate,
+            tensors["outputs"].numpy(),
+            float(of["seconds"]),
+            float(of["memory"]),
+            steps=int(of["steps"]),
         )
     except (WeftError, KeyError, TypeError, ValueError):
         return None  # cut off or of another version: it is computed again
 
 
 def _file(candidate: Candidate, folder: Path) -> Path:
-    import hashlib
-
     name = hashlib.blake2b(candidate.name.encode(), digest_size=6).hexdigest()
     return folder / f"{candidate.model}-{name}.safetensors"
+
+
+def network_folder(candidate: Candidate, folder: Path, stamp: str) -> Path:
+    """Where the runs of a network are kept; other rows or settings have another place."""
+    name = hashlib.blake2b(f"{candidate.name} {stamp}".encode(), digest_size=6).hexdigest()
+    return folder / f"{candidate.model}-{name}"
 
 
 def peak_memory() -> float:

@@ -36,8 +36,7 @@ class Cell:
 
     def __init__(self, config: "CellConfig") -> None:
         self.config = config
-        self._names: tuple[str, ...] = ()
-        self._places: dict[str, int] = {}
+        self._use(config.names)
         self._mean, self._std = 0.0, 1.0
         self._quantiles = np.linspace(-1, 1, QUANTILES)
 
@@ -116,6 +115,8 @@ class Cell:
                 first_error = first_error or error
         if not items:
             raise first_error or WeftError(f"no training row has a {self.config.kind}")
+        if self.config.names:
+            return
         if self.config.kind in ("category", "tags"):
             counts = Counter(name for names in items for name in set(names))
             kept = [n for n, rows in counts.items() if rows >= self.config.min_rows]
@@ -226,6 +227,8 @@ class CellConfig(Config[Modality]):
 
     kind: CellKind = "number"
     """What the cells hold."""
+    names: tuple[str, ...] = ()
+    """The categories or tags, in order; empty learns them from the training rows."""
     most: int = 64
     """So many of the most frequent categories or tags have a place of their own."""
     min_rows: int = 2
