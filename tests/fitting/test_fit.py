@@ -9,6 +9,7 @@ from fitting_tables import people, without, write_table
 from tiny_runs import done, refused
 
 import weft
+from weft.core.errors import WeftError
 from weft.fitting.fit import FitResult
 from weft.runs.measure import measure
 from weft.runs.run import load
@@ -100,6 +101,24 @@ def test_the_run_and_its_table_can_be_moved_together(mood: FitResult, tmp_path: 
     finally:
         shutil.move(tmp_path / "gone", mood.folder.parent)
     assert found.protocol["rows"] == 120
+
+
+def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:
+    rows = [
+        {"Befund": row["text"], "Alter": row["age"], "Patient": row["group"], "Art": row["mood"]}
+        for row in people(60)
+    ]
+    columns = {"text": "Befund", "group": "Patient", "label": "Art"}
+    found = weft.fit(
+        rows, target="label", out=tmp_path / "run", columns=columns, networks=False, folds=3
+    )
+    assert found.board.entries[0].estimate.groups == 30
+    assert {one.column for one in found.important} == {"text", "Alter"}
+    new = [{k: v for k, v in row.items() if k not in ("Art", "Patient")} for row in rows[:5]]
+    said = done("predict", found.folder, write_table(tmp_path / "new.csv", new))
+    assert len(said.splitlines()) == 6
+    with pytest.raises(WeftError, match="got a int, expected a path, a table of pandas"):
+        weft.fit(3, target="a", out=tmp_path / "other")
 
 
 def test_a_network_is_trained_on_each_fold_and_once_more_on_all(

@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 
 import tyro
 
+from weft.commands._own_data import OwnData
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(OwnData):
     """The data, what is to be predicted, and the time."""
 
     data: Annotated[Path, tyro.conf.Positional]
@@ -56,7 +57,7 @@ def main(words: list[str]) -> None:
     from weft.fitting.fit import FitSettings, fit, open_table, usable
     from weft.fitting.printing import print_result
 
-    opened = open_table(arguments.data)
+    opened = open_table(arguments.data, arguments.said(arguments.data))
     print(opened.schema)
     if not arguments.target:
         columns = ", ".join(opened.schema.columns)

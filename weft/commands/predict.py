@@ -10,12 +10,13 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
 
 
 @dataclass(frozen=True)
-class Arguments(Trusting):
+class Arguments(OwnData, Trusting):
     """The run and the rows."""
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -39,7 +40,8 @@ def main(words: list[str]) -> None:
 
     run = load(arguments.run, trust=arguments.trust)
     bad: list[DataError] = []
-    found = predict_rows(run, open_rows(run, arguments.data, bad.append), arguments.head)
+    said = arguments.said(arguments.data)
+    found = predict_rows(run, open_rows(run, arguments.data, bad.append, said), arguments.head)
     for error in bad:
         print(f"left out: {error}", file=sys.stderr)
     if arguments.out is None:

@@ -57,6 +57,11 @@ class DataSource(Settings):
         """What the rows are, as a report says it."""
         return f"data of {type(self).__name__}"
 
+    @property
+    def files(self) -> "FilesConfig | None":
+        """The files that the rows are read from, where they come from files."""
+        return None
+
 
 @dataclass(frozen=True)
 class FilesConfig(DataSource):
@@ -90,6 +95,10 @@ class FilesConfig(DataSource):
     @property
     def words(self) -> str:
         return self.path.name
+
+    @property
+    def files(self) -> "FilesConfig":
+        return self
 
     def said(self) -> Said:
         """What the user says of the table. Raises WeftError where that cannot be."""

@@ -120,8 +120,11 @@ class Patches(nn.Module):
 
     def _triangle(self, patches_BPD: Tensor) -> Tensor:
         """(B, P, K)"""
-        distance_BPK = torch.cdist(patches_BPD, self.centroids.expand(len(patches_BPD), -1, -1))
-        return (distance_BPK.mean(dim=2, keepdim=True) - distance_BPK).clamp_min(0)
+        square_BP1 = patches_BPD.square().sum(dim=2, keepdim=True)
+        square_K = self.centroids.square().sum(dim=1)
+        product_BPK = patches_BPD @ self.centroids.T
+        distance_BPK = (square_BP1 - 2 * product_BPK + square_K).clamp_min_(0).sqrt_()
+        return (distance_BPK.mean(dim=2, keepdim=True) - distance_BPK).clamp_min_(0)
 
 
 @dataclass(frozen=True)

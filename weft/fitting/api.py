@@ -1,9 +1,12 @@
 """`weft.fit`, for scripts and notebooks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
+from weft.core.errors import WeftError
+from weft.core.files import atomic_path
+from weft.data.formats import Said
 from weft.fitting.choice import Choices
 from weft.fitting.fit import FitResult, FitSettings, open_table
 from weft.fitting.fit import fit as fit_target
@@ -13,7 +16,7 @@ from weft.fitting.goal import GoalKind
 
 @overload
 def fit(
-    data: Path | str,
+    data: Any,
     target: str,
     *,
     minutes: float = ...,
@@ -25,10 +28,13 @@ def fit(
     image_model: str | None = ...,
     text_model: str | None = ...,
     seed: int = ...,
+    columns: Mapping[str, str] | None = ...,
+    images_dir: Path | str | None = ...,
+    encoding: str | None = ...,
 ) -> FitResult: ...
 @overload
 def fit(
-    data: Path | str,
+    data: Any,
     target: list[str] | tuple[str, ...],
     *,
     minutes: float = ...,
@@ -40,9 +46,12 @@ def fit(
     image_model: str | None = ...,
     text_model: str | None = ...,
     seed: int = ...,
+    columns: Mapping[str, str] | None = ...,
+    images_dir: Path | str | None = ...,
+    encoding: str | None = ...,
 ) -> dict[str, FitResult]: ...
 def fit(
-    data: Path | str,
+    data: Any,
     target: str | list[str] | tuple[str, ...],
     *,
     minutes: float = 10,
@@ -54,15 +63,25 @@ def fit(
     image_model: str | None = None,
     text_model: str | None = None,
     seed: int = 0,
+    columns: Mapping[str, str] | None = None,
+    images_dir: Path | str | None = None,
+    encoding: str | None = None,
 ) -> FitResult | dict[str, FitResult]:
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
-    target: a column, or several, which have one result each. out: folder of the run; runs/fit-NAME if not
+    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run.
+    columns, images_dir, encoding: what you say of the table, as in `weft fit`. target: a column, or several, which have one result each. out: folder of the run; runs/fit-NAME if not
     given, and below it one for each of several targets. The other settings are those of `weft fit`. Raises
     WeftError where the data cannot be used or a column cannot be predicted.
     """
-    opened = open_table(data)
-    folder = Path(out) if out is not None else default_folder(Path(data))
+    in_memory = not isinstance(data, str | Path)
+    path = Path("table.parquet") if in_memory else Path(data)
+    folder = Path(out) if out is not None else default_folder(path)
+    if in_memory:
+        path = written(data, folder / path)
+        images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
+    images = None if images_dir is None else Path(images_dir).absolute()
+    opened = open_table(path, Said(columns or {}, images, encoding))
     targets = (target,) if isinstance(target, str) else tuple(target)
     settings = FitSettings(
         minutes=minutes / max(1, len(targets)),
@@ -81,3 +100,25 @@ def fit(
 def default_folder(data: Path) -> Path:
     """Where the run of this table goes unless another place is said."""
     return Path("runs") / f"fit-{data.absolute().stem}"
+
+
+def written(table: Any, path: Path) -> Path:
+    """A table in memory as a parquet file. Raises WeftError for anything else."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        if isinstance(table, pa.Table):
+            made = table
+        elif hasattr(table, "to_dict") and hasattr(table, "columns"):
+            made = pa.Table.from_pandas(table, preserve_index=False)
+        else:
+            made = pa.Table.from_pylist(list(table))
+    except (TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise WeftError(
+            f"got a {type(table).__name__}, expected a path, a table of pandas or pyarrow, or a list of dicts "
+            f"({str(error).splitlines()[0]:.100})"
+        ) from None
+    with atomic_path(path) as temporary:
+        parquet.write_table(made, temporary)
+    return path

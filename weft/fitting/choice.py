@@ -18,7 +18,7 @@ from weft.modalities.processor import image_of
 from weft.modalities.text import TextConfig
 from weft.recipes._data import folder
 
-SIDE = 64
+SIDE = 48
 """Pixels of the pictures that features without weights see."""
 MOBILENET = 224
 NO_MODEL = "none"

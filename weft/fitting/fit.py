@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from weft.core.documents import write_checked
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.files import check_writable, write_text
-from weft.data.formats import open_dataset
+from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Column as SchemaColumn
 from weft.data.schema import Schema, infer, target_column
 from weft.data.sources import DataSource, FilesConfig
@@ -97,12 +98,14 @@ class Opened:
     table: Table
 
 
-def open_table(data: Path | str) -> Opened:
-    """Reads every row once. Raises WeftError where none can be used."""
-    source = FilesConfig(Path(data).absolute())
+def open_table(data: Path | str, said: Said = NOTHING_SAID) -> Opened:
+    """Reads every row once. said: what the user says of the table. Raises WeftError where none can be used."""
+    source = FilesConfig(
+        Path(data), columns=dict(said.columns), images_dir=said.images_dir, encoding=said.encoding
+    ).absolute()
     bad: list[DataError] = []
-    dataset = open_dataset(source.path, on_error=bad.append)
-    return Opened(source, infer(dataset), read_table(dataset, bad))
+    dataset = open_dataset(source.path, said=said, on_error=bad.append)
+    return Opened(source, infer(dataset, said.columns), read_table(dataset, bad))
 
 
 def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> FitResult:
@@ -142,6 +145,12 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
     out = {target, *without}
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
     found = {name: kind for name, kind in kinds.items() if kind in USED}
+    for name in found:
+        if "." in name or hasattr(nn.ModuleDict, name):
+            raise WeftError(
+                f"column '{name}' cannot be a stream of a model, whose names have no dot and are no names of Python's "
+                f"mappings: rename it, or leave it out with --without {name}"
+            )
     if not found:
         has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
         raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")

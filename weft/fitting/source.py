@@ -8,7 +8,7 @@ from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.data.formats import Dataset, Subset
 from weft.data.policy import ErrorPolicy
-from weft.data.sources import DataSource
+from weft.data.sources import DataSource, FilesConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,14 @@ class AssignedConfig(DataSource):
     """Where the rows come from."""
     splits: Path
     """JSON: {"splits": {id of a row: its split}}."""
+
+    @property
+    def words(self) -> str:
+        return self.source.words
+
+    @property
+    def files(self) -> FilesConfig | None:
+        return self.source.files
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self.source.open(None, errors)

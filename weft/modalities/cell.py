@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
+from weft.core.dates import days_of
 from weft.core.display import Display, Word
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Modality
@@ -203,22 +204,6 @@ def _day(days: float) -> str:
         return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(days=days)).date())
     except OverflowError:
         return f"{days:.0f} days from 1970"
-
-
-def days_of(raw: Any) -> float:
-    """Days since 1970 of a date, a time or its ISO text. Raises WeftError for anything else."""
-    value = raw
-    if isinstance(value, str):
-        try:
-            value = datetime.datetime.fromisoformat(value.strip())
-        except ValueError:
-            value = None
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        value = datetime.datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime.datetime):
-        raise WeftError(f"is {brief(raw)}, expected a date such as 2026-03-31")
-    since = value.replace(tzinfo=None) - datetime.datetime(1970, 1, 1)
-    return since / datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)

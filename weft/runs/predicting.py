@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
 from weft.core.samples import Sample
 from weft.data.columns import value_of
-from weft.data.formats import Dataset, OnError, open_dataset
+from weft.data.formats import NOTHING_SAID, Dataset, OnError, Said, columns_of, open_dataset
 from weft.data.policy import ErrorPolicy
 from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
@@ -43,9 +43,27 @@ class PredictedTable:
         write_text(path, self.csv())
 
 
-def open_rows(run: Run, data: Path, on_error: OnError) -> Dataset:  # noqa: ARG001
-    """The rows of a table or a folder. on_error: told of each row that cannot be read."""
-    return open_dataset(data, on_error=on_error)
+def open_rows(run: Run, data: Path, on_error: OnError, said: Said = NOTHING_SAID) -> Dataset:
+    """The rows of a table or a folder, as the run's own were read. on_error: told of each row that cannot be read.
+
+    What was said of a column that these rows lack, such as that of what is predicted, is left out.
+    """
+    files = run.recipe.data.source.files
+    before = {} if files is None else files.columns
+    said = replace(
+        said,
+        columns=said.columns or _there(before, data),
+        encoding=said.encoding or (None if files is None else files.encoding),
+    )
+    return open_dataset(data, said=said, on_error=on_error)
+
+
+def _there(columns: Mapping[str, str], data: Path) -> dict[str, str]:
+    """What is said of columns that the data have."""
+    if not columns:
+        return {}
+    names = columns_of(open_dataset(data, on_error=lambda _: None)).items
+    return {key: value for key, value in columns.items() if key in names or value in names}
 
 
 def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:

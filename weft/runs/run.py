@@ -231,8 +231,8 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
     column of its name reads the only column of its kind. Rows without a split are divided as in training:
     the same files have the same test rows. Raises WeftError where a stream finds no column.
     """
-    before = recipe.data.source
-    if isinstance(before, FilesConfig):
+    before = recipe.data.source.files
+    if before is not None:
         kept = before
     elif data is not None:
         kept = FilesConfig(Path(data))
