@@ -1,7 +1,7 @@
 """The rows that `weft fit` uses: read once, checked, and put into clusters that are never split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import small_value
+from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
@@ -68,8 +69,14 @@ def read_table(
         reason = f": {problems[0]}" if problems else ""
         raise WeftError(f"none of the {len(facts)} rows can be used{reason}")
     usable = [facts[row] for row in good]
-    samples = [dataset[row] for row in good]
+    samples = [_without_missing(dataset[row]) for row in good]
     return Table(samples, _clusters(usable), [fact.split for fact in usable], problems)
+
+
+def _without_missing(sample: Sample) -> Sample:
+    """The row without the columns in which it has no value."""
+    there = {name: value for name, value in sample.items.items() if not is_missing(value)}
+    return sample if len(there) == len(sample.items) else replace(sample, items=there)
 
 
 def _clusters(facts: Sequence[RowFacts]) -> Ints:
