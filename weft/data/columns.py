@@ -77,7 +77,8 @@ class ModalitySource:
         if self.lacks(sample):
             return None
         raw, modality = self._raw(sample), self.modality
-        view = view if view < _views(raw, modality) else 0
+        if view and view >= _views(raw, modality):
+            view = 0
         key = (id(self.dataset), index, self.key, id(modality))
 
         def transformed() -> Tensor:
