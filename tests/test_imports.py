@@ -29,6 +29,7 @@ ROOMS = (
     "index",
     "report",
     "runs",
+    "export",
     "recipes",
     "fitting",
     "commands",

@@ -1,0 +1,40 @@
+"""Export a run as a model that transformers, open_clip or sentence-transformers loads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import Trusting, parse
+
+
+@dataclass(frozen=True)
+class Arguments(Trusting):
+    """The run, the library, and the folder that it will load."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    out: Annotated[Path, tyro.conf.Positional]
+    """New folder for the model."""
+    to: str
+    """Library: transformers, open_clip or sentence-transformers."""
+
+
+def main(words: list[str]) -> None:
+    """Writes the folder and prints how it is loaded."""
+    arguments = parse(Arguments, words, "weft export")
+    from weft.export import export
+    from weft.runs.run import load
+
+    run = load(arguments.run, device="cpu", trust=arguments.trust)
+    for line in export(run, arguments.to, arguments.out):
+        print(line)
+    print(f"{arguments.out}: {_LOADED[arguments.to].format(arguments.out)}")
+
+
+_LOADED = {
+    "transformers": 'transformers.AutoModel.from_pretrained("{}")',
+    "open_clip": 'open_clip.create_model_and_transforms("local-dir:{}")',
+    "sentence-transformers": 'sentence_transformers.SentenceTransformer("{}")',
+}

@@ -1,0 +1,52 @@
+"""A run as the folder of a model that another library loads; one file of this folder is one library.
+
+A module has `write(model, folder)`: it writes what its library reads, or raises WeftError where the library
+has no such architecture. Adding a library is adding its file.
+"""
+
+import importlib
+import pkgutil
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from weft.core.errors import WeftError, unknown_name
+from weft.export._model import Exported
+from weft.runs.run import Run
+
+Write = Callable[[Exported, Path], Sequence[str]]
+"""Returns lines that a person should know."""
+
+_NAMES = {"sentence_transformers": "sentence-transformers"}
+
+
+def libraries() -> dict[str, Write]:
+    """The libraries by the names under which they are installed."""
+    found = [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
+    return {
+        _NAMES.get(name, name): cast(Write, importlib.import_module(f"{__name__}.{name}").write)
+        for name in found
+    }
+
+
+def export(run: Run, library: str, folder: Path | str) -> list[str]:
+    """Writes the model of the run as `library` reads it into the new folder, whole or not at all.
+
+    Returns lines that a person should know, such as what had to be left out. Raises WeftError where the
+    folder is there, and where the library has no such architecture: which part it lacks.
+    """
+    known = libraries()
+    if library not in known:
+        raise unknown_name("library", library, known)
+    folder = Path(folder)
+    if folder.exists():
+        raise WeftError(f"{folder}: is there already, expected a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
+        whole = Path(made) / "model"
+        whole.mkdir()
+        lines = known[library](Exported.of(run), whole)
+        shutil.move(whole, folder)
+    return list(lines)

@@ -1,0 +1,187 @@
+"""What of a run other libraries can hold: towers, projections, temperature, pictures and tokenizer."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from weft.architectures.model import Pooled, Projection
+from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
+from weft.core.tensors import read_tensors
+from weft.encoders.frozen import Frozen, PartlyFrozen
+from weft.encoders.lora import merged
+from weft.encoders.names import BIAS, SCALE, DualEncoder
+from weft.encoders.transformer_text import TextTransformer, TextTransformerConfig
+from weft.encoders.vit import ViT, ViTConfig
+from weft.modalities.image import Image, ImageConfig
+from weft.modalities.text import Text
+from weft.modalities.tokenization import Tokens
+from weft.objectives.contrastive import SigmoidContrastiveConfig, SoftmaxContrastiveConfig
+from weft.runs.run import Run
+from weft.training import checkpoint
+
+DEFAULT_SCALE = math.log(1 / 0.07)
+"""CLIP's at the start of its training, for a run without a contrastive loss."""
+# Settings that change nothing in evaluation, or that stand elsewhere in a model's folder.
+_FREE = {
+    *("mean", "std", "weights", "dropout", "attention_dropout", "drop_path", "drop_patches"),
+    *("interpolation", "pooler_activation"),
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The parts of a trained model by stream, without what only training needs.
+
+    towers: the modules, for their architecture alone. tensors: the weights of towers and projections under
+    the names of the model, adapters merged, with SCALE and, of a sigmoid loss, BIAS. modalities: how
+    pictures and texts are read.
+    """
+
+    towers: Mapping[str, nn.Module]
+    projections: Mapping[str, nn.Module]
+    tensors: Mapping[str, Tensor]
+    modalities: Mapping[str, Modality]
+
+    @classmethod
+    def of(cls, run: Run) -> "Exported":
+        towers = {s: _inside(run.model.encoders[s]) for s in run.model.encoders}
+        projections = dict(run.model.projections.items())
+        tensors = _numbers(run)
+        for stream, tower in towers.items():
+            tensors |= _below(f"encoders.{stream}", _merged(tower))
+        for stream, projection in projections.items():
+            tensors |= _below(f"projections.{stream}", projection.state_dict())
+        return cls(towers, projections, tensors, run.modalities)
+
+    @property
+    def sigmoid(self) -> bool:
+        """Whether it was trained by a sigmoid loss, which adds a bias."""
+        return BIAS in self.tensors
+
+    def dual(self, library: str) -> tuple[ViTConfig, TextTransformerConfig, int | None]:
+        """The configs of a tower of pictures and one of texts, and the width of the space of their linear maps;
+        None where their own vectors are compared.
+
+        Raises WeftError where the run has other parts than `library` can hold.
+        """
+        image, text = self.towers.get("image"), self.towers.get("text")
+        for stream, tower, kind in (("image", image, ViT), ("text", text, TextTransformer)):
+            if not isinstance(tower, kind):
+                has = "none" if tower is None else f"a {type(tower).__name__}"
+                raise WeftError(
+                    f"{library} holds a {kind.__name__} for stream '{stream}', this run has {has}"
+                )
+        width = self._space(library)
+        return cast(ViT, image).config, _with_end(cast(TextTransformer, text).config, self), width
+
+    def _space(self, library: str) -> int | None:
+        kinds = {stream: self.projections.get(stream) for stream in ("image", "text")}
+        if all(isinstance(one, Pooled) for one in kinds.values()):
+            return None
+        for stream, one in kinds.items():
+            if not (
+                isinstance(one, Projection)
+                and [type(part) for part in one.layers] == [nn.Linear]
+                and one.layers[0].bias is None
+            ):
+                raise WeftError(
+                    f"{library} has one linear map without bias for the projection of stream '{stream}', this "
+                    "run has another"
+                )
+        return cast(nn.Linear, cast(Projection, kinds["text"]).layers[0]).out_features
+
+    def without_patch_bias(self) -> "Exported":
+        """The same model with the bias of the map of patches in the position embeddings, which are added to
+        the same tokens."""
+        image = self.towers.get("image")
+        bias = self.tensors.get("encoders.image.patch.bias")
+        if not isinstance(image, ViT) or bias is None:
+            return self
+        tensors = dict(self.tensors)
+        del tensors["encoders.image.patch.bias"]
+        positions = tensors["encoders.image.positions"].clone()
+        positions[int(image.config.class_token) :] += bias
+        tensors["encoders.image.positions"] = positions
+        with torch.device("meta"):
+            tower = image.config.replace(patch_bias=False, weights=None).build()
+        return replace(self, towers={**self.towers, "image": tower}, tensors=tensors)
+
+    @property
+    def picture(self) -> ImageConfig:
+        """How pictures are read."""
+        modality = self.modalities.get("image")
+        if not isinstance(modality, Image):
+            raise WeftError("the run has no stream 'image' of pictures")
+        return modality.config
+
+    @property
+    def words(self) -> Text:
+        """How texts are read."""
+        modality = self.modalities.get("text")
+        if not isinstance(modality, Text):
+            raise WeftError("the run has no stream 'text' of texts")
+        return modality
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokenizer."""
+        return Tokens.from_json(self.words.state())
+
+
+def check_holds(library: str, ours: Mapping[str, Any], theirs: DualEncoder) -> None:
+    """Raises WeftError for the first setting of a tower in which the library's differs from ours."""
+    for stream, tower in (("image", theirs.image), ("text", theirs.text)):
+        own, other = (replace(c, mlp=c.transformer().hidden) for c in (ours[stream], tower))
+        for field in fields(other):
+            got, has = getattr(own, field.name), getattr(other, field.name)
+            if field.name not in _FREE and got != has:
+                raise WeftError(
+                    f"{library} has no tower of stream '{stream}' with {field.name} {got!r}: there it is {has!r}"
+                )
+
+
+def _inside(encoder: nn.Module) -> nn.Module:
+    """The tower that is frozen or not."""
+    while isinstance(encoder, Frozen | PartlyFrozen):
+        encoder = encoder.encoder
+    return encoder
+
+
+def _merged(tower: nn.Module) -> dict[str, Tensor]:
+    """The weights, with those of adapters added to the maps that they change."""
+    layers = (vars(layer).get("scaling") for layer in tower.modules())
+    scales = [float(scaling["default"]) for scaling in layers if isinstance(scaling, dict)]
+    return merged(tower.state_dict(), scales[0] if scales else 0.0)
+
+
+def _with_end(config: TextTransformerConfig, model: Exported) -> TextTransformerConfig:
+    """Of a tower that is read at the last token: each text ends with the same one, which the library looks for."""
+    end = model.tokens.special.get("sep")
+    last = config.pooling == "eos" and config.filled_with is None
+    return config.replace(eos_id=end) if last and config.eos_id is None else config
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor.detach().cpu() for name, tensor in tensors.items()}
+
+
+def _numbers(run: Run) -> dict[str, Tensor]:
+    """SCALE and, of a sigmoid loss, BIAS: of the newest checkpoint, else as the recipe starts with them."""
+    for name, config in run.recipe.objectives.items():
+        if not isinstance(config, SoftmaxContrastiveConfig | SigmoidContrastiveConfig):
+            continue
+        kept = checkpoint.latest(run.folder)
+        tensors = read_tensors(kept)[0] if kept is not None and kept.is_file() else {}
+        start = f"step/objectives.{name}."
+        scale = tensors.get(
+            f"{start}temperature.log_scale", torch.tensor(-math.log(config.temperature.init))
+        )
+        if isinstance(config, SoftmaxContrastiveConfig):
+            return {SCALE: scale}
+        return {SCALE: scale, BIAS: tensors.get(f"{start}bias", torch.tensor(config.bias))}
+    return {SCALE: torch.tensor(DEFAULT_SCALE)}
