@@ -1,5 +1,6 @@
 """The data that a page takes for granted: a reader's own folder or table, of drawn pictures."""
 
+import json
 from pathlib import Path
 
 import simplejpeg
@@ -44,9 +45,24 @@ def reviews(folder: Path) -> None:
     (folder / "reviews.csv").write_text("\n".join(["text,age,group,mood", *rows]) + "\n")
 
 
+def my_labels(folder: Path) -> None:
+    """The folder `my_photos`, with the colour of each picture's first object as its label."""
+    my_photos(folder)
+    rows = [
+        {
+            "image": f"{s.id}.jpg",
+            "text": list(s.items["text"]),
+            "label": s.items["text"][0].split()[1],
+        }
+        for s in ScenesConfig(count=60).build()
+    ]
+    table = "\n".join(json.dumps(row) for row in rows)
+    (folder / "my_photos" / "metadata.jsonl").write_text(table + "\n")
+
+
 DATA = {
     "docs/fit.md": (reviews,),
-    "docs/checkpoints.md": (my_vqa,),
+    "docs/checkpoints.md": (my_vqa, my_labels),
     "docs/choosing.md": (examples,),
     "docs/results.md": (examples,),
     "README.md": (my_photos,),

@@ -1,12 +1,15 @@
 """Every code block of README.md and of docs/ runs, or is parsed where it would take long."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
+import published_models
 import pytest
 from docs.pages import DOCS, ROOT, Reader, blocks, pages
 
 from docs import my_data
+from weft import hub
 from weft.core import trust
 
 OWN_TESTS = (ROOT / "README.md", DOCS / "extending.md")
@@ -24,10 +27,18 @@ def test_the_blocks_of_a_page_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(trust, "_named", set())
+    monkeypatch.setattr(hub, "_on_hub", partial(small_model, tmp_path))
     my_data.put(name(page), tmp_path)
     reader = Reader()
     for block in blocks(page):
         reader.read(block)
+
+
+def small_model(folder: Path, model: str) -> Path:
+    """Instead of a model of the hub a small one of its kind."""
+    make = published_models.siglip if "siglip" in model else published_models.clip
+    made = folder / "hub" / model
+    return made if made.exists() else make(made)
 
 
 def test_commands_stand_in_fences() -> None:

@@ -233,9 +233,7 @@ def test_a_real_sentence_encoder_is_what_it_was(tmp_path: Path) -> None:
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
 
 
-def test_a_tower_of_texts_with_pooler_and_projection(
-    runs: dict[str, Run], tmp_path: Path
-) -> None:
+def test_a_tower_of_texts_with_pooler_and_projection(runs: dict[str, Run], tmp_path: Path) -> None:
     library = pytest.importorskip("sentence_transformers")
     torch.manual_seed(0)
     tower = TextTransformerConfig(
