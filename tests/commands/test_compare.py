@@ -98,7 +98,8 @@ def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
     assert found["correction"] in done.out
     page = (out / "report.html").read_text()
     assert "fast" in page
-    assert "image_to_text/recall@1" in page
+    assert "image to text, recall@1" in page
+    assert " is the best: " in page
     assert found["correction"] in page
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
     again = weft(*words, "--seeds", "0", "1")

@@ -8,8 +8,13 @@ from weft.core.kinds import NOUNS
 from weft.data.prepare.report import DataReport, Histogram, Listing, Pair, Problem, SplitCounts
 from weft.report import charts, html
 
-SHOWN_ROWS = 50
-SHOWN_PAIRS = 24
+OPEN_ROWS, SHOWN_ROWS = 10, 50
+OPEN_PAIRS, SHOWN_PAIRS = 4, 24
+"""Rows and pairs that are shown at once, and those that are there."""
+
+SOUND = "Every row could be read, and none looks wrong."
+UNSUSPICIOUS = "No duplicates and nothing that the splits share was found."
+ALTERNATIVES = "alternatives of "
 
 
 def write_card(report: DataReport, folder: Path | str) -> Path:
@@ -17,33 +22,68 @@ def write_card(report: DataReport, folder: Path | str) -> Path:
     folder = Path(folder)
     page = folder / "card.html"
     title = f"Data card: {report.name}"
-    write_text(page, html.page(title, card_sections(report), _subtitle(report)))
+    write_text(page, html.page(title, [_lead(report), *card_sections(report)]))
     report.save(folder / "card.json")
     return page
 
 
 def card_sections(report: DataReport) -> list[html.Html]:
     """The card's sections, for a page of one's own."""
-    sections = [_overview(report), _health(report), _leakage(report)]
+    sections = [_overview(report)]
+    if report.shown:
+        sections.append(html.section("Contact sheet", html.grid(_sheet(report), width=80)))
+    sections += [_health(report), _leakage(report)]
     if report.captions.total:
         sections.append(_captions(report))
     sizes = [name for name in report.histograms if "caption" not in name]
     if sizes:
         parts = [*_metadata(report), *_histograms(report, sizes)]
         sections.append(html.section("Pictures", *parts))
-    if report.shown:
-        sheet = [
-            html.figure(report.thumbnails[place], width=96)
-            for place in report.shown
-            if place in report.thumbnails
-        ]
-        sections.append(html.section("Contact sheet", html.grid(sheet, width=96)))
     return sections
 
 
-def _subtitle(report: DataReport) -> str:
-    counts = {**report.counts(report.total), "splits": len(report.splits)}
-    return " · ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+def _lead(report: DataReport) -> html.Html:
+    """What the data hold, in what state they are, and what to be careful about."""
+    counts = {what: count for what, count in report.counts(report.total).items() if count}
+    rows = ", ".join(f"{name} {counted.rows:,}" for name, counted in report.splits.items())
+    splits = f", in the splits: {rows}" if len(report.splits) > 1 else ", not divided into splits"
+    holds = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    state = [
+        *(
+            [f"{report.corrupt_total:,} rows or values cannot be read"]
+            if report.corrupt_total
+            else []
+        ),
+        *([f"{report.suspicious_total:,} look wrong"] if report.suspicious_total else []),
+    ]
+    careful = _cautions(report)
+    return html.lead(
+        [
+            ("What they hold", f"{holds}{splits}.", False),
+            ("In what state", f"{'; '.join(state)}." if state else SOUND, bool(state)),
+            ("Be careful", " ".join(careful) or UNSUSPICIOUS, bool(careful)),
+        ]
+    )
+
+
+def _cautions(report: DataReport) -> list[str]:
+    """What may spoil a measurement."""
+    found = []
+    if report.leaks:
+        found.append(
+            f"The splits share rows ({report.leaks:,} leaks): scores on one of them may be too high."
+        )
+    within = report.exact.total + report.near.total - report.exact.leaking - report.near.leaking
+    if within > 0:
+        found.append(f"{within:,} pairs of rows are equal or nearly equal within a split.")
+    if report.metadata:
+        found.append("The pictures' files hold more than pixels, such as where they were taken.")
+    return found
+
+
+def _sheet(report: DataReport) -> list[html.Html]:
+    found = (report.thumbnails.get(place) for place in report.shown)
+    return [html.figure(thumbnail, width=80) for thumbnail in found if thumbnail is not None]
 
 
 def _overview(report: DataReport) -> html.Html:
@@ -72,12 +112,12 @@ def _overview(report: DataReport) -> html.Html:
             "leaks between splits": report.leaks,
         }
     )
-    return html.section("Overview", tiles, counts, columns)
+    return html.section("Overview", tiles, html.row(counts, columns))
 
 
 def _health(report: DataReport) -> html.Html:
     if not report.corrupt_total and not report.suspicious_total:
-        return html.section("Health", html.notice("Every row could be read, and none looks wrong."))
+        return html.section("Health", html.notice(SOUND))
     parts: list[html.Html] = []
     for what, total, problems in (
         ("cannot be read", report.corrupt_total, report.corrupt),
@@ -125,7 +165,10 @@ def _pairs(title: str, listing: Listing, report: DataReport) -> list[html.Html]:
         return []
     shown = listing.pairs[:SHOWN_PAIRS]
     figures = [_pair_figure(pair, report) for pair in shown]
-    parts = [html.heading(f"{title}: {listing.total:,}"), html.grid(figures, width=270)]
+    first, rest = figures[:OPEN_PAIRS], figures[OPEN_PAIRS:]
+    parts = [html.heading(f"{title}: {listing.total:,}"), html.grid(first, width=250)]
+    if rest:
+        parts.append(html.details(f"{len(rest)} more pairs", html.grid(rest, width=250)))
     if listing.total > len(shown):
         rows: list[list[html.Cell]] = [
             [*pair.ids, *pair.splits, pair.similarity] for pair in listing.pairs[:1000]
@@ -164,9 +207,12 @@ def _captions(report: DataReport) -> html.Html:
     return html.section(
         "Captions",
         html.table(["", "number"], rows),
-        *_histograms(report, lengths),
-        charts.bar_chart(languages, "Language (a hint)", "captions"),
-        charts.bar_chart(per_row, "Captions a row", "rows"),
+        *_histograms(
+            report,
+            lengths,
+            charts.bar_chart(languages, "Language (a hint)", "captions"),
+            charts.bar_chart(per_row, "Captions a row", "rows"),
+        ),
     )
 
 
@@ -177,32 +223,45 @@ def _metadata(report: DataReport) -> list[html.Html]:
     return [html.notice(f"The pictures' files tell more than the pixels: {found}.", warning=True)]
 
 
-def _histograms(report: DataReport, names: Sequence[str]) -> list[html.Html]:
-    return [_histogram(name, report.histograms[name]) for name in names]
+def _histograms(report: DataReport, names: Sequence[str], *others: html.Html) -> list[html.Html]:
+    """What is equal everywhere in sentences, the rest in charts, and other charts beside them."""
+    found = {name: report.histograms[name] for name in names}
+    equal = [name for name, one in found.items() if len(one.edges) == 2]
+    lines = [f"{_label(name)}: {sum(found[name].edges) / 2:g} everywhere." for name in equal]
+    drawn = [_histogram(name, one) for name, one in found.items() if name not in equal]
+    return [*map(html.paragraph, lines), html.row(*drawn, *others)]
 
 
 def _histogram(name: str, found: Histogram) -> html.Html:
-    label = name[:1].upper() + name[1:]
-    if len(found.edges) == 2:  # all values are equal
-        return html.paragraph(f"{label}: {sum(found.edges) / 2:g} everywhere.")
     counts = {split: series for split, series in found.counts.items() if any(series)}
-    return charts.histogram(counts, found.edges, label, name)
+    return charts.histogram(counts, found.edges, _label(name), name)
+
+
+def _label(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _problems(problems: Sequence[Problem], total: int) -> html.Html:
     rows = [[problem.id or "–", problem.source, problem.reason] for problem in problems]
     header = ["id", "where", "what"]
-    first = html.table(header, rows[:SHOWN_ROWS])
-    if len(rows) <= SHOWN_ROWS:
+    first = html.table(header, rows[:OPEN_ROWS])
+    if len(rows) <= OPEN_ROWS:
         return first
-    rest = html.table(header, rows[SHOWN_ROWS:])
+    rest = html.table(header, rows[OPEN_ROWS:])
     return html.join(first, html.details(f"{len(rows):,} of {total:,} by name", rest))
 
 
 def _kinds(kinds: dict[str, int]) -> str:
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    return ", ".join(f"{kind} ({count:,})" for kind, count in kinds.items())
+    said = {_kind(kind): count for kind, count in kinds.items()}
+    if len(said) == 1:
+        return next(iter(said))
+    return ", ".join(f"{kind} ({count:,})" for kind, count in said.items())
+
+
+def _kind(kind: str) -> str:
+    """What a column holds, in words."""
+    several = kind.removeprefix(ALTERNATIVES)
+    return kind if several == kind else f"several {several}s"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.comparison import Comparison
-from weft.evaluation.metric import Metric
+from weft.evaluation.metric import Metric, Score
+from weft.inference.wording import baseline_words
 from weft.report import charts, html
 from weft.report.records import LogLine
+from weft.report.summary import amount, amount_of, listed, strongest, verdict
 
 
 @dataclass(frozen=True)
@@ -49,30 +51,62 @@ def render(report: ComparisonReport) -> str:
     metric = report.metric
     chart = charts.interval_chart(
         [(s.name, s.estimate.value, s.estimate.low, s.estimate.high) for s in report.systems],
-        f"{metric.name}, with 95% intervals",
+        f"{metric.words}, with 95% intervals",
         metric.axis,
         min(report.baselines.values(), key=metric.best_first, default=None),
     )
     facts: list[list[html.Cell]] = [[name, value] for name, value in report.facts.items()]
     baselines = html.table(
-        ["baseline", "value"], [[n, metric.shown(v)] for n, v in report.baselines.items()]
+        ["baseline", "value"],
+        [[baseline_words(n), metric.shown(v)] for n, v in report.baselines.items()],
     )
     sections = [
+        _lead(report),
         html.section(
             "Scores",
-            chart,
+            html.row(chart, *([baselines] if report.baselines else [])),
             html.table(HEADER, [row(system, metric) for system in report.systems]),
             html.paragraph(
                 "Differences are paired: each row of the split is answered by both systems, and whole "
                 "groups of rows are resampled. Several seeds are averaged row by row. "
                 + report.correction
             ),
-            *([baselines] if report.baselines else []),
         ),
         *_curves(report),
         html.section("How it was done", html.table(["", "value"], facts)),
     ]
     return html.page(report.title, sections)
+
+
+def _lead(report: ComparisonReport) -> html.Html:
+    """What was compared, which system is the best, and which are not told apart from it."""
+    metric, (best, *others) = report.metric, report.systems
+    ties = [one.name for one in others if one.difference is None or not one.difference.clear]
+    names = listed([system.name for system in report.systems])
+    value = f"{metric.words} {amount(Score(metric, best.estimate))}"
+    good = (
+        f"{best.name} is the best: {value} (95% interval {best.estimate.interval(metric.digits)})."
+    )
+    found = strongest({n: {"": v} for n, v in report.baselines.items()}, "", metric)
+    if found is not None:
+        good += (
+            f" It is {verdict(Score(metric, best.estimate), found[1])} the strongest baseline, "
+            f"{baseline_words(found[0])}: {amount_of(metric, found[1])}."
+        )
+    careful = (
+        f"{listed(ties)} {'is' if len(ties) == 1 else 'are'} not told apart from it by these rows."
+        if ties
+        else "All others are told apart from it by these rows."
+    )
+    budget = report.facts.get("budget of a run")
+    what = f"{names}, by {metric.words}" + (f", after {budget} each." if budget else ".")
+    return html.lead(
+        [
+            ("What was compared", what, False),
+            ("Which is best", good, False),
+            ("Be careful", careful, bool(ties)),
+        ]
+    )
 
 
 def row(system: System, metric: Metric) -> list[html.Cell]:
@@ -104,7 +138,7 @@ def _curves(report: ComparisonReport) -> list[html.Html]:
     measured = f"validation/{report.task}/{report.metric.name}"
     for title, name, unit in (
         (
-            f"{report.metric.name} on the validation split while training",
+            f"{report.metric.words} on the validation split while training",
             measured,
             report.metric.axis,
         ),
@@ -120,4 +154,4 @@ def _curves(report: ComparisonReport) -> list[html.Html]:
         }
         if any(series.values()):
             parts.append(charts.line_chart(series, title, "step", unit))
-    return [html.section("Training", *parts)] if parts else []
+    return [html.section("Training", html.row(*parts))] if parts else []

@@ -46,7 +46,7 @@ th { font-weight: 600; border-bottom: 1px solid var(--line); vertical-align: bot
 th.n, td.n { text-align: right; white-space: nowrap; padding-left: .9rem; padding-right: .9rem; }
 th:first-child, td:first-child { padding-left: 0; }
 tbody tr:last-child td { border-bottom: 1px solid var(--line); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr)); gap: .6rem; margin: .7rem 0 1rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 10rem), 1fr)); gap: .6rem; margin: .7rem 0 1rem; }
 .tile { background: var(--panel); border-radius: 8px; padding: .6rem .85rem; max-width: 26rem; }
 .tile b { display: block; font-size: 1.35rem; line-height: 1.3; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: .84rem; line-height: 1.35; display: block; }
@@ -118,7 +118,8 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   table.wide td:first-child { text-align: left; font-weight: 600; }
   table.wide td[data-name]::before { content: attr(data-name); color: var(--soft); font-weight: 400; text-align: left; flex: none; max-width: 55%; }
   table.wide td:first-child::before { content: none !important; }
-  table.wide td:empty { display: none; }
+  table.wide td:empty { display: none; } table.wide tbody tr:last-child td { border: 0; }
+  figure.chart { flex-basis: 100%; } figure.chart svg { font-size: 12.5px; }
 }
 @media print {
   nav { display: none; } main { max-width: none; padding: 0; } body { font-size: 11pt; }

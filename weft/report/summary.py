@@ -33,12 +33,12 @@ def trained(report: RunReport) -> str:
     sentences = [_trained(run) for run in report.runs[:1]]
     others = [run.name for run in report.runs[1:]]
     if others:
-        sentences.append(f"The page shows {_listed(others)}, too.")
+        sentences.append(f"The page shows {listed(others)}, too.")
     return " ".join(sentences)
 
 
 def _trained(run: RunRecord) -> str:
-    streams = _listed([plain(stream) for stream in run.streams])
+    streams = listed([plain(stream) for stream in run.streams])
     what = f"A model that reads {streams}" if streams else "A model"
     size = run.facts.get("parameters")
     sized = f", with {size.partition(', ')[0]} parameters," if isinstance(size, str) else ""
@@ -74,16 +74,17 @@ def sentence(result: TaskResult) -> str:
     which, value = found
     return (
         f"{said}; {verdict(score, value)} the strongest baseline, "
-        f"{baseline_words(which)}: {_value(score.metric, value)}."
+        f"{baseline_words(which)}: {amount_of(score.metric, value)}."
     )
 
 
 def amount(score: Score) -> str:
     """The number with its unit."""
-    return _value(score.metric, score.value)
+    return amount_of(score.metric, score.value)
 
 
-def _value(metric: Metric, value: float) -> str:
+def amount_of(metric: Metric, value: float) -> str:
+    """A value in the metric's unit, with the unit."""
     shown, unit = metric.shown(value), metric.unit
     return f"{shown}{unit}" if unit == "%" else f"{shown} {unit}".strip()
 
@@ -122,7 +123,7 @@ def measured_on(result: TaskResult) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and value and _counts(name)
     ]
     split = f" of the {plain(str(protocol['split']))} split" if "split" in protocol else ""
-    return f"{_listed(counts[:2]) or 'the rows'}{split}"
+    return f"{listed(counts[:2]) or 'the rows'}{split}"
 
 
 def _counts(name: str) -> bool:
@@ -188,6 +189,7 @@ def _of_training(run: RunRecord) -> list[str]:
     return found
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The names in a sentence."""
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,60 @@
+"""The comparison page: what was compared, which is best, and which are not told apart."""
+
+import re
+
+import pytest
+
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.comparison import Comparison
+from weft.evaluation.metric import Metric
+from weft.report.comparison import ComparisonReport, System, render
+
+ACCURACY = Metric("question/accuracy", headline=True)
+
+
+def system(name: str, value: float, difference: tuple[float, float, float] | None) -> System:
+    estimate = Estimate(value, value - 4, value + 4, 90)
+    compared = None
+    if difference is not None:
+        compared = Comparison(estimate, estimate, Estimate(*difference), 0.03)
+    log = [{"step": float(s), "loss": 1.0 / s} for s in (1, 2, 3)]
+    return System(name, estimate, (value,), 1000, 200, 3.0, compared, log)
+
+
+def page(*systems: System, baseline: float = 25.0) -> str:
+    return render(
+        ComparisonReport(
+            "Comparison <b>",
+            "vqa",
+            ACCURACY,
+            systems,
+            {"majority": baseline, "chance": 1.0},
+            {"budget of a run": "200 steps"},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        ((-3.0, -8.0, 2.0), "two is not told apart from it by these rows."),
+        ((-9.0, -12.0, -6.0), "All others are told apart from it by these rows."),
+    ],
+)
+def test_three_sentences_say_which_is_best_and_what_is_a_tie(
+    difference: tuple[float, float, float], said: str
+) -> None:
+    drawn = page(system("one", 60.0, None), system("two", 57.0, difference))
+    lead = drawn.split('<dl class="lead">')[1].split("</dl>")[0]
+    assert "one and two, by question, accuracy, after 200 steps each." in lead
+    assert "one is the best: question, accuracy 60.0% (95% interval 56.0 – 64.0)" in lead
+    assert "better than the strongest baseline, always the most frequent answer: 25.0%" in lead
+    assert said in lead
+    assert "Training loss" in drawn
+
+
+def test_it_is_self_contained_and_escaped() -> None:
+    drawn = page(system("<script>x</script>", 60.0, None), system("two", 57.0, (-3.0, -8.0, 2.0)))
+    assert "<script" not in drawn
+    assert "Comparison &lt;b&gt;" in drawn
+    assert not re.search(r'(src|href)="(?!data:|#)', drawn)
