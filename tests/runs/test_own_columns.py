@@ -11,8 +11,7 @@ from weft.core.errors import WeftError
 from weft.data.formats import Said
 from weft.data.sources import FilesConfig
 from weft.recipes import recipe
-from weft.runs.own_columns import require_streams
-from weft.runs.run import on_files
+from weft.runs.own_columns import on_files, require_streams
 
 TEXTS = ["the lung is clear today", "no fluid is to be seen"]
 

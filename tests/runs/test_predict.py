@@ -1,11 +1,13 @@
 """`Run.predict` and `Run.read`: one way from values or rows to what the model says."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_runs import refused
 
 import weft
@@ -116,3 +118,61 @@ def test_a_run_of_before_heads_is_refused_in_one_line(folder: Path, tmp_path: Pa
     for words in (("ask", old, "--text", "what?"), ("train", "--resume", old)):
         line = refused(*words)
         assert line.startswith(f"{old / 'recipe.json'}: was written before models had heads; train")
+
+
+def same(run: Run, picture: object) -> None:
+    """The picture is read as the array that it stands for."""
+    found = run.read(image=picture, question="x").inputs["image"]
+    expected = run.read(image=PICTURES[1], question="x").inputs["image"]
+    assert isinstance(found, Field)
+    assert isinstance(expected, Field)
+    assert torch.equal(found.values, expected.values)
+
+
+def test_a_picture_may_be_given_in_any_form(run: Run, tmp_path: Path) -> None:
+    pixels = PICTURES[1]
+    picture = Image.fromarray(pixels)
+    picture.save(tmp_path / "a.png")
+    same(run, tmp_path / "a.png")
+    same(run, str(tmp_path / "a.png"))
+    same(run, (tmp_path / "a.png").read_bytes())
+    same(run, picture)
+    same(run, picture.convert("L"))
+    same(run, picture.convert("RGBA"))
+    same(run, pixels[:, :, 0])
+    same(run, pixels[:, :, :1])
+    same(run, np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]))
+    same(run, pixels / np.float32(255))
+
+
+def test_an_array_whose_range_is_not_known_is_refused(run: Run) -> None:
+    for array, said in (
+        (PICTURES[1].astype(np.float32), "from 80 to 80, expected floating point from 0 to 1"),
+        (PICTURES[1].astype(np.uint16), "is an array of uint16, expected uint8"),
+        (PICTURES[1][None], "is an array of shape (1, 20, 30, 3), expected one picture"),
+        (np.full((4, 4, 3), np.nan), "from nan to nan"),
+        (3, "is a int, expected a path, bytes, a picture of Pillow or an array"),
+    ):
+        with pytest.raises(WeftError, match=re.escape(said)):
+            run.predict(image=array, question="x")
+
+
+def test_a_run_measures_explains_and_reports(run: Run, tmp_path: Path) -> None:
+    assert repr(run).startswith(f"Run({run.folder}: streams image, question, heads answer, ")
+    result = run.evaluate(audited=False)
+    assert result.task == "vqa"
+    assert "accuracy" in result.metrics
+    assert "95% interval" in repr(result)
+    assert "<td>accuracy</td>" in result._repr_html_()
+    found = run.predict(image=PICTURES, question=ASKED)
+    first = found.values.best(0, 1)[0]
+    assert repr(found).splitlines()[1].split() == ["0", *first[0].split(), f"{first[1]:.3f}"]
+    assert found._repr_html_().count("<tr>") == 5
+    (explained,) = run.explain(image=PICTURES[0], question=ASKED[0])
+    assert repr(explained).startswith(explained.answer)
+    assert "without the image" in repr(explained)
+    assert "&lt;img" in explained._repr_html_()
+    page = run.report(tmp_path / "page.html", card=False)
+    assert page == tmp_path / "page.html"
+    assert page.stat().st_size > 10_000
+    assert not (run.folder / "metrics").exists()

@@ -25,8 +25,9 @@ from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.member import Entry
 from weft.modalities.text import TextConfig
+from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
-from weft.runs.run import Run, on_files
+from weft.runs.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from weft.inference.given import given
 from weft.report import html
 from weft.report.explanations import Explained, explained_html
 from weft.runs.explaining import deletion_of_rows, explain_rows
+from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
-from weft.runs.run import Run, on_files
+from weft.runs.run import Run
 
 
 def of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:

@@ -12,8 +12,8 @@ from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.trust import import_file, trust_modules
 from weft.data.formats import NOTHING_SAID, Said, address_of
 from weft.recipes import arguments_of, function, made, names
+from weft.runs.own_columns import on_files
 from weft.runs.recipe import Recipe
-from weft.runs.run import on_files
 
 
 @dataclass(frozen=True)

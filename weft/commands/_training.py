@@ -14,12 +14,11 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
-from weft.core.language import say
 from weft.data.formats import NOTHING_SAID
 from weft.recipes import arguments_of
 from weft.recipes._data import check_there
+from weft.runs.own_columns import on_files
 from weft.runs.recipe import Recipe
-from weft.runs.run import on_files
 from weft.runs.train import TrainResult, resume, train
 from weft.training.config import Parallel
 
@@ -124,22 +123,5 @@ def _check_data(name: str, value: object) -> None:
 
 def show(result: TrainResult) -> None:
     """Prints a summary of the training; of several ranks only rank 0 prints."""
-    if os.environ.get("RANK", "0") != "0":
-        return
-    fit = result.fit
-    if fit.resumed_at == fit.steps:
-        done = say(f"nothing left to do: trained {fit.steps} steps before")
-    elif fit.resumed_at:
-        done = say(
-            f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
-        )
-    else:
-        done = say(f"trained {fit.steps} steps in {fit.seconds:.0f} s")
-    print(say(f"{done}, best at step {fit.best_step}"))
-    for declared in result.metrics:
-        for name, value in fit.metrics.items():
-            metric = declared.called(name)
-            if metric is not None and metric.headline:
-                shown = f"{metric.shown(value)} {metric.axis}"
-                print(f"  {say(f'validation {name}: {shown}')}")
-    print(say(f"run directory: {result.folder}"))
+    if os.environ.get("RANK", "0") == "0":
+        print(result)

@@ -56,7 +56,7 @@ def main(words: list[str]) -> None:
     from weft.commands._starting_point import starting_point
     from weft.report.comparison import render
     from weft.runs.compare import Budget, contest
-    from weft.runs.run import on_files
+    from weft.runs.own_columns import on_files
 
     points = [starting_point(word) for word in arguments.recipes]
     entries = {point.name: point.recipe() for point in points}

@@ -35,8 +35,9 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft embed")
     from weft.core.tensors import checksum_of
     from weft.index import DESCRIPTION, build_index
+    from weft.runs.own_columns import on_files
     from weft.runs.parts import WEIGHTS, open_split
-    from weft.runs.run import load, on_files
+    from weft.runs.run import load
 
     folder = arguments.out or arguments.run / INDEX
     check_writable(

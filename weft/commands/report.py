@@ -30,10 +30,7 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Writes the page and prints its path."""
     arguments = parse(Arguments, words, "weft report")
-    from weft.data.prepare.check import check
-    from weft.inference.wording import task_words
-    from weft.runs.measure import METRICS, measure, save_result
-    from weft.runs.reporting import REPORT, report
+    from weft.runs.reporting import REPORT
     from weft.runs.run import load
 
     check_writable(
@@ -41,15 +38,7 @@ def main(words: list[str]) -> None:
         "" if arguments.out else "--out FILE names another place",
     )
     run = load(arguments.run, trust=arguments.trust)
-    found = []
-    for task in run.recipe.tasks:
-        one = measure([run], task, data=arguments.data, split=arguments.split)
-        split = one.result.protocol["split"]
-        if arguments.data is None and arguments.out is None:
-            save_result(one.result, run.folder / METRICS / f"{task}-{split}.json")
-        found.append((f"{task_words(task)}, {split} split", one))
-    card = None
-    if arguments.card and found:
-        card = check(found[0][1].dataset, name=str(found[0][1].result.protocol["split"]))
-    name = arguments.run.resolve().name
-    print(report(run, found, name=name, card=card, path=arguments.out))
+    page = run.report(
+        arguments.out, data=arguments.data, split=arguments.split, card=arguments.card
+    )
+    print(page)

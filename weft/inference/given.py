@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, ReadsMedia
 from weft.core.media import Alternatives, Media, media_of
 from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
+from weft.modalities.image_decoding import pixels_of_value
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
     """stream -> one value, or a list of N, None where the row lacks the stream.
 
     A single value goes with every row. Of a stream of pictures or sounds a value is a path, encoded bytes
-    or an array. Raises WeftError for an unknown stream, a file that is not there, and lists of other
+    or an array; a picture may also be one of Pillow (see `pixels_of_value`). Raises WeftError for an unknown stream, a file that is not there, and lists of other
     lengths.
     """
     for stream in values:
@@ -70,6 +74,8 @@ def _raw(raw: Any, modality: Modality) -> Any:
         return raw
     if isinstance(raw, list | tuple):  # several a row
         return [_raw(one, modality) for one in raw]
+    if modality.media == "image" and isinstance(raw, np.ndarray | Image.Image):
+        raw = pixels_of_value(raw)
     value = media_of(raw, modality.media)
     path = _path(value)
     if path is not None and not path.is_file():

@@ -7,12 +7,17 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.core.tables import html_table, text_table
+from weft.core.text import counted
 from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import Encoded, EncodedRows, encode_rows, evaluating_all
 from weft.inference.member import Member, check_members
 from weft.inference.rows import Reading, Selection
+
+SHOWN = 20
+"""Rows of predictions that are printed."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,21 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        more = f"\n... of {counted(len(self), 'row')}" if len(self) > SHOWN else ""
+        return text_table(*self._table()) + more
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """The first rows: what is said, with its probability where there is one."""
+        rows = []
+        for number, name in enumerate(self.ids[:SHOWN]):
+            ((said, chance), *_) = self.values.best(number, 1) or [("", None)]
+            rows.append([name, said, "" if chance is None else f"{chance:.3f}"])
+        return ["row", self.head, "probability"], rows
 
     @property
     def said(self) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from weft.core.tables import html_table, text_table
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.inference.diagnostics import Diagnostics
@@ -111,6 +112,28 @@ class TaskResult:
             leakage=leakage or self.leakage,
             diagnostics=diagnostics or self.diagnostics,
         )
+
+    def __repr__(self) -> str:
+        leak = "not audited" if self.leakage is None else self.leakage.verdict
+        return f"{self.task}\nleakage from training: {leak}\n{text_table(*self._table())}"
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """A row for each metric: its value, its interval, its unit, and each baseline."""
+        header = ["metric", "value", "95% interval", "unit", *self.baselines]
+        rows = [
+            [
+                *(name, score.shown, score.interval, score.metric.unit),
+                *(
+                    score.metric.shown(values[name]) if name in values else ""
+                    for values in self.baselines.values()
+                ),
+            ]
+            for name, score in self.metrics.items()
+        ]
+        return header, rows
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null where none was

@@ -75,6 +75,37 @@ def read_image(
         raise _unreadable(error) from None
 
 
+def pixels_of_value(raw: Image.Image | NDArray[np.generic]) -> Pixels:
+    """(H, W, 3) uint8 of a picture in memory: one of Pillow, read as its file would be, or an array.
+
+    An array is (H, W) or (H, W, 1) in grey, (H, W, 3) in RGB or (H, W, 4) with opacity, which is laid on
+    white. uint8 is taken as it is, floating point from 0 to 1 is multiplied by 255. Raises WeftError for
+    any other, since its range is not known.
+    """
+    if isinstance(raw, Image.Image):
+        return upright(_to_rgb(raw, None), raw.getexif().get(_ORIENTATION_TAG, 1))
+    array = raw[:, :, None] if raw.ndim == 2 else raw
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.size == 0:
+        raise WeftError(
+            f"is an array of shape {raw.shape}, expected one picture: (H, W), (H, W, 3) or (H, W, 4)"
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if not 0 <= low <= high <= 1:
+            raise WeftError(
+                f"is an array of {array.dtype} from {low:g} to {high:g}, expected floating point from 0 "
+                "to 1, or uint8 from 0 to 255"
+            )
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise WeftError(
+            f"is an array of {array.dtype}, expected uint8 from 0 to 255, or floating point from 0 to 1"
+        )
+    if array.shape[2] == 4:
+        return np.array(_on_white(Image.fromarray(array)))
+    return _checked_array(np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array)
+
+
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undoes the rotation or mirroring that the EXIF orientation names (TIFF 6.0, tag 274)."""
     if orientation in (5, 6, 7, 8):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from weft.core.display import Display
 from weft.core.naming import plain
@@ -50,6 +51,20 @@ class Explained:
     parts: Sequence[Weighed] = ()
     without: Sequence[Without] = ()
     note: str = ""
+
+    def __repr__(self) -> str:
+        strongest = (
+            f"{part.stream}: {', '.join(f'{name} {weight:.2f}' for name, weight in part.display.strongest(5))}"
+            for part in self.parts
+        )
+        return "\n".join([self.title, *strongest, *self.lines()])
+
+    def _repr_html_(self) -> str:
+        """In a frame of its own, so that the page's style changes nothing around it."""
+        content = html.page(self.title, [explained_html(self)])
+        return (
+            f'<iframe style="width:100%;height:420px;border:0" srcdoc="{escape(content)}"></iframe>'
+        )
 
     @property
     def title(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,7 +22,10 @@ from weft.explain.presence import by_presence
 from weft.inference.results import Prediction, TaskResult
 from weft.modalities.parts import shown_by
 from weft.report.explanations import Explained, Weighed, Without
-from weft.runs.run import Run, read_together
+from weft.runs.reading import as_batches
+
+if TYPE_CHECKING:
+    from weft.runs.run import Run
 
 BATCH = 16
 
@@ -35,7 +39,7 @@ class Explanations:
 
 
 def explain_rows(
-    runs: Sequence[Run],
+    runs: Sequence["Run"],
     rows: Sequence[Sample],
     method: Method = "auto",
     head: str | None = None,
@@ -53,7 +57,9 @@ def explain_rows(
     return found
 
 
-def explain_predictions(runs: Sequence[Run], result: TaskResult, dataset: Dataset) -> Explanations:
+def explain_predictions(
+    runs: Sequence["Run"], result: TaskResult, dataset: Dataset
+) -> Explanations:
     """What the predictions that are shown of a result rest on."""
     if not result.predictions:
         return Explanations()
@@ -79,7 +85,7 @@ def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Mo
 
 
 def deletion_of_rows(
-    run: Run, rows: Sequence[Sample], method: Method = "auto", head: str | None = None
+    run: "Run", rows: Sequence[Sample], method: Method = "auto", head: str | None = None
 ) -> list[Deletion]:
     """Of each stream: does deleting what is marked cost more than deleting at random?
 
@@ -98,12 +104,13 @@ def deletion_of_rows(
 
 
 def _explained(
-    runs: Sequence[Run], decisions: Sequence[Decision], rows: Sequence[Sample], method: Method
+    runs: Sequence["Run"], decisions: Sequence[Decision], rows: Sequence[Sample], method: Method
 ) -> list[Explained]:
     """The rows of one batch, read once for each model and view."""
     first, found = decisions[0], {}
     views = first.views
-    batches = read_together(runs, rows, views)
+    readings = [reading for run in runs for reading in run.readings(rows, views)]
+    batches = as_batches(readings, rows, runs[0].device)
     seen = [decision for decision in decisions for _ in range(views)]
     for numbers, parts in by_presence(batches):
         if _decided(seen, parts):
@@ -140,7 +147,7 @@ def _undecided(decision: Decision, batch: Batch) -> Explained:
     return Explained(f"no decision without {' and '.join(lacks) or 'tokens'}")
 
 
-def _row(decision: Decision, run: Run, batch: Batch, found: Explanation, row: int) -> Explained:
+def _row(decision: Decision, run: "Run", batch: Batch, found: Explanation, row: int) -> Explained:
     return Explained(
         answer=found.said.said(row),
         score=decision.score_text(float(found.scores[row])),
@@ -161,7 +168,7 @@ def _without(decision: Decision, found: Explanation, row: int) -> list[Without]:
     ]
 
 
-def _weighed(run: Run, batch: Batch, stream: str, found: Saliency, row: int) -> Weighed:
+def _weighed(run: "Run", batch: Batch, stream: str, found: Saliency, row: int) -> Weighed:
     value = batch.inputs[stream]
     if isinstance(value, Features):
         raise WeftError(f"stream '{stream}' was cached, expected raw input")

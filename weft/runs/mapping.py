@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,7 +21,9 @@ from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.results import TaskResult
 from weft.inference.rows import Reading, Selection
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
-from weft.runs.run import Run
+
+if TYPE_CHECKING:
+    from weft.runs.run import Run
 
 MAPPED = 120
 """Measured rows on the map."""
@@ -39,7 +42,7 @@ class Embeddings:
 
 
 def embeddings(
-    run: Run, dataset: Dataset, rows: Sequence[int], head: str | None
+    run: "Run", dataset: Dataset, rows: Sequence[int], head: str | None
 ) -> dict[str, Embeddings]:
     """Stream -> the embeddings of these rows; of a head, under "", what it reads of all streams.
 
@@ -66,7 +69,7 @@ def embeddings(
 
 
 def _embedded(
-    run: Run, streams: Mapping[str, Features], head: str | None
+    run: "Run", streams: Mapping[str, Features], head: str | None
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (B,) where a row has it, (B, E) the embeddings."""
     if head is None:
@@ -80,7 +83,7 @@ def _embedded(
 
 
 def embedding_map(
-    run: Run, result: TaskResult, dataset: Dataset, *, seed: int = 0
+    run: "Run", result: TaskResult, dataset: Dataset, *, seed: int = 0
 ) -> EmbeddingMap | None:
     """A map of rows drawn at random; None where the model embeds none of them."""
     rows = drawn(len(dataset), MAPPED, seed)
@@ -111,7 +114,7 @@ def _note(rows: int, names: Sequence[str]) -> str:
 
 
 def nearest(
-    run: Run, result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
+    run: "Run", result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
 ) -> list[Neighbours]:
     """The training rows most like the worst errors of the result, among SEARCHED rows drawn at random."""
     asked = _asked(result)[:QUERIES]
@@ -152,7 +155,7 @@ def drawn(rows: int, most: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
-def target_column(run: Run, head: str | None) -> str | None:
+def target_column(run: "Run", head: str | None) -> str | None:
     """The column that the head predicts, if it predicts one."""
     output = run.model.head(head).output if head else None
     target = output.target if isinstance(output, Targeted) else None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weft.core.config import Config, to_json
 from weft.core.documents import read_mapping
@@ -14,11 +15,14 @@ from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.results import TaskResult
+from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
-from weft.runs.run import Run, on_files
 from weft.tasks import tasks
 from weft.tasks.base import Task
+
+if TYPE_CHECKING:
+    from weft.runs.run import Run
 
 METRICS = "metrics"
 """Folder of a run that holds what was measured, as JSON."""
@@ -30,11 +34,11 @@ class Measurement:
 
     result: TaskResult
     dataset: Dataset
-    runs: Sequence[Run]
+    runs: Sequence["Run"]
 
 
 def measure(
-    runs: Sequence[Run],
+    runs: Sequence["Run"],
     task: str,
     *,
     data: Path | None = None,
@@ -83,7 +87,7 @@ def read_diagnostics(path: Path) -> Diagnostics:
     return Diagnostics.from_json(found, f"{path}: diagnostics")
 
 
-def _training(run: Run) -> Dataset | None:
+def _training(run: "Run") -> Dataset | None:
     """The rows that it was trained on; None where they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)
@@ -92,7 +96,7 @@ def _training(run: Run) -> Dataset | None:
 
 
 def _audit(
-    runs: Sequence[Run], trained_on: Sequence[Dataset | None], dataset: Dataset
+    runs: Sequence["Run"], trained_on: Sequence[Dataset | None], dataset: Dataset
 ) -> Leakage | None:
     """The audit against the training rows of all runs, each different set of rows once."""
     audits: dict[str, Leakage] = {}

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
 from weft.data.column_kinds import ColumnKind
-from weft.data.formats import Dataset, columns_of
+from weft.data.formats import NOTHING_SAID, Dataset, Said, columns_of
 from weft.data.schema import Schema, infer
 from weft.data.sources import FilesConfig
-from weft.runs.recipe import DataConfig
+from weft.runs.recipe import DataConfig, Recipe
 
 log = logging.getLogger("weft.data")
 KINDS: dict[str, tuple[ColumnKind, ...]] = {
@@ -18,6 +20,32 @@ KINDS: dict[str, tuple[ColumnKind, ...]] = {
     "video": ("video",),
 }
 """A stream of this name -> the kinds of column that it may read."""
+
+
+def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:
+    """`recipe` with its rows read from the files at `data`, a path or an address.
+
+    said: what the user says of the table. Where the recipe reads files already, its columns and encoding
+    hold unless others are said; without `data` its files do too. A stream `text` or `image` without a
+    column of its name reads the only column of its kind. Rows without a split are divided as in training:
+    the same files have the same test rows. Raises WeftError where a stream finds no column.
+    """
+    before = recipe.data.source.files
+    if before is not None:
+        kept = before
+    elif data is not None:
+        kept = FilesConfig(Path(data))
+    else:
+        raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
+    source = FilesConfig(
+        kept.path if data is None else Path(data),
+        columns=dict(said.columns or kept.columns),
+        images_dir=said.images_dir or (kept.images_dir if data is None else None),
+        encoding=said.encoding or kept.encoding,
+        division=kept.division,
+    ).absolute()
+    source = with_columns_found(source, recipe.data)
+    return recipe.replace(data=replace(recipe.data, source=source))
 
 
 def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,22 +11,26 @@ from weft import __version__
 from weft.core.config import to_json
 from weft.core.errors import WeftError
 from weft.data.formats import Dataset
+from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
+from weft.inference.wording import task_words
 from weft.report.html import Cell
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
-from weft.runs.measure import Measurement
+from weft.runs.measure import METRICS, Measurement, measure, save_result
 from weft.runs.parts import open_split
 from weft.runs.recipe import validation_metrics
-from weft.runs.run import Run
+
+if TYPE_CHECKING:
+    from weft.runs.run import Run
 
 REPORT = "report.html"
 
 
 def report(
-    run: Run,
+    run: "Run",
     measurements: Sequence[tuple[str, Measurement]],
     *,
     name: str,
@@ -47,6 +52,28 @@ def report(
     return write_report(page, path or run.folder / REPORT)
 
 
+def report_of(
+    run: "Run", *, data: Path | None, split: str | None, card: bool, path: Path | None
+) -> Path:
+    """The report of all tasks of the run's recipe; gives its path.
+
+    What is measured on the recipe's own rows is kept in RUN/metrics, unless `path` names another place.
+    card: with the data card of the measured rows.
+    """
+    found: list[tuple[str, Measurement]] = []
+    for task in run.recipe.tasks:
+        one = measure([run], task, data=data, split=split)
+        name = one.result.protocol["split"]
+        if data is None and path is None:
+            save_result(one.result, run.folder / METRICS / f"{task}-{name}.json")
+        found.append((f"{task_words(task)}, {name} split", one))
+    checked = None
+    if card and found:
+        first = found[0][1]
+        checked = check(first.dataset, name=str(first.result.protocol["split"]))
+    return report(run, found, name=_name(run), card=checked, path=path)
+
+
 def _measured(title: str, found: Measurement) -> Measured:
     first = found.runs[0]
     training = _training(first)
@@ -66,7 +93,7 @@ def _measured(title: str, found: Measurement) -> Measured:
     )
 
 
-def _training(run: Run) -> Dataset | None:
+def _training(run: "Run") -> Dataset | None:
     """The rows that it was trained on; None where they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)
@@ -80,7 +107,7 @@ def _rows(found: Measurement) -> int | None:
     return None if leakage is None or len(found.runs) > 1 else leakage.train_rows
 
 
-def _record(run: Run, rows: int | None) -> RunRecord:
+def _record(run: "Run", rows: int | None) -> RunRecord:
     recipe, log = run.recipe, read_log(run.folder)
     metrics = validation_metrics(recipe)
     return RunRecord(
@@ -97,11 +124,11 @@ def _record(run: Run, rows: int | None) -> RunRecord:
     )
 
 
-def _name(run: Run) -> str:
+def _name(run: "Run") -> str:
     return run.folder.resolve().name
 
 
-def _facts(run: Run) -> dict[str, Cell]:
+def _facts(run: "Run") -> dict[str, Cell]:
     trained = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
     every = sum(p.numel() for p in run.model.parameters())
     share = "all trained" if trained == every else f"{trained:,} trained"

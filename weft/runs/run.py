@@ -1,6 +1,5 @@
 """A run directory as an object that embeds, predicts and is measured."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from weft.core.samples import Sample
 from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
 from weft.data.columns import ModalitySource
-from weft.data.formats import NOTHING_SAID, Dataset, Said
+from weft.data.formats import Dataset
 from weft.data.learned import Learned
-from weft.data.sources import FilesConfig
+from weft.explain.method import Method
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
 from weft.inference.config import InferenceConfig
@@ -28,21 +27,24 @@ from weft.inference.embedding import embed_entries
 from weft.inference.given import given
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
-from weft.inference.rows import Reading, read_rows
+from weft.inference.results import TaskResult
+from weft.inference.rows import Reading
+from weft.report.explanations import Explained
+from weft.runs.explaining import explain_rows
+from weft.runs.measure import measure
 from weft.runs.moved import with_moved_data
-from weft.runs.own_columns import with_columns_found
 from weft.runs.parts import (
     MODEL,
-    RECIPE,
     WEIGHTS,
     build_sources,
     check_learned,
     load_recipe,
 )
+from weft.runs.reading import as_batches
 from weft.runs.recipe import Recipe
-from weft.training import checkpoint, distributed
-
-log = logging.getLogger("weft.runs")
+from weft.runs.reporting import report_of
+from weft.runs.whole import check_whole
+from weft.training import distributed
 
 BATCH = 64
 
@@ -75,7 +77,7 @@ class Run:
     def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
         """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
 
-        Each keyword is a stream of the model, such as image (paths, bytes or uint8 arrays H W 3) or
+        Each keyword is a stream of the model, such as image (paths, bytes, pictures of Pillow, arrays) or
         text (strings); its value is one or a list of N. One stream gives a tensor, several give
         a dict of them. The fixed views of a value are averaged.
         """
@@ -109,7 +111,12 @@ class Run:
         row has, is missing from the batch. Raises WeftError for what cannot be read.
         """
         member, dataset = self._member(rows, streams)
-        return _batches([self._reading(member, dataset)], dataset, self.device)[0]
+        return as_batches([self._reading(member, dataset)], dataset, self.device)[0]
+
+    def readings(self, rows: Sequence[Sample], views: int) -> list[Reading]:
+        """These rows as the model reads them in each of the first evaluation views."""
+        member, _ = self._member(rows, {})
+        return [self._reading(member, rows, view) for view in range(views)]
 
     def _reading(self, member: Member, rows: Sequence[Sample], view: int = 0) -> Reading:
         names = [stream for stream in member.sources if stream in self.model.encoders]
@@ -184,6 +191,64 @@ class Run:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
         return index.search(cast(Tensor, self.embed(**query)), k)
 
+    def evaluate(
+        self,
+        task: str | None = None,
+        *,
+        data: Path | str | None = None,
+        split: str | None = None,
+        audited: bool = True,
+    ) -> TaskResult:
+        """What `weft evaluate` measures: the recipe's first task, or `task`, on the recipe's test split, or `split`.
+
+        data: other rows than the recipe's. audited: look for these rows among those of training.
+        """
+        name = task or next(iter(self.recipe.tasks), "retrieval")
+        path = None if data is None else Path(data)
+        return measure([self], name, data=path, split=split, audited=audited).result
+
+    def report(
+        self,
+        path: Path | str | None = None,
+        *,
+        data: Path | str | None = None,
+        split: str | None = None,
+        card: bool = True,
+    ) -> Path:
+        """Writes the page that `weft report` writes, to `path` or RUN/report.html; gives its path.
+
+        data, split: as in `evaluate`. card: with the data card of the measured rows.
+        """
+        return report_of(
+            self,
+            data=None if data is None else Path(data),
+            split=split,
+            card=card,
+            path=None if path is None else Path(path),
+        )
+
+    def explain(
+        self,
+        head: str | None = None,
+        rows: Sequence[Sample] | None = None,
+        method: Method = "auto",
+        **streams: Any,
+    ) -> list[Explained]:
+        """Which parts of the input the answers depend on; one explanation a row.
+
+        head: the model's first if not named; in a model without heads the similarity of picture and text.
+        rows, streams: as in `read`. method: as in `weft explain`.
+        """
+        _, dataset = self._member(rows, streams)
+        return explain_rows([self], [dataset[n] for n in range(len(dataset))], method, head)
+
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        heads = f", heads {', '.join(self.model.heads)}" if self.model.heads else ""
+        return (
+            f"Run({self.folder}: streams {', '.join(self.modalities)}{heads}, {count:,} parameters)"
+        )
+
     def member(
         self, dataset: Dataset, training: Dataset | None = None, *, cached: bool = True
     ) -> Member:
@@ -204,71 +269,6 @@ class Run:
         return Member(self.model, sources, self.learned, training)
 
 
-def read_together(runs: Sequence[Run], rows: Sequence[Sample], views: int) -> list[Batch]:
-    """The batches of these rows in the first evaluation views of each run, run by run; see `Run.read`.
-
-    Each row is read once for all of them.
-    """
-    readings = [
-        run._reading(run._member(rows, {})[0], rows, view) for run in runs for view in range(views)
-    ]
-    return _batches(readings, rows, runs[0].device)
-
-
-def _batches(
-    readings: Sequence[Reading], rows: Sequence[Sample], device: torch.device
-) -> list[Batch]:
-    """All rows in one batch, as each reading sees them."""
-    config = InferenceConfig(batch_size=max(1, len(rows)), workers=0)
-    return list(next(read_rows(readings, rows, config, device=device)).batches)
-
-
-def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:
-    """`recipe` with its rows read from the files at `data`, a path or an address.
-
-    said: what the user says of the table. Where the recipe reads files already, its columns and encoding
-    hold unless others are said; without `data` its files do too. A stream `text` or `image` without a
-    column of its name reads the only column of its kind. Rows without a split are divided as in training:
-    the same files have the same test rows. Raises WeftError where a stream finds no column.
-    """
-    before = recipe.data.source.files
-    if before is not None:
-        kept = before
-    elif data is not None:
-        kept = FilesConfig(Path(data))
-    else:
-        raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
-    source = FilesConfig(
-        kept.path if data is None else Path(data),
-        columns=dict(said.columns or kept.columns),
-        images_dir=said.images_dir or (kept.images_dir if data is None else None),
-        encoding=said.encoding or kept.encoding,
-        division=kept.division,
-    ).absolute()
-    source = with_columns_found(source, recipe.data)
-    return recipe.replace(data=replace(recipe.data, source=source))
-
-
-def _check_whole(folder: Path) -> None:
-    """Raises WeftError where it is no trained run; says where its training has not ended."""
-    unfinished = checkpoint.progress(folder)
-    state = "" if unfinished is None else "{:,} of {:,} steps are done".format(*unfinished)
-    for name in (RECIPE, MODEL, WEIGHTS):
-        if not (folder / name).exists():
-            if name == RECIPE:
-                raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
-            raise WeftError(
-                f"{folder}: its training has not come to a first evaluation ({name} is missing"
-                f"{state and f'; {state}'}); go on with: weft train --resume {folder}"
-            )
-    if state:
-        log.warning(
-            "%s: its training has not ended, %s; these are its best weights so far. Go on with: "
-            "weft train --resume %s",
-            *(folder, state, folder),
-        )
-
-
 def load(
     folder: Path | str, device: distributed.DeviceName = "auto", *, trust: Sequence[str] = ()
 ) -> Run:
@@ -280,7 +280,7 @@ def load(
     """
     folder = Path(folder)
     trust_modules(*trust)
-    _check_whole(folder)
+    check_whole(folder)
     recipe = with_moved_data(load_recipe(folder), folder)
     described = configs.load(folder / MODEL, ModelConfig)
     model = load_built(folder / WEIGHTS, described.build, folder / MODEL)

@@ -14,6 +14,7 @@ from weft.core.building import build
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality, NeedsModalities
+from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
@@ -53,6 +54,26 @@ class TrainResult:
     folder: Path
     fit: FitResult
     metrics: Sequence[Metric] = ()
+
+    def __repr__(self) -> str:
+        """How long it trained, the numbers of validation that matter, and where the run lies."""
+        fit = self.fit
+        if fit.resumed_at == fit.steps:
+            done = say(f"nothing left to do: trained {fit.steps} steps before")
+        elif fit.resumed_at:
+            done = say(
+                f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
+            )
+        else:
+            done = say(f"trained {fit.steps} steps in {fit.seconds:.0f} s")
+        lines = [say(f"{done}, best at step {fit.best_step}")]
+        for declared in self.metrics:
+            for name, value in fit.metrics.items():
+                metric = declared.called(name)
+                if metric is not None and metric.headline:
+                    shown = f"{metric.shown(value)} {metric.axis}"
+                    lines.append(f"  {say(f'validation {name}: {shown}')}")
+        return "\n".join([*lines, say(f"run directory: {self.folder}")])
 
 
 def train(recipe: Recipe, folder: Path | str) -> TrainResult:

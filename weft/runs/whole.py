@@ -1,0 +1,30 @@
+"""Whether a folder holds a trained run, and whether its training has ended."""
+
+import logging
+from pathlib import Path
+
+from weft.core.errors import WeftError
+from weft.runs.parts import MODEL, RECIPE, WEIGHTS
+from weft.training import checkpoint
+
+log = logging.getLogger("weft.runs")
+
+
+def check_whole(folder: Path) -> None:
+    """Raises WeftError where it is no trained run; says where its training has not ended."""
+    unfinished = checkpoint.progress(folder)
+    state = "" if unfinished is None else "{:,} of {:,} steps are done".format(*unfinished)
+    for name in (RECIPE, MODEL, WEIGHTS):
+        if not (folder / name).exists():
+            if name == RECIPE:
+                raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+            raise WeftError(
+                f"{folder}: its training has not come to a first evaluation ({name} is missing"
+                f"{state and f'; {state}'}); go on with: weft train --resume {folder}"
+            )
+    if state:
+        log.warning(
+            "%s: its training has not ended, %s; these are its best weights so far. Go on with: "
+            "weft train --resume %s",
+            *(folder, state, folder),
+        )
