@@ -6,7 +6,7 @@ import pytest
 from tiny_runs import contents, done, refused
 
 import weft
-from weft.commands._training import starting_point
+from weft.commands._starting_point import starting_point
 from weft.core.config import load
 from weft.data.sources import FilesConfig
 from weft.runs.recipe import Recipe
@@ -41,7 +41,8 @@ def test_it_trains_as_it_stands(
 
 
 def test_its_settings_are_those_of_the_recipe_but_for_a_short_run(project: Path) -> None:
-    name, made = starting_point(str(project / "recipe.yaml"))
+    found = starting_point(str(project / "recipe.yaml"))
+    name, made = found.name, found.recipe()
     base = weft.recipe("clip")
     assert name == "mine"
     assert made.model == base.model
@@ -67,7 +68,7 @@ def test_a_part_of_ones_own(project: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["scenes_questions", "siglip", "scenes_zh"])
 def test_other_recipes(name: str, tmp_path: Path) -> None:
     done("new", tmp_path / "mine", "--recipe", name)
-    _, made = starting_point(str(tmp_path / "mine" / "recipe.yaml"))
+    made = starting_point(str(tmp_path / "mine" / "recipe.yaml")).recipe()
     rows = made.data.source.open("train")
     assert len(rows) > 40
     columns = {*made.data.streams, *(target.column for target in made.data.targets.values())}
@@ -79,7 +80,7 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
     table.write_text("image,text\na.png,a dog\n")
     done("new", tmp_path / "mine", "--recipe", "flickr8k", "--data", table)
     assert not (tmp_path / "mine" / "data").exists()
-    _, made = starting_point(str(tmp_path / "mine" / "recipe.yaml"))
+    made = starting_point(str(tmp_path / "mine" / "recipe.yaml")).recipe()
     assert made.data.source == FilesConfig(table)
 
 
