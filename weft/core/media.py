@@ -252,9 +252,7 @@ def media_of(raw: Any, kind: Kind) -> Media:
         return Media.encoded(raw, kind)
     if isinstance(raw, np.ndarray):
         return Media.array_of(raw, kind)
-    raise WeftError(
-        f"is a {type(raw).__name__}, expected a path, bytes{', a picture of Pillow' if kind == 'image' else ''} or an array"
-    )
+    raise WeftError(f"is a {type(raw).__name__}, expected a path, bytes or an array")
 
 
 def small_value(value: Any) -> Any:
