@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from layouts import touch, write
@@ -89,6 +90,20 @@ def csv(root: Path) -> None:
 def jsonl(root: Path) -> None:
     touch(root / "images", *map(name, range(ROWS)))
     write(root / "table.jsonl", lines(table_rows()))
+
+
+def excel(root: Path) -> None:
+    touch(root / "images", *map(name, range(ROWS)))
+    book = openpyxl.Workbook()
+    for cells in (list(table_rows()[0]), *(list(row.values()) for row in table_rows())):
+        book.active.append(cells)
+    book.save(root / "table.xlsx")
+
+
+def spoil_cell(file: Path) -> None:
+    book = openpyxl.load_workbook(file)
+    book.active.cell(BAD + 2, 1).value = 7
+    book.save(file)
 
 
 def folder(root: Path) -> None:
@@ -259,6 +274,7 @@ def visdial(root: Path) -> None:
 MADE = {
     "csv": Made(csv, "table.csv", spoil_line),
     "jsonl": Made(jsonl, "table.jsonl", spoil_line),
+    "excel": Made(excel, "table.xlsx", spoil_cell),
     "folder": Made(folder, f"val/{BAD:02d} {name(BAD)}"[:-4] + ".txt", spoil_captions),
     "parquet": Made(parquet, "table.parquet", spoil_parquet),
     "webdataset": Made(shards, "a b 图.tar", spoil_shard),

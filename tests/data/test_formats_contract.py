@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_format_is_in_the_suite() -> None:
     assert set(formats()) == set(MADE)
-    assert len(formats()) == 17
+    assert len(formats()) == 18
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -10,7 +10,7 @@ Kind = Literal["image", "audio", "video", "array", "file"]
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "image": (
         "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff",
-        "heic", "heif", "avif", "jp2", "ppm", "pgm",
+        "heic", "heif", "avif", "jp2", "ppm", "pgm", "dcm", "dicom",
     ),
     "audio": ("wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aiff", "aif"),
     "video": ("mp4", "mkv", "webm", "avi", "mov", "m4v", "mpg", "mpeg"),

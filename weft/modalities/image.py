@@ -85,6 +85,7 @@ class Image(PictureParts):
             max_pixels=self.config.max_pixels,
             min_side=self._min_side,
             grey_bits=self.config.grey_bits,
+            window=self.config.grey_window(),
         )
         # The memory stays (H, W, 3): torch resizes uint8 fastest in that order.
         return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -162,6 +163,11 @@ class ImageConfig(Config[Modality]):
     """A picture with more pixels is refused before it is decoded."""
     grey_bits: int | None = None
     """Bits that grey pictures of more than 8 bits use, such as 12 of many scans; None: 16 or 32."""
+    level: float | None = None
+    """With window: the value of such a picture that becomes middle grey; in CT in Hounsfield units."""
+    window: float | None = None
+    """With level: how many values lie between black and white, such as 400 about level 40. None: as a DICOM file
+    says, or by grey_bits."""
     scaled_decoding: bool = True
     """JPEG much larger than needed are decoded at 1/2, 1/4 or 1/8, which is fast and not visible."""
 
@@ -183,8 +189,20 @@ class ImageConfig(Config[Modality]):
             raise ValueError(f"crop_ratio is {self.crop_ratio}, expected 0 < low <= high")
         if self.grey_bits is not None and not 1 <= self.grey_bits <= 32:
             raise ValueError(f"grey_bits is {self.grey_bits}, expected 1 to 32")
+        if (self.level is None) != (self.window is None) or (
+            self.window is not None and self.window <= 0
+        ):
+            raise ValueError(
+                f"level is {self.level} and window {self.window}, expected both, and a window above 0"
+            )
         if not 0 <= self.pad_value <= 255:
             raise ValueError(f"pad_value is {self.pad_value}, expected 0 to 255")
+
+    def grey_window(self) -> tuple[float, float] | None:
+        """Level and width, where they are set."""
+        if self.level is None or self.window is None:
+            return None
+        return self.level, self.window
 
     def decoded_side(self) -> int:
         """The shortest side that a scaled decoding may leave: even the smallest part of it that

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from weft.core.errors import MissingExtraError, WeftError
+from weft.modalities.image_dicom import Window, ends, is_dicom, read_dicom, scaled
 from weft.modalities.image_metadata import jpeg_orientation
 
 Pixels = NDArray[np.uint8]
@@ -44,13 +45,15 @@ def read_image(
     max_pixels: int,
     min_side: int = 0,
     grey_bits: int | None = None,
+    window: Window | None = None,
 ) -> Pixels:
     """(H, W, 3) uint8 RGB. Transparency lies on white; of an animation the first frame is taken.
 
     min_side: where > 0, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side gets
     shorter than this (pixels). grey_bits: how many bits of a grey picture of more than 8 bits are used
     (12 of many scans); None: all of the 16 or 32 that its file has, with a warning where the upper ones
-    are empty. A JPEG that lacks its end mark and nothing else is read; one that lacks pixels is refused.
+    are empty. window: level and width in the values of such a picture: what lies below level - width / 2 is
+    black, above level + width / 2 white (in DICOM after rescaling). A JPEG that lacks its end mark and nothing else is read; one that lacks pixels is refused.
     Raises WeftError without the source, which the caller adds.
     """
     if isinstance(raw, np.ndarray):
@@ -63,7 +66,9 @@ def read_image(
             pixels = _read_jpeg(data, max_pixels, min_side)
             if pixels is not None:
                 return pixels
-        return _read_with_pillow(data, max_pixels, grey_bits)
+        if is_dicom(data):
+            return read_dicom(data, max_pixels, window)
+        return _read_with_pillow(data, max_pixels, grey_bits, window)
     except WeftError:
         raise
     except UnidentifiedImageError:
@@ -170,7 +175,9 @@ def _scale_factor(side: int, min_side: int) -> int:
     return max((f for f in (1, 2, 4, 8) if side // f >= min_side > 0), default=1)
 
 
-def _read_with_pillow(data: bytes, max_pixels: int, grey_bits: int | None) -> Pixels:
+def _read_with_pillow(
+    data: bytes, max_pixels: int, grey_bits: int | None, window: Window | None
+) -> Pixels:
     formats = _pillow_formats()
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and "HEIF" not in formats:
         raise MissingExtraError("pillow-heif", extra="heif", purpose="reading HEIC pictures")
@@ -183,7 +190,7 @@ def _read_with_pillow(data: bytes, max_pixels: int, grey_bits: int | None) -> Pi
         image.load()
         with _quiet():
             orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        pixels = _to_rgb(image, grey_bits)
+        pixels = _to_rgb(image, grey_bits, window)
         if deep and not image.mode.startswith("I") and pixels.max() < 64:
             _warn_of_empty_bits("colour", "bring such pictures to 8 bits first")
         return upright(pixels, orientation)
@@ -200,12 +207,12 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _to_rgb(image: Image.Image, grey_bits: int | None) -> Pixels:
+def _to_rgb(image: Image.Image, grey_bits: int | None, window: Window | None) -> Pixels:
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     if image.mode.startswith(("I", "F")):
-        full = _largest_grey(image, grey_bits)
+        low, high = (0, _largest_grey(image, grey_bits)) if window is None else ends(window)
         for rows, part in _bands(image):
-            pixels[rows] = _to_8_bit(np.asarray(part), full)[:, :, None]
+            pixels[rows] = scaled(np.asarray(part), low, high)[:, :, None]
         return pixels
     transparent = image.has_transparency_data
     for rows, part in _bands(image):
@@ -241,14 +248,8 @@ def _largest_grey(image: Image.Image, grey_bits: int | None) -> float:
         return 2.0**31 - 1
     if 0 < peak < 1 << 14:
         bits = max(8, int(peak).bit_length())
-        _warn_of_empty_bits("grey", f"read them with grey_bits={bits}")
+        _warn_of_empty_bits("grey", f"read them with grey_bits={bits}, or with level and window")
     return 65535.0
-
-
-def _to_8_bit(grey: NDArray[np.generic], full: float) -> Pixels:
-    """0..full -> 0..255."""
-    values = np.nan_to_num(grey.astype(np.float64))
-    return np.rint(values.clip(0, full) * (255 / full)).astype(np.uint8)
 
 
 @cache

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from PIL import ExifTags, Image
 
+from weft.modalities.image_dicom import PRIVATE, is_dicom
+
 _ORIENTATION = int(ExifTags.Base.Orientation)
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
@@ -82,6 +84,8 @@ def private_metadata(data: bytes) -> tuple[str, ...]:
 
     Of a file that is damaged, what can be known.
     """
+    if is_dicom(data):
+        return (PRIVATE,)
     found: set[str] = set()
     if data[:8] == _PNG:
         texts = {b"tEXt", b"zTXt", b"iTXt"} & {name for name, _, _ in _png_chunks(data)}

@@ -49,10 +49,10 @@ __all__ = [
 ]
 
 
-GENERAL = ("csv", "jsonl", "folder")
+GENERAL = ("csv", "jsonl", "excel", "folder")
 """Layouts of no data set in particular: where a published one fits as well, that one is meant."""
 
-TABLES = ("csv", "jsonl", "parquet", "folder")
+TABLES = ("csv", "jsonl", "excel", "parquet", "folder")
 """Formats whose columns are named by people; a folder has them in its metadata."""
 SHARDS = "webdataset"
 """The one format that is read from an address as well."""

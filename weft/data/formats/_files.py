@@ -20,13 +20,13 @@ _LISTINGS: ContextVar[dict[Path, dict[str, list[str]]] | None] = ContextVar(
 )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, encoding: str | None = None) -> str:
     """The file as text, without a byte-order mark. Raises DataError with file and line."""
     data = read_bytes(path)
-    text = decode(data, path)
+    text = decode(data, path, encoding)
     if is_bad(text):
         line = next(n for n, line in enumerate(text.split("\n")) if is_bad(line))
-        reason = not_text(data, data.split(b"\n")[line], None)
+        reason = not_text(data, data.split(b"\n")[line], encoding)
         raise DataError(reason, source=f"{path}:{line + 1}")
     return text
 
@@ -39,10 +39,10 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, encoding: str | None = None) -> Any:
     """The file as JSON. Raises DataError with file and line."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path, encoding))
     except json.JSONDecodeError as error:
         raise DataError(f"is not JSON: {error.msg}", source=f"{path}:{error.lineno}") from None
     except RecursionError:

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from weft.core.errors import DataError, WeftError
 from weft.core.files import open_file
 from weft.data.formats._dialect import delimiter_of
-from weft.data.formats._encodings import decode, is_bad, not_text
-from weft.data.formats._files import json_objects, read_bytes
+from weft.data.formats._encodings import decode, is_bad, marked, not_text
+from weft.data.formats._excel_rows import excel_rows
+from weft.data.formats._files import json_objects, read_bytes, read_json
 from weft.data.formats._parquet_cells import plain
 from weft.data.formats._pictures import has_pictures
 from weft.data.formats._rows import OnError, known_split
@@ -20,7 +22,8 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 """(file:line, columns) of each row."""
 
 CSV_SUFFIXES = (".csv", ".tsv")
-JSON_SUFFIXES = (".jsonl", ".ndjson")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 METADATA = "metadata"
 """A table of this name describes the pictures beside and below it (Hugging Face's image folders)."""
 
@@ -55,14 +58,24 @@ def has_tables(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 def is_metadata(path: Path) -> bool:
     """Whether the file is named as the metadata of the pictures beside it."""
-    known = (*CSV_SUFFIXES, *JSON_SUFFIXES, ".parquet")
+    known = (*CSV_SUFFIXES, *JSON_SUFFIXES, *EXCEL_SUFFIXES, ".parquet")
     return path.stem.lower() == METADATA and path.suffix.lower() in known
 
 
 def _is_table(path: Path, suffixes: tuple[str, ...]) -> bool:
     if path.suffix.lower() not in suffixes or not path.is_file():
         return False
+    if path.suffix.lower() == ".json" and not _is_list_of_objects(path):
+        return False
     return not (is_metadata(path) and has_pictures(path.parent))
+
+
+def _is_list_of_objects(path: Path) -> bool:
+    """Whether it begins as a JSON list of rows does; the annotations of most data sets are one object."""
+    with open_file(path) as file:
+        start = file.read(256)
+    text = start.decode(marked(start) or "utf-8", "replace").lstrip("\ufeff")
+    return re.match(r"\s*\[\s*\{", text) is not None
 
 
 def with_split(row: dict[str, Any], split: str | None) -> dict[str, Any]:
@@ -79,8 +92,23 @@ def table_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Ro
     if path.suffix.lower() in CSV_SUFFIXES:
         return csv_rows(path, on_error, encoding)
     if path.suffix.lower() in JSON_SUFFIXES:
-        return json_objects(path, on_error, encoding)
+        return json_rows(path, on_error, encoding)
+    if path.suffix.lower() in EXCEL_SUFFIXES:
+        return excel_rows(path)
     return _parquet_rows(path)
+
+
+def json_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
+    """Of JSON lines, or of a .json file that is one list of objects; there the number is that of the row."""
+    if path.suffix.lower() != ".json":
+        yield from json_objects(path, on_error, encoding)
+        return
+    for number, row in enumerate(read_json(path, encoding), start=1):
+        source = f"{path}:{number}"
+        if isinstance(row, dict):
+            yield source, row
+        else:
+            on_error(DataError(f"holds {row!r:.60}, expected a JSON object", source=source))
 
 
 def csv_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:

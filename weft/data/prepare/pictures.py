@@ -13,18 +13,24 @@ from weft.core.media import Media
 from weft.data.prepare.media_facts import MAX_PIXELS, upright_size
 from weft.data.prepare.plan import PrepareConfig
 from weft.modalities.image_decoding import read_image
+from weft.modalities.image_dicom import is_dicom
 from weft.modalities.image_metadata import private_metadata, without_metadata
 
 
 def stored_items(items: Mapping[str, Any], config: PrepareConfig) -> dict[str, Any]:
     """The items of a row as its shard keeps them. Raises WeftError for a picture that cannot be read."""
     stored = dict(items)
-    for name, media in items.items():
-        if isinstance(media, Media):
-            fitting = _smaller(media, config)
-            clean = not config.keep_metadata
-            stored[name] = _without_metadata(fitting, config.quality) if clean else fitting
+    for name, value in items.items():
+        if isinstance(value, Media):
+            stored[name] = _stored(value, config)
+        elif isinstance(value, list | tuple) and any(isinstance(each, Media) for each in value):
+            stored[name] = [_stored(m, config) if isinstance(m, Media) else m for m in value]
     return stored
+
+
+def _stored(media: Media, config: PrepareConfig) -> Media:
+    fitting = _smaller(media, config)
+    return fitting if config.keep_metadata else _without_metadata(fitting, config.quality)
 
 
 def _without_metadata(media: Media, quality: int) -> Media:
@@ -39,8 +45,14 @@ def _without_metadata(media: Media, quality: int) -> Media:
 
 
 def _written_anew(data: bytes, quality: int) -> bytes:
-    """A picture of another format. Those of HEIC and AVIF, which are not exact either, become JPEG."""
+    """A picture of another format. Those of HEIC and AVIF, which are not exact either, become JPEG.
+
+    DICOM becomes the PNG that its own window shows: its values cannot be told from the person's data.
+    """
     out = io.BytesIO()
+    if is_dicom(data):
+        Image.fromarray(read_image(data, max_pixels=MAX_PIXELS)).save(out, "PNG")
+        return out.getvalue()
     with Image.open(io.BytesIO(data)) as image:
         deep = image.mode.startswith(("I", "F"))
         if deep:
