@@ -207,7 +207,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _to_rgb(image: Image.Image, grey_bits: int | None, window: Window | None) -> Pixels:
+def _to_rgb(image: Image.Image, grey_bits: int | None, window: Window | None = None) -> Pixels:
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     if image.mode.startswith(("I", "F")):
         low, high = (0, _largest_grey(image, grey_bits)) if window is None else ends(window)
