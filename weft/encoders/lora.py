@@ -3,7 +3,6 @@
 Hu et al. 2021, arXiv:2106.09685.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,12 +48,14 @@ def layers_of(model: nn.Module) -> nn.ModuleList:
     return max(stacks, key=len)
 
 
-def merged(tensors: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """The weights of a tower with adapters as those of the tower without: W + scale B A (equation 3).
+def merged_state(module: nn.Module) -> dict[str, Tensor]:
+    """The weights of a module with adapters as those of the module without: W + alpha / rank B A (equation 3).
 
-    scale: alpha / rank. Weights without adapters stay as they are.
+    Weights without adapters stay as they are.
     """
-    found: dict[str, Tensor] = {}
+    tensors, found = module.state_dict(), dict[str, Tensor]()
+    layers = {name: vars(layer).get("scaling") for name, layer in module.named_modules()}
+    scales = {name: float(one["default"]) for name, one in layers.items() if isinstance(one, dict)}
     for name, tensor in tensors.items():
         if name.endswith((DOWN, UP)):
             continue
@@ -62,7 +63,7 @@ def merged(tensors: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
         if name.endswith(f"{BASE}weight"):
             start = name.removesuffix(f"{BASE}weight")
             added = tensors[start + UP] @ tensors[start + DOWN]
-            found[f"{start}.weight"] = tensor + scale * added
+            found[f"{start}.weight"] = tensor + scales[start] * added
     return found
 
 

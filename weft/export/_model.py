@@ -13,7 +13,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.tensors import read_tensors
 from weft.encoders.frozen import Frozen, PartlyFrozen
-from weft.encoders.lora import merged
+from weft.encoders.lora import merged_state
 from weft.encoders.names import BIAS, SCALE, DualEncoder
 from weft.encoders.transformer_text import TextTransformer, TextTransformerConfig
 from weft.encoders.vit import ViT, ViTConfig
@@ -53,7 +53,7 @@ class Exported:
         projections = dict(run.model.projections.items())
         tensors = _numbers(run)
         for stream, tower in towers.items():
-            tensors |= _below(f"encoders.{stream}", _merged(tower))
+            tensors |= _below(f"encoders.{stream}", merged_state(tower))
         for stream, projection in projections.items():
             tensors |= _below(f"projections.{stream}", projection.state_dict())
         return cls(towers, projections, tensors, run.modalities)
@@ -150,13 +150,6 @@ def _inside(encoder: nn.Module) -> nn.Module:
     while isinstance(encoder, Frozen | PartlyFrozen):
         encoder = encoder.encoder
     return encoder
-
-
-def _merged(tower: nn.Module) -> dict[str, Tensor]:
-    """The weights, with those of adapters added to the maps that they change."""
-    layers = (vars(layer).get("scaling") for layer in tower.modules())
-    scales = [float(scaling["default"]) for scaling in layers if isinstance(scaling, dict)]
-    return merged(tower.state_dict(), scales[0] if scales else 0.0)
 
 
 def _with_end(config: TextTransformerConfig, model: Exported) -> TextTransformerConfig:

@@ -137,7 +137,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     # Before the players: what is cached of frozen encoders is computed while the model is whole.
     sources = build_sources(recipe, training, model, learned.modalities, train=True, device=device)
     sources_and_targets = {**sources, **target_sources(training, learned.targets)}
-    validate = _validation(recipe, model, learned, device)
+    validate = validation(recipe, model, learned, device)
     loader = Loader(
         training,
         sources_and_targets,
@@ -178,6 +178,11 @@ def _model(recipe: Recipe, folder: Path) -> Model:
     torch.manual_seed(recipe.run.seed)
     if checkpoint.latest(folder) is not None and (folder / MODEL).exists():
         return configs.load(folder / MODEL, ModelConfig).build()  # the checkpoint has the weights
+    return starting_model(recipe)
+
+
+def starting_model(recipe: Recipe) -> Model:
+    """The model before the first step: pretrained parts with their weights, and those of `init`."""
     model = recipe.model.build()
     if recipe.init is not None:
         _start_from(model, recipe.init)
@@ -205,7 +210,7 @@ def _objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str,
     return objectives
 
 
-def _validation(
+def validation(
     recipe: Recipe, model: Model, learned: Learned, device: torch.device
 ) -> Callable[[], Mapping[str, Score]] | None:
     """Measures every task on the validation split."""

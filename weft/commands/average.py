@@ -1,0 +1,44 @@
+"""Average a fine-tuned run's weights with those that it started from (WiSE-FT)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from weft.commands._parsing import Trusting, parse
+
+
+@dataclass(frozen=True)
+class Arguments(Trusting):
+    """The run, and where the averaged one is written."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory of a model that was fine-tuned from a pretrained one, or from another run."""
+    out: Path
+    """New run directory."""
+    alphas: tuple[float, ...] = ()
+    """Shares of the fine-tuned weights that are tried; 0, 0.1, ... 1 if not given."""
+
+
+def main(words: list[str]) -> None:
+    """Prints the curve over alpha on the validation split, and writes the run of the best."""
+    arguments = parse(Arguments, words, "weft average")
+    from rich.console import Console
+    from rich.table import Table
+
+    from weft.runs.averaging import ALPHAS, CURVE, average
+    from weft.runs.run import load
+
+    run = load(arguments.run, trust=arguments.trust)
+    curve = average(run, arguments.out, arguments.alphas or ALPHAS)
+    table = Table(title=f"{curve.name} ({curve.metric.axis}) on the validation split")
+    for name in ("alpha", "value", "95% interval", ""):
+        table.add_column(name, justify="right")
+    for alpha, score in curve.points.items():
+        marks = {0.0: "as it started", 1.0: "fine-tuned"}
+        chosen = "chosen" if alpha == curve.best else ""
+        said = ", ".join(word for word in (marks.get(alpha, ""), chosen) if word)
+        table.add_row(f"{alpha:g}", score.shown, score.interval, said)
+    Console().print(table)
+    print(f"run directory: {arguments.out} (the curve: {arguments.out / CURVE})")
