@@ -188,6 +188,18 @@ def test_a_text_that_is_too_long_is_said(saved: dict[str, tuple[Path, Any]]) -> 
             encoder(Field(torch.zeros(2, 13, dtype=torch.int64)))
 
 
+def test_transformers_says_nothing_and_unused_weights_are_an_error(
+    saved: dict[str, tuple[Path, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, model = saved["chinese_clip"]
+    PretrainedConfig(str(folder), tower="text").build()
+    assert capfd.readouterr() == ("", "")
+    weights = {**model.state_dict(), "text_model.encoder.adapter": torch.zeros(1)}
+    model.save_pretrained(tmp_path, state_dict=weights)
+    with pytest.raises(WeftError, match=r"has 1 weights that the tower lacks: .*encoder\.adapter"):
+        PretrainedConfig(str(tmp_path), tower="text").build()
+
+
 SINGLE = {
     "t5": lambda: hf.T5Model(
         hf.T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2)
