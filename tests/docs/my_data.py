@@ -62,6 +62,7 @@ def my_labels(folder: Path) -> None:
 
 DATA = {
     "docs/fit.md": (reviews,),
+    "docs/data.md": (reviews,),
     "docs/checkpoints.md": (my_vqa, my_labels),
     "docs/choosing.md": (examples,),
     "docs/results.md": (examples,),

@@ -11,8 +11,8 @@ from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.trust import import_file, trust_modules
 from weft.data.formats import NOTHING_SAID, Said, address_of
-from weft.recipes import arguments_of, function, made, names
-from weft.runs.own_columns import on_files
+from weft.recipes import SCHEMA, arguments_of, function, made, names, reads_schema
+from weft.runs.own_columns import on_files, schema_of
 from weft.runs.recipe import Recipe
 
 
@@ -37,9 +37,22 @@ class StartingPoint:
         """The names of the function's arguments."""
         return arguments_of(self.make)
 
-    def recipe(self, given: Mapping[str, str] = MappingProxyType({})) -> Recipe:
-        """The recipe, with these arguments beside those of the file."""
-        recipe = made(self.make, self.name, {**self.given, **given})
+    def recipe(
+        self,
+        given: Mapping[str, str] = MappingProxyType({}),
+        data: Path | str | None = None,
+        said: Said = NOTHING_SAID,
+    ) -> Recipe:
+        """The recipe, with these arguments beside those of the file.
+
+        data, said: other rows than those of the file, for a recipe that is built from their columns.
+        """
+        arguments: dict[str, Any] = {**self.given, **given}
+        rows = self.data if data is None else data
+        if reads_schema(self.make) and rows is not None:
+            columns = self.said if said == NOTHING_SAID else said
+            arguments[SCHEMA] = schema_of(rows, columns)
+        recipe = made(self.make, self.name, arguments)
         if not isinstance(recipe, Recipe):
             raise WeftError(f"{self.name}: gives a {type(recipe).__name__}, expected a Recipe")
         if self.data is not None:

@@ -15,7 +15,7 @@ from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
 from weft.data.formats import NOTHING_SAID
-from weft.recipes import arguments_of
+from weft.recipes import arguments_of, reads_schema
 from weft.recipes._data import check_there
 from weft.runs.own_columns import on_files
 from weft.runs.recipe import Recipe
@@ -61,9 +61,11 @@ def begin(word: str, rest: list[str]) -> None:
 def essentials(word: str, rest: list[str]) -> tuple[dict[str, str], dict[str, object]]:
     """The arguments of the recipe, name -> what it is, and the settings that people change, as the recipe and
     the data that the words name have them; none while an argument is missing."""
-    known = arguments_of(starting_point(word).make)
+    make = starting_point(word).make
+    known = arguments_of(make)
     about = {name: argument.about for name, argument in known.items()}
     missing = any(a.required and _value(rest, f"--{name}") is None for name, a in known.items())
+    missing |= reads_schema(make) and _value(rest, "--data") is None
     return about, {} if missing else _essentials.of(_base(word, rest)[1])
 
 
@@ -71,8 +73,6 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
     """The recipe before the flags are laid over it, its name, and the words that are settings of it."""
     found = starting_point(word)
     given, rest = _taken(found.arguments, words)
-    name, base = found.name, found.recipe(given)
-    # First, so that the settings of files are flags.
     data = _value(rest, "--data")
     images = _value(rest, "--images-dir")
     own = OwnData(
@@ -81,6 +81,8 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
         encoding=_value(rest, "--encoding"),
     )
     said = own.said(None if data is None else Path(data))
+    name, base = found.name, found.recipe(given, data, said)
+    # First, so that the settings of files are flags.
     if data is not None or said != NOTHING_SAID:
         base = on_files(base, data, said)
     # Each objective's weight is a flag, also where the recipe leaves it at 1.

@@ -59,7 +59,7 @@ def main(words: list[str]) -> None:
     from weft.runs.own_columns import on_files
 
     points = [starting_point(word) for word in arguments.recipes]
-    entries = {point.name: point.recipe() for point in points}
+    entries = {point.name: point.recipe(data=arguments.data) for point in points}
     if len(entries) < len(arguments.recipes):
         raise WeftError(f"recipes are {', '.join(arguments.recipes)}, expected each name once")
     if arguments.data is not None:

@@ -17,13 +17,15 @@ from weft.core.samples import Sample
 from weft.core.text import counted
 
 log = logging.getLogger("weft.data")
+MOST_NAMED = 20
+"""Rows that are left out and named on the terminal; more are only counted."""
 
 
 @dataclass(frozen=True)
 class ErrorPolicy(Settings):
     """What happens to a row that cannot be read.
 
-    mode: `raise` stops at the first one; `skip` leaves it out, names it once and counts it;
+    mode: `raise` stops at the first one; `skip` leaves it out, counts it and names it once, of many the first ones;
     `quarantine` also keeps a copy of what was there in `folder`, which only the user can read.
     folder: where errors.jsonl (and the copies) go; needed for quarantine.
     limit: more bad rows than this fraction of all rows stop the run.
@@ -85,7 +87,10 @@ class BadRows:
                 return
             row = BadRow(sample.id if sample else error.source, error.source, error.reason)
             self._rows[error.source] = row
-            self._say(f"left out: {error}")
+            if len(self._rows) <= MOST_NAMED:
+                self._say(f"left out: {error}")
+            elif len(self._rows) == MOST_NAMED + 1:
+                self._say("further rows are left out; only their number is given from here on")
             self._record(row, sample)
             self._check_limit()
 

@@ -13,7 +13,7 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Media
 from weft.core.missing import is_missing
 from weft.core.text import folded
-from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
+from weft.data.column_kinds import ColumnKind, identity, is_group_name, is_number, kind_of_column
 from weft.data.formats import ROLES, Dataset, columns_of
 
 __all__ = ["Column", "ColumnKind", "Schema", "infer", "target_column"]
@@ -30,7 +30,7 @@ class Column:
 
     said: whether the user said its kind; else `why` says how it was found. missing, distinct: rows
     without a value and different values, of the rows that were looked at. notes: what a person should
-    know, such as classes that differ in capitals alone.
+    know, such as classes that differ in capitals alone. scale: mean and standard deviation of numbers.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Column:
     distinct: int
     examples: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,17 @@ def _column(name: str, values: Sequence[Any], said: ColumnKind | None, note: str
         tuple(_shown(value) for value in list(first.values())[:EXAMPLES]),
     )
     read = [] if note is None else [note]
-    return replace(column, notes=(*read, *_notes(column, counts)))
+    notes = (*read, *_notes(column, counts))
+    return replace(column, notes=notes, scale=_scale(column.kind, present))
+
+
+def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | None:
+    """Mean and standard deviation, where all values are numbers that are not all equal."""
+    if kind != "number" or not all(map(is_number, values)):
+        return None
+    numbers = np.array([float(value) for value in values])
+    found = float(numbers.mean()), float(numbers.std())
+    return found if np.isfinite(found).all() and found[1] > 0 else None
 
 
 def _notes(column: Column, counts: Counter[Any]) -> list[str]:

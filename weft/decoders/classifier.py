@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
-from weft.core.ranges import COUNT, SHARE_BELOW_1, require
+from weft.core.ranges import COUNT, FINITE, POSITIVE, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.layers.transformer import Activation, activate
@@ -37,7 +37,7 @@ class Classifier(nn.Module):
         values_BD = context.pooled
         for layer, norm in zip(self.hidden, self.hidden_norms, strict=True):
             values_BD = self.dropout(activate(norm(layer(values_BD)), self.config.activation))
-        logits_BV: Tensor = self.out(self.norm(values_BD))
+        logits_BV: Tensor = self.out(self.norm(values_BD)) * self.config.scale + self.config.shift
         return logits_BV
 
 
@@ -59,9 +59,14 @@ class ClassifierConfig(Config[Decoder]):
     """A layer norm before the last map."""
     dropout: float = 0.0
     """After each hidden layer."""
+    scale: float = 1.0
+    """The outputs are multiplied by it ..."""
+    shift: float = 0.0
+    """... and it is added: of a number its standard deviation and mean, so that the map learns numbers around 0."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, classes=COUNT, hidden=COUNT, dropout=SHARE_BELOW_1)
+        require(self, scale=POSITIVE, shift=FINITE)
 
     @property
     def outputs(self) -> int:

@@ -63,8 +63,8 @@ class Classification(nn.Module):
         return Loss(mean_of_all(costs_B, count), terms)
 
     def _each(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
-        columns = logits_BV.shape[1]
-        scores_BV = F.pad(scores_BV, (0, columns - scores_BV.shape[1]))
+        # A decoder may have more outputs than there are classes; they say nothing.
+        logits_BV = logits_BV[:, : scores_BV.shape[1]]
         costs_B = F.binary_cross_entropy_with_logits(logits_BV, scores_BV, reduction="none").sum(1)
         found_B = scores_BV.gather(1, logits_BV.argmax(1, keepdim=True))[:, 0]
         return Loss(mean_of_all(costs_B), {"accuracy": mean_of_all(found_B)})

@@ -1,7 +1,8 @@
 """Complete runs, one function each; every file of this folder is found by name.
 
 A recipe module has one public function of its own name, whose docstring's first line describes it
-and which returns a `Recipe`. Its arguments are flags of `weft train` before all others.
+and which returns a `Recipe`. Its arguments are flags of `weft train` before all others. A recipe for own
+data takes the `schema` of the rows first: it has the streams that the columns give.
 """
 
 import importlib
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from weft.runs.recipe import Recipe
 
 
+SCHEMA = "schema"
+"""The argument of recipes for own data."""
+
+
 def names() -> list[str]:
     """The names of all recipes; none of them is imported."""
     return [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
@@ -37,7 +42,8 @@ def recipes() -> dict[str, Callable[[], "Recipe"]]:
     return {
         name: make
         for name, make in found.items()
-        if not any(argument.required for argument in arguments_of(make).values())
+        if not reads_schema(make)
+        and not any(argument.required for argument in arguments_of(make).values())
     }
 
 
@@ -52,7 +58,11 @@ def recipe(name: str, **arguments: Any) -> "Recipe":
 def made(make: Callable[..., "Recipe"], name: str, arguments: Mapping[str, Any]) -> "Recipe":
     """make(**arguments). Raises WeftError where an argument is missing, unknown or none of its choices."""
     known = arguments_of(make)
+    if reads_schema(make) and SCHEMA not in arguments:
+        raise WeftError(f"recipe '{name}' is made for rows of your own: name them with --data PATH")
     for given, value in arguments.items():
+        if given == SCHEMA and reads_schema(make):
+            continue
         if given not in known:
             raise unknown_name(f"argument of recipe '{name}'", given, known)
         choices = known[given].choices
@@ -81,12 +91,19 @@ def arguments_of(make: Callable[..., "Recipe"]) -> dict[str, Argument]:
     found: dict[str, Argument] = {}
     hints = get_type_hints(make, include_extras=True)
     for name, parameter in inspect.signature(make).parameters.items():
+        if name == SCHEMA:
+            continue
         hint = hints.get(name, str)
         kind, *about = get_args(hint) if get_origin(hint) is Annotated else [hint]
         choices = get_args(kind) if get_origin(kind) is Literal else ()
         required = parameter.default is inspect.Parameter.empty
         found[name] = Argument(" ".join(map(str, about)), required, choices)
     return found
+
+
+def reads_schema(make: Callable[..., "Recipe"]) -> bool:
+    """Whether the recipe is built from the columns of the rows."""
+    return SCHEMA in inspect.signature(make).parameters
 
 
 def function(name: str) -> Callable[..., "Recipe"]:

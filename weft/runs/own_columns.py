@@ -48,6 +48,18 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
     return recipe.replace(data=replace(recipe.data, source=source))
 
 
+def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
+    """What the columns of the files at `data` hold. Raises WeftError where no row can be read."""
+    columns = dict(said.columns)
+    source = FilesConfig(
+        Path(data), columns=columns, images_dir=said.images_dir, encoding=said.encoding
+    )
+    dataset = source.open_every()
+    if not len(dataset):
+        raise WeftError(f"{data}: has no row that can be read")
+    return infer(dataset, columns)
+
+
 def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
     """The source with a column for each stream `image`, `text`, ... that no column is called after.
 

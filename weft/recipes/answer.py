@@ -1,0 +1,71 @@
+"""Answers to questions about pictures, of one's own table."""
+
+from typing import Annotated
+
+from weft.core.errors import WeftError
+from weft.data.schema import Schema
+from weft.data.targets.classes import ClassesConfig
+from weft.heads.classes import ClassOutput
+from weft.objectives.classification import ClassificationConfig
+from weft.recipes._own import (
+    Towers,
+    Tune,
+    classes_of,
+    inference,
+    inputs_of,
+    lenient,
+    target_of,
+)
+from weft.recipes._predicting import Predicted, predicting
+from weft.runs.recipe import Recipe
+from weft.tasks.vqa import VQAConfig
+
+HEAD = "answer"
+QUESTIONS = ("question", "frage", "问题")
+
+
+def answer(
+    schema: Schema,
+    target: Annotated[str | None, "Column of the answer; the only category if not given."] = None,
+    question: Annotated[str | None, "Column of the question; the only text if not given."] = None,
+    image_model: Annotated[
+        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
+    ] = None,
+    text_model: Annotated[str | None, "Published model for texts."] = None,
+    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+) -> Recipe:
+    """Your table: an answer to a question about a picture, chosen among those of the training rows."""
+    column = target_of(schema, target, ("category",), "answer")
+    asked = _question(schema, question)
+    errors = lenient(schema, column, schema.columns[asked])
+    classes = classes_of(schema, column)
+    # What else a row says may be about the answer; a question is answered by the picture alone.
+    others = [n for n in schema.columns if n not in (asked, *schema.of("image", "images"))]
+    towers = Towers(image_model, text_model, tune)
+    inputs = inputs_of(schema, others, towers, texts=[asked])
+    what = Predicted(
+        head=HEAD,
+        target=ClassesConfig(column.name, max_classes=classes),
+        output=ClassOutput(HEAD),
+        objective=ClassificationConfig(HEAD),
+        tasks={
+            "vqa": VQAConfig(HEAD, question=asked, answer=column.name, inference=inference(errors))
+        },
+        monitor="vqa/accuracy",
+        outputs=classes,
+    )
+    return predicting(schema, inputs, what, errors, combine="product")
+
+
+def _question(schema: Schema, question: str | None) -> str:
+    """The column of the questions, which may look like a category where few are asked."""
+    if question is not None:
+        if question not in schema.columns:
+            raise WeftError(f"unknown column '{question}', known: {', '.join(schema.columns)}")
+        return question
+    named = [name for name in schema.columns if name.lower() in QUESTIONS]
+    texts = named or list(schema.of("text"))
+    if len(texts) != 1:
+        known = ", ".join(texts) or "none"
+        raise WeftError(f"which column holds the question? Name it with --question; texts: {known}")
+    return texts[0]

@@ -1,0 +1,75 @@
+"""Texts that describe pictures, of one's own table."""
+
+from typing import Annotated
+
+from weft.architectures.model import ModelConfig
+from weft.core.text import unspaced
+from weft.data.schema import Schema
+from weft.decoders.generation import GenerationConfig
+from weft.decoders.text import TransformerDecoderConfig
+from weft.fusion.early import EarlyConfig
+from weft.heads.head import HeadConfig
+from weft.heads.texts import TextOutput
+from weft.layers.transformer import TransformerConfig
+from weft.modalities.text import TextConfig
+from weft.objectives.captioning import CaptioningConfig
+from weft.recipes._own import (
+    DIM,
+    LENGTH,
+    VOCABULARY,
+    Towers,
+    Tune,
+    inference,
+    inputs_of,
+    lenient,
+    run,
+)
+from weft.recipes.retrieve import pair_of
+from weft.runs.recipe import Recipe
+from weft.tasks.captioning import CaptioningTaskConfig
+from weft.training.optim import OptimConfig
+
+HEAD = "caption"
+MEASURED = 200
+"""Rows whose texts are written at each evaluation while training."""
+
+
+def caption(
+    schema: Schema,
+    target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    image_model: Annotated[
+        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
+    ] = None,
+    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+) -> Recipe:
+    """Your table: writes the text of a picture, such as a caption or a report."""
+    image, text = pair_of(schema, target, "caption")
+    others = [name for name in schema.columns if name != image]
+    inputs = inputs_of(schema, others, Towers(image_model, None, tune), tokens=True)
+    errors = lenient(schema, schema.columns[text])
+    data = inputs.data({}, errors)
+    words = TextConfig(vocab_size=VOCABULARY, max_length=LENGTH)
+    decoder = TransformerDecoderConfig(
+        VOCABULARY, DIM, dim=DIM, depth=2, heads=4, max_length=LENGTH, dropout=0.1
+    )
+    written = TextOutput(text, GenerationConfig(max_length=LENGTH))
+    whole = any(unspaced(one) for one in schema.columns[text].examples)
+    return Recipe(
+        data=data.replace(streams={**data.streams, text: words}),
+        model=ModelConfig(
+            encoders=inputs.encoders,
+            fusion=EarlyConfig(inputs.widths, TransformerConfig(DIM, 1, 4), pooling="mean"),
+            heads={HEAD: HeadConfig(decoder, written, context=image)},
+        ),
+        objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
+        tasks={
+            "captioning": CaptioningTaskConfig(
+                references=text,
+                unit="character" if whole else "word",
+                limit=MEASURED,
+                inference=inference(errors),
+            )
+        },
+        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        run=run(schema, "captioning/CIDEr-D", most_steps=1000),
+    )

@@ -1,0 +1,67 @@
+"""Pictures by text and texts by picture, of one's own table."""
+
+from typing import Annotated
+
+from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.core.errors import WeftError
+from weft.data.schema import Schema
+from weft.objectives.contrastive import SoftmaxContrastiveConfig
+from weft.recipes._own import Towers, Tune, inference, inputs_of, lenient, run
+from weft.runs.recipe import Recipe
+from weft.tasks.retrieval import RetrievalConfig
+from weft.training.optim import OptimConfig
+
+EMBEDDING = 256
+
+
+def retrieve(
+    schema: Schema,
+    target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    image_model: Annotated[
+        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
+    ] = None,
+    text_model: Annotated[str | None, "Published model for texts."] = None,
+    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+) -> Recipe:
+    """Your table: search pictures by text and texts by picture, with a small CLIP."""
+    image, text = pair_of(schema, target, "retrieve")
+    others = [name for name in schema.columns if name not in (image, text)]
+    inputs = inputs_of(schema, others, Towers(image_model, text_model, tune))
+    errors = lenient(schema)
+    return Recipe(
+        data=inputs.data({}, errors),
+        model=ModelConfig(
+            encoders=inputs.encoders,
+            projections={
+                stream: ProjectionConfig(width, EMBEDDING, norm=True)
+                for stream, width in inputs.widths.items()
+            },
+        ),
+        objectives={"contrastive": SoftmaxContrastiveConfig(streams=(image, text))},
+        tasks={"retrieval": RetrievalConfig(image, text, inference=inference(errors))},
+        optim=OptimConfig(lr=1e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
+        run=run(schema, "retrieval/rsum", most_steps=1000),
+    )
+
+
+def pair_of(schema: Schema, target: str | None, recipe: str) -> tuple[str, str]:
+    """The column of the pictures and that of the texts.
+
+    Raises WeftError where there are no pictures, or several columns of pictures or of texts.
+    """
+    images, texts = schema.of("image", "images"), schema.of("text")
+    if target is not None:
+        if target not in texts:
+            known = ", ".join(texts) or "none"
+            raise WeftError(f"target '{target}' is no column of texts, the texts are: {known}")
+        texts = (target,)
+    if len(images) != 1:
+        known = ", ".join(images) or "none"
+        raise WeftError(
+            f"recipe '{recipe}' reads one column of pictures, the table has: {known}; name one with "
+            "--columns image=COLUMN"
+        )
+    if len(texts) != 1:
+        known = ", ".join(texts) or "none"
+        raise WeftError(f"which column holds the texts? Name it with --target COLUMN: {known}")
+    return images[0], texts[0]
