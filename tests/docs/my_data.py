@@ -1,8 +1,10 @@
 """The data that a page takes for granted: a reader's own folder or table, of drawn pictures."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import published_models
 import simplejpeg
 
 from weft.worlds.scenes import ScenesConfig
@@ -22,6 +24,54 @@ def my_photos(folder: Path) -> None:
         picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
         (photos / f"{sample.id}.jpg").write_bytes(picture)
         (photos / f"{sample.id}.txt").write_text("\n".join(sample.items["text"]))
+
+
+def drawn(
+    folder: Path, languages: tuple[str, ...] = ("en",)
+) -> Iterator[tuple[str, list[str], str]]:
+    """Writes 60 pictures; yields the name, the captions and the first shape of each."""
+    folder.mkdir()
+    for sample in ScenesConfig(count=60, languages=languages).build():
+        picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
+        (folder / f"{sample.id}.jpg").write_bytes(picture)
+        captions = sample.items["text" if languages == ("en",) else "text_zh"]
+        yield f"{sample.id}.jpg", list(captions), sample.items["objects"][0]["shape"]
+
+
+def photos(folder: Path) -> None:
+    """Pictures with a label each."""
+    rows = [f"animals/{name},{shape}" for name, _, shape in drawn(folder / "animals")]
+    # The page asks about one of them by its name.
+    first = folder / rows[0].partition(",")[0]
+    first.rename(folder / "animals" / "459284240_5a4167bf92.jpg")
+    rows[0] = f"animals/459284240_5a4167bf92.jpg,{rows[0].partition(',')[2]}"
+    (folder / "photos.csv").write_text("\n".join(["image,label", *rows]) + "\n")
+
+
+def befunde(folder: Path) -> None:
+    """A German table: semicolons, decimal commas, cp1252, two pictures a patient."""
+    rows = [
+        f"{name};Größe {n % 7}, im Bild: {captions[0].replace(';', ',')};{20 + n % 50},{n % 10};P{n // 2:03d};{shape}"
+        for n, (name, captions, shape) in enumerate(drawn(folder / "Bilder"))
+    ]
+    head = "Bild;Befund;Alter;Patient;Diagnose"
+    (folder / "befunde.csv").write_text("\n".join([head, *rows]) + "\n", encoding="cp1252")
+
+
+def shuju(folder: Path) -> None:
+    """Pictures with Chinese captions."""
+    rows = [
+        json.dumps({"image": f"tupian/{name}", "text_zh": captions}, ensure_ascii=False)
+        for name, captions, _ in drawn(folder / "tupian", ("en", "zh"))
+    ]
+    (folder / "shuju.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def clip(folder: Path) -> None:
+    """A published CLIP, small and with random weights."""
+    (folder / "models").mkdir()
+    (folder / "models" / "clip").mkdir()
+    published_models.clip(folder / "models" / "clip")
 
 
 def examples(folder: Path) -> None:
@@ -61,6 +111,12 @@ def my_labels(folder: Path) -> None:
 
 
 DATA = {
+    "docs/start.md": (my_photos,),
+    "docs/guides/pictures.md": (my_photos,),
+    "docs/guides/labels.md": (photos,),
+    "docs/guides/table.md": (befunde,),
+    "docs/guides/published.md": (my_photos, clip),
+    "docs/guides/chinese.md": (shuju,),
     "docs/fit.md": (reviews,),
     "docs/data.md": (reviews,),
     "docs/checkpoints.md": (my_vqa, my_labels),

@@ -32,7 +32,7 @@ FENCE = re.compile(
 )
 SHORTER = {"--run.steps": "2", "--minutes": "0.02", "--deletion": "4", "--budget": "2 steps"}
 """Settings with which a command of a page takes seconds; everything else runs as it stands."""
-SET_UP = ("git", "make", "pip", "python3", "source")
+SET_UP = ("hf", "make", "pip", "source")
 """Programs of blocks that install something: their names of extras and of targets are checked."""
 
 
@@ -102,7 +102,7 @@ class Reader:
     def read(self, block: Block) -> None:
         """Runs, writes or compares the block. Fails with its place where something is wrong."""
         if block.language == "text":
-            if not block.parsed_only:
+            if not block.parsed_only and not block.file:  # with a title it is a file's first rows
                 self._compare(block)
         elif block.file:
             with Path(block.file).open("a", encoding="utf-8") as file:
@@ -161,6 +161,8 @@ def shortened(words: list[str]) -> list[str]:
     words = list(words)
     for place, word in enumerate(words[:-1]):
         words[place + 1] = SHORTER.get(word, words[place + 1])
+    if "--run.steps" in words and "--run.batch-size" not in words:
+        words += ["--run.batch-size", "8"]
     return words
 
 

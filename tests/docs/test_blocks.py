@@ -15,12 +15,14 @@ from weft.core import trust
 OWN_TESTS = (ROOT / "README.md", DOCS / "extending.md")
 """Pages whose blocks another test runs, and looks closer at what they do."""
 
+RUN = [p for p in pages() if p not in OWN_TESTS and p.parent.name != "zh" and blocks(p)]
+
 
 def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", [p for p in pages() if p not in OWN_TESTS and blocks(p)], ids=name)
+@pytest.mark.parametrize("page", RUN, ids=name)
 def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +41,18 @@ def small_model(folder: Path, model: str) -> Path:
     make = published_models.siglip if "siglip" in model else published_models.clip
     made = folder / "hub" / model
     return made if made.exists() else make(made)
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "zh").glob("*.md")), ids=name)
+def test_a_chinese_page_has_the_commands_of_the_english_one(page: Path) -> None:
+    english = next((p for p in (DOCS / page.name, DOCS / "guides" / page.name) if p.exists()), None)
+    assert english is not None
+    if page.stem != "index":
+        assert typed(page) == typed(english)
+
+
+def typed(page: Path) -> list[tuple[str, str]]:
+    return [(one.language, one.code) for one in blocks(page) if one.language != "text"]
 
 
 def test_commands_stand_in_fences() -> None:
