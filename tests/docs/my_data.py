@@ -84,6 +84,16 @@ def my_vqa(folder: Path) -> None:
     (folder / "my_vqa.yaml").write_text("recipe: scenes_vqa\n")
 
 
+def described(folder: Path) -> None:
+    """A table of pictures with a text each."""
+    rows = ["image,text"]
+    for sample in ScenesConfig(count=40).build():
+        picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
+        (folder / f"{sample.id}.jpg").write_bytes(picture)
+        rows.append(f'{sample.id}.jpg,"{sample.items["text"][0]}"')
+    (folder / "photos.csv").write_text("\n".join(rows) + "\n")
+
+
 def reviews(folder: Path) -> None:
     """A table of texts with their mood, several rows a writer."""
     words = {"good": "lovely bright happy", "bad": "grey sad awful"}
@@ -117,7 +127,7 @@ DATA = {
     "docs/guides/table.md": (befunde,),
     "docs/guides/published.md": (my_photos, clip),
     "docs/guides/chinese.md": (shuju,),
-    "docs/fit.md": (reviews,),
+    "docs/fit.md": (reviews, described),
     "docs/data.md": (reviews,),
     "docs/checkpoints.md": (my_vqa, my_labels),
     "docs/choosing.md": (examples,),

@@ -192,6 +192,13 @@ CASES = {
         [["a dog"], Alternatives([]), Alternatives(["a", 3]), " \n"],
         random=False,
     ),
+    "ngrams one by one": Case(
+        NgramsConfig(min_rows=1, together=False),
+        CAPTIONS,
+        (None,),
+        torch.int64,
+        [["a dog"], Alternatives([]), Alternatives(["a", 3])],
+    ),
     "cell number": Case(
         CellConfig("number"),
         [3, 2.5, " -4e2", 2],

@@ -1,6 +1,7 @@
 """Try several models on a table or folder of yours, compare them, and keep the best as a run.
 
 weft fit TABLE_OR_FOLDER --target COLUMN [--minutes 10] [--out DIR]
+weft fit TABLE_OR_FOLDER --pair image text [--minutes 10] [--out DIR]
 
 Prints the columns and their kinds, a leaderboard with paired intervals, what each column is worth, and alarms.
 """
@@ -24,6 +25,8 @@ class Arguments(OwnData):
     """A table, or a folder in any known format."""
     target: tuple[str, ...] = ()
     """Column that is to be predicted; several have one leaderboard each."""
+    pair: tuple[str, str] | None = None
+    """Two columns that are to find each other, such as image text, instead of a target."""
     minutes: float = 10
     """Candidates are begun within this time."""
     out: Path | None = None
@@ -55,16 +58,19 @@ def main(words: list[str]) -> None:
     from weft.fitting.api import default_folder
     from weft.fitting.choice import Choices, missing_models
     from weft.fitting.fit import FitSettings, fit, open_table, usable
+    from weft.fitting.pair import fit_pair
     from weft.fitting.printing import print_result
 
     opened = open_table(arguments.data, arguments.said(arguments.data))
     print(opened.schema)
-    if not arguments.target:
+    if arguments.pair is None and not arguments.target:
         columns = ", ".join(opened.schema.columns)
-        raise WeftError(f"--target names the column that is to be predicted, one of: {columns}")
+        raise WeftError(
+            f"--target names the column that is to be predicted (or --pair two that find each other), of: {columns}"
+        )
     choices = Choices(arguments.image_model, arguments.text_model)
     settings = FitSettings(
-        minutes=arguments.minutes / len(arguments.target),
+        minutes=arguments.minutes / max(1, len(arguments.target)),
         task=arguments.task,
         seed=arguments.seed,
         without=arguments.without,
@@ -73,6 +79,11 @@ def main(words: list[str]) -> None:
         choices=choices,
     )
     out = arguments.out or default_folder(arguments.data)
+    if arguments.pair is not None:
+        if arguments.target:
+            raise WeftError("got --target and --pair, expected one of them")
+        print_result(fit_pair(opened, arguments.pair, out, settings))
+        return
     several = len(arguments.target) > 1
     for target in arguments.target:
         kinds = usable(opened.schema, target, arguments.without)

@@ -12,6 +12,7 @@ from weft.fitting.fit import FitResult, FitSettings, open_table
 from weft.fitting.fit import fit as fit_target
 from weft.fitting.folds import FOLDS
 from weft.fitting.goal import GoalKind
+from weft.fitting.pair import fit_pair
 
 
 @overload
@@ -19,6 +20,25 @@ def fit(
     data: Any,
     target: str,
     *,
+    pair: None = ...,
+    minutes: float = ...,
+    out: Path | str | None = ...,
+    without: Sequence[str] = ...,
+    networks: bool = ...,
+    folds: int = ...,
+    task: GoalKind | None = ...,
+    image_model: str | None = ...,
+    text_model: str | None = ...,
+    seed: int = ...,
+    columns: Mapping[str, str] | None = ...,
+    images_dir: Path | str | None = ...,
+    encoding: str | None = ...,
+) -> FitResult: ...
+@overload
+def fit(
+    data: Any,
+    *,
+    pair: tuple[str, str],
     minutes: float = ...,
     out: Path | str | None = ...,
     without: Sequence[str] = ...,
@@ -37,6 +57,7 @@ def fit(
     data: Any,
     target: list[str] | tuple[str, ...],
     *,
+    pair: None = ...,
     minutes: float = ...,
     out: Path | str | None = ...,
     without: Sequence[str] = ...,
@@ -52,8 +73,9 @@ def fit(
 ) -> dict[str, FitResult]: ...
 def fit(
     data: Any,
-    target: str | list[str] | tuple[str, ...],
+    target: str | list[str] | tuple[str, ...] = (),
     *,
+    pair: tuple[str, str] | None = None,
     minutes: float = 10,
     out: Path | str | None = None,
     without: Sequence[str] = (),
@@ -70,10 +92,13 @@ def fit(
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
     data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run.
-    columns, images_dir, encoding: what you say of the table, as in `weft fit`. target: a column, or several, which have one result each. out: folder of the run; runs/fit-NAME if not
+    columns, images_dir, encoding: what you say of the table, as in `weft fit`. target: a column, or several, which have one result each. pair: instead, two columns that are to find each
+    other, such as image and text. out: folder of the run; runs/fit-NAME if not
     given, and below it one for each of several targets. The other settings are those of `weft fit`. Raises
     WeftError where the data cannot be used or a column cannot be predicted.
     """
+    if (pair is None) == (not target):
+        raise WeftError("fit got target and pair, or neither, expected one of them")
     in_memory = not isinstance(data, str | Path)
     path = Path("table.parquet") if in_memory else Path(data)
     folder = Path(out) if out is not None else default_folder(path)
@@ -94,6 +119,8 @@ def fit(
     )
     if isinstance(target, str):
         return fit_target(opened, target, folder, settings)
+    if pair is not None:
+        return fit_pair(opened, pair, folder, settings)
     return {name: fit_target(opened, name, folder / name, settings) for name in targets}
 
 

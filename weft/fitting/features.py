@@ -223,6 +223,11 @@ class Layout:
         return cls(np.repeat(np.arange(len(sizes)), sizes), np.repeat(unit, sizes))
 
 
+def dense(matrix: Matrix) -> NDArray[np.float32]:
+    """The matrix as an array."""
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float32)
+
+
 def side_by_side(columns: Sequence[Column]) -> Matrix:
     """(N, D) what `SideBySide` makes of the columns: each, and a 1 behind it where it is there."""
     parts: list[Any] = []

@@ -119,8 +119,7 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     used = usable(schema, target, settings.without)
     table, goal = read_goal(opened.table, target, settings.task or _task_of(column))
     check_writable(folder / BOARD, "--out DIR names another place")
-    if (folder / RECIPE).exists() and not (folder / TRIALS).exists():
-        raise WeftError(f"{folder}: holds another run; choose another --out")
+    require_free(folder)
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
@@ -135,6 +134,16 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
         tried, features, setting, folder / TRIALS, networks, deadline=deadline
     )
     return _finished(folder, opened, features, setting, networks, trials, left_out)
+
+
+def require_free(folder: Path) -> None:
+    """Raises WeftError where the folder holds a run that is none of `weft fit`."""
+    if (
+        (folder / RECIPE).exists()
+        and not (folder / BOARD).exists()
+        and not (folder / TRIALS).exists()
+    ):
+        raise WeftError(f"{folder}: holds another run; choose another --out")
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:

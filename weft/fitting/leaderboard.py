@@ -99,23 +99,63 @@ class Leaderboard:
 def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
     """The trials, measured on the rows that compare."""
     goal, held = setting.goal, setting.plan.held
-    values, clusters = goal.values[held], setting.clusters[held]
+    values = goal.values[held]
     metric, second = _metrics(goal)
-    columns = [row_scores(trial.outputs, values, goal) * metric.scale for trial in trials]
-    usable = [n for n, trial in enumerate(trials) if not trial.candidate.clue]
+    return ranked(
+        goal.column,
+        (metric, second),
+        setting.plan.said,
+        [
+            Measured(
+                trial.candidate,
+                row_scores(trial.outputs, values, goal) * metric.scale,
+                _second(trial.outputs, values, goal),
+                trial.seconds,
+                trial.memory,
+            )
+            for trial in trials
+        ],
+        setting.clusters[held],
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A candidate and its score of each row (N,), in the unit of the metric; second: another number."""
+
+    candidate: Candidate
+    scores: Floats
+    second: float
+    seconds: float
+    memory: float
+
+
+def ranked(
+    target: str,
+    metrics: tuple[Metric, Metric],
+    judged: str,
+    measured: Sequence[Measured],
+    clusters: NDArray[np.int64],
+) -> Leaderboard:
+    """The candidates in order, each compared with the best. clusters: of the N rows."""
+    metric, second = metrics
+    columns = [one.scores for one in measured]
+    usable = [n for n, one in enumerate(measured) if not one.candidate.clue]
     best = min(usable, key=lambda n: (metric.best_first(float(columns[n].mean())), n))
-    compared: Mapping[int, Comparison] = against_best(columns, clusters, best) if trials[1:] else {}
+    compared: Mapping[int, Comparison] = {}
+    if len(measured) > 1:
+        compared = against_best(columns, clusters, best)
     bootstrap = Bootstrap(clusters)
     entries = [
         Entry(
-            trial.candidate,
-            bootstrap.mean(columns[n], clusters).estimate(),
-            _second(trial.outputs, values, goal),
+            one.candidate,
+            bootstrap.mean(one.scores, clusters).estimate(),
+            one.second,
             compared.get(n),
-            trial.seconds,
-            trial.memory,
+            one.seconds,
+            one.memory,
         )
-        for n, trial in enumerate(trials)
+        for n, one in enumerate(measured)
     ]
     entries.sort(
         key=lambda entry: (
@@ -124,7 +164,7 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
             entry.candidate.simplicity,
         )
     )
-    return Leaderboard(goal.column, metric, second, entries, setting.plan.said)
+    return Leaderboard(target, metric, second, entries, judged)
 
 
 def _metrics(goal: Goal) -> tuple[Metric, Metric]:

@@ -54,6 +54,8 @@ CHOOSING_FOLDS = 8
 WARM, TIMED = 2, 6
 EVALUATING = 1.3
 """Times what the steps take: with evaluations and checkpoints."""
+TIMING = 5.0
+"""Seconds that must be left to time a few steps at all."""
 LOG = "log.jsonl"
 
 
@@ -141,6 +143,8 @@ class Network:
 
     def plan_steps(self, rows: Rows, seconds: float, folder: Path) -> int:
         """How many steps fit into the time, at most MOST_EPOCHS; 0 where fewer than FEWEST_STEPS do."""
+        if seconds < TIMING:
+            return 0
         source = self._source(rows, folder / "timing.json")
         recipe = self.recipe(source, len(rows), WARM + TIMED)
         began = time.monotonic()

@@ -1,5 +1,6 @@
 """Texts as the words and parts of words in them, without their order."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +23,8 @@ class Ngrams:
     """Text -> ids of its n-grams: runs of one word and of two, and of 3 to 5 characters within words.
 
     Those of at least `min_rows` training texts are known, the most frequent first. In scripts without
-    blanks a word is one character, so runs of them go up to 3. Of several captions all are read.
+    blanks a word is one character, so runs of them go up to 3. Several captions are read as one text, or, without
+    `together`, one by one as other texts are: training draws one, evaluation takes number `view`.
     """
 
     def __init__(self, config: "NgramsConfig") -> None:
@@ -35,25 +37,29 @@ class Ngrams:
         """How many n-grams are known, at least 1."""
         return max(1, len(self._names))
 
-    def decode(self, raw: Any) -> list[str]:
-        """The n-grams in order, as often as they occur. Raises WeftError for what is no text."""
+    def decode(self, raw: Any) -> list[list[str]]:
+        """The n-grams of each text, in order. Raises WeftError for what is no text."""
         texts = raw if isinstance(raw, Alternatives) else [raw]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise WeftError(f"is {brief(raw)}, expected a text or alternatives")
         if not any(map(normalised, texts)):
             raise WeftError("a text is empty")
-        return [gram for text in texts for gram in self._grams(text)]
+        grams = [list(self._grams(text)) for text in texts]
+        return [list(itertools.chain(*grams))] if self.config.together else grams
 
     def transform(
         self,
-        item: list[str],
+        item: list[list[str]],
         *,
-        train: bool,  # noqa: ARG002
-        generator: torch.Generator,  # noqa: ARG002
-        view: int = 0,  # noqa: ARG002
+        train: bool,
+        generator: torch.Generator,
+        view: int = 0,
     ) -> Tensor:
         """int64 (T,): ids of the n-grams that are known."""
-        return torch.tensor([self._places[gram] for gram in item if gram in self._places]).long()
+        if train and len(item) > 1:
+            view = int(torch.randint(len(item), (), generator=generator))
+        grams = item[view % len(item)]
+        return torch.tensor([self._places[gram] for gram in grams if gram in self._places]).long()
 
     def collate(self, items: Sequence[Tensor]) -> Field:
         """Field of int64 (B, T) padded with 0, mask True at real n-grams."""
@@ -67,8 +73,9 @@ class Ngrams:
         texts = 0
         for raw in raws:
             with suppress(WeftError):
-                counts.update(set(self.decode(raw)))
-                texts += 1
+                for grams in self.decode(raw):
+                    counts.update(set(grams))
+                    texts += 1
         if not texts:
             raise WeftError("no training row has a text")
         kept = [gram for gram, rows in counts.items() if rows >= self.config.min_rows]
@@ -118,6 +125,8 @@ class NgramsConfig(Config[Modality]):
     """Most n-grams that are learned."""
     min_rows: int = 2
     """In how many training texts an n-gram must be to be learned."""
+    together: bool = True
+    """Several captions of a row are one text; otherwise each is a text of its own."""
     max_words: int = 2000
     """Words of a text that are read, from its beginning."""
 
