@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from weft.commands._own_input import OwnInput
 from weft.commands.train import main
 from weft.core.errors import WeftError
 from weft.data.schema import Column, Schema, infer
@@ -114,6 +115,14 @@ def test_a_label_from_all_columns(table: Path, tmp_path: Path) -> None:
         report=["the picture is red", None],
     )
     assert set(said.said) <= {"sick", "well"}
+    asked = OwnInput(text="the picture is red", input=("age=70", "ward=north"))
+    values = asked.values(run, list(data.streams))
+    assert values == {"report": "the picture is red", "table": {"age": "70", "ward": "north"}}
+    assert run.predict(**values).said[0] in ("sick", "well")
+    with pytest.raises(
+        WeftError, match="'weight=3', expected STREAM=VALUE, with one of image, report"
+    ):
+        OwnInput(input=("weight=3",)).values(run, list(data.streams))
 
 
 def test_tags_of_a_row(table: Path, tmp_path: Path) -> None:

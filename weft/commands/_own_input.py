@@ -27,7 +27,7 @@ class NamedInput:
     several: ClassVar[bool] = False
     """Whether a stream may have several values, one for each row."""
     input: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """STREAM=VALUE: the input of any stream, by the stream's name."""
+    """STREAM=VALUE: the input of any stream, by the stream's name, or of a column of a table, by the column's."""
 
     @property
     def given(self) -> bool:
@@ -41,7 +41,7 @@ class NamedInput:
         and as `chosen` does.
         """
         values = self.chosen(run, streams)
-        flags = options(run, [s for s in streams if s not in self._named(streams)])
+        flags = options(run, [s for s in streams if s not in self._named(run, streams)])
         for stream, flag in flags.items():
             if stream not in values and stream not in run.recipe.data.optional:
                 by_name = f" (or --input {stream}=VALUE)" if flag[2:] in KINDS else ""
@@ -57,7 +57,7 @@ class NamedInput:
 
         Raises WeftError for a value that none of the streams takes.
         """
-        found = self._named(streams)
+        found = self._named(run, streams)
         flags = options(run, [stream for stream in streams if stream not in found])
         by_flag = {flag: stream for stream, flag in flags.items()}
         for kind in KINDS:
@@ -73,15 +73,22 @@ class NamedInput:
                 raise WeftError(f"--input gives stream '{stream}' {len(values)} values, expected 1")
         return {s: values if len(values) > 1 else values[0] for s, values in found.items()}
 
-    def _named(self, streams: Sequence[str]) -> dict[str, list[Any]]:
-        """Stream -> the values that --input gives it. Raises WeftError for any other stream."""
+    def _named(self, run: "Run", streams: Sequence[str]) -> dict[str, list[Any]]:
+        """Stream -> the values that --input gives it, or gives columns that it reads.
+
+        Raises WeftError for any other name.
+        """
+        columns = _columns(run, streams)
         found: dict[str, list[Any]] = {}
         for word in self.input:
-            stream, equals, value = word.partition("=")
-            if not equals or stream not in streams:
-                known = ", ".join(streams)
+            name, equals, value = word.partition("=")
+            if equals and name in streams:
+                found.setdefault(name, []).append(value)
+            elif equals and name in columns:
+                found.setdefault(columns[name], [{}])[0][name] = value
+            else:
+                known = ", ".join([*streams, *columns])
                 raise WeftError(f"--input is '{word}', expected STREAM=VALUE, with one of {known}")
-            found.setdefault(stream, []).append(value)
         return found
 
     def _of(self, kind: str) -> list[Any]:
@@ -129,6 +136,18 @@ def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
         flag = f"--{_kind(run.modalities[stream])}"
         known = flag[2:] in KINDS and flag not in found.values()
         found[stream] = flag if known else f"--input {stream}=VALUE"
+    return found
+
+
+def _columns(run: "Run", streams: Sequence[str]) -> dict[str, str]:
+    """Column -> its stream, of the streams that read several columns."""
+    from weft.core.interfaces import ReadsColumns
+
+    found = {}
+    for stream in streams:
+        modality = run.modalities[stream]
+        if isinstance(modality, ReadsColumns):
+            found |= dict.fromkeys(modality.columns, stream)
     return found
 
 
