@@ -143,7 +143,7 @@ def _columns(run: "Run", streams: Sequence[str]) -> dict[str, str]:
     """Column -> its stream, of the streams that read several columns."""
     from weft.core.interfaces import ReadsColumns
 
-    found = {}
+    found: dict[str, str] = {}
     for stream in streams:
         modality = run.modalities[stream]
         if isinstance(modality, ReadsColumns):
