@@ -8,7 +8,7 @@ from PIL import Image
 from tiny_runs import weft
 
 from weft.core.display import Display, Picture, Word
-from weft.report.displays import drawn
+from weft.report.displays import DRAWN_SIDE, LINE, drawn
 from weft.report.displays import words as words_html
 
 
@@ -48,24 +48,31 @@ def test_mistakes_are_one_line(scenes_run: Path, words: list[str], said: str) ->
     assert done.err.count("\n") == 1
 
 
-def test_heat_is_where_the_weight_is() -> None:
-    grey = np.full((8, 8, 3), 100, np.uint8)
+def test_what_matters_keeps_its_colours_and_the_rest_is_dark() -> None:
+    coloured = np.full((8, 8, 3), (90, 200, 30), np.uint8)
     values = np.zeros((2, 2))
     values[1, 0] = 1
-    shown = drawn(Picture(grey, values))
+    shown = drawn(Picture(coloured, values))
     assert isinstance(shown, np.ndarray)
-    assert shown.shape == grey.shape
-    assert shown[7, 0, 0] > 150 > shown[7, 0, 1]
-    assert len(set(shown[0, 7].tolist())) == 1
-    assert drawn(Picture(grey)) is grey
-    assert Display((Picture(grey, values),)).strongest(5) == [("row 2 of 2, column 1 of 2", 1.0)]
+    assert shown.shape == (DRAWN_SIDE, DRAWN_SIDE, 3)
+    assert shown[-1, 0].tolist() == [90, 200, 30]
+    assert shown[0, -1].tolist() == [27, 60, 9]  # 0.3 of it
+    line = (shown == LINE.astype(np.uint8)).all(axis=2)
+    assert line[DRAWN_SIDE // 2 :, : DRAWN_SIDE // 2 + 1].sum() == line.sum() > DRAWN_SIDE
+    nothing = drawn(Picture(coloured, np.zeros((2, 2))))
+    assert isinstance(nothing, np.ndarray)
+    assert len(np.unique(nothing.reshape(-1, 3), axis=0)) == 1
+    assert drawn(Picture(coloured)) is coloured
+    assert Display((Picture(coloured, values),)).strongest(5) == [
+        ("row 2 of 2, column 1 of 2", 1.0)
+    ]
 
 
 def test_words_are_escaped_and_marked() -> None:
     display = Display(words=(Word("<b>", 1.0), Word("dog", 0.0), Word("<i>")))
     shown = words_html(display)
     assert "&lt;b&gt;" in shown
-    assert "0.65" in shown
+    assert 'style="--w:0.75"' in shown
     assert shown.count("<span") == 2
     assert display.strongest(1) == [("<b>", 1.0)]
     assert display.text == "<b> dog <i>"

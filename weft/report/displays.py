@@ -13,6 +13,7 @@ from weft.report.html import Html
 
 LINE = np.array([255.0, 120.0, 0.0])
 """The colour of the line around what matters most."""
+LINE_PIXELS = 3
 DARKEST = 0.3
 """The brightness that is left of what does not matter."""
 DRAWN_SIDE = 320
@@ -79,7 +80,7 @@ def drawn(picture: Picture) -> np.ndarray | Media:
     dimmed = pixels_HWC * (DARKEST + (1 - DARKEST) * weight_HW[:, :, None])
     if weight_HW.max() > 0:
         dimmed[_edge(weight_HW > weight_HW.max() / 2)] = LINE
-    return np.asarray(dimmed.clip(0, 255), np.uint8)
+    return np.asarray(dimmed.clip(0, 255).round(), np.uint8)
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -95,9 +96,11 @@ def _resized(values_CHW: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _edge(inside_HW: np.ndarray) -> np.ndarray:
-    """Where (H, W) bool changes, two pixels wide."""
-    padded = np.pad(inside_HW, 1, mode="edge")
-    core = inside_HW.copy()
-    for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        core &= padded[down : down + len(inside_HW), right : right + inside_HW.shape[1]]
+    """The inner edge of (H, W) bool, LINE_PIXELS wide; nothing where the picture ends."""
+    core = inside_HW
+    for _ in range(LINE_PIXELS):
+        padded, left = np.pad(core, 1, mode="edge"), core.copy()
+        for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            left &= padded[down : down + len(core), right : right + core.shape[1]]
+        core = left
     return np.asarray(inside_HW & ~core)

@@ -91,9 +91,13 @@ class _Scale:
 
 
 def _percent(value: float, values: Sequence[float]) -> float:
+    """Half the value and half its rank: far distances mean nothing, and points that lie close can be told apart."""
     low, high = min(values), max(values)
-    share = (value - low) / (high - low) if high > low else 0.5
-    return MARGIN + share * (100 - 2 * MARGIN)
+    if high == low:
+        return 50.0
+    below, equal = sum(one < value for one in values), sum(one == value for one in values)
+    rank = (below + (equal - 1) / 2) / (len(values) - 1)
+    return MARGIN + ((value - low) / (high - low) + rank) / 2 * (100 - 2 * MARGIN)
 
 
 def _of_row(

@@ -95,7 +95,7 @@ svg .cell { fill: rgb(var(--heat)); } svg text.on { fill: var(--on-heat); } svg 
 .hint { color: var(--soft); font-size: .85rem; margin: 0; } .note { margin-top: .3rem; max-width: 56rem; }
 .card { font-size: .88rem; line-height: 1.4; overflow-wrap: anywhere; } .card .pictures { display: flex; gap: .4rem; flex-wrap: wrap; margin-bottom: .3rem; }
 .card figure.picture { width: 7.5rem !important; } .plot .card figure.picture { width: 10rem !important; }
-.nearest { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: .8rem; padding: .7rem 0; border-bottom: 1px solid var(--grid); }
+.nearest { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .8rem; padding: .7rem 0; border-bottom: 1px solid var(--grid); }
 .nearest .card:first-child { border-right: 1px solid var(--line); padding-right: .8rem; }
 ol { margin: .2rem 0; padding-left: 1.5rem; }
 details { margin: .5rem 0 .7rem; } summary { cursor: pointer; color: var(--link); padding: .15rem 0; }
@@ -122,7 +122,7 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   figure.chart { flex-basis: 100%; } figure.chart svg { font-size: 12.5px; }
 }
 @media print {
-  nav { display: none; } main { max-width: none; padding: 0; } body { font-size: 11pt; }
+  nav, .hint { display: none; } main { max-width: none; padding: 0; } body { font-size: 11pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   figure, tr, .tile, .lead > div, .shown { break-inside: avoid; } h2, h3, summary { break-after: avoid; } .scroll { overflow: visible; }
 }
