@@ -7,7 +7,7 @@ from weft.explain.decision import decision_of
 from weft.explain.deletion import Deletion
 from weft.inference.given import given
 from weft.report import html
-from weft.report.explanations import Explained, explained_html
+from weft.report.explanations import Explained, explained_html, explained_legend
 from weft.runs.explaining import deletion_of_rows, explain_rows
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
@@ -20,7 +20,9 @@ def of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
     rows = given(arguments.values(run, reads), run.modalities).samples
     (explained,) = explain_rows([run], rows, arguments.method, arguments.head)
     _print(explained)
-    return [html.section(explained.answer, explained_html(explained))]
+    return [
+        html.section(explained.answer, explained_legend([explained]), explained_html(explained))
+    ]
 
 
 def of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
@@ -46,7 +48,7 @@ def of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
             html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
             for row, one in zip(rows, shown, strict=True)
         ]
-        sections.append(html.section("Rows, drawn at random", *parts))
+        sections.append(html.section("Rows, drawn at random", explained_legend(shown), *parts))
     return sections
 
 

@@ -114,8 +114,8 @@ def explained_legend(explained: Sequence[Explained]) -> Html:
 def explained_html(explained: Explained) -> Html:
     """One decision: each picture as the model sees it, beside it what matters; marked words; ablations."""
     pictures = [
-        Html(originals(part.display, f"{plain(part.stream)}, as the model sees it", WIDTH) + drawn)
+        Html(originals(part.display, f"{plain(part.stream)} as it is read", WIDTH) + drawn)
         for part, drawn in zip(explained.parts, evidence_pictures(explained), strict=True)
         if part.display.pictures
     ]
-    return html.join(explained_legend([explained]), shown(pictures, evidence_words(explained)))
+    return shown(pictures, evidence_words(explained))
