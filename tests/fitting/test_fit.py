@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fitting_tables import people, without, write_table
+from PIL import Image
 from tiny_runs import done, refused
 
 import weft
@@ -136,10 +137,30 @@ def test_a_network_is_trained_on_each_fold_and_once_more_on_all(
     assert again.board.to_json() == found.board.to_json()
 
 
-def test_a_number_is_predicted(tmp_path: Path) -> None:
+def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:
+    rows = []
+    for n in range(24):
+        names = [f"p{n}-{k}.png" for k in range(1 + n % 2)]
+        for name in names:
+            value = 40 if n % 3 else 200
+            Image.new("RGB", (24, 24), (value, 90 + n, 90)).save(tmp_path / name)
+        rows.append({"scans": names, "grade": "high" if n % 3 else "low"})
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = weft.fit(
+        tmp_path / "rows.jsonl", target="grade", out=tmp_path / "run", networks=False, folds=2
+    )
+    assert found.board.entries[0].candidate.columns == ("scans",)
+    assert found.board.entries[0].estimate.value > 90
+    said = done("predict", found.folder, tmp_path / "rows.jsonl").splitlines()
+    assert len(said) == 25
+
+
+def test_a_number_is_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 2)
     table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
-    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, networks=False)
+    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, folds=2)
     assert found.board.metric.name == "MAE"
+    assert "all columns, network" in {entry.candidate.name for entry in found.board.entries}
     constant = next(e for e in found.board.entries if e.candidate.model == "constant")
     assert found.board.entries[0].estimate.value < 0.6 * constant.estimate.value
     low, high = (

@@ -83,11 +83,12 @@ def candidates(
 
 def _networks(goal: Goal, kinds: Mapping[str, str]) -> list[Candidate]:
     """Networks that are trained on pictures and texts; a product tells which go with which."""
-    if goal.kind != "class" or not {"image", "text"} & set(kinds.values()):
+    pictures = {"image", "images"} & set(kinds.values())
+    if len(goal.classes) > MANY_CLASSES or not (pictures or "text" in kinds.values()):
         return []
     every = tuple(kinds)
     found = [Candidate("all columns, network", "concatenation", every)]
-    if {"image", "text"} <= set(kinds.values()):
+    if pictures and "text" in kinds.values():
         found.insert(0, Candidate("all columns, network (product)", "product", every))
     return found
 

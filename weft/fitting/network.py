@@ -13,36 +13,42 @@ from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
 from weft.core.files import read_file, write_bytes
-from weft.core.interfaces import Encoder, Modality
+from weft.core.interfaces import Decoder, Encoder, Modality, Objective, Target
 from weft.data.features import CacheConfig
 from weft.data.learned import MODALITIES
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.values import ValuesConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fitting.choice import Choices, published_pictures
 from weft.fitting.features import Column
 from weft.fitting.folds import Rows, grouped_folds
 from weft.fitting.goal import Goal
-from weft.fitting.keep import CLASS_HEAD
+from weft.fitting.keep import CLASS_HEAD, NUMBER_HEAD
 from weft.fitting.models import Floats
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput, NumberValues
+from weft.heads.output import Output
 from weft.modalities.cell import Cell
 from weft.modalities.image import ImageConfig
+from weft.modalities.pictures import PicturesConfig
 from weft.modalities.text import TextConfig
-from weft.objectives.classification import ClassificationConfig
+from weft.objectives.classification import ClassificationConfig, RegressionConfig
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS, load_recipe
 from weft.runs.recipe import DataConfig, Recipe
 from weft.runs.run import load
 from weft.runs.timing import seconds_per_step
 from weft.runs.train import resume, train
+from weft.tasks.base import Task
 from weft.tasks.classification import ClassificationTaskConfig
+from weft.tasks.regression import RegressionTaskConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
@@ -57,6 +63,20 @@ EVALUATING = 1.3
 TIMING = 5.0
 """Seconds that must be left to time a few steps at all."""
 LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A head of its own name, and all that belongs to it in a recipe."""
+
+    name: str
+    target: Config[Target]
+    decoder: Config[Decoder]
+    output: Output
+    objective: Config[Objective]
+    task: str
+    measured: Config[Task]
+    monitor: str
 
 
 @dataclass(frozen=True)
@@ -96,12 +116,12 @@ class Network:
             streams[name], encoders[name], widths[name], cached = self._stream(name, kind)
             cache |= {name: CacheConfig(precision="auto")} if cached else {}
         fused = LateConfig(widths, FUSED, self.combine, norm=bool(cache))
-        decoder = ClassifierConfig(FUSED, len(self.goal.classes), hidden=(FUSED,), dropout=0.1)
+        said = self._said()
         return Recipe(
             data=DataConfig(
                 source,
                 streams,
-                targets={CLASS_HEAD: self.goal.target.replace(classes=self.goal.classes)},
+                targets={said.name: said.target},
                 optional=tuple(streams),
                 cache=cache,
                 errors=ErrorPolicy("skip"),
@@ -109,10 +129,10 @@ class Network:
             model=ModelConfig(
                 encoders,
                 fusion=fused,
-                heads={CLASS_HEAD: HeadConfig(decoder, ClassOutput(CLASS_HEAD))},
+                heads={said.name: HeadConfig(said.decoder, said.output)},
             ),
-            objectives={CLASS_HEAD: ClassificationConfig(CLASS_HEAD)},
-            tasks={"classification": ClassificationTaskConfig(head=CLASS_HEAD, resamples=20)},
+            objectives={said.name: said.objective},
+            tasks={said.task: said.measured},
             optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99),
             run=RunConfig(
                 steps=steps,
@@ -120,9 +140,37 @@ class Network:
                 seed=self.seed,
                 evaluate_every=max(1, steps // 5),
                 checkpoint_every=max(1, steps // 2),
-                monitor="classification/accuracy",
+                monitor=said.monitor,
                 precision="auto",
             ),
+        )
+
+    def _said(self) -> _Said:
+        """What the head says, how it learns it, and what is measured."""
+        goal = self.goal
+        if goal.kind == "number":
+            # The decoder learns numbers of mean 0 and standard deviation 1.
+            mean, std = float(np.mean(goal.values)), float(np.std(goal.values))
+            return _Said(
+                NUMBER_HEAD,
+                goal.target,
+                ClassifierConfig(FUSED, 1, hidden=(FUSED,), dropout=0.1, scale=std, shift=mean),
+                NumberOutput(NUMBER_HEAD),
+                RegressionConfig(NUMBER_HEAD),
+                "regression",
+                RegressionTaskConfig(head=NUMBER_HEAD, resamples=20),
+                "regression/MAE",
+            )
+        decoder = ClassifierConfig(FUSED, len(goal.classes), hidden=(FUSED,), dropout=0.1)
+        return _Said(
+            CLASS_HEAD,
+            goal.target.replace(classes=goal.classes),
+            decoder,
+            ClassOutput(CLASS_HEAD),
+            ClassificationConfig(CLASS_HEAD),
+            "classification",
+            ClassificationTaskConfig(head=CLASS_HEAD, resamples=20),
+            "classification/accuracy",
         )
 
     def _stream(self, name: str, kind: str) -> tuple[Config[Modality], Config[Encoder], int, bool]:
@@ -133,6 +181,10 @@ class Network:
                 return published.modality, published.encoder, self.shared.columns[name].dim, True
             picture = ImageConfig(size=SIDE, fit="squash", crop_scale=None, flip=0.0)
             return picture, ConvNetConfig(WIDTHS, halvings=4, pooling="max"), WIDTHS[-1], False
+        if kind == "images":
+            one, encoder, width, _ = self._stream(name, "image")
+            assert isinstance(one, ImageConfig)
+            return PicturesConfig(one), PicturesEncoderConfig(encoder), width, False
         if kind == "text":
             text = TextConfig(vocab_size=VOCABULARY, max_length=64)
             return text, WordVectorsConfig(VOCABULARY, dim=WORDS), WORDS, False
@@ -164,10 +216,14 @@ class Network:
         return folder
 
     def outputs(self, run: Path, rows: Rows) -> Floats:
-        """(R, V) logarithms of the probabilities that the run gives the classes of the goal."""
+        """(R, V) logarithms of the probabilities that the run gives the classes of the goal; or numbers (R, 1)."""
         classes = self.goal.classes
         samples = [self.shared.table.samples[row] for row in rows.tolist()]
-        found = load(run).predict(CLASS_HEAD, rows=samples)
+        found = load(run).predict(rows=samples)
+        if isinstance(found.values, NumberValues):
+            numbers = np.full((len(rows), 1), float(np.median(self.goal.values)))
+            numbers[list(found.rows), 0] = found.values.numbers.double().numpy()
+            return numbers
         assert isinstance(found.values, ClassValues)
         assert found.values.classes == classes
         # A row that has none of the columns gets equal shares.
