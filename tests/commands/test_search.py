@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from tiny_runs import caption, done, flags, picture, picture_folder, refused, unchanged
 
+from weft.commands.search import _show
 from weft.core.tensors import read_tensors, write_tensors
+from weft.index import Hit
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +153,44 @@ def test_an_index_of_another_run(
     done("train", "scenes", "--data", data, *words, "--out", narrow)
     line = refused("search", narrow, "--text", "a", "--index", run / "index")
     assert "was embedded with other weights" in line
+
+
+def test_what_was_found_as_a_page(
+    searchable: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = searchable
+    page = tmp_path / "found.html"
+    out = done("search", run, "--image", data / "p07.png", "--k", 3, "--out", page)
+    assert out.splitlines()[-1] == f"page: {page}"
+    text = page.read_text()
+    assert text.count("<img") == 4  # the query and three pictures
+    assert "p07.png" in text
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    own = Path(shutil.copytree(run, tmp_path / "run"))
+    done("search", own, "--open", "--text", "a <b> thing")
+    assert opened == [(own / "search.html").as_uri()]
+    assert "a &lt;b&gt; thing" in (own / "search.html").read_text()
+
+
+def test_a_page_of_rows_that_are_no_files(scenes_copy: Path, tmp_path: Path) -> None:
+    """Generated pictures and captions are shown too."""
+    run, page = scenes_copy, tmp_path / "found.html"
+    done("embed", run)
+    done("search", run, "--text", "a red circle", "--k", 2, "--out", page)
+    assert page.read_text().count("<img") == 2
+    done("embed", run, "--stream", "text")
+    out = done("search", run, "--text", "a red circle", "--k", 1, "--out", page)
+    assert "test" in out
+    assert page.read_text().count("<img") == 0
+    assert page.read_text().count("<p>") >= 3
+    with unchanged(run):
+        bad = tmp_path / "file" / "x.html"
+        (tmp_path / "file").write_text("")
+        assert "cannot be written" in refused("search", run, "--text", "a", "--out", bad)
+
+
+def test_columns_stand_under_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    _show([Hit(0.5, "红圆", "a.png"), Hit(0.25, "circle", "b.png")])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [cell_len(line[: line.index(".png") - 1]) for line in lines] == [15, 15]

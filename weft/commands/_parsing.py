@@ -3,10 +3,11 @@
 import contextlib
 import difflib
 import io
+import itertools
 import re
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 import tyro
 
@@ -38,7 +39,7 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
     if wants_help(words):
         print_help(cls, prog, default)
         raise SystemExit(0)
-    words = ["--help" if word == "--help-all" else word for word in words]
+    words = _with_values(cls, ["--help" if word == "--help-all" else word for word in words])
     for place, word in enumerate(words):
         if not word or re.fullmatch(r"--[^=\s]+=", word):
             flag = word.rstrip("=") or (words[place - 1] if place else "the first word")
@@ -59,6 +60,18 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
         raise WeftError(str(error)) from None
     sys.stderr.write(spoken.getvalue())
     return parsed
+
+
+def _with_values(cls: type, words: list[str]) -> list[str]:
+    """The words with True behind each option of the command that is true or false and stands alone."""
+    hints = get_type_hints(cls)
+    switches = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if hint is bool}
+    found: list[str] = []
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue="--"):
+        found.append(word)
+        if word in switches and following.startswith("-"):
+            found.append("True")
+    return found
 
 
 def _tyro(cls: type[T], words: list[str], prog: str, default: T | None) -> T:

@@ -1,10 +1,12 @@
 """Search a run's index with a sentence, a picture or another input."""
 
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.cells import cell_len, set_cell_size
 
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
@@ -26,6 +28,10 @@ class Arguments(OwnInput, Trusting):
     """Number of results to print."""
     index: Path | None = None
     """Folder that `weft embed` wrote; RUN/index if not given."""
+    out: Path | None = None
+    """File for a page that shows what was found, with pictures."""
+    open: bool = False
+    """Open that page in the browser; it is RUN/search.html if --out is not given."""
 
 
 def main(words: list[str]) -> None:
@@ -52,11 +58,21 @@ def main(words: list[str]) -> None:
             f"{folder}: was embedded with other weights than those of {arguments.run}, so its scores would "
             f"mean nothing; write it again with: weft embed {arguments.run}"
         )
-    _show(run.search(index, k=arguments.k, **query)[0])
+    hits = run.search(index, k=arguments.k, **query)[0]
+    _show(hits)
+    page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
+    if page is not None:
+        from weft.commands._searching import write_page
+
+        write_page(page, run, index, query, hits)
+        print(say(f"page: {page}"))
+    if page is not None and arguments.open:
+        webbrowser.open(page.absolute().as_uri())
 
 
 def _show(hits: list["Hit"]) -> None:
-    """Prints one line per hit. Lines are not wrapped, so that paths can be copied or piped."""
+    """Prints one line per hit, in columns. Lines are not wrapped, so that paths can be copied or piped."""
     print(say("score  id  where"))
+    width = max((cell_len(hit.id) for hit in hits), default=0)
     for hit in hits:
-        print(f"{hit.score:.3f}  {hit.id}  {hit.source}")
+        print(f"{hit.score:.3f}  {set_cell_size(hit.id, width)}  {hit.source}")
