@@ -3,15 +3,21 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from fitting_tables import people, without, write_table
 from PIL import Image
 from tiny_runs import done, refused
+from tiny_runs import weft as command
 
 import weft
 from weft.core.errors import WeftError
+from weft.fitting import trials
+from weft.fitting.candidates import Candidate
 from weft.fitting.fit import FitResult
+from weft.fitting.trials import Trial
 from weft.runs.measure import measure
 from weft.runs.run import load
 
@@ -104,6 +110,29 @@ def test_the_run_and_its_table_can_be_moved_together(mood: FitResult, tmp_path: 
     assert found.protocol["rows"] == 120
 
 
+def test_what_is_finished_when_it_is_interrupted_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = write_table(tmp_path / "people.csv", without(people(40), "score", "text"))
+    tried: list[str] = []
+
+    def stopped(candidate: Candidate, *rest: Any) -> Trial:
+        if len(tried) == 2:
+            raise KeyboardInterrupt
+        tried.append(candidate.name)
+        return real(candidate, *rest)
+
+    real = trials._tried
+    monkeypatch.setattr(trials, "_tried", stopped)
+    words = ("fit", table, "--target", "mood", "--out", tmp_path / "run", "--networks", "False")
+    said = command(*words)
+    assert said.code == 130
+    assert "the same command goes on from there" in said.err
+    monkeypatch.setattr(trials, "_tried", lambda c, *rest: tried.append(c.name) or real(c, *rest))
+    done(*words)
+    assert len(tried) == len(set(tried)) == 5
+
+
 def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:
     rows = [
         {"Befund": row["text"], "Alter": row["age"], "Patient": row["group"], "Art": row["mood"]}
@@ -135,6 +164,21 @@ def test_a_network_is_trained_on_each_fold_and_once_more_on_all(
     assert [name for name in runs if name.startswith("fold")] == ["fold-0", "fold-1"]
     again = weft.fit(table, target="mood", out=tmp_path / "run", folds=2)
     assert again.board.to_json() == found.board.to_json()
+
+
+def test_of_many_columns_those_alone_are_not_compared(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = []
+    for row in without(people(60), "score", "text"):
+        noise = {f"n{k}": round(float(random.normal()), 3) for k in range(12)}
+        rows.append({**row, **noise})
+    table = write_table(tmp_path / "people.csv", rows)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", networks=False, folds=2)
+    compared = [e.candidate.name for e in found.board.entries if e.candidate.role == "contestant"]
+    assert len(compared) == 3
+    assert len(found.board.entries) == 3 + 14
+    assert "all 3 pairs of the 3 candidates" in found.board.correction
+    assert found.board.entries[0].candidate.role == "contestant"
 
 
 def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:
@@ -194,10 +238,14 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         ("moods", "did you mean mood"),
         ("same", "every row has the same value"),
         ("name", "nearly every row has a value of its own"),
+        ("when", "is of kind date (dates), expected a category or a number"),
     ],
 )
 def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str) -> None:
-    rows = [{**row, "same": 1, "name": f"n{n}"} for n, row in enumerate(people(40))]
+    rows = [
+        {**row, "same": 1, "name": f"n{n}", "when": f"2026-01-{1 + n % 28:02d}"}
+        for n, row in enumerate(people(40))
+    ]
     table = write_table(tmp_path / "people.csv", rows)
     assert said in refused("fit", table, "--target", target, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()

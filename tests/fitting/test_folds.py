@@ -40,17 +40,17 @@ def table(rows: int, splits: dict[int, str], groups: int) -> Table:
 
 
 def test_the_datas_own_splits_are_kept_and_a_shared_group_is_of_the_strictest() -> None:
-    splits = {n: "train" if n < 60 else "validation" if n < 80 else "test" for n in range(100)}
+    splits = {n: "train" if n < 30 else "validation" if n < 80 else "test" for n in range(100)}
     plan = make_plan(table(100, splits, 100), np.zeros(100, dtype=np.int64))
     assert len(plan.folds) == 1
     assert plan.test is not None
     assert plan.test.tolist() == list(range(80, 100))
-    assert plan.held.tolist() == list(range(60, 80))
-    assert plan.final.tolist() == list(range(60))
+    assert plan.held.tolist() == list(range(30, 80))
+    assert plan.final.tolist() == list(range(30))
     shared = make_plan(table(100, splits, 95), np.zeros(100, dtype=np.int64))
     assert shared.test is not None
     assert shared.test.tolist() == list(range(80, 100))
-    assert shared.final.tolist() == list(range(5, 60))  # rows 95 to 99 are of the groups of 0 to 4
+    assert shared.final.tolist() == list(range(5, 30))  # rows 95 to 99 are of the groups of 0 to 4
     assert "left out: 5 rows" in shared.said
 
 
@@ -70,3 +70,12 @@ def test_many_rows_are_divided_by_group() -> None:
     assert sorted(np.concatenate(parts).tolist()) == list(range(3000))
     groups = [set(rows.clusters[part].tolist()) for part in parts]
     assert sum(map(len, groups)) == 1500
+
+
+def test_a_validation_split_of_few_groups_is_compared_by_folds_with_the_training_rows() -> None:
+    splits = {n: "train" if n < 60 else "validation" if n < 70 else "test" for n in range(100)}
+    plan = make_plan(table(100, splits, 100), np.zeros(100, dtype=np.int64))
+    assert len(plan.folds) == 5
+    assert sorted(plan.held.tolist()) == list(range(70))
+    assert plan.test is not None
+    assert plan.test.tolist() == list(range(70, 100))

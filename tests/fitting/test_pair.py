@@ -36,7 +36,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
         rows.append({"image": f"p{n}.png", "text": f"{left} beside {right}, number {n % 7}"})
     table = write_table(folder / "colours.csv", rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("weft.fitting.pair._steps", lambda *_: 30)
+        patch.setattr("weft.fitting.pair._steps", lambda *_: 50)
         return weft.fit(
             table, pair=("image", "text"), out=folder / "run", folds=2, image_model="none"
         )

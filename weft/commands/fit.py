@@ -51,11 +51,24 @@ class Arguments(OwnData):
 def main(words: list[str]) -> None:
     """Prints what was found and the run directory."""
     arguments = parse(Arguments, words, "weft fit")
+    if arguments.pair is not None and arguments.target:
+        raise WeftError("got --target and --pair, expected one of them")
     if not 0 < arguments.minutes < 1e6:
         raise WeftError(f"--minutes is {arguments.minutes:g}, expected a number of minutes above 0")
     if arguments.folds < 2:
         raise WeftError(f"--folds is {arguments.folds}, expected 2 or more")
     from weft.fitting.api import default_folder
+
+    out = arguments.out or default_folder(arguments.data)
+    try:
+        _fit(arguments, out)
+    except KeyboardInterrupt as stop:
+        kept = "candidates that are finished are kept; the same command goes on from there"
+        stop.args = (f"interrupted: {kept} ({out})",)
+        raise
+
+
+def _fit(arguments: Arguments, out: Path) -> None:
     from weft.fitting.choice import Choices, missing_models
     from weft.fitting.fit import FitSettings, fit, open_table, usable
     from weft.fitting.pair import fit_pair
@@ -78,16 +91,15 @@ def main(words: list[str]) -> None:
         folds=arguments.folds,
         choices=choices,
     )
-    out = arguments.out or default_folder(arguments.data)
+    used: set[str] = set()
     if arguments.pair is not None:
-        if arguments.target:
-            raise WeftError("got --target and --pair, expected one of them")
-        print_result(fit_pair(opened, arguments.pair, out, settings))
-        return
+        found = fit_pair(opened, arguments.pair, out, settings)
+        print_result(found)
+        used = {str(opened.schema.columns[name].kind) for name in arguments.pair}
     several = len(arguments.target) > 1
     for target in arguments.target:
-        kinds = usable(opened.schema, target, arguments.without)
+        used |= set(usable(opened.schema, target, arguments.without).values())
         print_result(fit(opened, target, out / target if several else out, settings))
-    hint = missing_models(set(kinds.values()), choices)
+    hint = missing_models(used, choices)
     if hint:
         print(hint)

@@ -1,7 +1,7 @@
 """What is compared: a constant, each column alone, all columns, each with a linear model or boosted trees."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from weft.fitting.boosting import boosted
@@ -13,6 +13,9 @@ from weft.fitting.models import Fitted, Training, constant
 from weft.fitting.table import Ints
 
 Model = Literal["constant", "linear", "trees", "product", "concatenation"]
+MOST_COLUMNS = 12
+"""Of more columns, numbers, dates and categories alone take no part in the comparison: it would have to allow for
+every pair of them."""
 MOST_ALONE = 60
 """So many columns at most are tried alone."""
 
@@ -21,13 +24,14 @@ MOST_ALONE = 60
 class Candidate:
     """A model of some columns.
 
-    clue: the column is none that a model should use, such as an id: it is tried to raise the alarm.
+    role: only contestants are compared and recommended. A probe is a column alone where there are many, and a
+    clue one that no model should use, such as an id: both are tried to raise an alarm.
     """
 
     name: str
     model: Model
     columns: tuple[str, ...] = ()
-    clue: bool = False
+    role: Literal["contestant", "probe", "clue"] = "contestant"
 
     @property
     def simplicity(self) -> tuple[int, int]:
@@ -57,28 +61,33 @@ class Features:
 def candidates(
     goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = (), *, networks: bool = True
 ) -> list[Candidate]:
-    """The candidates in the order in which they are tried, the cheapest first.
+    """The candidates in the order in which they are tried, the cheapest first, then those outside the contest.
 
-    kinds: column -> its kind, of those that a model may use. clues: columns that are only tried alone.
+    kinds: column -> its kind, of those that a model may use. clues: columns that name rows.
     """
     said = f"always '{goal.classes[0]}'" if goal.kind == "class" else "always the median"
-    found = [Candidate(said, "constant")]
+    found, outside = [Candidate(said, "constant")], []
     few = len(goal.classes) <= MANY_CLASSES
     for name, kind in list(kinds.items())[:MOST_ALONE]:
         numeric = kind in ("number", "date") and few
-        found.append(_alone(name, "trees" if numeric else "linear"))
-    found += [
-        Candidate(f"{name} alone (never used)", "linear", (name,), clue=True) for name in clues
-    ]
+        alone = _alone(name, "trees" if numeric else "linear")
+        if len(kinds) > MOST_COLUMNS and kind not in ("image", "images", "text"):
+            outside.append(replace(alone, role="probe"))
+        else:
+            found.append(alone)
     every = tuple(kinds)
     if len(every) > 1:
         found.append(Candidate("all columns, linear", "linear", every))
     if few and len(every) > 1:
         found.append(Candidate("all columns, boosted trees", "trees", every))
     elif few:
-        _, first, *_ = found
-        found.append(_alone(every[0], "linear" if first.model == "trees" else "trees"))
-    return found + (_networks(goal, kinds) if networks else [])
+        found.append(_alone(every[0], "linear" if found[1].model == "trees" else "trees"))
+    if networks:
+        found += _networks(goal, kinds)
+    outside += [
+        Candidate(f"{name} alone (never used)", "linear", (name,), "clue") for name in clues
+    ]
+    return found + outside
 
 
 def _networks(goal: Goal, kinds: Mapping[str, str]) -> list[Candidate]:

@@ -222,7 +222,9 @@ def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
     """Of the models on features the best that reads most columns: what a column is worth beside the others."""
     of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_network}
     most = max(len(trial.candidate.columns) for trial in of.values())
-    names = [entry.candidate.name for entry in board.entries if not entry.candidate.clue]
+    names = [
+        entry.candidate.name for entry in board.entries if entry.candidate.role == "contestant"
+    ]
     return next(of[n] for n in names if n in of and len(of[n].candidate.columns) == most)
 
 
@@ -300,7 +302,14 @@ def _are_numbers(table: Table, name: str) -> bool:
 
 
 def _task_of(column: SchemaColumn) -> GoalKind:
-    return "number" if column.kind == "number" else "class"
+    """Raises WeftError for a column that is neither a class nor a number."""
+    if column.kind in ("number", "category", "id"):
+        return "number" if column.kind == "number" else "class"
+    other = {"tags": "weft train tag predicts several labels a row"}.get(column.kind)
+    raise WeftError(
+        f"target '{column.name}' is of kind {column.kind} ({column.why}), expected a category or a number; "
+        + (other or f"if it is one, say so: --columns category={column.name}")
+    )
 
 
 def _strata(goal: Goal) -> Ints:

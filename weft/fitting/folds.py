@@ -13,6 +13,8 @@ from weft.fitting.table import Ints, Table
 FEW_ROWS, FEW_GROUPS, MANY_ROWS = 2000, 400, 20000
 """With fewer rows, or fewer groups of at most MANY_ROWS rows, candidates are compared by k-fold, if the data
 have no validation split of their own."""
+LEAST_GROUPS = 40
+"""A validation split of fewer groups tells little apart: its rows are trained on and compared by k-fold, too."""
 FOLDS = 5
 LEFT_OUT = "left out"
 Rows = NDArray[np.intp]
@@ -69,11 +71,13 @@ def make_plan(table: Table, strata: Ints, *, seed: int = 0, folds: int = FOLDS) 
     development = rows[[split in (TRAIN, VALIDATION) for split in splits]]
     if not len(development):
         raise WeftError("all rows are of the test split, expected rows to train on")
-    if VALIDATION in has and TRAIN in has:
+    groups = len(np.unique(table.clusters[development]))
+    chosen_by = table.clusters[[split == VALIDATION for split in splits]]
+    enough = len(np.unique(chosen_by)) >= LEAST_GROUPS or len(development) > MANY_ROWS
+    if VALIDATION in has and TRAIN in has and enough:
         train, held = (rows[[split == s for split in splits]] for s in (TRAIN, VALIDATION))
         said = f"validation split of the data: {len(held):,} rows, trained on {len(train):,}"
         return Plan((Fold(train, held),), test, said + _also(test, splits), tuple(splits))
-    groups = len(np.unique(table.clusters[development]))
     if len(development) < (MANY_ROWS if groups < FEW_GROUPS else FEW_ROWS):
         found = grouped_folds(table.clusters[development], strata[development], folds, seed)
         parts = tuple(Fold(development[f.train], development[f.held]) for f in found)

@@ -1,7 +1,7 @@
 """The candidates in order, each against the best one, paired row by row and corrected for their number."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class Entry:
     """A candidate, its score with interval, and its difference from the best one.
 
     difference: of the score, this one minus the best, with an interval that holds for all pairs of
-    candidates at once; None of the best itself. tied: the interval of the difference holds 0. second: another
+    contestants at once; None of the best itself, and of what is not compared. tied: the interval of the difference holds 0. second: another
     metric, without an interval.
     """
 
@@ -40,7 +40,8 @@ class Entry:
     @property
     def tied(self) -> bool:
         """Whether the data do not tell it from the best."""
-        return self.difference is None or not self.difference.clear
+        in_contest = self.candidate.role == "contestant"
+        return in_contest and (self.difference is None or not self.difference.clear)
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,18 @@ class Leaderboard:
     @property
     def recommended(self) -> Entry:
         return min(
-            (entry for entry in self.entries if entry.tied and not entry.candidate.clue),
+            (entry for entry in self.entries if entry.tied),
             key=lambda entry: entry.candidate.simplicity,
         )
 
     @property
     def correction(self) -> str:
         """How the choice of the best is allowed for."""
-        pairs = len(self.entries) * (len(self.entries) - 1) // 2
+        count = sum(entry.candidate.role == "contestant" for entry in self.entries)
+        pairs = count * (count - 1) // 2
         return (
             f"Differences are paired row by row; their 95% intervals are clustered by group and hold for all "
-            f"{pairs:,} pairs of the {len(self.entries)} candidates at once (max-T)."
+            f"{pairs:,} pairs of the {count} candidates in the comparison at once (max-T)."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -86,6 +88,7 @@ class Leaderboard:
             "name": entry.candidate.name,
             "model": entry.candidate.model,
             "columns": list(entry.candidate.columns),
+            "role": entry.candidate.role,
             "score": entry.estimate.to_json(),
             "behind_best": None if behind is None else behind.difference.to_json(),
             "p_value": None if behind is None else behind.p_value,
@@ -139,27 +142,29 @@ def ranked(
 ) -> Leaderboard:
     """The candidates in order, each compared with the best. clusters: of the N rows."""
     metric, second = metrics
-    columns = [one.scores for one in measured]
-    usable = [n for n, one in enumerate(measured) if not one.candidate.clue]
-    best = min(usable, key=lambda n: (metric.best_first(float(columns[n].mean())), n))
-    compared: Mapping[int, Comparison] = {}
-    if len(measured) > 1:
-        compared = against_best(columns, clusters, best)
+    contest = [one for one in measured if one.candidate.role == "contestant"]
+    best = min(
+        range(len(contest)), key=lambda n: (metric.best_first(float(contest[n].scores.mean())), n)
+    )
+    compared: dict[str, Comparison] = {}
+    if len(contest) > 1:
+        found = against_best([one.scores for one in contest], clusters, best)
+        compared = {contest[n].candidate.name: one for n, one in found.items()}
     bootstrap = Bootstrap(clusters)
     entries = [
         Entry(
             one.candidate,
             bootstrap.mean(one.scores, clusters).estimate(),
             one.second,
-            compared.get(n),
+            compared.get(one.candidate.name),
             one.seconds,
             one.memory,
         )
-        for n, one in enumerate(measured)
+        for one in measured
     ]
     entries.sort(
         key=lambda entry: (
-            entry.difference is not None,
+            entry.candidate is not contest[best].candidate,
             metric.best_first(entry.estimate.value),
             entry.candidate.simplicity,
         )
@@ -191,7 +196,7 @@ def _second(outputs: Floats, values: NDArray[Any], goal: Goal) -> float:
 def difference_text(entry: Entry, metric: Metric) -> str:
     """The difference from the best with its interval, and the word tie where it holds 0."""
     if entry.difference is None:
-        return "best"
+        return "best" if entry.candidate.role == "contestant" else "not compared"
     found = entry.difference.difference
     shown = f"{found.value:+.{metric.digits}f} ({found.low:+.{metric.digits}f} to {found.high:+.{metric.digits}f})"
     return f"{shown} tie" if entry.tied else shown
