@@ -199,7 +199,7 @@ def test_sizes_follow_the_table() -> None:
     large = made(classify, 100_000, label, views)
     assert large.model.heads["label"].decoder.outputs == 90  # type: ignore[attr-defined]
     assert large.run.steps <= 1500
-    assert large.run.batch_size == 64
+    assert large.run.batch_size == 128
     slices = made(classify, 200, label, column("ward", "category"), column("age", "number"))
     task = slices.tasks["classification"]
     assert isinstance(task, ClassificationTaskConfig)

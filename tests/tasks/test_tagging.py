@@ -1,5 +1,6 @@
 """Tagging: numbers are those of scikit-learn; what stands behind classes and tags."""
 
+import io
 import itertools
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from every_task import BATCH, CASES, dataset, measured, member
+from rich.console import Console
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
@@ -20,6 +22,8 @@ from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Part
 from weft.heads.tags import TagOutput, TagValues
 from weft.inference.results import TaskResult
+from weft.runs.measure import sliced
+from weft.tasks.printing import print_result
 
 
 def run_with(
@@ -67,6 +71,9 @@ def test_numbers_of_tags_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPat
     assert f1_score(right, scores >= best, average="micro") == pytest.approx(
         max(f1_score(right, scores >= t / 100, average="micro") for t in range(5, 100, 5))
     )
+    out = io.StringIO()
+    print_result(found, Console(file=out, width=100))
+    assert "first tag right, label:\n  blue: " in out.getvalue()
     told = found.diagnostics
     assert told.reliability is not None
     assert sum(one.count for one in told.reliability.bins) == right.size
@@ -135,3 +142,11 @@ def test_regression_has_residuals_and_slices_of_its_error() -> None:
     assert by_label.slices[0].score.metric.unit == "euros"
     sliced = sum(one.score.value * one.rows for one in by_label.slices) / 12
     assert sliced == pytest.approx(found.metrics["MAE"].value)
+
+
+def test_slices_of_a_run_are_chosen_afterwards() -> None:
+    assert sliced(CASES["tagging"], "tagging", ["label"]).slices == ("label",)  # type: ignore[attr-defined]
+    with pytest.raises(
+        WeftError, match="task 'retrieval' gives no errors by slice, these do: class"
+    ):
+        sliced(CASES["retrieval"], "retrieval", ["label"])

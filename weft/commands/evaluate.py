@@ -27,6 +27,8 @@ class Arguments(OwnData, Trusting):
     """Split to evaluate on, or all; the recipe's test split if not given."""
     json: Path | None = None
     """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
+    slices: tuple[str, ...] = ()
+    """Columns by whose values the score is given, too, instead of those of the recipe."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -54,6 +56,7 @@ def main(words: list[str]) -> None:
         said=arguments.said(arguments.data),
         split=arguments.split,
         audited=arguments.audit,
+        slices=arguments.slices,
     )
     print_result(found.result)
     path = arguments.json

@@ -136,7 +136,7 @@ def _pictures(
     if towers.image is None:
         modality, width, cache = base, WIDTHS[-1], None
         encoder = ConvNetConfig(
-            widths=WIDTHS, halvings=3 if tokens else 4, positions=tokens, pooling="mean"
+            widths=WIDTHS, halvings=3 if tokens else 4, positions=tokens, pooling="max"
         )
     else:
         modality = image_of(towers.image, base)
@@ -268,7 +268,7 @@ def inference(errors: ErrorPolicy) -> InferenceConfig:
 def run(schema: Schema, monitor: str, *, most_steps: int = 1500, passes: int = 30) -> RunConfig:
     """Some passes over the training rows, at most so many steps: minutes on two cores."""
     training = max(1, round(0.8 * schema.rows))
-    batch = max(8, min(64, training // 8))
+    batch = max(8, min(64 if training < 10_000 else 128, training // 8))
     steps = min(most_steps, max(150, passes * training // batch))
     return RunConfig(
         steps=steps,

@@ -19,7 +19,7 @@ from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.tasks import tasks
-from weft.tasks.base import Task
+from weft.tasks.base import SlicedConfig, Task
 
 if TYPE_CHECKING:
     from weft.runs.run import Run
@@ -45,14 +45,18 @@ def measure(
     said: Said = NOTHING_SAID,
     split: str | None = None,
     audited: bool = True,
+    slices: Sequence[str] = (),
 ) -> Measurement:
     """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
 
     data: other files than the run was trained on; said: what the user says of them. Several runs are an ensemble. audited: look for the
-    measured rows in the training rows of every run.
+    measured rows in the training rows of every run. slices: columns by which errors are given, instead of
+    those of the recipe.
     """
     first = runs[0]
     settings = task_config(first.recipe, task)
+    if slices:
+        settings = sliced(settings, task, slices)
     name = split or first.recipe.data.test
     same = data is None and said == NOTHING_SAID
     dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
@@ -71,6 +75,14 @@ def task_config(recipe: Recipe, name: str) -> Config[Task]:
     if name not in known:
         raise unknown_name("task", name, known)
     return known[name]
+
+
+def sliced(settings: Config[Task], name: str, columns: Sequence[str]) -> Config[Task]:
+    """The task with slices by these columns. Raises WeftError where it measures none."""
+    if not isinstance(settings, SlicedConfig):
+        known = ", ".join(n for n, one in tasks().items() if isinstance(one, SlicedConfig))
+        raise WeftError(f"task '{name}' gives no errors by slice, these do: {known}")
+    return settings.replace(slices=tuple(columns))
 
 
 def save_result(result: TaskResult, path: Path) -> None:

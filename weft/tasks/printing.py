@@ -6,6 +6,7 @@ from rich.table import Table
 
 from weft.core.language import say
 from weft.evaluation.leakage import Leakage
+from weft.inference.diagnostics import Slices
 from weft.inference.results import TaskResult
 from weft.inference.wording import protocol_words
 
@@ -23,6 +24,20 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
         console.print(line, highlight=False, markup=False)
     _print_leakage(result.leakage, console)
     console.print(_table(result))
+    for one in result.diagnostics.slices:
+        _print_slices(one, console)
+
+
+def _print_slices(found: Slices, console: Console) -> None:
+    """The metric by the values of a column, a line each."""
+    name = found.slices[0].score.metric.words if found.slices else ""
+    console.print(f"{name}, {found.column}:", highlight=False, markup=False)
+    for part in found.slices:
+        score = part.score
+        line = (
+            f"  {part.value}: {score.shown} {score.metric.unit} ({score.interval}), {part.rows:,}"
+        )
+        console.print(line, highlight=False, markup=False)
 
 
 def _print_leakage(leakage: Leakage | None, console: Console) -> None:

@@ -105,7 +105,7 @@ class Tagging:
                 "best_threshold_for_micro_f1": right.best_threshold(tags),
                 **config.protocol(members, dataset, found),
             },
-            metrics=by_name([*right.scores(tags, bootstrap), *right.of_each(tags, bootstrap)]),
+            metrics=by_name([*right.of_each(tags, bootstrap), *right.scores(tags, bootstrap)]),
             baselines=_baselines(found, tags, right, bootstrap),
             leakage=leakage,
             values={
