@@ -260,3 +260,28 @@ def test_decoded_side_leaves_enough_for_the_smallest_part(
 def test_impossible_settings_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field}.*expected"):
         ImageConfig().replace(**{field: value})
+
+
+@pytest.mark.parametrize(("height", "width", "share"), [(37, 50, 1.0), (61, 40, 0.875)])
+def test_resized_first_it_is_the_picture_of_pillow(height: int, width: int, share: float) -> None:
+    """The shorter side first, then the central square, as CLIP's processor does it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    size = 16
+    shorter = round(size / share)
+    sides = [int(side * shorter / min(height, width)) for side in (width, height)]
+    resized = PillowImage.fromarray(pixels).resize(sides, PillowImage.Resampling.BICUBIC)
+    left, top = ((side - size) // 2 for side in sides)
+    wanted = np.asarray(resized.crop((left, top, left + size, top + size))).astype(int)
+    image = ImageConfig(size, eval_crop=share, resize_first=True, interpolation="bicubic").build()
+    found = image.transform(
+        torch.from_numpy(pixels).permute(2, 0, 1), train=False, generator=torch.Generator()
+    )
+    assert np.abs(found.permute(1, 2, 0).numpy().astype(int) - wanted).max() <= 1
+
+
+def test_a_very_long_picture_does_not_swell() -> None:
+    image = ImageConfig(64, resize_first=True).build()
+    long = torch.zeros(3, 1, 100_000, dtype=torch.uint8)
+    assert image.transform(long, train=False, generator=torch.Generator()).shape == (3, 64, 64)
+    with pytest.raises(ValueError, match="resize_first is True and fit 'squash'"):
+        ImageConfig(fit="squash", resize_first=True)

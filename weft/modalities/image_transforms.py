@@ -96,6 +96,16 @@ def letterbox(image: Tensor, size: int, fill: int, mode: Interpolation) -> Tenso
     return padded
 
 
+def resized_square(image: Tensor, size: int, share: float, mode: Interpolation) -> Tensor:
+    """The central square (3, size, size) of the whole picture, resized so that `size` is `share` of its shorter side."""
+    height, width = image.shape[1:]
+    shorter = round(size / share)
+    # As in transformers and torchvision: the longer side is rounded down, and so is the corner.
+    sides = [int(side * shorter / min(height, width)) for side in (height, width)]
+    image = resize(image, sides[0], sides[1], mode)
+    return crop(image, ((sides[0] - size) // 2, (sides[1] - size) // 2, size, size))
+
+
 class Jitter:
     """Random brightness, contrast, saturation and hue, in random order (Howard 2013, section 2.2)."""
 

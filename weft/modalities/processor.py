@@ -53,6 +53,7 @@ class Processor:
             "fit": self.fit,
             "interpolation": self.interpolation,
             "eval_crop": self.crop if self.fit == "crop" else None,
+            "resize_first": True if self.fit == "crop" else None,
         }
         return {name: value for name, value in found.items() if value is not None}
 

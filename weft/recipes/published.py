@@ -72,7 +72,10 @@ def published(
 
 def _pictures(name: str, dual: DualEncoder) -> ImageConfig:
     """As published; training crops a little, as CLIP's did, and mirrors nothing: texts say left and right."""
-    own = image_of(name, ImageConfig(crop_scale=(0.9, 1.0), flip=0.0, interpolation="bicubic"))
+    base = ImageConfig(
+        crop_scale=(0.9, 1.0), flip=0.0, interpolation="bicubic", scaled_decoding=False
+    )
+    own = image_of(name, base)
     return own.replace(size=dual.image.image_size)
 
 
