@@ -23,9 +23,13 @@ PACKAGE = ROOT / "weft"
 CATALOGUE = PACKAGE / "core" / "language_zh.json"
 WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
 ERRORS = ("WeftError", "DataError")
+BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")
+"""Functions of report/html.py that say their first argument."""
 
 
-def said(path: Path, functions: tuple[str, ...] = ("say", *ERRORS)) -> Iterator[tuple[int, str]]:
+def said(
+    path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *BLOCKS)
+) -> Iterator[tuple[int, str]]:
     """Line and sentence of each call in the module that says one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args:

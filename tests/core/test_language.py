@@ -8,7 +8,7 @@ from core import sentences
 
 from weft.cli import main
 from weft.core import language
-from weft.core.language import PLACE, catalogue, say, speaking
+from weft.core.language import PLACE, Entry, catalogue, say, speaking
 from weft.core.language import language as chosen
 
 
@@ -36,10 +36,14 @@ def test_translations_have_the_places_of_their_sentences() -> None:
 def test_no_sentence_is_translated_as_another() -> None:
     """With words in its places a sentence is found again, and not one that looks like it."""
     for entry in catalogue("zh"):
-        filled = PLACE.sub("X1", entry.english)
+        filled = PLACE.sub("1", entry.english)
         found = next(one for one in catalogue("zh") if one.pattern.fullmatch(filled))
-        as_fixed = PLACE.sub("", found.english) == PLACE.sub("", entry.english)
+        as_fixed = fixed(found) == fixed(entry)
         assert as_fixed, f"{entry.english} is taken for {found.english}"
+
+
+def fixed(entry: Entry) -> str:
+    return PLACE.sub("", entry.english).lower()
 
 
 @pytest.mark.usefixtures("chinese")

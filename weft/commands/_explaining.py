@@ -20,9 +20,8 @@ def of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
     rows = given(arguments.values(run, reads), run.modalities).samples
     (explained,) = explain_rows([run], rows, arguments.method, arguments.head)
     _print(explained)
-    return [
-        html.section(explained.answer, explained_legend([explained]), explained_html(explained))
-    ]
+    title = html.text(explained.answer)
+    return [html.section(title, explained_legend([explained]), explained_html(explained))]
 
 
 def of_rows(run: Run, arguments: Arguments) -> list[html.Html]:

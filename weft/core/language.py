@@ -3,7 +3,7 @@
 A sentence is written once, in English, where it is said. `language_zh.json` beside this file has for each
 English sentence the Chinese one. What differs from time to time is a place, such as {path}: it is filled with what
 the English sentence has there. `{reason~}` is a place that holds a sentence of the catalogue itself, `{_are}` one of
-English grammar that the translation does without. What has no translation stays English.
+English grammar that the translation does without, and `{count}` a number. What has no translation stays English.
 """
 
 import functools
@@ -64,7 +64,20 @@ def say(sentence: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _said(sentence: str, chosen: str) -> str:
-    return _looked_up(sentence, chosen) or _in_parts(sentence, chosen) or sentence
+    found = _looked_up(sentence, chosen) or _in_parts(sentence, chosen)
+    return found or _sentences(sentence, chosen) or sentence
+
+
+def _sentences(text: str, chosen: str) -> str | None:
+    """Several sentences, or one with its full stop, where each is in the catalogue without or with it."""
+    found = []
+    for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text):
+        bare = one.removesuffix(".")
+        said = _looked_up(one, chosen) or _looked_up(bare, chosen) or _in_parts(bare, chosen)
+        if said is None:
+            return None
+        found.append(said if said.endswith("。") else f"{said}。")
+    return "".join(found)
 
 
 def _looked_up(sentence: str, chosen: str) -> str | None:
@@ -76,7 +89,7 @@ def _looked_up(sentence: str, chosen: str) -> str | None:
 
 
 def _in_parts(sentence: str, chosen: str) -> str | None:
-    """WHERE: SENTENCE, and SENTENCE; SENTENCE, where each sentence is in the catalogue."""
+    """WHERE: SENTENCE; SENTENCE; SENTENCE; and lists with commas, where each part is in the catalogue."""
     for mark in re.finditer(": ", sentence):
         said = _looked_up(sentence[mark.end() :], chosen)
         if said:
@@ -86,7 +99,8 @@ def _in_parts(sentence: str, chosen: str) -> str | None:
         first, second = (_looked_up(one, chosen) or _in_parts(one, chosen) for one in parts)
         if first and second:
             return f"{first}；{second}"
-    return None
+    listed = [_looked_up(one, chosen) for one in sentence.split(", ")]
+    return "，".join(filter(None, listed)) if len(listed) > 1 and all(listed) else None
 
 
 @dataclass(frozen=True)
@@ -102,8 +116,9 @@ class Entry:
         fixed = PLACE.split(self.english)[::3]
         parts = [re.escape(fixed[0])]
         for place, text in zip(PLACE.finditer(self.english), fixed[1:], strict=True):
-            parts.append(f"(?P<{place[1]}>.*?){re.escape(text)}")
-        return re.compile("".join(parts), flags=re.DOTALL)
+            value = r"[\d,.]+" if place[1] == "count" else ".*?"
+            parts.append(f"(?P<{place[1]}>{value}){re.escape(text)}")
+        return re.compile("".join(parts), flags=re.DOTALL | re.IGNORECASE)
 
     def filled(self, places: dict[str, str], chosen: str) -> str:
         """The translation with these values in its places."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weft.core.histogram import round_numbers
+from weft.core.language import say
 from weft.report.html import Html, format_cell, text
 
 WIDTH, HEIGHT = 480, 260
@@ -126,8 +127,8 @@ def drawing(
     legend = f'<div class="legend">{keys}</div>' if len(names) > 1 else ""
     below = f'<figcaption class="note">{text(note)}</figcaption>' if note else ""
     return Html(
-        f'<figure class="chart"><figcaption>{text(title)}</figcaption>{legend}'
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(title)}">{body}</svg>{below}</figure>'
+        f'<figure class="chart"><figcaption>{text(say(title))}</figcaption>{legend}'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(say(title))}">{body}</svg>{below}</figure>'
     )
 
 

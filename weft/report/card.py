@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weft.core.files import write_text
 from weft.core.kinds import NOUNS
+from weft.core.language import say
 from weft.data.prepare.report import DataReport, Histogram, Listing, Pair, Problem, SplitCounts
 from weft.report import charts, html
 
@@ -193,20 +194,20 @@ def _pair_figure(pair: Pair, report: DataReport) -> html.Html:
 
 def _captions(report: DataReport) -> html.Html:
     facts = report.captions
-    rows: list[Sequence[html.Cell]] = [
-        ["captions", facts.total],
-        ["different words, case ignored", facts.vocabulary],
-        ["without words", facts.empty],
-        ["too long", facts.long],
-        ["repeated (case, punctuation and spaces ignored)", facts.repeated],
-        ["also in another split", facts.across_splits],
+    rows: list[tuple[str, int]] = [
+        ("captions", facts.total),
+        ("different words, case ignored", facts.vocabulary),
+        ("without words", facts.empty),
+        ("too long", facts.long),
+        ("repeated (case, punctuation and spaces ignored)", facts.repeated),
+        ("also in another split", facts.across_splits),
     ]
     lengths = [name for name in report.histograms if "caption" in name]
     languages = [(name, float(count)) for name, count in list(facts.languages.items())[:8]]
     per_row = [(f"{count} a row", float(rows)) for count, rows in list(facts.per_row.items())[:8]]
     return html.section(
         "Captions",
-        html.table(["", "number"], rows),
+        html.table(["", "number"], [[say(name), count] for name, count in rows]),
         *_histograms(
             report,
             lengths,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.report import html
 from weft.report.axes import COLOURS, colour
@@ -70,7 +71,8 @@ def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name:
     parts = [
         _of_row(rows, row, points, streams, shown, scale, name) for row, points in by_row.items()
     ]
-    hint = '<p class="hint">Point at, tap, or choose a point with the arrow keys: its row is shown here.</p>'
+    asked = say("Point at, tap, or choose a point with the arrow keys: its row is shown here.")
+    hint = f'<p class="hint">{asked}</p>'
     return Html(
         f'{legend}<div class="map"><div class="plot">{"".join(parts)}</div>{hint}</div>'
         f'<p class="note"><small>{html.text(drawn.note)}</small></p>'

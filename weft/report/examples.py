@@ -5,6 +5,7 @@ from typing import Any
 
 from weft.core.display import Display, Word
 from weft.core.interfaces import Modality
+from weft.core.language import say
 from weft.core.media import Alternatives
 from weft.data.columns import value_of
 from weft.data.formats import Dataset
@@ -73,7 +74,7 @@ def folded(parts: Sequence[Html], first: int, what: str) -> list[Html]:
 def _example(example: Example, rows: Rows) -> Html:
     query = rows.display(example.query)
     answers = [(answer, rows.display(answer.entry)) for answer in example.answers]
-    rank = Html(f"<div><small>right answer at rank {example.rank:,}</small></div>")
+    rank = Html(f"<div><small>{say(f'right answer at rank {example.rank:,}')}</small></div>")
     missed = _missed(example, rows)
     drawn = any(display.pictures for _, display in answers)
     found = (
@@ -90,7 +91,7 @@ def _drawn_answers(
     drawn = [
         _framed(_drawn(display, f"{answer.score:.3f}"), answer.right) for answer, display in answers
     ]
-    drawn += [_framed(_drawn(display, f"right, rank {rank:,}"), True) for display in missed]
+    drawn += [_framed(_drawn(display, say(f"right, rank {rank:,}")), True) for display in missed]
     return html.grid(drawn, columns=len(drawn))
 
 
@@ -107,7 +108,7 @@ def _listed_answers(answers: Sequence[tuple[Answer, Display]], missed: Sequence[
     listed = f"<ol>{''.join(lines)}</ol>"
     if missed:
         right = html.text(" / ".join(display.text for display in missed))
-        return Html(f"{listed}<p><small>Right would have been: {right}</small></p>")
+        return Html(f"{listed}<p><small>{say('Right would have been:')} {right}</small></p>")
     return Html(listed)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from weft.core.errors import WeftError
+from weft.core.language import language, say
 from weft.core.media import Media
 from weft.core.text import words
 from weft.modalities.image_decoding import read_image
@@ -47,6 +48,11 @@ def text(value: object) -> Html:
     return value if isinstance(value, Html) else Html(html.escape(str(value)))
 
 
+def _said(value: str) -> Html:
+    """A sentence or a name of a page in the reader's language, escaped; Html, such as text(value), as it is."""
+    return value if isinstance(value, Html) else text(say(value))
+
+
 def join(*parts: str) -> Html:
     """The parts after each other; plain strings become escaped text."""
     return Html("\n".join(text(part) for part in parts))
@@ -57,11 +63,11 @@ def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
     listed = [part for part in sections if isinstance(part, Section)]
     anchors = _anchors([part.label for part in listed])
     links = "".join(
-        f'<a href="#{anchor}">{text(part.label)}</a>'
+        f'<a href="#{anchor}">{_said(part.label)}</a>'
         for part, anchor in zip(listed, anchors, strict=True)
     )
     contents = f'<nav aria-label="Contents">{links}</nav>' if len(listed) > 3 else ""
-    below = f'<p class="subtitle">{text(subtitle)}</p>' if subtitle else ""
+    below = f'<p class="subtitle">{_said(subtitle)}</p>' if subtitle else ""
     named = iter(anchors)
     body = join(
         *(
@@ -70,12 +76,12 @@ def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
         )
     )
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language()}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<header><h1>{text(title)}</h1>{below}{contents}</header>\n{body}\n"
-        "<footer>Made with Weft.</footer>\n</main>\n</body>\n</html>\n"
+        f"<title>{_said(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1>{_said(title)}</h1>{below}{contents}</header>\n{body}\n"
+        f"<footer>{say('Made with Weft.')}</footer>\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -95,7 +101,7 @@ def _anchors(labels: Sequence[str]) -> list[Html]:
 
 def section(title: str, *parts: str) -> Section:
     """A titled part of the page. Only those that stand at the top of a page have a link."""
-    content = Html(f"<h2>{text(title)}</h2>\n{join(*parts)}")
+    content = Html(f"<h2>{_said(title)}</h2>\n{join(*parts)}")
     made = Section(_section(content))
     made.label, made.content = title, content
     return made
@@ -108,7 +114,7 @@ def _section(content: Html, attributes: str = "") -> Html:
 def lead(sentences: Sequence[tuple[str, str, bool]]) -> Html:
     """What to read first: (name, sentence, whether it is a warning) one below the other."""
     shown = "".join(
-        f"<div{' class=warn' if warning else ''}><dt>{text(name)}</dt><dd>{text(sentence)}</dd></div>"
+        f"<div{' class=warn' if warning else ''}><dt>{_said(name)}</dt><dd>{_said(sentence)}</dd></div>"
         for name, sentence, warning in sentences
     )
     return Html(f'<dl class="lead">{shown}</dl>')
@@ -116,17 +122,17 @@ def lead(sentences: Sequence[tuple[str, str, bool]]) -> Html:
 
 def heading(title: str) -> Html:
     """A heading inside a section."""
-    return Html(f"<h3>{text(title)}</h3>")
+    return Html(f"<h3>{_said(title)}</h3>")
 
 
 def paragraph(content: str) -> Html:
-    return Html(f"<p>{text(content)}</p>")
+    return Html(f"<p>{_said(content)}</p>")
 
 
 def notice(content: str, *, warning: bool = False) -> Html:
     """One sentence that must not be overlooked: good news, or a warning."""
     kind = "notice warn" if warning else "notice"
-    return Html(f'<div class="{kind}">{text(content)}</div>')
+    return Html(f'<div class="{kind}">{_said(content)}</div>')
 
 
 def code(content: str) -> Html:
@@ -137,7 +143,7 @@ def code(content: str) -> Html:
 def details(summary: str, *parts: str, unfolded: bool = False) -> Html:
     """Parts that are folded away until somebody asks."""
     state = " open" if unfolded else ""
-    return Html(f"<details{state}><summary>{text(summary)}</summary>\n{join(*parts)}\n</details>")
+    return Html(f"<details{state}><summary>{_said(summary)}</summary>\n{join(*parts)}\n</details>")
 
 
 def row(*parts: str) -> Html:
@@ -148,7 +154,7 @@ def row(*parts: str) -> Html:
 def tiles(values: Mapping[str, Cell]) -> Html:
     """The few numbers that matter, large: name -> value."""
     cells = (
-        f'<div class="tile"><b>{text(format_cell(value))}</b><span>{text(name)}</span></div>'
+        f'<div class="tile"><b>{text(format_cell(value))}</b><span>{_said(name)}</span></div>'
         for name, value in values.items()
     )
     return Html(f'<div class="tiles">{"".join(cells)}</div>')
@@ -173,7 +179,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = 
             for cell, right, name in zip(row, numeric, header, strict=True)
         )
 
-    head = f"<caption>{text(caption)}</caption>" if caption else ""
+    header = [_said(name) for name in header]
+    head = f"<caption>{_said(caption)}</caption>" if caption else ""
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return Html(
         f'<div class="scroll"><table{" class=wide" if wide else ""}>{head}<thead><tr>{cells("th", header)}</tr></thead>'

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from weft.core.language import say
 from weft.evaluation.leakage import Leakage
 from weft.report import html
 from weft.report.html import Html
@@ -29,7 +30,7 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
     lines = [f"{said}{of}."]
     if absent:
         lines.append(f"Not audited: {', '.join(absent)}.")
-    parts = [Html(html.text(" ".join(lines)))]
+    parts = [Html(html.text(say(" ".join(lines))))]
     parts += [
         html.details(
             "What was compared" if alone else f"What was compared: {', '.join(titles[key])}",
@@ -57,7 +58,9 @@ def _sentence(leakage: Leakage) -> str:
 
 def _table(leakage: Leakage) -> Html:
     findings = leakage.findings()
-    rows: list[list[html.Cell]] = [[what, one.found, one.total] for what, one in findings.items()]
+    rows: list[list[html.Cell]] = [
+        [say(what), one.found, one.total] for what, one in findings.items()
+    ]
     pairs = [[what, *pair] for what, found in findings.items() for pair in found.examples]
     counted = len(findings)
     notes = [html.paragraph(f"{line[:1].upper()}{line[1:]}.") for line in leakage.lines()[counted:]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import same_unit
 from weft.inference.results import Queries, TaskResult
@@ -128,7 +129,7 @@ def _numbers(result: TaskResult) -> list[Html]:
     baselines = list(result.baselines.values())
     rows: list[list[html.Cell]] = [
         [
-            score.metric.words,
+            say(score.metric.words),
             score.shown,
             score.interval,
             score.metric.axis,
@@ -148,6 +149,6 @@ def _numbers(result: TaskResult) -> list[Html]:
 
 def _protocol(result: TaskResult) -> Html:
     rows: list[list[html.Cell]] = [
-        [protocol_words(name), value] for name, value in result.protocol.items()
+        [say(protocol_words(name)), value] for name, value in result.protocol.items()
     ]
     return html.table(["", "value"], rows)
