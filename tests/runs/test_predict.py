@@ -176,3 +176,11 @@ def test_a_run_measures_explains_and_reports(run: Run, tmp_path: Path) -> None:
     assert page == tmp_path / "page.html"
     assert page.stat().st_size > 10_000
     assert not (run.folder / "metrics").exists()
+
+
+def test_a_table_in_memory(run: Run) -> None:
+    table = [{"image": p, "question": q} for p, q in zip(PICTURES, ASKED, strict=True)]
+    found = run.predict(rows=table)
+    expected = run.predict(image=PICTURES, question=ASKED)
+    assert found.rows == expected.rows
+    assert torch.equal(found.values.probabilities, expected.values.probabilities)

@@ -40,8 +40,8 @@ log = logging.getLogger("weft.data")
 class DataSource(Settings):
     """Where the rows of a recipe come from; a subclass says how they are opened."""
 
-    def absolute(self) -> Self:
-        """The same with paths that hold in any working folder, as a run keeps them."""
+    def kept(self, folder: Path) -> "DataSource":  # noqa: ARG002
+        """The same rows as the run in `folder` keeps them: with paths that hold in any working folder."""
         return self
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
@@ -115,6 +115,9 @@ class FilesConfig(DataSource):
         """All rows that can be read; nothing is said of the others."""
         said = self.said()
         return open_dataset(self.path, format=self.format, said=said, on_error=lambda _: None)
+
+    def kept(self, folder: Path) -> "DataSource":  # noqa: ARG002
+        return self.absolute()
 
     def absolute(self) -> Self:
         """The same with paths that hold in any working folder."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from weft.core.errors import WeftError
-from weft.core.files import atomic_path
 from weft.data.formats import Said
+from weft.data.memory import write_table
 from weft.fitting.choice import Choices
 from weft.fitting.fit import FitResult, FitSettings, open_table
 from weft.fitting.fit import fit as fit_target
@@ -91,7 +90,8 @@ def fit(
 ) -> FitResult | dict[str, FitResult]:
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
-    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run.
+    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts; pictures are paths, bytes, of Pillow or
+    arrays), which is written beside the run.
     columns, images_dir, encoding: what you say of the table, as in `weft fit`. target: a column, or several, which have one result each. pair: instead, two columns that are to find each
     other, such as image and text. out: folder of the run; runs/fit-NAME if not
     given, and below it one for each of several targets. The other settings are those of `weft fit`. Raises
@@ -103,7 +103,7 @@ def fit(
     path = Path("table.parquet") if in_memory else Path(data)
     folder = Path(out) if out is not None else default_folder(path)
     if in_memory:
-        path = written(data, folder / path)
+        path = write_table(data, folder / path)
         images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
     images = None if images_dir is None else Path(images_dir).absolute()
     opened = open_table(path, Said(columns or {}, images, encoding))
@@ -127,25 +127,3 @@ def fit(
 def default_folder(data: Path) -> Path:
     """Where the run of this table goes unless another place is said."""
     return Path("runs") / f"fit-{data.absolute().stem}"
-
-
-def written(table: Any, path: Path) -> Path:
-    """A table in memory as a parquet file. Raises WeftError for anything else."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        if isinstance(table, pa.Table):
-            made = table
-        elif hasattr(table, "to_dict") and hasattr(table, "columns"):
-            made = pa.Table.from_pandas(table, preserve_index=False)
-        else:
-            made = pa.Table.from_pylist(list(table))
-    except (TypeError, ValueError, AttributeError, pa.ArrowException) as error:
-        raise WeftError(
-            f"got a {type(table).__name__}, expected a path, a table of pandas or pyarrow, or a list of dicts "
-            f"({str(error).splitlines()[0]:.100})"
-        ) from None
-    with atomic_path(path) as temporary:
-        parquet.write_table(made, temporary)
-    return path

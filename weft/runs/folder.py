@@ -9,6 +9,7 @@ from weft.core.distributed import barrier, rank
 from weft.core.errors import WeftError
 from weft.core.lock import locked
 from weft.data.learned import MODALITIES
+from weft.data.memory import FILE as TABLE
 from weft.runs.bucketing import LENGTHS
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS
 from weft.runs.recipe import Recipe
@@ -60,6 +61,6 @@ def begun(recipe: Recipe, folder: Path) -> Iterator[None]:
         yield
     except (WeftError, ValueError):
         if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
-            for name in (RECIPE, MODALITIES, LENGTHS, MODEL):
+            for name in (RECIPE, MODALITIES, LENGTHS, MODEL, TABLE):
                 (folder / name).unlink(missing_ok=True)
         raise

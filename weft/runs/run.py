@@ -17,8 +17,9 @@ from weft.core.samples import Sample
 from weft.core.tensors import load_built
 from weft.core.trust import trust_modules
 from weft.data.columns import ModalitySource
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, Said
 from weft.data.learned import Learned
+from weft.data.memory import dataset_of, is_table, rows_of_table
 from weft.explain.method import Method
 from weft.heads.output import Output
 from weft.index import EmbeddingIndex, Hit
@@ -125,12 +126,13 @@ class Run:
     def predict(
         self,
         head: str | None = None,
-        rows: Sequence[Sample] | None = None,
+        rows: Any = None,
         **streams: Any,
     ) -> Predictions:
         """What a head says of each row: classes with probabilities, numbers or texts.
 
-        head: the model's first if not named. rows, streams: as in `read`. A row that has nothing of
+        head: the model's first if not named. rows: of a data set, or a table in memory (of pandas or pyarrow, or
+        a list of dicts), whose columns are read as those of training were. streams: as in `read`. A row that has nothing of
         what the head reads is left out. Raises WeftError for what cannot be read.
         """
         member, dataset = self._member(rows, streams)
@@ -163,9 +165,7 @@ class Run:
             )
         return name or fitting[0]
 
-    def _member(
-        self, rows: Sequence[Sample] | None, streams: Mapping[str, Any]
-    ) -> tuple[Member, Sequence[Sample]]:
+    def _member(self, rows: Any, streams: Mapping[str, Any]) -> tuple[Member, Sequence[Sample]]:
         """What reads these rows, or these values, raw; a row may lack any stream."""
         if (rows is None) == (not streams):
             raise ValueError(
@@ -175,7 +175,17 @@ class Run:
         if rows is None:
             values = given(streams, self.modalities)
             return Member(self.model, values.sources, self.learned), values.samples
+        if is_table(rows):
+            rows = self._rows_of(rows)
         return self.reading(rows), rows
+
+    def _rows_of(self, table: Any) -> Dataset:
+        """A table in memory as rows, its columns as those of the run's own rows."""
+        files = self.recipe.data.source.files
+        said = {} if files is None else files.columns
+        names = {str(name) for row in rows_of_table(table) for name in row}
+        there = {key: value for key, value in said.items() if key in names or value in names}
+        return dataset_of(table, Said(there))
 
     def reading(self, rows: Sequence[Sample]) -> Member:
         """The model as it reads these rows raw, each of which may lack any stream."""

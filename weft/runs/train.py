@@ -87,7 +87,7 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     with distributed.session(recipe.run.device) as device, held(folder, new=True):
         # What is chosen by the machine is chosen once: the run may go on elsewhere.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
-        recipe = recipe.replace(data=recipe.data.replace(source=recipe.data.source.absolute()))
+        recipe = recipe.replace(data=recipe.data.replace(source=recipe.data.source.kept(folder)))
         with begun(recipe, folder):
             return _train(recipe, folder, device, written=recipe)
 

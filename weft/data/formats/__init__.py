@@ -26,6 +26,7 @@ from weft.data.formats._rows import (
     splits_of,
 )
 from weft.data.formats._said import KINDS, NOTHING_SAID, ROLES, Said, SaidRows
+from weft.data.formats._table_samples import table_samples
 
 __all__ = [
     "KINDS",
@@ -46,6 +47,7 @@ __all__ = [
     "rows_of_split",
     "split_name",
     "splits_of",
+    "table_samples",
 ]
 
 

@@ -173,8 +173,11 @@ def is_text_column(name: str) -> bool:
 
 
 def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
-    """The kind of file that all values name, where one of them is there."""
+    """The kind of file that all values are, or name where one of them is there."""
     given = [value for value in values if value is not None]
+    media = [m for v in given for m in (v if isinstance(v, list) else [v]) if isinstance(m, Media)]
+    if media and len({m.kind for m in media}) == 1:
+        return media[0].kind
     lists = [several(value) or [value] for value in given]
     names = [name for each in lists for name in each]
     if not names or not all(isinstance(name, str) and "\0" not in name for name in names):

@@ -12,6 +12,7 @@ from weft.core.names import changed_at, present
 from weft.data.formats._rows import picture_folder
 
 PROBED_NAMES = 100
+_DIVIDED = re.compile(r"[;|,]")
 _KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 
@@ -74,7 +75,9 @@ def _stems(folder: Path, times: int) -> dict[str, list[str]]:  # noqa: ARG001
 def several(value: Any) -> list[str] | None:
     """The names of pictures in a cell: a list, or a string such as `a.jpg;b.jpg`. None for anything else."""
     if isinstance(value, str):
-        parts = [part.strip() for part in re.split(r"[;|,]", value)]
+        if _DIVIDED.search(value) is None:
+            return [value.strip()] if kind_of(value.strip()) == "image" else None
+        parts = [part.strip() for part in _DIVIDED.split(value)]
         parts = [part for part in parts if part]
     elif isinstance(value, list | tuple) and value:
         parts = [part for part in value if isinstance(part, str)]

@@ -115,6 +115,9 @@ def files_of(
 
     Raises DataError where the column holds no path.
     """
+    if isinstance(value, Media) or _all_media(value):
+        held: Media | list[Media] = value
+        return held
     names = several(value) if kind == "image" else None
     if isinstance(value, str) and (names is None or names == [value.strip()]):
         return _file(finder, value, column, kind, source)
@@ -124,6 +127,10 @@ def files_of(
             f"column '{column}' holds {value!r:.60}, expected {expected}", source=source
         )
     return [_file(finder, name, column, kind, source) for name in names]
+
+
+def _all_media(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, Media) for v in value)
 
 
 def _file(finder: Finder, name: str, column: str, kind: Kind, source: str) -> Media:
@@ -175,7 +182,7 @@ def names_in(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
     found: list[str] = []
     for row in rows:
         value = row.get(column)
-        if value is not None:
+        if value is not None and not isinstance(value, Media) and not _all_media(value):
             found += several(value) or [str(value)]
         if len(found) >= 100:
             break
@@ -183,5 +190,9 @@ def names_in(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
 
 
 def called(value: Any) -> str:
-    """What the file of a cell is called; several by all their names."""
+    """What the file of a cell is called; several by all their names. What is in memory by its content."""
+    if isinstance(value, Media):
+        return value.digest() if value.path is None else str(value.path)
+    if _all_media(value):
+        return ";".join(map(called, value))
     return ";".join(several(value) or [str(value)]) if not isinstance(value, str) else value
