@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from weft.core.errors import WeftError
 from weft.data.formats import Said
 from weft.data.memory import write_table
 from weft.fitting.choice import Choices
