@@ -39,15 +39,13 @@ def rows_of_table(table: Any) -> list[dict[str, Any]]:
     elif hasattr(table, "to_dict") and hasattr(table, "columns"):  # pandas
         rows = table.to_dict("records")
     else:
-        rows = (
-            list(table) if isinstance(table, Sequence) and not isinstance(table, str) else [table]
-        )
-    for number, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise WeftError(
-                f"row {number + 1} is a {type(row).__name__}, expected a table of pandas or pyarrow, or a list "
-                "of dicts"
-            )
+        expected = "expected a table of pandas or pyarrow, or a list of dicts"
+        if not isinstance(table, list | tuple):
+            raise WeftError(f"got a {type(table).__name__}, {expected}")
+        rows = list(table)
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row, Mapping):
+                raise WeftError(f"row {number} is a {type(row).__name__}, {expected}")
     return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
 
 
