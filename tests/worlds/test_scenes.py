@@ -18,7 +18,7 @@ from weft.core.errors import WeftError
 from weft.data.formats import open_dataset
 from weft.worlds.scenes import COLORS, HELD_OUT, SHAPES, SPLITS, ScenesConfig, write_scenes
 from weft.worlds.scenes.drawing import MAX_NOISE, PALETTE, draw
-from weft.worlds.scenes.world import PATTERNS, Object, Scene
+from weft.worlds.scenes.world import PATTERNS, Object, Scene, pairs_of
 
 SIDE = 128
 
@@ -211,9 +211,23 @@ def test_splits_and_seeds_hold_different_scenes() -> None:
     assert len({repr(scene.objects) for scene in together}) == len(together)
 
 
-def test_every_color_and_shape_misses_equally_many_partners() -> None:
-    for names, place in ((COLORS, 0), (SHAPES, 1)):
-        assert {sum(pair[place] == name for pair in HELD_OUT) for name in names} == {2}
+@pytest.mark.parametrize(("kinds", "missed"), [(10, 2), (6, 1)])
+def test_every_color_and_shape_misses_equally_many_partners(kinds: int, missed: int) -> None:
+    held_out = pairs_of(kinds, True)
+    for names, place in ((COLORS[:kinds], 0), (SHAPES[:kinds], 1)):
+        assert {sum(pair[place] == name for pair in held_out) for name in names} == {missed}
+
+
+def test_a_world_of_fewer_colors_and_shapes() -> None:
+    for split in SPLITS:
+        shown, said = set(), set()
+        for row in ScenesConfig(count=200, split=split, size=16, kinds=6).build():
+            shown |= {(t["color"], t["shape"]) for t in row.items["objects"]}
+            said |= {q["answer"] for q in row.items["questions"]}
+            said |= set(" ".join(q["question"] for q in row.items["questions"]).split())
+        expected = pairs_of(6, False) + (pairs_of(6, True) if split == "test_heldout" else ())
+        assert shown == set(expected)
+        assert not said & {*COLORS[6:], *SHAPES[6:]}
 
 
 @pytest.mark.parametrize(
@@ -231,6 +245,7 @@ def test_every_color_and_shape_misses_equally_many_partners() -> None:
         ({"languages": ("fr",)}, "languages"),
         ({"scale": 1.2}, "scale is 1.2, expected 0.5 to 1.0"),
         ({"objects": (3, 3), "scale": 1.4}, "scale is 1.4, expected 0.5 to 1.3"),
+        ({"kinds": 5}, "kinds is 5, expected 6 to 10"),
         ({"patterns": ("dotted",)}, "patterns is .*expected one or more of plain, shaded"),
         ({"questions": ("count", "count")}, "questions is .*each once"),
     ],

@@ -22,7 +22,16 @@ from weft.worlds.scenes.captions import Plan, plan_captions
 from weft.worlds.scenes.drawing import MAX_NOISE, draw
 from weft.worlds.scenes.questions import QUESTION_TYPES, questions
 from weft.worlds.scenes.sampling import sample_scene
-from weft.worlds.scenes.world import PATTERNS, SPLITS, Draws, Object, Scene, Split
+from weft.worlds.scenes.world import (
+    COLORS,
+    FEWEST_KINDS,
+    PATTERNS,
+    SPLITS,
+    Draws,
+    Object,
+    Scene,
+    Split,
+)
 
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
@@ -52,6 +61,8 @@ class ScenesConfig(Config["Scenes"]):
     """Fewest and most objects in a scene."""
     scale: float = 1.0
     """Factor of the sizes of objects; above 1 where every scene has three of them."""
+    kinds: int = len(COLORS)
+    """So many colours and so many shapes occur, the first ones."""
     patterns: tuple[str, ...] = PATTERNS
     """Patterns of the backdrops."""
     complete: bool = False
@@ -72,6 +83,7 @@ class ScenesConfig(Config["Scenes"]):
             "objects[1]": (self.objects[1], 3, 8),
             "noise": (self.noise, 0, MAX_NOISE),
             "scale": (self.scale, 0.5, largest),
+            "kinds": (self.kinds, FEWEST_KINDS, len(COLORS)),
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
@@ -124,7 +136,9 @@ class Scenes:
     def scene(self, index: int) -> Scene:
         """What the picture of that row shows."""
         config, draws = self.config, self._draws(index, _SCENE)
-        return sample_scene(draws, config.split, config.objects, config.scale, config.patterns)
+        return sample_scene(
+            draws, config.split, config.objects, config.scale, config.patterns, config.kinds
+        )
 
     def image(self, scene: Scene) -> np.ndarray:
         """(size, size, 3) uint8."""

@@ -14,12 +14,12 @@ from weft.worlds.scenes.world import (
     COLORS,
     HELD_OUT,
     RELATIONS,
-    SEEN,
     SHAPES,
     Description,
     Draws,
     Object,
     Scene,
+    pairs_of,
     relation,
 )
 
@@ -52,11 +52,12 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
     kind = draws.below(4)
     if kind < 2:
         place, values = (0, COLORS) if kind == 0 else (1, SHAPES)
+        values = values[: scene.kinds]
         here = {pair[place] for pair in present}
         value = draws.pick([v for v in values if (v in here) == truth])
         what = Description(color=value) if kind == 0 else Description(shape=value)
     else:
-        color, shape = _existing_pair(present, truth, draws)
+        color, shape = _existing_pair(present, truth, draws, scene.kinds)
         what = Description(color=color, shape=shape)
     words = phrase(what)
     one, some = with_article(words), phrase(what, 2)
@@ -66,13 +67,16 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
     return text, _yes_or_no(truth)
 
 
-def _existing_pair(present: set[tuple[str, str]], truth: bool, draws: Draws) -> tuple[str, str]:
+def _existing_pair(
+    present: set[tuple[str, str]], truth: bool, draws: Draws, kinds: int
+) -> tuple[str, str]:
     """A pair that is in the scene, or one that is not though its colour and shape both are.
 
     Held-out pairs are asked about only where the scene holds some, there half of the time.
     """
     held_out = present & HELD_OUT
-    pairs = sorted(HELD_OUT) if held_out and draws.unit() < 0.5 else SEEN
+    asks_held_out = bool(held_out) and draws.unit() < 0.5
+    pairs = sorted(pairs_of(kinds, True)) if asks_held_out else pairs_of(kinds, False)
     candidates = [pair for pair in pairs if (pair in present) == truth]
     if not truth:
         colors, shapes = {c for c, _ in present}, {s for _, s in present}

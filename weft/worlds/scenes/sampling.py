@@ -9,9 +9,7 @@ from weft.worlds.scenes import world
 from weft.worlds.scenes.drawing import hidden_share
 from weft.worlds.scenes.world import (
     COLORS,
-    HELD_OUT,
     PATTERNS,
-    SEEN,
     SHAPES,
     TINTS,
     TURNS,
@@ -20,9 +18,11 @@ from weft.worlds.scenes.world import (
     Object,
     Scene,
     Split,
+    pairs_of,
 )
 
 Pair = tuple[str, str]
+Pools = tuple[list[Pair], list[Pair], list[Pair], list[Pair]]
 _MARGIN = 0.012
 _OVERLAP_CHANCE = 0.5
 
@@ -33,56 +33,57 @@ def sample_scene(
     objects: tuple[int, int],
     scale: float = 1.0,
     patterns: Sequence[str] = PATTERNS,
+    kinds: int = len(COLORS),
 ) -> Scene:
-    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii.
+    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii. kinds: so many
+    colours and shapes occur, the first ones.
 
     The number of objects that show its topic is drawn first and uniformly, so "how many?" about the
     topic has every answer equally often.
     """
     held_out = split == "test_heldout"
-    topic = _topic(draws, held_out)
+    topic = _topic(draws, held_out, kinds)
     topic_count = draws.below(min(4, objects[1] - 1))
     number = max(objects[0] + draws.below(objects[1] - objects[0] + 1), topic_count + 2)
-    pairs = _pairs(draws, topic, topic_count, number, held_out)
+    pairs = _pairs(draws, _pools(topic, kinds), topic_count, number, held_out)
     large = 1 + draws.below(min(3, number - 1))
     sizes = draws.sample(["large"] * large + ["small"] * (number - large), number)
     tint, pattern = draws.pick(TINTS), draws.pick(patterns)
     placed = _layout(draws, list(zip(pairs, sizes, strict=True)), scale)
     placed, covering = _with_visibility(draws.sample(placed, number))
-    return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, draws.unit())
+    grain = draws.unit()
+    return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, grain, kinds)
 
 
-def _topic(draws: Draws, held_out: bool) -> Description:
+def _topic(draws: Draws, held_out: bool, kinds: int) -> Description:
     kind = draws.below(3)
     if kind == 0:
-        return Description(color=draws.pick(COLORS))
+        return Description(color=draws.pick(COLORS[:kinds]))
     if kind == 1:
-        return Description(shape=draws.pick(SHAPES))
-    color, shape = draws.pick(_HELD if held_out else SEEN)
+        return Description(shape=draws.pick(SHAPES[:kinds]))
+    color, shape = draws.pick(pairs_of(kinds, held_out))
     return Description(color=color, shape=shape)
 
 
-_HELD = tuple((c, s) for c in COLORS for s in SHAPES if (c, s) in HELD_OUT)
-
-
 @functools.cache
-def _pools(topic: Description) -> tuple[list[Pair], list[Pair], list[Pair], list[Pair]]:
+def _pools(topic: Description, kinds: int) -> Pools:
     """Seen pairs that show the topic, seen pairs that do not, and the same of held-out pairs."""
 
     def shows(pair: Pair) -> bool:
         return topic.color in (None, pair[0]) and topic.shape in (None, pair[1])
 
+    seen, held = (pairs_of(kinds, held_out) for held_out in (False, True))
     return (
-        [p for p in SEEN if shows(p)],
-        [p for p in SEEN if not shows(p)],
-        [p for p in _HELD if shows(p)],
-        [p for p in _HELD if not shows(p)],
+        [p for p in seen if shows(p)],
+        [p for p in seen if not shows(p)],
+        [p for p in held if shows(p)],
+        [p for p in held if not shows(p)],
     )
 
 
-def _pairs(draws: Draws, topic: Description, count: int, number: int, held_out: bool) -> list[Pair]:
+def _pairs(draws: Draws, pools: Pools, count: int, number: int, held_out: bool) -> list[Pair]:
     """Colour and shape of each object; `count` of them show the topic."""
-    seen, seen_other, held, held_other = _pools(topic)
+    seen, seen_other, held, held_other = pools
     pairs = [draws.pick(seen or held) for _ in range(count)]
     pairs += [draws.pick(seen_other) for _ in range(number - count)]
     if held_out:

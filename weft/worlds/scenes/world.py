@@ -50,7 +50,16 @@ HELD_OUT = frozenset(
     (color, SHAPES[(i + step) % len(SHAPES)]) for i, color in enumerate(COLORS) for step in (3, 7)
 )
 """Colour-shape pairs that occur in no split but test_heldout."""
-SEEN = tuple((c, s) for c in COLORS for s in SHAPES if (c, s) not in HELD_OUT)
+FEWEST_KINDS = 6
+"""Of so many colours and shapes, too, each colour and each shape misses as many partners as any other."""
+
+
+@functools.cache
+def pairs_of(kinds: int, held_out: bool) -> tuple[tuple[str, str], ...]:
+    """The pairs of the first `kinds` colours and shapes that are held out of training, or all others."""
+    pairs = ((c, s) for c in COLORS[:kinds] for s in SHAPES[:kinds])
+    return tuple(pair for pair in pairs if (pair in HELD_OUT) == held_out)
+
 
 ROUND = ("circle", "ring")
 TURNS = 5
@@ -142,7 +151,8 @@ class Description:
 class Scene:
     """objects: in drawing order, a later one covers an earlier one. topic: a colour, a shape or a pair
     of both, of which the scene was made to hold `topic_count` objects. covering: (front, back) numbers
-    of the objects that overlap. grain: number in [0, 1) that selects the noise.
+    of the objects that overlap. grain: number in [0, 1) that selects the noise. kinds: the scene's
+    world has so many colours and shapes, the first ones.
     """
 
     objects: tuple[Object, ...]
@@ -152,6 +162,7 @@ class Scene:
     topic_count: int
     covering: tuple[int, int] | None
     grain: float
+    kinds: int = len(COLORS)
 
 
 @functools.cache
