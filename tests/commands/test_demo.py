@@ -1,41 +1,58 @@
-"""`weft demo` in seconds instead of minutes."""
+"""`weft demo` in seconds instead of minutes, and its folder moved to another place."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import contents, done, refused, unchanged
+from tiny_runs import done, refused, unchanged
 
-from weft.core.config import save
-from weft.recipes import recipe
+from weft.commands import _demo_plan, demo
+from weft.core.config import load
+from weft.runs import timing
 from weft.worlds.scenes import SPLITS
 
-TINY = ("--train", 60, "--test", 12, "--steps", 1, "--finetune-steps", 1)
+TINY = ("--speed", 1, "--minutes", 0.001, "--test", 12)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    out = tmp_path_factory.mktemp("work") / "demo"
-    return out, done("demo", *TINY, "--out", out)
+def tiny() -> pytest.MonkeyPatch:
+    """The least that a demo does is next to nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_demo_plan, "FEWEST_STEPS", 1)
+        patch.setattr(_demo_plan, "FEWEST_SCENES", 60)
+        yield patch
 
 
-def test_it_ends_with_a_table_and_the_report(demo: tuple[Path, str]) -> None:
-    folder, said = demo
+@pytest.fixture(scope="module")
+def finished(
+    tiny: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, str]:
+    """Where a demo was run, where it was moved to, and what it said."""
+    first = tmp_path_factory.mktemp("work") / "demo"
+    said = done("demo", *TINY, "--out", first)
+    moved = tmp_path_factory.mktemp("elsewhere") / "renamed"
+    shutil.move(first, moved)
+    return first, moved, said
+
+
+def test_it_ends_with_a_table_and_the_report(finished: tuple[Path, Path, str]) -> None:
+    first, moved, said = finished
     lines = said.splitlines()
-    assert lines[-1] == f"report: {folder / 'report.html'}"
+    assert lines[-1] == f"report: {first / 'report.html'}"
     assert said.count("text_to_image/recall@1 ") == 2
     assert "text_zh_to_image/recall@1" in said
     assert "macro_f1" in said
     assert "CIDEr-D" in said
-    page = (folder / "report.html").read_text(encoding="utf-8")
+    page = (moved / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert "data:image/" in page
     assert page.count("<summary>Predictions, drawn at random</summary>") == 2
     assert "without the question" in page  # explanations come with the answers
 
 
-def test_what_it_leaves(demo: tuple[Path, str]) -> None:
-    folder, _ = demo
+def test_what_it_leaves(finished: tuple[Path, Path, str]) -> None:
+    _, folder, _ = finished
     rows = [
         json.loads(line) for line in (folder / "data" / "scenes.jsonl").read_text().splitlines()
     ]
@@ -46,27 +63,37 @@ def test_what_it_leaves(demo: tuple[Path, str]) -> None:
         "test": 12,
         "test_heldout": 12,
     }
-    for run in ("scenes", "scenes_zh", "scenes_questions", "scenes_captions"):
+    sizes = load(folder / "demo.json", _demo_plan.Plan)
+    assert (sizes.speed, sizes.minutes, sizes.train) == (1, 0.001, 60)
+    for run, steps in sizes.steps.items():
         assert (folder / run / "model.safetensors").exists()
+        recipe = json.loads((folder / run / "recipe.json").read_text())
+        assert recipe["run"]["steps"] == steps == 1
     card = json.loads((folder / "data" / "card.json").read_text())
     assert card
 
 
-def test_what_it_tells_to_try_works(demo: tuple[Path, str]) -> None:
-    folder, said = demo
-    assert f"weft search {folder / 'scenes'} --text" in said
-    out = done("search", folder / "scenes", "--text", "a large red star above a blue square")
-    assert len(out.splitlines()) == 6
-    assert "leakage" in done("evaluate", folder / "scenes_zh")
+def test_what_it_tells_to_try_works_where_it_was_moved_to(
+    finished: tuple[Path, Path, str],
+) -> None:
+    first, moved, said = finished
+    for name, words in (("scenes", "a large red star"), ("scenes_zh", "一个大的红色五角星")):
+        assert f'weft search {first / name} --text "{words}' in said
+        assert len(done("search", moved / name, "--text", words).splitlines()) == 6
+        assert "leakage" in done("evaluate", moved / name)
+    assert f"weft explain {first / 'scenes_questions'}" in said
+    for name in ("scenes_zh", "scenes_questions"):
+        page = moved / name / "report.html"
+        assert done("report", moved / name, "--card", "False").strip() == str(page)
 
 
-def test_another_demo_replaces_it(demo: tuple[Path, str]) -> None:
-    folder, _ = demo
-    before = contents(folder)
-    done("demo", *TINY, "--steps", 0, "--finetune-steps", 0, "--seed", 1, "--out", folder)
-    after = contents(folder)
-    assert before["data/scenes.jsonl"] != after["data/scenes.jsonl"]
-    assert before["scenes/model.safetensors"] != after["scenes/model.safetensors"]
+def test_an_earlier_demo_is_removed(tmp_path: Path) -> None:
+    sizes = _demo_plan.plan(600, 5.0)
+    demo._clear(tmp_path / "new", sizes)
+    (tmp_path / "new" / "scenes").mkdir()
+    demo._clear(tmp_path / "new", sizes.replace(minutes=1.0))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["demo.json"]
+    assert load(tmp_path / "new" / "demo.json", _demo_plan.Plan).minutes == 1.0
 
 
 def test_anything_else_is_left_alone(tmp_path: Path) -> None:
@@ -79,16 +106,15 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "value"),
-    [("--train", 0), ("--test", 0), ("--seed", -1), ("--steps", -1), ("--finetune-steps", "x")],
+    [("--test", 0), ("--seed", -1), ("--minutes", 0), ("--minutes", "inf"), ("--speed", 0)],
 )
 def test_impossible_sizes(flag: str, value: object, tmp_path: Path) -> None:
-    line = refused("demo", *TINY, flag, value, "--out", tmp_path / "demo")
-    assert str(value) in line
-    assert not (tmp_path / "demo").exists()
+    demo._clear(tmp_path, _demo_plan.plan(600, 5.0))
+    with unchanged(tmp_path):  # a mistake does not cost the earlier demo
+        assert str(value) in refused("demo", *TINY, flag, value, "--out", tmp_path)
 
 
-def test_a_mistake_does_not_cost_the_earlier_demo(tmp_path: Path) -> None:
-    save(recipe("scenes"), tmp_path / "demo.json")
-    with unchanged(tmp_path):
-        refused("demo", *TINY, "--steps", -1, "--out", tmp_path)
-        refused("demo", *TINY, "--test", 0, "--out", tmp_path)
+def test_the_machine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "WARM", 1)
+    monkeypatch.setattr(timing, "TIMED", 1)
+    assert demo._measured() >= 1

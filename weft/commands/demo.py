@@ -1,17 +1,20 @@
 """Run the whole pipeline offline in minutes: generate data, check, pretrain, fine-tune, evaluate, report."""
 
 import shutil
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.commands._demo_plan import Plan, plan
 from weft.commands._parsing import parse
 from weft.core.config import save
 from weft.core.errors import WeftError
+from weft.core.ranges import COUNT, POSITIVE, require
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
-from weft.data.sources import FilesConfig
+from weft.data.sources import DataSource, FilesConfig
 from weft.index import build_index
 from weft.recipes import recipe
 from weft.report.card import write_card
@@ -19,111 +22,142 @@ from weft.runs.measure import Measurement, measure, save_result
 from weft.runs.recipe import Recipe
 from weft.runs.reporting import report
 from weft.runs.run import Run, load
+from weft.runs.timing import seconds_per_step
 from weft.runs.train import train
 from weft.tasks.printing import print_result
 from weft.worlds.scenes import SPLITS, ScenesConfig, write_scenes
+from weft.worlds.scenes.source import GeneratedConfig
 
 MARKER = "demo.json"
 QUESTIONED = 3
 """One test scene in this number is asked about, with up to six questions each."""
+TIMED_SCENES = 256
+"""Scenes that the machine's speed is measured with."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The sizes of the demo, and its folder."""
+    """How long the demo takes, and its folder."""
 
     out: Path = Path("runs/demo")
     """Folder for the data, the runs and the report; an earlier demo there is replaced."""
-    train: int = 8000
-    """Number of training scenes."""
-    test: int = 1000
-    """Number of scenes in each of the two test splits: compositions seen in training, and never seen."""
-    steps: int | None = None
-    """Steps of pretraining; the recipe's own number if not given."""
-    finetune_steps: int | None = None
-    """Steps of fine-tuning; the recipe's own number if not given."""
+    minutes: float = 5.0
+    """Time that it is to take. The machine is measured for a few seconds, and sizes are chosen for it."""
+    speed: int | None = None
+    """Scenes a second in training, as an earlier demo printed it: the same sizes again. Measured if not given."""
+    test: int = 500
+    """Scenes in each of the two test splits: compositions seen in training, and never seen."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self, minutes=POSITIVE, speed=COUNT)
 
 
 def main(words: list[str]) -> None:
     """Runs all stages, then prints tables and the path of the report."""
     arguments = parse(Arguments, words, "weft demo")
     began = time.perf_counter()
-    worlds = _worlds(arguments)  # everything that may be refused, before an earlier demo is gone
-    pretraining = _recipe("scenes", arguments, arguments.steps)
-    finetuning = _recipe("scenes_zh", arguments, arguments.finetune_steps)
-    captioning = _recipe("scenes_captions", arguments, arguments.finetune_steps)
-    answering = _questions(arguments)
-    _clear(arguments.out)
-    _generate(worlds, _table(arguments))
-    pretrained = _train("scenes", pretraining, arguments)
-    finetuned = _train("scenes_zh", finetuning.replace(init=pretrained), arguments)
-    answers = _train("scenes_questions", answering.replace(init=pretrained), arguments)
-    captions = _train("scenes_captions", captioning.replace(init=pretrained), arguments)
-    english, chinese = load(pretrained), load(finetuned)
-    found = [
-        ("English captions, compositions never seen together", _measure(english, "test_heldout")),
-        ("English captions, compositions seen in training", _measure(english, "test")),
-        (
-            "Chinese captions after fine-tuning, compositions never seen",
-            _measure(chinese, "test_heldout"),
-        ),
-        ("Questions after fine-tuning", _measure(load(answers), "test")),
-        ("Captions written after fine-tuning", _measure(load(captions), "test")),
-    ]
-    build_index(english.member(found[0][1].dataset), found[0][1].dataset).save(pretrained / "index")
-    for _, one in found:
+    # What may be refused is refused before time is spent, and before an earlier demo is gone.
+    _require_demo(arguments.out)
+    _recipes(arguments, plan(1, arguments.minutes))
+    sizes = plan(arguments.speed or _measured(), arguments.minutes)
+    recipes = _recipes(arguments, sizes)
+    _clear(arguments.out, sizes)
+    print(_described(sizes))
+    _generate(_worlds(arguments, sizes), _table(arguments))
+    folders = _train_all(recipes, arguments.out)
+    runs = {name: load(folder) for name, folder in folders.items()}
+    found = _measure_all(runs)
+    for name in ("scenes", "scenes_zh"):
+        rows = found[name][1].dataset
+        build_index(runs[name].member(rows), rows).save(folders[name] / "index")
+    for _, one in found.values():
         print_result(one.result)
     page = report(
-        english,
-        found,
+        runs["scenes"],
+        list(found.values()),
         name="Weft demo",
         card=_card(_table(arguments)),
         path=arguments.out / "report.html",
     )
     print(f"the whole demo took {time.perf_counter() - began:.0f} s")
-    print(f'try: weft search {pretrained} --text "a large red star above a blue square"')
-    print(f"     weft explain {answers}")
+    print(f'try: weft search {folders["scenes"]} --text "a large red star and a blue square"')
+    print(f'     weft search {folders["scenes_zh"]} --text "一个大的红色五角星和一个蓝色正方形"')
+    print(f"     weft explain {folders['scenes_questions']}")
     print(f"report: {page}")
 
 
-def _worlds(arguments: Arguments) -> list[ScenesConfig]:
-    counts = _counts(arguments)
-    return [
-        ScenesConfig(
-            count=counts.get(split, arguments.test),
-            split=split,
-            seed=arguments.seed,
-            languages=("en", "zh"),
-        )
-        for split in SPLITS
-    ]
+def _measured() -> int:
+    """Scenes a second in pretraining, from a few steps."""
+    print("measuring how fast this machine trains")
+    pretraining = recipe("scenes")
+    with tempfile.TemporaryDirectory() as place:
+        world = _scenes(pretraining).replace(count=TIMED_SCENES, languages=("en", "zh"))
+        source = FilesConfig(write_scenes(world, place))
+        timed = pretraining.replace(data=pretraining.data.replace(source=source))
+        return max(1, round(pretraining.run.batch_size / seconds_per_step(timed)))
 
 
-def _counts(arguments: Arguments) -> dict[str, int]:
-    return {"train": arguments.train, "validation": min(500, arguments.test)}
-
-
-def _recipe(name: str, arguments: Arguments, steps: int | None) -> Recipe:
-    chosen = recipe(name)
-    run = chosen.run.replace(seed=arguments.seed)
-    source = FilesConfig(_table(arguments))
-    return chosen.replace(
-        data=chosen.data.replace(source=source),
-        run=run if steps is None else run.replace(steps=steps),
+def _described(sizes: Plan) -> str:
+    steps = ", ".join(f"{name} {number}" for name, number in sizes.steps.items())
+    return (
+        f"{sizes.train:,} training scenes; steps: {steps}; about {sizes.seconds / 60:.1f} minutes at "
+        f"{sizes.speed} scenes a second (--speed {sizes.speed} chooses the same sizes again)"
     )
 
 
-def _questions(arguments: Arguments) -> Recipe:
+def _scenes(chosen: Recipe) -> ScenesConfig:
+    source = chosen.data.source
+    assert isinstance(source, GeneratedConfig)
+    return source.scenes
+
+
+def _worlds(arguments: Arguments, sizes: Plan) -> list[ScenesConfig]:
+    world = _scenes(recipe("scenes")).replace(seed=arguments.seed, languages=("en", "zh"))
+    counts = _counts(arguments, sizes)
+    return [world.replace(split=split, count=counts[split]) for split in SPLITS]
+
+
+def _counts(arguments: Arguments, sizes: Plan) -> dict[str, int]:
+    return {
+        "train": sizes.train,
+        "validation": min(500, arguments.test),
+        "test": arguments.test,
+        "test_heldout": arguments.test,
+    }
+
+
+def _recipes(arguments: Arguments, sizes: Plan) -> dict[str, Recipe]:
+    """Each training's recipe on the demo's data. Raises ValueError for sizes that are out of range."""
+    _worlds(arguments, sizes)
+    files = FilesConfig(_table(arguments))
+    return {
+        name: _on(
+            recipe(name),
+            _questions(arguments, sizes) if name == "scenes_questions" else files,
+            steps,
+            arguments.seed,
+        )
+        for name, steps in sizes.steps.items()
+    }
+
+
+def _on(chosen: Recipe, source: DataSource, steps: int, seed: int) -> Recipe:
+    every = max(1, steps)  # once, at the end
+    run = chosen.run.replace(steps=steps, seed=seed, evaluate_every=every, checkpoint_every=every)
+    return chosen.replace(data=chosen.data.replace(source=source), run=run)
+
+
+def _questions(arguments: Arguments, sizes: Plan) -> GeneratedConfig:
     """The questions of the same scenes: any row is a function of seed, split and number."""
-    chosen = recipe("scenes_questions")
-    counts = {**_counts(arguments), "test": max(1, arguments.test // QUESTIONED)}
-    source = chosen.data.source.replace(**counts, scenes=ScenesConfig(seed=arguments.seed))
-    steps = arguments.finetune_steps
-    run = chosen.run.replace(seed=arguments.seed)
-    return chosen.replace(
-        data=chosen.data.replace(source=source),
-        run=run if steps is None else run.replace(steps=steps),
+    source = recipe("scenes_questions").data.source
+    assert isinstance(source, GeneratedConfig)
+    counts = _counts(arguments, sizes)
+    return source.replace(
+        train=counts["train"],
+        validation=counts["validation"],
+        test=max(1, arguments.test // QUESTIONED),
+        scenes=source.scenes.replace(seed=arguments.seed),
     )
 
 
@@ -131,12 +165,16 @@ def _table(arguments: Arguments) -> Path:
     return arguments.out / "data" / "scenes.jsonl"
 
 
-def _clear(out: Path) -> None:
-    """Removes an earlier demo, and nothing else."""
+def _require_demo(out: Path) -> None:
+    """Raises WeftError where the folder holds anything but an earlier demo."""
     if out.exists() and not (out / MARKER).exists() and (out.is_file() or any(out.iterdir())):
         raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
+
+
+def _clear(out: Path, sizes: Plan) -> None:
+    """Removes an earlier demo, and writes down the sizes of this one."""
     shutil.rmtree(out, ignore_errors=True)
-    save(recipe("scenes"), out / MARKER)
+    save(sizes, out / MARKER)
 
 
 def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
@@ -156,9 +194,31 @@ def _card(data: Path) -> DataReport:
     return found
 
 
-def _train(name: str, chosen: Recipe, arguments: Arguments) -> Path:
-    print(f"training: {name}, {chosen.run.steps} steps of {chosen.run.batch_size} scenes")
-    return train(chosen, arguments.out / name).folder
+def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
+    """The run directory of each training; all but the first start from the first."""
+    folders: dict[str, Path] = {}
+    for name, chosen in recipes.items():
+        print(f"training: {name}, {chosen.run.steps} steps of {chosen.run.batch_size} rows")
+        start = folders.get("scenes")
+        folders[name] = train(chosen.replace(init=start), out / name).folder
+    return folders
+
+
+def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
+    """What the report shows, the most important first: (title, measurement)."""
+    shown = (
+        ("scenes", "scenes", "test_heldout", "English captions, compositions never seen together"),
+        ("seen", "scenes", "test", "English captions, compositions seen in training"),
+        (
+            "scenes_zh",
+            "scenes_zh",
+            "test_heldout",
+            "Chinese captions after fine-tuning, compositions never seen",
+        ),
+        ("scenes_questions", "scenes_questions", "test", "Questions after fine-tuning"),
+        ("scenes_captions", "scenes_captions", "test", "Captions written after fine-tuning"),
+    )
+    return {key: (title, _measure(runs[name], split)) for key, name, split, title in shown}
 
 
 def _measure(run: Run, split: str) -> Measurement:

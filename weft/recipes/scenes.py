@@ -3,7 +3,7 @@
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, pictures, run
+from weft.recipes._scenes import LENGTH, PICTURE, SIMPLE, VOCABULARY, data, pictures, run
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
@@ -14,7 +14,7 @@ TEXT, EMBEDDING = 128, 256
 def scenes() -> Recipe:
     """CLIP with a small CNN on the generated world, from scratch, in minutes on two cores."""
     return Recipe(
-        data=data(),
+        data=data(SIMPLE),
         model=ModelConfig(
             encoders={
                 "image": pictures(),

@@ -4,7 +4,7 @@ from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig
 from weft.heads.texts import TextOutput
 from weft.objectives.captioning import CaptioningConfig
-from weft.recipes._scenes import LENGTH, PICTURE, VOCABULARY, data, run
+from weft.recipes._scenes import LENGTH, PICTURE, SIMPLE, VOCABULARY, data, run
 from weft.recipes.scenes import TEXT, scenes
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
@@ -14,7 +14,7 @@ from weft.training.optim import OptimConfig
 def scenes_captions() -> Recipe:
     """Captions of the generated world, trained in a minute; --init RUN takes the picture encoder of `scenes`."""
     pretraining = scenes()
-    base = data()
+    base = data(SIMPLE)
     text = base.streams["text"].replace(train_captions=5)
     return pretraining.replace(
         data=base.replace(streams={**base.streams, "text": text}),

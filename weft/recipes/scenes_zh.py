@@ -2,23 +2,22 @@
 
 from weft.architectures.model import ModelConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._scenes import data, run
+from weft.recipes._scenes import SIMPLE, data, run
 from weft.recipes.scenes import scenes
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
-from weft.worlds.scenes import ScenesConfig
 from weft.worlds.scenes.source import GeneratedConfig
 
 
 def scenes_zh() -> Recipe:
     """Chinese captions of the generated world; --init RUN starts from a run of the recipe scenes."""
     english = scenes()
-    base = data()
+    base = data(SIMPLE)
     parts = english.model
     return english.replace(
         data=base.replace(
-            source=GeneratedConfig(scenes=ScenesConfig(languages=("en", "zh"))),
+            source=GeneratedConfig(scenes=SIMPLE.replace(languages=("en", "zh"))),
             streams={"image": base.streams["image"], "text_zh": base.streams["text"]},
         ),
         model=ModelConfig(
