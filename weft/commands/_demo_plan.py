@@ -53,5 +53,5 @@ def plan(speed: int, minutes: float) -> Plan:
         name: max(FEWEST_STEPS, round(left * share / cost * speed / BATCH))
         for name, (share, cost) in STAGES.items()
     }
-    scenes = round(steps["scenes"] * BATCH / EPOCHS, -3)
+    scenes = 1000 * round(steps["scenes"] * BATCH / EPOCHS / 1000)
     return Plan(speed, minutes, min(max(scenes, FEWEST_SCENES), MOST_SCENES), steps)
