@@ -3,7 +3,8 @@
 import pytest
 
 from weft.commands import _demo_plan
-from weft.commands._demo_plan import FEWEST_STEPS, MOST_SCENES, STAGES, plan
+from weft.commands._demo_plan import BATCH, FEWEST_STEPS, MOST_SCENES, STAGES, plan
+from weft.recipes import recipe, recipes
 
 SPEEDS = (300, 600, 1200, 2500, 5000, 20_000)
 
@@ -41,4 +42,6 @@ def test_a_machine_too_slow_for_the_time_still_trains() -> None:
 def test_shares_are_of_the_whole() -> None:
     assert sum(share for share, _ in STAGES.values()) == pytest.approx(1.0)
     assert all(cost > 0 for _, cost in STAGES.values())
+    assert set(STAGES) <= set(recipes())
+    assert recipe("scenes").run.batch_size == BATCH
     assert _demo_plan.FEWEST_SCENES <= _demo_plan.MOST_SCENES

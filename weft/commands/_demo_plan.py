@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from weft.core.config import Settings
 
 STAGES = {
-    "scenes": (0.45, 1.0),
+    "scenes": (0.42, 1.0),
     "scenes_zh": (0.15, 1.0),
-    "scenes_questions": (0.28, 1.0),
-    "scenes_captions": (0.12, 1.0),
+    "scenes_questions": (0.33, 0.75),
+    "scenes_captions": (0.10, 1.0),
 }
 """Each training's share of the time for training, and the seconds of its step beside a pretraining step's."""
 BATCH = 128

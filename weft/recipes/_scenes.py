@@ -24,10 +24,8 @@ REGIONS = GridRegionsConfig(ImageConfig(size=SIZE, crop_scale=None, flip=0.0), c
 """Regions from grid cells, without a detector."""
 WORLD = ScenesConfig(size=SIZE)
 """Scenes of three to six objects; captions name some of them."""
-SIMPLE = ScenesConfig(
-    size=32, objects=(3, 3), scale=1.3, kinds=6, patterns=("plain",), complete=True
-)
-"""Scenes of three objects of six colours and shapes, which every caption names: learned in minutes."""
+SIMPLE = ScenesConfig(size=32, objects=(3, 3), scale=1.3, patterns=("plain",), complete=True)
+"""Scenes of three objects, which every caption names: learned in minutes."""
 
 
 def pictures() -> ConvNetConfig:

@@ -29,6 +29,6 @@ def scenes() -> Recipe:
         ),
         objectives={"contrastive": SoftmaxContrastiveConfig()},
         tasks={"retrieval": RetrievalConfig()},
-        optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.99),
-        run=run(160).replace(batch_size=256, evaluate_every=80, precision="auto"),
+        optim=OptimConfig(lr=3e-3, weight_decay=0.1, warmup=0.1, ema=0.97),
+        run=run(400).replace(evaluate_every=200, precision="auto"),
     )

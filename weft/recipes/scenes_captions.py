@@ -15,7 +15,7 @@ def scenes_captions() -> Recipe:
     """Captions of the generated world, trained in a minute; --init RUN takes the picture encoder of `scenes`."""
     pretraining = scenes()
     base = data(SIMPLE)
-    text = base.streams["text"].replace(train_captions=5)
+    text = base.streams["text"].replace(train_captions=2)
     return pretraining.replace(
         data=base.replace(streams={**base.streams, "text": text}),
         model=captioner(
@@ -31,7 +31,7 @@ def scenes_captions() -> Recipe:
         objectives={"captioning": CaptioningConfig()},
         tasks={"captioning": CaptioningTaskConfig(limit=200)},
         optim=OptimConfig(lr=3e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
-        run=run(100).replace(
-            batch_size=128, evaluate_every=100, monitor="captioning/CIDEr-D", precision="auto"
+        run=run(300).replace(
+            batch_size=64, evaluate_every=100, monitor="captioning/CIDEr-D", precision="auto"
         ),
     )

@@ -29,5 +29,5 @@ def scenes_zh() -> Recipe:
         optim=OptimConfig(
             lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98, groups={"encoders.image": 0.1}
         ),
-        run=run(60).replace(batch_size=256, evaluate_every=60, precision="auto"),
+        run=run(150).replace(evaluate_every=150, precision="auto"),
     )

@@ -11,13 +11,13 @@ WARM, TIMED = 4, 16
 """Steps that are not timed, and steps that are."""
 
 
-def seconds_per_step(recipe: Recipe) -> float:
+def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> float:
     """Seconds of one step of the recipe, with the reading of its rows, without evaluations.
 
-    A run of WARM and TIMED steps is trained in a temporary folder.
+    A run of `warm` and `timed` steps is trained in a temporary folder.
     """
     run = recipe.run.replace(
-        steps=WARM + TIMED, epochs=None, evaluate_every=0, checkpoint_every=0, log_every=1
+        steps=warm + timed, epochs=None, evaluate_every=0, checkpoint_every=0, log_every=1
     )
     short = recipe.replace(run=run.replace(monitor=None), tasks={})
     with tempfile.TemporaryDirectory() as place:
@@ -25,5 +25,5 @@ def seconds_per_step(recipe: Recipe) -> float:
         lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
         # The rate in a line is that of all steps up to it.
         passed = [line["step"] * run.batch_size / line["samples_per_second"] for line in lines]
-    found: float = (passed[-1] - passed[WARM - 1]) / TIMED
+    found: float = (passed[-1] - passed[warm - 1]) / timed
     return found

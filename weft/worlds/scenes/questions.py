@@ -51,8 +51,8 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
     present = {(t.color, t.shape) for t in scene.objects}
     kind = draws.below(4)
     if kind < 2:
-        place, values = (0, COLORS) if kind == 0 else (1, SHAPES)
-        values = values[: scene.kinds]
+        place, names = (0, COLORS) if kind == 0 else (1, SHAPES)
+        values = names[: scene.kinds]
         here = {pair[place] for pair in present}
         value = draws.pick([v for v in values if (v in here) == truth])
         what = Description(color=value) if kind == 0 else Description(shape=value)
