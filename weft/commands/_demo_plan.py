@@ -16,7 +16,7 @@ BATCH = 128
 FIXED_S, ROWS = 30.0, 30_000
 """What is not training: seconds on any machine, and the time for so many scenes of pretraining."""
 FEWEST_STEPS = 20
-EPOCHS = 6
+EPOCHS = 10
 """Times that pretraining sees each scene, within FEWEST_SCENES and MOST_SCENES."""
 FEWEST_SCENES, MOST_SCENES = 4_000, 20_000
 
