@@ -16,9 +16,11 @@ from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
+from weft.data.formats._tar_writer import members_of
 from weft.data.formats._values import in_one_form
 from weft.data.schema import infer
 from weft.data.sources import FilesConfig
+from weft.modalities.image import ImageConfig
 
 
 def jpeg() -> bytes:
@@ -229,6 +231,18 @@ def test_several_pictures_a_row(tmp_path: Path) -> None:
     assert second.items["image"].path.name == "c.jpg"
     for table in (one, two, three, four):
         assert len(infer(open_dataset(table, said=said)).of("images")) == 1
+
+
+def test_what_cannot_take_several_pictures_says_so() -> None:
+    several = [Media.file(Path("a.jpg")), Media.file(Path("b.jpg"))]
+    with pytest.raises(
+        WeftError, match="has 2 files, expected one picture a row; give a row to each"
+    ):
+        ImageConfig().build().decode(several)  # type: ignore[arg-type]
+    with pytest.raises(
+        DataError, match="t:1: cannot be stored: column 'x' has 2 files, a shard holds"
+    ):
+        members_of(Sample("a", "a", {"x": several}, "t:1"))
 
 
 def test_a_picture_that_is_no_path(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.files import LARGEST_FILE, read_file
-from weft.core.kinds import Kind, kind_of, suffix_of
+from weft.core.kinds import NOUNS, Kind, kind_of, suffix_of
 from weft.core.names import present
 from weft.core.once import kept
 
@@ -232,6 +232,11 @@ class Media:
 
 def expected(raw: Any, kind: Kind) -> Media:
     """`raw`, which has to be a Media of that kind, or one whose kind is not known. Raises WeftError."""
+    if isinstance(raw, list | tuple) and raw and all(isinstance(each, Media) for each in raw):
+        raise WeftError(
+            f"has {len(raw)} files, expected one {NOUNS[kind]} a row; give a row to each, with a column that "
+            "says which belong together (--columns group=COLUMN)"
+        )
     if not isinstance(raw, Media):
         raise WeftError(f"is a {type(raw).__name__}, expected a Media of kind {kind}")
     if raw.kind not in (kind, "file"):

@@ -61,6 +61,10 @@ def members_of(sample: Sample) -> dict[str, bytes]:
         for column, value in sample.items.items():
             if not column or set("./") & set(column) or column in RESERVED:
                 raise ValueError(f"a column cannot be named '{column}' in a shard")
+            if isinstance(value, list) and any(isinstance(each, Media) for each in value):
+                raise ValueError(
+                    f"column '{column}' has {len(value)} files, a shard holds one a column; give a row to each"
+                )
             stored = _file(column, value)
             if stored is None:
                 details[column] = value
