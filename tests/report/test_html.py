@@ -144,8 +144,11 @@ def test_pictures_are_embedded_no_larger_than_they_are_shown() -> None:
 
 
 def test_small_drawn_pictures_stay_lossless() -> None:
-    drawn = picture(64)
+    drawn = np.zeros((64, 64, 3), np.uint8)
+    drawn[10:40, 20:50] = (200, 30, 60)
     assert np.array_equal(np.asarray(decoded(html.figure(drawn))), drawn)
+    textured = decoded(html.figure(picture(64)))
+    assert (textured.format, textured.size) == ("JPEG", (64, 64))
 
 
 def test_encoded_bytes_and_files_are_shown_alike(tmp_path) -> None:

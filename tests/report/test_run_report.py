@@ -268,8 +268,11 @@ def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
         "Worst errors",
         "Nearest training rows of the worst errors",
     ):
-        assert page.count(f"<details open><summary>{what}</summary>") == 1
-        assert page.count(f"<details><summary>{what}</summary>") == 1
+        assert page.count(f"<details open><summary>{what}</summary>") == 2
+    assert page.count("<details><summary>Charts, map, examples, all numbers</summary>") == 1
+    many = render(report_of(w, result, measured=[*several, *several]))
+    assert many.count("<details><summary>Worst errors</summary>") == 4
+    assert many.count("<details><summary>Charts, map, examples, all numbers</summary>") == 3
     assert 'name="map-0"' in page
     assert 'name="map-1"' in page
     assert "among 10 of 24 training rows, drawn at random" in page

@@ -143,6 +143,8 @@ def test_the_same_numbers_twice(name: str) -> None:
     again = measured(name, rows)
     assert first.to_json() == again.to_json()
     assert first.predictions == again.predictions
+    assert first.worst == again.worst
+    assert not any(one.right for one in first.worst)
     assert first.examples == again.examples
 
 

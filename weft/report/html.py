@@ -21,7 +21,9 @@ from weft.core.text import words
 from weft.modalities.image_decoding import read_image
 from weft.report.style import STYLE
 
-SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them
+SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them ...
+LARGEST_PNG = 3000  # ... unless they have a texture, and would be as large as a photograph
+FINE_QUALITY = 88
 JPEG_QUALITY = 72
 MOST_PIXELS = 100_000_000
 NARROW_COLUMNS = 3  # so many fit a telephone
@@ -256,13 +258,20 @@ def _data_uri(image: Media | bytes | np.ndarray, pixels: int) -> str:
     if isinstance(content, bytes):
         content = read_image(content, max_pixels=MOST_PIXELS, min_side=pixels)
     picture = Image.fromarray(np.ascontiguousarray(content, dtype=np.uint8))
-    lossless = max(picture.size) <= SMALL_PIXELS
+    small = max(picture.size) <= SMALL_PIXELS
     picture = picture.convert("RGB")
     picture.thumbnail((pixels, 2 * pixels))
+    encoded = _encoded(picture, "png") if small else b""
+    if small and len(encoded) <= LARGEST_PNG:
+        return _uri(encoded, "png")
+    return _uri(_encoded(picture, "jpeg", FINE_QUALITY if small else JPEG_QUALITY), "jpeg")
+
+
+def _encoded(picture: Image.Image, kind: str, quality: int = JPEG_QUALITY) -> bytes:
     encoded = io.BytesIO()
-    if lossless:
-        picture.save(encoded, "PNG", optimize=True)
-    else:
-        picture.save(encoded, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    kind = "png" if lossless else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(encoded.getvalue()).decode()}"
+    picture.save(encoded, kind, optimize=True, quality=quality)
+    return encoded.getvalue()
+
+
+def _uri(encoded: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"

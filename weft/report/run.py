@@ -26,7 +26,10 @@ def write_report(report: RunReport, path: Path | str) -> Path:
 def render(report: RunReport) -> str:
     """The page as HTML."""
     sections: list[str] = [summary(report), leakage_box(report.measured)]
-    sections += [task_section(measured, number) for number, measured in enumerate(report.measured)]
+    sections += [
+        task_section(measured, number, len(report.measured))
+        for number, measured in enumerate(report.measured)
+    ]
     sections += training_section(report)
     if report.card is not None:
         card = html.details("What weft data check found", *card_sections(report.card))

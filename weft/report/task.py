@@ -20,22 +20,25 @@ RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, Non
 MOST_SCORES = 12
 """Numbers in a chart; the table has all."""
 MOST_ROWS = 200
+FEW_TASKS = 2
+"""On a page of more tasks fewer blocks are open."""
 
 
-def task_section(measured: Measured, number: int) -> html.Section:
-    """The numbers, and below them charts, map and examples; folded where it is not the first task, number 0."""
-    first = number == 0
-    result = measured.result
+def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
+    """The numbers, and below them charts, map and examples; folded where it is not the first task, number 0,
+    of so many."""
+    first, result = number == 0, measured.result
     title = measured.title[:1].upper() + measured.title[1:]
     parts: list[str] = [] if first else [html.paragraph(sentence(result))]
     parts.append(html.tiles({_tile(result, n): amount(s) for n, s in headlines(result)}))
-    drawn = _charts(result)
-    if drawn:
-        parts.append(html.row(*drawn) if first else html.details("Charts", html.row(*drawn)))
-    parts += _map(measured, number)
-    parts += _examples(measured, first)
-    parts.append(html.details("All numbers", *_numbers(result)))
-    parts.append(html.details("How it was measured", _protocol(result)))
+    below = [
+        html.row(*_charts(result)),
+        *_map(measured, number),
+        *_examples(measured, all_open=tasks <= FEW_TASKS),
+        html.details("All numbers", *_numbers(result)),
+        html.details("How it was measured", _protocol(result)),
+    ]
+    parts += below if first else [html.details("Charts, map, examples, all numbers", *below)]
     return html.section(title, *parts)
 
 
@@ -68,8 +71,9 @@ def _rank_chart(way: str, queries: Queries) -> Html:
     return charts.bar_chart(bars, f"Rank of the right answer, {plain(way)}", "percent of queries")
 
 
-def _examples(measured: Measured, first: bool) -> list[Html]:
-    """Each kind of example in a block that can be folded."""
+def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
+    """Each kind of example in a block that can be folded. all_open: show the worst errors and their nearest rows,
+    too, and not the first kind alone."""
     result, rows = measured.result, measured.rows
     blocks: list[tuple[str, Sequence[Html]]] = [
         (f"Examples: {plain(way)}", examples(found, rows))
@@ -101,7 +105,7 @@ def _examples(measured: Measured, first: bool) -> list[Html]:
         blocks.insert(opened, ("Nearest training rows of the worst errors", [note, *found]))
         opened += 1
     return [
-        html.details(title, *parts, unfolded=first and number < opened)
+        html.details(title, *parts, unfolded=number < (opened if all_open else 1))
         for number, (title, parts) in enumerate(blocks)
     ]
 
@@ -110,7 +114,7 @@ def _map(measured: Measured, number: int) -> list[Html]:
     if measured.map is None:
         return []
     drawn = embedding_map(measured.map, measured.rows, _streams(measured), f"map-{number}")
-    return [html.details("Map of the embeddings", drawn, unfolded=number == 0)]
+    return [html.details("Map of the embeddings", drawn, unfolded=True)]
 
 
 def _searched(searched: int, rows: int) -> str:

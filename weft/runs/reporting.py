@@ -46,7 +46,7 @@ def report(
     page = RunReport(
         name=name,
         runs=[_record(one, rows.get(folder)) for folder, one in runs.items()],
-        measured=[_measured(title, found) for title, found in measurements],
+        measured=_all_measured(measurements),
         card=card,
     )
     return write_report(page, path or run.folder / REPORT)
@@ -74,9 +74,21 @@ def report_of(
     return report(run, found, name=_name(run), card=checked, path=path)
 
 
-def _measured(title: str, found: Measurement) -> Measured:
+def _all_measured(measurements: Sequence[tuple[str, Measurement]]) -> list[Measured]:
+    """A run's embeddings are shown once for each of its heads, since they are the same on any rows."""
+    mapped: set[tuple[Path, str | None]] = set()
+    found = []
+    for title, one in measurements:
+        space = one.runs[0].folder, one.result.head
+        found.append(_measured(title, one, mapped=space not in mapped))
+        mapped.add(space)
+    return found
+
+
+def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
+    """mapped: with a map of the embeddings, and the nearest training rows."""
     first = found.runs[0]
-    training = _training(first)
+    training = _training(first) if mapped else None
     explanations = explain_predictions(found.runs, found.result, found.dataset)
     return Measured(
         title,
@@ -85,7 +97,7 @@ def _measured(title: str, found: Measurement) -> Measured:
         first.modalities,
         explanations.explained,
         explanations.missing,
-        embedding_map(first, found.result, found.dataset),
+        embedding_map(first, found.result, found.dataset) if mapped else None,
         [] if training is None else nearest(first, found.result, found.dataset, training),
         training,
         min(SEARCHED, len(training or ())),

@@ -15,7 +15,7 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.one_against_rest import linearised, one_against_rest
-from weft.evaluation.ranking import right_and_wrong
+from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.tags import BETWEEN, NO_TAG, TagOutput, TagValues
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry, Member
@@ -25,7 +25,7 @@ from weft.tasks._accuracy import predict_target
 from weft.tasks._diagnostics import class_counts, counted, reliability
 from weft.tasks._of_classes import MACRO_F1
 from weft.tasks._slices import Measured, slices
-from weft.tasks.base import SlicedConfig
+from weft.tasks.base import WORST, SlicedConfig
 
 MEAN_AVERAGE_PRECISION = Metric("mean_average_precision", headline=True)
 MICRO_F1 = Metric("micro_f1", said="micro F1")
@@ -112,7 +112,13 @@ class Tagging:
                 metric.name: Values(metric.scale * values, groups)
                 for metric, values in ((FIRST_TAG, first_N), (EXACT_MATCH, exact_N))
             },
-            predictions=_shown(found, tags, right, config),
+            predictions=_shown(
+                found,
+                tags,
+                right,
+                right_and_wrong(2 - right.exact(tags).long(), config.examples, config.seed),
+            ),
+            worst=_shown(found, tags, right, worst_first(right.wrong(tags), WORST)),
             head=config.head,
             diagnostics=Diagnostics(
                 reliability=reliability(
@@ -156,6 +162,10 @@ class _Right:
     def first(self, tags: TagValues) -> Tensor:
         """(N,) 1 where the most probable tag is one of the row's."""
         return self.flags.gather(1, tags.predicted[:, None])[:, 0].double()
+
+    def wrong(self, tags: TagValues) -> Tensor:
+        """(N,) how many tags are said and not right, or right and not said."""
+        return (tags.chosen != self.flags).sum(1) + self.unknown
 
     def exact(self, tags: TagValues) -> Tensor:
         """(N,) 1 where the tags that are said are those of the row."""
@@ -242,12 +252,12 @@ def _baselines(
 
 
 def _shown(
-    found: Predictions, tags: TagValues, right: _Right, config: TaggingConfig
+    found: Predictions, tags: TagValues, right: _Right, chosen: Sequence[int]
 ) -> list[Prediction]:
-    """Some rows with all tags that are said of them, half of them with every tag right."""
+    """These rows with all tags that are said of them."""
     exact_N = right.exact(tags)
     shown = []
-    for row in right_and_wrong(2 - exact_N.long(), config.examples, config.seed):
+    for row in chosen:
         said = tags.tags(row)
         others = tags.best(row, len(said) + OTHERS)[len(said) :]
         shown.append(
