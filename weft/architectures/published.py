@@ -11,7 +11,7 @@ from weft.core.config import Config
 from weft.core.errors import unknown_name
 from weft.core.interfaces import ProjectionHead
 from weft.encoders.dual import read_weights, require_dual
-from weft.encoders.names import PROJECTION, DualEncoder
+from weft.encoders.dual_encoder import PROJECTION, DualEncoder
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.weights import load_tensors
 from weft.hub import fetched

@@ -4,21 +4,17 @@ They lie in one of two layouts: that of Hugging Face (config.json) or that of op
 (open_clip_config.json). Both become the same record.
 """
 
+import functools
 from pathlib import Path
 
 from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.encoders import open_clip
-from weft.encoders.convert import (
-    Settings,
-    convertible,
-    text_config,
-    tower_rules,
-    vision_config,
-)
-from weft.encoders.names import BIAS, PROJECTION, SCALE, DualEncoder
+from weft.encoders.convert import convertible, text_config, vision_config
+from weft.encoders.dual_encoder import BIAS, PROJECTION, SCALE, DualEncoder
 from weft.encoders.renaming import Rules, inside, read, same, shaped, unread
+from weft.encoders.weight_names import Settings, tower_rules
 from weft.encoders.weights import names_in, read_folder
 from weft.hub import fetched, is_open_clip, loading, read_open_clip, read_settings
 from weft.modalities.pretrained_tokenizers import load_pretrained
@@ -130,6 +126,14 @@ def read_number(dual: DualEncoder, folder: Path, name: str) -> float:
 
 def pad_id(folder: Path, otherwise: int) -> int:
     """The padding of the tokenizer there, `otherwise` where there is none."""
-    if not (folder / "tokenizer.json").is_file():
+    file = folder / "tokenizer.json"
+    if not file.is_file():
         return otherwise
-    return load_pretrained(str(folder)).special.get("pad", otherwise)
+    found = _pad_of(folder, file.stat().st_mtime_ns)
+    return otherwise if found is None else found
+
+
+@functools.lru_cache(maxsize=16)
+def _pad_of(folder: Path, changed: int) -> int | None:  # noqa: ARG001
+    """Once for a file: that of SigLIP 2 has 256,000 tokens, and each part of a model asks."""
+    return load_pretrained(str(folder)).special.get("pad")

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weft.encoders.convert import patch_rule
-from weft.encoders.names import BIAS, PROJECTION, SCALE, DualEncoder
+from weft.encoders.dual_encoder import BIAS, PROJECTION, SCALE, DualEncoder
 from weft.encoders.renaming import Rules, inside, layer, numbered, same, shaped, transposed
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
+from weft.encoders.weight_names import patch_rule
 from weft.layers.transformer import Activation
 
 NORM_EPS, TIMM_EPS = 1e-5, 1e-6

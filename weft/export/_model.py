@@ -12,9 +12,9 @@ from weft.architectures.model import Pooled, Projection
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.tensors import read_tensors
+from weft.encoders.dual_encoder import BIAS, SCALE, DualEncoder
 from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.lora import merged_state
-from weft.encoders.names import BIAS, SCALE, DualEncoder
 from weft.encoders.transformer_text import TextTransformer, TextTransformerConfig
 from weft.encoders.vit import ViT, ViTConfig
 from weft.modalities.image import Image, ImageConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import WeftError
-from weft.encoders.names import BIAS
+from weft.encoders.dual_encoder import BIAS
 from weft.encoders.open_clip import NORM_EPS, TIMM_TOWERS, describe
 from weft.encoders.renaming import write as renamed
 from weft.encoders.transformer_text import TextTransformerConfig

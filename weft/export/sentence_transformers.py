@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from weft.architectures.model import Pooled, Projection
 from weft.core.errors import WeftError
-from weft.encoders.convert import tower_rules
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.renaming import write as renamed
 from weft.encoders.transformer_text import TextTransformer, TextTransformerConfig
 from weft.encoders.vit import ViT
+from weft.encoders.weight_names import tower_rules
 from weft.export import transformers
 from weft.export._files import write_json, write_tokenizer, write_weights
 from weft.export._model import Exported

@@ -6,7 +6,7 @@ from typing import Any
 
 from weft.core.errors import WeftError
 from weft.encoders.dual import of_settings
-from weft.encoders.names import DualEncoder
+from weft.encoders.dual_encoder import DualEncoder
 from weft.encoders.renaming import write as renamed
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig

@@ -11,7 +11,7 @@ from weft.core.interfaces import Objective
 from weft.data.features import CacheConfig
 from weft.data.no_data import NoDataConfig
 from weft.encoders.dual import read_number, require_dual
-from weft.encoders.names import BIAS, SCALE, DualEncoder
+from weft.encoders.dual_encoder import BIAS, SCALE, DualEncoder
 from weft.hub import fetched
 from weft.modalities.image import ImageConfig
 from weft.modalities.processor import image_of

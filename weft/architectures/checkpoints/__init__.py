@@ -13,7 +13,8 @@ from torch import Tensor
 
 from weft.architectures.checkpoints._checkpoint import Checkpoint, Source
 from weft.core.errors import WeftError
-from weft.encoders.convert import ACTIVATIONS, Settings
+from weft.encoders.convert import ACTIVATIONS
+from weft.encoders.weight_names import Settings
 from weft.encoders.weights import read_folder
 from weft.hub import fetched, loading, read_settings
 

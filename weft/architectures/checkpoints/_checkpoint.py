@@ -9,7 +9,7 @@ from torch import Tensor
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.tensors import save_model
-from weft.encoders.convert import Settings, layer
+from weft.encoders.weight_names import Settings, layer
 from weft.encoders.weights import load_tensors
 
 MODEL, WEIGHTS = "model.json", "model.safetensors"

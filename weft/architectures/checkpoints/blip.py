@@ -11,18 +11,18 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import ProjectionHead
 from weft.decoders.classifier import ClassifierConfig
-from weft.encoders.convert import (
+from weft.encoders.convert import block_settings
+from weft.encoders.vit import ViTConfig
+from weft.encoders.weight_names import (
     BERT_BLOCK,
     BlockNames,
     Settings,
     below,
     block,
-    block_settings,
     blocks,
     joined_layers,
     layer,
 )
-from weft.encoders.vit import ViTConfig
 from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.heads.classes import MATCHING
 from weft.heads.head import HeadConfig

@@ -16,8 +16,10 @@ from weft.architectures.checkpoints._checkpoint import (
 from weft.architectures.lxmert import lxmert
 from weft.architectures.model import ModelConfig
 from weft.core.errors import WeftError
-from weft.encoders.convert import (
-    ACTIVATIONS,
+from weft.encoders.convert import ACTIVATIONS
+from weft.encoders.regions import CORNERS, RegionsConfig
+from weft.encoders.transformer_text import TextTransformerConfig
+from weft.encoders.weight_names import (
     BERT_BLOCK,
     BlockNames,
     Settings,
@@ -27,8 +29,6 @@ from weft.encoders.convert import (
     joined_layers,
     layer,
 )
-from weft.encoders.regions import CORNERS, RegionsConfig
-from weft.encoders.transformer_text import TextTransformerConfig
 from weft.fusion.cross_modality import CrossModalityConfig
 from weft.heads.classes import ClassOutput
 

@@ -16,10 +16,11 @@ from weft.architectures.model import ModelConfig
 from weft.architectures.vilt import vilt
 from weft.core.errors import WeftError
 from weft.decoders.classifier import ClassifierConfig
-from weft.encoders.convert import VIT_BLOCK, Settings, below, block_settings, blocks, layer
+from weft.encoders.convert import block_settings
 from weft.encoders.pretrained import HALF
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
+from weft.encoders.weight_names import VIT_BLOCK, Settings, below, blocks, layer
 from weft.fusion.early import EarlyConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig

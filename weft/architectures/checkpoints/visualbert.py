@@ -10,7 +10,8 @@ from weft.architectures.checkpoints._checkpoint import Checkpoint, Source, insid
 from weft.architectures.model import ModelConfig
 from weft.architectures.visualbert import visualbert
 from weft.core.errors import WeftError
-from weft.encoders.convert import BERT_BLOCK, Settings, below, block_settings, blocks, layer
+from weft.encoders.convert import block_settings
+from weft.encoders.weight_names import BERT_BLOCK, Settings, below, blocks, layer
 from weft.fusion.early import EarlyConfig
 from weft.layers.transformer import TransformerConfig
 
