@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
-from weft.evaluation.metric import Metric
+from weft.evaluation.metric import PERCENT, Metric
 from weft.fitting.candidates import Candidate
 from weft.fitting.goal import Goal
 from weft.fitting.models import Floats, row_losses
@@ -154,7 +154,7 @@ def ranked(
     entries = [
         Entry(
             one.candidate,
-            bootstrap.mean(one.scores, clusters).estimate(),
+            _estimate(one.scores, metric, bootstrap, clusters),
             one.second,
             compared.get(one.candidate.name),
             one.seconds,
@@ -170,6 +170,15 @@ def ranked(
         )
     )
     return Leaderboard(target, metric, second, entries, judged)
+
+
+def _estimate(
+    scores: Floats, metric: Metric, bootstrap: Bootstrap, clusters: NDArray[np.int64]
+) -> Estimate:
+    """The mean score; of shares with an interval also where all rows are right."""
+    if metric.unit != PERCENT:
+        return bootstrap.mean(scores, clusters).estimate()
+    return metric.score(bootstrap.proportion(scores / metric.scale, clusters)).estimate
 
 
 def _metrics(goal: Goal) -> tuple[Metric, Metric]:

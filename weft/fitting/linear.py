@@ -93,7 +93,7 @@ def _ridge(scaled: Matrix, values: NDArray[np.generic], penalty: float) -> tuple
 
     model = Ridge(
         alpha=penalty * len(values) / 100,
-        solver="auto" if not sparse.issparse(scaled) else "sparse_cg",
+        solver="auto" if not sparse.issparse(scaled) else "lsqr",
     )
     model.fit(scaled, values)
     return np.asarray(model.coef_, dtype=np.float64).reshape(-1, 1), np.array(

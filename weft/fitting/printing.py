@@ -31,7 +31,9 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
         say(f"{hidden} more candidates are in leaderboard.json")
     say(found.board.correction)
     if found.left_out:
-        say(f"no time for: {', '.join(found.left_out)}")
+        more = len(found.left_out) - NAMED
+        named = ", ".join(found.left_out[:NAMED]) + (f", and {more} more" if more > 0 else "")
+        say(f"no time for: {named}")
     for line in sentences(found.board, found.test):
         say(line)
     if len(found.important) > 1:

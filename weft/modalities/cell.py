@@ -22,6 +22,9 @@ from weft.core.text import normalised
 
 CellKind = Literal["number", "category", "tags", "date"]
 QUANTILES = 33
+FARTHEST = 5.0
+"""Standard deviations at which a number's distance from the mean is cut: of a column that is nearly constant in
+training any other value would outweigh all else."""
 YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
 """Days of the cycles that a date is described by."""
 
@@ -29,7 +32,7 @@ YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
 class Cell:
     """The modality of small values; what they are measured against is learned from the training rows.
 
-    number: its distance from the mean in standard deviations, and its place among the training values
+    number: its distance from the mean in standard deviations, at most 5, and its place among the training values
     in [-1, 1] (piecewise linear between quantiles), which no outlier can stretch. category, tags: 1 in
     the place of each that is there, 0 elsewhere; the last place is for those that were not learned. date:
     days from the mean in standard deviations, and the sine and cosine of year, week and day.
@@ -160,8 +163,7 @@ class Cell:
             below, above = self._quantiles[low - 1], self._quantiles[low]
             place = float(low - 1 + (value - below) / (above - below))
         place = min(max(place, 0.0), QUANTILES - 1.0)
-        limit = float(np.finfo(np.float32).max)
-        distance = min(max((value - self._mean) / self._std, -limit), limit)
+        distance = min(max((value - self._mean) / self._std, -FARTHEST), FARTHEST)
         return distance, 2 * place / (QUANTILES - 1) - 1
 
     def _date(self, days: float) -> list[float]:
