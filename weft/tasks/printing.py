@@ -1,5 +1,6 @@
 """A result on the terminal: leakage above the scores, chance beside each number."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -12,6 +13,8 @@ from weft.inference.wording import protocol_words
 
 LOWER = " ↓"
 """Stands behind the unit where less is better."""
+NARROW = 72
+"""Cells of a terminal below which each number has lines of its own instead of a row of a table."""
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:
@@ -23,7 +26,10 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
         line = f"  {say(protocol_words(name))}: {shown}"
         console.print(line, highlight=False, markup=False)
     _print_leakage(result.leakage, console)
-    console.print(_table(result))
+    if console.width < NARROW:
+        _print_lines(result, console)
+    else:
+        console.print(_table(result))
     for one in result.diagnostics.slices:
         _print_slices(one, console)
 
@@ -50,15 +56,35 @@ def _print_leakage(leakage: Leakage | None, console: Console) -> None:
         console.print(f"  {say(line)}", highlight=False, markup=False)
 
 
+def _print_lines(result: TaskResult, console: Console) -> None:
+    """Each metric on a line of its own, below it the number with its interval, and the baselines."""
+    for name, score in result.metrics.items():
+        unit = score.metric.unit + (LOWER if score.metric.better == "lower" else "")
+        lines = [name, f"  {score.shown} {unit} ({score.interval})"]
+        lines += [
+            f"  {say(baseline)} {score.metric.shown(values[name])}"
+            for baseline, values in result.baselines.items()
+            if name in values
+        ]
+        for line in lines:
+            console.print(line, highlight=False, markup=False, overflow="fold")
+
+
 def _table(result: TaskResult) -> Table:
     lower = any(score.metric.better == "lower" for score in result.metrics.values())
-    table = Table(caption=f"{LOWER.strip()} {say('lower is better')}" if lower else None)
-    table.add_column(say("metric"), no_wrap=True)
-    table.add_column(say("value"), justify="right")
-    table.add_column(say("95% interval"), justify="right")
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        caption=f"{LOWER.strip()} {say('lower is better')}" if lower else None,
+    )
+    # Names and baselines are wrapped where the terminal is narrow; numbers are never cut.
+    table.add_column(say("metric"), overflow="fold")
+    table.add_column(say("value"), justify="right", no_wrap=True)
+    table.add_column(say("95% interval"), justify="right", no_wrap=True)
     table.add_column(say("unit"))
     for baseline in result.baselines:
-        table.add_column(escape(say(baseline)), justify="right")
+        table.add_column(escape(say(baseline)), justify="right", overflow="fold")
     for name, score in result.metrics.items():
         table.add_row(
             escape(name),  # names of classes may have brackets, which are no markup here
