@@ -18,11 +18,15 @@ from sklearn.metrics import (
 )
 
 from weft.core.errors import WeftError
+from weft.core.samples import Sample
+from weft.evaluation.bootstrap import Bootstrap
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Part
 from weft.heads.tags import TagOutput, TagValues
 from weft.inference.results import TaskResult
 from weft.runs.measure import sliced
+from weft.tasks._accuracy import ACCURACY
+from weft.tasks._slices import Measured, slices
 from weft.tasks.printing import print_result
 
 
@@ -150,3 +154,17 @@ def test_slices_of_a_run_are_chosen_afterwards() -> None:
         WeftError, match="task 'retrieval' gives no errors by slice, these do: class"
     ):
         sliced(CASES["retrieval"], "retrieval", ["label"])
+
+
+def test_numbers_that_count_the_rows_are_cut_at_quartiles() -> None:
+    rows = torch.arange(40)
+    measured = Measured(ACCURACY, (rows > 29).double(), rows, rows.tolist())
+    samples = [Sample(str(n), str(n), {"place": n}, f"made:{n}") for n in range(40)]
+    (found,) = slices(measured, samples, ["place"], Bootstrap(rows, resamples=20))
+    assert [(one.value, one.rows) for one in found.slices] == [
+        ("0 – 9", 10),
+        ("10 – 19", 10),
+        ("20 – 29", 10),
+        ("30 – 39", 10),
+    ]
+    assert [one.score.value for one in found.slices] == [0, 0, 0, 100]

@@ -14,7 +14,7 @@ from weft.core.dates import date_text, days_of
 from weft.core.errors import unknown_name
 from weft.core.missing import is_missing
 from weft.core.text import words
-from weft.data.column_kinds import kind_of_column
+from weft.data.column_kinds import is_number, kind_of_column
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric
@@ -78,6 +78,8 @@ def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[i
     """The names of the slices, (row, slice) of each row, and how many different values there are."""
     there = [row for row, value in enumerate(values) if not is_missing(value)]
     kind = kind_of_column(column, [values[row] for row in there]).kind
+    if kind in ("id", "category") and _is_many_numbers([values[row] for row in there]):
+        kind = "number"
     match kind:
         case "number":
             numbers = {row: float(values[row]) for row in there}
@@ -99,6 +101,11 @@ def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[i
         of = [*of, *((row, len(names)) for row in sorted(missing))]
         names = [*names, NO_VALUE]
     return names, of, distinct
+
+
+def _is_many_numbers(values: Sequence[Any]) -> bool:
+    """Whether they are numbers, and too many for a slice each."""
+    return all(map(is_number, values)) and len({float(v) for v in values}) > MOST_VALUES + 1
 
 
 def _named(tags: dict[int, list[str]]) -> tuple[list[str], list[tuple[int, int]], int]:
