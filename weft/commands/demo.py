@@ -11,6 +11,7 @@ from weft.commands._demo_plan import Plan, plan
 from weft.commands._parsing import parse
 from weft.core.config import save
 from weft.core.errors import WeftError
+from weft.core.language import say
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
@@ -80,16 +81,16 @@ def main(words: list[str]) -> None:
         card=_card(_table(arguments)),
         path=arguments.out / "report.html",
     )
-    print(f"the whole demo took {time.perf_counter() - began:.0f} s")
-    print(f'try: weft search {folders["scenes"]} --text "a large red star and a blue square"')
+    print(say(f"the whole demo took {time.perf_counter() - began:.0f} s"))
+    print(say(f'try: weft search {folders["scenes"]} --text "a large red star and a blue square"'))
     print(f'     weft search {folders["scenes_zh"]} --text "一个大的红色五角星和一个蓝色正方形"')
     print(f"     weft explain {folders['scenes_questions']}")
-    print(f"report: {page}")
+    print(say(f"report: {page}"))
 
 
 def _measured() -> int:
     """Scenes a second in pretraining, from a few steps."""
-    print("measuring how fast this machine trains")
+    print(say("measuring how fast this machine trains"))
     pretraining = recipe("scenes")
     with tempfile.TemporaryDirectory() as place:
         world = _scenes(pretraining).replace(count=TIMED_SCENES, languages=("en", "zh"))
@@ -100,7 +101,7 @@ def _measured() -> int:
 
 def _described(sizes: Plan) -> str:
     steps = ", ".join(f"{name} {number}" for name, number in sizes.steps.items())
-    return (
+    return say(
         f"{sizes.train:,} training scenes; steps: {steps}; about {sizes.seconds / 60:.1f} minutes at "
         f"{sizes.speed} scenes a second (--speed {sizes.speed} chooses the same sizes again)"
     )
@@ -184,7 +185,7 @@ def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
         for part in parts:
             file.write(part.read_bytes())
             part.unlink()
-    print(f"generated: {table}")
+    print(say(f"generated: {table}"))
 
 
 def _card(data: Path) -> DataReport:
@@ -198,7 +199,8 @@ def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
     """The run directory of each training; all but the first start from the first."""
     folders: dict[str, Path] = {}
     for name, chosen in recipes.items():
-        print(f"training: {name}, {chosen.run.steps} steps of {chosen.run.batch_size} rows")
+        size = chosen.run.batch_size
+        print(say(f"training: {name}, {chosen.run.steps} steps of {size} rows"))
         start = folders.get("scenes")
         folders[name] = train(chosen.replace(init=start), out / name).folder
     return folders
