@@ -54,3 +54,15 @@ def test_noise_is_answered_by_the_strongest_penalty() -> None:
     goal = Goal("y", "class", ClassesConfig("y"), values, ("a", "b"))
     outputs = linear(training(values), goal, LAYOUT).outputs(MATRIX)
     assert np.ptp(outputs[:, 1] - outputs[:, 0]) < 0.5
+
+
+def test_a_column_that_is_constant_in_training_says_nothing_of_other_rows() -> None:
+    matrix = np.abs(RANDOM.normal(size=(300, 3))).astype(np.float32)
+    matrix[:, 2] = 0.1234567
+    values = matrix[:, 0].astype(np.float64)
+    goal = Goal("y", "number", NumbersConfig("y"), values)
+    layout = Layout(np.arange(3), np.array([True, False, False]))
+    fitted = linear(training(values, sparse.csr_array(matrix)), goal, layout)
+    other = matrix.copy()
+    other[:, 2] = 5
+    np.testing.assert_allclose(fitted.outputs(other), fitted.outputs(matrix))

@@ -31,8 +31,9 @@ class Scaling:
         """Columns whose vectors have unit length already stay as they are."""
         rows = matrix.shape[0]
         if sparse.issparse(matrix):
-            mean = np.asarray(matrix.sum(axis=0)).ravel() / rows
-            square = np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel() / rows
+            wide = matrix.astype(np.float64)  # in 32 bits a constant column seems to vary
+            mean = np.asarray(wide.sum(axis=0)).ravel() / rows
+            square = np.asarray(wide.multiply(wide).sum(axis=0)).ravel() / rows
             std = np.sqrt(np.maximum(square - mean**2, 0))
         else:
             mean, std = matrix.mean(0, dtype=np.float64), matrix.std(0, dtype=np.float64)
