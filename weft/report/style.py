@@ -119,7 +119,7 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   table.wide td[data-name]::before { content: attr(data-name); color: var(--soft); font-weight: 400; text-align: left; flex: none; max-width: 55%; }
   table.wide td:first-child::before { content: none !important; }
   table.wide td:empty { display: none; } table.wide tbody tr:last-child td { border: 0; }
-  figure.chart { flex-basis: 100%; } figure.chart svg { font-size: 12.5px; }
+  .row > * { flex-basis: 100%; } figure.chart { flex-basis: 100%; } figure.chart svg { font-size: 12.5px; }
 }
 @media print {
   nav, .hint { display: none; } main { max-width: none; padding: 0; } body { font-size: 11pt; }
