@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import done, refused, unchanged
 
-from weft.commands import _demo_plan, demo
+from weft.commands import _demo as demo
+from weft.commands import _demo_plan
 from weft.core.config import load
 from weft.runs.timing import seconds_per_step
 from weft.worlds.scenes import SPLITS

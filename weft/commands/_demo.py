@@ -1,0 +1,209 @@
+"""The stages of `weft demo`."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from weft.commands._demo_plan import Plan, plan
+from weft.commands.demo import Arguments
+from weft.core.config import save
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.data.prepare.check import check
+from weft.data.prepare.report import DataReport
+from weft.data.sources import DataSource, FilesConfig
+from weft.index import build_index
+from weft.recipes import recipe
+from weft.report.card import write_card
+from weft.runs.measure import Measurement, measure, save_result
+from weft.runs.recipe import Recipe
+from weft.runs.reporting import report
+from weft.runs.run import Run, load
+from weft.runs.timing import seconds_per_step
+from weft.runs.train import train
+from weft.tasks.printing import print_result
+from weft.worlds.scenes import SPLITS, ScenesConfig, write_scenes
+from weft.worlds.scenes.source import GeneratedConfig
+
+MARKER = "demo.json"
+QUESTIONED = 3
+"""One test scene in this number is asked about, with up to six questions each."""
+TIMED_SCENES = 256
+"""Scenes that the machine's speed is measured with."""
+
+
+def run(arguments: Arguments) -> None:
+    """Runs all stages, then prints tables and the path of the report."""
+    began = time.perf_counter()
+    # What may be refused is refused before time is spent, and before an earlier demo is gone.
+    _require_demo(arguments.out)
+    _recipes(arguments, plan(1, arguments.minutes))
+    sizes = plan(arguments.speed or _measured(), arguments.minutes)
+    recipes = _recipes(arguments, sizes)
+    _clear(arguments.out, sizes)
+    print(_described(sizes))
+    _generate(_worlds(arguments, sizes), _table(arguments))
+    folders = _train_all(recipes, arguments.out)
+    runs = {name: load(folder) for name, folder in folders.items()}
+    found = _measure_all(runs)
+    for name in ("scenes", "scenes_zh"):
+        rows = found[name][1].dataset
+        build_index(runs[name].member(rows), rows).save(folders[name] / "index")
+    for _, one in found.values():
+        print_result(one.result)
+    page = report(
+        runs["scenes"],
+        list(found.values()),
+        name="Weft demo",
+        card=_card(_table(arguments)),
+        path=arguments.out / "report.html",
+    )
+    print(say(f"the whole demo took {time.perf_counter() - began:.0f} s"))
+    print(say(f'try: weft search {folders["scenes"]} --text "a large red star and a blue square"'))
+    print(f'     weft search {folders["scenes_zh"]} --text "一个大的红色五角星和一个蓝色正方形"')
+    print(f"     weft explain {folders['scenes_questions']}")
+    print(say(f"report: {page}"))
+
+
+def _measured() -> int:
+    """Scenes a second in pretraining, from a few steps."""
+    print(say("measuring how fast this machine trains"))
+    pretraining = recipe("scenes")
+    with tempfile.TemporaryDirectory() as place:
+        world = _scenes(pretraining).replace(count=TIMED_SCENES, languages=("en", "zh"))
+        source = FilesConfig(write_scenes(world, place))
+        timed = pretraining.replace(data=pretraining.data.replace(source=source))
+        return max(1, round(pretraining.run.batch_size / seconds_per_step(timed)))
+
+
+def _described(sizes: Plan) -> str:
+    steps = ", ".join(f"{name} {number}" for name, number in sizes.steps.items())
+    return say(
+        f"{sizes.train:,} training scenes; steps: {steps}; about {sizes.seconds / 60:.1f} minutes at "
+        f"{sizes.speed} scenes a second (--speed {sizes.speed} chooses the same sizes again)"
+    )
+
+
+def _scenes(chosen: Recipe) -> ScenesConfig:
+    source = chosen.data.source
+    assert isinstance(source, GeneratedConfig)
+    return source.scenes
+
+
+def _worlds(arguments: Arguments, sizes: Plan) -> list[ScenesConfig]:
+    world = _scenes(recipe("scenes")).replace(seed=arguments.seed, languages=("en", "zh"))
+    counts = _counts(arguments, sizes)
+    return [world.replace(split=split, count=counts[split]) for split in SPLITS]
+
+
+def _counts(arguments: Arguments, sizes: Plan) -> dict[str, int]:
+    return {
+        "train": sizes.train,
+        "validation": min(500, arguments.test),
+        "test": arguments.test,
+        "test_heldout": arguments.test,
+    }
+
+
+def _recipes(arguments: Arguments, sizes: Plan) -> dict[str, Recipe]:
+    """Each training's recipe on the demo's data. Raises ValueError for sizes that are out of range."""
+    _worlds(arguments, sizes)
+    files = FilesConfig(_table(arguments))
+    return {
+        name: _on(
+            recipe(name),
+            _questions(arguments, sizes) if name == "scenes_questions" else files,
+            steps,
+            arguments.seed,
+        )
+        for name, steps in sizes.steps.items()
+    }
+
+
+def _on(chosen: Recipe, source: DataSource, steps: int, seed: int) -> Recipe:
+    every = max(1, steps)  # once, at the end
+    run = chosen.run.replace(steps=steps, seed=seed, evaluate_every=every, checkpoint_every=every)
+    return chosen.replace(data=chosen.data.replace(source=source), run=run)
+
+
+def _questions(arguments: Arguments, sizes: Plan) -> GeneratedConfig:
+    """The questions of the same scenes: any row is a function of seed, split and number."""
+    source = recipe("scenes_questions").data.source
+    assert isinstance(source, GeneratedConfig)
+    counts = _counts(arguments, sizes)
+    return source.replace(
+        train=counts["train"],
+        validation=counts["validation"],
+        test=max(1, arguments.test // QUESTIONED),
+        scenes=source.scenes.replace(seed=arguments.seed),
+    )
+
+
+def _table(arguments: Arguments) -> Path:
+    return arguments.out / "data" / "scenes.jsonl"
+
+
+def _require_demo(out: Path) -> None:
+    """Raises WeftError where the folder holds anything but an earlier demo."""
+    if out.exists() and not (out / MARKER).exists() and (out.is_file() or any(out.iterdir())):
+        raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
+
+
+def _clear(out: Path, sizes: Plan) -> None:
+    """Removes an earlier demo, and writes down the sizes of this one."""
+    shutil.rmtree(out, ignore_errors=True)
+    save(sizes, out / MARKER)
+
+
+def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
+    """The generated world as a folder of pictures and one table, as a user's own data would be."""
+    parts = [write_scenes(world, table.parent) for world in worlds]
+    with table.open("wb") as file:
+        for part in parts:
+            file.write(part.read_bytes())
+            part.unlink()
+    print(say(f"generated: {table}"))
+
+
+def _card(data: Path) -> DataReport:
+    """The data card, of the validation split for speed; written beside the data."""
+    found = check(FilesConfig(data).open("validation"), name="scenes, validation")
+    write_card(found, data.parent)
+    return found
+
+
+def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
+    """The run directory of each training; all but the first start from the first."""
+    folders: dict[str, Path] = {}
+    for name, chosen in recipes.items():
+        size = chosen.run.batch_size
+        print(say(f"training: {name}, {chosen.run.steps} steps of {size} rows"))
+        start = folders.get("scenes")
+        folders[name] = train(chosen.replace(init=start), out / name).folder
+    return folders
+
+
+def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
+    """What the report shows, the most important first: (title, measurement)."""
+    shown = (
+        ("scenes", "scenes", "test_heldout", "English captions, compositions never seen together"),
+        ("seen", "scenes", "test", "English captions, compositions seen in training"),
+        (
+            "scenes_zh",
+            "scenes_zh",
+            "test_heldout",
+            "Chinese captions after fine-tuning, compositions never seen",
+        ),
+        ("scenes_questions", "scenes_questions", "test", "Questions after fine-tuning"),
+        ("scenes_captions", "scenes_captions", "test", "Captions written after fine-tuning"),
+    )
+    return {key: (title, _measure(runs[name], split)) for key, name, split, title in shown}
+
+
+def _measure(run: Run, split: str) -> Measurement:
+    task = next(iter(run.recipe.tasks))
+    found = measure([run], task, split=split)
+    save_result(found.result, run.folder / "metrics" / f"{task}-{split}.json")
+    return found
