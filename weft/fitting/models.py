@@ -1,6 +1,5 @@
 """What is fitted on features: a constant, a linear model, boosted trees. Each becomes a head of a model."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -115,8 +114,3 @@ def row_losses(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
         return np.asarray((outputs[:, 0] - values) ** 2)
     right = probabilities(outputs)[np.arange(len(values)), np.maximum(values, 0)]
     return np.asarray(-np.log(np.maximum(right, 1e-12)))
-
-
-def joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """All tensors of all parts."""
-    return {name: tensor for part in parts for name, tensor in part.items()}
