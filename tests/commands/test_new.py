@@ -89,7 +89,7 @@ def test_mistakes(project: Path, tmp_path: Path) -> None:
     assert f"{project}: is not empty, expected a new folder" in refused("new", project)
     assert contents(project) == before
     target = tmp_path / "mine"
-    assert "did you mean clip?" in refused("new", target, "--recipe", "clpi")
+    assert "did you mean clip" in refused("new", target, "--recipe", "clpi")
     assert "name yours with --data" in refused("new", target, "--recipe", "flickr8k")
     assert "no such file" in refused("new", target, "--data", tmp_path / "none")
     assert not target.exists()

@@ -55,3 +55,14 @@ def test_no_number_is_cut_on_a_narrow_terminal(width: int) -> None:
     for number in ("33.3", score.interval, "30.0", "21.5", "10.0"):
         assert number in out.getvalue()
     assert "…" not in out.getvalue()
+
+
+def test_names_of_metrics_are_whole_beside_many_baselines() -> None:
+    metric = Metric("image_to_text/recall@10")
+    score = Score(metric, Estimate(33.3, 20.0, 40.0))
+    names = ("majority class", "question alone", "image alone", "nearest neighbour")
+    result = TaskResult("vqa", {}, {metric.name: score}, {n: {metric.name: 1.5} for n in names})
+    out = io.StringIO()
+    print_result(result, Console(file=out, width=80))
+    assert metric.name in out.getvalue()
+    assert out.getvalue().count("1.5") == 4

@@ -3,6 +3,7 @@
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from weft.core.language import say
@@ -13,8 +14,8 @@ from weft.inference.wording import protocol_words
 
 LOWER = " ↓"
 """Stands behind the unit where less is better."""
-NARROW = 72
-"""Cells of a terminal below which each number has lines of its own instead of a row of a table."""
+UNLIMITED = 10_000
+"""Cells of a terminal in which everything fits."""
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:
@@ -26,10 +27,12 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
         line = f"  {say(protocol_words(name))}: {shown}"
         console.print(line, highlight=False, markup=False)
     _print_leakage(result.leakage, console)
-    if console.width < NARROW:
+    table = _table(result)
+    needed = Measurement.get(console, console.options.update(width=UNLIMITED), table).minimum
+    if needed > console.width:
         _print_lines(result, console)
     else:
-        console.print(_table(result))
+        console.print(table)
     for one in result.diagnostics.slices:
         _print_slices(one, console)
 
@@ -78,13 +81,13 @@ def _table(result: TaskResult) -> Table:
         pad_edge=False,
         caption=f"{LOWER.strip()} {say('lower is better')}" if lower else None,
     )
-    # Names and baselines are wrapped where the terminal is narrow; numbers are never cut.
-    table.add_column(say("metric"), overflow="fold")
+    # The names of baselines are wrapped between words where the terminal is narrow.
+    table.add_column(say("metric"), no_wrap=True)
     table.add_column(say("value"), justify="right", no_wrap=True)
     table.add_column(say("95% interval"), justify="right", no_wrap=True)
     table.add_column(say("unit"))
     for baseline in result.baselines:
-        table.add_column(escape(say(baseline)), justify="right", overflow="fold")
+        table.add_column(escape(say(baseline)), justify="right")
     for name, score in result.metrics.items():
         table.add_row(
             escape(name),  # names of classes may have brackets, which are no markup here
