@@ -124,7 +124,8 @@ def test_what_is_finished_when_it_is_interrupted_is_kept(
 
     real = trials._tried
     monkeypatch.setattr(trials, "_tried", stopped)
-    words = ("fit", table, "--target", "mood", "--out", tmp_path / "run", "--networks", "False")
+    words = ["fit", table, "--target", "mood", "--out", tmp_path / "run"]
+    words += ["--networks", "False", "--folds", "2"]
     said = command(*words)
     assert said.code == 130
     assert "the same command goes on from there" in said.err
@@ -218,16 +219,16 @@ def test_a_number_is_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) -> None:
     rows = [
         {**row, "verdict": row["mood"].upper(), "code": f"{row['mood'][0]}x{n}"}
-        for n, row in enumerate(without(people(80), "score"))
+        for n, row in enumerate(without(people(80), "score", "age", "colour"))
     ]
     table = write_table(tmp_path / "people.csv", rows)
-    found = weft.fit(table, target="mood", out=tmp_path / "run", minutes=1, networks=False)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", networks=False, folds=2)
     leaks, names = sorted(found.alarms, key=lambda line: "names rows" in line)
     assert leaks.startswith("'verdict' alone predicts 'mood' without errors")
     assert names.startswith("'code' names rows, and it alone predicts 'mood'")
     assert "code" not in found.board.recommended.candidate.columns
     without_it = weft.fit(
-        table, target="mood", out=tmp_path / "b", networks=False, without=["verdict"]
+        table, target="mood", out=tmp_path / "b", networks=False, folds=2, without=["verdict"]
     )
     assert not any("verdict" in line for line in without_it.alarms)
 

@@ -78,10 +78,22 @@ def test_correlated_directions_are_found_and_noise_is_not() -> None:
     shared = random.normal(size=(400, 4))
     first = shared @ random.normal(size=(4, 6)) + 0.1 * random.normal(size=(400, 6))
     second = shared @ random.normal(size=(4, 5)) + 0.1 * random.normal(size=(400, 5))
-    maps = correlated(first[:300], second[:300], 0.01)
+    maps = correlated(first[:300], second[:300], [0.01])[0]
     one, other = maps.vectors(0, first[300:]), maps.vectors(1, second[300:])
     right = (one @ other.T).argmax(1) == np.arange(100)
     assert right.mean() > 0.3
-    noise = correlated(first[:300], random.normal(size=(300, 5)), 0.01)
+    noise = correlated(first[:300], random.normal(size=(300, 5)), [0.01])[0]
     lost = noise.vectors(0, first[300:]) @ noise.vectors(1, second[300:]).T
     assert (lost.argmax(1) == np.arange(100)).mean() < 0.1
+
+
+def test_fewer_rows_than_features_have_the_same_maps() -> None:
+    random = np.random.default_rng(1)
+    first, second = random.normal(size=(2, 40, 12))
+    basis = np.linalg.qr(random.normal(size=(60, 12)))[0].T  # the same rows among 60 features
+    few = correlated(first, second, [0.1])[0].vectors(0, first)
+    ridge = (
+        0.1 * 60 / 12
+    )  # in parts of the mean variance, which 48 more features without any divide
+    wide = correlated(first @ basis, second @ basis, [ridge])[0].vectors(0, first @ basis)
+    np.testing.assert_allclose(wide @ wide.T, few @ few.T, atol=1e-6)

@@ -4,6 +4,7 @@ After H. Hotelling, Biometrika 28, 1936, with a ridge on both covariances; direc
 correlation, as for retrieval (Y. Gong et al., IJCV 106(2), 2014, section 3.2).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,27 +30,35 @@ class Maps:
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
 
-def correlated(first: Matrix, second: Matrix, ridge: float) -> Maps:
-    """The maps of the directions with the highest correlations over these rows, (N, D1) and (N, D2)."""
-    means = [np.asarray(one.mean(0)).ravel().astype(np.float64) for one in (first, second)]
-    centred = [
-        dense(one).astype(np.float64) - mean
-        for one, mean in zip((first, second), means, strict=True)
-    ]
-    rows = len(centred[0])
-    roots = [_inverse_root(one.T @ one / rows, ridge) for one in centred]
-    left, strength, right = np.linalg.svd(
-        roots[0] @ (centred[0].T @ centred[1] / rows) @ roots[1], full_matrices=False
-    )
-    count = min(DIRECTIONS, len(strength))
-    scale = np.sqrt(strength[:count])
-    maps = [roots[0] @ left[:, :count] * scale, roots[1] @ right[:count].T * scale]
-    shifts = [-mean @ one for mean, one in zip(means, maps, strict=True)]
-    return Maps((maps[0], maps[1]), (shifts[0], shifts[1]))
-
-
-def _inverse_root(covariance: Floats, ridge: float) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    filled = np.maximum(values, 0) + ridge * max(float(values.mean()), 1e-12)
-    found: Floats = vectors / np.sqrt(filled) @ vectors.T
+def correlated(first: Matrix, second: Matrix, ridges: Sequence[float]) -> list[Maps]:
+    """For each ridge the maps of the directions with the highest correlations over these rows, (N, D1) and (N, D2)."""
+    both = [dense(one).astype(np.float64) for one in (first, second)]
+    means = [one.mean(0) for one in both]
+    centred = [one - mean for one, mean in zip(both, means, strict=True)]
+    (spread, axes), (other_spread, other_axes) = map(_principal, centred)
+    shared = (centred[0] @ axes).T @ (centred[1] @ other_axes) / len(both[0])
+    found = []
+    for ridge in ridges:
+        own, other = (
+            1 / np.sqrt(values + ridge * max(float(values.sum()) / one.shape[1], 1e-12))
+            for values, one in zip((spread, other_spread), centred, strict=True)
+        )
+        left, strength, right = np.linalg.svd(own[:, None] * shared * other, full_matrices=False)
+        count = min(DIRECTIONS, len(strength))
+        scale = np.sqrt(strength[:count])
+        one, two = (
+            axes * own @ left[:, :count] * scale,
+            other_axes * other @ right[:count].T * scale,
+        )
+        found.append(Maps((one, two), (-means[0] @ one, -means[1] @ two)))
     return found
+
+
+def _principal(centred: Floats) -> tuple[Floats, Floats]:
+    """Variances (R,) along the principal directions (D, R) of the rows (N, D), R the smaller of N and D."""
+    rows, width = centred.shape
+    if rows < width:
+        _, values, directions = np.linalg.svd(centred, full_matrices=False)
+        return values**2 / rows, directions.T
+    values, directions = np.linalg.eigh(centred.T @ centred / rows)
+    return np.maximum(values, 0), directions

@@ -249,11 +249,11 @@ def _linear(pairs: Pairs, rows: Rows) -> Maps:
     clusters = pairs.table.clusters[rows]
     inner = grouped_folds(clusters, np.zeros(len(rows), dtype=np.int64), 4, pairs.seed)[0]
     train, held = rows[inner.train], rows[inner.held]
-    scores = []
-    for ridge in RIDGES:
-        maps = correlated(first[train], second[train], ridge)
-        scores.append(_hits(pairs, _mapped(pairs, maps), held)[0].mean())
-    return correlated(first[rows], second[rows], RIDGES[int(np.argmax(scores))])
+    scores = [
+        _hits(pairs, _mapped(pairs, maps), held)[0].mean()
+        for maps in correlated(first[train], second[train], RIDGES)
+    ]
+    return correlated(first[rows], second[rows], [RIDGES[int(np.argmax(scores))]])[0]
 
 
 def _mapped(pairs: Pairs, maps: Maps) -> tuple[Floats, Floats]:
