@@ -16,7 +16,7 @@ import weft
 from weft.core.errors import WeftError
 from weft.fitting import trials
 from weft.fitting.candidates import Candidate
-from weft.fitting.fit import FitResult
+from weft.fitting.result import FitResult
 from weft.fitting.trials import Trial
 from weft.runs.measure import measure
 from weft.runs.run import load

@@ -10,7 +10,7 @@ from tiny_runs import done, refused
 
 import weft
 from weft.fitting.correlation import correlated
-from weft.fitting.fit import FitResult
+from weft.fitting.result import FitResult
 from weft.runs.measure import measure
 from weft.runs.run import load
 
@@ -36,9 +36,9 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
         rows.append({"image": f"p{n}.png", "text": f"{left} beside {right}, number {n % 7}"})
     table = write_table(folder / "colours.csv", rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("weft.fitting.pair.seconds_per_step", lambda *_: 1.0)
-        patch.setattr("weft.fitting.pair.FEWEST_STEPS", 4)
-        patch.setattr("weft.fitting.pair._steps", lambda *_: 4)
+        patch.setattr("weft.fitting.trained_pair.seconds_per_step", lambda *_: 1.0)
+        patch.setattr("weft.fitting.trained_pair.FEWEST_STEPS", 4)
+        patch.setattr("weft.fitting.trained_pair._steps", lambda *_: 4)
         return weft.fit(
             table, pair=("image", "text"), out=folder / "run", folds=2, image_model="none"
         )

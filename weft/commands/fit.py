@@ -70,9 +70,11 @@ def main(words: list[str]) -> None:
 
 def _fit(arguments: Arguments, out: Path) -> None:
     from weft.fitting.choice import Choices, missing_models
-    from weft.fitting.fit import FitSettings, fit, open_table, usable
+    from weft.fitting.fit import fit
+    from weft.fitting.opening import open_table, usable
     from weft.fitting.pair import fit_pair
     from weft.fitting.printing import print_result
+    from weft.fitting.result import FitSettings
 
     opened = open_table(arguments.data, arguments.said(arguments.data))
     print(opened.schema)

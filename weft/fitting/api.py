@@ -8,11 +8,12 @@ from weft.core.errors import WeftError
 from weft.data.formats import Said
 from weft.data.memory import write_table
 from weft.fitting.choice import Choices
-from weft.fitting.fit import FitResult, FitSettings, open_table
 from weft.fitting.fit import fit as fit_target
 from weft.fitting.folds import FOLDS
 from weft.fitting.goal import GoalKind
+from weft.fitting.opening import open_table
 from weft.fitting.pair import fit_pair
+from weft.fitting.result import FitResult, FitSettings
 
 
 @overload

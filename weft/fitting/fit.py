@@ -4,19 +4,15 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from weft.core.documents import write_checked
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
-from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Column as SchemaColumn
-from weft.data.schema import Schema, infer, target_column
-from weft.data.sources import DataSource, FilesConfig
+from weft.data.schema import target_column
 from weft.data.stamps import stamp
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Metric, Score
@@ -24,88 +20,23 @@ from weft.fitting.alarms import alarms
 from weft.fitting.candidates import Features, candidates, fitted
 from weft.fitting.choice import Choices, source_of
 from weft.fitting.features import compute, reduced, side_by_side
-from weft.fitting.folds import FOLDS, LEFT_OUT, Rows, make_plan
+from weft.fitting.folds import LEFT_OUT, Rows, make_plan
 from weft.fitting.goal import Goal, GoalKind, read_goal
-from weft.fitting.importance import Importance, importance
+from weft.fitting.importance import importance
 from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
 from weft.fitting.models import Floats
 from weft.fitting.network import Networks, keep_network
-from weft.fitting.page import sentences, write_page
+from weft.fitting.opening import Opened, usable
+from weft.fitting.page import write_page
+from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, FitSettings, require_free
 from weft.fitting.source import AssignedConfig
-from weft.fitting.table import Ints, Table, read_table
+from weft.fitting.table import Ints, Table
 from weft.fitting.trials import Setting, Trial, network_folder, run_trials
-from weft.runs.parts import RECIPE
-from weft.runs.run import Run, load
 from weft.training import distributed
 
-BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
-USED = ("image", "images", "text", "number", "category", "tags", "date")
 STRATA = 5
 """Numbers are divided by these quantiles into as many parts, whose shares the folds keep equal."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What was found for one target.
-
-    folder: the run directory of the recommended candidate. test: its score on the test rows, where there are
-    any. important: what each column is worth to the candidate `explained`. left_out: candidates for which there
-    was no time. bad: rows that could not be read.
-    """
-
-    folder: Path
-    board: Leaderboard
-    test: Score | None
-    alarms: Sequence[str]
-    notes: Sequence[str]
-    important: Sequence[Importance]
-    explained: str
-    left_out: Sequence[str]
-    bad: Sequence[DataError]
-
-    @property
-    def run(self) -> Run:
-        """The recommended candidate as a run."""
-        return load(self.folder)
-
-    def __str__(self) -> str:
-        """What was found, in a few sentences."""
-        return "\n".join([*sentences(self.board, self.test), *self.alarms])
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """minutes: within which candidates are begun. task: whether the target is a class or a number; by its column
-    if None. without: columns that are left out. networks: whether networks are
-    trained, too. folds: of the cross-validation. choices: models for pictures and texts."""
-
-    minutes: float = 10
-    task: GoalKind | None = None
-    seed: int = 0
-    without: Sequence[str] = ()
-    networks: bool = True
-    folds: int = FOLDS
-    choices: Choices = field(default_factory=Choices)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The data, read once for all targets."""
-
-    source: DataSource
-    schema: Schema
-    table: Table
-
-
-def open_table(data: Path | str, said: Said = NOTHING_SAID) -> Opened:
-    """Reads every row once. said: what the user says of the table. Raises WeftError where none can be used."""
-    source = FilesConfig(
-        Path(data), columns=dict(said.columns), images_dir=said.images_dir, encoding=said.encoding
-    ).absolute()
-    bad: list[DataError] = []
-    dataset = open_dataset(source.path, said=said, on_error=bad.append)
-    return Opened(source, infer(dataset, said.columns), read_table(dataset, bad))
 
 
 def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> FitResult:
@@ -134,36 +65,6 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
         tried, features, setting, folder / TRIALS, networks, deadline=deadline
     )
     return _finished(folder, opened, features, setting, networks, trials, left_out)
-
-
-def require_free(folder: Path) -> None:
-    """Raises WeftError where the folder holds a run that is none of `weft fit`."""
-    if (
-        (folder / RECIPE).exists()
-        and not (folder / BOARD).exists()
-        and not (folder / TRIALS).exists()
-    ):
-        raise WeftError(f"{folder}: holds another run; choose another --out")
-
-
-def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
-    """Column -> its kind, of those that a model may read."""
-    for name in without:
-        if name not in schema.columns:
-            raise unknown_name("column of --without", name, schema.columns)
-    out = {target, *without}
-    kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
-    found = {name: kind for name, kind in kinds.items() if kind in USED}
-    for name in found:
-        if "." in name or hasattr(nn.ModuleDict, name):
-            raise WeftError(
-                f"column '{name}' cannot be a stream of a model, whose names have no dot and are no names of Python's "
-                f"mappings: rename it, or leave it out with --without {name}"
-            )
-    if not found:
-        has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
-        raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")
-    return found
 
 
 def _finished(

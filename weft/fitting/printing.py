@@ -3,9 +3,9 @@
 from rich.console import Console
 from rich.table import Table as Printed
 
-from weft.fitting.fit import PAGE, FitResult
 from weft.fitting.leaderboard import Leaderboard, difference_text
 from weft.fitting.page import sentences
+from weft.fitting.result import PAGE, FitResult
 
 SHOWN, NAMED = 12, 5
 """Lines of the leaderboard, and rows that were left out, which are printed; the JSON has all."""

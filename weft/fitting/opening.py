@@ -1,0 +1,54 @@
+"""The data of `weft fit`, and which columns a model may read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from weft.core.errors import DataError, WeftError, unknown_name
+from weft.data.formats import NOTHING_SAID, Said, open_dataset
+from weft.data.schema import Schema, infer
+from weft.data.sources import DataSource, FilesConfig
+from weft.fitting.table import Table, read_table
+
+USED = ("image", "images", "text", "number", "category", "tags", "date")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The data, read once for all targets."""
+
+    source: DataSource
+    schema: Schema
+    table: Table
+
+
+def open_table(data: Path | str, said: Said = NOTHING_SAID) -> Opened:
+    """Reads every row once. said: what the user says of the table. Raises WeftError where none can be used."""
+    source = FilesConfig(
+        Path(data), columns=dict(said.columns), images_dir=said.images_dir, encoding=said.encoding
+    ).absolute()
+    bad: list[DataError] = []
+    dataset = open_dataset(source.path, said=said, on_error=bad.append)
+    return Opened(source, infer(dataset, said.columns), read_table(dataset, bad))
+
+
+def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
+    """Column -> its kind, of those that a model may read."""
+    for name in without:
+        if name not in schema.columns:
+            raise unknown_name("column of --without", name, schema.columns)
+    out = {target, *without}
+    kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
+    found = {name: kind for name, kind in kinds.items() if kind in USED}
+    for name in found:
+        if "." in name or hasattr(nn.ModuleDict, name):
+            raise WeftError(
+                f"column '{name}' cannot be a stream of a model, whose names have no dot and are no names of Python's "
+                f"mappings: rename it, or leave it out with --without {name}"
+            )
+    if not found:
+        has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
+        raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")
+    return found

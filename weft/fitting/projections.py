@@ -1,0 +1,129 @@
+"""Linear projections of two columns, and the run that has them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
+from weft.core import config as configs
+from weft.core.config import Config
+from weft.core.documents import write_checked
+from weft.core.interfaces import Learner, ProjectionHead
+from weft.core.tensors import LEARNED, write_tensors
+from weft.data.features import CacheConfig
+from weft.data.learned import MODALITIES
+from weft.data.policy import ErrorPolicy
+from weft.data.sources import DataSource
+from weft.encoders.frozen import FrozenConfig
+from weft.encoders.pretrained import PretrainedConfig
+from weft.encoders.weights import architecture
+from weft.fitting.correlation import RIDGES, Maps, correlated
+from weft.fitting.folds import Rows, grouped_folds
+from weft.fitting.models import Floats
+from weft.fitting.pairs import Pairs
+from weft.fitting.recall import partners_found
+from weft.objectives.contrastive import SoftmaxContrastiveConfig
+from weft.runs.parts import MODEL, RECIPE, WEIGHTS, learned_mark
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.retrieval import RetrievalConfig
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+BATCH = 256
+
+
+def linear_maps(pairs: Pairs, rows: Rows) -> Maps:
+    """Canonical correlation with the ridge that finds most partners on an inner fold."""
+    first, second = (column.matrix for column in pairs.columns)
+    clusters = pairs.table.clusters[rows]
+    inner = grouped_folds(clusters, np.zeros(len(rows), dtype=np.int64), 4, pairs.seed)[0]
+    train, held = rows[inner.train], rows[inner.held]
+    scores = [
+        partners_found(pairs, mapped(pairs, maps), held)[0].mean()
+        for maps in correlated(first[train], second[train], RIDGES)
+    ]
+    return correlated(first[rows], second[rows], [RIDGES[int(np.argmax(scores))]])[0]
+
+
+def mapped(pairs: Pairs, maps: Maps) -> tuple[Floats, Floats]:
+    first, second = pairs.columns
+    return maps.vectors(0, first.matrix), maps.vectors(1, second.matrix)
+
+
+def pair_recipe(
+    pairs: Pairs,
+    projections: Mapping[str, Config[ProjectionHead]],
+    source: DataSource,
+    steps: int = 0,
+    **more: object,
+) -> Recipe:
+    streams = {column.name: column.modality_config for column in pairs.columns}
+    cached = {
+        column.name: CacheConfig(precision="auto")
+        for column in pairs.columns
+        if isinstance(column.encoder_config, FrozenConfig | PretrainedConfig)
+    }
+    first, second = pairs.names
+    return Recipe(
+        data=DataConfig(
+            source,
+            dict(streams),
+            optional=tuple(streams),
+            cache=cached,
+            errors=ErrorPolicy("skip"),
+        ),
+        model=ModelConfig(
+            {column.name: column.encoder_config for column in pairs.columns}, dict(projections)
+        ),
+        objectives={"contrastive": SoftmaxContrastiveConfig(streams=(first, second))},
+        tasks={"retrieval": RetrievalConfig(first=first, second=second)},
+        optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.99),
+        run=RunConfig(
+            steps=steps,
+            batch_size=BATCH,
+            seed=pairs.seed,
+            evaluate_every=max(1, steps // 5),
+            checkpoint_every=max(1, steps // 2),
+            monitor="retrieval/rsum",
+            precision="auto",
+        ),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def save_linear(
+    pairs: Pairs, maps: Maps, folder: Path, source: DataSource, splits: Mapping[str, str]
+) -> None:
+    """The linear maps as a run."""
+    widths = [int(weight.shape[1]) for weight in maps.weights]
+    projections = {
+        column.name: ProjectionConfig(column.dim, width, bias=True)
+        for column, width in zip(pairs.columns, widths, strict=True)
+    }
+    recipe = pair_recipe(pairs, projections, source)
+    recipe = recipe.replace(data=recipe.data.replace(cache={}, **splits))
+    model = recipe.model.build()
+    for which, column in enumerate(pairs.columns):
+        model.encoders[column.name].load_state_dict(cast(nn.Module, column.encoder).state_dict())
+        tensors = {
+            "layers.0.weight": torch.from_numpy(maps.weights[which].T.astype(np.float32)),
+            "layers.0.bias": torch.from_numpy(maps.biases[which].astype(np.float32)),
+        }
+        model.projections[column.name].load_state_dict(tensors)
+    _save(pairs, recipe, model, folder)
+
+
+def _save(pairs: Pairs, recipe: Recipe, model: Model, folder: Path) -> None:
+    learned = {
+        column.name: column.modality.state()
+        for column in pairs.columns
+        if isinstance(column.modality, Learner)
+    }
+    configs.save(recipe, folder / RECIPE)
+    configs.save(architecture(recipe.model), folder / MODEL, checked=True)
+    write_checked(folder / MODALITIES, learned)
+    write_tensors(folder / WEIGHTS, dict(model.state_dict()), {LEARNED: learned_mark(folder)})
