@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 
 # The time that one example takes depends on the machine and on what else it does.
 settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
 
+# Read when torch or scikit-learn is imported, so no file of this folder imports them before: on busy cores
+# their threads wait for each other, and trees take six times as long.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["WEFT_LANGUAGE"] = "en"  # tests read messages, whatever the locale
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
@@ -22,6 +24,8 @@ SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Parallel test workers on few cores are fastest with one thread each."""
+    import torch
+
     torch.set_num_threads(1)
 
 
