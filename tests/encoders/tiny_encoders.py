@@ -85,7 +85,7 @@ CASES = {
     "text-siglip": Case(
         "text",
         TEXT.replace(
-            pooling="eos", filled_with=1, max_length=9, pooler=True, pooler_activation="none"
+            pooling="eos", filled_with=1, max_length=12, pooler=True, pooler_activation="none"
         ),
     ),
     "lora-text": Case("text", LoraConfig(TEXT, rank=2)),

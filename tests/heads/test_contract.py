@@ -158,7 +158,7 @@ def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> N
         torch.testing.assert_close(scores.values.detach(), said_values.numbers)
         assert output.score_text(2.5) == ""
     else:
-        assert output.score_text(0.25) == "0.250"
+        assert "0.25" in output.score_text(0.25)
     short = Part(part.decoder, context().rows(slice(0, 1)), known)
     alone = output.scores(short, output.read([short]))
     torch.testing.assert_close(alone.values[0], scores.values[0], atol=1e-5, rtol=0)

@@ -20,6 +20,7 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders import mobilenet, resnet
 from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
+from weft.encoders.transformer_text import TextTransformerConfig
 
 NO_ID = 10**9
 """Stands in the padding of ids: no table has it."""
@@ -133,7 +134,9 @@ def encoder(case: tiny_encoders.Case) -> Case:
         return Case(module, (field.values,), ({},))
     mask = field.mask.clone()
     mask[1] = False
-    longest = 12 if isinstance(case.config, PretrainedConfig) else 64
+    # Pretrained towers and those that fill every text up have as many places as their texts may have tokens.
+    filled = isinstance(case.config, TextTransformerConfig) and case.config.filled_with is not None
+    longest = 12 if filled or isinstance(case.config, PretrainedConfig) else 64
     return Case(module, (field.values, mask), ({1: "length"}, {1: "length"}), longest)
 
 

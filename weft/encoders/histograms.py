@@ -72,8 +72,8 @@ class Histograms(nn.Module):
 
 def _counted(places_BP: Tensor, bins: int) -> Tensor:
     """(B, bins) square roots of the shares of each bin."""
-    counts = torch.zeros(len(places_BP), bins, device=places_BP.device)
-    counts.scatter_add_(1, places_BP, torch.ones_like(places_BP, dtype=counts.dtype))
+    none = torch.zeros(places_BP.shape[0], bins, device=places_BP.device)
+    counts = none.scatter_add(1, places_BP, torch.ones_like(places_BP, dtype=none.dtype))
     return (counts / places_BP.shape[1]).sqrt()
 
 

@@ -58,7 +58,7 @@ class Patches(nn.Module):
         patches_BPD, side = self._patches(field.values)
         near_BPK = self._triangle(self._whitened(patches_BPD))
         near_BKSS = near_BPK.transpose(1, 2).reshape(
-            len(near_BPK), self.config.centroids, side, side
+            near_BPK.shape[0], self.config.centroids, side, side
         )
         pooled_BK22 = F.adaptive_avg_pool2d(near_BKSS, QUARTERS)
         return vector_features(pooled_BK22.flatten(1).sqrt())

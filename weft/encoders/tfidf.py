@@ -48,8 +48,8 @@ class Tfidf(nn.Module):
         check_shape(field.values, "B T", "ids of n-grams")
         ids_BT = field.values
         real_BT = torch.ones_like(ids_BT, dtype=torch.bool) if field.mask is None else field.mask
-        counts_BV = torch.zeros(len(ids_BT), self.dim, device=ids_BT.device)
-        return counts_BV.scatter_add_(1, ids_BT.masked_fill(~real_BT, 0), real_BT.float())
+        counts_BV = self.idf.new_zeros(ids_BT.shape[0], self.dim)
+        return counts_BV.scatter_add(1, ids_BT.masked_fill(~real_BT, 0), real_BT.float())
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,10 @@ class TextTransformer(nn.Module):
         if longest > length:
             raise ValueError(f"a text has {longest} tokens, expected at most max_length, {length}")
         ids_BT = field.values.masked_fill(~mask_BT, self.config.filled_with)
-        ids_BT = ids_BT.gather(1, _real_first(mask_BT))[:, :length]
-        ids_BL = F.pad(ids_BT, (0, length - ids_BT.shape[1]), value=self.config.filled_with)
+        ids_BT = ids_BT.gather(1, _real_first(mask_BT))
+        # Filled, then cut to a length that does not depend on the text's, so that the exported graph is one.
+        ids_BT = F.pad(ids_BT, (0, length), value=self.config.filled_with)
+        ids_BL = ids_BT.index_select(1, torch.arange(length, device=ids_BT.device))
         return Field(ids_BL, mask_BT.any(dim=1, keepdim=True).expand_as(ids_BL))
 
     def text_mask(self, field: Field) -> Tensor:
@@ -131,10 +133,10 @@ def _real_first(mask_BT: Tensor) -> Tensor:
 def _in_place(features: Features, field: Field) -> Features:
     """Features of filled texts, of which only the tokens of `field` are kept, where they lie in it."""
     mask_BT = torch.ones_like(field.values, dtype=torch.bool) if field.mask is None else field.mask
-    lacking = max(0, mask_BT.shape[1] - features.tokens.shape[1])
-    tokens_BTD = F.pad(features.tokens, (0, 0, 0, lacking))[:, : mask_BT.shape[1]]
-    back_BT = _real_first(mask_BT).argsort(dim=1)
-    tokens_BTD = tokens_BTD.gather(1, back_BT[:, :, None].expand_as(tokens_BTD))
+    # Padding, whose place may be behind the filled text, is cleared below.
+    back_BT = _real_first(mask_BT).argsort(dim=1).clamp_max(features.tokens.shape[1] - 1)
+    back_BTD = back_BT[:, :, None].expand(*back_BT.shape, features.tokens.shape[2])
+    tokens_BTD = features.tokens.gather(1, back_BTD)
     return Features(tokens_BTD.masked_fill(~mask_BT[:, :, None], 0), mask_BT, features.pooled)
 
 

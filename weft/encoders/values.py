@@ -30,7 +30,7 @@ class Values(nn.Module):
 
 def vector_features(pooled_BD: torch.Tensor) -> Features:
     """Features of one token, the pooled vector itself."""
-    mask_B1 = torch.ones(len(pooled_BD), 1, dtype=torch.bool, device=pooled_BD.device)
+    mask_B1 = torch.ones_like(pooled_BD[:, :1], dtype=torch.bool)
     return Features(pooled_BD[:, None], mask_B1, pooled_BD)
 
 
