@@ -108,12 +108,7 @@ def _prepare(words: list[str]) -> None:
 def _open(path: Path, format_name: str | None, said: Said) -> tuple[Dataset, list[DataError]]:
     """The readable rows, and an error for each of the others."""
     bad: list[DataError] = []
-    try:
-        return open_dataset(path, format=format_name, said=said, on_error=bad.append), bad
-    except WeftError as error:
-        if not bad:
-            raise
-        raise WeftError(f"{error}; the first problem: {bad[0]}") from None
+    return open_dataset(path, format=format_name, said=said, on_error=bad.append), bad
 
 
 def _summary(report: DataReport) -> None:

@@ -69,7 +69,7 @@ def main(words: list[str]) -> None:
 
 
 def _fit(arguments: Arguments, out: Path) -> None:
-    from weft.fitting.choice import Choices, missing_models
+    from weft.fitting.choice import Choices, features_line
     from weft.fitting.fit import fit
     from weft.fitting.opening import open_table, usable
     from weft.fitting.pair import fit_pair
@@ -102,6 +102,6 @@ def _fit(arguments: Arguments, out: Path) -> None:
     for target in arguments.target:
         used |= set(usable(opened.schema, target, arguments.without).values())
         print_result(fit(opened, target, out / target if several else out, settings))
-    hint = missing_models(used, choices)
-    if hint:
-        print(hint)
+    line = features_line(used, choices)
+    if line:
+        print(line)

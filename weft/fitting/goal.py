@@ -90,7 +90,7 @@ def _classes(table: Table, column: str) -> Goal:
     if len(names) == len(raws) or (len(names) > 2 and len(names) > 0.9 * len(raws)):
         raise WeftError(
             f"'{column}' has {len(names):,} different values in {len(raws):,} rows, so it names rows and is "
-            "no class; name another target, or read it as a number (--task regress)"
+            "no class; name another target, or read it as a number (--task number)"
         )
     values = _read(table, built, column).astype(np.int64)
     return Goal(column, "class", target, values, names, tuple(_class_notes(built, values)))

@@ -46,23 +46,36 @@ class PredictedTable:
 def open_rows(run: Run, data: Path, on_error: OnError, said: Said = NOTHING_SAID) -> Dataset:
     """The rows of a table or a folder, as the run's own were read. on_error: told of each row that cannot be read.
 
-    What was said of a column that these rows lack, such as that of what is predicted, is left out.
+    What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
+    run's encoding where the table's bytes are UTF-8.
     """
     files = run.recipe.data.source.files
-    before = {} if files is None else files.columns
-    said = replace(
-        said,
-        columns=said.columns or _there(before, data),
-        encoding=said.encoding or (None if files is None else files.encoding),
-    )
+    if files is not None and said.encoding is None:
+        said = replace(said, encoding=_encoding(data, files.encoding))
+    if files is not None and not said.columns:
+        said = replace(said, columns=_there(files.columns, data, said))
     return open_dataset(data, said=said, on_error=on_error)
 
 
-def _there(columns: Mapping[str, str], data: Path) -> dict[str, str]:
-    """What is said of columns that the data have."""
+def _encoding(data: Path, before: str | None) -> str | None:
+    """`before`, unless the table is UTF-8: bytes beyond ASCII that are UTF-8 are hardly ever anything else."""
+    if before is None or not data.is_file():
+        return before
+    found = data.read_bytes()
+    if found.isascii():
+        return before
+    try:
+        found.decode("utf-8")
+    except UnicodeDecodeError:
+        return before
+    return None
+
+
+def _there(columns: Mapping[str, str], data: Path, said: Said) -> dict[str, str]:
+    """What is said of columns that the data have. said: how else the data are read."""
     if not columns:
         return {}
-    names = columns_of(open_dataset(data, on_error=lambda _: None)).items
+    names = columns_of(open_dataset(data, said=said, on_error=lambda _: None)).items
     return {key: value for key, value in columns.items() if key in names or value in names}
 
 

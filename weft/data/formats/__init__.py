@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Protocol, cast
 
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats._columns import is_text_column
 from weft.data.formats._files import listed_once
 from weft.data.formats._remote import address_of
@@ -111,12 +111,21 @@ def open_dataset(
     Raises WeftError where the path, the format or the split does not exist, with what does.
     """
     path = Path(path).expanduser()
+    first: list[DataError] = []
+
+    def told(error: DataError) -> None:
+        if not first:
+            first.append(error)
+        on_error(error)
+
     try:
         with listed_once():
-            dataset = _read(_format(path, format), path, on_error, said)
+            dataset = _read(_format(path, format), path, told, said)
     except OSError as error:
         raise WeftError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
     if len(dataset) == 0:
+        if first:
+            raise WeftError(f"{path}: holds no rows; the first problem: {first[0]}")
         raise WeftError(f"{path}: holds no rows")
     if split is None:
         return dataset
