@@ -92,12 +92,15 @@ def fit(
 ) -> FitResult | dict[str, FitResult]:
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
-    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts; pictures are paths, bytes, of Pillow or
-    arrays), which is written beside the run.
-    columns, images_dir, encoding: what you say of the table, as in `weft fit`. target: a column, or several, which have one result each. pair: instead, two columns that are to find each
-    other, such as image and text. out: folder of the run; runs/fit-NAME if not
-    given, and below it one for each of several targets. The other settings are those of `weft fit`. Raises
-    WeftError where the data cannot be used or a column cannot be predicted.
+    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run;
+    its pictures are paths, bytes, arrays or Pillow's. target: a column, or several, each with a result of its
+    own. pair: instead of a target, two columns that are to find each other, such as image and text. minutes:
+    within which candidates are begun, for all targets together. out: folder of the run, runs/fit-NAME if not
+    given; several targets have a folder each below it. without: columns that are left out. task: whether the
+    target is a class or a number; by its column if not given. image_model, text_model: see
+    `weft.fitting.choice.Choices`. columns, images_dir, encoding: what you say of the table, as in `weft fit`.
+
+    Raises WeftError where the data cannot be used or a column cannot be predicted.
     """
     if (pair is None) == (not target):
         raise WeftError("fit got target and pair, or neither, expected one of them")

@@ -1,7 +1,7 @@
 """How the cells of a CSV table are divided: found by reading its first lines in each way."""
 
+import contextlib
 import csv
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ SEPARATOR_LINE = "sep="
 def delimiter_of(lines: Sequence[str], suffix: str) -> tuple[str, int]:
     """The delimiter, and how many lines stand before the header: 1 where the first says `sep=;`.
 
-    That which divides most rows into as many cells as the header, of several the one with most cells.
-    A blank, a comma in a sentence or in a number is so no delimiter.
+    The delimiter is the one that divides most rows into as many cells as the header has; of several, the one
+    that gives most cells. Blanks, and commas in sentences or numbers, are therefore not taken for one.
     """
     first = lines[0].strip() if lines else ""
     if first.lower().startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1:
@@ -30,12 +30,11 @@ def delimiter_of(lines: Sequence[str], suffix: str) -> tuple[str, int]:
 def _score(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
     """(share of the rows that have as many cells as the header, its cells); zeros where it has one."""
     counts: list[int] = []
-    try:
-        for cells in csv.reader(itertools.chain(lines), delimiter=delimiter, strict=True):
+    # A row that cannot be parsed ends the count; it is reported where the table is read.
+    with contextlib.suppress(csv.Error):
+        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             if cells:
                 counts.append(len(cells))
-    except csv.Error:
-        pass  # a row that is none is told where the table is read
     if not counts or counts[0] < 2:
         return 0, 0
     rows = Counter(counts[1:])
