@@ -18,7 +18,8 @@ import contextlib, io, json, pkgutil, sys
 import weft.commands
 from weft import cli
 
-calls = [[], ["train", "clip", "--help"], ["list", "recipes"]]
+calls = [[], ["train", "clip", "--help"], ["train", "classify", "--help"], ["list", "recipes"]]
+calls += [["train", "published", "--help"], ["train", sys.argv[1], "--help"]]
 calls += [["data", "check", "--help"], ["data", "prepare", "--help"]]
 calls += [[name, "--help"] for name in cli._names()]
 found = {}
@@ -33,9 +34,10 @@ print(json.dumps(found))
 """
 
 
-def test_no_help_imports_torch() -> None:
+def test_no_help_imports_torch(tmp_path: Path) -> None:
     """All in one process: the first that imports it is the one to mend."""
-    words = [sys.executable, "-c", ALL]
+    (tmp_path / "mine.yaml").write_text("recipe: clip\nrun: {steps: 77}\n")
+    words = [sys.executable, "-c", ALL, str(tmp_path / "mine.yaml")]
     said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(said.stdout)
     assert len(found) >= 18
@@ -76,12 +78,28 @@ def test_every_setting_of_the_short_help_is_a_flag(name: str) -> None:
     assert parse(Arguments, words, "weft", default=Arguments(base)).recipe == base
 
 
-def test_the_help_of_a_recipe_file_has_its_own_values(tmp_path: Path) -> None:
+RECIPE_FILES = {
+    "recipe: clip\nrun: {steps: 77}\n": ["--run.steps 77", "runs/mine", "encoders.image.depth 6"],
+    "recipe: clip\nmodel: {encoders: {image: encoders.ResNet}}\n": ["image.depth 18"],
+}
+
+
+@pytest.mark.parametrize("text", RECIPE_FILES)
+def test_the_help_of_a_recipe_file_has_its_own_values(text: str, tmp_path: Path) -> None:
+    """Also where it must be built to know them, since it has other parts."""
     file = tmp_path / "mine.yaml"
-    file.write_text("recipe: scenes\nrun: {steps: 77}\n")
+    file.write_text(text)
     out = done("train", file, "--help")
-    assert "--run.steps 77" in out
-    assert "runs/mine" in out
+    for flag in RECIPE_FILES[text]:
+        assert flag in out
+
+
+def test_the_help_of_a_recipe_for_own_rows_says_what_depends_on_them() -> None:
+    out = done("train", "classify", "--help")
+    assert "--run.steps N" in out
+    assert "--data table.csv --target COLUMN" in out
+    assert "--run.precision auto" in out
+    assert "--image-model IMAGE_MODEL" in out
 
 
 def test_help_of_a_recipe_that_is_not_there() -> None:

@@ -51,7 +51,8 @@ def _of_train(before: list[str], last: str) -> Iterator[str]:
         yield from ("--resume",) if last.startswith("-") else weft.recipes.names()
     elif last.startswith("-"):
         yield from ("--data", "--out", "--init", *HELP)
-        for name in _essentials.kept().get(before[0], {}):
+        found = _essentials.kept().get(before[0], _essentials.Help())
+        for name in (*found.arguments, *found.settings):
             yield f"--{name.replace('_', '-')}"
 
 

@@ -1,23 +1,26 @@
-"""The settings of a recipe that people change, for its short help.
+"""The arguments of a recipe and the settings that people change, for its short help.
 
-Their values are kept in a file beside the recipes, since a recipe is built of parts that need torch, and
-help must not wait for it. `python -m weft.commands._essentials` writes the file.
+They are kept in a file beside the recipes, since a recipe is built of parts that need torch, and help must not
+wait for it. `python -m weft.commands._essentials` writes the file.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import weft.recipes
-from weft.commands._sources import summaries
 from weft.commands._tables import print_rows
 from weft.core.config import Settings
-from weft.core.documents import read_json
+from weft.core.documents import read_json, read_mapping
 from weft.core.files import write_text
 from weft.core.language import say
+from weft.recipes import Argument
+
+if TYPE_CHECKING:
+    from weft.runs.recipe import Recipe
 
 FILE = Path(weft.recipes.__file__).parent / "settings.json"
 SAID = {
@@ -46,6 +49,21 @@ OWN_DATA = [
 Value = str | int | float | None
 
 
+BY_ROWS = "N"
+"""Stands for a value that a recipe for own data chooses by the number of rows."""
+NUMBERS_OF_ROWS = (400, 100_000)
+"""Of the example tables that show which values those are."""
+
+
+@dataclass(frozen=True)
+class Help:
+    """What the short help of a recipe shows. own_rows: whether the recipe is made for rows of the user's."""
+
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    own_rows: bool = False
+
+
 def of(recipe: Settings) -> dict[str, object]:
     """Name of a setting that people change -> its value in the recipe."""
     values = dict(_flat(recipe, ""))
@@ -54,31 +72,89 @@ def of(recipe: Settings) -> dict[str, object]:
     }
 
 
-def kept() -> Mapping[str, dict[str, object]]:
-    """Recipe -> its settings as the file has them."""
-    found: dict[str, dict[str, object]] = read_json(FILE)
-    return found
+def kept() -> dict[str, Help]:
+    """Recipe -> its help as the file has it."""
+    return {
+        name: Help(
+            {
+                key: Argument(value["about"], value["required"], tuple(value["choices"]))
+                for key, value in one["arguments"].items()
+            },
+            one["settings"],
+            one["own_rows"],
+        )
+        for name, one in read_json(FILE).items()
+    }
 
 
-def current() -> dict[str, dict[str, object]]:
-    """Recipe -> its settings as the recipes are now."""
-    return {name: of(make()) for name, make in weft.recipes.recipes().items()}
+def of_file(path: Path) -> Help | None:
+    """The help of a recipe file that changes values of one of weft's recipes and no more.
+
+    None where the recipe must be built to know its settings: the file puts other parts, has rows of a recipe
+    for own data, or names a recipe of the user's own.
+    """
+    values = read_mapping(path)
+    base = kept().get(str(values.pop("recipe", None)))
+    if base is None or base.own_rows or not all(isinstance(key, str) for key in values):
+        return None
+    data = values.pop("data", None)
+    values |= {"data": data} if isinstance(data, dict) else {}
+    changed = dict(_flat(values, ""))
+    parts = {name.rpartition(".")[0] for name in base.settings}
+    if any(
+        value is None or name in parts or name in base.arguments for name, value in changed.items()
+    ):
+        return None
+    return replace(
+        base, settings={**base.settings, **{n: changed[n] for n in base.settings if n in changed}}
+    )
 
 
-def print_help(
-    word: str, settings: Mapping[str, object], arguments: Mapping[str, str] = MappingProxyType({})
-) -> None:
+def current() -> dict[str, Help]:
+    """Recipe -> its help as the recipes are now."""
+    return {name: _current(name) for name in weft.recipes.names()}
+
+
+def _current(name: str) -> Help:
+    make = weft.recipes.function(name)
+    arguments = weft.recipes.arguments_of(make)
+    if any(argument.required for argument in arguments.values()):
+        return Help(arguments)
+    if not weft.recipes.reads_schema(make):
+        return Help(arguments, of(make()))
+    small, large = (of(_on_example(make, name, rows)) for rows in NUMBERS_OF_ROWS)
+    settings = {key: BY_ROWS if value != large[key] else value for key, value in small.items()}
+    return Help(arguments, settings, own_rows=True)
+
+
+def _on_example(make: Any, name: str, rows: int) -> "Recipe":
+    """A recipe for own data on a table of pictures, texts and what the recipe predicts."""
+    from weft.data.schema import Column, Schema
+
+    target = {"tag": "tags", "regress": "number", "caption": "text", "retrieve": "text"}.get(name)
+    kinds: dict[str, Any] = {"image": "image", "text": "text", "target": target or "category"}
+    if target == "text":
+        del kinds["target"]
+    columns = {key: Column(key, kind, True, "", 0, 9, ()) for key, kind in kinds.items()}
+    schema: Schema = Schema(columns, None, None, None, rows)
+    made: Recipe = make(schema)
+    return made
+
+
+def print_help(word: str, about: str, found: Help) -> None:
     """The help of `weft train RECIPE`: what it is, its arguments, its settings with their values, two examples."""
-    about = summaries(weft.recipes, of_function=True).get(word)
     print(say(f"usage: weft train {word} [--SETTING VALUE ...]"), end="\n\n")
     if about:
         print_rows([("", say(about))])
         print()
+    own = say("Your rows: a file or folder in any known format.")
     rows = [
-        *((f"--{name} {name.upper()}", say(said)) for name, said in arguments.items()),
+        *((flag(name), say(one.about)) for name, one in found.arguments.items()),
         (
             "--data PATH",
-            say("Your rows: a file or folder in any known format; else the recipe's own."),
+            own
+            if found.own_rows
+            else say("Your rows: a file or folder in any known format; else the recipe's own."),
         ),
         (
             "--out RUN",
@@ -87,16 +163,41 @@ def print_help(
         ("--init RUN", say("Start from the weights of another run: fine-tuning.")),
     ]
     rows += [(name, say(line)) for name, line in OWN_DATA]
-    explained = [(_flag(name, value), say(said(name))) for name, value in settings.items()]
+    explained = [
+        (f"--{name.replace('_', '-')} {value}", say(said(name)))
+        for name, value in found.settings.items()
+    ]
     print_rows([*rows, *explained])
-    word += "".join(f" --{name} {name.upper()}" for name in list(arguments)[:1])
     print()
+    if BY_ROWS in found.settings.values():
+        print(say(f"N is chosen by the number of rows: weft train {word} --data PATH --help"))
     print(say("The values are the recipe's own. Examples:"))
-    print(f"  weft train {word} --data my_photos --out runs/mine --run.steps 2000")
-    changed = [f"--{name.replace('_', '-')} {value}" for name, value in _doubled(settings).items()]
-    print(f"  weft train {word} --out runs/other --run.seed 1 {' '.join(changed)}".rstrip())
+    for line in _examples(word, found):
+        print(f"  weft train {line}")
     print()
-    print(say(f"All settings: weft train {word} --help-all"))
+    needed = [word, *_required(found), *(["--data PATH"] if found.own_rows else [])]
+    print(say(f"All settings: weft train {' '.join(needed)} --help-all"))
+
+
+def _examples(word: str, found: Help) -> list[str]:
+    """Two commands: own rows and a number of steps; another seed and another setting."""
+    data = "--data table.csv" if found.own_rows else "--data my_photos"
+    needed = [word, *_required(found)]
+    own = [*needed, data, *(["--target COLUMN"] if "target" in found.arguments else [])]
+    changed = [f"--{n.replace('_', '-')} {v}" for n, v in _doubled(found.settings).items()]
+    return [
+        " ".join([*own, "--out runs/mine --run.steps 2000"]),
+        " ".join([*(own if found.own_rows else needed), "--out runs/other --run.seed 1", *changed]),
+    ]
+
+
+def _required(found: Help) -> list[str]:
+    return [flag(name) for name, argument in found.arguments.items() if argument.required]
+
+
+def flag(argument: str) -> str:
+    """The flag of an argument of a recipe's function, with what stands for its value."""
+    return f"--{argument.replace('_', '-')} {argument.upper()}"
 
 
 def _doubled(settings: Mapping[str, object]) -> dict[str, object]:
@@ -105,10 +206,6 @@ def _doubled(settings: Mapping[str, object]) -> dict[str, object]:
         if name.endswith(".depth") and isinstance(value, int):
             return {name: 2 * value}
     return {"optim.lr": 3e-4}
-
-
-def _flag(name: str, value: object) -> str:
-    return f"--{name.replace('_', '-')} {value}"
 
 
 def said(name: str) -> str:
@@ -134,4 +231,4 @@ def _flat(value: object, name: str) -> Iterator[tuple[str, Value]]:
 
 
 if __name__ == "__main__":
-    write_text(FILE, json.dumps(current(), indent=1) + "\n")
+    write_text(FILE, json.dumps({k: asdict(v) for k, v in current().items()}, indent=1) + "\n")

@@ -58,15 +58,19 @@ def begin(word: str, rest: list[str]) -> None:
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
 
 
-def essentials(word: str, rest: list[str]) -> tuple[dict[str, str], dict[str, object]]:
-    """The arguments of the recipe, name -> what it is, and the settings that people change, as the recipe and
-    the data that the words name have them; none while an argument is missing."""
-    make = starting_point(word).make
-    known = arguments_of(make)
-    about = {name: argument.about for name, argument in known.items()}
-    missing = any(a.required and _value(rest, f"--{name}") is None for name, a in known.items())
-    missing |= reads_schema(make) and _value(rest, "--data") is None
-    return about, {} if missing else _essentials.of(_base(word, rest)[1])
+def essentials(word: str, rest: list[str]) -> _essentials.Help:
+    """The help of the recipe as it and the data that the words name have it; without settings while an argument
+    or the rows are missing."""
+    found = starting_point(word)
+    known = arguments_of(found.make)
+    own = reads_schema(found.make)
+    missing = any(
+        argument.required and name not in found.given and _value(rest, f"--{name}") is None
+        for name, argument in known.items()
+    )
+    missing |= own and found.data is None and _value(rest, "--data") is None
+    settings = {} if missing else _essentials.of(_base(word, rest)[1])
+    return _essentials.Help(known, settings, own_rows=own and found.data is None)
 
 
 def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
@@ -98,7 +102,7 @@ def _taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list
         value = _value(rest, f"--{name}")
         if value is not None:
             given[name] = value
-            place = next(n for n, w in enumerate(rest) if w.partition("=")[0] == f"--{name}")
+            place = next(n for n, w in enumerate(rest) if _flag(w) == _flag(f"--{name}"))
             del rest[place : place + (1 if "=" in rest[place] else 2)]
     return given, rest
 
@@ -106,11 +110,14 @@ def _taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list
 def _value(words: list[str], flag: str) -> str | None:
     """The value of `flag` in the words, given as `flag value` or `flag=value`."""
     for word, following in itertools.zip_longest(words, words[1:]):
-        if word == flag:
-            return following
-        if word.startswith(f"{flag}="):
-            return word.removeprefix(f"{flag}=")
+        if _flag(word) == _flag(flag):
+            return word.partition("=")[2] if "=" in word else following
     return None
+
+
+def _flag(word: str) -> str:
+    """The flag of a word; --image_model is --image-model."""
+    return word.partition("=")[0].replace("_", "-")
 
 
 def _check_data(name: str, value: object) -> None:

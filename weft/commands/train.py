@@ -7,8 +7,12 @@ RECIPE is a name that `weft list recipes` shows, FILE.py:FUNCTION with a recipe 
 the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it; `weft new` writes one to start from.
 """
 
+from pathlib import Path
+
+import weft.recipes
 from weft.commands import _essentials
 from weft.commands._parsing import wants_help
+from weft.commands._sources import summaries
 from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.recipes import names
@@ -24,14 +28,8 @@ def main(words: list[str]) -> None:
     if word.startswith("-") and not word.startswith("--resume"):
         raise WeftError(f"the first word after 'weft train' is '{word}', expected a recipe's name")
     if wants_help(rest) and not word.startswith("--resume"):
-        own = not (set(rest) - {"-h", "--help"})
-        arguments: dict[str, str] = {}
-        settings = _essentials.kept().get(word) if own else None
-        if settings is None:
-            from weft.commands._training import essentials
-
-            arguments, settings = essentials(word, rest)
-        _essentials.print_help(word, settings, arguments)
+        about = summaries(weft.recipes, of_function=True).get(word, "")
+        _essentials.print_help(word, about, _help(word, rest))
         return
     from weft.commands import _training
 
@@ -39,3 +37,18 @@ def main(words: list[str]) -> None:
         _training.go_on(words)
     else:
         _training.begin(word, rest)
+
+
+def _help(word: str, rest: list[str]) -> _essentials.Help:
+    """What the recipe's help shows. With other words beside --help, and for parts of a user's own, the recipe is
+    built to know it, which imports torch."""
+    found = None
+    if not set(rest) - {"-h", "--help"}:
+        found = _essentials.kept().get(word)
+        if found is None and Path(word).suffix in (".yaml", ".yml", ".json"):
+            found = _essentials.of_file(Path(word))
+    if found is None:
+        from weft.commands._training import essentials
+
+        found = essentials(word, rest)
+    return found
