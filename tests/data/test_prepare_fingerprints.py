@@ -12,16 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from weft.data.prepare import fingerprints
-from weft.data.prepare.fingerprints import (
-    NOT_FOUND,
-    TURNS,
-    NearConfig,
-    Turn,
-    components,
-    fingerprint,
-    near_pairs,
-)
+from weft.data.prepare import fingerprints, near_duplicates
+from weft.data.prepare.fingerprints import TURNS, Turn, fingerprint
+from weft.data.prepare.near_duplicates import NOT_FOUND, NearConfig, components, near_pairs
 
 DEFAULT = NearConfig()
 
@@ -206,14 +199,14 @@ def test_search_finds_exactly_what_comparing_every_pair_finds(
     assert list(zip(found.first.tolist(), found.second.tolist(), strict=True)) == sorted(expected)
 
 
-def test_search_in_blocks_is_the_same_search(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_in_tiles_is_the_same_search(monkeypatch: pytest.MonkeyPatch) -> None:
     prints = [look(picture(seed % 7).resize((90 + seed, 80))) for seed in range(40)]
     whole = near_pairs(prints, DEFAULT)
-    monkeypatch.setattr(fingerprints, "BLOCK_VALUES", 100)
-    blocks = near_pairs(prints, DEFAULT)
+    monkeypatch.setattr(near_duplicates, "TILE", 7)
+    tiles = near_pairs(prints, DEFAULT)
     assert len(whole) > 0
-    assert whole.first.tolist() == blocks.first.tolist()
-    assert whole.second.tolist() == blocks.second.tolist()
+    assert whole.first.tolist() == tiles.first.tolist()
+    assert whole.second.tolist() == tiles.second.tolist()
 
 
 @given(st.integers(1, 40), st.data())

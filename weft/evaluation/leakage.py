@@ -9,8 +9,8 @@ from weft.core.kinds import NOUNS, Kind
 from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NOT_FOUND, NearConfig, near_pairs
 from weft.data.prepare.leakage import Look, looks_of
+from weft.data.prepare.near_duplicates import NOT_FOUND, NearConfig, near_pairs
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -204,7 +204,7 @@ def _shared(train: Keyed, evaluated: Keyed) -> Finding:
 
 def _pictures(facts: Sequence[RowFacts]) -> list[tuple[str, Look]]:
     """Each picture once, with the id of the first row that has it."""
-    found: dict[str | None, tuple[str, Look]] = {}
+    found: dict[str, tuple[str, Look]] = {}
     for each in looks_of(facts):
         found.setdefault(each.digest, (facts[each.row].id, each))
     return list(found.values())

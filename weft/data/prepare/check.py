@@ -16,9 +16,9 @@ from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.fingerprints import NearConfig
 from weft.data.prepare.leakage import NO_SPLIT, exact_listing, near_listing, shared_groups
 from weft.data.prepare.media_facts import MAX_PIXELS, MediaFacts, media_in
+from weft.data.prepare.near_duplicates import NearConfig
 from weft.data.prepare.report import (
     CaptionFacts,
     Column,
@@ -74,7 +74,7 @@ def check(
     config = config or CheckConfig()
     engine = Processes(cores(config.workers))
     facts = scan(dataset, engine=engine, progress=progress)
-    return report_of(facts, dataset, config, name=name, row_errors=row_errors)
+    return report_of(facts, dataset, config, name=name, row_errors=row_errors, progress=progress)
 
 
 def report_of(
@@ -84,13 +84,14 @@ def report_of(
     *,
     name: str = "data",
     row_errors: Sequence[DataError] = (),
+    progress: bool = False,
 ) -> DataReport:
     """The report on rows that are scanned already; `dataset` gives the thumbnails."""
     corrupt = [Problem(-1, "", e.source, e.reason) for e in row_errors]
     corrupt += [Problem(n, f.id, f.source, f.error) for n, f in enumerate(facts) if f.error]
     suspicious = list(_suspicious(facts, config.long_caption))
     exact = exact_listing(facts, config.named)
-    near = near_listing(facts, config.near, config.named)
+    near = near_listing(facts, config.near, config.named, shown=progress)
     shared = shared_groups(facts)
     pictures = [
         (row, name) for row, fact in enumerate(facts) for name, m in fact.media.items() if m.size

@@ -3,24 +3,22 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from weft.data.prepare.fingerprints import NearConfig, near_pairs
-from weft.data.prepare.leakage import looks_of
+from weft.data.prepare.leakage import distinct_looks, looks_of
+from weft.data.prepare.near_duplicates import NearConfig, near_pairs
 from weft.data.prepare.scan import RowFacts
 
-Looks = Mapping[tuple[int, int], set[str]]
-"""(row, row) with pictures that look alike -> the columns in which both have theirs, perhaps none."""
+Looks = Mapping[str, set[str]]
+"""Digest of a picture -> those of the other pictures that look like it."""
 
 
-def like_rows(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bool]) -> Looks:
-    """Of the rows that are good, those with pictures that look alike in any columns."""
-    pictures = [each for each in looks_of(facts) if good[each.row]]
+def like_pictures(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bool]) -> Looks:
+    """Of the rows that are good, the pictures that look alike in any columns."""
+    pictures = list(distinct_looks(each for each in looks_of(facts) if good[each.row]))
     like = near_pairs([each.look for each in pictures], near)
-    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
     for a, b in zip(like.first.tolist(), like.second.tolist(), strict=True):
-        first, second = pictures[a], pictures[b]
-        if first.row != second.row:
-            columns = found[first.row, second.row]
-            columns |= {first.column} if first.column == second.column else set()
+        found[pictures[a].digest].add(pictures[b].digest)
+        found[pictures[b].digest].add(pictures[a].digest)
     return found
 
 
@@ -29,15 +27,10 @@ def find_duplicates(
 ) -> dict[int, tuple[int, str]]:
     """Duplicate row -> (the row that stays, "exact" or "near"). Earlier rows in `order` stay.
 
-    like: rows that also count where each of their pictures looks like the other's. Rows of one group
+    like: rows also count where each of their pictures looks like the other's. Rows of one group
     are no duplicates: the data says that they belong together, as the questions about one picture do.
     """
-    neighbours: dict[int, list[int]] = defaultdict(list)
-    for (a, b), columns in like.items():
-        if _covers(facts[a].content, facts[b].content, columns):
-            neighbours[a].append(b)
-            neighbours[b].append(a)
-    stays: set[int] = set()
+    stays: dict[str, list[int]] = defaultdict(list)
     first: dict[tuple[tuple[str, str], ...], int] = {}
     found: dict[int, tuple[int, str]] = {}
     for row in order:
@@ -47,17 +40,24 @@ def find_duplicates(
         if original is not None and facts[original].group != fact.group:
             found[row] = (original, "exact")
             continue
-        alike = [n for n in neighbours[row] if n in stays and facts[n].group != fact.group]
+        near = {n for _, mine in content for other in like.get(mine, ()) for n in stays[other]}
+        alike = [
+            n
+            for n in near
+            if facts[n].group != fact.group and _covers(fact.content, facts[n].content, like)
+        ]
         if alike:
             found[row] = (min(alike), "near")
             continue
-        stays.add(row)
+        for _, digest in content:
+            stays[digest].append(row)
         first.setdefault(content, row)
     return found
 
 
-def _covers(first: Mapping[str, str], second: Mapping[str, str], alike: set[str]) -> bool:
+def _covers(first: Mapping[str, str], second: Mapping[str, str], like: Looks) -> bool:
     """Whether both have the same columns, and what is not alike in them is the same."""
     return first.keys() == second.keys() and all(
-        column in alike or second[column] == digest for column, digest in first.items()
+        second[column] == digest or second[column] in like.get(digest, ())
+        for column, digest in first.items()
     )

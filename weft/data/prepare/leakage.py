@@ -1,11 +1,14 @@
 """Pictures, sounds, films and files that are there twice, and what two splits have in common."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from weft.data.prepare.fingerprints import TURNS, NearConfig, near_pairs
+import numpy as np
+
+from weft.data.prepare.fingerprints import TURNS
+from weft.data.prepare.near_duplicates import NearConfig, near_pairs
 from weft.data.prepare.report import Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
@@ -17,7 +20,7 @@ class Look(NamedTuple):
 
     row: int
     column: str
-    digest: str | None
+    digest: str
     look: bytes
 
 
@@ -27,8 +30,16 @@ def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
         Look(row, column, media.digest, media.look)
         for row, fact in enumerate(facts)
         for column, media in fact.media.items()
-        if media.look is not None
+        if media.look is not None and media.digest is not None
     ]
+
+
+def distinct_looks(looks: Iterable[Look], splits: Sequence[str | None] = ()) -> Iterable[Look]:
+    """Each picture once, at its first place; once a split where those of the rows are given."""
+    found: dict[tuple[str, str | None], Look] = {}
+    for each in looks:
+        found.setdefault((each.digest, splits[each.row] if splits else None), each)
+    return found.values()
 
 
 def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
@@ -47,22 +58,39 @@ def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
     return _listing(pairs, named)
 
 
-def near_listing(facts: Sequence[RowFacts], near: NearConfig, named: int) -> Listing:
-    """Pairs of pictures that look alike without being the same file."""
-    pictures = looks_of(facts)
-    like = near_pairs([each.look for each in pictures], near)
+def near_listing(
+    facts: Sequence[RowFacts], near: NearConfig, named: int, *, shown: bool = False
+) -> Listing:
+    """Pairs of pictures that look alike without being the same file; each is compared once a split.
+
+    shown: progress goes to stderr.
+    """
+    pictures = list(distinct_looks(looks_of(facts), [fact.split for fact in facts]))
+    like = near_pairs([each.look for each in pictures], near, shown=shown)
+    digests, groups, splits = (
+        np.unique(names, return_inverse=True)[1]
+        for names in (
+            [each.digest for each in pictures],
+            [facts[each.row].group for each in pictures],
+            [facts[each.row].split or NO_SPLIT for each in pictures],
+        )
+    )
+    differ = (digests[like.first] != digests[like.second]) & (
+        groups[like.first] != groups[like.second]
+    )
+    crosses = splits[like.first] != splits[like.second]
+    order = np.lexsort((-like.similarity.round(4), ~crosses))
+    order = order[differ[order]]
     pairs = []
-    for n, (a, b) in enumerate(zip(like.first.tolist(), like.second.tolist(), strict=True)):
-        first, second = pictures[a], pictures[b]
-        if first.digest == second.digest or facts[first.row].group == facts[second.row].group:
-            continue
+    for n in order[:named].tolist():
+        first, second = pictures[like.first[n]], pictures[like.second[n]]
         pair = _pair(facts, (first.row, second.row), (first.column, second.column))
         similarity = round(float(like.similarity[n]), 4)
         turn = TURNS[like.turn[n]].name
         pairs.append(
             replace(pair, distance=int(like.distance[n]), similarity=similarity, turn=turn)
         )
-    return _listing(sorted(pairs, key=lambda pair: -pair.similarity), named)
+    return Listing(len(order), int((crosses & differ).sum()), tuple(pairs))
 
 
 def shared_groups(facts: Sequence[RowFacts]) -> list[str]:

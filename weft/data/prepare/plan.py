@@ -12,9 +12,9 @@ from weft.core.config import Settings
 from weft.core.errors import unknown_name
 from weft.core.ranges import COUNT, at_least, require
 from weft.data.prepare.clean import Captions, CleanConfig, clean_captions, unusable
-from weft.data.prepare.duplicates import Looks, find_duplicates, like_rows
+from weft.data.prepare.duplicates import Looks, find_duplicates, like_pictures
 from weft.data.prepare.engines import EngineName
-from weft.data.prepare.fingerprints import NearConfig, components
+from weft.data.prepare.near_duplicates import NearConfig, components
 from weft.data.prepare.scan import RowFacts
 from weft.data.prepare.split import SplitConfig, assign_splits, leaking_rows, rank
 
@@ -88,7 +88,7 @@ def make_plan(facts: Sequence[RowFacts], config: PrepareConfig) -> Plan:
     cleaned = [clean_captions(fact.captions, config.clean) for fact in facts]
     reasons = _unusable_rows(facts, [kept for kept, _ in cleaned], config)
     good = [row not in reasons for row in range(len(facts))]
-    like = like_rows(facts, config.near, good)
+    like = like_pictures(facts, config.near, good)
     clusters = clusters_of(facts, like)
     splits = assign_splits(
         [f.group for f in facts], [f.split for f in facts], clusters, config.split
@@ -149,11 +149,16 @@ def _unusable_rows(
 def clusters_of(facts: Sequence[RowFacts], like: Looks) -> NDArray[np.intp]:
     """Label of each row: rows of one group, with the same content in any column, or with like pictures
     share it."""
-    pairs = list(like)
+    pairs: list[tuple[int, int]] = []
     seen: dict[tuple[str, str], int] = {}
     for row, fact in enumerate(facts):
         keys = [("group", fact.group), *(("content", digest) for digest in fact.content.values())]
         pairs += [(seen.setdefault(key, row), row) for key in keys]
+    pairs += [
+        (seen["content", digest], seen["content", other])
+        for digest, others in like.items()
+        for other in others
+    ]
     first, second = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
     return components(len(facts), first, second)
 
