@@ -199,6 +199,14 @@ def test_what_a_model_lacks_is_named() -> None:
         model.encode("image", features)
 
 
+@pytest.mark.parametrize("name", ["", "a.b", "items", "training", "forward"])
+def test_a_name_that_torch_cannot_keep_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"model: '{name}' cannot be the name of a stream"):
+        ModelConfig({name: IMAGE})
+    with pytest.raises(ValueError, match=f"model: '{name}' cannot be"):
+        ModelConfig({"image": IMAGE}, {name: ProjectionConfig(64, 8)})
+
+
 def test_a_projection_with_norm_does_not_see_the_scale_of_its_features() -> None:
     torch.manual_seed(0)
     projection = ProjectionConfig(8, 3, hidden=(5,), norm=True).build().eval()

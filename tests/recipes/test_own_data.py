@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from weft.commands._own_input import OwnInput
+from weft.commands.search import main as search
 from weft.commands.train import main
 from weft.core.errors import WeftError
 from weft.data.schema import Column, Schema, infer
@@ -123,6 +124,8 @@ def test_a_label_from_all_columns(table: Path, tmp_path: Path) -> None:
         WeftError, match="'weight=3', expected STREAM=VALUE, with one of image, report"
     ):
         OwnInput(input=("weight=3",)).values(run, list(data.streams))
+    with pytest.raises(WeftError, match="run: this run has no embeddings"):
+        search([str(run.folder), "--text", "red"])
 
 
 def test_tags_of_a_row(table: Path, tmp_path: Path) -> None:
@@ -204,7 +207,7 @@ def test_sizes_follow_the_table() -> None:
     task = slices.tasks["classification"]
     assert isinstance(task, ClassificationTaskConfig)
     assert task.slices == ("ward", "age")
-    for wrong in ("a.b", "items", "table"):
+    for wrong in ("a.b", "items", "table", "training"):
         with pytest.raises(WeftError, match="rename it"):
             made(classify, 200, label, column(wrong, "text"), column("age", "number"))
     with pytest.raises(WeftError, match="there is nothing to learn from"):

@@ -204,6 +204,12 @@ class PooledConfig(Config[ProjectionHead]):
         return Pooled()
 
 
+def is_part_name(name: str) -> bool:
+    """Whether a stream or head may have this name: torch keeps parts under their names, without dots, beside
+    its own attributes."""
+    return bool(name) and "." not in name and not hasattr(nn.ModuleDict(), name)
+
+
 @dataclass(frozen=True)
 class ModelConfig(Config[Model]):
     """The parts of a model by stream; each part is built by its own config."""
@@ -213,6 +219,14 @@ class ModelConfig(Config[Model]):
     fusion: Config[Fusion] | None = None
     heads: dict[str, HeadConfig] = field(default_factory=dict)
     """What the model says, by name; the first is what it is asked unless another is named."""
+
+    def __post_init__(self) -> None:
+        for name in (*self.encoders, *self.projections, *self.heads):
+            if not is_part_name(name):
+                raise ValueError(
+                    f"model: '{name}' cannot be the name of a stream or head: it must not be empty, have a dot, "
+                    "or be a name that torch's modules use themselves"
+                )
 
     def build(self) -> Model:
         return Model(

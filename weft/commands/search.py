@@ -46,6 +46,10 @@ def main(words: list[str]) -> None:
 
     folder = arguments.index or arguments.run / INDEX
     run = load(arguments.run, trust=arguments.trust)
+    if not run.streams:
+        raise WeftError(
+            f"{arguments.run}: this run has no embeddings, so nothing can be searched with it"
+        )
     query = arguments.chosen(run, run.streams)
     if len(query) != 1:
         known = ", ".join(options(run, run.streams).values())

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
+from weft.architectures.model import is_part_name
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Schema, infer
@@ -43,10 +42,9 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
     found = {name: kind for name, kind in kinds.items() if kind in USED}
     for name in found:
-        if "." in name or hasattr(nn.ModuleDict, name):
+        if not is_part_name(name):
             raise WeftError(
-                f"column '{name}' cannot be a stream of a model, whose names have no dot and are no names of Python's "
-                f"mappings: rename it, or leave it out with --without {name}"
+                f"column '{name}' cannot be a stream of that name; rename it, or leave it out with --without {name}"
             )
     if not found:
         has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from torch import nn
 
+from weft.architectures.model import is_part_name
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import WeftError
@@ -116,11 +116,10 @@ def _add(
     width: int,
     cache: CacheConfig | None,
 ) -> None:
-    if stream in found.streams or "." in stream or hasattr(nn.ModuleDict(), stream):
+    if stream in found.streams or not is_part_name(stream):
+        other = f"{stream.replace('.', '_')}_1"
         raise WeftError(
-            f"column '{stream}' cannot be a stream of that name; rename it, such as '{stream}_1'"
-            if "." not in stream
-            else f"column '{stream}' has a dot in its name, which a stream cannot have; rename it"
+            f"column '{stream}' cannot be a stream of that name; rename it, such as '{other}'"
         )
     found.streams[stream], found.encoders[stream] = modality, encoder
     found.widths[stream] = width
