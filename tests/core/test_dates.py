@@ -16,6 +16,12 @@ def test_days_since_1970() -> None:
     assert date_text(days_of("2026-03-05T23:59")) == "2026-03-05"
 
 
+def test_the_ends_of_the_calendar() -> None:
+    first, last = days_of("0001-01-01T00:00+14:00"), days_of("9999-12-31T23:00-10:00")
+    assert first == days_of("0001-01-01") - 14 / 24
+    assert (date_text(first), date_text(last)) == ("0001-01-01", "9999-12-31")
+
+
 @pytest.mark.parametrize("raw", ["", "5 March", "2026-13-01", None, 3, [], True])
 def test_what_is_no_date(raw: object) -> None:
     with pytest.raises(WeftError, match="expected a date such as 2026-03-05"):

@@ -21,14 +21,16 @@ def days_of(raw: Any) -> float:
         except ValueError:
             found = None
     if isinstance(found, datetime.datetime):
-        if found.tzinfo is not None:
-            found = found.astimezone(datetime.UTC).replace(tzinfo=None)
-        return (found - _EPOCH).total_seconds() / DAY
+        shift = (
+            found.utcoffset() or datetime.timedelta()
+        )  # UTC of the years 1 and 9999 may be no date
+        return (found.replace(tzinfo=None) - _EPOCH - shift).total_seconds() / DAY
     if isinstance(found, datetime.date):
         return float((found - _EPOCH.date()).days)
     raise WeftError(f"is {brief(raw)}, expected a date such as 2026-03-05")
 
 
 def date_text(days: float) -> str:
-    """The day of that number, as ISO 8601 spells it."""
-    return (_EPOCH + datetime.timedelta(days=days)).date().isoformat()
+    """The day of that number, as ISO 8601 spells it; the first or last one of the calendar beyond it."""
+    first, last = (days_of(one) for one in (datetime.date.min, datetime.date.max))
+    return (_EPOCH + datetime.timedelta(days=min(max(days, first), last))).date().isoformat()
