@@ -7,7 +7,7 @@ import pytest
 
 from weft.core.errors import WeftError
 from weft.evaluation.bootstrap import Estimate
-from weft.evaluation.metric import POINTS, RANK, Metric, Score, by_name, find, same_unit
+from weft.evaluation.metric import POINTS, RANK, Metric, by_name, find, same_unit
 
 ACCURACY = Metric("accuracy", headline=True)
 BY_CLASS = Metric("class/{}/accuracy")
@@ -26,9 +26,6 @@ def test_shares_become_percent_and_nothing_else_does() -> None:
         **{"value": 25, "low": 12.5, "high": 50, "groups": 7},
         **{"unit": "%", "better": "higher", "digits": 1},
     }
-    assert str(Score.from_json("accuracy", score.to_json())) == str(
-        Score(dataclasses.replace(ACCURACY, headline=False), score.estimate)
-    )
     assert ERROR.score(raw).to_json()["better"] == "lower"
 
 

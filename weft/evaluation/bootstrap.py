@@ -13,10 +13,9 @@ groups: estimates say of how many groups they are, so that it can be said beside
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,13 +68,6 @@ class Estimate:
             **{name: one if math.isfinite(one) else None for name, one in bounds.items()},
             "groups": self.groups,
         }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Estimate":
-        """What `to_json` wrote. Raises KeyError, TypeError or ValueError where it does not fit."""
-        low, high = (math.nan if value[n] is None else float(value[n]) for n in ("low", "high"))
-        groups = value["groups"]
-        return cls(float(value["value"]), low, high, None if groups is None else int(groups))
 
 
 @dataclass(frozen=True)

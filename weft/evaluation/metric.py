@@ -4,7 +4,7 @@ Every task declares the metrics that it measures and every number carries the on
 has to guess from a name whether it is a percentage or whether less of it is better.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -135,16 +135,6 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         return {**self.estimate.to_json(), **self.metric.to_json()}
-
-    @classmethod
-    def from_json(cls, name: str, value: Mapping[str, Any]) -> "Score":
-        """What `to_json` wrote of the metric of that name.
-
-        Raises KeyError, TypeError or ValueError where it does not fit.
-        """
-        better: Literal["higher", "lower"] = "lower" if value["better"] == "lower" else "higher"
-        metric = Metric(name, str(value["unit"]), better, int(value["digits"]))
-        return cls(metric, Estimate.from_json(value))
 
 
 def by_name(scores: Iterable[Score]) -> dict[str, Score]:

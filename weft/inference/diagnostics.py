@@ -1,16 +1,13 @@
 """What stands behind a task's scores: confused classes, calibration, class counts, errors by slice.
 
-These are records of numbers; the report draws them. They are kept with a result as JSON and read back.
+These are records of numbers; the report draws them. They are kept with a result as JSON.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from weft.core.errors import WeftError
 from weft.evaluation.metric import Score
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,6 @@ class Confusion:
         """Whether every class is shown."""
         return len(self.labels) == self.classes
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Confusion":
-        return cls(
-            labels=tuple(map(str, value["labels"])),
-            counts=tuple(tuple(map(int, row)) for row in value["counts"]),
-            classes=int(value["classes"]),
-            pairs=tuple(ConfusedPair(**pair) for pair in value["pairs"]),
-        )
-
 
 @dataclass(frozen=True)
 class ReliabilityBin:
@@ -78,11 +66,6 @@ class Reliability:
     ece: Score
     of: str = "the predicted class"
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Reliability":
-        bins = tuple(ReliabilityBin(**one) for one in value["bins"])
-        return cls(bins, _score(value["ece"]), str(value["of"]))
-
 
 @dataclass(frozen=True)
 class ClassCount:
@@ -100,10 +83,6 @@ class ClassCounts:
     counts: tuple[ClassCount, ...]
     classes: int
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "ClassCounts":
-        return cls(tuple(ClassCount(**one) for one in value["counts"]), int(value["classes"]))
-
 
 @dataclass(frozen=True)
 class Slice:
@@ -112,10 +91,6 @@ class Slice:
     value: str
     rows: int
     score: Score
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Slice":
-        return cls(str(value["value"]), int(value["rows"]), _score(value["score"]))
 
 
 @dataclass(frozen=True)
@@ -128,11 +103,6 @@ class Slices:
     column: str
     slices: tuple[Slice, ...]
     values: int
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Slices":
-        slices = tuple(Slice.from_json(one) for one in value["slices"])
-        return cls(str(value["column"]), slices, int(value["values"]))
 
 
 @dataclass(frozen=True)
@@ -161,11 +131,6 @@ class Residuals:
     points: tuple[tuple[float, float], ...]
     unit: str = ""
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Residuals":
-        points = tuple((float(right), float(found)) for right, found in value["points"])
-        return cls(tuple(ResidualBin(**one) for one in value["bins"]), points, str(value["unit"]))
-
 
 @dataclass(frozen=True)
 class Diagnostics:
@@ -180,31 +145,6 @@ class Diagnostics:
     def to_json(self) -> dict[str, Any]:
         """Only what there is."""
         return {name: _plain(value) for name, value in vars(self).items() if value}
-
-    @classmethod
-    def from_json(cls, value: Any, where: str) -> "Diagnostics":
-        """What `to_json` wrote. Raises WeftError that begins with `where`."""
-        try:
-            slices = tuple(Slices.from_json(one) for one in value.get("slices", ()))
-            return cls(
-                confusion=_read(value, "confusion", Confusion.from_json),
-                reliability=_read(value, "reliability", Reliability.from_json),
-                class_counts=_read(value, "class_counts", ClassCounts.from_json),
-                slices=slices,
-                residuals=_read(value, "residuals", Residuals.from_json),
-            )
-        except KeyError as error:
-            raise WeftError(f"{where}: has no {error}") from None
-        except (AttributeError, TypeError, ValueError) as error:
-            raise WeftError(f"{where}: does not fit: {error}") from None
-
-
-def _read(value: Mapping[str, Any], name: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
-    return None if value.get(name) is None else read(value[name])
-
-
-def _score(value: Mapping[str, Any]) -> Score:
-    return Score.from_json(str(value["metric"]), value)
 
 
 def _plain(value: Any) -> Any:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.core.config import Config, to_json
-from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import kept_folder, write_text
 from weft.core.samples import group_key
 from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
-from weft.inference.diagnostics import Diagnostics
 from weft.inference.results import TaskResult
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
@@ -60,7 +58,7 @@ def measure(
     name = split or first.recipe.data.test
     same = data is None and said == NOTHING_SAID
     dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
-    trained_on = [_training(run) for run in runs]
+    trained_on = [training_rows(run) for run in runs]
     leakage = _audit(runs, trained_on, dataset) if audited else None
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
     built = settings.build()
@@ -90,16 +88,7 @@ def save_result(result: TaskResult, path: Path) -> None:
     write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
 
 
-def read_diagnostics(path: Path) -> Diagnostics:
-    """The diagnostics of a result that `save_result` wrote; none of a file from before there were any.
-
-    Raises WeftError that names the file where it does not fit.
-    """
-    found = read_mapping(path).get("diagnostics", {})
-    return Diagnostics.from_json(found, f"{path}: diagnostics")
-
-
-def _training(run: "Run") -> Dataset | None:
+def training_rows(run: "Run") -> Dataset | None:
     """The rows that it was trained on; None where they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)

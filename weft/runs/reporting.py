@@ -9,8 +9,6 @@ import torch
 
 from weft import __version__
 from weft.core.config import to_json
-from weft.core.errors import WeftError
-from weft.data.formats import Dataset
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
 from weft.inference.wording import task_words
@@ -19,8 +17,7 @@ from weft.report.records import Measured, RunRecord, RunReport, chosen_step, rea
 from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
-from weft.runs.measure import METRICS, Measurement, measure, save_result
-from weft.runs.parts import open_split
+from weft.runs.measure import METRICS, Measurement, measure, save_result, training_rows
 from weft.runs.recipe import validation_metrics
 
 if TYPE_CHECKING:
@@ -88,7 +85,7 @@ def _all_measured(measurements: Sequence[tuple[str, Measurement]]) -> list[Measu
 def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
     """mapped: with a map of the embeddings, and the nearest training rows."""
     first = found.runs[0]
-    training = _training(first) if mapped else None
+    training = training_rows(first) if mapped else None
     explanations = explain_predictions(found.runs, found.result, found.dataset)
     return Measured(
         title,
@@ -103,14 +100,6 @@ def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
         min(SEARCHED, len(training or ())),
         target_column(first, found.result.head),
     )
-
-
-def _training(run: "Run") -> Dataset | None:
-    """The rows that it was trained on; None where they are not on this machine."""
-    try:
-        return open_split(run.recipe, run.recipe.data.train)
-    except WeftError:
-        return None
 
 
 def _rows(found: Measurement) -> int | None:
