@@ -1,7 +1,9 @@
 """Exported runs, loaded by the libraries that they are for: the same embeddings."""
 
 import json
+import math
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from weft.encoders.transformer_text import TextTransformerConfig
 from weft.export import export, libraries
 from weft.modalities.text import TextConfig
 from weft.recipes.clip import clip
+from weft.runs.parts import write_weights
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, load
 from weft.runs.untrained import save_untrained
@@ -256,3 +259,22 @@ def test_what_a_library_lacks_is_one_line(runs: dict[str, Run], tmp_path: Path) 
     run.model.encoders["image"].config = run.model.encoders["image"].config.replace(pooling="mean")
     with pytest.raises(WeftError, match="stream 'image' with pooling 'mean': there it is 'class'"):
         export(run, "transformers", tmp_path / "model")
+
+
+def test_temperature_and_bias_are_those_of_the_best_weights(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    """Not those of a later checkpoint, nor of the recipe."""
+    for name in ("clip", "siglip"):
+        run, best = (
+            runs[name],
+            {"contrastive.temperature.log_scale": 2.5, "contrastive.bias": -7.25},
+        )
+        folder = tmp_path / name
+        copytree(run.folder, folder)
+        write_weights(run.model, folder, best)
+        export(load(folder, device="cpu"), "transformers", folder / "model")
+        made: Any = weft.recipe("published", model=str(folder / "model")).objectives["contrastive"]
+        assert made.temperature.init == pytest.approx(math.exp(-2.5))
+        if name == "siglip":
+            assert made.bias == pytest.approx(-7.25)

@@ -11,7 +11,7 @@ from tiny_training import batch_at, batches, scored, tiny_step
 
 from weft.core.errors import WeftError
 from weft.core.records import Batch, Field
-from weft.core.tensors import load_built, read_tensors
+from weft.core.tensors import NUMBERS, load_built, read_state, read_tensors
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.training.config import RunConfig
 from weft.training.log import RunLog
@@ -20,6 +20,7 @@ from weft.training.optim import OptimConfig
 from weft.training.player import Player
 from weft.training.players import single_player
 
+SCALE = "itc.temperature.log_scale"
 Validation = Callable[[], Mapping[str, Score]]
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
 
@@ -62,11 +63,13 @@ def test_training_lowers_the_loss_and_logs_at_its_cadence(tmp_path: Path) -> Non
 def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float | None) -> None:
     one = new_player(ema=ema)
     seen: list[dict[str, torch.Tensor]] = []
+    scales: list[float] = []
     given = numbered(0.1, 0.7, 0.3, 0.2)
 
     def validate() -> Mapping[str, Score]:
         assert not one.step.training
         seen.append({name: t.clone() for name, t in one.step.model.state_dict().items()})
+        scales.append(one.step.state_dict()[f"objectives.{SCALE}"].item())
         return given()
 
     result = fit([one], batches, RUN, tmp_path, validate)
@@ -76,6 +79,9 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
     for name, tensor in seen[1].items():
         assert torch.equal(tensor, other.state_dict()[name])
         assert torch.equal(tensor, one.step.model.state_dict()[name])
+    # The temperature that was learned with them, not that of the last step.
+    assert read_state(result.model)[NUMBERS] == {SCALE: scales[1]}
+    assert scales[1] != scales[3]
     if ema is not None:
         averages, _ = read_tensors(tmp_path / "checkpoints" / "step-00000012.safetensors")
         name = "encoders.text.linear.weight"

@@ -26,6 +26,8 @@ M = TypeVar("M", bound=nn.Module)
 _KEY = "weft"
 LEARNED = "learned"
 """In the JSON value of weights: the checksum of the tokenizers and classes that they were trained with."""
+NUMBERS = "numbers"
+"""In the JSON value of weights: what the objectives learned with them, such as a temperature, by name."""
 
 
 def save_model(path: Path, model: nn.Module) -> None:

@@ -1,5 +1,6 @@
 """What of a run other libraries can hold: towers, projections, temperature, pictures and tokenizer."""
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from weft.architectures.model import Pooled, Projection
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
-from weft.core.tensors import read_tensors
+from weft.core.tensors import NUMBERS, read_state
 from weft.encoders.dual_encoder import BIAS, SCALE, DualEncoder
 from weft.encoders.frozen import Frozen, PartlyFrozen
 from weft.encoders.lora import merged_state
@@ -21,9 +22,10 @@ from weft.modalities.image import Image, ImageConfig
 from weft.modalities.text import Text
 from weft.modalities.tokenization import Tokens
 from weft.objectives.contrastive import SigmoidContrastiveConfig, SoftmaxContrastiveConfig
+from weft.runs.parts import WEIGHTS
 from weft.runs.run import Run
-from weft.training import checkpoint
 
+log = logging.getLogger("weft.export")
 DEFAULT_SCALE = math.log(1 / 0.07)
 """CLIP's at the start of its training, for a run without a contrastive loss."""
 # Settings that change nothing in evaluation, or that stand elsewhere in a model's folder.
@@ -164,17 +166,28 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _numbers(run: Run) -> dict[str, Tensor]:
-    """SCALE and, of a sigmoid loss, BIAS: of the newest checkpoint, else as the recipe starts with them."""
+    """SCALE and, of a sigmoid loss, BIAS, as they were learned with the weights.
+
+    Of weights that were never trained, or were written before these numbers were kept: as the recipe
+    starts with them; that is said.
+    """
     for name, config in run.recipe.objectives.items():
         if not isinstance(config, SoftmaxContrastiveConfig | SigmoidContrastiveConfig):
             continue
-        kept = checkpoint.latest(run.folder)
-        tensors = read_tensors(kept)[0] if kept is not None and kept.is_file() else {}
-        start = f"step/objectives.{name}."
-        scale = tensors.get(
-            f"{start}temperature.log_scale", torch.tensor(-math.log(config.temperature.init))
-        )
-        if isinstance(config, SoftmaxContrastiveConfig):
-            return {SCALE: scale}
-        return {SCALE: scale, BIAS: tensors.get(f"{start}bias", torch.tensor(config.bias))}
+        numbers = read_state(run.folder / WEIGHTS).get(NUMBERS, {})
+        found = {SCALE: (f"{name}.temperature.log_scale", -math.log(config.temperature.init))}
+        if isinstance(config, SigmoidContrastiveConfig):
+            found[BIAS] = (f"{name}.bias", config.bias)
+        for kept, start in found.values():
+            if kept not in numbers:
+                log.warning(
+                    "%s: holds no %s; that of the recipe is taken, %.4g",
+                    run.folder / WEIGHTS,
+                    kept,
+                    start,
+                )
+        return {
+            key: torch.tensor(float(numbers.get(kept, start)))
+            for key, (kept, start) in found.items()
+        }
     return {SCALE: torch.tensor(DEFAULT_SCALE)}

@@ -11,7 +11,6 @@ from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
 from weft.core.interfaces import Decoder, Objective
-from weft.core.tensors import LEARNED, write_tensors
 from weft.data.learned import MODALITIES, Learned
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
@@ -25,7 +24,7 @@ from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.heads.output import Output
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
-from weft.runs.parts import MODEL, RECIPE, WEIGHTS, learned_mark
+from weft.runs.parts import MODEL, RECIPE, write_weights
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.base import Task
 from weft.tasks.classification import ClassificationTaskConfig
@@ -54,7 +53,7 @@ def keep(
     configs.save(recipe, folder / RECIPE)
     configs.save(architecture(recipe.model), folder / MODEL, checked=True)
     write_checked(folder / MODALITIES, _learned(columns, goal, recipe))
-    write_tensors(folder / WEIGHTS, dict(model.state_dict()), {LEARNED: learned_mark(folder)})
+    write_weights(model, folder, {})
     return recipe
 
 

@@ -13,7 +13,6 @@ from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
 from weft.core.interfaces import Learner, ProjectionHead
-from weft.core.tensors import LEARNED, write_tensors
 from weft.data.features import CacheConfig
 from weft.data.learned import MODALITIES
 from weft.data.policy import ErrorPolicy
@@ -27,7 +26,7 @@ from weft.fitting.models import Floats
 from weft.fitting.pairs import Pairs
 from weft.fitting.recall import partners_found
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.runs.parts import MODEL, RECIPE, WEIGHTS, learned_mark
+from weft.runs.parts import MODEL, RECIPE, starting_numbers, write_weights
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
@@ -126,4 +125,5 @@ def _save(pairs: Pairs, recipe: Recipe, model: Model, folder: Path) -> None:
     configs.save(recipe, folder / RECIPE)
     configs.save(architecture(recipe.model), folder / MODEL, checked=True)
     write_checked(folder / MODALITIES, learned)
-    write_tensors(folder / WEIGHTS, dict(model.state_dict()), {LEARNED: learned_mark(folder)})
+    modalities = {column.name: column.modality for column in pairs.columns}
+    write_weights(model, folder, starting_numbers(recipe, modalities))

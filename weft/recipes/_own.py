@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
@@ -32,6 +32,11 @@ from weft.runs.recipe import DataConfig
 from weft.training.config import RunConfig
 
 Tune = Literal["frozen", "lora", "full"]
+ImageModel = Annotated[
+    str | None, "Published model for pictures: a folder, package:NAME or a hub name."
+]
+TextModel = Annotated[str | None, "Published model for texts."]
+Tuned = Annotated[Tune, "What of a published model learns: frozen, lora or full."]
 SIZE, VOCABULARY, LENGTH = 64, 4000, 64
 WIDTHS, DIM = (32, 64, 128, 128), 128
 """Channels of the small CNN, and the width of texts, tables and fusions."""

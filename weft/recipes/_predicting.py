@@ -1,35 +1,57 @@
 """Shared by the recipes that predict a column: every column of the table is fused, and a head reads that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
 from weft.core.interfaces import Objective, Target
 from weft.data.policy import ErrorPolicy
-from weft.data.schema import Schema
+from weft.data.schema import Column, Schema
 from weft.decoders.classifier import ClassifierConfig
 from weft.fusion.late import Combine, LateConfig
 from weft.heads.head import HeadConfig
 from weft.heads.output import Output
-from weft.recipes._own import DIM, Inputs, run
+from weft.inference.config import InferenceConfig
+from weft.recipes._own import DIM, Inputs, Towers, inference, inputs_of, lenient, run, slices_of
 from weft.runs.recipe import Recipe
 from weft.tasks.base import Task
 from weft.training.optim import OptimConfig
 
 
+class TaskSettings(TypedDict):
+    """How rows are read, and the columns by which errors are given."""
+
+    slices: tuple[str, ...]
+    inference: InferenceConfig
+
+
 @dataclass(frozen=True)
 class Predicted:
-    """What a head predicts, by what it learns it, and what is measured. monitor: TASK/METRIC."""
+    """What a head predicts, by what it learns it, and what is measured. monitor: a metric of the task."""
 
     head: str
     target: Config[Target]
     output: Output
     objective: Config[Objective]
-    tasks: dict[str, Config[Task]]
+    task: Config[Task]
     monitor: str
     outputs: int
     scale: tuple[float, float] = (0.0, 1.0)
     """Mean and standard deviation of a number."""
+
+
+def predicting_column(
+    schema: Schema,
+    column: Column,
+    towers: Towers,
+    what: Callable[[TaskSettings], Predicted],
+) -> Recipe:
+    """The column is predicted from all others. what: made with the settings that its task shares with others."""
+    errors = lenient(schema, column)
+    found = what({"slices": slices_of(schema, column.name), "inference": inference(errors)})
+    return predicting(schema, inputs_of(schema, [column.name], towers), found, errors)
 
 
 def predicting(
@@ -41,6 +63,7 @@ def predicting(
 ) -> Recipe:
     """Late fusion of all columns that the row has, and a classifier with a hidden layer."""
     mean, std = what.scale
+    task = what.task.build().name
     decoder = ClassifierConfig(DIM, what.outputs, hidden=(DIM,), dropout=0.1, scale=std, shift=mean)
     return Recipe(
         data=inputs.data({what.head: what.target}, errors),
@@ -50,7 +73,7 @@ def predicting(
             heads={what.head: HeadConfig(decoder, what.output)},
         ),
         objectives={what.head: what.objective},
-        tasks=what.tasks,
+        tasks={task: what.task},
         optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.05, ema=0.98),
-        run=run(schema, what.monitor),
+        run=run(schema, f"{task}/{what.monitor}"),
     )

@@ -8,8 +8,10 @@ from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.objectives.classification import ClassificationConfig
 from weft.recipes._own import (
+    ImageModel,
+    TextModel,
     Towers,
-    Tune,
+    Tuned,
     classes_of,
     inference,
     inputs_of,
@@ -28,11 +30,9 @@ def answer(
     schema: Schema,
     target: Annotated[str | None, "Column of the answer; the only category if not given."] = None,
     question: Annotated[str | None, "Column of the question; the only text if not given."] = None,
-    image_model: Annotated[
-        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
-    ] = None,
-    text_model: Annotated[str | None, "Published model for texts."] = None,
-    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+    image_model: ImageModel = None,
+    text_model: TextModel = None,
+    tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: an answer to a question about a picture, chosen among those of the training rows."""
     column = target_of(schema, target, ("category",), "answer")
@@ -48,10 +48,8 @@ def answer(
         target=ClassesConfig(column.name, max_classes=classes),
         output=ClassOutput(HEAD),
         objective=ClassificationConfig(HEAD),
-        tasks={
-            "vqa": VQAConfig(HEAD, question=asked, answer=column.name, inference=inference(errors))
-        },
-        monitor="vqa/accuracy",
+        task=VQAConfig(HEAD, question=asked, answer=column.name, inference=inference(errors)),
+        monitor="accuracy",
         outputs=classes,
     )
     return predicting(schema, inputs, what, errors, combine="product")

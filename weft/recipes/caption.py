@@ -17,8 +17,9 @@ from weft.recipes._own import (
     DIM,
     LENGTH,
     VOCABULARY,
+    ImageModel,
     Towers,
-    Tune,
+    Tuned,
     inference,
     inputs_of,
     lenient,
@@ -37,10 +38,8 @@ MEASURED = 200
 def caption(
     schema: Schema,
     target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
-    image_model: Annotated[
-        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
-    ] = None,
-    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+    image_model: ImageModel = None,
+    tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: writes the text of a picture, such as a caption or a report."""
     image, text = pair_of(schema, target, "caption")

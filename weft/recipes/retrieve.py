@@ -6,7 +6,16 @@ from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.errors import WeftError
 from weft.data.schema import Schema
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._own import Towers, Tune, inference, inputs_of, lenient, run
+from weft.recipes._own import (
+    ImageModel,
+    TextModel,
+    Towers,
+    Tuned,
+    inference,
+    inputs_of,
+    lenient,
+    run,
+)
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
@@ -17,11 +26,9 @@ EMBEDDING = 256
 def retrieve(
     schema: Schema,
     target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
-    image_model: Annotated[
-        str | None, "Published model for pictures: a folder, package:NAME or a hub name."
-    ] = None,
-    text_model: Annotated[str | None, "Published model for texts."] = None,
-    tune: Annotated[Tune, "What of a published model learns: frozen, lora or full."] = "frozen",
+    image_model: ImageModel = None,
+    text_model: TextModel = None,
+    tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: search pictures by text and texts by picture, with a small CLIP."""
     image, text = pair_of(schema, target, "retrieve")

@@ -18,14 +18,14 @@ from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.files import write_bytes, write_text
 from weft.core.interfaces import Encoder
-from weft.core.tensors import LEARNED, write_tensors
+from weft.core.tensors import NUMBERS, read_state
 from weft.data.learned import MODALITIES
 from weft.encoders.lora import LoraConfig, merged_state
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.runs.folder import begun, held
-from weft.runs.parts import MODEL, WEIGHTS, learned_mark
+from weft.runs.parts import MODEL, WEIGHTS, starting_numbers, write_weights
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run
 from weft.runs.train import starting_model, validation
@@ -84,8 +84,7 @@ def average(run: Run, folder: Path | str, alphas: Sequence[float] = ALPHAS) -> C
         model.load_state_dict(mixed(first, last, curve.best))
         write_bytes(folder / MODALITIES, (run.folder / MODALITIES).read_bytes())
         configs.save(described, folder / MODEL, checked=True)
-        state = {LEARNED: learned_mark(folder)}
-        write_tensors(folder / WEIGHTS, dict(model.state_dict()), state)
+        write_weights(model, folder, _numbers(run, curve.best))
         write_text(folder / CURVE, json.dumps(curve.to_json(), indent=2) + "\n")
     return curve
 
@@ -110,6 +109,13 @@ def _curve(
         points[alpha] = scores[name]
     assert name is not None
     return Curve(name, points[min(points)].metric, points)
+
+
+def _numbers(run: Run, alpha: float) -> dict[str, float]:
+    """What the objectives learned, averaged as the weights are."""
+    first = starting_numbers(run.recipe, run.modalities)
+    last = read_state(run.folder / WEIGHTS).get(NUMBERS, {})
+    return {n: (1 - alpha) * start + alpha * last.get(n, start) for n, start in first.items()}
 
 
 def mixed(

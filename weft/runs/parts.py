@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import nn
 
 from weft.architectures.model import Model
 from weft.core import config as configs
+from weft.core.building import build
 from weft.core.documents import checksum, read_mapping
 from weft.core.errors import WeftError
-from weft.core.interfaces import CacheableEncoder, Learner, Modality, Target
-from weft.core.tensors import LEARNED, read_state
+from weft.core.interfaces import CacheableEncoder, Learner, Modality, NeedsModalities, Target
+from weft.core.tensors import LEARNED, NUMBERS, read_state, write_tensors
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
 from weft.data.formats import Dataset
@@ -20,6 +22,7 @@ from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
 from weft.inference.member import ViewedSource
 from weft.runs.recipe import Recipe
+from weft.training.step import numbers_of
 
 RECIPE, MODEL, WEIGHTS = "recipe.json", "model.json", "model.safetensors"
 """Files of a run directory, beside MODALITIES."""
@@ -70,6 +73,26 @@ def check_learned(folder: Path) -> None:
             f"{folder / MODALITIES}: is of another run: the weights in {WEIGHTS} were trained with other "
             "tokenizers or classes"
         )
+
+
+def build_objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, nn.Module]:
+    """The recipe's objectives, each told what it must know of the modalities."""
+    objectives = {name: build(config) for name, config in recipe.objectives.items()}
+    for objective in objectives.values():
+        if isinstance(objective, NeedsModalities):
+            objective.prepare(modalities)
+    return objectives
+
+
+def starting_numbers(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, float]:
+    """What the objectives have learned before the first step; see `weft.core.tensors.NUMBERS`."""
+    return numbers_of(nn.ModuleDict(build_objectives(recipe, modalities)).state_dict())
+
+
+def write_weights(model: Model, folder: Path, numbers: Mapping[str, float]) -> None:
+    """The weights of a run that was not trained by steps. numbers: see `weft.core.tensors.NUMBERS`."""
+    marks = {LEARNED: learned_mark(folder), NUMBERS: dict(numbers)}
+    write_tensors(folder / WEIGHTS, dict(model.state_dict()), marks)
 
 
 def target_sources(dataset: Dataset, targets: Mapping[str, Target]) -> dict[str, Source]:

@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
 
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
-from weft.core.building import build
 from weft.core.distributed import rank, world_size
 from weft.core.errors import WeftError
-from weft.core.interfaces import Modality, NeedsModalities
 from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
@@ -32,6 +29,7 @@ from weft.runs.parts import (
     MODEL,
     RECIPE,
     WEIGHTS,
+    build_objectives,
     build_sources,
     check_learned,
     learned_mark,
@@ -132,7 +130,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     check_parts(recipe, model, learned)
     if rank() == 0:
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
-    objectives = _objectives(recipe, learned.modalities)
+    objectives = build_objectives(recipe, learned.modalities)
 
     # Before the players: what is cached of frozen encoders is computed while the model is whole.
     sources = build_sources(recipe, training, model, learned.modalities, train=True, device=device)
@@ -199,15 +197,6 @@ def _start_from(model: Model, run: Path) -> None:
     model.load_state_dict(same, strict=False)
     if rank() == 0:
         print(f"starting from {run}: {len(same)} of {len(own)} weights")
-
-
-def _objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, nn.Module]:
-    """The recipe's objectives, each told what it must know of the modalities."""
-    objectives = {name: build(config) for name, config in recipe.objectives.items()}
-    for objective in objectives.values():
-        if isinstance(objective, NeedsModalities):
-            objective.prepare(modalities)
-    return objectives
 
 
 def validation(

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from weft.core import config as configs
-from weft.core.tensors import LEARNED, write_tensors
 from weft.data.learned import Learned
 from weft.encoders.weights import architecture
 from weft.runs.check import check_parts
 from weft.runs.folder import begun, held
-from weft.runs.parts import MODEL, WEIGHTS, learned_mark
+from weft.runs.parts import MODEL, starting_numbers, write_weights
 from weft.runs.recipe import Recipe
 
 
@@ -25,6 +24,5 @@ def save_untrained(recipe: Recipe, folder: Path) -> int:
         model = recipe.model.build()
         check_parts(recipe, model, learned)
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
-        state = {LEARNED: learned_mark(folder)}
-        write_tensors(folder / WEIGHTS, dict(model.state_dict()), state)
+        write_weights(model, folder, starting_numbers(recipe, learned.modalities))
     return sum(tensor.numel() for tensor in model.state_dict().values())

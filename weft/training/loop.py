@@ -18,7 +18,7 @@ from weft.core.distributed import barrier, rank, world_size
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import write_text
 from weft.core.records import Batch
-from weft.core.tensors import LEARNED, check_same, read_tensors, write_tensors
+from weft.core.tensors import LEARNED, NUMBERS, check_same, read_tensors, write_tensors
 from weft.evaluation.metric import Score
 from weft.training import checkpoint, distributed, sharding
 from weft.training.checkpoint import TrainState
@@ -26,6 +26,7 @@ from weft.training.config import RunConfig
 from weft.training.interruption import Interrupted, after_the_step
 from weft.training.log import Display, RunLog
 from weft.training.player import NonFiniteError, Player
+from weft.training.step import numbers_of
 
 MODEL_FILE = "model.safetensors"
 
@@ -258,10 +259,12 @@ def _finish(
 
 
 def _save_model(path: Path, player: Player, learned: str | None) -> None:
-    """Writes the weights of the player's model as they are now."""
+    """Writes the weights of the player's model as they are now, and the numbers of the objectives with them."""
     tensors = sharding.whole_on_first(player.step.model.state_dict())
+    objectives = sharding.whole_on_first(player.step.objectives.state_dict())
     if rank() == 0:
-        write_tensors(path, tensors, {} if learned is None else {LEARNED: learned})
+        marks = {} if learned is None else {LEARNED: learned}
+        write_tensors(path, tensors, {**marks, NUMBERS: numbers_of(objectives)})
 
 
 def _load_model(path: Path, player: Player) -> None:

@@ -56,6 +56,11 @@ class TrainStep(nn.Module):
         return Loss(torch.stack(totals).sum(), terms)
 
 
+def numbers_of(objectives: Mapping[str, Tensor]) -> dict[str, float]:
+    """The single numbers in the state of objectives, such as `contrastive.temperature.log_scale`."""
+    return {name: tensor.item() for name, tensor in objectives.items() if tensor.numel() == 1}
+
+
 def recompute_activations(step: nn.Module) -> None:
     """Every stack of blocks in `step` keeps its inputs only, for a third more computation."""
     stacks = [module for module in step.modules() if isinstance(module, Recomputing)]
