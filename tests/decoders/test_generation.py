@@ -90,6 +90,14 @@ def test_beam_search_equals_a_plain_recomputation(config, beams: int, exponent: 
         assert got.ids[number] == ids
         assert float(got.scores[number]) == pytest.approx(score, abs=1e-4)
         lengths.add(len(ids))
+        whole = [*ids, END][:6]
+        steps = (
+            plain_log_probabilities(decoder, row(contexts(), number), [START, *whole[:place]])[
+                token
+            ]
+            for place, token in enumerate(whole)
+        )
+        assert float(got.log_probabilities[number]) == pytest.approx(float(sum(steps)), abs=1e-4)
     assert len(lengths) > 1 or (beams, exponent) != (3, 2.0)
 
 

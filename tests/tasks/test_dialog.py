@@ -20,6 +20,7 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.objectives import answer_ranking
 from weft.objectives.answer_ranking import AnswerRankingConfig
+from weft.tasks.base import WORST
 from weft.tasks.dialog import DialogConfig
 from weft.training.streams import Streams
 from weft.worlds.scenes import ScenesConfig
@@ -119,6 +120,10 @@ def test_metrics_by_hand() -> None:
     assert len(result.values["ndcg"].values) == len(result.values["ndcg"].groups) == 1
     assert result.values["ndcg"].groups[0] == result.values["MRR"].groups[1]
     assert result.protocol["questions_with_relevance"] == 1
+    worst = [rank for rank in sorted(ranks, reverse=True) if rank > 1][:WORST]
+    assert [p.inputs[0].row for p in result.worst] == sorted(
+        (row for row, rank in enumerate(ranks) if rank > 1), key=lambda row: -ranks[row]
+    )[: len(worst)]
     assert [p.right for p in result.predictions] == sorted([p.right for p in result.predictions])[
         ::-1
     ]

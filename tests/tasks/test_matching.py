@@ -15,6 +15,7 @@ from weft.heads.classes import MATCHING
 from weft.heads.head import Head
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
+from weft.tasks.base import WORST
 from weft.tasks.matching import MatchingConfig
 
 CONFIG = MatchingConfig(
@@ -97,6 +98,12 @@ def test_a_model_that_knows_nothing_is_at_zero_and_shows_what_it_chose(world) ->
     for prediction in good.predictions:
         assert prediction.right
         assert prediction.inputs[0].row == prediction.inputs[1].row
+    assert not good.worst
+    wrong = CONFIG.build().evaluate([fused(made.member(), sign=-1.0)], made.rows).worst
+    assert len(wrong) == WORST
+    for prediction in wrong:
+        assert not prediction.right
+        assert prediction.inputs[0].row != prediction.inputs[1].row
 
 
 def test_an_ensemble_is_the_mean_of_its_members(world) -> None:

@@ -292,6 +292,14 @@ def test_written_answers_are_compared_in_one_spelling(asked) -> None:
     assert len(said) == len(rows)
     right = [normalised(said[n]) == normalised(row.items["answer"]) for n, row in enumerate(rows)]
     assert untrained.values["accuracy"].values.tolist() == [100.0 * one for one in right]
+    calibrated = untrained.diagnostics.reliability
+    assert calibrated is not None
+    assert calibrated.of == "the whole answer"
+    assert sum(one.count for one in calibrated.bins) == len(rows)
+    assert all(0 < one.confidence <= 1 for one in calibrated.bins)
+    sure = [one.score or 0 for one in untrained.worst]
+    assert sure == sorted(sure, reverse=True)
+    assert not any(one.right for one in untrained.worst)
     together = task.evaluate([member, member], rows)  # of two equal models each says the same
     assert together.values["accuracy"].values.tolist() == [100.0 * one for one in right]
     classifier = Model(

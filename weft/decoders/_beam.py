@@ -117,7 +117,9 @@ class BeamSearch:
         )
         ids_BKT = _padded(progress.said[:, 1:], longest, end).view(len(ended.ids), self._beams, -1)
         ended.add(unended_BK, ids_BKT)
-        return Generated(until_end(ended.ids[:, 0], end), ended.scores[:, 0])
+        ids, scores_B = until_end(ended.ids[:, 0], end), ended.scores[:, 0]
+        lengths_B = scores_B.new_tensor([min(len(text) + 1, longest) for text in ids])
+        return Generated(ids, scores_B, scores_B * lengths_B**self._exponent)
 
 
 def _padded(ids_RT: Tensor, length: int, value: int) -> Tensor:

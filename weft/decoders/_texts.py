@@ -26,10 +26,11 @@ class Vocabulary:
 @dataclass(frozen=True)
 class Generated:
     """ids: of each text, without its start and end. scores: (R,) log-probabilities, of beam search
-    divided by the power of the length."""
+    divided by the power of the length. log_probabilities: (R,) of the whole texts, their ends included."""
 
     ids: list[list[int]]
     scores: Tensor
+    log_probabilities: Tensor
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class OneByOne:
 
     def finish(self, progress: _Texts) -> Generated:
         ids = until_end(progress.said[:, 1:], self._settings.vocabulary.end)
-        return Generated(ids, progress.scores)
+        return Generated(ids, progress.scores, progress.scores)
 
 
 def until_end(ids_RT: Tensor, end: int) -> list[list[int]]:

@@ -30,6 +30,10 @@ class ClassValues:
         """(N,) the number of the most probable class."""
         return self.probabilities.argmax(dim=1)
 
+    @property
+    def confidence(self) -> Tensor:
+        return self.probabilities.max(dim=1).values
+
     def said(self, row: int) -> str:
         return self.classes[int(self.probabilities[row].argmax())]
 

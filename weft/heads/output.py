@@ -51,6 +51,16 @@ class Values(Protocol):
         ...
 
 
+@runtime_checkable
+class Confident(Protocol):
+    """Values of which each has a probability."""
+
+    @property
+    def confidence(self) -> Tensor | None:
+        """(N,) the probability of what is said of each row, on the CPU; None where it is not known."""
+        ...
+
+
 @dataclass(frozen=True)
 class Scores:
     """How strongly a decoder says what was said of each of B rows; both can be differentiated.

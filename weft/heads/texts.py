@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
@@ -19,12 +20,17 @@ from weft.modalities.text import Text
 
 @dataclass(frozen=True)
 class TextValues:
-    """N texts."""
+    """N texts. probabilities: (N,) of the whole texts, on the CPU, where they are known."""
 
     texts: tuple[str, ...]
+    probabilities: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def confidence(self) -> Tensor | None:
+        return self.probabilities
 
     def said(self, row: int) -> str:
         return self.texts[row]
@@ -33,11 +39,14 @@ class TextValues:
         return [(self.texts[row], None)]
 
     def take(self, rows: Sequence[int]) -> "TextValues":
-        return TextValues(tuple(self.texts[row] for row in rows))
+        chances = None if self.probabilities is None else self.probabilities[list(rows)]
+        return TextValues(tuple(self.texts[row] for row in rows), chances)
 
     @classmethod
     def join(cls, parts: Sequence["TextValues"]) -> "TextValues":
-        return cls(tuple(text for part in parts for text in part.texts))
+        chances = [part.probabilities for part in parts if part.probabilities is not None]
+        texts = tuple(text for part in parts for text in part.texts)
+        return cls(texts, torch.cat(chances) if len(chances) == len(parts) else None)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class TextOutput(Output):
         device = parts[0].context.tokens.device
         writers = [(_writer(part), part.context) for part in parts]
         found = generate(writers, vocabulary_of(text, device), self.generation)
-        return TextValues(tuple(text.decode_ids(ids) for ids in found.ids))
+        chances = found.log_probabilities.detach().cpu().float().exp()
+        return TextValues(tuple(text.decode_ids(ids) for ids in found.ids), chances)
 
     def score_text(self, value: float) -> str:
         return f"mean log-probability of a token {value:.2f}"

@@ -18,7 +18,7 @@ from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.classes import ClassValues
-from weft.heads.output import Targeted
+from weft.heads.output import Confident, Targeted
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
@@ -139,6 +139,12 @@ def class_values(predictions: Predictions, swapped: str | None = None) -> ClassV
     return values
 
 
+def confidence_of(predictions: Predictions) -> Tensor | None:
+    """(N,) the probability of each answer; None where the head gives none."""
+    values = predictions.values
+    return values.confidence if isinstance(values, Confident) else None
+
+
 def target_of(members: Sequence[Member], head: str) -> str:
     """The target that the head predicts. Raises WeftError where it predicts none."""
     check_members(members)
@@ -252,19 +258,21 @@ def shown(
 
 def worst(predictions: Predictions, right: Tensor, expected: Expected) -> list[Prediction]:
     """The wrong answers with the highest probability; none of answers without one."""
-    if not isinstance(predictions.values, ClassValues):
+    confidence = confidence_of(predictions)
+    if confidence is None:
         return []
-    sure = predictions.values.probabilities.max(dim=1).values * (right == 0)
+    sure = confidence * (right == 0)
     return [_shown(predictions, row, right, expected) for row in worst_first(sure, WORST)]
 
 
 def _shown(predictions: Predictions, row: int, right: Tensor, expected: Expected) -> Prediction:
     first, *others = predictions.values.best(row, 1 + OTHERS)
+    confidence = confidence_of(predictions)
     return Prediction(
         inputs=tuple(Entry(stream, predictions.rows[row]) for stream in predictions.streams),
         predicted=first[0],
         expected=expected.shown(row),
         right=bool(right[row] > 0),
-        score=first[1],
+        score=first[1] if confidence is None else float(confidence[row]),
         others=tuple((name, score) for name, score in others if score is not None),
     )

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from weft.data.formats import Dataset
 from weft.data.targets.classes import class_name
@@ -12,7 +11,7 @@ from weft.evaluation.one_against_rest import Ranking, one_against_rest
 from weft.heads.classes import ClassValues
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.predict import Predictions
-from weft.tasks._accuracy import Expected, class_values, right_classes
+from weft.tasks._accuracy import Expected, class_values, confidence_of, right_classes
 from weft.tasks._diagnostics import class_counts, confusion, counted, reliability
 from weft.tasks._slices import Measured, slices
 from weft.tasks.base import SlicedConfig
@@ -80,7 +79,7 @@ def class_diagnostics(
     training: Dataset | None,
     column: str,
 ) -> Diagnostics:
-    """Of answers: slices of accuracy; of chosen ones also confusion, calibration and class counts.
+    """Of answers: slices of accuracy and calibration; of chosen ones also confusion and class counts.
 
     column: of the right answers.
     """
@@ -88,15 +87,20 @@ def class_diagnostics(
     bootstrap = config.bootstrap(found.groups)
     sliced = Measured(metric, right_N, found.groups, found.rows)
     made = slices(sliced, dataset, config.slices, bootstrap)
+    chosen = isinstance(found.values, ClassValues)
+    confidence_N = confidence_of(found)
+    told = "the predicted class" if chosen else "the whole answer"
+    calibrated = (
+        None
+        if confidence_N is None
+        else reliability(confidence_N, right_N, found.groups, bootstrap, told)
+    )
     if not isinstance(found.values, ClassValues):
-        return Diagnostics(slices=made)
-    confidence_N: Tensor = found.values.probabilities.max(dim=1).values
+        return Diagnostics(reliability=calibrated, slices=made)
     counts = counted(training, column, lambda raw: [class_name(raw, column)])
     return Diagnostics(
         confusion=confusion(expected.answers, found.said, found.values.classes),
-        reliability=reliability(
-            confidence_N, right_N, found.groups, bootstrap, "the predicted class"
-        ),
+        reliability=calibrated,
         class_counts=class_counts(expected.answers, counts),
         slices=made,
     )

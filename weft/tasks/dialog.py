@@ -16,7 +16,7 @@ from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, Metric, Score, by_name
-from weft.evaluation.ranking import right_and_wrong
+from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.encoded import encode_rows, evaluating_all
@@ -25,7 +25,7 @@ from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Reading, Selection
 from weft.tasks._candidates import Asked, CandidateColumns
 from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
-from weft.tasks.base import TaskConfig, check_measures
+from weft.tasks.base import WORST, TaskConfig, check_measures
 
 OTHERS = 3
 """Further candidates that are shown with a prediction."""
@@ -98,7 +98,9 @@ class Dialog:
             index = torch.tensor([places[name] for name in one.candidates])
             each = [v[index] @ c[place] for v, c in zip(answers, contexts, strict=True)]
             scored.append(torch.stack(each).mean(dim=0))
-        values = self._values(scored, asked)
+        values, streams = self._values(scored, asked), _context(members[0])
+        ranks = values[MEAN_RANK].long()
+        drawn = right_and_wrong(ranks, config.examples, config.seed)
         bootstrap = config.bootstrap(groups)
         counts = [len(one.candidates) for one in asked]
         return TaskResult(
@@ -117,7 +119,8 @@ class Dialog:
                 metric.name: Values(metric.scale * v[~v.isnan()], groups[~v.isnan()])
                 for metric, v in values.items()
             },
-            predictions=self._shown(_context(members[0]), rows, scored, asked),
+            predictions=self._shown(streams, rows, scored, asked, drawn),
+            worst=self._shown(streams, rows, scored, asked, worst_first(ranks - 1, WORST)),
             similarity=(JOINT, config.answer),
         )
 
@@ -210,9 +213,8 @@ class Dialog:
         rows: Sequence[int],
         scored: Sequence[Tensor],
         asked: Sequence[Asked],
+        chosen: Sequence[int],
     ) -> list[Prediction]:
-        ranks = [rank_of_right(s, one.right) for s, one in zip(scored, asked, strict=True)]
-        chosen = right_and_wrong(torch.tensor(ranks), self.config.examples, self.config.seed)
         found = []
         for place in chosen:
             one, scores = asked[place], scored[place]
@@ -226,7 +228,7 @@ class Dialog:
                     inputs=tuple(Entry(stream, rows[place]) for stream in streams),
                     predicted=named[0][0],
                     expected=(one.candidates[one.right],),
-                    right=ranks[place] == 1,
+                    right=rank_of_right(scores, one.right) == 1,
                     score=named[0][1],
                     others=tuple(named[1:]),
                     given={self.config.answer: named[0][0]},

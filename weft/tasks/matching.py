@@ -11,14 +11,14 @@ from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name
-from weft.evaluation.ranking import right_and_wrong
+from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.classes import ClassOutput
 from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all, pair_log_odds
 from weft.inference.member import Entry, Member
 from weft.inference.results import Prediction, TaskResult
 from weft.inference.rows import Reading
 from weft.tasks._accuracy import ACCURACY, as_values
-from weft.tasks.base import TaskConfig
+from weft.tasks.base import WORST, TaskConfig
 
 ROWS_AT_ONCE = 1024
 """Rows for which others are drawn at a time."""
@@ -97,6 +97,8 @@ class Matching:
         config = self.config
         found = self._pairs(members, dataset, device)
         values = self._values(found)
+        right = values[self.metrics[1]].long()
+        drawn = right_and_wrong(2 - right, config.examples, config.seed)
         bootstrap = config.bootstrap(found.groups)
         return TaskResult(
             task=self.name,
@@ -117,7 +119,8 @@ class Matching:
             },
             leakage=leakage,
             values=as_values(values, found.groups),
-            predictions=self._shown(found, values),
+            predictions=self._shown(found, values, drawn),
+            worst=self._shown(found, values, self._worst(found)),
             head=config.head,
         )
 
@@ -193,13 +196,20 @@ class Matching:
             backward: _chosen(found.scores[first]),
         }
 
-    def _shown(self, found: _Pairs, values: Mapping[Metric, Tensor]) -> list[Prediction]:
-        """Some pictures with the text that was chosen, half of them right and half wrong."""
+    def _worst(self, found: _Pairs) -> list[int]:
+        """Where another was chosen, those by the most."""
+        scores_NC = found.scores[self.config.second]
+        return worst_first(scores_NC[:, 1:].amax(dim=1) - scores_NC[:, 0], WORST)
+
+    def _shown(
+        self, found: _Pairs, values: Mapping[Metric, Tensor], chosen: Sequence[int]
+    ) -> list[Prediction]:
+        """These rows of the first stream with the entry of the second that was chosen."""
         first, second = self.config.first, self.config.second
         right = values[self.metrics[1]]
         scores_NC = found.scores[second]
         shown = []
-        for row in right_and_wrong(2 - right.long(), self.config.examples, self.config.seed):
+        for row in chosen:
             best = int(found.candidates[row, scores_NC[row].argmax()])
             shown.append(
                 Prediction(
