@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "fit", "load", "recipe", "train"]
+__all__ = ["FitSettings", "__version__", "fit", "load", "recipe", "train"]
 
 if TYPE_CHECKING:
     __version__: str
     from weft.fitting.api import fit
+    from weft.fitting.settings import FitSettings
     from weft.recipes import recipe
     from weft.runs.run import load
     from weft.runs.train import train
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from weft.fitting.api import fit
 
         return fit
+    if name == "FitSettings":
+        from weft.fitting.settings import FitSettings
+
+        return FitSettings
     if name == "load":
         from weft.runs.run import load
 

@@ -5,29 +5,30 @@ from pathlib import Path
 import pytest
 
 from weft.core.errors import WeftError
+from weft.core.language import say
 from weft.data.schema import Column, Schema
 from weft.fitting import choice
-from weft.fitting.choice import Choices, features_line
+from weft.fitting.choice import features_used
 from weft.fitting.opening import usable
+from weft.fitting.settings import FitSettings
 
 
 def test_the_features_of_each_kind_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "mobilenet_weights", lambda: None)
-    assert features_line({"number"}, Choices()) == ""
-    line = features_line({"image", "text", "number"}, Choices())
-    assert line.startswith(
-        "Features: pictures by colours, edges and patches of your own pictures, texts by the words"
-    )
-    assert "better ones: --image-model google" in line
-    assert "--text-model package:" in line
-    line = features_line({"images", "text"}, Choices("vit", "none"))
-    assert line == (
-        "Features: pictures by vit, texts by the words and characters of your own texts."
-    )
+    assert features_used({"number"}, FitSettings()) == []
+    pictures, better, texts, also = features_used({"image", "text", "number"}, FitSettings())
+    assert pictures == "Features of pictures: colours, edges and patches of your own pictures."
+    assert better.endswith("pictures: --image-model google/vit-base-patch16-224")
+    assert texts == "Features of texts: words and characters of your own texts."
+    assert "texts: --text-model package:" in also
+    asked = FitSettings(image_model="vit", text_model="none")
+    assert features_used({"images", "text"}, asked) == ["Features of pictures: of vit.", texts]
     monkeypatch.setattr(choice, "mobilenet_weights", lambda: Path("w.safetensors"))
-    line = features_line({"image"}, Choices())
-    assert line == "Features: pictures by MobileNetV2 (w.safetensors)."
-    assert "MobileNetV2" not in features_line({"image"}, Choices("none"))
+    named = "Features of pictures: of MobileNetV2 (w.safetensors)."
+    assert features_used({"image"}, FitSettings()) == [named]
+    assert features_used({"image"}, FitSettings(image_model="none")) == [pictures]
+    monkeypatch.setenv("WEFT_LANGUAGE", "zh")
+    assert all("：" in say(line) for line in (pictures, better, texts, also, named))
 
 
 @pytest.mark.parametrize("name", ["a.b", "items", "training"])

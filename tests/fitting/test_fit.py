@@ -1,7 +1,9 @@
 """From a table to a leaderboard and a run that every command takes."""
 
+import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +16,28 @@ from tiny_runs import weft as command
 
 import weft
 from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.core.samples import Sample
+from weft.data.sources import FilesConfig
 from weft.fitting import trials
 from weft.fitting.candidates import Candidate
 from weft.fitting.result import FitResult
+from weft.fitting.settings import FitSettings
+from weft.fitting.table import read_table
 from weft.fitting.trials import Trial
 from weft.runs.measure import measure
+from weft.runs.new_rows import rows_like
 from weft.runs.run import load
+
+PLAIN, FOLDS_2 = FitSettings(networks=False), FitSettings(folds=2)
+QUICK = FitSettings(networks=False, folds=2)
 
 
 @pytest.fixture(scope="module")
 def mood(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
     folder = tmp_path_factory.mktemp("mood")
     table = write_table(folder / "people.csv", without(people(), "score"))
-    return weft.fit(table, target="mood", out=folder / "run", minutes=1, networks=False)
+    return weft.fit(table, target="mood", out=folder / "run", minutes=1, settings=PLAIN)
 
 
 def test_the_leaderboard_has_every_candidate_against_the_best(mood: FitResult) -> None:
@@ -96,7 +107,7 @@ def test_a_finished_candidate_is_not_computed_again(
 
     monkeypatch.setattr("weft.fitting.trials._tried", never)
     table = mood.folder.parent / "people.csv"
-    again = weft.fit(table, target="mood", out=mood.folder, minutes=1, networks=False)
+    again = weft.fit(table, target="mood", out=mood.folder, minutes=1, settings=PLAIN)
     assert again.board.to_json() == mood.board.to_json()
 
 
@@ -134,6 +145,66 @@ def test_what_is_finished_when_it_is_interrupted_is_kept(
     assert len(tried) == len(set(tried)) == 5
 
 
+def test_a_run_without_test_rows_points_to_the_scores_of_the_folds(mood: FitResult) -> None:
+    with pytest.raises(
+        WeftError, match=r"has no test rows; its scores .*leaderboard.html; measure"
+    ):
+        mood.run.evaluate()
+
+
+def test_rows_may_be_a_path_or_a_table_and_pictures_lie_where_those_of_training_did(
+    mood: FitResult, tmp_path: Path
+) -> None:
+    rows = [{"text": "bright happy day", "age": "abc"}, {"text": "grey sad day", "age": "50"}]
+    table = write_table(tmp_path / "new.csv", rows)
+    assert mood.run.predict(table).said[0] == "good"
+    assert mood.run.predict([{"text": "grey sad sorry day"}]).said == ["bad"]
+    (tmp_path / "old" / "images").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "old" / "images" / "a.png")
+    source = FilesConfig(tmp_path / "old" / "rows.csv")
+    recipe = mood.run.recipe.replace(data=replace(mood.run.recipe.data, source=source))
+    (sample,) = rows_like(recipe, write_table(tmp_path / "p.csv", [{"image": "a.png"}]))
+    assert sample.items["image"].path == tmp_path / "old" / "images" / "a.png"
+
+
+def test_a_column_that_is_not_there_is_said_before_anything_is_read(
+    mood: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.fitting.opening.read_table", lambda *_: pytest.fail("read"))
+    said = command("fit", mood.folder.parent / "people.csv", "--target", "modo")
+    assert "did you mean mood" in said.err
+    assert not said.out
+
+
+def test_near_duplicates_are_of_one_cluster() -> None:
+    def row(number: int, picture: Image.Image) -> Sample:
+        data = io.BytesIO()
+        picture.save(data, "PNG")
+        media = Media.encoded(data.getvalue(), "image", "png")
+        return Sample(str(number), str(number), {"image": media}, f"row {number}")
+
+    pixels = np.random.default_rng(0).integers(0, 255, (7, 6, 6, 3)).astype(np.uint8)
+    pictures = [Image.fromarray(one).resize((60, 60), Image.Resampling.BICUBIC) for one in pixels]
+    rows = [row(n, picture) for n, picture in enumerate([*pictures, pictures[0].resize((50, 50))])]
+    clusters = read_table(rows, workers=1).clusters.tolist()  # type: ignore[arg-type]
+    assert clusters[7] == clusters[0]
+    assert len(set(clusters)) == 7
+
+
+def test_little_time_goes_to_the_linear_model_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("weft.fitting.trials._fits", lambda *_: False)
+    rows = without(people(40), "score", "text")
+    found = weft.fit(rows, "mood", minutes=0.001, out=tmp_path / "run", settings=QUICK)
+    assert [e.candidate.model for e in found.board.entries] in (
+        ["linear", "constant"],
+        ["constant", "linear"],
+    )
+    page = (tmp_path / "run" / "leaderboard.html").read_text()
+    assert "There was no time for age alone" in page
+
+
 def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:
     rows = [
         {"Befund": row["text"], "Alter": row["age"], "Patient": row["group"], "Art": row["mood"]}
@@ -141,7 +212,11 @@ def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:
     ]
     columns = {"text": "Befund", "group": "Patient", "label": "Art"}
     found = weft.fit(
-        rows, target="label", out=tmp_path / "run", columns=columns, networks=False, folds=3
+        rows,
+        target="label",
+        out=tmp_path / "run",
+        columns=columns,
+        settings=FitSettings(networks=False, folds=3),
     )
     assert found.board.entries[0].estimate.groups == 30
     assert {one.column for one in found.important} == {"text", "Alter"}
@@ -160,12 +235,12 @@ def test_a_network_is_trained_on_each_fold_and_once_more_on_all(
     monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 3)
     rows = without(people(40), "score", "age")
     table = write_table(tmp_path / "people.csv", rows)
-    found = weft.fit(table, target="mood", out=tmp_path / "run", folds=2)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", settings=FOLDS_2)
     entry = next(e for e in found.board.entries if e.candidate.is_network)
     assert entry.candidate.name == "all columns, network"
     runs = sorted(path.name for path in (tmp_path / "run" / "candidates").glob("concat*/*"))
     assert [name for name in runs if name.startswith("fold")] == ["fold-0", "fold-1"]
-    again = weft.fit(table, target="mood", out=tmp_path / "run", folds=2)
+    again = weft.fit(table, target="mood", out=tmp_path / "run", settings=FOLDS_2)
     assert again.board.to_json() == found.board.to_json()
 
 
@@ -176,7 +251,7 @@ def test_of_many_columns_those_alone_are_not_compared(tmp_path: Path) -> None:
         noise = {f"n{k}": round(float(random.normal()), 3) for k in range(12)}
         rows.append({**row, **noise})
     table = write_table(tmp_path / "people.csv", rows)
-    found = weft.fit(table, target="mood", out=tmp_path / "run", networks=False, folds=2)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", settings=QUICK)
     compared = [e.candidate.name for e in found.board.entries if e.candidate.role == "contestant"]
     assert len(compared) == 3
     assert len(found.board.entries) == 3 + 14
@@ -193,9 +268,7 @@ def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:
             Image.new("RGB", (24, 24), (value, 90 + n, 90)).save(tmp_path / name)
         rows.append({"scans": names, "grade": "high" if n % 3 else "low"})
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = weft.fit(
-        tmp_path / "rows.jsonl", target="grade", out=tmp_path / "run", networks=False, folds=2
-    )
+    found = weft.fit(tmp_path / "rows.jsonl", target="grade", out=tmp_path / "run", settings=QUICK)
     assert found.board.entries[0].candidate.columns == ("scans",)
     assert found.board.entries[0].estimate.value > 90
     said = done("predict", found.folder, tmp_path / "rows.jsonl").splitlines()
@@ -205,7 +278,7 @@ def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:
 def test_a_number_is_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 2)
     table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
-    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, folds=2)
+    found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, settings=FOLDS_2)
     assert found.board.metric.name == "MAE"
     assert "all columns, network" in {entry.candidate.name for entry in found.board.entries}
     constant = next(e for e in found.board.entries if e.candidate.model == "constant")
@@ -224,13 +297,16 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         for n, row in enumerate(without(people(80), "score", "age", "colour"))
     ]
     table = write_table(tmp_path / "people.csv", rows)
-    found = weft.fit(table, target="mood", out=tmp_path / "run", networks=False, folds=2)
+    found = weft.fit(table, target="mood", out=tmp_path / "run", settings=QUICK)
     leaks, names = sorted(found.alarms, key=lambda line: "names rows" in line)
     assert leaks.startswith("'verdict' alone predicts 'mood' without errors")
     assert names.startswith("'code' names rows, and it alone predicts 'mood'")
     assert "code" not in found.board.recommended.candidate.columns
     without_it = weft.fit(
-        table, target="mood", out=tmp_path / "b", networks=False, folds=2, without=["verdict"]
+        table,
+        target="mood",
+        out=tmp_path / "b",
+        settings=FitSettings(networks=False, folds=2, without=("verdict",)),
     )
     assert not any("verdict" in line for line in without_it.alarms)
 

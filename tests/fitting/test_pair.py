@@ -11,6 +11,7 @@ from tiny_runs import done, refused
 import weft
 from weft.fitting.correlation import correlated
 from weft.fitting.result import FitResult
+from weft.fitting.settings import FitSettings
 from weft.runs.measure import measure
 from weft.runs.run import load
 
@@ -40,7 +41,10 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
         patch.setattr("weft.fitting.trained_pair.FEWEST_STEPS", 4)
         patch.setattr("weft.fitting.trained_pair._steps", lambda *_: 4)
         return weft.fit(
-            table, pair=("image", "text"), out=folder / "run", folds=2, image_model="none"
+            table,
+            pair=("image", "text"),
+            out=folder / "run",
+            settings=FitSettings(folds=2, image_model="none"),
         )
 
 
@@ -68,7 +72,7 @@ def test_columns_that_cannot_be_searched(colours: FitResult, tmp_path: Path) -> 
     said = refused(
         "fit", table, "--pair", "image", "caption", "--out", tmp_path / "run", after_steps=True
     )
-    assert "unknown column of --pair 'caption'" in said
+    assert "unknown column 'caption'" in said
     both = refused("fit", table, "--pair", "image", "text", "--target", "text", after_steps=True)
     assert "got --target and --pair" in both
 

@@ -57,7 +57,7 @@ def test_many_are_as_each_alone(run: Run) -> None:
     assert found.head == "answer"
     assert found.rows == (0, 1, 2, 3)
     for row in range(4):
-        alone = run.predict("answer", image=PICTURES[row], question=ASKED[row])
+        alone = run.predict(head="answer", image=PICTURES[row], question=ASKED[row])
         torch.testing.assert_close(
             alone.values.probabilities[0], found.values.probabilities[row], atol=1e-5, rtol=0
         )
@@ -98,7 +98,7 @@ def test_what_cannot_be_predicted_is_said(run: Run, scenes_run: Path) -> None:
     with pytest.raises(
         WeftError, match="unknown head of the run .* 'answers': did you mean answer"
     ):
-        run.predict("answers", question="what?")
+        run.predict(head="answers", question="what?")
     with pytest.raises(WeftError, match="this run has no heads, so it predicts nothing"):
         weft.load(scenes_run).predict(text="a star")
     with pytest.raises(ValueError, match="got nothing, expected rows"):

@@ -35,6 +35,6 @@ def main(words: list[str]) -> None:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head)
-    found = run.predict(head, **arguments.values(run, run.model.streams_of(head)))
+    found = run.predict(head=head, **arguments.values(run, run.model.streams_of(head)))
     for said, probability in found.values.best(0, arguments.k):
         print(said if probability is None else f"{probability:.3f}  {said}")

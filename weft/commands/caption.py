@@ -29,7 +29,7 @@ def main(words: list[str]) -> None:
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, TextOutput)
     values = arguments.values(run, run.model.streams_of(head))
-    found = run.predict(head, **values)
+    found = run.predict(head=head, **values)
     lists = [value for value in values.values() if isinstance(value, list)]
     names = lists[0] if lists else [next(iter(values.values()))]
     for row, text in zip(found.rows, found.said, strict=True):

@@ -35,13 +35,16 @@ def main(words: list[str]) -> None:
     if arguments.out is not None:
         check_writable(arguments.out)
     from weft.core.errors import DataError
-    from weft.runs.predicting import open_rows, predict_rows
+    from weft.runs.new_rows import rows_like
+    from weft.runs.predicting import predict_rows
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
     bad: list[DataError] = []
     said = arguments.said(arguments.data)
-    found = predict_rows(run, open_rows(run, arguments.data, bad.append, said), arguments.head)
+    found = predict_rows(
+        run, rows_like(run.recipe, arguments.data, bad.append, said), arguments.head
+    )
     for error in bad:
         print(f"left out: {error}", file=sys.stderr)
     if arguments.out is None:

@@ -1,57 +1,33 @@
 """`weft.fit`, for scripts and notebooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 from weft.core.errors import WeftError
 from weft.data.formats import Said
 from weft.data.memory import write_table
-from weft.fitting.choice import Choices
 from weft.fitting.fit import fit as fit_target
-from weft.fitting.folds import FOLDS
-from weft.fitting.goal import GoalKind
 from weft.fitting.opening import open_table
 from weft.fitting.pair import fit_pair
-from weft.fitting.result import FitResult, FitSettings
+from weft.fitting.result import FitResult
+from weft.fitting.settings import FitSettings
+
+SETTINGS = FitSettings()
 
 
 @overload
 def fit(
     data: Any,
-    target: str,
+    target: str | None = ...,
     *,
-    pair: None = ...,
-    minutes: float = ...,
+    pair: tuple[str, str] | None = ...,
+    minutes: float | None = ...,
     out: Path | str | None = ...,
-    without: Sequence[str] = ...,
-    networks: bool = ...,
-    folds: int = ...,
-    task: GoalKind | None = ...,
-    image_model: str | None = ...,
-    text_model: str | None = ...,
-    seed: int = ...,
     columns: Mapping[str, str] | None = ...,
     images_dir: Path | str | None = ...,
-    encoding: str | None = ...,
-) -> FitResult: ...
-@overload
-def fit(
-    data: Any,
-    *,
-    pair: tuple[str, str],
-    minutes: float = ...,
-    out: Path | str | None = ...,
-    without: Sequence[str] = ...,
-    networks: bool = ...,
-    folds: int = ...,
-    task: GoalKind | None = ...,
-    image_model: str | None = ...,
-    text_model: str | None = ...,
-    seed: int = ...,
-    columns: Mapping[str, str] | None = ...,
-    images_dir: Path | str | None = ...,
-    encoding: str | None = ...,
+    settings: FitSettings = ...,
 ) -> FitResult: ...
 @overload
 def fit(
@@ -59,46 +35,32 @@ def fit(
     target: list[str] | tuple[str, ...],
     *,
     pair: None = ...,
-    minutes: float = ...,
+    minutes: float | None = ...,
     out: Path | str | None = ...,
-    without: Sequence[str] = ...,
-    networks: bool = ...,
-    folds: int = ...,
-    task: GoalKind | None = ...,
-    image_model: str | None = ...,
-    text_model: str | None = ...,
-    seed: int = ...,
     columns: Mapping[str, str] | None = ...,
     images_dir: Path | str | None = ...,
-    encoding: str | None = ...,
+    settings: FitSettings = ...,
 ) -> dict[str, FitResult]: ...
 def fit(
     data: Any,
-    target: str | list[str] | tuple[str, ...] = (),
+    target: str | list[str] | tuple[str, ...] | None = None,
     *,
     pair: tuple[str, str] | None = None,
-    minutes: float = 10,
+    minutes: float | None = None,
     out: Path | str | None = None,
-    without: Sequence[str] = (),
-    networks: bool = True,
-    folds: int = FOLDS,
-    task: GoalKind | None = None,
-    image_model: str | None = None,
-    text_model: str | None = None,
-    seed: int = 0,
     columns: Mapping[str, str] | None = None,
     images_dir: Path | str | None = None,
-    encoding: str | None = None,
+    settings: FitSettings = SETTINGS,
 ) -> FitResult | dict[str, FitResult]:
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
     data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run;
     its pictures are paths, bytes, arrays or Pillow's. target: a column, or several, each with a result of its
     own. pair: instead of a target, two columns that are to find each other, such as image and text. minutes:
-    within which candidates are begun, for all targets together. out: folder of the run, runs/fit-NAME if not
-    given; several targets have a folder each below it. without: columns that are left out. task: whether the
-    target is a class or a number; by its column if not given. image_model, text_model: see
-    `weft.fitting.choice.Choices`. columns, images_dir, encoding: what you say of the table, as in `weft fit`.
+    within which candidates are begun, for all targets together (10 if neither this nor the settings say).
+    out: folder of the run, runs/fit-NAME if not given; several targets have a folder each below it. columns:
+    what columns hold, such as {"image": "Bild", "group": "Patient"}. images_dir: what names of pictures are
+    relative to. settings: everything else, see `FitSettings`.
 
     Raises WeftError where the data cannot be used or a column cannot be predicted.
     """
@@ -111,21 +73,15 @@ def fit(
         path = write_table(data, folder / path)
         images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
     images = None if images_dir is None else Path(images_dir).absolute()
-    opened = open_table(path, Said(columns or {}, images, encoding))
-    targets = (target,) if isinstance(target, str) else tuple(target)
-    settings = FitSettings(
-        minutes=minutes / max(1, len(targets)),
-        task=task,
-        seed=seed,
-        without=without,
-        networks=networks,
-        folds=folds,
-        choices=Choices(image_model, text_model),
-    )
-    if isinstance(target, str):
-        return fit_target(opened, target, folder, settings)
+    targets = (target,) if isinstance(target, str) else tuple(target or ())
+    said = Said(columns or {}, images, settings.encoding)
+    opened = open_table(path, said, (*targets, *(pair or ()), *settings.without))
+    minutes = settings.minutes if minutes is None else minutes
+    settings = replace(settings, minutes=minutes / max(1, len(targets)))
     if pair is not None:
         return fit_pair(opened, pair, folder, settings)
+    if isinstance(target, str):
+        return fit_target(opened, target, folder, settings)
     return {name: fit_target(opened, name, folder / name, settings) for name in targets}
 
 

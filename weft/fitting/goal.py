@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from weft.core.interfaces import Target
 from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import Classes, ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.fitting.settings import GoalKind
 from weft.fitting.table import Table
 
-GoalKind = Literal["class", "number"]
 MANY_CLASSES = 200
 """With more, each boosting round would grow that many trees."""
 

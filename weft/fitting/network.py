@@ -23,12 +23,13 @@ from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.values import ValuesConfig
 from weft.encoders.word_vectors import WordVectorsConfig
-from weft.fitting.choice import Choices, published_pictures
+from weft.fitting.choice import published_pictures
 from weft.fitting.features import Column
 from weft.fitting.folds import Rows, grouped_folds
 from weft.fitting.goal import Goal
 from weft.fitting.keep import CLASS_HEAD, NUMBER_HEAD
 from weft.fitting.models import Floats
+from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
 from weft.fusion.late import LateConfig
@@ -90,7 +91,7 @@ class Networks:
     strata: Ints
     kinds: Mapping[str, str]
     columns: Mapping[str, Column]
-    choices: Choices
+    choices: FitSettings
 
     def of(self, combine: str, goal: Goal, seed: int) -> "Network":
         """The network that joins pooled vectors so."""

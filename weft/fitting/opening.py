@@ -23,21 +23,24 @@ class Opened:
     table: Table
 
 
-def open_table(data: Path | str, said: Said = NOTHING_SAID) -> Opened:
-    """Reads every row once. said: what the user says of the table. Raises WeftError where none can be used."""
+def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str] = ()) -> Opened:
+    """Reads every row once. said: what the user says of the table. named: columns that there must be, which
+    is looked at first. Raises WeftError where there is none of that name, or no row can be used.
+    """
     source = FilesConfig(
         Path(data), columns=dict(said.columns), images_dir=said.images_dir, encoding=said.encoding
     ).absolute()
     bad: list[DataError] = []
     dataset = open_dataset(source.path, said=said, on_error=bad.append)
-    return Opened(source, infer(dataset, said.columns), read_table(dataset, bad))
+    schema = infer(dataset, said.columns)
+    for name in named:
+        if name not in schema.columns:
+            raise unknown_name("column", name, schema.columns)
+    return Opened(source, schema, read_table(dataset, bad))
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
     """Column -> its kind, of those that a model may read."""
-    for name in without:
-        if name not in schema.columns:
-            raise unknown_name("column of --without", name, schema.columns)
     out = {target, *without}
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
     found = {name: kind for name, kind in kinds.items() if kind in USED}

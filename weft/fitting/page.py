@@ -2,68 +2,48 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weft.core.files import write_text
-from weft.evaluation.metric import Metric, Score
+from weft.evaluation.metric import Metric
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard, difference_text
+from weft.fitting.wording import compared, no_time, recommended
 from weft.report import charts, html
 
+if TYPE_CHECKING:
+    from weft.fitting.result import FitResult
 
-def write_page(
-    path: Path,
-    board: Leaderboard,
-    *,
-    test: Score | None = None,
-    alarms: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    important: Sequence[Importance] = (),
-    explained: str = "",
-    schema: str = "",
-) -> Path:
-    """explained: the candidate whose columns are `important`. schema: the columns, as they are printed."""
-    sections = [
-        html.section(
-            "What was found",
-            *(html.paragraph(line) for line in sentences(board, test)),
-            *(html.notice(alarm, warning=True) for alarm in alarms),
-            *(html.notice(note) for note in notes),
-        ),
-        _candidates(board),
-    ]
-    if important:
-        sections.append(_columns(important, explained, board.metric))
-    if schema:
-        sections.append(html.section("Data", html.code(schema)))
+
+def write_page(path: Path, found: "FitResult", schema: str) -> Path:
+    """schema: the columns, as they are printed."""
+    board = found.board
+    sections = [_lead(found), _candidates(board)]
+    if found.important:
+        sections.append(_columns(found.important, found.explained, board.metric))
+    sections.append(html.section("Data", html.code(schema)))
     write_text(path, html.page(f"Predicting {board.target}", sections, board.judged))
     return path
 
 
-def sentences(board: Leaderboard, test: Score | None = None) -> list[str]:
-    """What a reader must know, in a few sentences."""
-    chosen, best = board.recommended, board.entries[0]
-    score = Score(board.metric, chosen.estimate)
-    found = [
-        f"Recommended is {chosen.candidate.name}: {board.metric.words} {score.shown} {board.metric.unit} "
-        f"(95% interval {score.interval})."
-    ]
-    if chosen is not best:
-        found.append(
-            f"{best.candidate.name} has the best number, {board.metric.shown(best.estimate.value)}, but the data do "
-            "not tell the two apart: the simpler one is recommended."
-        )
-    constant = next(e for e in board.entries if e.candidate.model == "constant")
-    found.append(
-        f"Without looking at any column ({constant.candidate.name}) one gets "
-        f"{board.metric.shown(constant.estimate.value)} {board.metric.unit}".rstrip()
-        + "."
+def _lead(found: "FitResult") -> html.Html:
+    """What was found in three sentences, then each alarm."""
+    careful = [*no_time(found.left_out), *(f"{note.rstrip('.')}." for note in found.notes)]
+    if found.bad:
+        careful.append(f"{len(found.bad):,} rows cannot be read and are left out.")
+    quiet = "Nothing was found that speaks against the numbers."
+    several = "Be careful: what stands in a red box below may make the numbers worthless."
+    careful = [several] * bool(found.alarms) + careful
+    return html.join(
+        html.lead(
+            [
+                ("What was found", " ".join(recommended(found.board, found.test)), False),
+                ("Compared with others", " ".join(compared(found.board)), False),
+                ("Be careful", " ".join(careful) or quiet, bool(careful)),
+            ]
+        ),
+        *(html.notice(alarm, warning=True) for alarm in found.alarms),
     )
-    if test is not None:
-        found.append(
-            f"On the test rows, which nothing was chosen by, the recommended model has {test.shown} "
-            f"{test.metric.unit} ({test.interval})."
-        )
-    return found
 
 
 def _candidates(board: Leaderboard) -> html.Html:
@@ -87,7 +67,7 @@ def _candidates(board: Leaderboard) -> html.Html:
         "from the best",
         board.second.words,
         "seconds",
-        "memory, MB",
+        "memory of the process, MB",
     ]
     shown = [
         (e.candidate.name, e.estimate.value, e.estimate.low, e.estimate.high)

@@ -27,7 +27,8 @@ from weft.fitting.recall import (
     measure_vectors,
     partners_found,
 )
-from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, FitSettings, require_free
+from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, require_free
+from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
 from weft.fitting.trained_pair import (
     embedded,
@@ -82,7 +83,7 @@ def fit_pair(
         "rows_left_out": [str(error) for error in pairs.table.bad],
     }
     write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    write_page(folder / PAGE, board, test=test, schema=str(opened.schema))
+    write_page(folder / PAGE, found, str(opened.schema))
     return found
 
 

@@ -15,7 +15,7 @@ from weft.fitting.choice import source_of
 from weft.fitting.features import Column, compute, reduced
 from weft.fitting.folds import Plan, make_plan
 from weft.fitting.opening import Opened
-from weft.fitting.result import FitSettings
+from weft.fitting.settings import FitSettings
 from weft.fitting.table import Table
 from weft.modalities.ngrams import NgramsConfig
 from weft.training import distributed
@@ -55,7 +55,7 @@ def read_pairs(opened: Opened, pair: tuple[str, str], settings: FitSettings) -> 
     device = distributed.device("auto")
     columns = []
     for name, kind in zip(pair, kinds, strict=True):
-        source = source_of(kind, settings.choices)
+        source = source_of(kind, settings)
         if isinstance(source.modality, NgramsConfig):
             source = replace(source, modality=source.modality.replace(together=False))
         column = compute(table, name, source, plan.development, device=device)

@@ -3,9 +3,10 @@
 from rich.console import Console
 from rich.table import Table as Printed
 
+from weft.core.language import say as translated
 from weft.fitting.leaderboard import Leaderboard, difference_text
-from weft.fitting.page import sentences
 from weft.fitting.result import PAGE, FitResult
+from weft.fitting.wording import no_time, sentences
 
 SHOWN, NAMED = 12, 5
 """Lines of the leaderboard, and rows that were left out, which are printed; the JSON has all."""
@@ -16,7 +17,7 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
     console = console or Console()
 
     def say(line: str, style: str = "") -> None:
-        console.print(line, style=style, highlight=False, markup=False)
+        console.print(translated(line), style=style, highlight=False, markup=False)
 
     if found.bad:
         say(f"{len(found.bad):,} rows cannot be read and are left out:")
@@ -24,17 +25,14 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
             say(f"  {error}")
     for note in found.notes:
         say(note)
-    say(f"\n{found.board.target}: {found.board.judged}", "bold")
+    console.print()
+    say(f"{found.board.target}: {found.board.judged}", "bold")
     console.print(_table(found.board))
     hidden = len(found.board.entries) - SHOWN
     if hidden > 0:
         say(f"{hidden} more candidates are in leaderboard.json")
     say(found.board.correction)
-    if found.left_out:
-        more = len(found.left_out) - NAMED
-        named = ", ".join(found.left_out[:NAMED]) + (f", and {more} more" if more > 0 else "")
-        say(f"no time for: {named}")
-    for line in sentences(found.board, found.test):
+    for line in [*sentences(found.board, found.test), *no_time(found.left_out)]:
         say(line)
     if len(found.important) > 1:
         metric = found.board.metric

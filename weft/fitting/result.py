@@ -1,17 +1,14 @@
 """What `weft fit` is told, and what it has found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
 from weft.evaluation.metric import Score
-from weft.fitting.choice import Choices
-from weft.fitting.folds import FOLDS
-from weft.fitting.goal import GoalKind
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard
-from weft.fitting.page import sentences
+from weft.fitting.wording import sentences
 from weft.runs.parts import RECIPE
 from weft.runs.run import Run, load
 
@@ -45,21 +42,6 @@ class FitResult:
     def __str__(self) -> str:
         """What was found, in a few sentences."""
         return "\n".join([*sentences(self.board, self.test), *self.alarms])
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """minutes: within which candidates are begun. task: whether the target is a class or a number; by its column
-    if None. without: columns that are left out. networks: whether networks are
-    trained, too. folds: of the cross-validation. choices: models for pictures and texts."""
-
-    minutes: float = 10
-    task: GoalKind | None = None
-    seed: int = 0
-    without: Sequence[str] = ()
-    networks: bool = True
-    folds: int = FOLDS
-    choices: Choices = field(default_factory=Choices)
 
 
 def require_free(folder: Path) -> None:

@@ -12,18 +12,22 @@ from weft.core.media import small_value
 from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats import Dataset
+from weft.data.prepare.duplicates import like_pictures
 from weft.data.prepare.engines import Processes, cores
+from weft.data.prepare.near_duplicates import NearConfig
 from weft.data.prepare.plan import clusters_of
 from weft.data.prepare.scan import RowFacts, scan
 
 Ints = NDArray[np.int64]
+MOST_ALIKE = 0.5
+"""Share of the rows that near duplicates may put into one cluster."""
 
 
 @dataclass(frozen=True)
 class Table(Sequence[Sample]):
     """N rows that can be read.
 
-    clusters: (N,) rows of one number are of one group, or have the same picture or file.
+    clusters: (N,) rows of one number are of one group, or have the same file or nearly the same picture.
     splits: of each row, as the data say. bad: what was left out, and why.
     """
 
@@ -80,5 +84,13 @@ def _without_missing(sample: Sample) -> Sample:
 
 
 def _clusters(facts: Sequence[RowFacts]) -> Ints:
-    labels = clusters_of(facts, {})
+    near = clusters_of(facts, like_pictures(facts, NearConfig(), [True] * len(facts)))
+    exact = clusters_of(facts, {})
+    # Drawings may all look alike: where that would put most rows into one cluster, it tells nothing.
+    labels = near if _largest(near) <= max(MOST_ALIKE, _largest(exact)) else exact
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _largest(labels: NDArray[np.intp]) -> float:
+    """The share of the rows in the largest cluster."""
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))

@@ -23,6 +23,8 @@ from weft.fitting.models import Fitted, Floats
 from weft.fitting.network import Networks, planned_steps
 from weft.fitting.table import Ints
 
+ALWAYS = 2
+"""The constant and a linear model are tried even where reading the columns has taken all the time."""
 SETTING_UP = 1.5
 """A candidate is begun where the time left is at least so many times what the most like one took."""
 
@@ -66,7 +68,7 @@ def run_trials(
 ) -> tuple[list[Trial], list[str]]:
     """The trials, and the names of the candidates for which there was no time.
 
-    deadline: of time.monotonic(). The constant is always tried. folder: where finished trials are kept.
+    deadline: of time.monotonic(). The first ALWAYS are tried whatever the time. folder: where finished trials are kept.
     """
     found: list[Trial] = []
     left_out: list[str] = []
@@ -76,7 +78,7 @@ def run_trials(
             if trial is None and candidate.is_network:
                 share = (deadline - time.monotonic()) / (len(candidates) - number)
                 trial = _tried_network(candidate, networks, setting, folder, share)
-            elif trial is None and (not found or _fits(candidate, found, deadline)):
+            elif trial is None and (number < ALWAYS or _fits(candidate, found, deadline)):
                 trial = _tried(candidate, features, setting, folder)
             if trial is None:
                 left_out.append(candidate.name)

@@ -22,6 +22,8 @@ from weft.tasks.base import SlicedConfig, Task
 if TYPE_CHECKING:
     from weft.runs.run import Run
 
+LEADERBOARD = "leaderboard.html"
+"""What `weft fit` writes beside a run."""
 METRICS = "metrics"
 """Folder of a run that holds what was measured, as JSON."""
 
@@ -55,7 +57,7 @@ def measure(
     settings = task_config(first.recipe, task)
     if slices:
         settings = sliced(settings, task, slices)
-    name = split or first.recipe.data.test
+    name = split or _test_split(first, data)
     same = data is None and said == NOTHING_SAID
     dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
     trained_on = [training_rows(run) for run in runs]
@@ -65,6 +67,23 @@ def measure(
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
     return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, runs)
+
+
+def _test_split(run: "Run", data: Path | None) -> str:
+    """The recipe's. Raises WeftError where the run was trained on all its rows, and no others are given."""
+    of = run.recipe.data
+    if of.test != of.train or data is not None:
+        return of.test
+    board = run.folder / LEADERBOARD
+    if board.exists():
+        raise WeftError(
+            f"{run.folder}: has no test rows; its scores on rows that it was not trained on are in {board}; "
+            f"measure rows of your own (--data), or the rows that it was trained on (--split {of.train})"
+        )
+    raise WeftError(
+        f"{run.folder}: has no test rows; measure rows of your own (--data), or the rows that it was trained "
+        f"on (--split {of.train})"
+    )
 
 
 def task_config(recipe: Recipe, name: str) -> Config[Task]:

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from weft.core.errors import DataError, WeftError
 from weft.core.files import write_text
 from weft.core.samples import Sample
 from weft.data.columns import value_of
-from weft.data.formats import NOTHING_SAID, Dataset, OnError, Said, columns_of, open_dataset
+from weft.data.formats import Dataset
 from weft.data.policy import ErrorPolicy
 from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
@@ -41,42 +41,6 @@ class PredictedTable:
 
     def save(self, path: Path) -> None:
         write_text(path, self.csv())
-
-
-def open_rows(run: Run, data: Path, on_error: OnError, said: Said = NOTHING_SAID) -> Dataset:
-    """The rows of a table or a folder, as the run's own were read. on_error: told of each row that cannot be read.
-
-    What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
-    run's encoding where the table's bytes are UTF-8.
-    """
-    files = run.recipe.data.source.files
-    if files is not None and said.encoding is None:
-        said = replace(said, encoding=_encoding(data, files.encoding))
-    if files is not None and not said.columns:
-        said = replace(said, columns=_there(files.columns, data, said))
-    return open_dataset(data, said=said, on_error=on_error)
-
-
-def _encoding(data: Path, before: str | None) -> str | None:
-    """`before`, unless the table is UTF-8: bytes beyond ASCII that are UTF-8 are hardly ever anything else."""
-    if before is None or not data.is_file():
-        return before
-    found = data.read_bytes()
-    if found.isascii():
-        return before
-    try:
-        found.decode("utf-8")
-    except UnicodeDecodeError:
-        return before
-    return None
-
-
-def _there(columns: Mapping[str, str], data: Path, said: Said) -> dict[str, str]:
-    """What is said of columns that the data have. said: how else the data are read."""
-    if not columns:
-        return {}
-    names = columns_of(open_dataset(data, said=said, on_error=lambda _: None)).items
-    return {key: value for key, value in columns.items() if key in names or value in names}
 
 
 def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:

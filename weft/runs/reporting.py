@@ -58,6 +58,9 @@ def report_of(
     card: with the data card of the measured rows.
     """
     found: list[tuple[str, Measurement]] = []
+    of = run.recipe.data
+    if split is None and data is None and of.test == of.train:
+        split = of.train  # there are no others; the page warns of that
     for task in run.recipe.tasks:
         one = measure([run], task, data=data, split=split)
         name = one.result.protocol["split"]

@@ -34,6 +34,7 @@ from weft.report.explanations import Explained
 from weft.runs.explaining import explain_rows
 from weft.runs.measure import measure
 from weft.runs.moved import with_moved_data
+from weft.runs.new_rows import rows_like, said_of
 from weft.runs.parts import (
     MODEL,
     WEIGHTS,
@@ -125,15 +126,16 @@ class Run:
 
     def predict(
         self,
-        head: str | None = None,
         rows: Any = None,
+        head: str | None = None,
         **streams: Any,
     ) -> Predictions:
         """What a head says of each row: classes with probabilities, numbers or texts.
 
-        head: the model's first if not named. rows: of a data set, or a table in memory (of pandas or pyarrow, or
-        a list of dicts), whose columns are read as those of training were. streams: as in `read`. A row that has nothing of
-        what the head reads is left out. Raises WeftError for what cannot be read.
+        rows: of a data set, the path of a table or a folder, or a table in memory (of pandas or pyarrow, or a list
+        of dicts), whose columns are read as those of training were. head: the model's first if not named. streams:
+        as in `read`. A row that has nothing of what the head reads is left out. Raises WeftError for what cannot
+        be read.
         """
         member, dataset = self._member(rows, streams)
         config = InferenceConfig(batch_size=BATCH, workers=0)
@@ -175,17 +177,11 @@ class Run:
         if rows is None:
             values = given(streams, self.modalities)
             return Member(self.model, values.sources, self.learned), values.samples
-        if is_table(rows):
-            rows = self._rows_of(rows)
+        if isinstance(rows, str | Path):
+            rows = rows_like(self.recipe, Path(rows))
+        elif is_table(rows):
+            rows = _rows_in_memory(self.recipe, rows)
         return self.reading(rows), rows
-
-    def _rows_of(self, table: Any) -> Dataset:
-        """A table in memory as rows, its columns as those of the run's own rows."""
-        files = self.recipe.data.source.files
-        said = {} if files is None else files.columns
-        names = {str(name) for row in rows_of_table(table) for name in row}
-        there = {key: value for key, value in said.items() if key in names or value in names}
-        return dataset_of(table, Said(there))
 
     def reading(self, rows: Sequence[Sample]) -> Member:
         """The model as it reads these rows raw, each of which may lack any stream."""
@@ -299,3 +295,9 @@ def load(
     check_learned(folder)
     place = distributed.device(device)
     return Run(folder, recipe, model.to(place).eval(), learned, place)
+
+
+def _rows_in_memory(recipe: Recipe, table: Any) -> Dataset:
+    """A table in memory as rows, its columns as those of the recipe's own rows."""
+    names = {str(name) for row in rows_of_table(table) for name in row}
+    return dataset_of(table, Said(said_of(recipe, names)))

@@ -1,0 +1,41 @@
+"""What `weft fit` is told, the same on the command line and in Python."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from weft.core.errors import WeftError
+
+GoalKind = Literal["class", "number", "tags"]
+FOLDS = 5
+NO_MODEL = "none"
+"""In the place of a published model: features that need no weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """The settings of `weft fit`. Raises WeftError for what cannot be."""
+
+    minutes: float = 10
+    """Candidates are begun within this time, of all targets together."""
+    without: tuple[str, ...] = ()
+    """Columns that no model may read."""
+    networks: bool = True
+    """Also train networks on pictures and texts, in the time that is left."""
+    task: GoalKind | None = None
+    """What the target is; its column says so if not given."""
+    image_model: str | None = None
+    """Model for pictures: a folder, package:NAME, a hub name, a safetensors file of MobileNetV2, or none."""
+    text_model: str | None = None
+    """Model for texts: a folder, package:NAME, a hub name, or none."""
+    folds: int = FOLDS
+    """Of the cross-validation, where the data are few."""
+    seed: int = 0
+    """Of folds and models."""
+    encoding: str | None = None
+    """Of the table's text, such as cp1252 or gbk; UTF-8 or what its byte-order mark says if not given."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minutes < 1e6:
+            raise WeftError(f"--minutes is {self.minutes:g}, expected a number of minutes above 0")
+        if self.folds < 2:
+            raise WeftError(f"--folds is {self.folds}, expected 2 or more")

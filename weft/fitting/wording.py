@@ -1,0 +1,66 @@
+"""What was found, in sentences."""
+
+from collections.abc import Sequence
+
+from weft.evaluation.metric import Metric, Score
+from weft.fitting.leaderboard import Entry, Leaderboard
+
+NAMED = 5
+"""Candidates without time that are named; more are only counted."""
+
+
+def sentences(board: Leaderboard, test: Score | None = None) -> list[str]:
+    """What a reader must know: what is recommended, and how far that can be trusted."""
+    return [*recommended(board, test), *compared(board)]
+
+
+def recommended(board: Leaderboard, test: Score | None = None) -> list[str]:
+    """The recommended candidate and its scores."""
+    chosen = board.recommended
+    score = Score(board.metric, chosen.estimate)
+    found = [
+        f"Recommended is {chosen.candidate.name}: {board.metric.words} {_amount(board.metric, score.shown)} "
+        f"(95% interval {score.interval})."
+    ]
+    if test is not None:
+        found.append(
+            "On the test rows, which nothing was chosen by, the recommended model has "
+            f"{_amount(test.metric, test.shown)} ({test.interval})."
+        )
+    return found
+
+
+def compared(board: Leaderboard) -> list[str]:
+    """The recommended candidate against the best number and against the constant."""
+    chosen, best, metric = board.recommended, board.entries[0], board.metric
+    found = []
+    if chosen is not best:
+        found.append(
+            f"{best.candidate.name} has the best number, {_score(metric, best)}, but the data do not tell the two "
+            "apart: the simpler one is recommended."
+        )
+    constant = next(e for e in board.entries if e.candidate.model == "constant")
+    if chosen is constant:
+        found.append("No model predicts it clearly better than without looking at any column.")
+    else:
+        found.append(
+            f"Without looking at any column ({constant.candidate.name}) one gets {_score(metric, constant)}."
+        )
+    return found
+
+
+def no_time(left_out: Sequence[str]) -> list[str]:
+    """The candidates for which there was no time."""
+    if not left_out:
+        return []
+    more = len(left_out) - NAMED
+    named = ", ".join(left_out[:NAMED]) + (f", and {more} more" if more > 0 else "")
+    return [f"There was no time for {named}: more --minutes may find a better model."]
+
+
+def _score(metric: Metric, entry: Entry) -> str:
+    return _amount(metric, metric.shown(entry.estimate.value))
+
+
+def _amount(metric: Metric, shown: str) -> str:
+    return f"{shown} {metric.unit}".rstrip()

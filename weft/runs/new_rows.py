@@ -1,0 +1,129 @@
+"""New rows for a run: read as its own were, where nothing else is said of them."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from weft.core.config import Config
+from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import Modality
+from weft.core.media import Media
+from weft.core.samples import Sample
+from weft.data.formats import (
+    KINDS,
+    NOTHING_SAID,
+    Dataset,
+    OnError,
+    Said,
+    columns_of,
+    open_dataset,
+    raise_error,
+)
+from weft.data.sources import FilesConfig
+from weft.modalities.cell import CellConfig
+from weft.modalities.ngrams import NgramsConfig
+from weft.modalities.table import TableConfig
+from weft.modalities.text import TextConfig
+from weft.runs.recipe import Recipe
+
+LOOKED_AT = 20
+"""Rows that say whether the pictures of a table lie beside it."""
+
+
+def rows_like(
+    recipe: Recipe, data: Path, on_error: OnError = raise_error, said: Said = NOTHING_SAID
+) -> Dataset:
+    """The rows of a table or a folder, as those of the recipe are read. on_error: told of each row that cannot be.
+
+    What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
+    recipe's encoding where the table's bytes are UTF-8. A column that the recipe reads has the kind that it has
+    there. Pictures that do not lie beside the table are sought where those of the recipe lie.
+    """
+    files = recipe.data.source.files
+    if files is not None and said.encoding is None:
+        said = replace(said, encoding=_encoding(data, files.encoding))
+    if not said.columns:
+        said = replace(said, columns=said_of(recipe, _names(data, said)))
+    folder = None if said.images_dir is not None or files is None else _pictures_of(files)
+    if folder is None or _has_pictures(data, said):
+        return open_dataset(data, said=said, on_error=on_error)
+    there = replace(said, images_dir=folder)
+    return open_dataset(data, said=there if _has_pictures(data, there) else said, on_error=on_error)
+
+
+def _names(data: Path, said: Said) -> tuple[str, ...]:
+    """The columns; none where no row can be read, which the reader of the rows says."""
+    try:
+        return columns_of(open_dataset(data, said=said, on_error=lambda _: None)).items
+    except WeftError:
+        return ()
+
+
+def said_of(recipe: Recipe, names: Iterable[str]) -> dict[str, str]:
+    """What is said of the columns `names` in the recipe's data, and the kinds in which its streams read them."""
+    names = set(names)
+    files = recipe.data.source.files
+    said = {} if files is None else files.columns
+    found = {key: value for key, value in said.items() if key in names or value in names}
+    known = {*found, *found.values(), *KINDS}
+    for stream, config in recipe.data.streams.items():
+        for name, kind in _kinds(stream, config).items():
+            if name in names - known:
+                found[name] = kind
+    return found
+
+
+def _kinds(stream: str, config: Config[Modality]) -> Mapping[str, str]:
+    match config:
+        case CellConfig():
+            return {stream: config.kind}
+        case TextConfig() | NgramsConfig():
+            return {stream: "text"}
+        case TableConfig():
+            of = ("number", config.numbers), ("category", config.categories), ("date", config.dates)
+            return {name: kind for kind, columns in of for name in columns}
+    return {}
+
+
+def _encoding(data: Path, before: str | None) -> str | None:
+    """`before`, unless the table is UTF-8: bytes beyond ASCII that are UTF-8 are hardly ever anything else."""
+    if before is None or not data.is_file():
+        return before
+    found = data.read_bytes()
+    if found.isascii():
+        return before
+    try:
+        found.decode("utf-8")
+    except UnicodeDecodeError:
+        return before
+    return None
+
+
+def _pictures_of(files: FilesConfig) -> Path | None:
+    """The folder that names of pictures in these files are relative to; None where it is not there."""
+    folder = files.path if files.path.is_dir() else files.path.parent
+    places = (files.images_dir, folder / "images", folder)
+    return next((place for place in places if place is not None and place.is_dir()), None)
+
+
+def _has_pictures(data: Path, said: Said) -> bool:
+    """Whether some row has a file that is there, or no row names one."""
+    try:
+        rows = list(_some(open_dataset(data, said=said, on_error=lambda _: None)))
+    except WeftError:
+        return True  # the reader of the rows says it
+    values = [value for row in rows for value in row.items.values()]
+    flat: list[Any] = [v for one in values for v in (one if isinstance(one, list) else [one])]
+    paths = [v.path for v in flat if isinstance(v, Media)]
+    return any(path is None or os.path.isfile(path) for path in paths)
+
+
+def _some(dataset: Dataset) -> Iterator[Sample]:
+    for row in itertools.islice(range(len(dataset)), LOOKED_AT):
+        try:
+            yield dataset[row]
+        except DataError:
+            continue
