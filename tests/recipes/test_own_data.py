@@ -134,6 +134,14 @@ def test_tags_of_a_row(table: Path, tmp_path: Path) -> None:
     assert found.reliability is not None
     assert found.class_counts is not None
     assert {one.name for one in found.class_counts.counts} == {"red", "blue", "old"}
+    # The threshold is chosen on the validation split, and kept with the run.
+    measured = measure([run], "tagging", split="validation", audited=False).result
+    assert measured.protocol["threshold_from"] == "the validation split"
+    assert run.learned.thresholds == {"tags": measured.protocol["threshold"]}
+    for other in (0.01, 0.5, 0.99):
+        run.learned.thresholds["tags"] = other
+        worse = measure([run], "tagging", split="validation", audited=False).result
+        assert worse.metrics["micro_f1"].value <= measured.metrics["micro_f1"].value
     (values,) = run.predict(report="a red picture").values.probabilities
     assert values.shape == (3,)
 

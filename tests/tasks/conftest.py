@@ -15,7 +15,7 @@ from weft.evaluation.metric import find
 from weft.tasks import tasks
 
 SEEN: set[type] = set()
-"""Tasks whose seeds were checked already."""
+"""Settings of tasks whose seeds were checked already."""
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def world():
 @pytest.fixture(autouse=True)
 def _every_number_is_a_declared_metric(monkeypatch):
     """Of every result in these tests: a task measures what it declares, and nothing else."""
-    for config in tasks().values():
-        monkeypatch.setattr(type(config.build()), "evaluate", _checked(type(config.build())))
+    for task in {type(config.build()) for config in tasks().values()}:
+        monkeypatch.setattr(task, "evaluate", _checked(task))
 
 
-def _check_seeds(task, config, evaluate, arguments, options):
+def _check_seeds(config, evaluate, arguments, options):
     """Every bootstrap and every randomisation has the seed and the resamples of the config."""
     used = []
 
@@ -49,7 +49,7 @@ def _check_seeds(task, config, evaluate, arguments, options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap.Bootstrap, "__init__", noted(bootstrap.Bootstrap.__init__))
         patch.setattr(comparison, "randomisation_test", noted(comparison.randomisation_test))
-        evaluate(task(config), *arguments, **options)
+        evaluate(config.build(), *arguments, **options)
     assert used
     assert set(used) == {(11, 13)}
 
@@ -60,9 +60,9 @@ def _checked(task):
     @functools.wraps(evaluate)
     def checked(self, *arguments, **options):
         result = evaluate(self, *arguments, **options)
-        if task not in SEEN:
-            SEEN.add(task)
-            _check_seeds(task, self.config, evaluate, arguments, options)
+        if type(self.config) not in SEEN:
+            SEEN.add(type(self.config))
+            _check_seeds(self.config, evaluate, arguments, options)
         assert result.metrics
         for name, score in result.metrics.items():
             metric = score.metric

@@ -18,14 +18,21 @@ from weft.data.formats import Dataset
 
 MODALITIES = "modalities.json"
 """The file of a run directory that keeps it."""
+THRESHOLDS = "thresholds.json"
+"""The file of a run directory that keeps the thresholds of tags, written when training has ended."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """modalities: stream -> modality. targets: name -> target. Some of them are Learners."""
+    """modalities: stream -> modality. targets: name -> target. Some of them are Learners.
+
+    thresholds: target -> probability from which on a tag of it is said, chosen on the validation split when
+    training has ended.
+    """
 
     modalities: dict[str, Modality] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -74,7 +81,8 @@ class Learned:
         self.restore(folder)
 
     def restore(self, folder: Path) -> None:
-        """Puts back what was learned. Raises WeftError where the file does not fit."""
+        """Puts back what was learned. Raises WeftError where a file does not fit."""
+        self.thresholds.update(_thresholds(folder / THRESHOLDS))
         state = read_mapping(folder / MODALITIES) if self.learners else {}
         for name, learner in self.learners.items():
             kind = "target" if isinstance(learner, Target) else "stream"
@@ -94,6 +102,15 @@ class Learned:
                     error if isinstance(error, WeftError | ValueError) else "is of another kind"
                 )
                 raise WeftError(f"{folder / MODALITIES}: {kind} '{name}': {reason}") from None
+
+
+def _thresholds(path: Path) -> dict[str, float]:
+    """Target -> threshold; nothing where the file is not there."""
+    found = read_mapping(path) if path.exists() else {}
+    for name, value in found.items():
+        if not isinstance(value, float) or not 0 <= value <= 1:
+            raise WeftError(f"{path}: threshold of '{name}' is {value!r:.60}, expected 0 to 1")
+    return found
 
 
 def _learn(name: str, learner: Learner, dataset: Dataset) -> None:

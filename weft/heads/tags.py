@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from weft.core.ranges import SHARE, require
+from weft.data.learned import Learned
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Part, Scores, Values
 
 NO_TAG = "no tag"
 """What is said of a row none of whose tags is probable enough."""
+THRESHOLD = 0.5
+"""Of tags, where none was chosen."""
 BETWEEN = "; "
 """Stands between the tags that are said of a row."""
 
@@ -20,7 +23,7 @@ BETWEEN = "; "
 class TagValues(ClassValues):
     """probabilities: (N, V), each tag's own, on the CPU. threshold: from which on a tag is said."""
 
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
 
     @property
     def chosen(self) -> Tensor:
@@ -41,14 +44,29 @@ class TagValues(ClassValues):
         return BETWEEN.join(name for name, _ in self.tags(row)) or NO_TAG
 
 
+def best_threshold(probabilities_NV: Tensor, right_NV: Tensor) -> float:
+    """The one of 1, 2, ..., 99% from which on said tags have the highest micro F1, 2 TP / (2 TP + FP + FN).
+
+    Of several it is the middle one. right: bool.
+    """
+    found = {}
+    for percent in range(1, 100):
+        said_NV = probabilities_NV >= percent / 100
+        both, either = (said_NV & right_NV).sum(), said_NV.sum() + right_NV.sum()
+        found[percent / 100] = float(2 * both / either.clamp_min(1))
+    best = [threshold for threshold, f1 in found.items() if f1 == max(found.values())]
+    return best[len(best) // 2]
+
+
 @dataclass(frozen=True)
 class TagOutput(ClassOutput):
-    """A logit for each tag; its probability is the sigmoid, and tags from `threshold` on are said."""
+    """A logit for each tag; its probability is the sigmoid, and tags from a threshold on are said."""
 
     exclusive: bool = False
     """Always false: any number of tags holds at once."""
-    threshold: float = 0.5
-    """Probability from which on a tag is said of a row."""
+    threshold: float | None = None
+    """Probability from which on a tag is said of a row; None takes the one that training chose for the
+    highest micro F1 on the validation split, and 0.5 before that."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,9 +75,15 @@ class TagOutput(ClassOutput):
             raise ValueError("exclusive is True, expected False: a row may have several tags")
 
     def read(self, parts: Sequence[Part]) -> TagValues:
-        """The mean of the parts' probabilities."""
+        """The mean of the parts' probabilities, at the mean of their thresholds."""
         found = super().read(parts)
-        return TagValues(found.probabilities, found.classes, self.threshold)
+        thresholds = [self._threshold(part.learned) for part in parts]
+        return TagValues(found.probabilities, found.classes, sum(thresholds) / len(thresholds))
+
+    def _threshold(self, learned: Learned) -> float:
+        if self.threshold is not None:
+            return self.threshold
+        return learned.thresholds.get(self.target or "", THRESHOLD)
 
     def scores(self, part: Part, said: Values) -> Scores:
         """Of the tags that were said: the sum of their logits and the mean of their probabilities; of a row

@@ -19,6 +19,8 @@ PROTOCOL = {
     "constants": "constant guesses learned from",
     "averaged_over": "probabilities averaged over",
     "views": "views of each row",
+    "threshold": "probability from which on a tag is said",
+    "threshold_from": "that probability was chosen on",
     "choices": "choices for each row",
     "generation": "how texts were written",
     "unit": "unit of a text",

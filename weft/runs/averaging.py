@@ -28,6 +28,7 @@ from weft.runs.folder import begun, held
 from weft.runs.parts import MODEL, WEIGHTS, starting_numbers, write_weights
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run
+from weft.runs.thresholds import thresholds, write_thresholds
 from weft.runs.train import starting_model, validation
 
 CURVE = "average.json"
@@ -85,6 +86,7 @@ def average(run: Run, folder: Path | str, alphas: Sequence[float] = ALPHAS) -> C
         write_bytes(folder / MODALITIES, (run.folder / MODALITIES).read_bytes())
         configs.save(described, folder / MODEL, checked=True)
         write_weights(model, folder, _numbers(run, curve.best))
+        write_thresholds(thresholds(whole, model, run.learned, run.device), folder)
         write_text(folder / CURVE, json.dumps(curve.to_json(), indent=2) + "\n")
     return curve
 

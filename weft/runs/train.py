@@ -38,7 +38,8 @@ from weft.runs.parts import (
     target_sources,
 )
 from weft.runs.recipe import Recipe, validation_metrics
-from weft.training import checkpoint, distributed, loop
+from weft.runs.thresholds import thresholds, write_thresholds
+from weft.training import checkpoint, distributed, loop, sharding
 from weft.training.config import Parallel
 from weft.training.loop import FitResult
 from weft.training.players import build_players
@@ -156,6 +157,10 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     fitted = loop.fit(
         players, loader.batches, run, folder, validate, settled, resume=True, learned=mark
     )
+    with sharding.gathered(step), torch.no_grad():
+        chosen = thresholds(recipe, model.eval(), learned, device)
+    if rank() == 0:
+        write_thresholds(chosen, folder)
     return TrainResult(folder, fitted, validation_metrics(recipe))
 
 

@@ -35,7 +35,8 @@ OTHERS = 3
 class AnswerTask(Protocol):
     """A task whose predictions are right or wrong."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def config(self) -> TaskConfig: ...

@@ -11,7 +11,6 @@ from weft.core.interfaces import Target
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap, Statistic
-from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import TARGET_UNIT, Metric, by_name
 from weft.evaluation.ranking import worst_first
 from weft.evaluation.regression import regression
@@ -21,9 +20,8 @@ from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.tasks._accuracy import predict_target
 from weft.tasks._diagnostics import residuals
-from weft.tasks._slices import Measured, slices
+from weft.tasks._of_target import Found, OfTarget
 from weft.tasks.base import WORST, SlicedConfig
 
 MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True)
@@ -38,7 +36,13 @@ OF_ONE_NUMBER = (MAE, RMSE, R2)
 
 @dataclass(frozen=True)
 class RegressionTaskConfig(SlicedConfig):
-    """A number for each row, such as a price: errors, R2 and correlations."""
+    """A number for each row, such as a price: errors, R2 and correlations.
+
+    MAE and RMSE in the unit of the target, R2, and Pearson's and Spearman's correlation; their formulas are
+    in `weft.evaluation.regression`. Baselines: one number for all rows, the mean (which has the least RMSE)
+    and the median (which has the least MAE) of the training rows, or of the measured rows where those are
+    not at hand; and, where the model reads several streams, the model itself with one of them of another row.
+    """
 
     head: str = "score"
     """Head whose number is measured."""
@@ -47,72 +51,33 @@ class RegressionTaskConfig(SlicedConfig):
     def needs(self) -> Needs:
         return Needs(heads={self.head: NumberOutput})
 
-    def build(self) -> "RegressionTask":
-        return RegressionTask(self)
+    def build(self) -> OfTarget:
+        return OfTarget("regression", METRICS, self, self.head, _measure)
 
 
-class RegressionTask:
-    """MAE and RMSE in the unit of the target, R2, and Pearson's and Spearman's correlation.
-
-    Their formulas are in `weft.evaluation.regression`. Baselines: one number for all rows, the mean (which
-    has the least RMSE) and the median (which has the least MAE) of the training rows, or of the measured
-    rows where those are not at hand; and, where the model reads several streams, the model itself with
-    one of them of another row.
-    """
-
-    name = "regression"
-    metrics = METRICS
-
-    def __init__(self, config: RegressionTaskConfig) -> None:
-        self.config = config
-
-    def evaluate(
-        self,
-        members: Sequence[Member],
-        dataset: Dataset,
-        *,
-        device: torch.device | str = "cpu",
-        leakage: Leakage | None = None,
-    ) -> TaskResult:
-        """Evaluates one model, or the ensemble of several by the mean of their numbers."""
-        config = self.config
-        found = predict_target(members, dataset, config.head, config, device)
-        ((target, expected_N),) = found.targets.items()
-        expected_N = expected_N.double()
-        output = _output(members[0], config.head)
-        bootstrap = config.bootstrap(found.groups)
-        measured = _measured(found.values, found, expected_N, bootstrap)
-        training_N = _numbers_of(members[0].training, members[0].targets[target])
-        errors_N = (_numbers(found.values) - expected_N).abs()
-        return TaskResult(
-            task=self.name,
-            protocol={
-                "rows": len(found),
-                "groups": len(set(found.groups.tolist())),
-                "constants": "of the measured rows"
-                if training_N is None
-                else "of the training rows",
-                **config.protocol(members, dataset, found),
-            },
-            metrics=by_name(
-                output.in_unit(metric).score(one.estimate()) for metric, one in measured.items()
-            ),
-            baselines=_baselines(found, expected_N, training_N),
-            leakage=leakage,
-            values={MAE.name: Values(errors_N, found.groups)},
-            predictions=_shown(found, expected_N, output, _drawn(len(found), config)),
-            worst=_shown(found, expected_N, output, worst_first(errors_N, WORST)),
-            head=config.head,
-            diagnostics=Diagnostics(
-                slices=slices(
-                    Measured(output.in_unit(MAE), errors_N, found.groups, found.rows),
-                    dataset,
-                    config.slices,
-                    bootstrap,
-                ),
-                residuals=residuals(_numbers(found.values), expected_N, output.unit, config.seed),
-            ),
-        )
+def _measure(asked: Found) -> TaskResult:
+    found, config = asked.predictions, asked.config
+    (expected_N,) = (numbers.double() for numbers in found.targets.values())
+    output = _output(asked.members[0], found.head)
+    measured = _measured(found.values, found, expected_N, asked.bootstrap)
+    training_N = _numbers_of(asked.training, asked.target)
+    errors_N = (_numbers(found.values) - expected_N).abs()
+    constants = "of the measured rows" if training_N is None else "of the training rows"
+    return TaskResult(
+        task=asked.name,
+        protocol={"constants": constants},
+        metrics=by_name(
+            output.in_unit(metric).score(one.estimate()) for metric, one in measured.items()
+        ),
+        baselines=_baselines(found, expected_N, training_N),
+        values={MAE.name: Values(errors_N, found.groups)},
+        predictions=_shown(found, expected_N, output, _drawn(len(found), config)),
+        worst=_shown(found, expected_N, output, worst_first(errors_N, WORST)),
+        diagnostics=Diagnostics(
+            slices=asked.slices(output.in_unit(MAE), errors_N),
+            residuals=residuals(_numbers(found.values), expected_N, output.unit, config.seed),
+        ),
+    )
 
 
 def _output(member: Member, head: str) -> NumberOutput:
@@ -182,7 +147,7 @@ def _shown(
     ]
 
 
-def _drawn(rows: int, config: RegressionTaskConfig) -> list[int]:
+def _drawn(rows: int, config: SlicedConfig) -> list[int]:
     """Some rows, drawn at random."""
     generator = torch.Generator().manual_seed(config.seed)
     drawn: list[int] = torch.randperm(rows, generator=generator)[: config.examples].tolist()

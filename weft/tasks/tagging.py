@@ -9,10 +9,8 @@ from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
-from weft.data.formats import Dataset
 from weft.data.targets.tags import Tags
 from weft.evaluation.bootstrap import Bootstrap, Estimate
-from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.one_against_rest import linearised, one_against_rest
 from weft.evaluation.ranking import right_and_wrong, worst_first
@@ -21,10 +19,9 @@ from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.tasks._accuracy import predict_target
 from weft.tasks._diagnostics import class_counts, counted, reliability
 from weft.tasks._of_classes import MACRO_F1
-from weft.tasks._slices import Measured, slices
+from weft.tasks._of_target import Found, OfTarget
 from weft.tasks.base import WORST, SlicedConfig
 
 MEAN_AVERAGE_PRECISION = Metric("mean_average_precision", headline=True)
@@ -40,7 +37,17 @@ OTHERS = 3
 
 @dataclass(frozen=True)
 class TaggingConfig(SlicedConfig):
-    """Tags of rows: average precision, and F1 at the head's threshold."""
+    """Tags of rows: average precision, and F1 at the head's threshold.
+
+    Mean average precision, that of each tag, micro and macro F1, and the shares of rows whose most
+    probable tag is one of theirs, and whose tags are all right. Average precision is that of the measured
+    rows in the order of the tag's probability, without interpolation, and needs no threshold; its mean is
+    over the tags that some measured rows have and others lack. F1 and exact match are those of the tags
+    from the threshold of the head on. Tags that the training rows do not have count as missed.
+
+    Baselines: every row gets the frequencies of the tags among the measured rows as its probabilities;
+    and, where the model reads several streams, the model itself with one of them of another row.
+    """
 
     head: str = "tags"
     """Head whose tags are measured."""
@@ -49,93 +56,64 @@ class TaggingConfig(SlicedConfig):
     def needs(self) -> Needs:
         return Needs(heads={self.head: TagOutput})
 
-    def build(self) -> "Tagging":
-        return Tagging(self)
+    def build(self) -> OfTarget:
+        return OfTarget("tagging", METRICS, self, self.head, _measure)
 
 
-class Tagging:
-    """Mean average precision, that of each tag, micro and macro F1, and the shares of rows whose most
-    probable tag is one of theirs, and whose tags are all right.
-
-    Average precision is that of the measured rows in the order of the tag's probability, without
-    interpolation, and needs no threshold; its mean is over the tags that some measured rows have and others
-    lack. F1 and exact match are those of the tags from the threshold of the head on. Tags that the
-    training rows do not have count as missed. Baselines: every row gets the frequencies of the tags among
-    the measured rows as its probabilities; and, where the model reads several streams, the model itself
-    with one of them of another row.
-    """
-
-    name = "tagging"
-    metrics = METRICS
-
-    def __init__(self, config: TaggingConfig) -> None:
-        self.config = config
-
-    def evaluate(
-        self,
-        members: Sequence[Member],
-        dataset: Dataset,
-        *,
-        device: torch.device | str = "cpu",
-        leakage: Leakage | None = None,
-    ) -> TaskResult:
-        """Evaluates one model, or the ensemble of several by the mean of their probabilities."""
-        config = self.config
-        found = predict_target(members, dataset, config.head, config, device)
-        (name,) = found.targets
-        target = members[0].targets[name]
-        if not isinstance(target, Tags):
-            raise WeftError(f"head '{config.head}' predicts '{name}', expected a target of tags")
-        right = _Right.of(
-            found, [target.names(dataset[row].items[target.column]) for row in found.rows]
+def _measure(asked: Found) -> TaskResult:
+    found, target, config = asked.predictions, asked.target, asked.config
+    if not isinstance(target, Tags):
+        raise WeftError(
+            f"head '{found.head}' predicts '{target.column}', expected a target of tags"
         )
-        bootstrap = config.bootstrap(found.groups)
-        tags = _tags(found, found.values)
-        first_N, exact_N = right.first(tags), right.exact(tags)
-        groups = found.groups
-        return TaskResult(
-            task=self.name,
-            protocol={
-                "rows": len(found),
-                "groups": len(set(groups.tolist())),
-                "tags": len(tags.classes),
-                "tags_a_row": round(float(right.held.mean()), 2),
-                "tags_not_known": int(right.unknown.sum()),
-                "threshold": tags.threshold,
-                "best_threshold_for_micro_f1": right.best_threshold(tags),
-                **config.protocol(members, dataset, found),
-            },
-            metrics=by_name([*right.of_each(tags, bootstrap), *right.scores(tags, bootstrap)]),
-            baselines=_baselines(found, tags, right, bootstrap),
-            leakage=leakage,
-            values={
-                metric.name: Values(metric.scale * values, groups)
-                for metric, values in ((FIRST_TAG, first_N), (EXACT_MATCH, exact_N))
-            },
-            predictions=_shown(
-                found,
-                tags,
-                right,
-                right_and_wrong(2 - right.exact(tags).long(), config.examples, config.seed),
+    names = [target.names(asked.dataset[row].items[target.column]) for row in found.rows]
+    right, tags, groups = _Right.of(found, names), _tags(found, found.values), found.groups
+    first_N, exact_N = right.first(tags), right.exact(tags)
+    drawn = right_and_wrong(2 - exact_N.long(), config.examples, config.seed)
+    return TaskResult(
+        task=asked.name,
+        protocol={
+            "tags": len(tags.classes),
+            "tags_a_row": round(float(right.held.mean()), 2),
+            "tags_not_known": int(right.unknown.sum()),
+            "threshold": tags.threshold,
+            "threshold_from": _threshold_from(asked.members, found.head),
+        },
+        metrics=by_name(
+            [*right.of_each(tags, asked.bootstrap), *right.scores(tags, asked.bootstrap)]
+        ),
+        baselines=_baselines(found, tags, right, asked.bootstrap),
+        values={
+            metric.name: Values(metric.scale * values, groups)
+            for metric, values in ((FIRST_TAG, first_N), (EXACT_MATCH, exact_N))
+        },
+        predictions=_shown(found, tags, right, drawn),
+        worst=_shown(found, tags, right, worst_first(right.wrong(tags), WORST)),
+        diagnostics=Diagnostics(
+            reliability=reliability(
+                tags.probabilities, right.flags, groups, asked.bootstrap, "each tag"
             ),
-            worst=_shown(found, tags, right, worst_first(right.wrong(tags), WORST)),
-            head=config.head,
-            diagnostics=Diagnostics(
-                reliability=reliability(
-                    tags.probabilities, right.flags, groups, bootstrap, "each tag"
-                ),
-                class_counts=class_counts(
-                    (tag for of_row in right.names for tag in of_row),
-                    counted(members[0].training, target.column, target.names),
-                ),
-                slices=slices(
-                    Measured(FIRST_TAG, first_N, groups, found.rows),
-                    dataset,
-                    config.slices,
-                    bootstrap,
-                ),
+            class_counts=class_counts(
+                (tag for of_row in right.names for tag in of_row),
+                counted(asked.training, target.column, target.names),
             ),
-        )
+            slices=asked.slices(FIRST_TAG, first_N),
+        ),
+    )
+
+
+def _threshold_from(members: Sequence[Member], head: str) -> str:
+    """Where the threshold of the tags comes from, in words."""
+    said = []
+    for member in members:
+        output = member.model.head(head).output
+        assert isinstance(output, TagOutput)
+        if output.threshold is not None:
+            said.append("nothing: the recipe sets it")
+        else:
+            chosen = output.target in member.learned.thresholds
+            said.append("the validation split" if chosen else "nothing: it is the default")
+    return ", ".join(dict.fromkeys(said))
 
 
 @dataclass(frozen=True)
@@ -217,14 +195,6 @@ class _Right:
         value = np.array([float(f1_V.sum()) / number])
         slope_N1 = (slope_NV.sum(1) / number)[:, None].numpy()
         return linearised(value, slope_N1, self.groups.numpy(), bootstrap)[0].estimate()
-
-    def best_threshold(self, tags: TagValues) -> float:
-        """The one of 5, 10, ..., 95% with the highest micro F1 of these rows."""
-        found = {}
-        for percent in range(5, 100, 5):
-            both_N, either_N = self._overlap(tags.probabilities >= percent / 100)
-            found[percent / 100] = float(2 * both_N.sum() / either_N.sum().clamp_min(1))
-        return max(found, key=lambda threshold: found[threshold])
 
 
 def _tags(found: Predictions, values: object) -> TagValues:
