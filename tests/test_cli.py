@@ -1,5 +1,6 @@
 """The command `weft` itself: its help, its exit codes, and that mistakes are one line."""
 
+import io
 import os
 import subprocess
 import sys
@@ -148,3 +149,11 @@ def test_the_same_as_a_program() -> None:
     assert found.stdout == ""
     expected = "weft: unknown option --run.stepz; did you mean --run.steps?\n"
     assert found.stderr == expected
+
+
+def test_what_is_no_text_is_printed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli.main(["--version"]) == 0
+    print("caf\udce9.png", flush=True)
+    assert out.buffer.getvalue().endswith(b"caf\\udce9.png\n")  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """The command `weft`."""
 
 import importlib
+import io
 import logging
 import os
 import pkgutil
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A part says with a ValueError that it cannot use what it got; here that came from the words, the
     recipe or the data. WEFT_TRACEBACK=1 shows where.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
+            stream.reconfigure(errors="backslashreplace")
     words, chosen = _language(list(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:

@@ -1,5 +1,7 @@
 """A file is written whole or not at all."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,9 @@ def test_unknown_names_show_the_nearest() -> None:
     assert str(error) == (
         "unknown recipe 'clip_scene': did you mean clip_scenes? known: clip_scenes, flickr8k"
     )
+
+
+def test_a_file_name_that_is_no_text_can_be_written_of(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    write_text(tmp_path / "file.json", json.dumps([name, "é"], ensure_ascii=False))
+    assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8")) == [name, "é"]

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weft.core.samples import group_key
-from weft.core.text import characters, compatible, counted, folded, normalised, unspaced, words
+from weft.core.text import (
+    characters,
+    compatible,
+    counted,
+    folded,
+    normalised,
+    unspaced,
+    utf8,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +123,8 @@ def test_numbers_with_their_nouns() -> None:
     assert counted(1, "row") == "1 row"
     assert counted(2000, "row") == "2,000 rows"
     assert counted(0, "entry", "entries") == "0 entries"
+
+
+def test_any_string_has_bytes() -> None:
+    assert utf8("für") == "für".encode()
+    assert utf8("a\udcff") != utf8("a\udcfe") != utf8("a")

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.data.policy import ErrorPolicy
@@ -50,6 +52,23 @@ def test_the_split_of_a_group_does_not_depend_on_other_groups(tmp_path: Path) ->
     few = ids(FilesConfig(table(tmp_path / "few.jsonl", [None] * 50)))
     many = ids(FilesConfig(table(tmp_path / "many.jsonl", [None] * 500)))
     assert all(few[split] <= many[split] for split in SPLITS)
+
+
+def test_too_few_groups_are_said(tmp_path: Path) -> None:
+    path = table(tmp_path / "one.jsonl", [None] * 40, rows_a_group=40)
+    assert len(FilesConfig(path).open("train")) == 40
+    for split in ("validation", "test"):
+        with pytest.raises(
+            WeftError, match=f"1 groups are too few .* split '{split}': say each row"
+        ):
+            FilesConfig(path).open(split)
+
+
+def test_files_whose_names_are_no_text_are_divided(tmp_path: Path) -> None:
+    for n in range(40):
+        name = os.fsencode(tmp_path) + b"/\xff%d.png" % n
+        Image.new("RGB", (4, 4), (n, 0, 0)).save(os.fsdecode(name))
+    assert sum(len(FilesConfig(tmp_path).open(split)) for split in SPLITS) == 40
 
 
 def test_marked_rows_stay_and_the_others_follow_their_group(

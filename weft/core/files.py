@@ -116,7 +116,7 @@ def kept_folder(preferred: Path) -> Path:
     try:
         check_writable(preferred / "file")
     except WeftError:
-        name = hashlib.sha256(str(preferred.absolute()).encode()).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode(preferred.absolute())).hexdigest()[:16]
         return cache_folder() / f"{preferred.name}-{name}"
     return preferred
 
@@ -134,8 +134,11 @@ def write_bytes(path: Path | str, data: bytes, *, private: bool = False) -> None
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes `text` to `path` as UTF-8, atomically."""
-    write_bytes(path, text.encode())
+    """Writes `text` to `path` as UTF-8, atomically.
+
+    Half a surrogate pair, as in a file's name that is not Unicode, is written as JSON spells it: \\udcff.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def _umask() -> int:

@@ -39,6 +39,11 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
+def utf8(text: str) -> bytes:
+    """The bytes of any string, for a digest: also of a file's name that is not Unicode."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def compatible(text: str) -> str:
     """Normalised, and with one form for each width and ligature (NFKC): full-width letters are letters.
 

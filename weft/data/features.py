@@ -27,6 +27,7 @@ from weft.core.precision import Precision, autocast, resolved
 from weft.core.progress import progress
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
+from weft.core.text import utf8
 from weft.data.ahead import bytes_of, loaded_ahead, windows
 from weft.data.columns import ModalitySource
 from weft.data.digests import Digests
@@ -189,7 +190,7 @@ def _compute(
         return
 
     def load(entry: Entry) -> Tensor | None:
-        digest = hashlib.blake2b(f"{config.seed} {entry.key}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(utf8(f"{config.seed} {entry.key}"), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
         try:
             return source.load(entry.index, train=entry.train, generator=generator, view=entry.view)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from weft.core.config import Settings
 from weft.core.distributed import rank
-from weft.core.errors import DataError
+from weft.core.errors import DataError, WeftError
 from weft.core.samples import Sample
 from weft.data.formats import (
     Dataset,
@@ -22,10 +22,14 @@ from weft.data.formats import (
     columns_of,
     open_dataset,
     rows_of_split,
+    split_name,
     splits_of,
 )
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import (
+    TEST,
+    TRAIN,
+    VALIDATION,
     SplitConfig,
     assign_splits,
     described,
@@ -135,6 +139,7 @@ class FilesConfig(DataSource):
         groups = [_group(every, row) for row in range(len(every))]
         clusters: NDArray[np.intp] = np.unique(groups, return_inverse=True)[1]
         assigned = assign_splits(groups, given, clusters, self.division)
+        self._require_rows(split, assigned, len(set(groups)))
         chosen = rows_of_split(assigned, split, self.path)
         if self.division.drop_leaks:
             leaking = leaking_rows(assigned, clusters)
@@ -143,6 +148,16 @@ class FilesConfig(DataSource):
         if line is not None and rank() == 0:
             _say(f"{self.path}: {line}")
         return Subset(every, chosen, [assigned[row] for row in chosen])
+
+    def _require_rows(self, split: str, assigned: Sequence[str], groups: int) -> None:
+        """Raises WeftError where the division by groups leaves a split without rows."""
+        wanted = split_name(split)
+        shares = {TRAIN: 1.0, VALIDATION: self.division.validation, TEST: self.division.test}
+        if shares.get(wanted, 0) > 0 and wanted not in assigned:
+            raise WeftError(
+                f"{self.path}: {groups:,} groups are too few to divide, none is in the split '{wanted}': say each "
+                "row's split in a column 'split', or change --data.source.division.validation, .test or .seed"
+            )
 
 
 def _absolute(path: Path) -> Path:

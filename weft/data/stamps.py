@@ -9,6 +9,7 @@ import numpy as np
 
 from weft.core.errors import DataError
 from weft.core.media import Media, digest_of
+from weft.core.text import utf8
 from weft.data.formats import Dataset
 
 
@@ -26,10 +27,10 @@ def stamp(
         try:
             sample = dataset[row]
         except DataError as error:
-            _add(digest, "error", str(error).encode())
+            _add(digest, "error", utf8(str(error)))
             continue
         names = [sample.id, sample.group, *([] if sample.match is None else [sample.match])]
-        _add(digest, "row", "\0".join(names).encode())
+        _add(digest, "row", utf8("\0".join(names)))
         for name, value in sorted(sample.items.items()):
             if not columns or name in columns:
                 _add(digest, name, _content(value, times))
@@ -38,14 +39,12 @@ def stamp(
 
 def _add(digest: Any, name: str, content: bytes) -> None:
     """Lengths stand before contents, so that no two different rows give the same bytes."""
-    digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogatepass"))
+    digest.update(utf8(f"{name}\0{len(content)}\0"))
     digest.update(content)
 
 
 def _content(value: Any, times: bool) -> bytes:
-    return json.dumps(value, sort_keys=True, default=lambda raw: _told(raw, times)).encode(
-        errors="surrogatepass"
-    )
+    return json.dumps(value, sort_keys=True, default=lambda raw: _told(raw, times)).encode()
 
 
 def _told(value: Any, times: bool) -> str:

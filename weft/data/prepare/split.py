@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from weft.core.config import Settings
 from weft.core.ranges import SHARE, at_least, require
+from weft.core.text import utf8
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
@@ -48,7 +49,7 @@ def rank(split: str | None) -> int:
 
 def hashed_split(key: str, config: SplitConfig) -> str:
     """The split of the group `key`: the same in every run, whatever other groups there are."""
-    digest = hashlib.blake2b(f"{config.seed}:{key}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(utf8(f"{config.seed}:{key}"), digest_size=8).digest()
     share = int.from_bytes(digest, "big") / 2.0**64
     if share < config.test:
         return TEST
