@@ -46,6 +46,42 @@ def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "mine" / "runs" / "mine-card" / "card.html").exists()
 
 
+def own_table(folder: Path, missing: bool = False) -> Path:
+    """Pictures with reports under other names than weft's; `missing`: the pictures are not there."""
+    picture_folder(folder / "images")
+    names = [path.name for path in sorted((folder / "images").glob("*.png"))]
+    rows = [
+        f"{name},Aufnahme {n} ohne Befund,{['ja', 'nein'][n % 2]}" for n, name in enumerate(names)
+    ]
+    (folder / "befunde.csv").write_text("\n".join(["Bild,Befund,Label", *rows]))
+    if missing:
+        shutil.rmtree(folder / "images")
+    return folder / "befunde.csv"
+
+
+def test_texts_count_whatever_their_column_is_called(tmp_path: Path) -> None:
+    table = own_table(tmp_path)
+    found = counts(done("data", "check", table, "--out", tmp_path / "card"))
+    assert found["befunde.csv"] == "40 rows, 40 pictures, 40 captions, 40 groups"
+
+
+def test_pictures_that_are_nowhere_are_refused_and_their_names_can_be_values(
+    tmp_path: Path,
+) -> None:
+    table = own_table(tmp_path, missing=True)
+    words = ("data", "check", table, "--out", tmp_path / "card")
+    line = refused(*words)
+    places = f"{tmp_path / 'images'} or {tmp_path}"
+    assert f"column 'Bild' names pictures, none of which is in {places} (--images-dir)" in line
+    assert (
+        refused(
+            "train", "classify", "--data", table, "--target", "Label", "--out", tmp_path / "run"
+        )
+        == line
+    )
+    done(*words, "--columns", "category=Bild")
+
+
 def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     folder = caption_table(tmp_path / "mine").parent
     (folder / "p02.png").write_bytes((folder / "p02.png").read_bytes()[:60])

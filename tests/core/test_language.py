@@ -57,6 +57,10 @@ def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
     )
     assert say("a sentence that nobody has translated") == "a sentence that nobody has translated"
     # What is in a place is the user's, whatever it is called.
+    found = 'is not UTF-8 text: --encoding gbk reads "图片,报告", --encoding big5 reads "芞え"'
+    assert say(f"a.csv:1: {found}").startswith(
+        "a.csv:1: 不是 UTF-8 文本：--encoding gbk 读作“图片,报告”"
+    )
     assert "“command”" in say("has no 'command', it has: column, class")
 
 

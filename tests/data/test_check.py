@@ -137,6 +137,15 @@ def test_captions(report: DataReport) -> None:
     assert "image: picture is one flat colour" in reasons
 
 
+def test_a_picture_in_many_rows_is_compared_once() -> None:
+    """Each of its rows has the other picture beside it, which is named once."""
+    same, like = encoded(picture(1), quality=95), encoded(picture(1).resize((300, 200)), quality=60)
+    rows = [row(n, same if n % 2 else like, group=f"{n % 2}") for n in range(40)]
+    found = check(rows, ONE)
+    assert (found.near.total, found.near.pairs[0].ids) == (1, ("id0", "id1"))
+    assert found.exact.total == 0
+
+
 def test_same_caption_in_two_splits_is_counted() -> None:
     rows = [
         row(n, encoded(picture(n)), split, text="A dog.")

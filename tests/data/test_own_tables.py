@@ -83,6 +83,8 @@ def test_columns_of_shards_can_have_other_names_too(tmp_path: Path) -> None:
     [
         ({"image": "Blid"}, "unknown column 'Blid': did you mean Bild?"),
         ({"Bild": "picture"}, "columns: Bild=picture: unknown kind of column 'picture'"),
+        ({"imge": "Bild"}, "columns: imge=Bild: unknown kind of column 'imge': did you mean image"),
+        ({"Bild": "imge"}, "columns: Bild=imge: unknown kind of column 'imge': did you mean image"),
         ({"image": "Bild", "text": "Bild", "label": "Bild"}, "columns: 'Bild' is said to be"),
     ],
 )
@@ -190,6 +192,7 @@ def test_columns_in_one_form(values: list[Any], expected: list[Any]) -> None:
     [
         (["1,234", "2,345"], "1,234 can be read as a decimal or with thousands"),
         (["03/04/2026", "05/06/2026"], "03/04/2026 can be day or month first"),
+        (["5. März 2026", "03/04/2026", "2026-01-02"], "03/04/2026 can be day or month first"),
         (["1.234,5"], "1.234,5 is read as 1234.5"),
         (["5.3.2026"], "5.3.2026 is read as 2026-03-05"),
     ],

@@ -26,7 +26,7 @@ from weft.data.prepare.media_facts import MediaFacts
 from weft.data.prepare.plan import PrepareConfig, make_plan
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.scan import RowFacts
-from weft.data.prepare.split import SplitConfig, assign_splits, leaking_rows
+from weft.data.prepare.split import TRAIN, SplitConfig, assign_splits, leaking_rows
 from weft.report.card import write_card
 
 ONE = PrepareConfig(workers=1, shard_rows=5)
@@ -477,3 +477,13 @@ def test_a_plan_accounts_for_every_row_and_caption(
                 found["content", digest].add(kept.split)
         assert all(len(of) == 1 for of in found.values())
     assert make_plan(rows, PrepareConfig(clean=CleanConfig(min_side=10), split=split)) == plan
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_few_groups_are_divided_too(count: int) -> None:
+    """Each split has one, where there are three; a division that the hashes have filled stays as it is."""
+    groups = [f"P{n}" for n in range(count)]
+    splits = assign_splits(groups, [None] * count, np.arange(count), SplitConfig())
+    assert TRAIN in splits
+    assert len(set(splits)) == min(count, 3)
+    assert splits == assign_splits(groups, [None] * count, np.arange(count), SplitConfig())

@@ -124,7 +124,7 @@ def _reworded(message: str) -> str:
     for said, better in REWORDED:
         changed, count = re.subn(said, better, message)
         if count:
-            return changed
+            return re.sub(r"expected one of 'None', ", "expected one of ", changed)
     return message
 
 

@@ -22,7 +22,7 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport
-from weft.data.schema import infer
+from weft.data.schema import infer, require_pictures
 from weft.report.card import write_card
 
 
@@ -72,13 +72,21 @@ def _check(words: list[str]) -> None:
     print(schema)
     for item, folder in columns_of(dataset).sought.items():
         print(f"files of '{item}' are sought in {folder}")
-    report = check(dataset, arguments.config, name=path.name, row_errors=bad, progress=True)
+    report = check(
+        dataset,
+        arguments.config,
+        name=path.name,
+        texts=schema.of("text"),
+        row_errors=bad,
+        progress=True,
+    )
     _summary(report)
     out = arguments.out or Path("runs") / f"{path.stem}-card"
     print(say(f"data card: {write_card(report, out)}"))
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
+    require_pictures(schema, arguments.path)
 
 
 def _prepare(words: list[str]) -> None:

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ from weft.core.text import folded
 from weft.data.column_kinds import ColumnKind, identity, is_group_name, is_number, kind_of_column
 from weft.data.formats import ROLES, Dataset, columns_of
 
-__all__ = ["Column", "ColumnKind", "Schema", "infer", "target_column"]
+__all__ = ["Column", "ColumnKind", "Schema", "infer", "require_pictures", "target_column"]
 
 PROBED_ROWS = 5000
 """Most rows whose values are looked at, spread evenly over the data set."""
@@ -113,6 +114,17 @@ def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
     ]
     first = offered[0] if offered and group is None else None
     return Schema(columns, group, match, split, len(dataset), first)
+
+
+def require_pictures(schema: Schema, data: Path | str) -> None:
+    """Raises DataError where a column names pictures of which none is there, and the user says nothing of it."""
+    for name, column in schema.columns.items():
+        note = next((note for note in column.notes if "--images-dir" in note), None)
+        if note is not None and not column.said:
+            raise DataError(
+                f"column '{name}' {note}; --columns category={name} takes the names as values",
+                source=str(data),
+            )
 
 
 def target_column(schema: Schema, name: str) -> Column:

@@ -7,7 +7,7 @@ from pathlib import Path
 from weft.architectures.model import is_part_name
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
-from weft.data.schema import Schema, infer
+from weft.data.schema import Schema, infer, require_pictures
 from weft.data.sources import DataSource, FilesConfig
 from weft.fitting.table import Table, read_table
 
@@ -36,6 +36,7 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
     for name in named:
         if name not in schema.columns:
             raise unknown_name("column", name, schema.columns)
+    require_pictures(schema, source.path)
     return Opened(source, schema, read_table(dataset, bad))
 
 

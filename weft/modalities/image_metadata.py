@@ -15,8 +15,10 @@ from PIL import ExifTags, Image
 from weft.modalities.image_dicom import PRIVATE, is_dicom
 
 _ORIENTATION = int(ExifTags.Base.Orientation)
-_APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+_APP0, _APP1, _APP2, _APP13, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xEF
 _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
+_TOLD = {_APP1, _APP13, _COMMENT}
+"""Segments of a JPEG that hold EXIF and XMP, IPTC, and comments."""
 _NO_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """What does not stand among the coded pixels of a JPEG's scan; a restart mark does."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -86,6 +88,10 @@ def private_metadata(data: bytes) -> tuple[str, ...]:
     """
     if is_dicom(data):
         return (PRIVATE,)
+    if data[:3] == b"\xff\xd8\xff" and not _TOLD & {
+        kind for kind, *_ in _segments(data, scans=False)
+    }:
+        return ()  # most JPEG files, without opening each once more
     found: set[str] = set()
     if data[:8] == _PNG:
         texts = {b"tEXt", b"zTXt", b"iTXt"} & {name for name, _, _ in _png_chunks(data)}

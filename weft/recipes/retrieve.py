@@ -68,7 +68,12 @@ def pair_of(schema: Schema, target: str | None, recipe: str) -> tuple[str, str]:
             f"recipe '{recipe}' reads one column of pictures, the table has: {known}; name one with "
             "--columns image=COLUMN"
         )
+    if not texts:
+        known = ", ".join(f"{name} ({column.kind})" for name, column in schema.columns.items())
+        raise WeftError(
+            f"recipe '{recipe}' reads a column of texts, the table has: {known}; name one with --columns text=COLUMN"
+        )
     if len(texts) != 1:
-        known = ", ".join(texts) or "none"
+        known = ", ".join(texts)
         raise WeftError(f"which column holds the texts? Name it with --target COLUMN: {known}")
     return images[0], texts[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from weft.core.errors import DataError, WeftError
 from weft.data.column_kinds import ColumnKind
 from weft.data.formats import NOTHING_SAID, Dataset, Said, columns_of
-from weft.data.schema import Schema, infer
+from weft.data.schema import Schema, infer, require_pictures
 from weft.data.sources import FilesConfig
 from weft.runs.recipe import DataConfig, Recipe
 
@@ -49,7 +49,8 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
 
 
 def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
-    """What the columns of the files at `data` hold. Raises WeftError where no row can be read."""
+    """What the columns of the files at `data` hold. Raises WeftError where no row can be read, and
+    where a column names pictures of which none is there."""
     columns = dict(said.columns)
     source = FilesConfig(
         Path(data), columns=columns, images_dir=said.images_dir, encoding=said.encoding
@@ -57,7 +58,9 @@ def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
     dataset = source.open_every()
     if not len(dataset):
         raise WeftError(f"{data}: has no row that can be read")
-    return infer(dataset, columns)
+    schema = infer(dataset, columns)
+    require_pictures(schema, data)
+    return schema
 
 
 def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:

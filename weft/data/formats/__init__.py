@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats._columns import is_text_column
-from weft.data.formats._files import listed_once
+from weft.data.formats._files import listed_once, said_of_nothing
 from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
     Dataset,
@@ -126,7 +126,7 @@ def open_dataset(
     if len(dataset) == 0:
         if first:
             raise WeftError(f"{path}: holds no rows; the first problem: {first[0]}")
-        raise WeftError(f"{path}: holds no rows")
+        raise WeftError(f"{path}: holds no rows{said_of_nothing(path)}")
     if split is None:
         return dataset
     return Subset(dataset, rows_of_split(splits_of(dataset), split, path))
@@ -171,7 +171,8 @@ def _format(path: Path, format: str | None) -> Format:
             "name one (format), or give the path of one file"
         )
     raise WeftError(
-        f"{path}: is no known format: found {_contents(path)}, expected one of {', '.join(known)}"
+        f"{path}: is no known format: found {_contents(path)}, expected pictures, a table (csv, tsv, xlsx, jsonl, json, "
+        "parquet), tar shards, or a data set that weft list formats shows"
     )
 
 

@@ -9,12 +9,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from weft.core.errors import DataError
+from weft.core.errors import DataError, brief
 from weft.core.files import open_file, read_file
 from weft.data.formats._encodings import PROBED_BYTES, decode, is_bad, marked, not_text
 from weft.data.formats._rows import OnError
 
 LONGEST_LINE = 64 << 20
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 _LISTINGS: ContextVar[dict[Path, dict[str, list[str]]] | None] = ContextVar(
     "listings", default=None
 )
@@ -89,6 +90,19 @@ def _start(path: Path) -> bytes:
             return file.read(PROBED_BYTES)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from None
+
+
+def said_of_nothing(path: Path) -> str:
+    """Why a text file has no rows: `: it is empty (0 bytes)`; "" where that is not known."""
+    if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
+        return ""
+    start = _start(path)
+    lines = [line for line in decode(start, path).split("\n") if line.strip()]
+    if not start:
+        return ": it is empty (0 bytes)"
+    if not lines:
+        return ": all its lines are blank"
+    return f": it has a header alone, {brief(lines[0].strip())}" if len(lines) == 1 else ""
 
 
 def json_objects(

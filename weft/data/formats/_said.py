@@ -1,5 +1,6 @@
 """What the user says of a table: what its columns hold, where its pictures lie, and its encoding."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,9 +41,9 @@ class Said:
             raise WeftError(f"{self.images_dir}: no such folder of pictures (images_dir)")
         for key, value in self.columns.items():
             if key not in KINDS and value not in KINDS:
-                error = unknown_name("kind of column", value, KINDS)
                 raise WeftError(
-                    f"columns: {key}={value}: {error}; say KIND=COLUMN or COLUMN=KIND, such as image=Bild"
+                    f"columns: {key}={value}: {_unknown_kind(key, value)}; say KIND=COLUMN or COLUMN=KIND, "
+                    "such as image=Bild"
                 )
         if twice := {name for name in self.mentioned if self.mentioned.count(name) > 1}:
             raise WeftError(f"columns: '{min(twice)}' is said to be two things, expected one")
@@ -91,6 +92,12 @@ class Said:
 
 
 NOTHING_SAID = Said()
+
+
+def _unknown_kind(key: str, value: str) -> WeftError:
+    """The error for `key=value` of which neither is a kind: about the one that comes near to a kind."""
+    near = difflib.get_close_matches(key.lower(), KINDS, n=1, cutoff=0.75)
+    return unknown_name("kind of column", key if near else value, KINDS)
 
 
 class SaidRows(Sequence[Sample]):

@@ -187,8 +187,9 @@ def _doubt(texts: Sequence[str]) -> str:
     """Why a column that looks like numbers or dates stays text."""
     if texts and all(_COMMA_DECIMAL.fullmatch(t) and _POINT_DECIMAL.fullmatch(t) for t in texts):
         return f"{_first(texts, ',')} can be read as a decimal or with thousands: write it in another way"
-    if texts and all(_EITHER.fullmatch(text) for text in texts):
-        return f"{texts[0]} can be day or month first: write dates as 2026-03-05"
+    either = [text for text in texts if _EITHER.fullmatch(text)]
+    if either and all(_date(text, True) or _date(text, False) for text in texts):
+        return f"{either[0]} can be day or month first: write dates as 2026-03-05"
     return ""
 
 

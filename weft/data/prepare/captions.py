@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from weft.core.media import Alternatives
@@ -72,11 +72,14 @@ def as_captions(value: object) -> list[str]:
     return []
 
 
-def captions_of(items: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Column -> captions of a row: alternatives of strings, and strings in a column that is called so."""
+def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Column -> captions of a row: alternatives of strings, and strings in a column that is called so.
+
+    texts: columns that are known to hold texts, whatever they are called.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for name, value in items.items():
-        called = is_text_column(name)
+        called = is_text_column(name) or name in texts
         if called and isinstance(value, str):
             found[name] = (value,)
         elif isinstance(value, Alternatives) or (called and isinstance(value, list | tuple)):
@@ -88,9 +91,9 @@ def captions_of(items: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def sentences_of(items: Mapping[str, Any]) -> tuple[str, ...]:
+def sentences_of(items: Mapping[str, Any], texts: Container[str] = ()) -> tuple[str, ...]:
     """The strings of two words or more in other columns than captions and the split: questions, reports."""
-    captions = captions_of(items)
+    captions = captions_of(items, texts)
     return tuple(
         value
         for name, value in items.items()

@@ -64,16 +64,18 @@ def check(
     config: CheckConfig | None = None,
     *,
     name: str = "data",
+    texts: Sequence[str] = (),
     row_errors: Sequence[DataError] = (),
     progress: bool = False,
 ) -> DataReport:
     """Reads every row once and reports.
 
-    row_errors: rows that the reader of the format had to leave out; they are listed as corrupt.
+    texts: columns whose strings count as captions, besides those that are called so. row_errors: rows that the
+    reader of the format had to leave out; they are listed as corrupt.
     """
     config = config or CheckConfig()
     engine = Processes(cores(config.workers))
-    facts = scan(dataset, engine=engine, progress=progress)
+    facts = scan(dataset, engine=engine, progress=progress, texts=texts)
     return report_of(facts, dataset, config, name=name, row_errors=row_errors, progress=progress)
 
 

@@ -128,8 +128,11 @@ def without_frame(pixels: Pixels) -> Pixels:
 
 def _frame(pixels: Pixels) -> int:
     """How many of the first lines have the colour of the first one; on average, as JPEG blurs a frame."""
-    edge = pixels[: len(pixels) // 4].astype(np.float32)
+    edge = pixels[: len(pixels) // 4]
     if not len(edge):
         return 0
-    away = np.abs(edge - np.median(edge[0], axis=0)).mean(axis=(1, 2)) > FRAME_TOLERANCE
+    colour = np.median(edge[0], axis=0).astype(np.float32)
+    if np.abs(edge[0] - colour).mean() > FRAME_TOLERANCE:
+        return 0  # most pictures, without looking at their other lines
+    away = np.abs(edge - colour).mean(axis=(1, 2)) > FRAME_TOLERANCE
     return int(away.argmax()) if away.any() else len(edge)

@@ -79,13 +79,15 @@ def scan(
     progress: bool = False,
     kept: Path | None = None,
     outside: bool = True,
+    texts: Sequence[str] = (),
 ) -> list[RowFacts]:
     """The facts of every row, in order.
 
     kept: folder where finished units are stored, so that an interrupted pass continues. A unit is read
     anew where one of its rows has changed since. outside: files outside the data's folder are read too;
-    without it they are errors of their rows.
+    without it they are errors of their rows. texts: columns whose strings count as captions.
     """
+    shared = {"outside": outside, "texts": list(texts)}
     units = [
         range(start, min(start + UNIT_ROWS, len(dataset)))
         for start in range(0, len(dataset), UNIT_ROWS)
@@ -93,7 +95,7 @@ def scan(
     found: dict[int, list[RowFacts]] = {}
     stamps: list[str] = []
     if kept is not None:
-        stamps = [f"{VERSION} {outside} {stamp(dataset, unit)}" for unit in units]
+        stamps = [f"{VERSION} {shared} {stamp(dataset, unit)}" for unit in units]
         for n, of_rows in enumerate(stamps):
             facts = _load_facts(_unit_file(kept, n), of_rows)
             if facts is not None:
@@ -102,7 +104,7 @@ def scan(
     left = sum(len(units[n]) for n in missing)
     with core_progress("reading rows", left, shown=progress) as advance:
         work = _Units(dataset, [units[n] for n in missing])
-        for number, made in engine.run(_scan_unit, {"outside": outside}, work):
+        for number, made in engine.run(_scan_unit, shared, work):
             unit = missing[number]
             values = json.loads(made)
             if kept is not None:
@@ -114,11 +116,16 @@ def scan(
 
 
 def scan_row(
-    read: Callable[[], Sample], row: int, reader: Reader | None = None, *, outside: bool = True
+    read: Callable[[], Sample],
+    row: int,
+    reader: Reader | None = None,
+    *,
+    outside: bool = True,
+    texts: Sequence[str] = (),
 ) -> RowFacts:
     """The facts of the row that `read` gives. What is wrong with it becomes its `error`.
 
-    outside: files that lie outside the data's folder are read as well.
+    outside, texts: as in `scan`.
     """
     try:
         sample = read()
@@ -135,7 +142,7 @@ def scan_row(
             media[name] = reader.facts(name, value)
         except WeftError as error:
             errors.append(f"{name}: {error.reason if isinstance(error, DataError) else error}")
-    captions, sentences = captions_of(items), sentences_of(items)
+    captions, sentences = captions_of(items, texts), sentences_of(items, texts)
     compared = errors or captions or sentences or any(m.digest for m in media.values())
     return RowFacts(
         sample.id,
@@ -203,8 +210,7 @@ def taken(values: dict[str, Any]) -> Sample:
 def _scan_unit(shared: dict[str, Any], unit: Sequence[Any]) -> bytes:
     reader = Reader()
     facts = [
-        scan_row(functools.partial(taken, values), row, reader, outside=shared["outside"])
-        for row, values in unit
+        scan_row(functools.partial(taken, values), row, reader, **shared) for row, values in unit
     ]
     return json.dumps(facts_json(facts)).encode()
 

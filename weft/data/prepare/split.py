@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +49,16 @@ def rank(split: str | None) -> int:
 
 def hashed_split(key: str, config: SplitConfig) -> str:
     """The split of the group `key`: the same in every run, whatever other groups there are."""
-    digest = hashlib.blake2b(utf8(f"{config.seed}:{key}"), digest_size=8).digest()
-    share = int.from_bytes(digest, "big") / 2.0**64
+    share = _share(key, config)
     if share < config.test:
         return TEST
     return VALIDATION if share < config.test + config.validation else TRAIN
+
+
+def _share(key: str, config: SplitConfig) -> float:
+    """The hash of a group as a number from 0 to 1."""
+    digest = hashlib.blake2b(utf8(f"{config.seed}:{key}"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2.0**64
 
 
 def assign_splits(
@@ -66,8 +71,8 @@ def assign_splits(
 
     clusters: (rows,) label of what is connected by group or by looks. A row without a split follows
     the strongest split of its cluster; a cluster without any goes as a whole where the hash of its
-    smallest group says, into a split that the data mark themselves only if that is train. Where no row
-    is then for validation, that share of the training clusters is.
+    smallest group says, into a split that the data mark themselves only if that is train. A split that
+    the data do not mark has one cluster at least, where there are three. Where no row is then for validation, that share of the training clusters is.
     """
     known = [None if config.redo else split for split in splits]
     smallest: dict[int, str] = {}
@@ -83,6 +88,7 @@ def assign_splits(
     )
     hashed = {label: hashed_split(key, shares) for label, key in smallest.items()}
     rows = list(zip(clusters.tolist(), known, strict=True))
+    _fill(hashed, smallest, strongest, shares)
     assigned = [split or strongest.get(label) or hashed[label] for label, split in rows]
     if VALIDATION in assigned:
         return assigned
@@ -96,6 +102,22 @@ def assign_splits(
         VALIDATION if split == TRAIN and label in held_out else split
         for split, (label, _) in zip(assigned, rows, strict=True)
     ]
+
+
+def _fill(
+    hashed: dict[int, str],
+    smallest: Mapping[int, str],
+    strongest: Mapping[int, str],
+    config: SplitConfig,
+) -> None:
+    """Gives a split of the data's division that no hash has hit, as may be where groups are few, the group whose hash
+    comes nearest, in place. At least one group stays for training."""
+    free = [label for label in hashed if label not in strongest]
+    for split, share in ((TEST, config.test), (VALIDATION, config.validation)):
+        training = [label for label in free if hashed[label] == TRAIN]
+        missing = share > 0 and all(hashed[label] != split for label in free)
+        if missing and len(training) > 1:
+            hashed[min(training, key=lambda label: _share(smallest[label], config))] = split
 
 
 def is_divided(splits: Sequence[str | None]) -> bool:
