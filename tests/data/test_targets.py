@@ -154,7 +154,7 @@ def test_tags_are_a_list_or_a_cell() -> None:
     commas = TagsConfig("tags").build()
     commas.fit(["red, round", "blue"])
     assert commas.classes == ("blue", "red", "round")
-    for raw in (None, 3, [1.5], [""], {"a": 1}):
+    for raw in (None, 3, [None], [""], {"a": 1}):
         with pytest.raises(WeftError, match=r"^'tags' is "):
             target.read(raw)
     with pytest.raises(WeftError, match="no training row has a tag in its column 'tags'"):

@@ -1,11 +1,14 @@
 """Dates and times as numbers: days since 1970-01-01, in UTC where a zone is given."""
 
 import datetime
+import re
 from typing import Any
 
 from weft.core.errors import WeftError, brief
 
 DAY = 86_400.0
+YEAR, WEEK = 365.2425, 7.0
+"""Days of the cycles that a date is described by, beside the day itself."""
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -28,6 +31,17 @@ def days_of(raw: Any) -> float:
     if isinstance(found, datetime.date):
         return float((found - _EPOCH.date()).days)
     raise WeftError(f"is {brief(raw)}, expected a date such as 2026-03-05")
+
+
+def is_date(value: Any) -> bool:
+    """Whether it is a date or a time, or a string that spells one and begins as 2026-03-05 does."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value.strip()):
+        return False
+    try:
+        days_of(value)
+    except WeftError:
+        return False
+    return True
 
 
 def date_text(days: float) -> str:

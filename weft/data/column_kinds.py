@@ -3,7 +3,6 @@
 The rules stand in the order of docs/data.md; the first one that fits decides.
 """
 
-import datetime
 import re
 import statistics
 import unicodedata
@@ -13,6 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from weft.core.cells import is_number
+from weft.core.dates import is_date
 from weft.core.media import Alternatives, Media
 from weft.core.missing import is_missing
 from weft.core.text import unspaced, words
@@ -33,7 +34,6 @@ WORDS_OF_TEXT = 4
 """A value of so many words is a text."""
 COUNTED_ROWS = 10
 """From so many rows on, whole numbers that rise from row to row count the rows."""
-NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 # fmt: off
 CLASS_NAMES = frozenset((
     "label", "labels", "class", "category", "target", "y", "answer",
@@ -83,28 +83,6 @@ def identity(value: Any) -> Hashable:
         case dict():
             return tuple((key, identity(each)) for key, each in value.items())
     return value if isinstance(value, Hashable) else repr(value)
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a number, or a string that spells one as Python does."""
-    if isinstance(value, bool | np.bool_):
-        return False
-    if isinstance(value, int | float | np.number):
-        return True
-    return isinstance(value, str) and NUMBER.fullmatch(value.strip()) is not None
-
-
-def is_date(value: Any) -> bool:
-    """Whether it is a date or a time, or a string that spells one by ISO 8601 (2026-03-05)."""
-    if isinstance(value, datetime.date):
-        return True
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value.strip()):
-        return False
-    try:
-        datetime.datetime.fromisoformat(value.strip())
-    except ValueError:
-        return False
-    return True
 
 
 def is_group_name(name: str) -> bool:

@@ -10,11 +10,12 @@ from typing import Any, get_args
 
 import numpy as np
 
+from weft.core.cells import is_number
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Media
 from weft.core.missing import is_missing
 from weft.core.text import folded
-from weft.data.column_kinds import ColumnKind, identity, is_group_name, is_number, kind_of_column
+from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import ROLES, Dataset, columns_of
 
 __all__ = ["Column", "ColumnKind", "Schema", "infer", "require_pictures", "target_column"]

@@ -1,6 +1,5 @@
 """One cell of a table: a number, a category, several tags or a date -> a vector, encoded plainly."""
 
-import datetime
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from weft.core.cells import Labels, Merge, label_of, labels_of, number_of
 from weft.core.config import Config
-from weft.core.dates import days_of
+from weft.core.dates import WEEK, YEAR, date_text, days_of
 from weft.core.display import Display, Word
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Modality
 from weft.core.ranges import COUNT, require
 from weft.core.records import Field
-from weft.core.text import normalised
 
 CellKind = Literal["number", "category", "tags", "date"]
 QUANTILES = 33
 FARTHEST = 5.0
 """Standard deviations at which a number's distance from the mean is cut: of a column that is nearly constant in
 training any other value would outweigh all else."""
-YEAR, WEEK, DAY = 365.2425, 7.0, 1.0
-"""Days of the cycles that a date is described by."""
 
 
 class Cell:
@@ -40,7 +37,7 @@ class Cell:
 
     def __init__(self, config: "CellConfig") -> None:
         self.config = config
-        self._use(config.names)
+        self._labels = Labels(config.names, config.merge)
         self._mean, self._std = 0.0, 1.0
         self._quantiles = np.linspace(-1, 1, QUANTILES)
 
@@ -48,19 +45,26 @@ class Cell:
     def dim(self) -> int:
         """Width D of the vector."""
         kind = self.config.kind
-        return {"number": 2, "date": 7}.get(kind, len(self._names) + 1)
+        return {"number": 2, "date": 7}.get(kind, len(self._labels) + 1)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The categories or tags that were learned, the most frequent first."""
-        return self._names
+        return self._labels.names
 
     def decode(self, raw: Any) -> Any:
         """A float, names or days since 1970. Raises WeftError where the value is nothing of the kind."""
         kind = self.config.kind
         if kind == "number":
             return number_of(raw)
-        return days_of(raw) if kind == "date" else names_of(raw, several=kind == "tags")
+        if kind == "date":
+            return days_of(raw)
+        if kind == "category" or isinstance(raw, str):
+            return (label_of(raw),)
+        found = labels_of(raw)
+        if not found:
+            raise WeftError(f"is {brief(raw)}, expected tags")
+        return found
 
     def transform(
         self,
@@ -77,7 +81,8 @@ class Cell:
             return torch.tensor(self._date(item), dtype=torch.float32)
         found = torch.zeros(self.dim)
         for name in item:
-            found[self._places.get(name, len(self._names))] = 1.0
+            place = self._labels.place(name)
+            found[len(self._labels) if place is None else place] = 1.0
         return found
 
     def collate(self, items: Sequence[Tensor]) -> Field:
@@ -102,11 +107,11 @@ class Cell:
         """The value that the row's vector stands for."""
         values = field.values[0].tolist()
         if self.config.kind in ("category", "tags"):
-            names = (*self._names, "another")
+            names = (*self.names, "another")
             said = ", ".join(n for n, v in zip(names, values, strict=True) if v) or "nothing"
         else:
             number = self._mean + self._std * values[0]
-            said = f"{number:.4g}" if self.config.kind == "number" else _day(number)
+            said = f"{number:.4g}" if self.config.kind == "number" else date_text(number)
         return Display(words=(Word(said, float(weights.flatten()[0])),))
 
     def fit(self, raws: Iterable[Any]) -> None:
@@ -123,9 +128,9 @@ class Cell:
             return
         if self.config.kind in ("category", "tags"):
             counts = Counter(name for names in items for name in set(names))
-            kept = [n for n, rows in counts.items() if rows >= self.config.min_rows]
-            kept.sort(key=lambda name: (-counts[name], name))
-            self._use(tuple(kept[: self.config.most]))
+            self._labels = self._labels.most_frequent(
+                counts, self.config.most, self.config.min_rows
+            )
             return
         values = np.array(items, dtype=np.float64)
         self._mean, self._std = float(values.mean()), float(values.std()) or 1.0
@@ -133,7 +138,7 @@ class Cell:
 
     def state(self) -> dict[str, Any]:
         return {
-            "names": list(self._names),
+            "names": list(self.names),
             "mean": self._mean,
             "std": self._std,
             "quantiles": self._quantiles.tolist(),
@@ -147,12 +152,8 @@ class Cell:
         if not named or not finite or len(numbers) != 2 + QUANTILES or numbers[1] <= 0:
             raise WeftError(f"its names or numbers are not those of a {self.config.kind}")
         self._mean, self._std = float(numbers[0]), float(numbers[1])
-        self._use(tuple(names))
+        self._labels = Labels(names, self.config.merge)
         self._quantiles = np.array(numbers[2:], dtype=np.float64)
-
-    def _use(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._places = {name: place for place, name in enumerate(names)}
 
     def _number(self, value: float) -> tuple[float, float]:
         # Where several quantiles are equal, the middle of them is the value's place.
@@ -167,45 +168,9 @@ class Cell:
         return distance, 2 * place / (QUANTILES - 1) - 1
 
     def _date(self, days: float) -> list[float]:
-        cycles = [2 * math.pi * days / length for length in (YEAR, WEEK, DAY)]
+        cycles = [2 * math.pi * days / length for length in (YEAR, WEEK, 1.0)]
         waves = [wave(angle) for angle in cycles for wave in (math.sin, math.cos)]
         return [(days - self._mean) / self._std, *waves]
-
-
-def number_of(raw: Any) -> float:
-    """A finite number of a number or its text. Raises WeftError for anything else."""
-    try:
-        number = math.nan if isinstance(raw, bool | bytes) else float(raw)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise WeftError(f"is {brief(raw)}, expected a finite number")
-    return number
-
-
-def names_of(raw: Any, *, several: bool) -> tuple[str, ...]:
-    """The name of a category, or of several tags, in one Unicode form. Raises WeftError."""
-    values = raw if several and isinstance(raw, list | tuple) else [raw]
-    names = tuple(_name(value) for value in values)
-    if not names or not all(names):
-        raise WeftError(f"is {brief(raw)}, expected {'tags' if several else 'a category'}")
-    return names
-
-
-def _name(value: Any) -> str:
-    """Empty where it is no name; a number that is whole has the name of a whole number."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:g}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return normalised(str(value)) if isinstance(value, str | int) else ""
-
-
-def _day(days: float) -> str:
-    try:
-        return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(days=days)).date())
-    except OverflowError:
-        return f"{days:.0f} days from 1970"
 
 
 @dataclass(frozen=True)
@@ -220,6 +185,8 @@ class CellConfig(Config[Modality]):
     """So many of the most frequent categories or tags have a place of their own."""
     min_rows: int = 2
     """A category or tag of fewer training rows has none."""
+    merge: tuple[Merge, ...] = ()
+    """In what two categories or tags may differ and be one: case, blanks."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT, min_rows=COUNT)

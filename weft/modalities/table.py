@@ -9,31 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from weft.core.cells import Labels, Merge, label_of, number_of
 from weft.core.config import Config
-from weft.core.dates import date_text, days_of
+from weft.core.dates import WEEK, YEAR, date_text, days_of
 from weft.core.display import Display, Word
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Modality
 from weft.core.missing import is_missing
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.records import Field
-from weft.core.text import normalised
 from weft.modalities.parts import TokenParts
 
 PARTS = 8
 """Numbers of a token: whether the row has a value, and up to seven that say which."""
 UNKNOWN = 0
 """The number of a category that is none of those that were learned."""
-YEAR, WEEK = 365.2425, 7.0
-"""In days."""
 
 
 @dataclass
 class _Learned:
-    """Of each column: mean and standard deviation, or the names of its categories."""
+    """Of each column: mean and standard deviation, or its categories."""
 
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
-    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    categories: dict[str, Labels] = field(default_factory=dict)
 
 
 class Table(TokenParts):
@@ -50,7 +48,6 @@ class Table(TokenParts):
         self.config = config
         self.columns = config.columns
         self._learned = _Learned()
-        self._places: dict[str, dict[str, int]] = {}
 
     def decode(self, raw: Any) -> dict[str, float | str | None]:
         """Column -> a number (of a date its days), the name of a category, or None.
@@ -64,19 +61,11 @@ class Table(TokenParts):
     def _read(self, name: str, value: Any) -> float | str | None:
         if is_missing(value):
             return None
-        if name in self.config.categories:
-            return category_name(value, name)
+        read = days_of if name in self.config.dates else number_of
         try:
-            if name in self.config.dates:
-                return days_of(value)
-            found = math.nan if isinstance(value, bool) else float(value)
+            return label_of(value) if name in self.config.categories else read(value)
         except WeftError as error:
             raise WeftError(f"'{name}' {error}") from None
-        except (TypeError, ValueError, OverflowError):
-            found = math.nan
-        if not math.isfinite(found):
-            raise WeftError(f"'{name}' is {brief(value)}, expected a finite number")
-        return found
 
     def transform(
         self,
@@ -94,7 +83,8 @@ class Table(TokenParts):
                 continue
             values_CP[place, 0] = 1.0
             if isinstance(value, str):
-                values_CP[place, 1] = self._places[name].get(value, UNKNOWN)
+                known = self._learned.categories[name].place(value)
+                values_CP[place, 1] = UNKNOWN if known is None else UNKNOWN + 1 + known
                 continue
             mean, std = self._learned.scales.get(name, (0.0, 1.0))
             scaled = max(-self.config.clip, min(self.config.clip, (value - mean) / std))
@@ -126,43 +116,34 @@ class Table(TokenParts):
         empty = [n for n, s in sums.items() if not s[0]] + [n for n, c in counts.items() if not c]
         if empty:
             raise WeftError(f"no training row has a value in its column '{empty[0]}'")
-        self._use(
+        none, most = Labels(merge=self.config.merge), self.config.max_categories
+        self._learned = _Learned(
             {
                 name: (mean, math.sqrt(squares / rows) or 1.0)
                 for name, (rows, mean, squares) in sums.items()
             },
-            {name: self._most_frequent(of_column) for name, of_column in counts.items()},
+            {name: none.most_frequent(of_column, most) for name, of_column in counts.items()},
         )
-
-    def _most_frequent(self, counts: Counter[str]) -> tuple[str, ...]:
-        ordered = sorted(counts, key=lambda name: (-counts[name], name))
-        return tuple(ordered[: self.config.max_categories])
 
     def state(self) -> dict[str, Any]:
         return {
             "scales": {name: list(pair) for name, pair in self._learned.scales.items()},
-            "categories": {name: list(names) for name, names in self._learned.categories.items()},
+            "categories": {name: list(one.names) for name, one in self._learned.categories.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         try:
             scales = {n: (float(m), float(s)) for n, (m, s) in state["scales"].items()}
-            categories = {n: tuple(map(str, names)) for n, names in state["categories"].items()}
+            categories = {
+                n: Labels([str(name) for name in names], self.config.merge)
+                for n, names in state["categories"].items()
+            }
         except (KeyError, TypeError, ValueError, AttributeError):
             raise WeftError(f"is {brief(state)}, expected scales and categories") from None
         wanted = {*self.config.numbers, *self.config.dates}, set(self.config.categories)
         if (set(scales), set(categories)) != wanted or not all(s > 0 for _, s in scales.values()):
             raise WeftError(f"holds other columns than {', '.join(self.columns)}")
-        self._use(scales, categories)
-
-    def _use(
-        self, scales: dict[str, tuple[float, float]], categories: dict[str, tuple[str, ...]]
-    ) -> None:
         self._learned = _Learned(scales, categories)
-        self._places = {
-            column: {name: number for number, name in enumerate(names, UNKNOWN + 1)}
-            for column, names in categories.items()
-        }
 
     def names_of(self, values: Tensor) -> list[str | None]:
         """The columns with their values, of (C, PARTS)."""
@@ -175,7 +156,8 @@ class Table(TokenParts):
         if not parts[0]:
             return "missing"
         if name in self.config.categories:
-            names = self._learned.categories.get(name, ())
+            known = self._learned.categories.get(name)
+            names = () if known is None else known.names
             place = int(parts[1]) - UNKNOWN - 1
             return names[place] if 0 <= place < len(names) else "(unknown)"
         mean, std = self._learned.scales.get(name, (0.0, 1.0))
@@ -186,17 +168,6 @@ class Table(TokenParts):
         """Each column with its value as the row has it."""
         there = [n for n in self.columns if not is_missing(raw.get(n))]
         return Display(words=tuple(Word(f"{name}: {raw[name]}") for name in there))
-
-
-def category_name(value: Any, column: str) -> str:
-    """The name of a category in one Unicode form. Raises WeftError for a value that is none."""
-    if isinstance(value, str):
-        return normalised(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return f"{value:g}" if float(value).is_integer() else str(value)
-    raise WeftError(f"'{column}' is {brief(value)}, expected a category: a string or a number")
 
 
 def _add(sums: list[float], value: float) -> None:
@@ -221,6 +192,8 @@ class TableConfig(Config[Modality]):
     """So many of the most frequent categories of a column are learned; any other is unknown."""
     clip: float = 10.0
     """Largest number of standard deviations from the mean."""
+    merge: tuple[Merge, ...] = ()
+    """In what two categories may differ and be one: case, blanks."""
 
     def __post_init__(self) -> None:
         require(self, max_categories=COUNT, clip=POSITIVE)

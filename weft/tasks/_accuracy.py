@@ -4,16 +4,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Target
 from weft.data.answers import normalised, soft_score
 from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
-from weft.data.targets.classes import class_name
+from weft.data.targets.classes import Classes, class_name
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
@@ -176,9 +177,14 @@ def predict_target(
 
 def labels_of(found: Predictions, members: Sequence[Member], dataset: Dataset) -> list[str]:
     """The right label of each row that was predicted, as the data write it."""
-    (target,) = found.targets
-    column = members[0].targets[target].column
-    return [class_name(dataset[row].items[column], column) for row in found.rows]
+    (name,) = found.targets
+    target = members[0].targets[name]
+    return [spelled(target, dataset[row].items[target.column]) for row in found.rows]
+
+
+def spelled(target: Target, raw: Any) -> str:
+    """The class that a value of the target's column names, as the target spells it."""
+    return target.name(raw) if isinstance(target, Classes) else class_name(raw, target.column)
 
 
 def measured(

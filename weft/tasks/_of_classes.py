@@ -1,10 +1,12 @@
 """What is measured of predicted classes beside accuracy, and what stands behind it."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 
 from weft.data.formats import Dataset
-from weft.data.targets.classes import class_name
 from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
 from weft.evaluation.metric import Metric, Score
 from weft.evaluation.one_against_rest import Ranking, one_against_rest
@@ -78,10 +80,11 @@ def class_diagnostics(
     dataset: Dataset,
     training: Dataset | None,
     column: str,
+    name: Callable[[Any], str],
 ) -> Diagnostics:
     """Of answers: slices of accuracy and calibration; of chosen ones also confusion and class counts.
 
-    column: of the right answers.
+    column: of the right answers. name: the answer that one of its values is.
     """
     (metric, right_N), *_ = expected.values(found.said).items()
     bootstrap = config.bootstrap(found.groups)
@@ -97,7 +100,7 @@ def class_diagnostics(
     )
     if not isinstance(found.values, ClassValues):
         return Diagnostics(reliability=calibrated, slices=made)
-    counts = counted(training, column, lambda raw: [class_name(raw, column)])
+    counts = counted(training, column, lambda raw: [name(raw)])
     return Diagnostics(
         confusion=confusion(expected.answers, found.said, found.values.classes),
         reliability=calibrated,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import Target
 from weft.core.samples import Sample
 from weft.core.text import normalised
 from weft.data.formats import Dataset
@@ -16,6 +17,7 @@ from weft.tasks._accuracy import (
     blind_guesses,
     by_kind,
     most_common,
+    spelled,
 )
 
 ANSWERED = (
@@ -29,16 +31,30 @@ ANSWERED = (
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a question, its answer, all annotators' answers, and its kind."""
+    """The columns of a question, its answer, all annotators' answers, and its kind.
+
+    target: the classes that answers are chosen from, where they are.
+    """
 
     question: str
     answer: str
     answers: str
     kind: str
+    target: Target | None = None
+
+    def name(self, raw: Any) -> str:
+        """The answer that a value of its column is."""
+        return class_name(raw, self.answer) if self.target is None else spelled(self.target, raw)
 
     def check(self, sample: Sample) -> None:
         """Raises DataError where the row has no answer."""
-        _answer(sample.items, self.answer, sample.source)
+        self.read(sample.items, sample.source)
+
+    def read(self, items: Mapping[str, Any], source: str) -> str:
+        """The right answer of a row. Raises WeftError where it has none."""
+        if items.get(self.answer) is None:
+            raise DataError(f"has no '{self.answer}', it has: {', '.join(items)}", source=source)
+        return self.name(items[self.answer])
 
 
 def expected_answers(
@@ -49,7 +65,7 @@ def expected_answers(
     annotated = all(isinstance(s.items.get(columns.answers), list) for s in samples)
     kinds = [s.items.get(columns.kind) for s in samples]
     return Expected(
-        answers=[_answer(s.items, columns.answer, s.source) for s in samples],
+        answers=[columns.read(s.items, s.source) for s in samples],
         given=[s.items[columns.answers] for s in samples] if annotated else None,
         kinds=[str(kind) for kind in kinds] if None not in kinds else None,
         spelling=spelling,
@@ -77,12 +93,6 @@ def guesses_from_words(
     return said, {"questions_not_in_training": unseen}
 
 
-def _answer(items: Mapping[str, Any], column: str, source: str) -> str:
-    if items.get(column) is None:
-        raise DataError(f"has no '{column}', it has: {', '.join(items)}", source=source)
-    return class_name(items[column], column)
-
-
 def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[str, str]]:
     """(question, answer) of every row that can be read and has both."""
     found: list[tuple[str, str]] = []
@@ -92,7 +102,7 @@ def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[
         try:
             items = training[row].items
             question = normalised(str(items[columns.question]))
-            found.append((question, class_name(items[columns.answer], columns.answer)))
+            found.append((question, columns.name(items[columns.answer])))
         except (WeftError, KeyError):
             continue
     return found

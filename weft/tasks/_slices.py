@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from weft.core.cells import is_number
 from weft.core.dates import date_text, days_of
 from weft.core.errors import unknown_name
 from weft.core.missing import is_missing
 from weft.core.text import words
-from weft.data.column_kinds import is_number, kind_of_column
+from weft.data.column_kinds import kind_of_column
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric

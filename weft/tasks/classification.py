@@ -1,6 +1,7 @@
 """Classification by a model's own classifier: visual entailment, true or false, any label of a row."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from weft.core.needs import Needs
 from weft.evaluation.metric import by_name
@@ -15,6 +16,7 @@ from weft.tasks._accuracy import (
     measured,
     most_common,
     right_classes,
+    spelled,
 )
 from weft.tasks._of_classes import (
     AUROC,
@@ -82,6 +84,12 @@ def _measure(found: Found) -> TaskResult:
         metrics=by_name(scores),
         baselines={"chance": {ACCURACY.name: ACCURACY.scale / classes}},
         diagnostics=class_diagnostics(
-            found.config, predictions, expected, dataset, found.training, found.target.column
+            found.config,
+            predictions,
+            expected,
+            dataset,
+            found.training,
+            found.target.column,
+            partial(spelled, found.target),
         ),
     )

@@ -1,7 +1,7 @@
 """Visual question answering, whether the answer is chosen among known ones or written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -77,9 +77,11 @@ class VQA:
         config = self.config
         found = self._predictions(members, dataset, device)
         written = not isinstance(found.values, ClassValues)
-        expected = expected_answers(dataset, found.rows, config.columns, spelling=written)
+        targets = [members[0].targets[name] for name in found.targets]
+        columns = replace(config.columns, target=next(iter(targets), None))
+        expected = expected_answers(dataset, found.rows, columns, spelling=written)
         guesses, told = guesses_from_words(
-            members[0].training, dataset, found.rows, expected, config.columns
+            members[0].training, dataset, found.rows, expected, columns
         )
         metrics, how = self._of_classes(found) if not written else ({}, {})
         return measured(self, members, dataset, found, expected, guesses, over="images").extended(
@@ -92,7 +94,13 @@ class VQA:
             metrics=metrics,
             leakage=leakage,
             diagnostics=class_diagnostics(
-                config, found, expected, dataset, members[0].training, config.answer
+                config,
+                found,
+                expected,
+                dataset,
+                members[0].training,
+                config.answer,
+                columns.name,
             ),
         )
 

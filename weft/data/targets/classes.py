@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from weft.core.cells import Labels, Merge, label_key, label_of
 from weft.core.config import Config
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.interfaces import Target
-from weft.core.text import normalised
 from weft.data.targets import NO_CLASS
 
 log = logging.getLogger("weft.data")
@@ -32,15 +32,23 @@ class Classes:
         self.column = config.column
         self._max_classes = config.max_classes
         self._given = bool(config.classes)
-        self.classes: tuple[str, ...] = ()
-        self._places: dict[str, int] = {}
+        self._labels = Labels(merge=config.merge)
         self._use(config.classes)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._labels.names
 
     def read(self, raw: Any) -> int:
         name = class_name(raw, self.column)
-        if self._given and name not in self._places:
+        place = self._labels.place(name)
+        if self._given and place is None:
             raise unknown_name(self.column, name, self.classes)
-        return self._places.get(name, NO_CLASS)
+        return NO_CLASS if place is None else place
+
+    def name(self, raw: Any) -> str:
+        """The class of a value as it is spelled among the classes, or as it stands where it is none."""
+        return self._labels.spelled(class_name(raw, self.column))
 
     def collate(self, items: Sequence[int]) -> Tensor:
         return torch.tensor(items, dtype=torch.int64)
@@ -59,9 +67,8 @@ class Classes:
                 "NumbersConfig reads numbers",
                 *(self.column, next(filter(_is_fraction, counts)), len(counts)),
             )
-        ordered = sorted(counts, key=lambda name: (-counts[name], name))
-        self._use(ordered[: self._max_classes])
-        unknown = sum(counts[name] for name in ordered[self._max_classes :])
+        self._labels = self._labels.most_frequent(counts, self._max_classes)
+        unknown = sum(rows for name, rows in counts.items() if self._labels.place(name) is None)
         if unknown:
             log.warning(
                 "%d of %d training rows have a '%s' that is none of the %d that are learned",
@@ -89,8 +96,8 @@ class Classes:
         self._use(classes)
 
     def _use(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(class_name(name, self.column) for name in classes)
-        self._places = {name: place for place, name in enumerate(self.classes)}
+        names = [class_name(name, self.column) for name in classes]
+        self._labels = Labels(names, self._labels.merge)
 
 
 def class_name(raw: Any, column: str) -> str:
@@ -98,21 +105,17 @@ def class_name(raw: Any, column: str) -> str:
 
     Raises WeftError that says what `column` holds instead.
     """
-    if isinstance(raw, str):
-        name = normalised(raw)
-        if not name:
-            raise WeftError(f"'{column}' is {raw!r:.60}, expected the name of a class")
-        return name
-    if isinstance(raw, bool):
-        return str(raw).lower()
-    if isinstance(raw, int):
-        return str(raw)
     expected = "expected a string, a whole number or a truth"
     if isinstance(raw, list | tuple):
         expected = "a list: expected one class a row; TagsConfig reads several labels a row"
-    elif isinstance(raw, float):
+    elif isinstance(raw, float) and not raw.is_integer():
         expected = f"{expected}; NumbersConfig reads numbers"
-    raise WeftError(f"'{column}' is {raw!r:.60}, {expected}")
+    else:
+        try:
+            return label_of(raw)
+        except WeftError:
+            expected = "expected the name of a class" if isinstance(raw, str) else expected
+    raise WeftError(f"'{column}' is {brief(raw)}, {expected}")
 
 
 def _is_number(name: str) -> bool:
@@ -136,11 +139,14 @@ class ClassesConfig(Config[Target]):
     """The classes in the order of the logits; empty learns them from the training rows."""
     max_classes: int = 3000
     """So many of the most frequent classes are learned; any other is no class."""
+    merge: tuple[Merge, ...] = ()
+    """In what two classes may differ and be one: case, blanks."""
 
     def __post_init__(self) -> None:
         if self.max_classes < 1:
             raise ValueError(f"max_classes is {self.max_classes}, expected at least 1 class")
-        if len({class_name(name, self.column) for name in self.classes}) < len(self.classes):
+        names = {label_key(class_name(name, self.column), self.merge) for name in self.classes}
+        if len(names) < len(self.classes):
             raise ValueError("classes names one twice, expected each once")
 
     def build(self) -> Classes:

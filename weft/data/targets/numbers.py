@@ -1,6 +1,5 @@
 """A number: a score, a sentiment."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from weft.core.cells import number_of
 from weft.core.config import Config
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Target
@@ -23,10 +23,10 @@ class Numbers:
 
     def read(self, raw: Any) -> float:
         try:
-            number = math.nan if isinstance(raw, bool) else float(raw)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not abs(number) <= LARGEST:  # NaN is not
+            number = number_of(raw)
+        except WeftError as error:
+            raise WeftError(f"'{self.column}' {error}") from None
+        if abs(number) > LARGEST:
             raise WeftError(
                 f"'{self.column}' is {brief(raw)}, expected a finite number that fits 32 bits"
             )

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from weft.core.cells import Labels, Merge, labels_of, merged
 from weft.core.config import Config
-from weft.core.errors import WeftError, brief
+from weft.core.errors import WeftError
 from weft.core.interfaces import Target
-from weft.data.targets.classes import class_name
 
 log = logging.getLogger("weft.data")
 
@@ -33,18 +33,28 @@ class Tags:
         self.column = config.column
         self._max_classes = config.max_classes
         self.separator = config.separator
-        self.classes: tuple[str, ...] = ()
-        self._places: dict[str, int] = {}
+        self._labels = Labels(merge=config.merge)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._labels.names
 
     def names(self, raw: Any) -> tuple[str, ...]:
-        """The tags of a row, each once. Raises WeftError where the value holds none."""
-        return tags_of(raw, self.column, self.separator)
+        """The tags of a row, each once, as they are spelled among the classes. Raises WeftError where the
+        value holds none."""
+        return tuple(dict.fromkeys(map(self._labels.spelled, self._read(raw))))
 
     def read(self, raw: Any) -> Tensor:
         found = torch.zeros(len(self.classes))
-        places = [self._places[name] for name in self.names(raw) if name in self._places]
-        found[places] = 1.0
+        places = map(self._labels.place, self._read(raw))
+        found[[place for place in places if place is not None]] = 1.0
         return found
+
+    def _read(self, raw: Any) -> tuple[str, ...]:
+        try:
+            return labels_of(raw, self.separator)
+        except WeftError as error:
+            raise WeftError(f"'{self.column}' {error}") from None
 
     def collate(self, items: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(items))
@@ -60,18 +70,18 @@ class Tags:
         first_error: WeftError | None = None
         for raw in values:
             try:
-                counts.update(self.names(raw))
+                counts.update(self._read(raw))
             except WeftError as error:  # whoever reads the row reports it
                 first_error = first_error or error
         if not counts:
             reason = "" if first_error is None else f": {first_error}"
             raise WeftError(f"no training row has a tag in its column '{self.column}'{reason}")
-        ordered = sorted(counts, key=lambda name: (-counts[name], name))
-        self._use(ordered[: self._max_classes])
-        if len(ordered) > len(self.classes):
+        self._labels = self._labels.most_frequent(counts, self._max_classes)
+        different = len(merged(counts, self._labels.merge))
+        if different > len(self.classes):
             log.warning(
                 "column '%s' has %d different tags; the %d most frequent ones are learned",
-                *(self.column, len(ordered), len(self.classes)),
+                *(self.column, different, len(self.classes)),
             )
 
     def state(self) -> dict[str, Any]:
@@ -83,27 +93,8 @@ class Tags:
             raise WeftError(f"classes are {classes!r:.60}, expected a list of tags")
         if not isinstance(separator, str) or not separator:
             raise WeftError(f"separator is {separator!r:.60}, expected a string")
-        self._use(classes)
+        self._labels = Labels(classes, self._labels.merge)
         self.separator = separator
-
-    def _use(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
-        self._places = {name: place for place, name in enumerate(self.classes)}
-
-
-def tags_of(raw: Any, column: str, separator: str) -> tuple[str, ...]:
-    """The tags in a list, or in a string with `separator` between them, each once.
-
-    Raises WeftError that says what `column` holds instead.
-    """
-    if isinstance(raw, str):
-        raw = [part for part in raw.split(separator) if part.strip()]
-    elif not isinstance(raw, list | tuple):
-        raise WeftError(
-            f"'{column}' is {brief(raw)}, expected a list of tags, or a string with '{separator}' "
-            "between them"
-        )
-    return tuple(dict.fromkeys(class_name(name, column) for name in raw))
 
 
 @dataclass(frozen=True)
@@ -116,6 +107,8 @@ class TagsConfig(Config[Target]):
     """What stands between tags in a cell of a table; empty learns it from the training rows: ; | or ,"""
     max_classes: int = 1000
     """So many of the most frequent tags are learned."""
+    merge: tuple[Merge, ...] = ()
+    """In what two tags may differ and be one: case, blanks."""
 
     def __post_init__(self) -> None:
         if self.max_classes < 1:
