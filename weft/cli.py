@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
             stream.reconfigure(errors="backslashreplace")
     words, chosen = _language(list(sys.argv[1:] if arguments is None else arguments))
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    _log_to_stderr()
     try:
         check_language(chosen)
     except WeftError as error:
@@ -38,6 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     with speaking(chosen):
         return _guarded(words)
+
+
+class _InLanguage(logging.Formatter):
+    """A message of the log, in the language of the reader."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return say(super().format(record))
+
+
+def _log_to_stderr() -> None:
+    """Warnings and errors of the log on stderr, unless the process has handlers already."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_InLanguage("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 def _guarded(words: list[str]) -> int:

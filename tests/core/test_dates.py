@@ -26,3 +26,8 @@ def test_the_ends_of_the_calendar() -> None:
 def test_what_is_no_date(raw: object) -> None:
     with pytest.raises(WeftError, match="expected a date such as 2026-03-05"):
         days_of(raw)
+
+
+def test_a_day_that_lost_some_seconds_is_still_that_day() -> None:
+    days = days_of("2024-12-24")
+    assert date_text(days - 1e-4) == date_text(days + 1e-4) == "2024-12-24"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weft.core.naming import plain
+from weft.core.naming import plain, shown
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,9 @@ from weft.core.naming import plain
 )
 def test_names_are_said_in_words(name: str, said: str) -> None:
     assert plain(name) == said
+
+
+def test_a_value_is_written_as_people_do() -> None:
+    assert [shown(value) for value in (["red", "blue"], [], 3, "a")] == [
+        *("red; blue", "none", "3", "a"),
+    ]

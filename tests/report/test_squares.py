@@ -116,7 +116,7 @@ def test_all_that_a_task_has_is_drawn() -> None:
         "Errors by predicted number",
         "Calibration",
         "Rows of each class",
-        "Accuracy by Chinese text",
+        "Accuracy by the values of Chinese text",
     ]
     assert "The 2 most frequent of 9 classes." in "".join(drawn)
     assert "&lt;b&gt; (7)" in "".join(drawn)

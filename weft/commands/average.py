@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import Trusting, parse
+from weft.core.language import say
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ def main(words: list[str]) -> None:
 
     run = load(arguments.run, trust=arguments.trust)
     curve = average(run, arguments.out, arguments.alphas or ALPHAS)
-    table = Table(title=f"{curve.name} ({curve.metric.axis}) on the validation split")
+    table = Table(title=say(f"{curve.name} ({curve.metric.axis}) on the validation split"))
     for name in ("alpha", "value", "95% interval", ""):
-        table.add_column(name, justify="right")
+        table.add_column(say(name), justify="right")
     for alpha, score in curve.points.items():
         marks = {0.0: "as it started", 1.0: "fine-tuned"}
         chosen = "chosen" if alpha == curve.best else ""
-        said = ", ".join(word for word in (marks.get(alpha, ""), chosen) if word)
+        said = ", ".join(say(word) for word in (marks.get(alpha, ""), chosen) if word)
         table.add_row(f"{alpha:g}", score.shown, score.interval, said)
     Console().print(table)
-    print(f"run directory: {arguments.out} (the curve: {arguments.out / CURVE})")
+    print(say(f"run directory: {arguments.out} (the curve: {arguments.out / CURVE})"))

@@ -19,6 +19,7 @@ from rich.table import Table
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.language import say
 
 if TYPE_CHECKING:
     from weft.report.comparison import ComparisonReport
@@ -76,7 +77,7 @@ def main(words: list[str]) -> None:
     _print(found, page)
     write_text(arguments.out / "comparison.json", json.dumps(_json(found), indent=2) + "\n")
     write_text(arguments.out / "report.html", render(page))
-    print(f"report: {arguments.out / 'report.html'}")
+    print(say(f"report: {arguments.out / 'report.html'}"))
 
 
 def _report(found: "Contest", arguments: Arguments) -> "ComparisonReport":
@@ -116,15 +117,15 @@ def _print(found: "Contest", page: "ComparisonReport") -> None:
     from weft.report.comparison import HEADER, row
 
     metric = found.metric
-    baselines = "".join(f"; {name} {metric.shown(v)}" for name, v in page.baselines.items())
+    baselines = "".join(f"; {say(name)} {metric.shown(v)}" for name, v in page.baselines.items())
     title = f"{found.task}/{metric.name} ({metric.axis}), {found.split}{baselines}"
     table = Table(title=escape(title))
     for number, name in enumerate(HEADER[:SHOWN]):
-        table.add_column(name, justify="right" if number else "left")
+        table.add_column(say(name), justify="right" if number else "left")
     for system in page.systems:
         table.add_row(*(escape(str(cell)) for cell in row(system, metric)[:SHOWN]))
     Console().print(table)
-    print(found.correction)
+    print(say(found.correction))
 
 
 def _sum(seconds: Sequence[float | None]) -> float | None:

@@ -71,7 +71,7 @@ def _check(words: list[str]) -> None:
     schema = infer(dataset, arguments.said(arguments.path).columns)
     print(schema)
     for item, folder in columns_of(dataset).sought.items():
-        print(f"files of '{item}' are sought in {folder}")
+        print(say(f"files of '{item}' are sought in {folder}"))
     report = check(
         dataset,
         arguments.config,

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._parsing import Trusting, parse
+from weft.core.language import say
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def main(words: list[str]) -> None:
 
     run = load(arguments.run, device="cpu", trust=arguments.trust)
     for line in export(run, arguments.to, arguments.out):
-        print(line)
+        print(say(line))
     print(f"{arguments.out}: {_LOADED[arguments.to].format(arguments.out)}")
 
 

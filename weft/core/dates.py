@@ -45,6 +45,10 @@ def is_date(value: Any) -> bool:
 
 
 def date_text(days: float) -> str:
-    """The day of that number, as ISO 8601 spells it; the first or last one of the calendar beyond it."""
+    """The day of that number, as ISO 8601 spells it; the first or last one of the calendar beyond it.
+
+    A number that was shifted and scaled in 32 bits is some seconds off, so it is rounded to the minute.
+    """
     first, last = (days_of(one) for one in (datetime.date.min, datetime.date.max))
-    return (_EPOCH + datetime.timedelta(days=min(max(days, first), last))).date().isoformat()
+    minutes = round(min(max(days, first), last) * 24 * 60)
+    return (_EPOCH + datetime.timedelta(minutes=minutes)).date().isoformat()

@@ -99,8 +99,16 @@ def _in_parts(sentence: str, chosen: str) -> str | None:
         first, second = (_looked_up(one, chosen) or _in_parts(one, chosen) for one in parts)
         if first and second:
             return f"{first}；{second}"
-    listed = [_looked_up(one, chosen) for one in sentence.split(", ")]
-    return "，".join(filter(None, listed)) if len(listed) > 1 and all(listed) else None
+    return _list(sentence.split(", "), chosen)
+
+
+def _list(parts: list[str], chosen: str) -> str | None:
+    """Parts of which some are in the catalogue, and all others are names of one word, such as recall@1."""
+    said = [_looked_up(part, chosen) for part in parts]
+    known = any(said) and all(one or " " not in part for one, part in zip(said, parts, strict=True))
+    if len(parts) < 2 or not known:
+        return None
+    return "，".join(one or part for one, part in zip(said, parts, strict=True))
 
 
 @dataclass(frozen=True)

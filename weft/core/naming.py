@@ -32,6 +32,13 @@ def plain(name: str) -> str:
     return ", ".join(_part(part) for part in name.split("/"))
 
 
+def shown(value: object) -> str:
+    """A value of a row as people write it; of several the names, with '; ' between them."""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) or "none"
+    return str(value)
+
+
 def _part(name: str) -> str:
     words: list[str] = []
     for word in name.split("_"):

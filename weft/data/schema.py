@@ -12,6 +12,7 @@ import numpy as np
 
 from weft.core.cells import is_number
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.language import say
 from weft.core.media import Media
 from weft.core.missing import is_missing
 from weft.core.text import folded
@@ -67,7 +68,7 @@ class Schema:
 
     def __str__(self) -> str:
         """A table that fits the terminal, and lines on groups and on what is unusual."""
-        return "\n".join([*_table(list(self.columns.values())), *self.lines()])
+        return "\n".join([*_table(list(self.columns.values())), *map(say, self.lines())])
 
     def lines(self) -> list[str]:
         """What is said of groups and splits, and the notes on columns."""
@@ -238,10 +239,9 @@ def _shown(value: Any) -> str:
 def _table(columns: Sequence[Column]) -> list[str]:
     """Lines no wider than the terminal."""
     width = max(40, shutil.get_terminal_size().columns)
-    head = ("column", "kind", "missing", "different", "examples")
+    head = tuple(map(say, ("column", "kind", "missing", "different", "examples")))
     rows = [
-        (c.name, f"{c.kind} *" if c.said else str(c.kind), f"{c.missing:,}", f"{c.distinct:,}")
-        for c in columns
+        (c.name, say(c.kind) + " *" * c.said, f"{c.missing:,}", f"{c.distinct:,}") for c in columns
     ]
     sizes = [max(_width(row[n]) for row in [head, *rows]) for n in range(4)]
     sizes[0] = min(sizes[0], max(12, width // 3))
@@ -250,7 +250,7 @@ def _table(columns: Sequence[Column]) -> list[str]:
     for row, column in zip(rows, columns, strict=True):
         lines.append(_line((*row, " | ".join(column.examples)), sizes, left))
     if any(column.said for column in columns):
-        lines.append("* as you said")
+        lines.append(say("* as you said"))
     return lines
 
 

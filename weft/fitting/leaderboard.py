@@ -66,6 +66,8 @@ class Leaderboard:
         """How the choice of the best is allowed for."""
         count = sum(entry.candidate.role == "contestant" for entry in self.entries)
         pairs = count * (count - 1) // 2
+        if not pairs:
+            return "One candidate is compared, so there is no difference."
         return (
             f"Differences are paired row by row; their 95% intervals are clustered by group and hold for all "
             f"{pairs:,} pairs of the {count} candidates in the comparison at once (max-T)."

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.core.files import write_text
+from weft.core.language import say
 from weft.evaluation.metric import Metric
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard, difference_text
 from weft.fitting.wording import compared, no_time, recommended
 from weft.report import charts, html
+from weft.report.summary import SOUND
 
 if TYPE_CHECKING:
     from weft.fitting.result import FitResult
@@ -31,7 +33,6 @@ def _lead(found: "FitResult") -> html.Html:
     careful = [*no_time(found.left_out), *(f"{note.rstrip('.')}." for note in found.notes)]
     if found.bad:
         careful.append(f"{len(found.bad):,} rows cannot be read and are left out.")
-    quiet = "Nothing was found that speaks against the numbers."
     several = "Be careful: what stands in a red box below may make the numbers worthless."
     careful = [several] * bool(found.alarms) + careful
     return html.join(
@@ -39,7 +40,7 @@ def _lead(found: "FitResult") -> html.Html:
             [
                 ("What was found", " ".join(recommended(found.board, found.test)), False),
                 ("Compared with others", " ".join(compared(found.board)), False),
-                ("Be careful", " ".join(careful) or quiet, bool(careful)),
+                ("Be careful", " ".join(careful) or SOUND, bool(careful)),
             ]
         ),
         *(html.notice(alarm, warning=True) for alarm in found.alarms),
@@ -50,10 +51,10 @@ def _candidates(board: Leaderboard) -> html.Html:
     metric = board.metric
     rows: list[list[html.Cell]] = [
         [
-            entry.candidate.name,
+            say(entry.candidate.name),
             metric.shown(entry.estimate.value),
             entry.estimate.interval(metric.digits),
-            difference_text(entry, metric),
+            say(difference_text(entry, metric)),
             board.second.shown(entry.second),
             round(entry.seconds, 1),
             round(entry.memory),
@@ -62,7 +63,7 @@ def _candidates(board: Leaderboard) -> html.Html:
     ]
     header = [
         "candidate",
-        f"{metric.words}, {metric.axis}",
+        f"{say(metric.words)}, {say(metric.axis)}",
         "95% interval",
         "from the best",
         board.second.words,
@@ -70,7 +71,7 @@ def _candidates(board: Leaderboard) -> html.Html:
         "memory of the process, MB",
     ]
     shown = [
-        (e.candidate.name, e.estimate.value, e.estimate.low, e.estimate.high)
+        (say(e.candidate.name), e.estimate.value, e.estimate.low, e.estimate.high)
         for e in board.entries[:20]
     ]
     return html.section(

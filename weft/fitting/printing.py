@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table as Printed
 
-from weft.core.language import say as translated
+from weft.core.language import say
 from weft.fitting.leaderboard import Leaderboard, difference_text
 from weft.fitting.result import PAGE, FitResult
 from weft.fitting.wording import no_time, sentences
@@ -16,51 +16,51 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
     """The leaderboard, what is recommended and why, what the columns are worth, and alarms."""
     console = console or Console()
 
-    def say(line: str, style: str = "") -> None:
-        console.print(translated(line), style=style, highlight=False, markup=False)
+    def tell(line: str, style: str = "") -> None:
+        console.print(say(line), style=style, highlight=False, markup=False)
 
     if found.bad:
-        say(f"{len(found.bad):,} rows cannot be read and are left out:")
+        tell(f"{len(found.bad):,} rows cannot be read and are left out:")
         for error in found.bad[:NAMED]:
-            say(f"  {error}")
+            tell(f"  {error}")
     for note in found.notes:
-        say(note)
+        tell(note)
     console.print()
-    say(f"{found.board.target}: {found.board.judged}", "bold")
+    tell(f"{found.board.target}: {say(found.board.judged)}", "bold")
     console.print(_table(found.board))
     hidden = len(found.board.entries) - SHOWN
     if hidden > 0:
-        say(f"{hidden} more candidates are in leaderboard.json")
-    say(found.board.correction)
+        tell(f"{hidden} more candidates are in leaderboard.json")
+    tell(found.board.correction)
     for line in [*sentences(found.board, found.test), *no_time(found.left_out)]:
-        say(line)
+        tell(line)
     if len(found.important) > 1:
         metric = found.board.metric
-        say(f"what {found.explained} loses where a column is that of other rows ({metric.axis}):")
+        tell(f"what {found.explained} loses where a column is that of other rows ({metric.axis}):")
         for one in found.important[:NAMED]:
             interval = one.loss.interval(metric.digits)
-            say(f"  {one.column}: {one.loss.value:.{metric.digits}f} ({interval})")
+            tell(f"  {one.column}: {one.loss.value:.{metric.digits}f} ({interval})")
     for alarm in found.alarms:
-        say(f"ALARM: {alarm}", "bold red")
-    say(f"run directory: {found.folder}")
-    say(f"page: {found.folder / PAGE}")
+        tell(f"{say('ALARM')}: {say(alarm)}", "bold red")
+    tell(f"run directory: {found.folder}")
+    tell(f"page: {found.folder / PAGE}")
 
 
 def _table(board: Leaderboard) -> Printed:
     metric = board.metric
     table = Printed()
-    table.add_column("candidate")
-    table.add_column(metric.axis if metric.unit else metric.words, justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("from the best", justify="right")
-    table.add_column(board.second.words, justify="right")
-    table.add_column("s", justify="right")
+    table.add_column(say("candidate"))
+    table.add_column(say(metric.axis if metric.unit else metric.words), justify="right")
+    table.add_column(say("95% interval"), justify="right")
+    table.add_column(say("from the best"), justify="right")
+    table.add_column(say(board.second.words), justify="right")
+    table.add_column(say("s"), justify="right")
     for entry in board.entries[:SHOWN]:
         table.add_row(
-            entry.candidate.name,
+            say(entry.candidate.name),
             metric.shown(entry.estimate.value),
             entry.estimate.interval(metric.digits),
-            difference_text(entry, metric),
+            say(difference_text(entry, metric)),
             board.second.shown(entry.second),
             f"{entry.seconds:.1f}",
         )

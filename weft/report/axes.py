@@ -78,7 +78,9 @@ def x_axis(scale: Scale, bottom: float, top: float, label: str, *, grid: bool = 
         parts.append(f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{shown}</text>')
     parts.append(f'<path class="axis" d="M{scale.start} {bottom}H{scale.end}"/>')
     middle = (scale.start + scale.end) / 2
-    parts.append(f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">{text(label)}</text>')
+    parts.append(
+        f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">{text(say(label))}</text>'
+    )
     return "".join(parts)
 
 
@@ -92,7 +94,7 @@ def y_axis(scale: Scale, left: float, right: float, label: str) -> str:
         parts.append(f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{shown}</text>')
     middle = (scale.start + scale.end) / 2
     parts.append(
-        f'<text transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">{text(label)}</text>'
+        f'<text transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">{text(say(label))}</text>'
     )
     return "".join(parts)
 
@@ -121,11 +123,11 @@ def drawing(
 ) -> Html:
     """The SVG with its title above and, where there are several series, a legend. note: stands below."""
     keys = "".join(
-        f'<span><i style="background:{colour(i)}"></i>{text(name)}</span>'
+        f'<span><i style="background:{colour(i)}"></i>{text(say(name))}</span>'
         for i, name in enumerate(names)
     )
     legend = f'<div class="legend">{keys}</div>' if len(names) > 1 else ""
-    below = f'<figcaption class="note">{text(note)}</figcaption>' if note else ""
+    below = f'<figcaption class="note">{text(say(note))}</figcaption>' if note else ""
     return Html(
         f'<figure class="chart"><figcaption>{text(say(title))}</figcaption>{legend}'
         f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(say(title))}">{body}</svg>{below}</figure>'

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from weft.core.histogram import round_numbers
+from weft.core.language import say
 from weft.report.axes import (
     BOTTOM,
     HEIGHT,
@@ -75,7 +76,7 @@ def line_chart(
         side = 4 if anchor == "start" else -4
         body.append(
             f'<path class="chosen" d="M{x} {TOP}V{HEIGHT - BOTTOM}"/><text class="value halo" x="{x + side}" '
-            f'y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}">{text(f"{mark}: {shown(marked)}")}</text>'
+            f'y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}">{text(f"{say(mark)}: {shown(marked)}")}</text>'
         )
     return drawing(title, list(series), "".join(body))
 
@@ -117,7 +118,7 @@ def histogram(
         body += [
             f'<rect x="{x_scale(low)}" y="{y_scale(height)}" width="{x_scale(high) - x_scale(low):.2f}" '
             f'height="{y_scale(0) - y_scale(height):.2f}" fill="transparent">'
-            f"{tip(f'{name}: {shown(height)} from {shown(low)} to {shown(high)}')}</rect>"
+            f"{tip(f'{name}: {shown(height)} ({shown(low)} – {shown(high)})')}</rect>"
             for height, low, high in zip(heights, edges, edges[1:], strict=False)
             if height
         ]
@@ -251,5 +252,5 @@ def _finite(point: Point) -> bool:
 
 
 def _empty(title: str) -> Html:
-    body = f'<text x="{WIDTH / 2}" y="30" text-anchor="middle">no data</text>'
+    body = f'<text x="{WIDTH / 2}" y="30" text-anchor="middle">{say("no data")}</text>'
     return drawing(title, [], body, 48)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from weft.core.language import say
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.comparison import Comparison
 from weft.evaluation.metric import Metric, Score
@@ -55,10 +56,10 @@ def render(report: ComparisonReport) -> str:
         metric.axis,
         min(report.baselines.values(), key=metric.best_first, default=None),
     )
-    facts: list[list[html.Cell]] = [[name, value] for name, value in report.facts.items()]
+    facts: list[list[html.Cell]] = [[say(name), value] for name, value in report.facts.items()]
     baselines = html.table(
         ["baseline", "value"],
-        [[baseline_words(n), metric.shown(v)] for n, v in report.baselines.items()],
+        [[say(baseline_words(n)), metric.shown(v)] for n, v in report.baselines.items()],
     )
     sections = [
         _lead(report),

@@ -1,5 +1,6 @@
 """What stands behind a task's scores, drawn: confused classes, calibration, class counts, slices, residuals."""
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.inference.diagnostics import ClassCounts, Confusion, Diagnostics, Residuals, Slices
 from weft.report import charts, html
@@ -49,7 +50,8 @@ def _slices(found: Slices) -> Html:
         (f"{one.value} ({one.rows:,})", one.score.value, one.score.low, one.score.high)
         for one in found.slices
     ]
-    said = f"{metric.words} by {plain(found.column)}" if metric else plain(found.column)
+    column = plain(found.column)
+    said = say(f"{metric.words} by the values of {column}") if metric else column
     return charts.interval_chart(
         rows,
         said[:1].upper() + said[1:],

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from weft.core.display import Display, Picture
+from weft.core.language import say
 from weft.core.media import Media
 from weft.report import html
 from weft.report.html import Html
@@ -16,6 +17,10 @@ LINE = np.array([255.0, 120.0, 0.0])
 LINE_PIXELS = 3
 DARKEST = 0.3
 """The brightness that is left of what does not matter."""
+DARK = (
+    "dark: does not matter; bright: matters; inside the orange line: more than half as much as the part that "
+    "matters most"
+)
 DRAWN_SIDE = 320
 """Pixels of the longer side of a picture with weights."""
 
@@ -47,15 +52,12 @@ def legend(pictures: bool, texts: bool, found: str) -> Html:
     keys = []
     if pictures:
         ground = "linear-gradient(90deg,#2b2b2b,#fff)"
-        keys.append(
-            f'<span><i class="scale" style="background:{ground}"></i>dark: does not matter; bright: matters; '
-            "inside the orange line: more than half as much as the part that matters most</span>"
-        )
+        keys.append(f'<span><i class="scale" style="background:{ground}"></i>{say(DARK)}</span>')
     if texts:
         ground = "linear-gradient(90deg,rgba(var(--mark),0),rgba(var(--mark),.75))"
         keys.append(
-            f'<span><i class="scale" style="background:{ground}"></i>words: the stronger the colour, the more '
-            "they matter</span>"
+            f'<span><i class="scale" style="background:{ground}"></i>'
+            f"{say('words: the stronger the colour, the more they matter')}</span>"
         )
     keys += [f"<span>{html.text(found)}</span>"] * bool(keys and found)
     return Html(f'<div class="legend">{"".join(keys)}</div>' if keys else "")

@@ -9,6 +9,7 @@ from html import escape
 
 from weft.core.language import say
 from weft.core.naming import plain
+from weft.core.naming import shown as shown_value
 from weft.report import html
 from weft.report.axes import COLOURS, colour
 from weft.report.displays import figures, words
@@ -58,11 +59,13 @@ def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name:
     shown = list(drawn.groups[: COLOURS - 1])
     rest = len(drawn.groups) > len(shown)
     keys = [
-        f'<span><i class="spot" style="background:{colour(n)}"></i>{html.text(plain(g))}</span>'
+        f'<span><i class="spot" style="background:{colour(n)}"></i>{html.text(say(plain(g)) if g in streams else plain(g))}</span>'
         for n, g in enumerate(shown)
     ]
     if rest:
-        keys.append('<span><i class="spot" style="background:var(--soft)"></i>others</span>')
+        keys.append(
+            f'<span><i class="spot" style="background:var(--soft)"></i>{say("others")}</span>'
+        )
     legend = f'<div class="legend">{"".join(keys)}</div>' if len(drawn.groups) > 1 else ""
     by_row: dict[int, list[MapPoint]] = {}
     for point in drawn.points:
@@ -75,7 +78,7 @@ def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name:
     hint = f'<p class="hint">{asked}</p>'
     return Html(
         f'{legend}<div class="map"><div class="plot">{"".join(parts)}</div>{hint}</div>'
-        f'<p class="note"><small>{html.text(drawn.note)}</small></p>'
+        f'<p class="note"><small>{html.text(say(drawn.note))}</small></p>'
     )
 
 
@@ -160,8 +163,8 @@ def neighbour_rows(
     """A measured row, and beside it the training rows that are most like it. column: is shown, too."""
     parts = []
     for one in found:
-        cards = [("measured row", one.row, rows)]
-        cards += [(f"cosine {cosine:.2f}", row, training) for row, cosine in one.found]
+        cards = [(say("measured row"), one.row, rows)]
+        cards += [(f"{say('cosine')} {cosine:.2f}", row, training) for row, cosine in one.found]
         cells = [
             f'<div class="card">{row_card(of, row, streams)[1]}{_column(of, row, column)}'
             f"<div><small>{html.text(told)}</small></div></div>"
@@ -173,4 +176,8 @@ def neighbour_rows(
 
 def _column(rows: Rows, row: int, column: str | None) -> str:
     value = None if column is None else rows.dataset[row].items.get(column)
-    return "" if value is None else f'<div class="answer">{html.text(_short(str(value)))}</div>'
+    return (
+        ""
+        if value is None
+        else f'<div class="answer">{html.text(_short(shown_value(value)))}</div>'
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from weft.core.display import Display
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.report import html
 from weft.report.displays import figures, legend, originals, shown, words
@@ -73,17 +74,17 @@ class Explained:
     def lines(self) -> list[str]:
         """What is said without each stream, and the note."""
         found = [
-            f"without the {plain(one.stream)}: {one.answer}"
+            f"{say(f'without the {plain(one.stream)}')}: {one.answer}"
             + (f", {self.answer} {one.score}" if one.score else "")
             for one in self.without
         ]
-        return found + [self.note] * bool(self.note)
+        return found + [say(self.note)] * bool(self.note)
 
 
 def evidence_pictures(explained: Explained) -> list[Html]:
     """Each picture that was weighed, darker where it does not matter."""
     return [
-        figures(part.display, f"{plain(part.stream)}: what matters", WIDTH)
+        figures(part.display, f"{say(plain(part.stream))}: {say('what matters')}", WIDTH)
         for part in explained.parts
     ]
 
@@ -103,7 +104,7 @@ def evidence_words(explained: Explained) -> list[Html]:
 def explained_legend(explained: Sequence[Explained]) -> Html:
     """What the marks of these explanations mean."""
     parts = [part for one in explained for part in one.parts]
-    ways = dict.fromkeys(f"{plain(part.stream)}: {part.words}" for part in parts)
+    ways = dict.fromkeys(f"{say(plain(part.stream))}: {say(part.words)}" for part in parts)
     return legend(
         any(part.display.pictures for part in parts),
         any(part.display.words for part in parts),
@@ -114,7 +115,7 @@ def explained_legend(explained: Sequence[Explained]) -> Html:
 def explained_html(explained: Explained) -> Html:
     """One decision: each picture as the model sees it, beside it what matters; marked words; ablations."""
     pictures = [
-        Html(originals(part.display, f"{plain(part.stream)} as it is read", WIDTH) + drawn)
+        Html(originals(part.display, say(f"{plain(part.stream)} as it is read"), WIDTH) + drawn)
         for part, drawn in zip(explained.parts, evidence_pictures(explained), strict=True)
         if part.display.pictures
     ]

@@ -68,7 +68,7 @@ def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
         f'<a href="#{anchor}">{_said(part.label)}</a>'
         for part, anchor in zip(listed, anchors, strict=True)
     )
-    contents = f'<nav aria-label="Contents">{links}</nav>' if len(listed) > 3 else ""
+    contents = f'<nav aria-label="{say("Contents")}">{links}</nav>' if len(listed) > 3 else ""
     below = f'<p class="subtitle">{_said(subtitle)}</p>' if subtitle else ""
     named = iter(anchors)
     body = join(
@@ -205,7 +205,7 @@ def figure(image: Media | bytes | np.ndarray, caption: str = "", width: int = 16
         source, alt = _data_uri(image, 2 * width), html.escape(caption, quote=True)
         shown = f'<img src="{source}" alt="{alt}" loading="lazy">'
     except WeftError:
-        shown = '<div class="gone">cannot be decoded</div>'
+        shown = f'<div class="gone">{say("cannot be decoded")}</div>'
     return Html(f'<figure class="picture" style="width:{width}px">{shown}{below}</figure>')
 
 
@@ -227,7 +227,7 @@ def format_cell(value: Cell) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     if isinstance(value, float | np.floating):

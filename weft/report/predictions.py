@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.core.text import folded as folded_text
 from weft.inference.results import Prediction
@@ -70,7 +71,9 @@ def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None)
         texts = sum(bool(part.display.words) for part in explained.parts)
         lines += marked[:texts]
         marked = marked[texts:]
-    lines += [f"<div><small>no {html.text(plain(stream))}</small></div>" for stream in lacks]
+    lines += [
+        f"<div><small>{html.text(say(f'no {plain(stream)}'))}</small></div>" for stream in lacks
+    ]
     return shown(pictures, [*lines, *_answer(prediction), *marked])
 
 
@@ -83,8 +86,8 @@ def _answer(prediction: Prediction) -> list[str]:
     ]
     if not prediction.right:
         expected = html.text(" / ".join(prediction.expected))
-        lines.append(f"<div>expected: {expected}</div>")
+        lines.append(f"<div>{say('expected:')} {expected}</div>")
     if prediction.others:
         others = ", ".join(f"{name} {value:.3f}" for name, value in prediction.others)
-        lines.append(f"<div><small>then {html.text(others)}</small></div>")
+        lines.append(f"<div><small>{say('then')} {html.text(others)}</small></div>")
     return lines

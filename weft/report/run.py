@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from weft.core.files import write_text
+from weft.core.language import say
 from weft.report import html
 from weft.report.card import card_sections
 from weft.report.leakage import leakage_box
@@ -35,13 +36,15 @@ def render(report: RunReport) -> str:
         card = html.details("What weft data check found", *card_sections(report.card))
         sections.append(html.section("Data", card))
     sections.append(html.section("Recipes", *(_recipe(run) for run in report.runs)))
-    subtitle = " · ".join(f"{m.title}: {measured_on(m.result)}" for m in report.measured[:3])
+    subtitle = " · ".join(
+        f"{say(m.title)}: {say(measured_on(m.result))}" for m in report.measured[:3]
+    )
     return html.page(report.name, sections, subtitle)
 
 
 def _recipe(run: RunRecord) -> html.Html:
     """Everything that the run's result depends on, folded."""
-    facts: list[list[html.Cell]] = [[name, value] for name, value in run.facts.items()]
+    facts: list[list[html.Cell]] = [[say(name), value] for name, value in run.facts.items()]
     parts = [html.table(["", "value"], facts)] if facts else []
     text = json.dumps(run.recipe, indent=2, ensure_ascii=False)
     return html.details(f"Recipe of {run.name}", *parts, html.code(text))

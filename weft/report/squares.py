@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from weft.core.histogram import round_numbers
+from weft.core.language import say
 from weft.inference.diagnostics import Confusion, Reliability, Residuals
 from weft.report.axes import (
     BOTTOM,
@@ -33,9 +34,8 @@ def confusion_matrix(found: Confusion, title: str) -> Html:
     """A cell is as strong as its share of the row: of the rows with that right class."""
     labels = [shortened(label, LABEL) for label in found.labels]
     left = 26 + label_width(labels)
-    slanted = (
-        label_width(labels) * 0.72
-    )  # at 45 degrees, above the matrix and beyond its last column
+    # At 45 degrees, above the matrix and beyond its last column.
+    slanted = label_width(labels) * 0.72 + 8
     cell = min(LARGEST_CELL, (WIDTH - left - slanted) / max(1, len(labels)))
     top = 22 + slanted
     body = []
@@ -54,19 +54,21 @@ def confusion_matrix(found: Confusion, title: str) -> Html:
         )
     side = len(labels) * cell
     body.append(
-        f'<text x="{left:.1f}" y="12">predicted →</text>'
-        f'<text transform="translate(12 {top + side / 2:.1f}) rotate(-90)" text-anchor="middle">right</text>'
+        f'<text x="{left:.1f}" y="10">{say("predicted")} →</text>'
+        f'<text transform="translate(12 {top + side / 2:.1f}) rotate(-90)" text-anchor="middle">{say("right")}</text>'
     )
-    note = "Numbers of rows. The stronger the colour, the larger the share of the row; right answers are framed."
+    note = say(
+        "Numbers of rows. The stronger the colour, the larger the share of the row; right answers are framed."
+    )
     if not found.whole:
-        note += f" {len(labels)} of {found.classes} classes: those with the most errors."
+        note += " " + say(f"{len(labels)} of {found.classes} classes: those with the most errors.")
     return drawing(title, [], "".join(body), top + side + 8, note)
 
 
 def _cell(found: Confusion, row: int, column: int, x: float, y: float, side: float) -> str:
     count, total = found.counts[row][column], sum(found.counts[row])
     share = count / total if total else 0.0
-    said = f"{found.labels[row]} predicted as {found.labels[column]}: {count:,} of {total:,}"
+    said = say(f"{found.labels[row]} predicted as {found.labels[column]}: {count:,} of {total:,}")
     frame = (
         f'<rect class="right" x="{x + 1:.1f}" y="{y + 1:.1f}" width="{side - 2:.1f}" height="{side - 2:.1f}"/>'
         if row == column
@@ -91,7 +93,7 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
     for one in found.bins:
         low, high = x_scale(100 * one.low), x_scale(100 * one.high)
         y = y_scale(100 * one.accuracy)
-        said = (
+        said = say(
             f"{one.count:,} predictions, mean probability {100 * one.confidence:.1f} %, "
             f"right {100 * one.accuracy:.1f} %"
         )
@@ -104,7 +106,7 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
     body.append(_diagonal(x_scale, y_scale))
     ece = found.ece
     interval = f" (95% interval {ece.interval})" if ece.interval else ""
-    note = (
+    note = say(
         f"Of {found.of}. Bars below the dashed line: the model is too sure. Strong bars hold many predictions. "
         f"Expected calibration error: {amount(ece)}{interval}."
     )
@@ -116,11 +118,11 @@ def scatter(found: Residuals, title: str) -> Html:
     points = [p for p in found.points if all(map(math.isfinite, p))]
     ends = span([value for point in points for value in point])
     unit = f", {found.unit}" if found.unit else ""
-    body, x_scale, y_scale = _square(ends, f"right{unit}", f"predicted{unit}")
+    body, x_scale, y_scale = _square(ends, f"{say('right')}{unit}", f"{say('predicted')}{unit}")
     body.append(_diagonal(x_scale, y_scale))
     body += [
         f'<circle cx="{x_scale(right)}" cy="{y_scale(said)}" r="3" fill="{colour(0)}" fill-opacity=".6">'
-        f"{tip(f'right {shown(right)}, predicted {shown(said)}')}</circle>"
+        f"{tip(say(f'right {shown(right)}, predicted {shown(said)}'))}</circle>"
         for right, said in points
     ]
     note = "Rows drawn at random. On the dashed line the prediction is right."

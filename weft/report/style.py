@@ -44,6 +44,7 @@ th, td { padding: .27rem .9rem .27rem 0; text-align: left; vertical-align: top; 
   overflow-wrap: anywhere; max-width: 32rem; }
 th { font-weight: 600; border-bottom: 1px solid var(--line); vertical-align: bottom; overflow-wrap: normal; }
 th.n, td.n { text-align: right; white-space: nowrap; padding-left: .9rem; padding-right: .9rem; }
+th.n { white-space: normal; }
 th:first-child, td:first-child { padding-left: 0; }
 tbody tr:last-child td { border-bottom: 1px solid var(--line); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 10rem), 1fr)); gap: .6rem; margin: .7rem 0 1rem; }

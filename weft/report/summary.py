@@ -10,15 +10,13 @@ from weft.report import html
 from weft.report.html import Html
 from weft.report.records import Measured, RunRecord, RunReport
 
+SOUND = "Nothing was found that speaks against the numbers."
+
 
 def summary(report: RunReport) -> Html:
     """The three sentences of a report."""
     careful = cautions(report)
-    said = (
-        ". ".join(careful) + "."
-        if careful
-        else "Nothing was found that speaks against the numbers."
-    )
+    said = ". ".join(careful) + "." if careful else SOUND
     return html.lead(
         [
             ("What was trained", trained(report), False),
@@ -86,7 +84,7 @@ def amount(score: Score) -> str:
 def amount_of(metric: Metric, value: float) -> str:
     """A value in the metric's unit, with the unit."""
     shown, unit = metric.shown(value), metric.unit
-    return f"{shown}{unit}" if unit == "%" else f"{shown} {unit}".strip()
+    return f"{shown}%" if unit.endswith("%") else f"{shown} {unit}".strip()
 
 
 def verdict(score: Score, baseline: float) -> str:

@@ -10,7 +10,7 @@ from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
 from weft.report.diagnostics import confused_pairs, diagnostic_charts
 from weft.report.embedding_map import embedding_map, neighbour_rows
-from weft.report.examples import Rows, examples, worst_examples
+from weft.report.examples import Rows, examples, folded, worst_examples
 from weft.report.html import Html
 from weft.report.predictions import predictions, worst_predictions
 from weft.report.records import Measured
@@ -45,16 +45,17 @@ def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
 def _tile(result: TaskResult, name: str) -> str:
     score = result.metrics[name]
     found = strongest(result.baselines, name, score.metric)
-    beside = [f"95% interval {score.interval}"] if score.interval else []
-    beside += [f"{baseline_words(found[0])}: {score.metric.shown(found[1])}"] if found else []
-    return f"{score.metric.words} ({'; '.join(beside)})" if beside else score.metric.words
+    words = say(score.metric.words)
+    beside = [f"{say('95% interval')} {score.interval}"] if score.interval else []
+    beside += [f"{say(baseline_words(found[0]))}: {score.metric.shown(found[1])}"] if found else []
+    return html.text(f"{words} ({'; '.join(beside)})" if beside else words)
 
 
 def _charts(result: TaskResult) -> list[Html]:
     parts: list[Html] = diagnostic_charts(result.diagnostics)
     for axis, scores in same_unit(result.metrics.values()).items():
         if len(scores) > 1:
-            rows = [(s.metric.words, s.value, s.low, s.high) for s in scores[:MOST_SCORES]]
+            rows = [(say(s.metric.words), s.value, s.low, s.high) for s in scores[:MOST_SCORES]]
             parts.append(charts.interval_chart(rows, "Scores with 95% intervals", axis))
     return parts + [_rank_chart(way, found) for way, found in result.queries.items()]
 
@@ -102,7 +103,8 @@ def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
             measured.nearest, rows, training, _streams(measured), measured.column
         )
         note = html.paragraph(_searched(measured.searched, len(measured.training)))
-        blocks.insert(opened, ("Nearest training rows of the worst errors", [note, *found]))
+        shown = [note, *folded(found, 1, "nearest training rows")]
+        blocks.insert(opened, ("Nearest training rows of the worst errors", shown))
         opened += 1
     return [
         html.details(title, *parts, unfolded=number < (opened if all_open else 1))
@@ -136,7 +138,7 @@ def _numbers(result: TaskResult) -> list[Html]:
             say(score.metric.words),
             score.shown,
             score.interval,
-            score.metric.axis,
+            say(score.metric.axis),
             *(score.metric.shown(b[name]) if name in b else None for b in baselines),
         ]
         for name, score in result.metrics.items()

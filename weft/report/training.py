@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.core.records import ACCURACY
 from weft.evaluation.metric import Metric
@@ -47,7 +48,7 @@ def curves(run: RunRecord) -> Html:
                 _series(run.log, shown), title, "step", unit, marked=marked, mark="chosen"
             )
             for shown, title, unit in charted
-            if shown
+            if any(len(points) > 1 for points in _series(run.log, shown).values())
         )
     )
 
@@ -104,7 +105,7 @@ def _validated(names: Sequence[str], measured: Sequence[Metric]) -> dict[str, li
 
 
 def _series(log: Sequence[LogLine], names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
-    said = {name: plain(name.removeprefix(VALIDATION)) for name in names}
+    said = {name: say(plain(name.removeprefix(VALIDATION))) for name in names}
     series: dict[str, list[tuple[float, float]]] = {said[name]: [] for name in names}
     for line in log:
         step = line["step"]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.core.naming import shown
 from weft.core.records import Features
 from weft.data.formats import Dataset
 from weft.data.policy import ErrorPolicy
@@ -170,4 +171,4 @@ def _group(dataset: Dataset, row: int, stream: str, column: str | None) -> str:
         value = dataset[row].items.get(column)
     except WeftError:
         return "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None else shown(value)

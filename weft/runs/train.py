@@ -113,7 +113,9 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
     """The precision of the run; who asks for a slow one is told."""
     asked = recipe.run.precision
     if rank() == 0 and asked == "bf16" and not bf16_is_faster(device.type):
-        print("run.precision bf16 is slower than fp32 on this machine; auto takes the faster one")
+        print(
+            say("run.precision bf16 is slower than fp32 on this machine; auto takes the faster one")
+        )
     return resolved(asked, device)
 
 
@@ -201,7 +203,7 @@ def _start_from(model: Model, run: Path) -> None:
         raise WeftError(f"{run / WEIGHTS}: none of its {len(tensors)} weights fits this model")
     model.load_state_dict(same, strict=False)
     if rank() == 0:
-        print(f"starting from {run}: {len(same)} of {len(own)} weights")
+        print(say(f"starting from {run}: {len(same)} of {len(own)} weights"))
 
 
 def validation(

@@ -39,7 +39,7 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
 
 def _print_slices(found: Slices, console: Console) -> None:
     """The metric by the values of a column, a line each."""
-    name = found.slices[0].score.metric.words if found.slices else ""
+    name = say(found.slices[0].score.metric.words) if found.slices else ""
     console.print(f"{name}, {found.column}:", highlight=False, markup=False)
     for part in found.slices:
         score = part.score

@@ -37,7 +37,7 @@ EXAMPLE_ANSWERS = 5
 
 MEDIAN_RANK = Metric("median_rank", RANK, "lower")
 MAP = Metric("mAP")
-RSUM = Metric("rsum", "sum of %", headline=True)
+RSUM = Metric("rsum", "sum of %", headline=True, said="sum of recalls")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from weft.core.distributed import rank, world_size
+from weft.core.language import say
 from weft.training import checkpoint
 
 
@@ -76,7 +77,7 @@ def _stop(number: int, _: FrameType | None) -> None:
         raise Interrupted(number)
     _waiting.number = number
     print(
-        "\nstopping: a checkpoint is written after this step; once more stops at once",
+        "\n" + say("stopping: a checkpoint is written after this step; once more stops at once"),
         file=sys.stderr,
     )
 

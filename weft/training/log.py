@@ -20,6 +20,7 @@ from rich.progress import (
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import write_text
+from weft.core.language import say
 from weft.core.memory import peak_memory
 from weft.core.progress import LINE_EVERY_SECONDS
 
@@ -124,7 +125,7 @@ class Display:
     def advance(self, step: int, samples: int, loss: float) -> None:
         self._samples += samples
         if self._bar is not None:
-            text = f"loss {loss:.4f}, {self.samples_per_second:,.0f} samples/s"
+            text = f"{say('loss')} {loss:.4f}, {say(f'{self.samples_per_second:,.0f} samples/s')}"
             self._bar.update(self._task, completed=step, description=text)
 
     def line(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
@@ -137,8 +138,9 @@ class Display:
         numbers = "".join(f", {name} {value:.4g}" for name, value in metrics.items())
         seconds = time.perf_counter() - self._began
         left = seconds / max(1, step - self._start) * (self._steps - step)
-        text = f"step {step}/{self._steps}, loss {loss:.4f}{numbers}"
-        rate = f", {self.samples_per_second:,.0f} samples/s, {left:,.0f} s left"
+        text = f"{say('step')} {step}/{self._steps}, {say('loss')} {loss:.4f}{numbers}"
+        speed = say(f"{self.samples_per_second:,.0f} samples/s")
+        rate = f", {speed}, {say(f'{left:.0f} s left')}"
         (self._bar.console if self._bar is not None else self._console).print(
             text if self._bar is not None else text + rate, highlight=False, soft_wrap=True
         )
