@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from weft.core.errors import DataError
-from weft.data.formats import Said, open_dataset
+from weft.data.formats import Said, _excel_rows, open_dataset
 
 openpyxl = pytest.importorskip("openpyxl")
 
@@ -65,6 +65,18 @@ def test_a_damaged_workbook(tmp_path: Path) -> None:
         open_dataset(path)
     book(path, [["a", "a"], [1, 2]])
     with pytest.raises(DataError, match=r"t.xlsx:1: has the column 'a' twice"):
+        open_dataset(path)
+
+
+def test_a_workbook_that_unpacks_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = book(tmp_path / "t.xlsx", [["a", "b"], *([n, "x"] for n in range(20))])
+    monkeypatch.setattr(_excel_rows, "MOST_ROWS", 20)
+    with pytest.raises(DataError, match="a sheet has more than 20 rows"):
+        open_dataset(path)
+    monkeypatch.setattr(_excel_rows, "LARGEST_FILE", 1000)
+    with pytest.raises(DataError, match=r"unpacks to [\d,]+ bytes, more than the limit of 1,000"):
         open_dataset(path)
 
 

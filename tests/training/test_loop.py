@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -190,3 +191,9 @@ def test_lines_say_step_loss_rate_and_time_left(
     assert [line.split(",")[0] for line in lines] == [f"step {n}/12" for n in (2, 3, 6, 9, 12)]
     for part in ("step 12/12, loss ", "validation/recall 4", " samples/s", " s left"):
         assert part in lines[-1]
+
+
+def test_a_log_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log.jsonl")
+    with pytest.raises(OSError, match="is a named pipe, expected a file"):
+        RunLog(tmp_path).cut(0)

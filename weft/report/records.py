@@ -8,6 +8,7 @@ from typing import Any
 
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
+from weft.core.files import read_file
 from weft.core.interfaces import Modality
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
@@ -109,7 +110,7 @@ def read_log(folder: Path | str) -> list[dict[str, float | None]]:
     if not path.exists():
         return []
     lines: list[dict[str, float | None]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_file(path).decode(errors="replace").splitlines():
         try:
             values = parse_json(line, str(path))
         except WeftError:

@@ -19,7 +19,7 @@ from rich.progress import (
 
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
-from weft.core.files import write_text
+from weft.core.files import read_file, write_text
 from weft.core.language import say
 from weft.core.memory import peak_memory
 from weft.core.progress import LINE_EVERY_SECONDS
@@ -46,7 +46,7 @@ class RunLog:
         if not self._active:
             return
         lines = (
-            self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+            read_file(self._path).decode(errors="replace").splitlines()
             if self._path.exists()
             else []
         )

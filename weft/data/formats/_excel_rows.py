@@ -6,14 +6,17 @@ import io
 import logging
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, MissingExtraError
+from weft.core.files import LARGEST_FILE
 from weft.data.formats._files import read_bytes
 
 log = logging.getLogger("weft.data")
+MOST_ROWS = 1 << 20
 _ZEROS = re.compile(r"0{2,}")
 
 
@@ -53,17 +56,32 @@ def _sheets(path: Path) -> list[tuple[str, list[tuple[int, list[Any]]]]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that hold no values
+            _require_bounded(data)
             book = openpyxl.load_workbook(data, read_only=True, data_only=True)
             found = []
             for sheet in book.worksheets:
                 sheet.reset_dimensions()
                 rows = enumerate(([_value(cell) for cell in row] for row in sheet.iter_rows()), 1)
-                kept = [(number, _cut(row)) for number, row in rows]
+                kept = [(_bounded(number), _cut(row)) for number, row in rows]
                 found.append((sheet.title, [(number, row) for number, row in kept if row]))
             return found
     except Exception as error:  # a damaged file makes its readers raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"is not readable as Excel: {reason:.200}", source=str(path)) from None
+
+
+def _require_bounded(data: io.BytesIO) -> None:
+    """Raises ValueError for a small file that unpacks to a very large one."""
+    with zipfile.ZipFile(data) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > LARGEST_FILE:
+        raise ValueError(f"unpacks to {unpacked:,} bytes, more than the limit of {LARGEST_FILE:,}")
+
+
+def _bounded(number: int) -> int:
+    if number > MOST_ROWS:
+        raise ValueError(f"a sheet has more than {MOST_ROWS:,} rows, the most that Excel can have")
+    return number
 
 
 def _cut(row: list[Any]) -> list[Any]:
