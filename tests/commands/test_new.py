@@ -84,6 +84,24 @@ def test_rows_of_ones_own(tmp_path: Path) -> None:
     assert made.data.source == FilesConfig(table)
 
 
+def test_a_recipe_for_a_table_of_ones_own(tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    lines = [f"the report number {n} of a day,{'ab'[n % 2]},p{n // 2}" for n in range(40)]
+    table.write_text("\n".join(["Befund,Art,Patient", *lines]) + "\n")
+    own = ("--recipe", "classify", "--data", table, "--target", "Art", "--columns", "group=Patient")
+    done("new", tmp_path / "mine", *own)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["recipe.yaml"]
+    made = starting_point(str(tmp_path / "mine" / "recipe.yaml")).recipe()
+    assert made.data.source == FilesConfig(table, columns={"group": "Patient"})
+    assert list(made.data.streams) == ["Befund"]
+    assert made.data.targets["label"].column == "Art"  # type: ignore[attr-defined]
+    assert made.run.steps > 100
+    without = ("new", tmp_path / "other", "--recipe", "classify")
+    assert "name them with --data PATH" in refused(*without)
+    assert "--target: got an empty value" in refused(*without, "--data", table, "--target")
+    assert not (tmp_path / "other").exists()
+
+
 def test_mistakes(project: Path, tmp_path: Path) -> None:
     before = contents(project)
     assert f"{project}: is not empty, expected a new folder" in refused("new", project)

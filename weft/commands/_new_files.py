@@ -8,11 +8,13 @@ from typing import Any
 from PIL import Image
 
 from weft.commands import _essentials
+from weft.commands._starting_point import StartingPoint
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, Said
+from weft.recipes import reads_schema
 from weft.runs.recipe import Recipe
 from weft.worlds.scenes.source import GeneratedConfig
 
@@ -23,15 +25,21 @@ START = {"run.steps": 200, "run.batch_size": 16, "run.evaluate_every": 100}
 
 HEAD = """\
 # The recipe {name} with settings of your own. Train it: weft train {file}
-# Every setting is described by: weft train {name} --help-all
+# Every setting is described by: weft train {file} --help-all
 # A part is named as `weft list parts` prints it (image: encoders.ResNet); null removes an entry.
-recipe: {name}{own}
+recipe: {name}{own}{given}
 """
 OWN = """
 # recipe: my_parts.py:recipe  # instead: with the encoder in my_parts.py; then also write
 #                             # --trust my_parts.py behind weft evaluate, weft report, ...
 """
-PATH = "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format."
+SAID = {
+    "data.path": "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format.",
+    "data.columns": "What columns hold: a meaning and its column, or a column and its kind.",
+    "data.images_dir": "Where the pictures lie that the table names.",
+    "data.encoding": "Of the table's text.",
+}
+"""What settings of the rows are."""
 
 PARTS = '''\
 """A part of your own. recipe.yaml uses it where it says `recipe: my_parts.py:recipe`."""
@@ -83,14 +91,35 @@ def recipe() -> Recipe:
 '''
 
 
-def recipe_file(recipe: Recipe, name: str, data: str) -> str:
+def of_table(path: str, said: Said) -> dict[str, object]:
+    """The settings that name the rows, and what is said of them."""
+    images = None if said.images_dir is None else str(said.images_dir)
+    told = {"columns": dict(said.columns), "images_dir": images, "encoding": said.encoding}
+    return {"data.path": path, **{f"data.{name}": one for name, one in told.items() if one}}
+
+
+def has_own_part(point: StartingPoint, recipe: Recipe) -> bool:
+    """Whether my_parts.py goes with it: an encoder of `image` in a recipe that needs no rows to be made."""
+    return "image" in recipe.model.encoders and not reads_schema(point.make)
+
+
+def recipe_file(
+    point: StartingPoint, recipe: Recipe, data: Mapping[str, object], given: Mapping[str, str]
+) -> str:
     """recipe.yaml: the settings that people change, each with what it is. Those of the model, which a part
-    of one's own may not have, are commented out."""
-    own = OWN if "image" in recipe.model.encoders else "\n"
-    settings = {**_essentials.of(recipe), **START}
-    active = {"data.path": data} | {k: v for k, v in settings.items() if not k.startswith("model.")}
+    of one's own may not have, are commented out.
+
+    data: see `of_table`. given: the arguments of the recipe's function.
+    """
+    own = OWN if has_own_part(point, recipe) else ""
+    # A recipe for own rows has chosen its steps by their number.
+    settings = {**_essentials.of(recipe), **({} if reads_schema(point.make) else START)}
+    active = {**data, **{k: v for k, v in settings.items() if not k.startswith("model.")}}
     model = {k: v for k, v in settings.items() if k.startswith("model.")}
-    head = HEAD.format(name=name, file="recipe.yaml", own=own.rstrip("\n"))
+    arguments = (f"\n{name}: {json.dumps(one, ensure_ascii=False)}" for name, one in given.items())
+    head = HEAD.format(
+        name=point.name, file="recipe.yaml", own=own.rstrip("\n"), given="".join(arguments)
+    )
     sections = [head, *_lines(_nested(active), "")]
     if model:
         sections += [
@@ -165,7 +194,7 @@ def _nested(settings: Mapping[str, object]) -> dict[str, Any]:
         place = nested
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = (value, PATH if name == "data.path" else _essentials.said(name))
+        place[last] = (value, SAID.get(name) or _essentials.said(name))
     return nested
 
 

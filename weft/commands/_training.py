@@ -14,6 +14,7 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
+from weft.core.errors import WeftError
 from weft.data.formats import NOTHING_SAID
 from weft.recipes import arguments_of, reads_schema
 from weft.recipes._data import check_there
@@ -65,10 +66,10 @@ def essentials(word: str, rest: list[str]) -> _essentials.Help:
     known = arguments_of(found.make)
     own = reads_schema(found.make)
     missing = any(
-        argument.required and name not in found.given and _value(rest, f"--{name}") is None
+        argument.required and name not in found.given and value_of(rest, f"--{name}") is None
         for name, argument in known.items()
     )
-    missing |= own and found.data is None and _value(rest, "--data") is None
+    missing |= own and found.data is None and value_of(rest, "--data") is None
     settings = {} if missing else _essentials.of(_base(word, rest)[1])
     return _essentials.Help(known, settings, own_rows=own and found.data is None)
 
@@ -76,13 +77,13 @@ def essentials(word: str, rest: list[str]) -> _essentials.Help:
 def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
     """The recipe before the flags are laid over it, its name, and the words that are settings of it."""
     found = starting_point(word)
-    given, rest = _taken(found.arguments, words)
-    data = _value(rest, "--data")
-    images = _value(rest, "--images-dir")
+    given, rest = taken(found.arguments, words)
+    data = value_of(rest, "--data")
+    images = value_of(rest, "--images-dir")
     own = OwnData(
-        columns=_value(rest, "--columns"),
+        columns=value_of(rest, "--columns"),
         images_dir=None if images is None else Path(images),
-        encoding=_value(rest, "--encoding"),
+        encoding=value_of(rest, "--encoding"),
     )
     said = own.said(None if data is None else Path(data))
     name, base = found.name, found.recipe(given, data, said)
@@ -94,12 +95,12 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
     return name, base.replace(weights=weights), rest
 
 
-def _taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list[str]]:
+def taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list[str]]:
     """The values of the flags of these names, and the other words."""
     given: dict[str, str] = {}
     rest = list(words)
     for name in names:
-        value = _value(rest, f"--{name}")
+        value = value_of(rest, f"--{name}")
         if value is not None:
             given[name] = value
             place = next(n for n, w in enumerate(rest) if _flag(w) == _flag(f"--{name}"))
@@ -107,11 +108,17 @@ def _taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list
     return given, rest
 
 
-def _value(words: list[str], flag: str) -> str | None:
-    """The value of `flag` in the words, given as `flag value` or `flag=value`."""
+def value_of(words: list[str], flag: str) -> str | None:
+    """The value of `flag` in the words, given as `flag value` or `flag=value`; None where they lack it.
+
+    Raises WeftError where it has none.
+    """
     for word, following in itertools.zip_longest(words, words[1:]):
         if _flag(word) == _flag(flag):
-            return word.partition("=")[2] if "=" in word else following
+            found = word.partition("=")[2] if "=" in word else following
+            if not found:
+                raise WeftError(f"{flag}: got an empty value; is a variable of the shell not set?")
+            return found
     return None
 
 

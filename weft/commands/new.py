@@ -1,8 +1,10 @@
 """Write a folder to start from: a commented recipe file, a Python file for parts of your own, example data.
 
 weft new FOLDER [--recipe clip] [--data PATH]
+weft new FOLDER --recipe classify --data TABLE --target COLUMN
 
 The folder trains as it stands. Without --data it gets a few generated pictures, in place of which you put yours.
+Arguments of the recipe, such as --target, are given as to `weft train`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._parsing import parse
+from weft.commands._own_data import OwnData
+from weft.commands._parsing import parse, wants_help
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 
@@ -19,7 +22,7 @@ RECIPE, PARTS, DATA = "recipe.yaml", "my_parts.py", "data"
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(OwnData):
     """The folder, the recipe and the data."""
 
     folder: Annotated[Path, tyro.conf.Positional]
@@ -32,23 +35,27 @@ class Arguments:
 
 def main(words: list[str]) -> None:
     """Writes the files, and prints the commands to go on with."""
-    arguments = parse(Arguments, words, "weft new")
+    given, rest = ({}, words) if wants_help(words) else _recipe_arguments(words)
+    arguments = parse(Arguments, rest, "weft new")
     folder, data = arguments.folder, arguments.data
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise WeftError(f"{folder}: is not empty, expected a new folder")
     if data is not None and not data.exists():
         raise WeftError(f"{data}: no such file or folder")
     from weft.commands import _new_files as files
-    from weft.recipes import recipe
+    from weft.commands._starting_point import starting_point
 
-    base = recipe(arguments.recipe)
+    said = arguments.said(data)
+    point = starting_point(arguments.recipe)
+    base = point.recipe(given, data, said)
     if data is None:
         rows = files.write_examples(base, arguments.recipe, folder / DATA)
         print(f"{rows} generated examples: {folder / DATA}; put your own rows in their place")
     path = DATA if data is None else str(data.absolute())
-    write_text(folder / RECIPE, files.recipe_file(base, arguments.recipe, path))
+    text = files.recipe_file(point, base, files.of_table(path, said), given)
+    write_text(folder / RECIPE, text)
     print(f"settings, with comments: {folder / RECIPE}")
-    if "image" in base.model.encoders:
+    if files.has_own_part(point, base):
         write_text(folder / PARTS, files.parts_file(arguments.recipe))
         print(f"a part of your own: {folder / PARTS}")
     run = Path("runs") / folder.absolute().name
@@ -56,3 +63,11 @@ def main(words: list[str]) -> None:
     print(f"  weft train {folder / RECIPE}")
     print(f"  weft evaluate {run}")
     print(f"  weft report {run}")
+
+
+def _recipe_arguments(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The arguments of the recipe's function that the words give, and the other words."""
+    from weft.commands._training import taken, value_of
+    from weft.recipes import arguments_of, function
+
+    return taken(arguments_of(function(value_of(words, "--recipe") or Arguments.recipe)), words)
