@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from weft import commands
+from weft import commands, recipes
 from weft.commands import _essentials, _sources
 from weft.data.prepare.check import CheckConfig
 from weft.data.prepare.plan import PrepareConfig
@@ -52,6 +52,11 @@ def help_sentences() -> Iterator[tuple[str, str]]:
                     yield f"{path.stem}.{node.name}.{field}", doc
     for config in (CheckConfig(), PrepareConfig()):
         yield from _settings(config)
+    for name, line in _sources.summaries(recipes, of_function=True).items():
+        yield f"recipe {name}", line
+    for name, kept in _essentials.kept().items():
+        for argument in kept.arguments.values():
+            yield f"recipe {name}", argument.about
     for _, doc in _essentials.OWN_DATA:
         yield "weft train", doc
     for doc in _essentials.SAID.values():

@@ -16,6 +16,14 @@ from weft.core.language import say
 Row = tuple[str, str]
 
 
+def print_doc(doc: str | None) -> None:
+    """Prints the docstring of a command, its paragraphs in the language of the reader."""
+    for number, paragraph in enumerate((doc or "").strip().split("\n\n")):
+        joined = " ".join(paragraph.split())
+        said = say(joined)
+        print("\n" * (number > 0) + (paragraph if said == joined else said))
+
+
 def print_help(cls: type, prog: str, default: Any = None) -> None:
     """Prints the help of the command whose words become the dataclass `cls`."""
     docs, hints = field_docs(cls), typing.get_type_hints(cls, include_extras=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from weft.commands._help import print_doc
 from weft.commands._parsing import parse, wants_help
 
 BASH = """\
@@ -53,6 +54,6 @@ def main(words: list[str]) -> None:
 
         print("\n".join(candidates(words[1:])))
     elif wants_help(words):
-        print((__doc__ or "").strip())
+        print_doc(__doc__)
     else:
         print(SCRIPTS[parse(Arguments, words, "weft completion").shell], end="")

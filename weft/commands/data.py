@@ -13,6 +13,7 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._help import print_doc
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
@@ -57,7 +58,7 @@ def main(words: list[str]) -> None:
     """Runs `check` or `prepare`."""
     actions = {"check": _check, "prepare": _prepare}
     if not words or words[0] in ("-h", "--help"):
-        print((__doc__ or "").strip())
+        print_doc(__doc__)
         return
     if words[0] not in actions:
         raise unknown_name("action of 'weft data'", words[0], actions)

@@ -11,6 +11,7 @@ import tyro
 from weft.commands._parsing import parse
 from weft.commands._sources import first_line, summaries
 from weft.commands._tables import print_rows
+from weft.core.language import say
 
 Kind = Literal["recipes", "parts", "tasks", "formats"]
 
@@ -37,7 +38,7 @@ def main(words: list[str]) -> None:
 def _recipes() -> dict[str, str]:
     import weft.recipes
 
-    return summaries(weft.recipes, of_function=True)
+    return {name: say(line) for name, line in summaries(weft.recipes, of_function=True).items()}
 
 
 def _formats() -> dict[str, str]:

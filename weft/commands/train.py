@@ -11,6 +11,7 @@ from pathlib import Path
 
 import weft.recipes
 from weft.commands import _essentials
+from weft.commands._help import print_doc
 from weft.commands._parsing import wants_help
 from weft.commands._sources import summaries
 from weft.core.errors import WeftError
@@ -21,7 +22,8 @@ from weft.recipes import names
 def main(words: list[str]) -> None:
     """Trains, and prints the best metrics and the run directory."""
     if not words or words[0] in ("-h", "--help", "--help-all"):
-        print((__doc__ or "").strip(), "\n\nrecipes:", ", ".join(names()))
+        print_doc(__doc__)
+        print("\n" + say(f"recipes: {', '.join(names())}"))
         print(say("weft train RECIPE --help shows the settings of one that people change most."))
         return
     word, rest = words[0], words[1:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import Metric, Score
 from weft.inference.results import TaskResult
@@ -36,7 +37,7 @@ def trained(report: RunReport) -> str:
 
 
 def _trained(run: RunRecord) -> str:
-    streams = listed([plain(stream) for stream in run.streams])
+    streams = listed([say(plain(stream)) for stream in run.streams])
     what = f"A model that reads {streams}" if streams else "A model"
     size = run.facts.get("parameters")
     sized = f", with {size.partition(', ')[0]} parameters," if isinstance(size, str) else ""
@@ -190,4 +191,4 @@ def _of_training(run: RunRecord) -> list[str]:
 def listed(names: Sequence[str]) -> str:
     """The names in a sentence."""
     *first, last = names or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {say('and')} {last}" if first else last
