@@ -152,8 +152,8 @@ def test_the_report_shows_every_row_with_what_it_has(name: str, runs: dict[str, 
     assert done("report", run, "--card", "False").strip() == str(run / "report.html")
     page = (run / "report.html").read_text()
     if name == "labels":
-        assert "no image" in page
-        assert "no text" in page
+        assert "lacking: image" in page
+        assert "lacking: text" in page
     assert "<img" in page
 
 

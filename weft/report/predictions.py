@@ -72,7 +72,8 @@ def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None)
         lines += marked[:texts]
         marked = marked[texts:]
     lines += [
-        f"<div><small>{html.text(say(f'no {plain(stream)}'))}</small></div>" for stream in lacks
+        f"<div><small>{say('lacking:')} {html.text(say(plain(stream)))}</small></div>"
+        for stream in lacks
     ]
     return shown(pictures, [*lines, *_answer(prediction), *marked])
 
