@@ -20,7 +20,7 @@ def summary(report: RunReport) -> Html:
     said = ". ".join(careful) + "." if careful else SOUND
     return html.lead(
         [
-            ("What was trained", trained(report), False),
+            ("What was trained", html.text(trained(report)), False),
             ("How good it is", _good(report), False),
             ("Be careful", said, bool(careful)),
         ]
@@ -33,7 +33,7 @@ def trained(report: RunReport) -> str:
     others = [run.name for run in report.runs[1:]]
     if others:
         sentences.append(f"The page shows {listed(others)}, too.")
-    return " ".join(sentences)
+    return " ".join(map(say, sentences))
 
 
 def _trained(run: RunRecord) -> str:

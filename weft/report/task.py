@@ -10,7 +10,7 @@ from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
 from weft.report.diagnostics import confused_pairs, diagnostic_charts
 from weft.report.embedding_map import embedding_map, neighbour_rows
-from weft.report.examples import Rows, examples, folded, worst_examples
+from weft.report.examples import FIRST, Rows, examples, folded, worst_examples
 from weft.report.html import Html
 from weft.report.predictions import predictions, worst_predictions
 from weft.report.records import Measured
@@ -76,13 +76,14 @@ def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
     """Each kind of example in a block that can be folded. all_open: show the worst errors and their nearest rows,
     too, and not the first kind alone."""
     result, rows = measured.result, measured.rows
+    first = FIRST if all_open else 1
     blocks: list[tuple[str, Sequence[Html]]] = [
-        (f"Examples: {plain(way)}", examples(found, rows))
+        (f"Examples: {plain(way)}", examples(found, rows, first))
         for way, found in result.examples.items()
         if found
     ]
     if result.predictions:
-        found = predictions(result.predictions, rows, measured.explained, measured.missing)
+        found = predictions(result.predictions, rows, measured.explained, measured.missing, first)
         blocks.append(("Predictions, drawn at random", found))
     worst = [
         *worst_predictions(result.worst, rows),
