@@ -13,6 +13,7 @@ from random_run import run_of
 
 from weft.inference.member import Entry
 from weft.inference.results import Prediction, TaskResult
+from weft.report.embedding_map import MapPoint
 from weft.runs import mapping
 from weft.runs.run import Run
 
@@ -59,3 +60,13 @@ def test_a_map_of_streams_has_a_point_for_each_that_the_row_has() -> None:
     assert (3, "image") not in streams
     assert {(3, "text"), (4, "image"), (4, "text")} <= set(streams)
     assert "the mean of each stream subtracted" in drawn.note
+
+
+def test_many_numbers_are_grouped_by_their_quartiles() -> None:
+    many = [MapPoint(n, "", 0.0, 0.0, str(n / 2)) for n in range(20)]
+    groups = [point.group for point in mapping._in_ranges(many)]
+    assert list(dict.fromkeys(groups)) == ["0 – 2", "2.5 – 4.5", "5 – 7", "7.5 – 9.5"]
+    few = many[:3]
+    assert mapping._in_ranges(few) == few
+    named = [MapPoint(n, "", 0.0, 0.0, f"dog {n}") for n in range(20)]
+    assert mapping._in_ranges(named) == named

@@ -1,7 +1,7 @@
 """Where rows lie in a model's embedding space: a map of measured rows, and the nearest training rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,8 @@ MAPPED = 120
 SEARCHED = 1000
 """Training rows among which the nearest are looked for."""
 QUERIES, NEAREST = 3, 5
+RANGES = 4
+"""Groups that many different numbers are divided into, so that the map has a colour for each."""
 READING = InferenceConfig(batch_size=64, errors=ErrorPolicy("skip", limit=1.0))
 
 
@@ -100,9 +102,29 @@ def embedding_map(
         for (row, stream), (x, y) in zip(places, points, strict=True)
     ]
     made.sort(key=lambda point: point.row)
+    made = _in_ranges(made)
     groups = [point.group for point in made]
     order = sorted(dict.fromkeys(groups), key=lambda group: -groups.count(group))
     return EmbeddingMap(made, order, _note(len(set(rows)), list(found)))
+
+
+def _in_ranges(points: list[MapPoint]) -> list[MapPoint]:
+    """Points whose groups are many numbers have the range between two quartiles as their group."""
+    try:
+        numbers_N = np.array([float(point.group) for point in points])
+    except ValueError:
+        return points
+    if len(np.unique(numbers_N)) <= RANGES + 1:
+        return points
+    cuts = np.unique(np.quantile(numbers_N, np.arange(1, RANGES) / RANGES))
+    place_N = np.searchsorted(cuts, numbers_N)
+    names = {}
+    for place in np.unique(place_N):
+        inside = numbers_N[place_N == place]
+        names[place] = f"{inside.min():.6g} – {inside.max():.6g}"
+    return [
+        replace(point, group=names[place]) for point, place in zip(points, place_N, strict=True)
+    ]
 
 
 def _note(rows: int, names: Sequence[str]) -> str:
