@@ -25,6 +25,7 @@ from weft.fitting.result import FitResult
 from weft.fitting.settings import FitSettings
 from weft.fitting.table import read_table
 from weft.fitting.trials import Trial
+from weft.heads.tags import TagValues
 from weft.runs.measure import measure
 from weft.runs.new_rows import rows_like
 from weft.runs.run import load
@@ -232,16 +233,42 @@ def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:
 def test_a_network_is_trained_on_each_fold_and_once_more_on_all(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 3)
+    monkeypatch.setattr("weft.fitting.trained.TrainedCandidate.plan_steps", lambda *_: 3)
     rows = without(people(40), "score", "age")
     table = write_table(tmp_path / "people.csv", rows)
     found = weft.fit(table, target="mood", out=tmp_path / "run", settings=FOLDS_2)
-    entry = next(e for e in found.board.entries if e.candidate.is_network)
-    assert entry.candidate.name == "all columns, network"
-    runs = sorted(path.name for path in (tmp_path / "run" / "candidates").glob("concat*/*"))
+    entry = next(e for e in found.board.entries if e.candidate.is_trained)
+    assert entry.candidate.name == "all columns, classify"
+    runs = sorted(path.name for path in (tmp_path / "run" / "candidates").glob("classify*/*"))
     assert [name for name in runs if name.startswith("fold")] == ["fold-0", "fold-1"]
     again = weft.fit(table, target="mood", out=tmp_path / "run", settings=FOLDS_2)
     assert again.board.to_json() == found.board.to_json()
+
+
+def test_tags_are_predicted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("weft.fitting.trained.TrainedCandidate.plan_steps", lambda *_: 2)
+    random, rows = np.random.default_rng(0), []
+    for _ in range(60):
+        tags = [name for name in ("sea", "dog", "snow") if random.random() < 0.4]
+        words = [f"a {tag} here" for tag in tags] + ["some words of a day"]
+        rows.append({"text": " ".join(words), "size": random.random(), "tags": tags or ["none"]})
+    found = weft.fit(rows, "tags", out=tmp_path / "run", settings=FOLDS_2)
+    assert [found.board.metric.name, *(m.name for m in found.board.others)] == [
+        "mean_average_precision",
+        "micro_f1",
+        "macro_f1",
+    ]
+    scores = {entry.candidate.name: entry.estimate.value for entry in found.board.entries}
+    assert scores.keys() >= {"how often each tag is", "all columns, linear", "all columns, tag"}
+    assert scores["text alone, linear"] > 90
+    assert scores["size alone, linear"] < 60
+    assert max(found.board.entries[0].others) <= 100
+    values = found.run.predict(text=["a dog here in the snow"]).values
+    assert isinstance(values, TagValues)
+    order = [values.classes[n] for n in values.probabilities[0].argsort(descending=True)]
+    assert set(order[:2]) == {"dog", "snow"}
+    measured = measure([found.run], "tagging", split="train").result
+    assert measured.metrics["mean_average_precision"].value > 95
 
 
 def test_of_many_columns_those_alone_are_not_compared(tmp_path: Path) -> None:
@@ -276,11 +303,11 @@ def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:
 
 
 def test_a_number_is_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weft.fitting.network.Network.plan_steps", lambda *_: 2)
+    monkeypatch.setattr("weft.fitting.trained.TrainedCandidate.plan_steps", lambda *_: 2)
     table = write_table(tmp_path / "people.csv", without(people(), "mood", "colour"))
     found = weft.fit(table, target="score", out=tmp_path / "run", minutes=1, settings=FOLDS_2)
     assert found.board.metric.name == "MAE"
-    assert "all columns, network" in {entry.candidate.name for entry in found.board.entries}
+    assert "all columns, regress" in {entry.candidate.name for entry in found.board.entries}
     constant = next(e for e in found.board.entries if e.candidate.model == "constant")
     assert found.board.entries[0].estimate.value < 0.6 * constant.estimate.value
     low, high = (
@@ -317,7 +344,7 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         ("moods", "did you mean mood"),
         ("same", "every row has the same value"),
         ("name", "nearly every row has a value of its own"),
-        ("when", "is of kind date (dates), expected a category or a number"),
+        ("when", "is of kind date (dates), expected a category, a number or tags"),
     ],
 )
 def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str) -> None:

@@ -5,6 +5,7 @@ from scipy import sparse
 
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.tags import TagsConfig
 from weft.fitting.features import Layout
 from weft.fitting.goal import Goal
 from weft.fitting.linear import linear
@@ -66,3 +67,14 @@ def test_a_column_that_is_constant_in_training_says_nothing_of_other_rows() -> N
     other = matrix.copy()
     other[:, 2] = 5
     np.testing.assert_allclose(fitted.outputs(other), fitted.outputs(matrix))
+
+
+def test_tags_are_a_logistic_regression_each() -> None:
+    tags = np.stack([MATRIX[:, 0] > 5, MATRIX[:, 1] > 5, np.ones(400)], axis=1).astype(np.float32)
+    goal = Goal("y", "tags", TagsConfig("y"), tags, ("a", "b", "always"))
+    outputs = linear(training(tags), goal, LAYOUT).outputs(MATRIX)
+    assert ((outputs > 0) == (tags > 0.5)).mean(axis=0).min() > 0.95
+    one = Goal("y", "class", ClassesConfig("y"), tags[:, 0].astype(np.int64), ("no", "a"))
+    alone = linear(training(one.values), one, LAYOUT).outputs(MATRIX)
+    agree = np.corrcoef(outputs[:, 0], alone[:, 1] - alone[:, 0])[0, 1]
+    assert agree > 0.98

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.evaluation.comparison import compare
-from weft.fitting.leaderboard import row_scores
+from weft.fitting.scores import row_errors
 from weft.fitting.trials import Setting, Trial
 
 NEARLY = 0.02
@@ -41,8 +41,7 @@ def alarms(trials: Sequence[Trial], setting: Setting) -> list[str]:
 
 def _errors(trial: Trial, setting: Setting) -> NDArray[np.float64]:
     values = setting.goal.values[setting.plan.held]
-    found = row_scores(trial.outputs, values, setting.goal)
-    return found if setting.goal.kind == "number" else 1 - found
+    return row_errors(trial.outputs, values, setting.goal)
 
 
 def _clearly_less(errors: NDArray[np.float64], base: NDArray[np.float64], setting: Setting) -> bool:

@@ -10,9 +10,14 @@ from weft.fitting.folds import Rows
 from weft.fitting.goal import MANY_CLASSES, Goal
 from weft.fitting.linear import linear
 from weft.fitting.models import Fitted, Training, constant
+from weft.fitting.settings import GoalKind
 from weft.fitting.table import Ints
+from weft.recipes._own import Tune
 
-Model = Literal["constant", "linear", "trees", "product", "concatenation"]
+Model = Literal["constant", "linear", "trees", "answer", "classify", "regress", "tag"]
+"""The last four are the recipes of these names."""
+TRAINED: Mapping[GoalKind, Model] = {"class": "classify", "number": "regress", "tags": "tag"}
+"""The recipe that reads all columns."""
 MOST_COLUMNS = 12
 """Of more columns, numbers, dates and categories alone take no part in the comparison: it would have to allow for
 every pair of them."""
@@ -25,13 +30,15 @@ class Candidate:
     """A model of some columns.
 
     role: only contestants are compared and recommended. A probe is a column alone where there are many, and a
-    clue one that no model should use, such as an id: both are tried to raise an alarm.
+    clue one that no model should use, such as an id: both are tried to raise an alarm. tune: what of published towers a
+    recipe trains.
     """
 
     name: str
     model: Model
     columns: tuple[str, ...] = ()
     role: Literal["contestant", "probe", "clue"] = "contestant"
+    tune: Tune = "frozen"
 
     @property
     def simplicity(self) -> tuple[int, int]:
@@ -39,9 +46,9 @@ class Candidate:
         return len(self.columns), get_args(Model).index(self.model)
 
     @property
-    def is_network(self) -> bool:
+    def is_trained(self) -> bool:
         """Whether it is trained by gradients, as a run of its own."""
-        return self.model in ("product", "concatenation")
+        return self.model in ("answer", *TRAINED.values())
 
 
 @dataclass(frozen=True)
@@ -59,16 +66,24 @@ class Features:
 
 
 def candidates(
-    goal: Goal, kinds: Mapping[str, str], clues: Sequence[str] = (), *, networks: bool = True
+    goal: Goal,
+    kinds: Mapping[str, str],
+    clues: Sequence[str] = (),
+    *,
+    networks: bool = True,
+    fine_tuned: bool = False,
 ) -> list[Candidate]:
     """The candidates in the order in which they are tried: a constant, a linear model of all columns, each column
     alone, the slower ones, then those outside the contest.
 
-    kinds: column -> its kind, of those that a model may use. clues: columns that name rows.
+    kinds: column -> its kind, of those that a model may use. clues: columns that name rows. networks: the recipes, too.
+    fine_tuned: there are published towers that can be trained further.
     """
-    said = f"always '{goal.classes[0]}'" if goal.kind == "class" else "always the median"
+    said = {"number": "always the median", "tags": "how often each tag is"}.get(
+        goal.kind, f"always '{next(iter(goal.classes), '')}'"
+    )
     found, outside = [Candidate(said, "constant")], []
-    few = len(goal.classes) <= MANY_CLASSES
+    few = goal.kind != "tags" and len(goal.classes) <= MANY_CLASSES
     every = tuple(kinds)
     if len(every) > 1:
         found.append(Candidate("all columns, linear", "linear", every))
@@ -84,22 +99,26 @@ def candidates(
     elif few:
         found.append(_alone(every[0], "linear" if found[1].model == "trees" else "trees"))
     if networks:
-        found += _networks(goal, kinds)
+        found += _trained(goal, kinds, fine_tuned)
     outside += [
         Candidate(f"{name} alone (never used)", "linear", (name,), "clue") for name in clues
     ]
     return found + outside
 
 
-def _networks(goal: Goal, kinds: Mapping[str, str]) -> list[Candidate]:
-    """Networks that are trained on pictures and texts; a product tells which go with which."""
-    pictures = {"image", "images"} & set(kinds.values())
-    if len(goal.classes) > MANY_CLASSES or not (pictures or "text" in kinds.values()):
+def _trained(goal: Goal, kinds: Mapping[str, str], fine_tuned: bool) -> list[Candidate]:
+    """The recipes for such a table: that for questions about pictures, and the one that reads all columns."""
+    pictures = [name for name, kind in kinds.items() if kind in ("image", "images")]
+    texts = [name for name, kind in kinds.items() if kind == "text"]
+    if (goal.kind == "class" and len(goal.classes) > MANY_CLASSES) or not (pictures or texts):
         return []
-    every = tuple(kinds)
-    found = [Candidate("all columns, network", "concatenation", every)]
-    if pictures and "text" in kinds.values():
-        found.insert(0, Candidate("all columns, network (product)", "product", every))
+    every, model = tuple(kinds), TRAINED[goal.kind]
+    found = [Candidate(f"all columns, {model}", model, every)]
+    if goal.kind == "class" and len(pictures) == 1 and len(texts) == 1:
+        pair = (pictures[0], texts[0])
+        found.insert(0, Candidate(f"{' and '.join(pair)}, answer", "answer", pair))
+    if fine_tuned:
+        found.append(Candidate(f"all columns, {model}, LoRA", model, every, tune="lora"))
     return found
 
 

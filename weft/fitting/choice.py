@@ -36,7 +36,7 @@ def source_of(kind: str, choices: FitSettings) -> Source:
         assert one.encoder is not None
         return Source(PicturesConfig(one.modality), PicturesEncoderConfig(one.encoder))
     if kind == "text":
-        return _texts(choices.text_model)
+        return published_texts(choices) or Source(NgramsConfig())
     return Source(CellConfig(cast(CellKind, kind)))
 
 
@@ -63,9 +63,11 @@ def published_pictures(choices: FitSettings) -> Source | None:
     return Source(picture, PretrainedConfig(model, tower="vision", tokens=False))
 
 
-def _texts(model: str | None) -> Source:
+def published_texts(choices: FitSettings) -> Source | None:
+    """A frozen published model that reads texts; None where there is none."""
+    model = choices.text_model
     if model is None or model == NO_MODEL:
-        return Source(NgramsConfig())
+        return None
     return Source(
         TextConfig(kind="pretrained", pretrained=model, max_length=128),
         PretrainedConfig(model, tower="text", tokens=False),

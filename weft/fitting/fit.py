@@ -24,16 +24,17 @@ from weft.fitting.folds import LEFT_OUT, Rows, make_plan
 from weft.fitting.goal import Goal, read_goal
 from weft.fitting.importance import importance
 from weft.fitting.keep import keep
-from weft.fitting.leaderboard import Leaderboard, leaderboard, row_scores
+from weft.fitting.leaderboard import Leaderboard, leaderboard
 from weft.fitting.models import Floats
-from weft.fitting.network import Networks, keep_network
 from weft.fitting.opening import Opened, usable
 from weft.fitting.page import write_page
 from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, require_free
+from weft.fitting.scores import row_scores
 from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
-from weft.fitting.trials import Setting, Trial, network_folder, run_trials
+from weft.fitting.trained import Shared, can_be_tuned, keep_trained
+from weft.fitting.trials import Setting, Trial, run_trials, runs_folder
 from weft.training import distributed
 
 STRATA = 5
@@ -56,16 +57,16 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
     clues = [name for name in schema.of("id") if name not in (target, *settings.without)]
-    tried = candidates(goal, used, clues, networks=settings.networks)
+    tried = candidates(
+        goal, used, clues, networks=settings.networks, fine_tuned=can_be_tuned(settings)
+    )
     features = _with_clues(features, table, clues, plan.development)
     setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, settings))
-    networks = Networks(
-        opened.source, table, table.clusters, strata, used, features.plain, settings
-    )
+    shared = Shared(opened.source, schema, table, table.clusters, strata, features.plain, settings)
     trials, left_out = run_trials(
-        tried, features, setting, folder / TRIALS, networks, deadline=deadline
+        tried, features, setting, folder / TRIALS, shared, deadline=deadline
     )
-    return _finished(folder, opened, features, setting, networks, trials, left_out)
+    return _finished(folder, opened, features, setting, shared, trials, left_out)
 
 
 def _finished(
@@ -73,14 +74,14 @@ def _finished(
     opened: Opened,
     features: Features,
     setting: Setting,
-    networks: Networks,
+    shared: Shared,
     trials: Sequence[Trial],
     left_out: Sequence[str],
 ) -> FitResult:
     """Compares the trials, keeps the recommended one, and writes what was found."""
     board = leaderboard(trials, setting)
     chosen = next(t for t in trials if t.candidate == board.recommended.candidate)
-    test = _keep(folder, chosen, board.metric, features, setting, networks)
+    test = _keep(folder, chosen, board.metric, features, setting, shared)
     explained = _explained(board, trials)
     important = importance(explained, features, setting, board.metric)
     found = FitResult(
@@ -92,7 +93,7 @@ def _finished(
         important,
         explained.candidate.name,
         left_out,
-        networks.table.bad,
+        shared.table.bad,
     )
     values = {
         **board.to_json(),
@@ -113,7 +114,7 @@ def _finished(
 
 def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
     """Of the models on features the best that reads most columns: what a column is worth beside the others."""
-    of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_network}
+    of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_trained}
     most = max(len(trial.candidate.columns) for trial in of.values())
     names = [
         entry.candidate.name for entry in board.entries if entry.candidate.role == "contestant"
@@ -127,24 +128,24 @@ def _keep(
     metric: Metric,
     features: Features,
     setting: Setting,
-    networks: Networks,
+    shared: Shared,
 ) -> Score | None:
     """The chosen candidate, fitted on all rows but those of the test, as a run; its score on the test."""
     goal, plan, candidate = setting.goal, setting.plan, chosen.candidate
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
-    samples = zip(networks.table.samples, plan.splits, strict=True)
+    samples = zip(shared.table.samples, plan.splits, strict=True)
     write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in samples if p != LEFT_OUT}})
-    source = AssignedConfig(networks.source, (folder / SPLITS).absolute())
-    if candidate.is_network:
-        network = networks.of(candidate.model, goal, setting.seed)
-        runs = network_folder(candidate, folder / TRIALS, setting.stamp)
+    source = AssignedConfig(shared.source, (folder / SPLITS).absolute())
+    if candidate.is_trained:
+        recipe = shared.of(candidate, goal)
+        runs = runs_folder(candidate, folder / TRIALS, setting.stamp)
         run = runs / "fold-0"
         if len(plan.folds) > 1:
-            run = network.trained(plan.final, chosen.steps, runs / "final")
-        keep_network(run, folder, source, splits)
+            run = recipe.trained(plan.final, chosen.steps, runs / "final")
+        keep_trained(run, folder, source, splits)
         if plan.test is None:
             return None
-        return _tested(network.outputs(run, plan.test), metric, setting)
+        return _tested(recipe.outputs(run, plan.test), metric, setting)
     model = fitted(
         candidate, features, goal, setting.clusters, setting.strata, plan.final, setting.seed
     )
@@ -162,7 +163,7 @@ def _tested(outputs: Floats, metric: Metric, setting: Setting) -> Score:
     bootstrap = Bootstrap(clusters)
     if goal.kind == "class":
         return metric.score(bootstrap.proportion(scores, clusters))
-    return metric.score(bootstrap.mean(scores, clusters).estimate())
+    return metric.score(bootstrap.mean(metric.scale * scores, clusters).estimate())
 
 
 def _features(
@@ -195,19 +196,23 @@ def _are_numbers(table: Table, name: str) -> bool:
 
 
 def _task_of(column: SchemaColumn) -> GoalKind:
-    """Raises WeftError for a column that is neither a class nor a number."""
-    if column.kind in ("number", "category", "id"):
-        return "number" if column.kind == "number" else "class"
-    other = {"tags": "weft train tag predicts several labels a row"}.get(column.kind)
+    """Raises WeftError for a column that holds neither classes nor numbers nor tags."""
+    if column.kind in ("number", "tags"):
+        return "number" if column.kind == "number" else "tags"
+    if column.kind in ("category", "id"):
+        return "class"
     raise WeftError(
-        f"target '{column.name}' is of kind {column.kind} ({column.why}), expected a category or a number; "
-        + (other or f"if it is one, say so: --columns category={column.name}")
+        f"target '{column.name}' is of kind {column.kind} ({column.why}), expected a category, a number or tags; "
+        f"if it is one, say so: --columns category={column.name}"
     )
 
 
 def _strata(goal: Goal) -> Ints:
     if goal.kind == "class":
         return goal.values.astype(np.int64)
+    if goal.kind == "tags":  # the rarest tag of each row
+        rarity = goal.values / np.maximum(goal.counts(), 1)
+        return np.where(rarity.any(axis=1), rarity.argmax(axis=1), -1).astype(np.int64)
     edges = np.quantile(goal.values, np.linspace(0, 1, STRATA + 1)[1:-1])
     return np.searchsorted(edges, goal.values).astype(np.int64)
 

@@ -1,8 +1,8 @@
 """What is to be predicted: a column, as classes or as a number, checked before anything is computed."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Target
+from weft.core.missing import is_missing
 from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import Classes, ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
+from weft.data.targets.tags import TagsConfig
 from weft.fitting.settings import GoalKind
 from weft.fitting.table import Table
 
@@ -23,9 +25,11 @@ MANY_CLASSES = 200
 
 @dataclass(frozen=True)
 class Goal:
-    """The column, how it is read, and its values (N,): places of classes, or numbers.
+    """The column, how it is read, and its values: places of classes (N,), numbers (N,), or for each tag 1 where the
+    row has it (N, V).
 
-    classes: the names, the most frequent first; empty for a number. notes: what a person should know of it.
+    classes: the names of classes or tags, the most frequent first; empty for a number. state: what the target has
+    learned. notes: what a person should know of it.
     """
 
     column: str
@@ -34,6 +38,7 @@ class Goal:
     values: NDArray[Any]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
@@ -42,6 +47,8 @@ class Goal:
 
     def counts(self) -> NDArray[np.int64]:
         """(V,) rows of each class."""
+        if self.kind == "tags":
+            return np.asarray(self.values.sum(0), dtype=np.int64)
         return np.bincount(self.values, minlength=len(self.classes))
 
 
@@ -54,7 +61,8 @@ def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
     if not there:
         raise WeftError(f"no row has a '{column}', so it cannot be predicted")
     used = table if len(there) == len(table) else table.take(there)
-    goal = _numbers(used, column) if kind == "number" else _classes(used, column)
+    read = {"number": _numbers, "class": _classes, "tags": _tags}[kind]
+    goal = read(used, column)
     missing = len(table) - len(there)
     if missing:
         goal = _noted(goal, f"{missing:,} rows without a '{column}' are left out")
@@ -62,13 +70,11 @@ def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return is_missing(value)
 
 
 def _noted(goal: Goal, *notes: str) -> Goal:
-    return Goal(
-        goal.column, goal.kind, goal.target, goal.values, goal.classes, (*notes, *goal.notes)
-    )
+    return replace(goal, notes=(*notes, *goal.notes))
 
 
 def _numbers(table: Table, column: str) -> Goal:
@@ -93,19 +99,42 @@ def _classes(table: Table, column: str) -> Goal:
             "no class; name another target, or read it as a number (--task number)"
         )
     values = _read(table, built, column).astype(np.int64)
-    return Goal(column, "class", target, values, names, tuple(_class_notes(built, values)))
+    notes = tuple(_class_notes(built, values))
+    return Goal(column, "class", target, values, names, notes, built.state())
+
+
+def _tags(table: Table, column: str) -> Goal:
+    built = TagsConfig(column, max_classes=MANY_CLASSES).build()
+    raws = table.values(column)
+    built.fit(raws)
+    values = np.array(_each(table, built, column), dtype=np.float32)
+    if (values == values[0]).all():
+        raise WeftError(f"'{column}' has the same tags in every row: there is nothing to predict")
+    counts = values.sum(0)
+    few = [name for name, rows in zip(built.classes, counts, strict=True) if rows == 1]
+    notes = []
+    if few:
+        named = ", ".join(few[:3]) + (", ..." if len(few) > 3 else "")
+        notes.append(
+            f"{len(few):,} of {len(counts):,} tags are of one row, so they cannot be learned and measured: {named}"
+        )
+    target = TagsConfig(column, built.separator, max_classes=MANY_CLASSES)
+    return Goal(column, "tags", target, values, built.classes, tuple(notes), built.state())
 
 
 def _read(table: Table, target: Any, column: str) -> NDArray[Any]:
     """The target of each row. Raises WeftError that names the first row whose value is none."""
-    read = target if isinstance(target, Classes) else target.build()
+    return np.array(_each(table, target if isinstance(target, Classes) else target.build(), column))
+
+
+def _each(table: Table, read: Target, column: str) -> list[Any]:
     found = []
     for sample, raw in zip(table.samples, table.values(column), strict=True):
         try:
             found.append(read.read(raw))
         except WeftError as error:
             raise WeftError(f"{sample.source}: {error}") from None
-    return np.array(found)
+    return found
 
 
 def _class_notes(target: Classes, values: NDArray[np.int64]) -> Sequence[str]:

@@ -17,8 +17,8 @@ from weft.evaluation.metric import Metric
 from weft.fitting.candidates import Features, fitted
 from weft.fitting.features import Matrix, side_by_side
 from weft.fitting.folds import Rows
-from weft.fitting.leaderboard import row_scores
 from weft.fitting.models import Fitted, Floats
+from weft.fitting.scores import row_scores
 from weft.fitting.trials import Setting, Trial
 
 REPEATS = 5

@@ -10,7 +10,7 @@ from weft.architectures.model import ModelConfig
 from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
-from weft.core.interfaces import Decoder, Objective
+from weft.core.interfaces import Decoder, Learner, Objective
 from weft.data.learned import MODALITIES, Learned
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
@@ -23,15 +23,16 @@ from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.heads.output import Output
+from weft.heads.tags import TagOutput
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
+from weft.recipes import classify, regress, tag
 from weft.runs.parts import MODEL, RECIPE, write_weights
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.base import Task
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.regression import RegressionTaskConfig
+from weft.tasks.tagging import TaggingConfig
 from weft.training.config import RunConfig
-
-CLASS_HEAD, NUMBER_HEAD = "label", "score"
 
 
 def keep(
@@ -68,13 +69,7 @@ def _recipe(
     source: DataSource,
     splits: Mapping[str, str],
 ) -> Recipe:
-    number = goal.kind == "number"
-    head = NUMBER_HEAD if number else CLASS_HEAD
-    output: Output = NumberOutput(head) if number else ClassOutput(head)
-    objective: Config[Objective] = RegressionConfig(head) if number else ClassificationConfig(head)
-    task: Config[Task] = (
-        RegressionTaskConfig(head=head) if number else ClassificationTaskConfig(head=head)
-    )
+    head, output, objective, task = _said(goal)
     return Recipe(
         data=DataConfig(
             source=source,
@@ -91,15 +86,28 @@ def _recipe(
             heads={head: HeadConfig(decoder, output)},
         ),
         objectives={head: objective},
-        tasks={"regression" if number else "classification": task},
+        tasks={task.build().name: task},
         run=RunConfig(steps=0),
     )
+
+
+def _said(goal: Goal) -> tuple[str, Output, Config[Objective], Config[Task]]:
+    """The head's name as the recipes have it, what it says, and how it is trained and measured."""
+    if goal.kind == "number":
+        head = regress.HEAD
+        return head, NumberOutput(head), RegressionConfig(head), RegressionTaskConfig(head=head)
+    if goal.kind == "tags":
+        head = tag.HEAD
+        return head, TagOutput(head), ClassificationConfig(head), TaggingConfig(head=head)
+    head = classify.HEAD
+    objective = ClassificationConfig(head)
+    return head, ClassOutput(head), objective, ClassificationTaskConfig(head=head)
 
 
 def _learned(columns: Sequence[Column], goal: Goal, recipe: Recipe) -> dict[str, object]:
     targets = {name: config.build() for name, config in recipe.data.targets.items()}
     for target in targets.values():
-        if goal.classes:
-            cast(Learned, target).restore({"classes": list(goal.classes)})  # type: ignore[arg-type]
+        if isinstance(target, Learner):
+            target.restore(goal.state)
     learned = Learned({column.name: column.modality for column in columns}, targets)
     return {name: learner.state() for name, learner in learned.learners.items()}

@@ -1,6 +1,5 @@
 """The candidates in order, each against the best one, paired row by row and corrected for their number."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,9 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import PERCENT, Metric
 from weft.fitting.candidates import Candidate
-from weft.fitting.goal import Goal
-from weft.fitting.models import Floats, row_losses
+from weft.fitting.models import Floats
+from weft.fitting.scores import metrics_of, other_scores, row_scores
 from weft.fitting.trials import Setting, Trial
-from weft.tasks._accuracy import ACCURACY
-from weft.tasks.regression import MAE, RMSE
-
-LOG_LOSS = Metric("log_loss", "", better="lower", digits=3)
 
 
 @dataclass(frozen=True)
@@ -26,13 +21,13 @@ class Entry:
     """A candidate, its score with interval, and its difference from the best one.
 
     difference: of the score, this one minus the best, with an interval that holds for all pairs of
-    contestants at once; None of the best itself, and of what is not compared. tied: the interval of the difference holds 0. second: another
-    metric, without an interval.
+    contestants at once; None of the best itself, and of what is not compared. tied: the interval of the difference holds 0. others:
+    the other metrics, without intervals.
     """
 
     candidate: Candidate
     estimate: Estimate
-    second: float
+    others: tuple[float, ...]
     difference: Comparison | None
     seconds: float
     memory: float
@@ -50,7 +45,7 @@ class Leaderboard:
 
     target: str
     metric: Metric
-    second: Metric
+    others: tuple[Metric, ...]
     entries: Sequence[Entry]
     judged: str
 
@@ -95,7 +90,7 @@ class Leaderboard:
             "behind_best": None if behind is None else behind.difference.to_json(),
             "p_value": None if behind is None else behind.p_value,
             "tied_with_best": entry.tied,
-            self.second.name: entry.second,
+            **{m.name: value for m, value in zip(self.others, entry.others, strict=True)},
             "seconds": round(entry.seconds, 2),
             "memory_mb": round(entry.memory),
         }
@@ -105,16 +100,16 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
     """The trials, measured on the rows that compare."""
     goal, held = setting.goal, setting.plan.held
     values = goal.values[held]
-    metric, second = _metrics(goal)
+    metrics = metrics_of(goal)
     return ranked(
         goal.column,
-        (metric, second),
+        metrics,
         setting.plan.said,
         [
             Measured(
                 trial.candidate,
-                row_scores(trial.outputs, values, goal) * metric.scale,
-                _second(trial.outputs, values, goal),
+                row_scores(trial.outputs, values, goal) * metrics[0].scale,
+                other_scores(trial.outputs, values, goal),
                 trial.seconds,
                 trial.memory,
             )
@@ -126,24 +121,24 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
 
 @dataclass(frozen=True)
 class Measured:
-    """A candidate and its score of each row (N,), in the unit of the metric; second: another number."""
+    """A candidate and its score of each row (N,), in the unit of the metric; others: further numbers."""
 
     candidate: Candidate
     scores: Floats
-    second: float
+    others: tuple[float, ...]
     seconds: float
     memory: float
 
 
 def ranked(
     target: str,
-    metrics: tuple[Metric, Metric],
+    metrics: tuple[Metric, ...],
     judged: str,
     measured: Sequence[Measured],
     clusters: NDArray[np.int64],
 ) -> Leaderboard:
     """The candidates in order, each compared with the best. clusters: of the N rows."""
-    metric, second = metrics
+    metric, *others = metrics
     contest = [one for one in measured if one.candidate.role == "contestant"]
     best = min(
         range(len(contest)), key=lambda n: (metric.best_first(float(contest[n].scores.mean())), n)
@@ -157,7 +152,7 @@ def ranked(
         Entry(
             one.candidate,
             _estimate(one.scores, metric, bootstrap, clusters),
-            one.second,
+            one.others,
             compared.get(one.candidate.name),
             one.seconds,
             one.memory,
@@ -171,37 +166,16 @@ def ranked(
             entry.candidate.simplicity,
         )
     )
-    return Leaderboard(target, metric, second, entries, judged)
+    return Leaderboard(target, metric, tuple(others), entries, judged)
 
 
 def _estimate(
     scores: Floats, metric: Metric, bootstrap: Bootstrap, clusters: NDArray[np.int64]
 ) -> Estimate:
     """The mean score; of shares with an interval also where all rows are right."""
-    if metric.unit != PERCENT:
+    if metric.unit != PERCENT or scores.min() < 0 or scores.max() > metric.scale:
         return bootstrap.mean(scores, clusters).estimate()
     return metric.score(bootstrap.proportion(scores / metric.scale, clusters)).estimate
-
-
-def _metrics(goal: Goal) -> tuple[Metric, Metric]:
-    """What orders the candidates, and what stands beside it; errors with three digits that count."""
-    if goal.kind == "class":
-        return ACCURACY, LOG_LOSS
-    spread = float(np.std(goal.values))
-    digits = min(max(2 - math.floor(math.log10(spread)), 0), 6)
-    return MAE.in_unit("", digits), RMSE.in_unit("", digits)
-
-
-def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
-    """(N,) 1 where the class is right, else 0; or the absolute error."""
-    if goal.kind == "number":
-        return np.asarray(np.abs(outputs[:, 0] - values))
-    return np.asarray(outputs.argmax(axis=1) == values, dtype=np.float64)
-
-
-def _second(outputs: Floats, values: NDArray[Any], goal: Goal) -> float:
-    losses = row_losses(outputs, values, goal)
-    return float(np.sqrt(losses.mean()) if goal.kind == "number" else losses.mean())
 
 
 def difference_text(entry: Entry, metric: Metric) -> str:

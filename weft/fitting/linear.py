@@ -86,6 +86,8 @@ def _path(
     """(weight, bias) for each penalty, each begun where the one before ended."""
     if goal.kind == "number":
         return [_ridge(scaled, values, penalty) for penalty in penalties]
+    if goal.kind == "tags":
+        return _of_tags(scaled, values, penalties)
     return _logistic(scaled, values, goal, penalties)
 
 
@@ -118,6 +120,36 @@ def _logistic(
         model.set_params(C=100 / (penalty * len(values)))
         model.fit(scaled, values)
         found.append(_spread(model.coef_, model.intercept_, known, goal.outputs))
+    return found
+
+
+def _of_tags(
+    scaled: Matrix, values: NDArray[np.generic], penalties: tuple[float, ...]
+) -> list[tuple[Floats, Floats]]:
+    """A logistic regression for each of V tags, all solved together: they share the products with the matrix."""
+    from scipy.optimize import minimize
+
+    right = np.asarray(values, dtype=np.float64)
+    (rows, tags), features = right.shape, int(scaled.shape[1])
+
+    def loss(flat: Floats, penalty: float) -> tuple[float, Floats]:
+        weight, bias = flat[:-tags].reshape(features, tags), flat[-tags:]
+        logits = np.asarray(scaled @ weight) + bias
+        error = (1 / (1 + np.exp(-np.clip(logits, UNSEEN, -UNSEEN))) - right) / rows
+        gradient = np.asarray(scaled.T @ error) + penalty / 100 * weight
+        value = (np.logaddexp(0, logits) - logits * right).sum() / rows
+        total = value + penalty / 200 * (weight**2).sum()
+        return float(total), np.concatenate([gradient.ravel(), error.sum(0)])
+
+    shares = np.clip(right.mean(0), 1 / (2 * rows), 1 - 1 / (2 * rows))
+    flat = np.concatenate([np.zeros(features * tags), np.log(shares / (1 - shares))])
+    found = []
+    for penalty in penalties:
+        solved = minimize(
+            loss, flat, (penalty,), "L-BFGS-B", jac=True, options={"maxiter": ITERATIONS}
+        )
+        flat = solved.x
+        found.append((flat[:-tags].reshape(features, tags), flat[-tags:]))
     return found
 
 

@@ -79,15 +79,18 @@ class Affine:
 
 
 def constant(training: Training, goal: Goal) -> Affine:
-    """The shares of the classes, or the median, whatever the features are."""
+    """The shares of the classes or tags, or the median, whatever the features are."""
     width = int(training.matrix.shape[1])
     return Affine(np.zeros((width, goal.outputs)), constant_outputs(training.values, goal))
 
 
 def constant_outputs(values: NDArray[Any], goal: Goal) -> Floats:
-    """(V,) logits of the classes' shares, or the median."""
+    """(V,) logits of the shares of classes or tags, or the median."""
     if goal.kind == "number":
         return np.array([float(np.median(values))])
+    if goal.kind == "tags":
+        shares = np.clip(values.mean(0, dtype=np.float64), 1e-6, 1 - 1e-6)
+        return np.asarray(np.log(shares / (1 - shares)))
     counts = np.bincount(values[values >= 0], minlength=len(goal.classes)).astype(np.float64)
     with np.errstate(divide="ignore"):
         return np.asarray(np.maximum(np.log(counts / counts.sum()), UNSEEN))
@@ -109,7 +112,10 @@ def as_csr(matrix: Matrix) -> Matrix:
 
 
 def row_losses(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
-    """(N,) minus the logarithm of the right class's probability, or the squared error."""
+    """(N,) minus the logarithm of the right class's probability, the squared error, or the mean cross-entropy of
+    the tags."""
+    if goal.kind == "tags":
+        return np.asarray((np.logaddexp(0, outputs) - outputs * values).mean(axis=1))
     if goal.kind == "number":
         return np.asarray((outputs[:, 0] - values) ** 2)
     right = probabilities(outputs)[np.arange(len(values)), np.maximum(values, 0)]

@@ -55,7 +55,7 @@ def _candidates(board: Leaderboard) -> html.Html:
             metric.shown(entry.estimate.value),
             entry.estimate.interval(metric.digits),
             say(difference_text(entry, metric)),
-            board.second.shown(entry.second),
+            *(m.shown(v) for m, v in zip(board.others, entry.others, strict=True)),
             round(entry.seconds, 1),
             round(entry.memory),
         ]
@@ -66,7 +66,7 @@ def _candidates(board: Leaderboard) -> html.Html:
         f"{say(metric.words)}, {say(metric.axis)}",
         "95% interval",
         "from the best",
-        board.second.words,
+        *(one.words for one in board.others),
         "seconds",
         "memory of the process, MB",
     ]

@@ -13,7 +13,6 @@ from weft.fitting.candidates import Candidate
 from weft.fitting.correlation import Maps
 from weft.fitting.folds import LEFT_OUT
 from weft.fitting.leaderboard import ranked
-from weft.fitting.network import keep_network
 from weft.fitting.opening import Opened
 from weft.fitting.page import write_page
 from weft.fitting.pairs import Pairs, read_pairs
@@ -30,6 +29,7 @@ from weft.fitting.recall import (
 from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, require_free
 from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
+from weft.fitting.trained import keep_trained
 from weft.fitting.trained_pair import (
     embedded,
     network_recipe,
@@ -105,7 +105,7 @@ def _keep(pairs: Pairs, candidate: Candidate, folder: Path, linear: Sequence[Map
             run = start / "final" / run.name
             if not (run / WEIGHTS).exists():
                 train(recipe, run)
-        keep_network(run, folder, source, splits)
+        keep_trained(run, folder, source, splits)
         vectors = embedded(pairs, run)
     else:
         save_linear(pairs, maps, folder, source, splits)

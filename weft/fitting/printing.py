@@ -53,7 +53,8 @@ def _table(board: Leaderboard) -> Printed:
     table.add_column(say(metric.axis if metric.unit else metric.words), justify="right")
     table.add_column(say("95% interval"), justify="right")
     table.add_column(say("from the best"), justify="right")
-    table.add_column(say(board.second.words), justify="right")
+    for one in board.others:
+        table.add_column(say(one.words), justify="right")
     table.add_column(say("s"), justify="right")
     for entry in board.entries[:SHOWN]:
         table.add_row(
@@ -61,7 +62,7 @@ def _table(board: Leaderboard) -> Printed:
             metric.shown(entry.estimate.value),
             entry.estimate.interval(metric.digits),
             say(difference_text(entry, metric)),
-            board.second.shown(entry.second),
+            *(m.shown(v) for m, v in zip(board.others, entry.others, strict=True)),
             f"{entry.seconds:.1f}",
         )
     return table

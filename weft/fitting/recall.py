@@ -35,7 +35,9 @@ def chance(pairs: Pairs) -> Measured:
         parts.append(np.full(len(matches), RECALL_10.scale * tens))
         firsts.append(RECALL_1.scale * ones * len(matches))
     first = sum(firsts) / sum(map(len, parts))
-    return Measured(Candidate(CHANCE, "constant"), np.concatenate(parts), first, 0.0, peak_memory())
+    return Measured(
+        Candidate(CHANCE, "constant"), np.concatenate(parts), (first,), 0.0, peak_memory()
+    )
 
 
 def measure_vectors(
@@ -47,11 +49,11 @@ def measure_vectors(
         ten, one = partners_found(pairs, both, fold.held)
         tens.append(ten)
         ones.append(one)
-    model = "linear" if name == LINEAR else "concatenation"
+    model = "linear" if name == LINEAR else "classify"
     candidate = Candidate(name, model, pairs.names)  # type: ignore[arg-type]
     first = RECALL_1.scale * float(np.concatenate(ones).mean())
     return Measured(
-        candidate, RECALL_10.scale * np.concatenate(tens), first, seconds, peak_memory()
+        candidate, RECALL_10.scale * np.concatenate(tens), (first,), seconds, peak_memory()
     )
 
 

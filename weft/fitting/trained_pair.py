@@ -19,7 +19,6 @@ from weft.fitting.features import dense
 from weft.fitting.folds import Rows, grouped_folds
 from weft.fitting.leaderboard import Measured
 from weft.fitting.models import Floats
-from weft.fitting.network import TIMING
 from weft.fitting.pairs import Pairs
 from weft.fitting.projections import pair_recipe, save_linear
 from weft.fitting.recall import (
@@ -28,6 +27,7 @@ from weft.fitting.recall import (
 )
 from weft.fitting.result import TRIALS
 from weft.fitting.source import AssignedConfig
+from weft.fitting.trained import TIMING
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe
 from weft.runs.run import load

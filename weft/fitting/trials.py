@@ -20,8 +20,8 @@ from weft.fitting.features import side_by_side
 from weft.fitting.folds import Plan
 from weft.fitting.goal import Goal
 from weft.fitting.models import Fitted, Floats
-from weft.fitting.network import Networks, planned_steps
 from weft.fitting.table import Ints
+from weft.fitting.trained import Shared, planned_steps
 
 ALWAYS = 2
 """The constant and a linear model are tried even where reading the columns has taken all the time."""
@@ -34,7 +34,7 @@ class Trial:
     """A candidate and what it says of the rows that compare (H, V), in the order of `Plan.held`.
 
     models: of each fold; empty where the trial was taken over. seconds: of fitting all folds. memory: the
-    most that the process has held until then, in MB. steps: of a network.
+    most that the process has held until then, in MB. steps: of a recipe.
     """
 
     candidate: Candidate
@@ -62,7 +62,7 @@ def run_trials(
     features: Features,
     setting: Setting,
     folder: Path,
-    networks: Networks,
+    shared: Shared,
     *,
     deadline: float,
 ) -> tuple[list[Trial], list[str]]:
@@ -75,9 +75,9 @@ def run_trials(
     with progress("candidates", len(candidates)) as advance:
         for number, candidate in enumerate(candidates):
             trial = _kept(candidate, folder, setting.stamp)
-            if trial is None and candidate.is_network:
+            if trial is None and candidate.is_trained:
                 share = (deadline - time.monotonic()) / (len(candidates) - number)
-                trial = _tried_network(candidate, networks, setting, folder, share)
+                trial = _tried_recipe(candidate, shared, setting, folder, share)
             elif trial is None and (number < ALWAYS or _fits(candidate, found, deadline)):
                 trial = _tried(candidate, features, setting, folder)
             if trial is None:
@@ -93,24 +93,24 @@ def _fits(candidate: Candidate, before: Sequence[Trial], deadline: float) -> boo
     return time.monotonic() + SETTING_UP * max(like, default=0.0) < deadline
 
 
-def _tried_network(
-    candidate: Candidate, networks: Networks, setting: Setting, folder: Path, seconds: float
+def _tried_recipe(
+    candidate: Candidate, shared: Shared, setting: Setting, folder: Path, seconds: float
 ) -> Trial | None:
     """A run for each fold, of as many steps as fit into the time; None where too few do."""
     began = time.monotonic()
     folds = setting.plan.folds
     runs = 1 if len(folds) == 1 else len(folds) + 1  # with the one on all rows at the end
-    network = networks.of(candidate.model, setting.goal, setting.seed)
-    place = network_folder(candidate, folder, setting.stamp)
+    recipe = shared.of(candidate, setting.goal)
+    place = runs_folder(candidate, folder, setting.stamp)
     steps = planned_steps(place / "fold-0")
     if steps is None:
-        steps = network.plan_steps(folds[0].train, seconds / runs, place)
+        steps = recipe.plan_steps(folds[0].train, seconds / runs, place)
     if not steps:
         return None
     parts = []
     for number, fold in enumerate(folds):
-        run = network.trained(fold.train, steps, place / f"fold-{number}")
-        parts.append(network.outputs(run, fold.held))
+        run = recipe.trained(fold.train, steps, place / f"fold-{number}")
+        parts.append(recipe.outputs(run, fold.held))
     trial = Trial(
         candidate,
         np.concatenate(parts),
@@ -182,8 +182,8 @@ def _file(candidate: Candidate, folder: Path) -> Path:
     return folder / f"{candidate.model}-{name}.safetensors"
 
 
-def network_folder(candidate: Candidate, folder: Path, stamp: str) -> Path:
-    """Where the runs of a network are kept; other rows or settings have another place."""
+def runs_folder(candidate: Candidate, folder: Path, stamp: str) -> Path:
+    """Where the runs of a recipe are kept; other rows or settings have another place."""
     name = hashlib.blake2b(f"{candidate.name} {stamp}".encode(), digest_size=6).hexdigest()
     return folder / f"{candidate.model}-{name}"
 

@@ -53,11 +53,12 @@ SOME_BAD = 0.1
 @dataclass(frozen=True)
 class Towers:
     """Published models that pictures and texts start from, or None for small towers from scratch, and what
-    of the published ones learns."""
+    of the published ones learns. crop: shares of a picture that training sees of it, None all of it."""
 
     image: str | None = None
     text: str | None = None
     tune: Tune = "frozen"
+    crop: tuple[float, float] | None = (0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _add(
 def _pictures(
     several: bool, towers: Towers, tokens: bool
 ) -> tuple[Config[Modality], Config[Encoder], int, CacheConfig | None]:
-    base = ImageConfig(size=SIZE, fit="squash", crop_scale=(0.6, 1.0), flip=0.0)
+    base = ImageConfig(size=SIZE, fit="squash", crop_scale=towers.crop, flip=0.0)
     encoder: Config[Encoder]
     if towers.image is None:
         modality, width, cache = base, WIDTHS[-1], None

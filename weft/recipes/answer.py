@@ -41,7 +41,8 @@ def answer(
     classes = classes_of(schema, column)
     # What else a row says may be about the answer; a question is answered by the picture alone.
     others = [n for n in schema.columns if n not in (asked, *schema.of("image", "images"))]
-    towers = Towers(image_model, text_model, tune)
+    # A crop may cut off what the question asks about.
+    towers = Towers(image_model, text_model, tune, crop=None)
     inputs = inputs_of(schema, others, towers, texts=[asked])
     what = Predicted(
         head=HEAD,

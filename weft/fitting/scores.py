@@ -1,0 +1,80 @@
+"""What a candidate's outputs score, row by row, so that two candidates can be compared in pairs of rows.
+
+A mean over rows has a score for each row. Average precision and F1 have none; they are linearised: a row's score is
+the value plus N times its derivative by the weight of the row (A. C. Davison and D. V. Hinkley, Bootstrap Methods and
+their Application, 1997, section 2.7.2). The mean of these scores is the value, and a resample of them changes as the
+value does to first order.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.evaluation.metric import Metric
+from weft.evaluation.one_against_rest import average_precision_influence
+from weft.fitting.goal import Goal
+from weft.fitting.models import Floats, row_losses
+from weft.tasks._accuracy import ACCURACY
+from weft.tasks._of_classes import MACRO_F1
+from weft.tasks.regression import MAE, RMSE
+from weft.tasks.tagging import MEAN_AVERAGE_PRECISION, MICRO_F1
+
+LOG_LOSS = Metric("log_loss", "", better="lower", digits=3)
+
+
+def metrics_of(goal: Goal) -> tuple[Metric, ...]:
+    """What orders the candidates, and what stands beside it; errors with three digits that count."""
+    if goal.kind == "tags":
+        return MEAN_AVERAGE_PRECISION, MICRO_F1, MACRO_F1
+    if goal.kind == "class":
+        return ACCURACY, LOG_LOSS
+    spread = float(np.std(goal.values))
+    digits = min(max(2 - math.floor(math.log10(spread)), 0), 6)
+    return MAE.in_unit("", digits), RMSE.in_unit("", digits)
+
+
+def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
+    """(N,) whose mean is the first metric: 1 where the class is right, else 0; the absolute error; of tags the
+    linearised mean average precision."""
+    if goal.kind == "tags":
+        return _average_precision(outputs, values > 0.5)
+    if goal.kind == "number":
+        return np.asarray(np.abs(outputs[:, 0] - values))
+    return np.asarray(outputs.argmax(axis=1) == values, dtype=np.float64)
+
+
+def row_errors(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
+    """(N,) how wrong each row is: 1 or 0, the absolute error, or the share of wrong tags."""
+    if goal.kind == "tags":
+        return np.asarray(((outputs > 0) != (values > 0.5)).mean(axis=1))
+    scores = row_scores(outputs, values, goal)
+    return scores if goal.kind == "number" else 1 - scores
+
+
+def other_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> tuple[float, ...]:
+    """The metrics that stand beside the first one, in their units."""
+    if goal.kind == "tags":
+        return tuple(100 * value for value in f1_of_tags(outputs > 0, values > 0.5))
+    mean = float(row_losses(outputs, values, goal).mean())
+    return (math.sqrt(mean) if goal.kind == "number" else mean,)
+
+
+def f1_of_tags(chosen: NDArray[np.bool_], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Micro F1, and macro F1 over the tags that some row has or is given. (N, V) both."""
+    both, either = (chosen & right).sum(0), chosen.sum(0) + right.sum(0)
+    there = either > 0
+    if not there.any():
+        return 0.0, 0.0
+    return float(2 * both.sum() / either.sum()), float((2 * both[there] / either[there]).mean())
+
+
+def _average_precision(outputs: Floats, right: NDArray[np.bool_]) -> Floats:
+    """Of the tags that some row has and some row lacks, their mean."""
+    counts = right.sum(0)
+    places = np.flatnonzero((counts > 0) & (counts < len(right)))
+    if not len(places):
+        return np.zeros(len(right))
+    value, influence = average_precision_influence(outputs[:, places], right[:, places])
+    return np.asarray(value.mean() + len(right) * influence.mean(axis=1))

@@ -1,0 +1,254 @@
+"""The recipes for own tables as candidates: each trains a run for each fold, of as many steps as the time allows."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from weft.core import config as configs
+from weft.core.documents import write_checked
+from weft.core.files import read_file, write_bytes
+from weft.data.column_kinds import ColumnKind
+from weft.data.features import CacheConfig
+from weft.data.learned import MODALITIES
+from weft.data.policy import ErrorPolicy
+from weft.data.schema import Schema
+from weft.data.sources import DataSource
+from weft.fitting.candidates import Candidate
+from weft.fitting.choice import published_pictures, published_texts
+from weft.fitting.features import Column
+from weft.fitting.folds import Rows, grouped_folds
+from weft.fitting.goal import Goal
+from weft.fitting.models import UNSEEN, Floats
+from weft.fitting.settings import NO_MODEL, FitSettings
+from weft.fitting.source import AssignedConfig
+from weft.fitting.table import Ints, Table
+from weft.fusion.late import LateConfig
+from weft.heads.classes import ClassValues
+from weft.heads.numbers import NumberValues
+from weft.heads.tags import TagValues
+from weft.recipes.answer import answer
+from weft.recipes.classify import classify
+from weft.recipes.regress import regress
+from weft.recipes.tag import tag
+from weft.runs.parts import MODEL, RECIPE, WEIGHTS, load_recipe
+from weft.runs.recipe import Recipe
+from weft.runs.run import load
+from weft.runs.timing import seconds_per_step
+from weft.runs.train import resume, train
+from weft.tasks.base import SlicedConfig
+
+RECIPES: Mapping[str, Callable[..., Recipe]] = {
+    "answer": answer,
+    "classify": classify,
+    "regress": regress,
+    "tag": tag,
+}
+KIND_OF_GOAL: Mapping[str, ColumnKind] = {"class": "category", "number": "number", "tags": "tags"}
+BATCH, MOST_EPOCHS, FEWEST_STEPS = 128, 40, 100
+CHOOSING_FOLDS = 8
+"""One of so many folds of the training rows chooses the best weights."""
+RESAMPLES = 20
+"""Of the intervals of a validation, which nobody reads."""
+WARM, TIMED = 2, 6
+EVALUATING = 1.3
+"""Times what the steps take: with evaluations and checkpoints."""
+TIMING = 5.0
+"""Seconds that must be left to time a few steps at all."""
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trained candidates share. source: of all rows, which are those of `table`. columns: the features of
+    those that a model may read."""
+
+    source: DataSource
+    schema: Schema
+    table: Table
+    clusters: Ints
+    strata: Ints
+    columns: Mapping[str, Column]
+    settings: FitSettings
+
+    def of(self, candidate: Candidate, goal: Goal) -> "TrainedCandidate":
+        return TrainedCandidate(self, candidate, goal)
+
+
+@dataclass(frozen=True)
+class TrainedCandidate:
+    """A recipe for a goal."""
+
+    shared: Shared
+    candidate: Candidate
+    goal: Goal
+
+    def recipe(self, source: DataSource, rows: int, steps: int) -> Recipe:
+        """Trained on the split `train` of the source, `rows` in number; its best weights by `validation`."""
+        settings, candidate = self.shared.settings, self.candidate
+        made = RECIPES[candidate.model](
+            self._schema(),
+            target=self.goal.column,
+            image_model=_towers(settings.image_model),
+            text_model=_towers(settings.text_model),
+            tune=candidate.tune,
+        )
+        if candidate.tune == "frozen":
+            made = self._with_features(made)
+        (head,) = made.data.targets
+        data = replace(
+            made.data,
+            source=source,
+            targets={head: self.goal.target.replace(**self._known())},
+            errors=ErrorPolicy("skip"),
+        )
+        tasks = {name: task.replace(resamples=RESAMPLES) for name, task in made.tasks.items()}
+        tasks = {
+            name: task.replace(slices=()) if isinstance(task, SlicedConfig) else task
+            for name, task in tasks.items()
+        }
+        run = made.run.replace(
+            steps=steps,
+            batch_size=max(1, min(BATCH, rows // 2)),
+            seed=settings.seed,
+            evaluate_every=max(1, steps // 5),
+            checkpoint_every=max(1, steps // 2),
+            workers=0,
+        )
+        return made.replace(data=data, tasks=tasks, run=run)
+
+    def _schema(self) -> Schema:
+        """The columns that the candidate reads, and the target of the kind that it is predicted as."""
+        names = (*self.candidate.columns, self.goal.column)
+        columns = {name: self.shared.schema.columns[name] for name in names}
+        target = columns[self.goal.column]
+        scale = None
+        if self.goal.kind == "number":
+            scale = float(np.mean(self.goal.values)), float(np.std(self.goal.values))
+        columns[self.goal.column] = replace(
+            target,
+            kind=KIND_OF_GOAL[self.goal.kind],
+            said=True,
+            distinct=max(1, len(self.goal.classes)),
+            scale=scale,
+        )
+        return replace(self.shared.schema, columns=columns)
+
+    def _known(self) -> dict[str, object]:
+        """The classes in the order of the goal, whichever of them the training rows have."""
+        return {"classes": self.goal.classes} if self.goal.kind == "class" else {}
+
+    def _with_features(self, made: Recipe) -> Recipe:
+        """Frozen published models as the linear candidates have them, whose features are in the cache already."""
+        published = {
+            "image": published_pictures(self.shared.settings),
+            "images": published_pictures(self.shared.settings),
+            "text": published_texts(self.shared.settings),
+        }
+        kinds = {
+            name: str(self.shared.schema.columns[name].kind) for name in self.candidate.columns
+        }
+        ready = [name for name, kind in kinds.items() if published.get(kind) is not None]
+        if not ready:
+            return made
+        columns = {name: self.shared.columns[name] for name in ready}
+        cached = {name: CacheConfig(precision="auto") for name in ready if kinds[name] != "images"}
+        fusion = cast(LateConfig, made.model.fusion)
+        widths = {**fusion.widths, **{name: column.dim for name, column in columns.items()}}
+        return made.replace(
+            data=replace(
+                made.data,
+                streams={**made.data.streams, **{n: c.modality_config for n, c in columns.items()}},
+                cache={**made.data.cache, **cached},
+            ),
+            model=made.model.replace(
+                encoders={
+                    **made.model.encoders,
+                    **{n: c.encoder_config for n, c in columns.items()},
+                },
+                fusion=fusion.replace(widths=widths, norm=True),
+            ),
+        )
+
+    def plan_steps(self, rows: Rows, seconds: float, folder: Path) -> int:
+        """How many steps fit into the time, at most MOST_EPOCHS; 0 where fewer than FEWEST_STEPS do."""
+        if seconds < TIMING:
+            return 0
+        source = self._source(rows, folder / "timing.json")
+        recipe = self.recipe(source, len(rows), WARM + TIMED)
+        began = time.monotonic()
+        step = seconds_per_step(recipe, WARM, TIMED)
+        most = max(-(-MOST_EPOCHS * len(rows) // recipe.run.batch_size), FEWEST_STEPS)
+        left = seconds - (time.monotonic() - began)
+        steps = min(int(left / (EVALUATING * step)), most)
+        return steps if steps >= FEWEST_STEPS else 0
+
+    def trained(self, rows: Rows, steps: int, folder: Path) -> Path:
+        """The run that is trained on these rows, in `folder`; one that was begun there is gone on with."""
+        if (folder / RECIPE).exists():
+            resume(folder)
+        else:
+            source = self._source(rows, folder / "splits.json")
+            train(self.recipe(source, len(rows), steps), folder)
+        return folder
+
+    def outputs(self, run: Path, rows: Rows) -> Floats:
+        """(R, V) logits of the classes or tags of the goal as the run sees them; or numbers (R, 1).
+
+        A row that has none of the columns gets equal shares or the median.
+        """
+        samples = [self.shared.table.samples[row] for row in rows.tolist()]
+        found = load(run).predict(samples)
+        there, values = list(found.rows), found.values
+        if isinstance(values, NumberValues):
+            numbers = np.full((len(rows), 1), float(np.median(self.goal.values)))
+            numbers[there, 0] = values.numbers.double().numpy()
+            return numbers
+        assert isinstance(values, ClassValues)
+        shares = values.probabilities.double().numpy().clip(1e-12, 1 - 1e-12)
+        logits = np.log(shares)
+        if isinstance(values, TagValues):
+            logits -= np.log1p(-shares)
+        outputs = np.zeros((len(rows), len(self.goal.classes)))
+        outputs[there] = UNSEEN
+        known = [name for name in values.classes if name in self.goal.classes]
+        own = [self.goal.classes.index(name) for name in known]
+        outputs[np.ix_(there, own)] = logits[:, [values.classes.index(name) for name in known]]
+        return outputs
+
+    def _source(self, rows: Rows, path: Path) -> AssignedConfig:
+        """These rows, some of whose clusters choose the weights."""
+        shared, seed = self.shared, self.shared.settings.seed
+        folds = grouped_folds(shared.clusters[rows], shared.strata[rows], CHOOSING_FOLDS, seed)
+        splits = {shared.table.samples[row].id: "train" for row in rows.tolist()}
+        for row in rows[folds[0].held].tolist():
+            splits[shared.table.samples[row].id] = "validation"
+        write_checked(path, {"splits": splits})
+        return AssignedConfig(shared.source, path.absolute())
+
+
+def _towers(model: str | None) -> str | None:
+    """A published model that the recipes know; a file of MobileNetV2 gives features only."""
+    return None if model is None or model == NO_MODEL or model.endswith(".safetensors") else model
+
+
+def can_be_tuned(settings: FitSettings) -> bool:
+    """Whether a published model was named whose towers can be trained further."""
+    return any(_towers(model) for model in (settings.image_model, settings.text_model))
+
+
+def planned_steps(run: Path) -> int | None:
+    """The steps of the run in this folder; None where there is none."""
+    return load_recipe(run).run.steps if (run / RECIPE).exists() else None
+
+
+def keep_trained(run: Path, folder: Path, source: DataSource, splits: Mapping[str, str]) -> None:
+    """Copies the trained run to `folder`, with its rows from `source`. splits: as in `keep`."""
+    recipe = load_recipe(run)
+    data = recipe.data.replace(source=source, validation=splits["validation"], test=splits["test"])
+    configs.save(recipe.replace(data=data), folder / RECIPE)
+    for name in (MODEL, MODALITIES, WEIGHTS, LOG):
+        write_bytes(folder / name, read_file(run / name))
