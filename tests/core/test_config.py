@@ -38,10 +38,11 @@ projections = st.builds(
     bias=st.booleans(),
 )
 encoders = st.builds(ConvNetConfig, widths=st.lists(st.integers(1, 9), min_size=2).map(tuple))
+names = st.text(min_size=1).filter(is_part_name)
 models = st.builds(
     ModelConfig,
-    encoders=st.dictionaries(st.text(min_size=1), encoders, max_size=3),
-    projections=st.dictionaries(st.text(min_size=1), projections, max_size=3),
+    encoders=st.dictionaries(names, encoders, max_size=3),
+    projections=st.dictionaries(names, projections, max_size=3),
     fusion=st.none() | st.builds(LateConfig, st.just({"image": 3, "text": 4}), st.integers(1, 9)),
 )
 
