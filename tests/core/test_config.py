@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weft
-from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.architectures.model import ModelConfig, ProjectionConfig, is_part_name
 from weft.core import config as configs
 from weft.core import trust
 from weft.core.documents import read_mapping
