@@ -77,7 +77,7 @@ def test_a_picture_gets_the_words_that_belong_to_it(trained: tuple[Path, Path]) 
 
 def test_it_is_measured_and_its_report_shows_what_it_said(trained: tuple[Path, Path]) -> None:
     run, data = trained
-    out = done("evaluate", run, "--task", "captioning", "--audit", "False")
+    out = done("evaluate", run, "--task", "captioning", "--audit", "False", "--split", "all")
     assert "CIDEr-D" in out
     result = json.loads((run / "metrics" / "captioning-all.json").read_text())
     assert result["metrics"]["BLEU-4"]["value"] > 30
