@@ -21,7 +21,8 @@ TINY = ("--speed", 1, "--minutes", 0.001, "--test", 12)
 def tiny() -> pytest.MonkeyPatch:
     """The least that a demo does is next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_demo_plan, "FEWEST_STEPS", 1)
+        least = {name: stage._replace(fewest=1) for name, stage in _demo_plan.STAGES.items()}
+        patch.setattr(_demo_plan, "STAGES", least)
         patch.setattr(_demo_plan, "FEWEST_SCENES", 60)
         yield patch
 
@@ -79,7 +80,10 @@ def test_what_it_tells_to_try_works_where_it_was_moved_to(
     finished: tuple[Path, Path, str],
 ) -> None:
     first, moved, said = finished
-    for name, words in (("scenes", "a large red star"), ("scenes_zh", "一个大的红色五角星")):
+    for name, words in (
+        (_demo_plan.PRETRAINING, "a large red star"),
+        ("scenes_zh", "一个大的红色五角星"),
+    ):
         assert f'weft search {first / name} --text "{words}' in said
         assert len(done("search", moved / name, "--text", words).splitlines()) == 6
         assert "leakage" in done("evaluate", moved / name)

@@ -43,6 +43,7 @@ SCENES = (
     "scenes",
     "scenes_captions",
     "scenes_dialog",
+    "scenes_objects",
     "scenes_questions",
     "scenes_vqa",
     "scenes_zh",

@@ -211,23 +211,48 @@ def test_splits_and_seeds_hold_different_scenes() -> None:
     assert len({repr(scene.objects) for scene in together}) == len(together)
 
 
-@pytest.mark.parametrize(("kinds", "missed"), [(10, 2), (6, 1)])
-def test_every_color_and_shape_misses_equally_many_partners(kinds: int, missed: int) -> None:
-    held_out = pairs_of(kinds, True)
-    for names, place in ((COLORS[:kinds], 0), (SHAPES[:kinds], 1)):
-        assert {sum(pair[place] == name for pair in held_out) for name in names} == {missed}
+FEW = {
+    "colors": ("red", "yellow", "green", "blue", "purple", "brown", "black", "white"),
+    "shapes": ("circle", "triangle", "star", "heart"),
+}
+
+
+@pytest.mark.parametrize(
+    ("colors", "shapes", "missed"),
+    [
+        (COLORS, SHAPES, (2, 2)),
+        (COLORS[:6], SHAPES[:6], (1, 1)),
+        (FEW["colors"], FEW["shapes"], (1, 2)),
+    ],
+)
+def test_every_color_and_shape_misses_equally_many_partners(
+    colors: tuple[str, ...], shapes: tuple[str, ...], missed: tuple[int, int]
+) -> None:
+    held_out = pairs_of(colors, shapes, True)
+    for place, names in enumerate((colors, shapes)):
+        assert {sum(pair[place] == name for pair in held_out) for name in names} == {missed[place]}
 
 
 def test_a_world_of_fewer_colors_and_shapes() -> None:
     for split in SPLITS:
         shown, said = set(), set()
-        for row in ScenesConfig(count=200, split=split, size=16, kinds=6).build():
+        for row in ScenesConfig(count=200, split=split, size=16, objects=(3, 3), **FEW).build():
             shown |= {(t["color"], t["shape"]) for t in row.items["objects"]}
             said |= {q["answer"] for q in row.items["questions"]}
             said |= set(" ".join(q["question"] for q in row.items["questions"]).split())
-        expected = pairs_of(6, False) + (pairs_of(6, True) if split == "test_heldout" else ())
-        assert shown == set(expected)
-        assert not said & {*COLORS[6:], *SHAPES[6:]}
+        held_out = pairs_of(**FEW, held_out=True) if split == "test_heldout" else ()
+        assert shown == {*pairs_of(**FEW, held_out=False), *held_out}
+        assert not said & {*COLORS, *SHAPES} - {*FEW["colors"], *FEW["shapes"]}
+
+
+@pytest.mark.parametrize(("share", "fewest", "most"), [(0.0, 0, 0), (1.0, 60, 100)])
+def test_the_share_of_scenes_with_objects_that_overlap(
+    share: float, fewest: int, most: int
+) -> None:
+    """Their circles overlap: the shapes themselves not always."""
+    data = ScenesConfig(count=100, size=16, overlap=share).build()
+    hidden = [min(t.visible for t in data.scene(index).objects) < 1 for index in range(100)]
+    assert fewest <= sum(hidden) <= most
 
 
 @pytest.mark.parametrize(
@@ -245,7 +270,12 @@ def test_a_world_of_fewer_colors_and_shapes() -> None:
         ({"languages": ("fr",)}, "languages"),
         ({"scale": 1.2}, "scale is 1.2, expected 0.5 to 1.0"),
         ({"objects": (3, 3), "scale": 1.4}, "scale is 1.4, expected 0.5 to 1.3"),
-        ({"kinds": 5}, "kinds is 5, expected 6 to 10"),
+        ({"overlap": 1.5}, "overlap is 1.5, expected 0.0 to 1.0"),
+        ({"colors": COLORS[:6]}, "expected 7 or more of each"),
+        ({**FEW, "objects": (3, 4)}, "expected 5 or more of each"),
+        ({"shapes": SHAPES[:7]}, "equally many held-out pairs"),
+        ({"colors": COLORS[1:5], "shapes": SHAPES[:4], "objects": (3, 3)}, "held-out pairs"),
+        ({"shapes": ("circle", "oval")}, "shapes is .*expected one or more of circle, square"),
         ({"patterns": ("dotted",)}, "patterns is .*expected one or more of plain, shaded"),
         ({"questions": ("count", "count")}, "questions is .*each once"),
     ],

@@ -143,7 +143,7 @@ def test_chinese_mentions_are_grammatical_and_exact(split_rows: list[Any]) -> No
             assert not re.search(r"[a-zA-Z ]|的的|，，|二个", text), text
 
 
-def test_counts_and_totals_read_from_the_words_hold(split_rows: list[Any]) -> None:
+def test_counts_and_totals_read_from_the_words_hold(data: Scenes, split_rows: list[Any]) -> None:
     seen = 0
     for row, _ in split_rows:
         things = row.items["objects"]
@@ -163,7 +163,7 @@ def test_counts_and_totals_read_from_the_words_hold(split_rows: list[Any]) -> No
                 number = sum(name in (t["color"], t["shape"]) for t in things)
                 assert number == NUMBERS_ZH[share[1]], text
                 seen += 1
-    assert seen > 100
+    assert data.config.complete or seen > 100
 
 
 RELATIONS = {
@@ -184,7 +184,7 @@ RELATIONS_ZH = {"左边": "left", "左侧": "left", "右边": "right", "右侧":
 }
 
 
-def test_relations_read_from_the_words_hold(split_rows: list[Any]) -> None:
+def test_relations_read_from_the_words_hold(data: Scenes, split_rows: list[Any]) -> None:
     pattern = re.compile(
         rf"(the [a-z ]+?) (?:is|sits|lies) ({'|'.join(RELATIONS)}) (the [a-z ]+?)(?=[,;.])",
         re.IGNORECASE,
@@ -206,7 +206,7 @@ def test_relations_read_from_the_words_hold(split_rows: list[Any]) -> None:
                 )
                 assert stands(a[0], RELATIONS_ZH[how], b[0]), text
                 seen["zh"] += 1
-    assert min(seen.values()) > 150
+    assert data.config.complete or min(seen.values()) > 150
 
 
 def test_places_read_from_the_words_hold(data: Scenes, split_rows: list[Any]) -> None:
@@ -310,7 +310,8 @@ def test_every_stated_fact_holds(data: Scenes, split_rows: list[Any], language: 
             assert facts_hold(plan, row.items["objects"], scene), (text, plan)
             assert text in row.items["text" if language == "en" else "text_zh"]
             kinds.add(plan.kind)
-    assert kinds == {"listing", "located", "related", "counted", "setting"}
+    every = {"listing", "located", "related", "counted", "setting"}
+    assert kinds == every - ({"related", "counted"} if data.config.complete else set())
 
 
 def test_held_out_pairs_are_named_only_where_they_are_shown(split_rows: list[Any]) -> None:
@@ -359,6 +360,9 @@ def test_complete_captions_name_every_object(changes: dict[str, Any]) -> None:
         for mentions in said:
             named = [thing for mention in mentions for thing in fitting(things, *mention)]
             assert all(thing in named for thing in things), (mentions, things)
+            assert all(size for size, _, _ in mentions)
+        assert all(re.search("background|backdrop", text) for text in row.items["text"])
+        assert all("背景" in text for text in row.items["text_zh"])
 
 
 def test_the_captions_of_a_scene_differ() -> None:

@@ -220,6 +220,13 @@ def test_some_types_of_questions() -> None:
     assert any("color" in types for types in kinds)
 
 
+def test_questions_that_ask_about_no_outermost_shape() -> None:
+    for outermost in (True, False):
+        config = ScenesConfig(count=40, questions=("color", "shape"), outermost=outermost)
+        asked = [q["question"] for row in config.build() for q in row.items["questions"]]
+        assert any(word in text for text in asked for word in OUTER) == outermost
+
+
 def test_a_source_of_questions() -> None:
     source = GeneratedConfig(train=4, validation=2, test=3, rows="questions")
     assert isinstance(source.open("train"), SceneQuestions)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weft.commands._demo_plan import Plan, plan
+from weft.commands._demo_plan import PRETRAINING, Plan, plan
 from weft.commands.demo import Arguments
 from weft.core.config import save
 from weft.core.errors import WeftError
@@ -30,6 +30,10 @@ from weft.worlds.scenes.source import GeneratedConfig
 MARKER = "demo.json"
 QUESTIONED = 3
 """One test scene in this number is asked about, with up to six questions each."""
+COLUMNS = ("text", "text_zh", "objects")
+"""Columns of the table that the trainings read."""
+VALIDATION = 200
+"""Most scenes of the validation split."""
 TIMED_SCENES = 256
 """Scenes that the machine's speed is measured with."""
 
@@ -44,24 +48,32 @@ def run(arguments: Arguments) -> None:
     recipes = _recipes(arguments, sizes)
     _clear(arguments.out, sizes)
     print(_described(sizes))
+    if sizes.is_late:
+        print(
+            say(
+                f"this machine is slow: {sizes.seconds / 60:.0f} minutes instead of {sizes.minutes:g}, for steps enough to learn"
+            )
+        )
     _generate(_worlds(arguments, sizes), _table(arguments))
     folders = _train_all(recipes, arguments.out)
     runs = {name: load(folder) for name, folder in folders.items()}
     found = _measure_all(runs)
-    for name in ("scenes", "scenes_zh"):
+    for name in (PRETRAINING, "scenes_zh"):
         rows = found[name][1].dataset
         build_index(runs[name].member(rows), rows).save(folders[name] / "index")
     for _, one in found.values():
         print_result(one.result)
     page = report(
-        runs["scenes"],
+        runs[PRETRAINING],
         list(found.values()),
         name="Weft demo",
         card=_card(_table(arguments)),
         path=arguments.out / "report.html",
     )
     print(say(f"the whole demo took {time.perf_counter() - began:.0f} s"))
-    print(say(f'try: weft search {folders["scenes"]} --text "a large red star and a blue square"'))
+    print(
+        say(f'try: weft search {folders[PRETRAINING]} --text "a large red star and a blue square"')
+    )
     print(f'     weft search {folders["scenes_zh"]} --text "一个大的红色五角星和一个蓝色正方形"')
     print(f"     weft explain {folders['scenes_questions']}")
     print(say(f"report: {page}"))
@@ -70,10 +82,10 @@ def run(arguments: Arguments) -> None:
 def _measured() -> int:
     """Scenes a second in pretraining, from a few steps."""
     print(say("measuring how fast this machine trains"))
-    pretraining = recipe("scenes")
+    pretraining = recipe(PRETRAINING)
     with tempfile.TemporaryDirectory() as place:
         world = _scenes(pretraining).replace(count=TIMED_SCENES, languages=("en", "zh"))
-        source = FilesConfig(write_scenes(world, place))
+        source = FilesConfig(write_scenes(world, place, columns=COLUMNS))
         timed = pretraining.replace(data=pretraining.data.replace(source=source))
         return max(1, round(pretraining.run.batch_size / seconds_per_step(timed)))
 
@@ -93,7 +105,7 @@ def _scenes(chosen: Recipe) -> ScenesConfig:
 
 
 def _worlds(arguments: Arguments, sizes: Plan) -> list[ScenesConfig]:
-    world = _scenes(recipe("scenes")).replace(seed=arguments.seed, languages=("en", "zh"))
+    world = _scenes(recipe(PRETRAINING)).replace(seed=arguments.seed, languages=("en", "zh"))
     counts = _counts(arguments, sizes)
     return [world.replace(split=split, count=counts[split]) for split in SPLITS]
 
@@ -101,7 +113,7 @@ def _worlds(arguments: Arguments, sizes: Plan) -> list[ScenesConfig]:
 def _counts(arguments: Arguments, sizes: Plan) -> dict[str, int]:
     return {
         "train": sizes.train,
-        "validation": min(500, arguments.test),
+        "validation": min(VALIDATION, arguments.test),
         "test": arguments.test,
         "test_heldout": arguments.test,
     }
@@ -159,7 +171,7 @@ def _clear(out: Path, sizes: Plan) -> None:
 
 def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
     """The generated world as a folder of pictures and one table, as a user's own data would be."""
-    parts = [write_scenes(world, table.parent) for world in worlds]
+    parts = [write_scenes(world, table.parent, columns=COLUMNS) for world in worlds]
     with table.open("wb") as file:
         for part in parts:
             file.write(part.read_bytes())
@@ -180,7 +192,7 @@ def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
     for name, chosen in recipes.items():
         size = chosen.run.batch_size
         print(say(f"training: {name}, {chosen.run.steps} steps of {size} rows"))
-        start = folders.get("scenes")
+        start = folders.get(PRETRAINING)
         folders[name] = train(chosen.replace(init=start), out / name).folder
     return folders
 
@@ -188,8 +200,13 @@ def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
 def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
     """What the report shows, the most important first: (title, measurement)."""
     shown = (
-        ("scenes", "scenes", "test_heldout", "English captions, compositions never seen together"),
-        ("seen", "scenes", "test", "English captions, compositions seen in training"),
+        (
+            PRETRAINING,
+            PRETRAINING,
+            "test_heldout",
+            "English captions, compositions never seen together",
+        ),
+        ("seen", PRETRAINING, "test", "English captions, compositions seen in training"),
         (
             "scenes_zh",
             "scenes_zh",
@@ -199,10 +216,16 @@ def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
         ("scenes_questions", "scenes_questions", "test", "Questions after fine-tuning"),
         ("scenes_captions", "scenes_captions", "test", "Captions written after fine-tuning"),
     )
-    return {key: (title, _measure(runs[name], split)) for key, name, split, title in shown}
+    return {key: (title, _measure(runs, name, split)) for key, name, split, title in shown}
 
 
-def _measure(run: Run, split: str) -> Measurement:
+def _measure(runs: Mapping[str, Run], name: str, split: str) -> Measurement:
+    run = runs[name]
+    # What the audit has read of the training rows is the same for all runs on the table.
+    if name != PRETRAINING:
+        shutil.copytree(
+            runs[PRETRAINING].folder / "audit", run.folder / "audit", dirs_exist_ok=True
+        )
     task = next(iter(run.recipe.tasks))
     found = measure([run], task, split=split)
     save_result(found.result, run.folder / "metrics" / f"{task}-{split}.json")

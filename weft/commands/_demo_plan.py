@@ -1,24 +1,38 @@
 """How much the demo trains: sizes that a machine of a given speed needs a given time for."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weft.core.config import Settings
 
+
+class Stage(NamedTuple):
+    """A training of the demo."""
+
+    share: float
+    """Of the time for training."""
+    cost: float
+    """Seconds of its step beside a pretraining step's."""
+    fewest: int
+    """Steps below which what it shows is of no use; a machine too slow for them takes longer."""
+
+
+PRETRAINING = "scenes_objects"
 STAGES = {
-    "scenes": (0.42, 1.0),
-    "scenes_zh": (0.15, 1.0),
-    "scenes_questions": (0.33, 0.75),
-    "scenes_captions": (0.10, 1.0),
+    PRETRAINING: Stage(0.40, 1.0, 120),
+    "scenes_zh": Stage(0.15, 0.85, 60),
+    "scenes_questions": Stage(0.30, 0.75, 120),
+    "scenes_captions": Stage(0.15, 0.75, 100),
 }
-"""Each training's share of the time for training, and the seconds of its step beside a pretraining step's."""
 BATCH = 128
 """Scenes in a pretraining step, by which a machine's speed is measured."""
-FIXED_S, ROWS = 30.0, 30_000
+FIXED_S, ROWS = 5.0, 50_000
 """What is not training: seconds on any machine, and the time for so many scenes of pretraining."""
-FEWEST_STEPS = 20
-EPOCHS = 10
+TRAIN_ROWS = 8
+"""Further scenes of that time for each training scene, which is drawn, written and read again."""
+EPOCHS = 20
 """Times that pretraining sees each scene, within FEWEST_SCENES and MOST_SCENES."""
-FEWEST_SCENES, MOST_SCENES = 4_000, 20_000
+FEWEST_SCENES, MOST_SCENES = 2_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -38,20 +52,38 @@ class Plan(Settings):
     def seconds(self) -> float:
         """Expected time of the whole demo."""
         step = BATCH / self.speed
-        trained = sum(self.steps[name] * cost * step for name, (_, cost) in STAGES.items())
-        return FIXED_S + ROWS / self.speed + trained
+        trained = sum(self.steps[name] * stage.cost * step for name, stage in STAGES.items())
+        return _untrained(self.speed, self.train) + trained
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the fewest steps that are of use take longer than was asked for."""
+        return self.seconds > 60 * self.minutes * 1.05
 
 
 def plan(speed: int, minutes: float) -> Plan:
     """The sizes for a machine that pretrains on `speed` scenes a second: the same for the same numbers.
 
-    A faster machine trains longer and on more scenes. One that is too slow for `minutes` trains
-    FEWEST_STEPS, and takes longer.
+    A faster machine trains longer and on more scenes. One that is too slow for `minutes` trains the
+    fewest steps that are of use, and takes longer.
     """
-    left = max(0.0, 60 * minutes - FIXED_S - ROWS / speed)
-    steps = {
-        name: max(FEWEST_STEPS, round(left * share / cost * speed / BATCH))
-        for name, (share, cost) in STAGES.items()
+    # The scenes that the steps ask for cost time that is then not left for steps: a few rounds agree.
+    train = FEWEST_SCENES
+    for _ in range(8):
+        steps = _steps(speed, 60 * minutes - _untrained(speed, train))
+        wanted = 500 * round(steps[PRETRAINING] * BATCH / EPOCHS / 500)
+        train = min(max(wanted, FEWEST_SCENES), MOST_SCENES)
+    return Plan(speed, minutes, train, _steps(speed, 60 * minutes - _untrained(speed, train)))
+
+
+def _untrained(speed: int, train: int) -> float:
+    """Seconds of what is not training."""
+    return FIXED_S + (ROWS + TRAIN_ROWS * train) / speed
+
+
+def _steps(speed: int, seconds: float) -> dict[str, int]:
+    """Steps of each training that take so many seconds together."""
+    return {
+        name: max(stage.fewest, round(max(0.0, seconds) * stage.share / stage.cost * speed / BATCH))
+        for name, stage in STAGES.items()
     }
-    scenes = 1000 * round(steps["scenes"] * BATCH / EPOCHS / 1000)
-    return Plan(speed, minutes, min(max(scenes, FEWEST_SCENES), MOST_SCENES), steps)

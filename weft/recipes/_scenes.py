@@ -17,15 +17,26 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
 FIT_CAPTIONS = 10_000
-"""Every word of the world occurs in so many captions."""
+"""Every word of the world occurs in so many captions; of a world whose captions are complete, in a fifth."""
 PICTURE = 128
 """Width of a picture's tokens."""
 REGIONS = GridRegionsConfig(ImageConfig(size=SIZE, crop_scale=None, flip=0.0), cells=8)
 """Regions from grid cells, without a detector."""
 WORLD = ScenesConfig(size=SIZE)
 """Scenes of three to six objects; captions name some of them."""
-SIMPLE = ScenesConfig(size=32, objects=(3, 3), scale=1.3, patterns=("plain",), complete=True)
-"""Scenes of three objects, which every caption names: learned in minutes."""
+SIMPLE = ScenesConfig(
+    size=32,
+    objects=(3, 3),
+    scale=1.3,
+    overlap=0.0,
+    colors=("red", "yellow", "green", "blue", "purple", "brown", "black", "white"),
+    shapes=("circle", "triangle", "star", "heart"),
+    patterns=("plain",),
+    complete=True,
+    questions=("color", "shape"),
+    outermost=False,
+)
+"""Scenes of three objects on a plain background, all of which every caption names: learned in minutes."""
 
 
 def pictures() -> ConvNetConfig:
@@ -39,7 +50,11 @@ def data(world: ScenesConfig = WORLD) -> DataConfig:
         source=GeneratedConfig(scenes=world),
         streams={
             "image": ImageConfig(size=world.size, crop_scale=None, flip=0.0),
-            "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=FIT_CAPTIONS),
+            "text": TextConfig(
+                vocab_size=VOCABULARY,
+                max_length=LENGTH,
+                fit_captions=FIT_CAPTIONS // 5 if world.complete else FIT_CAPTIONS,
+            ),
         },
     )
 

@@ -1,4 +1,4 @@
-"""The demo's pretraining: a small CLIP that learns the generated world in minutes on two cores."""
+"""A small CLIP that learns the generated world in minutes on two cores."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -8,7 +8,7 @@ from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
 
-TEXT, EMBEDDING = 128, 256
+TEXT, EMBEDDING = 64, 256
 
 
 def scenes() -> Recipe:

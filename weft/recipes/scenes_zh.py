@@ -11,7 +11,7 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 
 def scenes_zh() -> Recipe:
-    """Chinese captions of the generated world; --init RUN starts from a run of the recipe scenes."""
+    """Chinese captions of the generated world; --init RUN starts from a run of the recipe scenes_objects."""
     english = scenes()
     base = data(SIMPLE)
     parts = english.model

@@ -62,10 +62,13 @@ class Plan:
 
 
 def plan_captions(scene: Scene, draws: Draws, number: int, complete: bool = False) -> list[Plan]:
-    """`number` plans; the kinds take turns in random order. complete: each names every object."""
+    """`number` plans; the kinds take turns in random order. complete: each names every object with its size, and the
+    background, so that it fits few other scenes.
+    """
     plans: list[Plan] = []
+    kinds = _COMPLETE_KINDS if complete else _KINDS
     while len(plans) < number:
-        for kind in draws.sample(_KINDS, min(len(_KINDS), number - len(plans))):
+        for kind in draws.sample(kinds, min(len(kinds), number - len(plans))):
             plans.append(kind(scene, draws, complete) or _listing(scene, draws, complete))
     return plans
 
@@ -86,12 +89,17 @@ def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description
 def _groups(
     objects: Sequence[Object], scene: Scene, draws: Draws, most: int | None
 ) -> tuple[Count, ...]:
-    """Those of the objects that look alike, counted: at most `most` groups, in random order."""
+    """Those of the objects that look alike, counted: at most `most` groups, in random order.
+
+    most: None for all groups, each with its size.
+    """
     counts = Counter(map(fullest, objects))
     chosen = []
     for what in draws.sample(list(counts), len(counts) if most is None else most):
         short = Description(None, what.color, what.shape)
-        brief = draws.unit() < 0.3 and short.count(scene.objects) == counts[what]
+        brief = (
+            most is not None and draws.unit() < 0.3 and short.count(scene.objects) == counts[what]
+        )
         chosen.append(Count(short if brief else what, counts[what]))
     return tuple(chosen)
 
@@ -102,7 +110,9 @@ def _maybe_backdrop(scene: Scene, draws: Draws, chance: float) -> tuple[str, str
 
 def _listing(scene: Scene, draws: Draws, complete: bool) -> Plan:
     counts = _groups(scene.objects, scene, draws, None if complete else 3 + draws.below(2))
-    return Plan("listing", counts=counts, backdrop=_maybe_backdrop(scene, draws, 0.4))
+    return Plan(
+        "listing", counts=counts, backdrop=_maybe_backdrop(scene, draws, 1.0 if complete else 0.4)
+    )
 
 
 def _located(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
@@ -112,16 +122,18 @@ def _located(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
     facts = []
     for thing, where in draws.sample(placed, len(placed) if complete else 2 + draws.below(2)):
         short = Description(None, thing.color, thing.shape)
-        facts.append(Located(short if draws.unit() < 0.3 else fullest(thing), where))
-    return Plan("located", located=tuple(facts))
+        brief = not complete and draws.unit() < 0.3
+        facts.append(Located(short if brief else fullest(thing), where))
+    backdrop = (scene.pattern, scene.tint) if complete else None
+    return Plan("located", located=tuple(facts), backdrop=backdrop)
 
 
-def _related(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
+def _related(scene: Scene, draws: Draws, complete: bool) -> Plan | None:  # noqa: ARG001
     facts: list[Related] = []
     used: set[int] = set()
     numbers = range(len(scene.objects))
     pairs = [(i, j) for i in numbers for j in numbers if i != j]
-    for i, j in draws.sample(pairs, len(pairs) if complete else 20):
+    for i, j in draws.sample(pairs, 20):
         # Each statement brings in at least one object that was not mentioned before.
         if {i, j} <= used:
             continue
@@ -131,18 +143,18 @@ def _related(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
         if how and what and other:
             facts.append(Related(what, how, other))
             used |= {i, j}
-        if len(used) == len(numbers) if complete else len(facts) == 2:
+        if len(facts) == 2:
             return Plan("related", related=tuple(facts))
     return None
 
 
-def _counted(scene: Scene, draws: Draws, complete: bool) -> Plan | None:
+def _counted(scene: Scene, draws: Draws, complete: bool) -> Plan | None:  # noqa: ARG001
     values = {Description(color=t.color) for t in scene.objects}
     values |= {Description(shape=t.shape) for t in scene.objects}
     repeated = sorted((v for v in values if v.count(scene.objects) > 1), key=repr)
     what = draws.pick(repeated) if repeated else None
     share = None if what is None else Count(what, what.count(scene.objects))
-    counts = _groups(scene.objects, scene, draws, None if complete else 2 + draws.below(2))
+    counts = _groups(scene.objects, scene, draws, 2 + draws.below(2))
     return Plan("counted", counts=counts, total=len(scene.objects), share=share)
 
 
@@ -170,3 +182,4 @@ _KINDS: tuple[Callable[[Scene, Draws, bool], Plan | None], ...] = (
     _counted,
     _setting,
 )
+_COMPLETE_KINDS = (_listing, _located, _setting)

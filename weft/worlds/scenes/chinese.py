@@ -102,10 +102,15 @@ def _backdrop(backdrop: tuple[str, str]) -> str:
 
 def _listing(plan: Plan, draws: Draws) -> str:
     lead = draws.pick(("图中有", "画面里有", "这张图片上有", "可以看到", ""))
-    text = lead + _some_of(plan.counts, draws)
+    return lead + _some_of(plan.counts, draws) + _with_backdrop(plan)
+
+
+def _with_backdrop(plan: Plan) -> str:
+    """The backdrop as a clause of its own, where it is said."""
     if plan.backdrop is None:
-        return text
-    return f"{text}，背景是{_backdrop(plan.backdrop).removesuffix('背景')}{'的' if plan.backdrop[0] == 'plain' else ''}"
+        return ""
+    ending = "的" if plan.backdrop[0] == "plain" else ""
+    return f"，背景是{_backdrop(plan.backdrop).removesuffix('背景')}{ending}"
 
 
 def _located(plan: Plan, draws: Draws) -> str:
@@ -116,7 +121,7 @@ def _located(plan: Plan, draws: Draws) -> str:
         parts.append(
             f"{place}{draws.pick(('有', '是'))}{thing}" if place_first else f"{thing}在{place}"
         )
-    return "，".join(parts)
+    return "，".join(parts) + _with_backdrop(plan)
 
 
 def _related(plan: Plan, draws: Draws) -> str:

@@ -4,7 +4,7 @@ import functools
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,13 +24,14 @@ from weft.worlds.scenes.questions import QUESTION_TYPES, questions
 from weft.worlds.scenes.sampling import sample_scene
 from weft.worlds.scenes.world import (
     COLORS,
-    FEWEST_KINDS,
     PATTERNS,
+    SHAPES,
     SPLITS,
     Draws,
     Object,
     Scene,
     Split,
+    is_balanced,
 )
 
 Language = Literal["en", "zh"]
@@ -61,14 +62,22 @@ class ScenesConfig(Config["Scenes"]):
     """Fewest and most objects in a scene."""
     scale: float = 1.0
     """Factor of the sizes of objects; above 1 where every scene has three of them."""
-    kinds: int = len(COLORS)
-    """So many colours and so many shapes occur, the first ones."""
+    overlap: float = 0.5
+    """Share of the scenes in which two objects overlap."""
+    colors: tuple[str, ...] = COLORS
+    """Colours of the objects."""
+    shapes: tuple[str, ...] = SHAPES
+    """Shapes of the objects. Of each shape and of each colour equally many pairs must be held out."""
     patterns: tuple[str, ...] = PATTERNS
     """Patterns of the backdrops."""
     complete: bool = False
-    """Whether each caption names every object; otherwise most captions name some of them."""
+    """Whether each caption names every object with its size, and the background; otherwise most captions
+    name some of the objects."""
     questions: tuple[str, ...] = QUESTION_TYPES
     """Types of questions, one of each about every scene that allows it."""
+    outermost: bool = True
+    """Whether questions about a colour or a shape ask half of the time about the leftmost, rightmost, topmost
+    or bottommost shape."""
     noise: int = 12
     """Largest change of a pixel by noise, in grey levels out of 255."""
 
@@ -83,7 +92,7 @@ class ScenesConfig(Config["Scenes"]):
             "objects[1]": (self.objects[1], 3, 8),
             "noise": (self.noise, 0, MAX_NOISE),
             "scale": (self.scale, 0.5, largest),
-            "kinds": (self.kinds, FEWEST_KINDS, len(COLORS)),
+            "overlap": (self.overlap, 0.0, 1.0),
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
@@ -94,11 +103,22 @@ class ScenesConfig(Config["Scenes"]):
             ("languages", tuple(_WORDS)),
             ("patterns", PATTERNS),
             ("questions", QUESTION_TYPES),
+            ("colors", COLORS),
+            ("shapes", SHAPES),
         ):
             given = vars(self)[name]
             if not given or not set(given) <= set(known) or len(set(given)) != len(given):
                 expected = f"one or more of {', '.join(known)}, each once"
                 raise ValueError(f"{name} is {given}, expected {expected}")
+
+        # One more than objects, so that a scene lacks some, about which can be asked.
+        fewest = self.objects[1] + 1
+        few = min(len(self.colors), len(self.shapes)) < fewest
+        if few or not is_balanced(self.colors, self.shapes):
+            raise ValueError(
+                f"colors are {self.colors} and shapes {self.shapes}, expected {fewest} or more of each, "
+                "and equally many held-out pairs of each colour and of each shape"
+            )
 
     def build(self) -> "Scenes":
         return Scenes(self)
@@ -137,7 +157,14 @@ class Scenes:
         """What the picture of that row shows."""
         config, draws = self.config, self._draws(index, _SCENE)
         return sample_scene(
-            draws, config.split, config.objects, config.scale, config.patterns, config.kinds
+            draws,
+            config.split,
+            config.objects,
+            config.scale,
+            config.patterns,
+            config.colors,
+            config.shapes,
+            config.overlap,
         )
 
     def image(self, scene: Scene) -> np.ndarray:
@@ -154,7 +181,8 @@ class Scenes:
 
     def questions(self, scene: Scene, index: int) -> list[dict[str, str]]:
         """Up to one question of each of the config's types."""
-        return questions(scene, self._draws(index, _QUESTIONS), self.config.questions)
+        config, draws = self.config, self._draws(index, _QUESTIONS)
+        return questions(scene, draws, config.questions, config.outermost)
 
     def _draws(self, index: int, stream: int) -> Draws:
         return Draws(self.config.seed, SPLITS.index(self.config.split), index, stream)
@@ -205,10 +233,14 @@ def _rounded(box: tuple[float, ...]) -> list[float]:
 
 
 def write_scenes(
-    config: ScenesConfig, folder: Path | str, image_format: Literal["png", "jpeg"] = "png"
+    config: ScenesConfig,
+    folder: Path | str,
+    image_format: Literal["png", "jpeg"] = "png",
+    columns: Sequence[str] | None = None,
 ) -> Path:
     """Writes a split as files: `folder`/images/<split>/*.png and `folder`/<split>.jsonl, which it
-    returns. The folder may hold other splits.
+    returns. The folder may hold other splits. columns: those of the table beside id, group, image and split;
+    None for all.
 
     The table is removed first and written last, so one that exists has all its pictures.
     Raises WeftError where the folder cannot be written.
@@ -226,17 +258,21 @@ def write_scenes(
             name = f"{config.split}/{sample.id}.{suffix}"
             data = _encoded(sample.items["image"].array(), image_format)
             (folder / "images" / name).write_bytes(data)
-            lines.append(json.dumps(_row(sample, name), ensure_ascii=False))
+            lines.append(json.dumps(_row(sample, name, columns), ensure_ascii=False))
     except OSError as error:
         raise WeftError(f"{folder}: cannot be written: {error.strerror or error}") from error
     write_text(table, "\n".join(lines) + "\n")
     return table
 
 
-def _row(sample: Sample, image: str) -> dict[str, Any]:
-    columns = {k: v for k, v in sample.items.items() if k not in ("image", "boxes")}
+def _row(sample: Sample, image: str, columns: Sequence[str] | None) -> dict[str, Any]:
     boxes = [thing["box"] for thing in sample.items["objects"]]
-    return {"id": sample.id, "group": sample.group, "image": image, **columns, "boxes": boxes}
+    values = {k: v for k, v in sample.items.items() if k not in ("image", "boxes")} | {
+        "boxes": boxes
+    }
+    if columns is not None:
+        values = {k: v for k, v in values.items() if k in (*columns, "split")}
+    return {"id": sample.id, "group": sample.group, "image": image, **values}
 
 
 def _encoded(pixels_HWC: np.ndarray, image_format: str) -> bytes:

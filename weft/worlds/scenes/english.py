@@ -106,7 +106,8 @@ def _located(plan: Plan, draws: Draws) -> str:
         parts.append(
             f"{place} is {thing}" if place_first else f"{thing} {draws.pick(_VERBS)} {place}"
         )
-    return join(parts)
+    text = join(parts)
+    return text if plan.backdrop is None else f"{text}, on {_backdrop(plan.backdrop, draws)}"
 
 
 def _related(plan: Plan, draws: Draws) -> str:

@@ -35,12 +35,18 @@ _OUTERMOST = 0.1
 
 
 def questions(
-    scene: Scene, draws: Draws, types: Sequence[str] = QUESTION_TYPES
+    scene: Scene, draws: Draws, types: Sequence[str] = QUESTION_TYPES, outermost: bool = True
 ) -> list[dict[str, str]]:
-    """Up to one question of each of the types: {"question", "answer", "type"}."""
+    """Up to one question of each of the types: {"question", "answer", "type"}.
+
+    outermost: some ask about the leftmost, rightmost, topmost or bottommost shape.
+    """
     rows = []
     for kind in types:
-        asked = _ASKERS[kind](scene, draws)
+        if kind in ("color", "shape"):
+            asked = _attribute(scene, draws, kind, outermost)
+        else:
+            asked = _ASKERS[kind](scene, draws)
         if asked is not None:
             rows.append({"question": asked[0], "answer": asked[1], "type": kind})
     return rows
@@ -51,13 +57,12 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
     present = {(t.color, t.shape) for t in scene.objects}
     kind = draws.below(4)
     if kind < 2:
-        place, names = (0, COLORS) if kind == 0 else (1, SHAPES)
-        values = names[: scene.kinds]
+        place, values = (0, scene.colors) if kind == 0 else (1, scene.shapes)
         here = {pair[place] for pair in present}
         value = draws.pick([v for v in values if (v in here) == truth])
         what = Description(color=value) if kind == 0 else Description(shape=value)
     else:
-        color, shape = _existing_pair(present, truth, draws, scene.kinds)
+        color, shape = _existing_pair(scene, truth, draws)
         what = Description(color=color, shape=shape)
     words = phrase(what)
     one, some = with_article(words), phrase(what, 2)
@@ -67,16 +72,16 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
     return text, _yes_or_no(truth)
 
 
-def _existing_pair(
-    present: set[tuple[str, str]], truth: bool, draws: Draws, kinds: int
-) -> tuple[str, str]:
+def _existing_pair(scene: Scene, truth: bool, draws: Draws) -> tuple[str, str]:
     """A pair that is in the scene, or one that is not though its colour and shape both are.
 
     Held-out pairs are asked about only where the scene holds some, there half of the time.
     """
+    present = {(t.color, t.shape) for t in scene.objects}
     held_out = present & HELD_OUT
     asks_held_out = bool(held_out) and draws.unit() < 0.5
-    pairs = sorted(pairs_of(kinds, True)) if asks_held_out else pairs_of(kinds, False)
+    pairs = pairs_of(scene.colors, scene.shapes, asks_held_out)
+    pairs = tuple(sorted(pairs)) if asks_held_out else pairs
     candidates = [pair for pair in pairs if (pair in present) == truth]
     if not truth:
         colors, shapes = {c for c, _ in present}, {s for _, s in present}
@@ -91,18 +96,10 @@ def _count(scene: Scene, draws: Draws) -> Question | None:
     return text, str(scene.topic_count)
 
 
-def _color(scene: Scene, draws: Draws) -> Question | None:
-    return _attribute(scene, draws, "color")
-
-
-def _shape(scene: Scene, draws: Draws) -> Question | None:
-    return _attribute(scene, draws, "shape")
-
-
-def _attribute(scene: Scene, draws: Draws, asked: str) -> Question | None:
+def _attribute(scene: Scene, draws: Draws, asked: str, outermost: bool) -> Question | None:
     """What colour or shape the outermost object has, or the only one of a shape, colour or size."""
     referents: list[Named] = []
-    if draws.unit() < 0.5:
+    if outermost and draws.unit() < 0.5:
         referents = _outermost(scene)
     if not referents:
         for thing in scene.objects:
@@ -229,8 +226,6 @@ def _yes_or_no(truth: bool) -> str:
 _ASKERS: dict[str, Callable[[Scene, Draws], Question | None]] = {
     "existence": _existence,
     "count": _count,
-    "color": _color,
-    "shape": _shape,
     "comparison": _comparison,
     "spatial": _spatial,
 }

@@ -24,7 +24,6 @@ from weft.worlds.scenes.world import (
 Pair = tuple[str, str]
 Pools = tuple[list[Pair], list[Pair], list[Pair], list[Pair]]
 _MARGIN = 0.012
-_OVERLAP_CHANCE = 0.5
 
 
 def sample_scene(
@@ -33,46 +32,50 @@ def sample_scene(
     objects: tuple[int, int],
     scale: float = 1.0,
     patterns: Sequence[str] = PATTERNS,
-    kinds: int = len(COLORS),
+    colors: tuple[str, ...] = COLORS,
+    shapes: tuple[str, ...] = SHAPES,
+    overlap: float = 0.5,
 ) -> Scene:
-    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii. kinds: so many
-    colours and shapes occur, the first ones.
+    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii. overlap: share
+    of the scenes in which two of them overlap.
 
     The number of objects that show its topic is drawn first and uniformly, so "how many?" about the
     topic has every answer equally often.
     """
     held_out = split == "test_heldout"
-    topic = _topic(draws, held_out, kinds)
+    topic = _topic(draws, held_out, colors, shapes)
     topic_count = draws.below(min(4, objects[1] - 1))
     number = max(objects[0] + draws.below(objects[1] - objects[0] + 1), topic_count + 2)
-    pairs = _pairs(draws, _pools(topic, kinds), topic_count, number, held_out)
+    pairs = _pairs(draws, _pools(topic, colors, shapes), topic_count, number, held_out)
     large = 1 + draws.below(min(3, number - 1))
     sizes = draws.sample(["large"] * large + ["small"] * (number - large), number)
     tint, pattern = draws.pick(TINTS), draws.pick(patterns)
-    placed = _layout(draws, list(zip(pairs, sizes, strict=True)), scale)
+    placed = _layout(draws, list(zip(pairs, sizes, strict=True)), scale, overlap)
     placed, covering = _with_visibility(draws.sample(placed, number))
     grain = draws.unit()
-    return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, grain, kinds)
+    return Scene(tuple(placed), tint, pattern, topic, topic_count, covering, grain, colors, shapes)
 
 
-def _topic(draws: Draws, held_out: bool, kinds: int) -> Description:
+def _topic(
+    draws: Draws, held_out: bool, colors: tuple[str, ...], shapes: tuple[str, ...]
+) -> Description:
     kind = draws.below(3)
     if kind == 0:
-        return Description(color=draws.pick(COLORS[:kinds]))
+        return Description(color=draws.pick(colors))
     if kind == 1:
-        return Description(shape=draws.pick(SHAPES[:kinds]))
-    color, shape = draws.pick(pairs_of(kinds, held_out))
+        return Description(shape=draws.pick(shapes))
+    color, shape = draws.pick(pairs_of(colors, shapes, held_out))
     return Description(color=color, shape=shape)
 
 
 @functools.cache
-def _pools(topic: Description, kinds: int) -> Pools:
+def _pools(topic: Description, colors: tuple[str, ...], shapes: tuple[str, ...]) -> Pools:
     """Seen pairs that show the topic, seen pairs that do not, and the same of held-out pairs."""
 
     def shows(pair: Pair) -> bool:
         return topic.color in (None, pair[0]) and topic.shape in (None, pair[1])
 
-    seen, held = (pairs_of(kinds, held_out) for held_out in (False, True))
+    seen, held = (pairs_of(colors, shapes, held_out) for held_out in (False, True))
     return (
         [p for p in seen if shows(p)],
         [p for p in seen if not shows(p)],
@@ -92,15 +95,17 @@ def _pairs(draws: Draws, pools: Pools, count: int, number: int, held_out: bool) 
     return pairs
 
 
-def _layout(draws: Draws, looks: list[tuple[Pair, str]], scale: float) -> list[Object]:
+def _layout(
+    draws: Draws, looks: list[tuple[Pair, str]], scale: float, overlap: float
+) -> list[Object]:
     """Places the objects, large ones first; at most one pair of them overlaps."""
     looks = sorted(looks, key=lambda look: look[1])  # "large" before "small"
-    overlap = draws.unit() < _OVERLAP_CHANCE
+    overlaps = draws.unit() < overlap
     while True:
         placed: list[Object] = []
         for (color, shape), size in looks:
             radius = scale * draws.pick(world.RADII[size])
-            onto = placed[0] if overlap and len(placed) == len(looks) - 1 else None
+            onto = placed[0] if overlaps and len(placed) == len(looks) - 1 else None
             spot = _spot(draws, placed, radius, onto)
             if spot is None:
                 break

@@ -7,6 +7,7 @@ partners in training, and no colour or shape is told apart by how often it occur
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -50,15 +51,25 @@ HELD_OUT = frozenset(
     (color, SHAPES[(i + step) % len(SHAPES)]) for i, color in enumerate(COLORS) for step in (3, 7)
 )
 """Colour-shape pairs that occur in no split but test_heldout."""
-FEWEST_KINDS = 6
-"""Of so many colours and shapes, too, each colour and each shape misses as many partners as any other."""
 
 
 @functools.cache
-def pairs_of(kinds: int, held_out: bool) -> tuple[tuple[str, str], ...]:
-    """The pairs of the first `kinds` colours and shapes that are held out of training, or all others."""
-    pairs = ((c, s) for c in COLORS[:kinds] for s in SHAPES[:kinds])
+def pairs_of(
+    colors: tuple[str, ...], shapes: tuple[str, ...], held_out: bool
+) -> tuple[tuple[str, str], ...]:
+    """The pairs of these colours and shapes that are held out of training, or all others."""
+    pairs = ((c, s) for c in colors for s in shapes)
     return tuple(pair for pair in pairs if (pair in HELD_OUT) == held_out)
+
+
+def is_balanced(colors: tuple[str, ...], shapes: tuple[str, ...]) -> bool:
+    """Whether some pairs are held out, equally many of each of the colours and of each of the shapes."""
+    held_out = pairs_of(colors, shapes, True)
+    missed = (
+        [Counter(pair[i] for pair in held_out)[v] for v in names]
+        for i, names in enumerate((colors, shapes))
+    )
+    return bool(held_out) and all(len(set(counts)) == 1 for counts in missed)
 
 
 ROUND = ("circle", "ring")
@@ -151,8 +162,8 @@ class Description:
 class Scene:
     """objects: in drawing order, a later one covers an earlier one. topic: a colour, a shape or a pair
     of both, of which the scene was made to hold `topic_count` objects. covering: (front, back) numbers
-    of the objects that overlap. grain: number in [0, 1) that selects the noise. kinds: the scene's
-    world has so many colours and shapes, the first ones.
+    of the objects that overlap. grain: number in [0, 1) that selects the noise. colors, shapes:
+    those of the scene's world.
     """
 
     objects: tuple[Object, ...]
@@ -162,7 +173,8 @@ class Scene:
     topic_count: int
     covering: tuple[int, int] | None
     grain: float
-    kinds: int = len(COLORS)
+    colors: tuple[str, ...] = COLORS
+    shapes: tuple[str, ...] = SHAPES
 
 
 @functools.cache
