@@ -7,14 +7,15 @@ from weft.core.config import Settings
 
 
 class Stage(NamedTuple):
-    """A training of the demo."""
+    """A training of the demo.
+
+    share: of the time for training. cost: seconds of its step beside a pretraining step's. fewest: steps below
+    which what it shows is of no use; a machine too slow for them takes longer.
+    """
 
     share: float
-    """Of the time for training."""
     cost: float
-    """Seconds of its step beside a pretraining step's."""
     fewest: int
-    """Steps below which what it shows is of no use; a machine too slow for them takes longer."""
 
 
 PRETRAINING = "scenes_objects"
