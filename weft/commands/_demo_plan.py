@@ -21,15 +21,15 @@ class Stage(NamedTuple):
 PRETRAINING = "scenes_objects"
 STAGES = {
     PRETRAINING: Stage(0.40, 1.0, 120),
-    "scenes_zh": Stage(0.15, 0.85, 60),
-    "scenes_questions": Stage(0.30, 0.75, 120),
-    "scenes_captions": Stage(0.15, 0.75, 100),
+    "scenes_zh": Stage(0.13, 0.95, 50),
+    "scenes_questions": Stage(0.30, 0.87, 160),
+    "scenes_captions": Stage(0.17, 1.4, 60),
 }
 BATCH = 128
 """Scenes in a pretraining step, by which a machine's speed is measured."""
-FIXED_S, ROWS = 5.0, 50_000
+FIXED_S, ROWS = 5.0, 30_000
 """What is not training: seconds on any machine, and the time for so many scenes of pretraining."""
-TRAIN_ROWS = 8
+TRAIN_ROWS = 4
 """Further scenes of that time for each training scene, which is drawn, written and read again."""
 EPOCHS = 20
 """Times that pretraining sees each scene, within FEWEST_SCENES and MOST_SCENES."""
