@@ -21,9 +21,9 @@ class Stage(NamedTuple):
 PRETRAINING = "scenes_objects"
 STAGES = {
     PRETRAINING: Stage(0.40, 1.0, 120),
-    "scenes_zh": Stage(0.13, 0.95, 50),
-    "scenes_questions": Stage(0.30, 0.87, 160),
-    "scenes_captions": Stage(0.17, 1.4, 60),
+    "scenes_zh": Stage(0.13, 1.0, 50),
+    "scenes_questions": Stage(0.30, 0.85, 160),
+    "scenes_captions": Stage(0.17, 1.5, 60),
 }
 BATCH = 128
 """Scenes in a pretraining step, by which a machine's speed is measured."""

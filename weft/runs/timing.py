@@ -12,6 +12,7 @@ from weft.runs.train import train
 WARM, TIMED = 4, 16
 """Steps that are not timed, and steps that are."""
 GROUP = 4
+"""Timed steps that are taken together."""
 
 
 def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> float:
