@@ -35,6 +35,8 @@ def test_the_features_of_each_kind_are_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_column_that_can_be_no_stream_is_named(name: str) -> None:
     columns = {key: Column(key, "text", False, "", 0, 9, ()) for key in (name, "words", "label")}
     schema = Schema(columns, None, None, None, 40)
-    with pytest.raises(WeftError, match=f"column '{name}' cannot be a stream .* --without {name}"):
+    with pytest.raises(
+        WeftError, match=f"column '{name}' cannot be read under this name .* --without {name}"
+    ):
         usable(schema, "label", ())
     assert usable(schema, "label", (name,)) == {"words": "text"}

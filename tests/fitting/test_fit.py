@@ -21,9 +21,10 @@ from weft.core.samples import Sample
 from weft.data.sources import FilesConfig
 from weft.fitting import trials
 from weft.fitting.candidates import Candidate
-from weft.fitting.result import FitResult
+from weft.fitting.result import FitResult, folder_of, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.table import read_table
+from weft.fitting.trained import keep_trained
 from weft.fitting.trials import Trial
 from weft.heads.tags import TagValues
 from weft.runs.measure import measure
@@ -269,6 +270,29 @@ def test_tags_are_predicted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert set(order[:2]) == {"dog", "snow"}
     measured = measure([found.run], "tagging", split="train").result
     assert measured.metrics["mean_average_precision"].value > 95
+    (trained,) = (tmp_path / "run" / "candidates").glob("tag-*/fold-0")
+    source = found.run.recipe.data.source
+    assert (trained / "thresholds.json").exists()
+    (tmp_path / "kept").mkdir()
+    keep_trained(trained, tmp_path / "kept", source, {"validation": "train", "test": "train"})
+    assert load(tmp_path / "kept").learned.thresholds == load(trained).learned.thresholds != {}
+
+
+def test_one_process_at_a_time_fits_into_a_folder(mood: FitResult, tmp_path: Path) -> None:
+    with held(tmp_path / "run"), pytest.raises(WeftError, match="another process"):
+        weft.fit(people(40), target="mood", out=tmp_path / "run", settings=FOLDS_2)
+    (tmp_path / "other").mkdir()
+    shutil.copy(mood.folder / "recipe.json", tmp_path / "other")
+    with pytest.raises(WeftError, match="holds another run"):
+        weft.fit(people(40), target="mood", out=tmp_path / "other", settings=FOLDS_2)
+
+
+def test_the_folder_of_a_target_lies_below_that_of_all() -> None:
+    out = Path("runs")
+    assert folder_of("score", out) == out / "score"
+    names = {folder_of(target, out).relative_to(out) for target in ("../a", "a/b", "a_b", "..")}
+    assert len(names) == 4
+    assert all(len(name.parts) == 1 and name.name not in (".", "..") for name in names)
 
 
 def test_of_many_columns_those_alone_are_not_compared(tmp_path: Path) -> None:

@@ -204,6 +204,10 @@ class PooledConfig(Config[ProjectionHead]):
         return Pooled()
 
 
+PART_NAMES = "it must not be empty, have a dot, or be a name of torch's own, such as items"
+"""Of a stream or a head, for messages."""
+
+
 def is_part_name(name: str) -> bool:
     """Whether a stream or head may have this name: torch keeps parts under their names, without dots, beside
     its own attributes."""
@@ -224,8 +228,7 @@ class ModelConfig(Config[Model]):
         for name in (*self.encoders, *self.projections, *self.heads):
             if not is_part_name(name):
                 raise ValueError(
-                    f"model: '{name}' cannot be the name of a stream or head: it must not be empty, have a dot, "
-                    "or be a name that torch's modules use themselves"
+                    f"model: '{name}' cannot be the name of a stream or head: {PART_NAMES}"
                 )
 
     def build(self) -> Model:

@@ -56,6 +56,7 @@ def _fit(arguments: Arguments, out: Path) -> None:
     from weft.fitting.opening import open_table, usable
     from weft.fitting.pair import fit_pair
     from weft.fitting.printing import print_result
+    from weft.fitting.result import folder_of
 
     named = (*arguments.target, *(arguments.pair or ()), *arguments.without)
     opened = open_table(arguments.data, arguments.said(arguments.data), named)
@@ -73,6 +74,7 @@ def _fit(arguments: Arguments, out: Path) -> None:
     several = len(arguments.target) > 1
     for target in arguments.target:
         used |= set(usable(opened.schema, target, arguments.without).values())
-        print_result(fit(opened, target, out / target if several else out, settings))
+        folder = folder_of(target, out) if several else out
+        print_result(fit(opened, target, folder, settings))
     for line in features_used(used, settings):
         print(say(line))

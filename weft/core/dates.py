@@ -24,9 +24,8 @@ def days_of(raw: Any) -> float:
         except ValueError:
             found = None
     if isinstance(found, datetime.datetime):
-        shift = (
-            found.utcoffset() or datetime.timedelta()
-        )  # UTC of the years 1 and 9999 may be no date
+        # Not by astimezone: of the years 1 and 9999 UTC may be no date.
+        shift = found.utcoffset() or datetime.timedelta()
         return (found.replace(tzinfo=None) - _EPOCH - shift).total_seconds() / DAY
     if isinstance(found, datetime.date):
         return float((found - _EPOCH.date()).days)

@@ -11,7 +11,7 @@ from weft.data.memory import write_table
 from weft.fitting.fit import fit as fit_target
 from weft.fitting.opening import open_table
 from weft.fitting.pair import fit_pair
-from weft.fitting.result import FitResult
+from weft.fitting.result import FitResult, folder_of
 from weft.fitting.settings import FitSettings
 
 SETTINGS = FitSettings()
@@ -82,7 +82,7 @@ def fit(
         return fit_pair(opened, pair, folder, settings)
     if isinstance(target, str):
         return fit_target(opened, target, folder, settings)
-    return {name: fit_target(opened, name, folder / name, settings) for name in targets}
+    return {name: fit_target(opened, name, folder_of(name, folder), settings) for name in targets}
 
 
 def default_folder(data: Path) -> Path:

@@ -14,8 +14,10 @@ from weft.fitting.settings import GoalKind
 from weft.fitting.table import Ints
 from weft.recipes._own import Tune
 
-Model = Literal["constant", "linear", "trees", "answer", "classify", "regress", "tag"]
-"""The last four are the recipes of these names."""
+Model = Literal[
+    "constant", "linear", "trees", "answer", "classify", "regress", "tag", "projections"
+]
+"""answer to tag: the recipes of these names. projections: of a pair, trained to find each other."""
 TRAINED: Mapping[GoalKind, Model] = {"class": "classify", "number": "regress", "tags": "tag"}
 """The recipe that reads all columns."""
 MOST_COLUMNS = 12

@@ -10,7 +10,7 @@ import numpy as np
 
 from weft.core.documents import write_checked
 from weft.core.errors import WeftError
-from weft.core.files import check_writable, write_text
+from weft.core.files import write_text
 from weft.data.schema import Column as SchemaColumn
 from weft.data.schema import target_column
 from weft.data.stamps import stamp
@@ -28,7 +28,7 @@ from weft.fitting.leaderboard import Leaderboard, leaderboard
 from weft.fitting.models import Floats
 from weft.fitting.opening import Opened, usable
 from weft.fitting.page import write_page
-from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, require_free
+from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
 from weft.fitting.scores import row_scores
 from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
@@ -47,16 +47,28 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     Raises WeftError where the column cannot be predicted, or no column is left to predict it from.
     """
     deadline = time.monotonic() + 60 * settings.minutes
-    schema, seed = opened.schema, settings.seed
-    column = target_column(schema, target)
-    used = usable(schema, target, settings.without)
+    column = target_column(opened.schema, target)
+    used = usable(opened.schema, target, settings.without)
     table, goal = read_goal(opened.table, target, settings.task or _task_of(column))
-    check_writable(folder / BOARD, "--out DIR names another place")
-    require_free(folder)
+    with held(folder):
+        return _fitted(opened, goal, table, used, folder, settings, deadline)
+
+
+def _fitted(
+    opened: Opened,
+    goal: Goal,
+    table: Table,
+    used: dict[str, str],
+    folder: Path,
+    settings: FitSettings,
+    deadline: float,
+) -> FitResult:
+    """`fit`, of the rows `table` that have the target. used: column -> its kind, of those that a model may read."""
+    schema, seed = opened.schema, settings.seed
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
-    clues = [name for name in schema.of("id") if name not in (target, *settings.without)]
+    clues = [name for name in schema.of("id") if name not in (goal.column, *settings.without)]
     tried = candidates(
         goal, used, clues, networks=settings.networks, fine_tuned=can_be_tuned(settings)
     )

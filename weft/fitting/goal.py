@@ -57,7 +57,7 @@ def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
 
     Raises WeftError where it cannot be predicted: it is constant, or every row has a class of its own.
     """
-    there = [row for row, value in enumerate(table.values(column)) if not _empty(value)]
+    there = [row for row, value in enumerate(table.values(column)) if not is_missing(value)]
     if not there:
         raise WeftError(f"no row has a '{column}', so it cannot be predicted")
     used = table if len(there) == len(table) else table.take(there)
@@ -67,10 +67,6 @@ def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
     if missing:
         goal = _noted(goal, f"{missing:,} rows without a '{column}' are left out")
     return used, goal
-
-
-def _empty(value: Any) -> bool:
-    return is_missing(value)
 
 
 def _noted(goal: Goal, *notes: str) -> Goal:

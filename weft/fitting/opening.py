@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.architectures.model import is_part_name
+from weft.architectures.model import PART_NAMES, is_part_name
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Schema, infer, require_pictures
@@ -48,7 +48,8 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
     for name in found:
         if not is_part_name(name):
             raise WeftError(
-                f"column '{name}' cannot be a stream of that name; rename it, or leave it out with --without {name}"
+                f"column '{name}' cannot be read under this name ({PART_NAMES}); rename it, or leave it out with "
+                f"--without {name}"
             )
     if not found:
         has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"

@@ -33,8 +33,10 @@ def _lead(found: "FitResult") -> html.Html:
     careful = [*no_time(found.left_out), *(f"{note.rstrip('.')}." for note in found.notes)]
     if found.bad:
         careful.append(f"{len(found.bad):,} rows cannot be read and are left out.")
-    several = "Be careful: what stands in a red box below may make the numbers worthless."
-    careful = [several] * bool(found.alarms) + careful
+    if found.alarms:
+        careful.insert(
+            0, "Be careful: what stands in a red box below may make the numbers worthless."
+        )
     return html.join(
         html.lead(
             [

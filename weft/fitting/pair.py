@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.core.documents import write_checked
-from weft.core.files import check_writable, write_text
+from weft.core.files import write_text
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Score
 from weft.fitting.candidates import Candidate
@@ -26,7 +26,7 @@ from weft.fitting.recall import (
     measure_vectors,
     partners_found,
 )
-from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, require_free
+from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
 from weft.fitting.trained import keep_trained
@@ -50,8 +50,13 @@ def fit_pair(
     """
     deadline = time.monotonic() + 60 * settings.minutes
     pairs = read_pairs(opened, pair, settings)
-    check_writable(folder / BOARD, "--out DIR names another place")
-    require_free(folder)
+    with held(folder):
+        return _fitted(opened, pairs, folder, settings, deadline)
+
+
+def _fitted(
+    opened: Opened, pairs: Pairs, folder: Path, settings: FitSettings, deadline: float
+) -> FitResult:
     measured = [chance(pairs)]
     left_out: list[str] = []
     began = time.monotonic()
@@ -66,7 +71,7 @@ def fit_pair(
         else:
             measured.append(trained)
     board = ranked(
-        f"{pair[0]} and {pair[1]}",
+        " and ".join(pairs.names),
         (RECALL_10, RECALL_1),
         pairs.plan.said,
         measured,

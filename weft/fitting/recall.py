@@ -49,8 +49,7 @@ def measure_vectors(
         ten, one = partners_found(pairs, both, fold.held)
         tens.append(ten)
         ones.append(one)
-    model = "linear" if name == LINEAR else "classify"
-    candidate = Candidate(name, model, pairs.names)  # type: ignore[arg-type]
+    candidate = Candidate(name, "linear" if name == LINEAR else "projections", pairs.names)
     first = RECALL_1.scale * float(np.concatenate(ones).mean())
     return Measured(
         candidate, RECALL_10.scale * np.concatenate(tens), (first,), seconds, peak_memory()

@@ -1,10 +1,15 @@
-"""What `weft fit` is told, and what it has found."""
+"""What `weft fit` has found, and the folder that holds it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.files import check_writable
+from weft.core.lock import locked
+from weft.core.media import digest_of
 from weft.evaluation.metric import Score
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard
@@ -44,11 +49,24 @@ class FitResult:
         return "\n".join([*sentences(self.board, self.test), *self.alarms])
 
 
-def require_free(folder: Path) -> None:
-    """Raises WeftError where the folder holds a run that is none of `weft fit`."""
-    if (
-        (folder / RECIPE).exists()
-        and not (folder / BOARD).exists()
-        and not (folder / TRIALS).exists()
-    ):
-        raise WeftError(f"{folder}: holds another run; choose another --out")
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Inside, no other process fits into the folder.
+
+    Raises WeftError where one does, where nothing can be written there, and where the folder holds a run that is none
+    of `weft fit`.
+    """
+    check_writable(folder / BOARD, "--out DIR names another place")
+    with locked(folder):
+        own = (folder / BOARD).exists() or (folder / TRIALS).exists()
+        if (folder / RECIPE).exists() and not own:
+            raise WeftError(f"{folder}: holds another run; choose another --out")
+        yield
+
+
+def folder_of(target: str, out: Path) -> Path:
+    """The folder of one of several targets below `out`: of its name, without what is no part of a file's name."""
+    name = re.sub(r"[^\w.-]+", "_", target).lstrip(".")
+    if name != target:  # two targets may have the same letters left
+        name = f"{name}-{digest_of(target.encode())[:6]}"
+    return out / name

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import torch
 
-from weft.architectures.model import is_part_name
+from weft.architectures.model import PART_NAMES, is_part_name
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import WeftError
@@ -122,10 +122,14 @@ def _add(
     width: int,
     cache: CacheConfig | None,
 ) -> None:
-    if stream in found.streams or not is_part_name(stream):
-        other = f"{stream.replace('.', '_')}_1"
+    other = f"{stream.replace('.', '_')}_1"
+    if stream in found.streams:
         raise WeftError(
-            f"column '{stream}' cannot be a stream of that name; rename it, such as '{other}'"
+            f"column '{stream}' has the name of another stream of the recipe; rename it, such as '{other}'"
+        )
+    if not is_part_name(stream):
+        raise WeftError(
+            f"column '{stream}' cannot be read under this name ({PART_NAMES}); rename it, such as '{other}'"
         )
     found.streams[stream], found.encoders[stream] = modality, encoder
     found.widths[stream] = width

@@ -1,6 +1,5 @@
 """New rows for a run: read as its own were, where nothing else is said of them."""
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from weft.core.config import Config
 from weft.core.errors import DataError, WeftError
+from weft.core.files import read_file
 from weft.core.interfaces import Modality
 from weft.core.media import Media
 from weft.core.samples import Sample
@@ -92,7 +92,7 @@ def _encoding(data: Path, before: str | None) -> str | None:
     """`before`, unless the table is UTF-8: bytes beyond ASCII that are UTF-8 are hardly ever anything else."""
     if before is None or not data.is_file():
         return before
-    found = data.read_bytes()
+    found = read_file(data)
     if found.isascii():
         return before
     try:
@@ -122,7 +122,7 @@ def _has_pictures(data: Path, said: Said) -> bool:
 
 
 def _some(dataset: Dataset) -> Iterator[Sample]:
-    for row in itertools.islice(range(len(dataset)), LOOKED_AT):
+    for row in range(min(len(dataset), LOOKED_AT)):
         try:
             yield dataset[row]
         except DataError:

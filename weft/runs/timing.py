@@ -31,11 +31,7 @@ def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> fl
         # The rate in a line is that of all steps up to it.
         passed = [line["step"] * run.batch_size / line["samples_per_second"] for line in lines]
     # Batches are read ahead, so that a fast step follows a slow one: single steps say little.
-    marks = (
-        [passed[warm - 1], *passed[warm - 1 + GROUP :: GROUP]]
-        if timed > GROUP
-        else passed[warm - 1 :]
-    )
-    steps = GROUP if timed > GROUP else 1
-    each = sorted((later - sooner) / steps for sooner, later in pairwise(marks))
+    group = GROUP if timed > GROUP else 1
+    marks = passed[warm - 1 :: group]
+    each = sorted((later - sooner) / group for sooner, later in pairwise(marks))
     return statistics.fmean(each[: -(-len(each) // 2)])

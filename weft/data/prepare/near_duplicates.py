@@ -12,9 +12,8 @@ from weft.core.progress import progress
 from weft.core.ranges import Range, at_least, require
 from weft.data.prepare.fingerprints import FINGERPRINT, TURNS, Turn
 
-TURNED_MARGIN = (
-    0.05  # more similarity is asked of a turned picture: six turns more are six chances more
-)
+TURNED_MARGIN = 0.05
+"""So much more similarity is asked of a turned picture: six turns more are six chances more."""
 TILE = 2048
 """Pictures that are compared with so many others at a time: 16 MiB."""
 ROUNDING = 1e-5
