@@ -487,3 +487,34 @@ def test_few_groups_are_divided_too(count: int) -> None:
     assert TRAIN in splits
     assert len(set(splits)) == min(count, 3)
     assert splits == assign_splits(groups, [None] * count, np.arange(count), SplitConfig())
+
+
+def test_shards_keep_labels_tags_numbers_and_several_pictures(tmp_path: Path) -> None:
+    rows = [
+        Sample(
+            f"r{n}",
+            f"P{n // 2}",
+            {
+                "Bilder": [
+                    Media.encoded(encoded(10 * n + k), "image", "jpg") for k in range(1 + n % 3)
+                ],
+                "Diagnose": ["ja", "nein"][n % 2],
+                "Farben": ["rot", "blau"][: 1 + n % 2],
+                "Preis": 1.5 * n,
+                "Tag": "2026-03-05",
+            },
+            f"t.csv:{n + 2}",
+        )
+        for n in range(20)
+    ]
+    prepare(rows, tmp_path / "shards", ONE)
+    stored = {sample.id: sample for sample in open_dataset(tmp_path / "shards")}
+    assert stored.keys() == {row.id for row in rows}
+    for row in rows:
+        items = dict(stored[row.id].items)
+        assert stored[row.id].group == row.group
+        assert [media.load() for media in items.pop("Bilder")] == [
+            media.load() for media in row.items["Bilder"]
+        ]
+        del items["split"]
+        assert items == {name: value for name, value in row.items.items() if name != "Bilder"}

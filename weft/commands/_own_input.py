@@ -133,7 +133,7 @@ def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
     """Stream -> the option that takes its value: that of its kind for the first stream of a kind."""
     found: dict[str, str] = {}
     for stream in streams:
-        flag = f"--{_kind(run.modalities[stream])}"
+        flag = f"--{kind_of_stream(run.modalities[stream])}"
         known = flag[2:] in KINDS and flag not in found.values()
         found[stream] = flag if known else f"--input {stream}=VALUE"
     return found
@@ -151,7 +151,8 @@ def _columns(run: "Run", streams: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _kind(modality: "Modality") -> str:
+def kind_of_stream(modality: "Modality") -> str:
+    """One of KINDS that the modality reads; "" for any other."""
     from weft.core.interfaces import ReadsMedia
     from weft.modalities.ngrams import Ngrams
     from weft.modalities.text import Text

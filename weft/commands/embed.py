@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from weft.commands._own_input import kind_of_stream
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
 from weft.core.language import say
 from weft.core.text import counted
+
+if TYPE_CHECKING:
+    from weft.data.formats import Dataset
+    from weft.runs.run import Run
 
 INDEX = "index"
 
@@ -24,8 +29,8 @@ class Arguments(Trusting):
     """Rows to embed; those of the recipe if not given."""
     split: str | None = None
     """Split to embed; the recipe's test split, or with --data all rows, if not given."""
-    stream: str = "image"
-    """Stream to embed: image for the pictures, text for each caption."""
+    stream: str | None = None
+    """Stream to embed, such as image or text; the first one of pictures if not given."""
     out: Path | None = None
     """Folder of the index; RUN/index if not given."""
 
@@ -33,10 +38,9 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Writes the index: vectors as safetensors, ids and sources as JSON."""
     arguments = parse(Arguments, words, "weft embed")
-    from weft.core.tensors import checksum_of
-    from weft.index import DESCRIPTION, build_index
+    from weft.index import DESCRIPTION
     from weft.runs.own_columns import on_files
-    from weft.runs.parts import WEIGHTS, open_split
+    from weft.runs.parts import open_split
     from weft.runs.run import load
 
     folder = arguments.out or arguments.run / INDEX
@@ -46,8 +50,19 @@ def main(words: list[str]) -> None:
     run = load(arguments.run, trust=arguments.trust)
     recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
-    dataset = open_split(recipe, split)
-    index = build_index(run.member(dataset), dataset, arguments.stream, device=run.device)
-    replace(index, weights=checksum_of(arguments.run / WEIGHTS)).save(folder)
+    write_index(run, open_split(recipe, split), folder, arguments.stream)
+
+
+def write_index(run: "Run", dataset: "Dataset", folder: Path, stream: str | None = None) -> None:
+    """Embeds the rows, writes the index into the folder, and says so. stream: the first one of pictures, or the first
+    of all, if None."""
+    from weft.core.tensors import checksum_of
+    from weft.index import build_index
+    from weft.runs.parts import WEIGHTS
+
+    pictures = [name for name in run.streams if kind_of_stream(run.modalities[name]) == "image"]
+    chosen = stream or (pictures or list(run.streams) or ["image"])[0]
+    index = build_index(run.member(dataset), dataset, chosen, device=run.device)
+    replace(index, weights=checksum_of(run.folder / WEIGHTS)).save(folder)
     entries = counted(len(index), "entry", "entries")
-    print(say(f"{entries} of stream '{arguments.stream}' embedded: {folder}"))
+    print(say(f"{entries} of stream '{chosen}' embedded: {folder}"))

@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
-from weft.commands.embed import INDEX
+from weft.commands.embed import INDEX, write_index
 from weft.core.errors import WeftError
 from weft.core.language import say
 
@@ -27,7 +27,7 @@ class Arguments(OwnInput, Trusting):
     k: int = 5
     """Number of results to print."""
     index: Path | None = None
-    """Folder that `weft embed` wrote; RUN/index if not given."""
+    """Folder that `weft embed` wrote; RUN/index if not given, which is made of the test rows where it is missing."""
     out: Path | None = None
     """File for a page that shows what was found, with pictures."""
     open: bool = False
@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     from weft.core.tensors import checksum_of
     from weft.index import DESCRIPTION, EmbeddingIndex
-    from weft.runs.parts import WEIGHTS
+    from weft.runs.parts import WEIGHTS, open_split
     from weft.runs.run import load
 
     folder = arguments.index or arguments.run / INDEX
@@ -55,7 +55,9 @@ def main(words: list[str]) -> None:
         known = ", ".join(options(run, run.streams).values())
         raise WeftError(f"got {len(query)} queries, expected one of {known}")
     if not (folder / DESCRIPTION).exists():
-        raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
+        if arguments.index is not None:
+            raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
+        write_index(run, open_split(run.recipe, run.recipe.data.test), folder)
     index = EmbeddingIndex.load(folder)
     if index.weights not in (None, checksum_of(arguments.run / WEIGHTS)):
         raise WeftError(

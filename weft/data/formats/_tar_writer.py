@@ -28,7 +28,9 @@ SIGNATURES = (
 
 ALTERNATIVES = "__alternatives__"
 """In a sample's JSON: the columns, text left out, whose list holds alternatives."""
-RESERVED = ("id", "group", "match", "json", ALTERNATIVES)
+LISTS = "__lists__"
+"""In a sample's JSON: column -> how many files it has, such as pictures; they are the members COLUMN.0.jpg, ..."""
+RESERVED = ("id", "group", "match", "json", ALTERNATIVES, LISTS)
 
 
 def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
@@ -61,10 +63,12 @@ def members_of(sample: Sample) -> dict[str, bytes]:
         for column, value in sample.items.items():
             if not column or set("./") & set(column) or column in RESERVED:
                 raise ValueError(f"a column cannot be named '{column}' in a shard")
-            if isinstance(value, list) and any(isinstance(each, Media) for each in value):
-                raise ValueError(
-                    f"column '{column}' has {len(value)} files, a shard holds one a column; give a row to each"
-                )
+            if isinstance(value, list) and value and all(isinstance(v, Media) for v in value):
+                details.setdefault(LISTS, {})[column] = len(value)
+                for number, each in enumerate(value):
+                    extension, content = _media(f"{column}.{number}", each)
+                    files[extension] = content
+                continue
             stored = _file(column, value)
             if stored is None:
                 details[column] = value
@@ -88,16 +92,18 @@ def _file(column: str, value: Any) -> tuple[str, bytes] | None:
         return f"{column}.npy", Media.array_of(value).read()
     if isinstance(value, str) and column == "text":
         return "txt", value.encode()
-    if isinstance(value, Media):
-        content = value.load()
-        if isinstance(content, np.ndarray) and value.kind == "image":
-            content = _png(content)
-        data = value.read() if isinstance(content, np.ndarray) else content
-        kind = _kind(value, data)
-        if column == value.kind and kind_of(f"x.{kind}") == value.kind != "array":
-            return kind, data
-        return f"{column}.{kind}", data
-    return None
+    return _media(column, value) if isinstance(value, Media) else None
+
+
+def _media(column: str, media: Media) -> tuple[str, bytes]:
+    content = media.load()
+    if isinstance(content, np.ndarray) and media.kind == "image":
+        content = _png(content)
+    data = media.read() if isinstance(content, np.ndarray) else content
+    kind = _kind(media, data)
+    if column == media.kind and kind_of(f"x.{kind}") == media.kind != "array":
+        return kind, data
+    return f"{column}.{kind}", data
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -24,7 +24,7 @@ from weft.data.formats._rows import (
 )
 from weft.data.formats._tar_index import Entry, load_index
 from weft.data.formats._tar_members import TarMember, read_members
-from weft.data.formats._tar_writer import ALTERNATIVES
+from weft.data.formats._tar_writer import ALTERNATIVES, LISTS
 
 NAME = "webdataset"
 DESCRIPTION = (
@@ -145,6 +145,7 @@ def _sample(entry: Entry, items: dict[str, Any], details: dict[str, Any], source
         items["text"] = details.pop(text)
     for name in _alternatives(details):
         details[name] = Alternatives(details[name])
+    _gather(items, details, source)
     if isinstance(items.get("text"), list):
         items["text"] = Alternatives(items["text"])
     items = {name: value for name, value in details.items() if value is not None} | items
@@ -159,6 +160,15 @@ def _alternatives(details: dict[str, Any]) -> list[str]:
     marked = details.pop(ALTERNATIVES, None)
     names = marked if isinstance(marked, list) else []
     return [name for name in names if isinstance(name, str) and isinstance(details.get(name), list)]
+
+
+def _gather(items: dict[str, Any], details: dict[str, Any], source: str) -> None:
+    """Puts the files of a column that `weft.data.formats._tar_writer` has marked as a list into one, in place."""
+    marked = details.pop(LISTS, None)
+    for name, count in marked.items() if isinstance(marked, dict) else ():
+        if not isinstance(count, int) or not all(f"{name}.{n}" in items for n in range(count)):
+            raise DataError(f"column '{name}' lacks one of its {count} files", source=source)
+        items[name] = [items.pop(f"{name}.{n}") for n in range(count)]
 
 
 def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
