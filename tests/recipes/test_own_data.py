@@ -1,6 +1,7 @@
 """Recipes for own data: from a table with gaps to a run that predicts."""
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from weft.commands._own_data import OwnLabels
 from weft.commands._own_input import OwnInput
 from weft.commands.search import main as search
 from weft.commands.train import main
@@ -20,6 +22,7 @@ from weft.modalities.pictures import PicturesConfig
 from weft.recipes import function as function_of
 from weft.recipes import names, reads_schema, recipe
 from weft.runs.measure import measure
+from weft.runs.own_columns import schema_of
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, load
 from weft.tasks.classification import ClassificationTaskConfig
@@ -220,3 +223,31 @@ def test_sizes_follow_the_table() -> None:
             made(classify, 200, label, column(wrong, "text"), column("age", "number"))
     with pytest.raises(WeftError, match="there is nothing to learn from"):
         made(classify, 200, label, column("id", "id"))
+
+
+def test_labels_that_differ_in_case_are_one(tmp_path: Path) -> None:
+    """In the schema with a count, in targets, streams and the result."""
+    rows = [
+        {"label": ("Cat", "cat", "DOG", "dog")[n % 4], "place": ("In", "in")[n % 2], "size": n % 7}
+        for n in range(40)
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = OwnLabels(merge_labels="case").said()
+    schema = schema_of(tmp_path / "t.jsonl", said)
+    assert schema.columns["label"].distinct == 2
+    assert "2 labels of 20 rows merged with another spelling" in schema.columns["label"].notes
+    run = trained(
+        tmp_path / "t.jsonl", "classify --target label --merge-labels case", tmp_path / "run"
+    )
+    classes = run.learned.targets["label"].classes  # type: ignore[attr-defined]
+    assert sorted(name.lower() for name in classes) == ["cat", "dog"]
+    result = measure([run], "classification", audited=False).result
+    assert result.protocol["labels_not_known"] == 0
+    assert result.diagnostics.confusion is not None
+    assert set(result.diagnostics.confusion.labels) <= set(classes)
+    table = run.modalities["table"]
+    assert table.decode({"place": "IN"}) == {"size": None, "place": "IN"}
+    with pytest.raises(WeftError, match="--merge-labels: got 'signs', expected case, blanks"):
+        OwnLabels(merge_labels="signs").said()
+    with pytest.raises(WeftError, match="--merge-labels is for recipes that are made for own rows"):
+        main(["clip", "--data", str(tmp_path / "t.jsonl"), "--merge-labels", "case"])

@@ -45,6 +45,7 @@ OWN_DATA = [
     ),
     ("--images-dir FOLDER", "Where the pictures lie that a table names."),
     ("--encoding NAME", "Of a table's text, such as cp1252 or gbk."),
+    ("--merge-labels case,blanks", "Labels that differ in capitals or blanks alone are one."),
 ]
 Value = str | int | float | None
 

@@ -1,9 +1,10 @@
 """Flags about a table of one's own."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from weft.core.cells import merges_of
 from weft.core.errors import WeftError
 from weft.data.formats import Said
 
@@ -27,6 +28,17 @@ class OwnData:
             beside = (data if data.is_dir() else data.parent) / folder
             folder = beside if beside.is_dir() else folder
         return Said(_columns(self.columns), folder and folder.absolute(), self.encoding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLabels(OwnData):
+    """What the user says of a table that a model is made for, or that is checked."""
+
+    merge_labels: str = ""
+    """Labels that differ in capitals (case) or in blanks (blanks) alone are one; both: case,blanks."""
+
+    def said(self, data: Path | None = None) -> Said:
+        return replace(super().said(data), merge=merges_of(self.merge_labels))
 
 
 def _columns(words: str | None) -> dict[str, str]:

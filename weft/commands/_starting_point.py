@@ -6,6 +6,7 @@ from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import Any
 
+from weft.core.cells import merges_of
 from weft.core.config import apply
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError, brief, unknown_name
@@ -96,7 +97,8 @@ def starting_point(word: str) -> StartingPoint:
 
 
 def _said(file: Path, data: dict[str, Any]) -> Said:
-    """What a recipe file says of its table: `columns`, `images_dir` and `encoding` under `data`."""
+    """What a recipe file says of its table: `columns`, `images_dir`, `encoding` and `merge_labels` under
+    `data`."""
     columns, images = data.pop("columns", None) or {}, data.pop("images_dir", None)
     if not isinstance(columns, dict):
         raise WeftError(
@@ -104,7 +106,9 @@ def _said(file: Path, data: dict[str, Any]) -> Said:
         )
     folder = None if images is None else Path(_beside(file, images, "data: images_dir")).absolute()
     encoding = data.pop("encoding", None)
-    return Said({str(k): str(v) for k, v in columns.items()}, folder, encoding and str(encoding))
+    merge = merges_of(str(data.pop("merge_labels", None) or ""))
+    named = {str(k): str(v) for k, v in columns.items()}
+    return Said(named, folder, encoding and str(encoding), merge)
 
 
 def _beside(file: Path, value: object, key: str) -> Path | str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands import _essentials
-from weft.commands._own_data import OwnData
+from weft.commands._own_data import OwnLabels
 from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
@@ -25,7 +25,7 @@ from weft.training.config import Parallel
 
 
 @dataclass(frozen=True)
-class Arguments(OwnData):
+class Arguments(OwnLabels):
     """The run directory, the data, and every setting of the recipe."""
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
@@ -80,12 +80,18 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
     given, rest = taken(found.arguments, words)
     data = value_of(rest, "--data")
     images = value_of(rest, "--images-dir")
-    own = OwnData(
+    own = OwnLabels(
         columns=value_of(rest, "--columns"),
         images_dir=None if images is None else Path(images),
         encoding=value_of(rest, "--encoding"),
+        merge_labels=value_of(rest, "--merge-labels") or "",
     )
     said = own.said(None if data is None else Path(data))
+    if said.merge and not reads_schema(found.make):
+        raise WeftError(
+            f"--merge-labels is for recipes that are made for own rows; recipe '{found.name}' sets `merge` of its "
+            "targets and streams"
+        )
     name, base = found.name, found.recipe(given, data, said)
     # First, so that the settings of files are flags.
     if data is not None or said != NOTHING_SAID:

@@ -14,7 +14,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._help import print_doc
-from weft.commands._own_data import OwnData
+from weft.commands._own_data import OwnData, OwnLabels
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.language import say
@@ -28,7 +28,7 @@ from weft.report.card import write_card
 
 
 @dataclass(frozen=True)
-class CheckArguments(OwnData):
+class CheckArguments(OwnLabels):
     """The data to check, and the settings of the check."""
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -67,9 +67,10 @@ def main(words: list[str]) -> None:
 
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
-    dataset, bad = _open(arguments.path, arguments.format, arguments.said(arguments.path))
+    said = arguments.said(arguments.path)
+    dataset, bad = _open(arguments.path, arguments.format, said)
     path = arguments.path.resolve()  # "." has no name
-    schema = infer(dataset, arguments.said(arguments.path).columns)
+    schema = infer(dataset, said.columns, said.merge)
     print(schema)
     for item, folder in columns_of(dataset).sought.items():
         print(say(f"files of '{item}' are sought in {folder}"))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from weft.commands._own_data import OwnData
+from weft.commands._own_data import OwnLabels
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
 from weft.core.language import say
@@ -20,7 +20,7 @@ from weft.fitting.settings import FitSettings
 
 
 @dataclass(frozen=True)
-class Arguments(FitSettings, OwnData):
+class Arguments(FitSettings, OwnLabels):
     """The data, what is to be predicted, and the time."""
 
     data: Annotated[Path, tyro.conf.Positional]

@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from weft.core.text import normalised
 
 Merge = Literal["case", "blanks"]
 """In what two labels may differ and be one: capitals, or blanks."""
+MERGES: tuple[Merge, ...] = get_args(Merge)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -68,6 +69,15 @@ def labels_of(raw: Any, separator: str = "") -> tuple[str, ...]:
         between = f", or a string with '{separator}' between them" if separator else ""
         raise WeftError(f"is {brief(raw)}, expected a list of tags{between}")
     return tuple(dict.fromkeys(map(label_of, raw)))
+
+
+def merges_of(said: str) -> tuple[Merge, ...]:
+    """`case,blanks` as values. Raises WeftError for anything else."""
+    words = [word.strip() for word in said.split(",") if word.strip()]
+    for word in words:
+        if word not in MERGES:
+            raise WeftError(f"--merge-labels: got '{word}', expected case, blanks, or case,blanks")
+    return tuple(merge for merge in MERGES if merge in words)
 
 
 def label_key(name: str, merge: Sequence[Merge] = ()) -> str:

@@ -10,12 +10,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from weft.core.cells import is_number
+from weft.core.cells import Merge, is_number, merged
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.language import say
 from weft.core.media import Media
 from weft.core.missing import is_missing
-from weft.core.text import folded
+from weft.core.text import counted, folded
 from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import ROLES, Dataset, columns_of
 
@@ -52,7 +52,8 @@ class Schema:
     """The columns by name.
 
     group, match, split: the columns of the file that say so of a row, None where none does. rows: of the
-    data set. offered: a column that names a person or a case and is not the group.
+    data set. offered: a column that names a person or a case and is not the group. merge: in what two labels
+    may differ and be one.
     """
 
     columns: Mapping[str, Column]
@@ -61,6 +62,7 @@ class Schema:
     split: str | None
     rows: int
     offered: str | None = None
+    merge: tuple[Merge, ...] = ()
 
     def of(self, *kinds: ColumnKind) -> tuple[str, ...]:
         """The names of the columns of these kinds, in the order of the table."""
@@ -86,11 +88,13 @@ class Schema:
         return [*found, *(f"column '{name}': {note}" for name, note in notes)]
 
 
-def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
+def infer(
+    dataset: Dataset, said: Mapping[str, str] | None = None, merge: Sequence[Merge] = ()
+) -> Schema:
     """The schema of an opened data set, of at most PROBED_ROWS of its rows; no picture is read.
 
     said: what the user says, as in `FilesConfig.columns`: a kind or `group`, `match`, `split` -> column,
-    or column -> kind. A row that cannot be read is left out. Raises WeftError for a column that no row has.
+    or column -> kind. merge: in what two labels may differ and be one. A row that cannot be read is left out. Raises WeftError for a column that no row has.
     """
     said = said or {}
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), PROBED_ROWS)).round().astype(int)
@@ -101,7 +105,11 @@ def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
     kinds = _kinds_said(said, names)
     columns = {
         name: _column(
-            name, [row.get(name) for row in items], kinds.get(name), known.notes.get(name)
+            name,
+            [row.get(name) for row in items],
+            kinds.get(name),
+            known.notes.get(name),
+            tuple(merge),
         )
         for name in names
     }
@@ -115,7 +123,7 @@ def infer(dataset: Dataset, said: Mapping[str, str] | None = None) -> Schema:
         if name != group and is_group_name(name) and column.distinct < len(items) - column.missing
     ]
     first = offered[0] if offered and group is None else None
-    return Schema(columns, group, match, split, len(dataset), first)
+    return Schema(columns, group, match, split, len(dataset), first, tuple(merge))
 
 
 def require_pictures(schema: Schema, data: Path | str) -> None:
@@ -178,7 +186,13 @@ def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str,
     return found
 
 
-def _column(name: str, values: Sequence[Any], said: ColumnKind | None, note: str | None) -> Column:
+def _column(
+    name: str,
+    values: Sequence[Any],
+    said: ColumnKind | None,
+    note: str | None,
+    merge: tuple[Merge, ...],
+) -> Column:
     judged = kind_of_column(name, values)
     present = [value for value in values if not is_missing(value)]
     counts = Counter(identity(value) for value in present)
@@ -195,8 +209,13 @@ def _column(name: str, values: Sequence[Any], said: ColumnKind | None, note: str
         tuple(_shown(value) for value in list(first.values())[:EXAMPLES]),
     )
     read = [] if note is None else [note]
-    notes = (*read, *_notes(column, counts))
-    return replace(column, notes=notes, scale=_scale(column.kind, present))
+    if column.kind in ("category", "tags"):
+        names = _labels(counts)
+        found = merged(names, merge)
+        if column.kind == "category" and len(names) > len(found):
+            column = replace(column, distinct=column.distinct - len(names) + len(found))
+        read += [*_merged_note(names, found), *_alike_note(found)]
+    return replace(column, notes=tuple(read), scale=_scale(column.kind, present))
 
 
 def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | None:
@@ -208,15 +227,28 @@ def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | Non
     return found if np.isfinite(found).all() and found[1] > 0 else None
 
 
-def _notes(column: Column, counts: Counter[Any]) -> list[str]:
-    """Classes that differ in capitals, blanks or width alone."""
-    if column.kind not in ("category", "tags"):
-        return []
+def _labels(counts: Counter[Any]) -> Counter[str]:
+    """Rows of each label that is a string."""
     names: Counter[str] = Counter()
     for value, count in counts.items():
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, str):
                 names[each] += count
+    return names
+
+
+def _merged_note(names: Counter[str], found: Counter[str]) -> list[str]:
+    """How many labels have become one with another, and of how many rows."""
+    gone = names.keys() - found.keys()
+    if not gone:
+        return []
+    rows = sum(names[name] for name in gone)
+    labels, of_rows = counted(len(gone), "label"), counted(rows, "row")
+    return [f"{labels} of {of_rows} merged with another spelling"]
+
+
+def _alike_note(names: Counter[str]) -> list[str]:
+    """Classes that differ in capitals, blanks or width alone."""
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(folded(name) or name, []).append(name)
@@ -225,7 +257,9 @@ def _notes(column: Column, counts: Counter[Any]) -> list[str]:
         return []
     one = " and ".join(f"'{name}' ({names[name]:,})" for name in twice[0])
     more = f", and {len(twice) - 1} more" if len(twice) > 1 else ""
-    return [f"{one} differ in capitals, blanks or signs alone{more}: write each in one way"]
+    return [
+        f"{one} differ in capitals, blanks or signs alone{more}: write each in one way, or --merge-labels case,blanks"
+    ]
 
 
 def _shown(value: Any) -> str:

@@ -74,7 +74,7 @@ def fit(
         images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
     images = None if images_dir is None else Path(images_dir).absolute()
     targets = (target,) if isinstance(target, str) else tuple(target or ())
-    said = Said(columns or {}, images, settings.encoding)
+    said = Said(columns or {}, images, settings.encoding, settings.merge)
     opened = open_table(path, said, (*targets, *(pair or ()), *settings.without))
     minutes = settings.minutes if minutes is None else minutes
     settings = replace(settings, minutes=minutes / max(1, len(targets)))

@@ -37,7 +37,7 @@ def source_of(kind: str, choices: FitSettings) -> Source:
         return Source(PicturesConfig(one.modality), PicturesEncoderConfig(one.encoder))
     if kind == "text":
         return published_texts(choices) or Source(NgramsConfig())
-    return Source(CellConfig(cast(CellKind, kind)))
+    return Source(CellConfig(cast(CellKind, kind), merge=choices.merge))
 
 
 def _pictures(choices: FitSettings) -> Source:

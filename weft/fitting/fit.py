@@ -49,7 +49,7 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     deadline = time.monotonic() + 60 * settings.minutes
     column = target_column(opened.schema, target)
     used = usable(opened.schema, target, settings.without)
-    table, goal = read_goal(opened.table, target, settings.task or _task_of(column))
+    table, goal = read_goal(opened.table, target, settings.task or _task_of(column), settings.merge)
     with held(folder):
         return _fitted(opened, goal, table, used, folder, settings, deadline)
 
@@ -231,6 +231,6 @@ def _strata(goal: Goal) -> Ints:
 
 def _stamp(table: Table, goal: Goal, settings: FitSettings) -> str:
     models = [settings.image_model, settings.text_model]
-    chosen = [settings.seed, settings.folds, list(settings.without), *models]
+    chosen = [settings.seed, settings.folds, list(settings.without), *settings.merge, *models]
     of = [stamp(table, range(len(table))), goal.column, goal.kind, *chosen]
     return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()

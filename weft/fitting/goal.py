@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.core.cells import Merge
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Target
@@ -52,7 +53,9 @@ class Goal:
         return np.bincount(self.values, minlength=len(self.classes))
 
 
-def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
+def read_goal(
+    table: Table, column: str, kind: GoalKind, merge: Sequence[Merge] = ()
+) -> tuple[Table, Goal]:
     """The rows that have a value in the column, and the goal.
 
     Raises WeftError where it cannot be predicted: it is constant, or every row has a class of its own.
@@ -61,8 +64,10 @@ def read_goal(table: Table, column: str, kind: GoalKind) -> tuple[Table, Goal]:
     if not there:
         raise WeftError(f"no row has a '{column}', so it cannot be predicted")
     used = table if len(there) == len(table) else table.take(there)
-    read = {"number": _numbers, "class": _classes, "tags": _tags}[kind]
-    goal = read(used, column)
+    if kind == "number":
+        goal = _numbers(used, column)
+    else:
+        goal = (_classes if kind == "class" else _tags)(used, column, tuple(merge))
     missing = len(table) - len(there)
     if missing:
         goal = _noted(goal, f"{missing:,} rows without a '{column}' are left out")
@@ -81,9 +86,9 @@ def _numbers(table: Table, column: str) -> Goal:
     return Goal(column, "number", target, values.astype(np.float64))
 
 
-def _classes(table: Table, column: str) -> Goal:
+def _classes(table: Table, column: str, merge: tuple[Merge, ...]) -> Goal:
     raws = table.values(column)
-    target = ClassesConfig(column, max_classes=max(1, len(raws)))
+    target = ClassesConfig(column, max_classes=max(1, len(raws)), merge=merge)
     built = target.build()
     built.fit(raws)
     names = built.classes
@@ -99,8 +104,9 @@ def _classes(table: Table, column: str) -> Goal:
     return Goal(column, "class", target, values, names, notes, built.state())
 
 
-def _tags(table: Table, column: str) -> Goal:
-    built = TagsConfig(column, max_classes=MANY_CLASSES).build()
+def _tags(table: Table, column: str, merge: tuple[Merge, ...]) -> Goal:
+    target = TagsConfig(column, max_classes=MANY_CLASSES, merge=merge)
+    built = target.build()
     raws = table.values(column)
     built.fit(raws)
     values = np.array(_each(table, built, column), dtype=np.float32)
@@ -114,7 +120,7 @@ def _tags(table: Table, column: str) -> Goal:
         notes.append(
             f"{len(few):,} of {len(counts):,} tags are of one row, so they cannot be learned and measured: {named}"
         )
-    target = TagsConfig(column, built.separator, max_classes=MANY_CLASSES)
+    target = target.replace(separator=built.separator)
     return Goal(column, "tags", target, values, built.classes, tuple(notes), built.state())
 
 

@@ -32,7 +32,7 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
     ).absolute()
     bad: list[DataError] = []
     dataset = open_dataset(source.path, said=said, on_error=bad.append)
-    schema = infer(dataset, said.columns)
+    schema = infer(dataset, said.columns, said.merge)
     for name in named:
         if name not in schema.columns:
             raise unknown_name("column", name, schema.columns)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from weft.core.cells import Merge, merges_of
 from weft.core.errors import WeftError
 
 GoalKind = Literal["class", "number", "tags"]
@@ -33,6 +34,14 @@ class FitSettings:
     """Of folds and models."""
     encoding: str | None = None
     """Of the table's text, such as cp1252 or gbk; UTF-8 or what its byte-order mark says if not given."""
+
+    merge_labels: str = ""
+    """Labels that differ in capitals (case) or in blanks (blanks) alone are one; both: case,blanks."""
+
+    @property
+    def merge(self) -> tuple[Merge, ...]:
+        """`merge_labels` as values."""
+        return merges_of(self.merge_labels)
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < 1e6:

@@ -195,7 +195,9 @@ def _table(
     if not (numbers or categories or dates):
         return None
     most = max([100, *(schema.columns[name].distinct for name in categories)])
-    modality = TableConfig(numbers, categories, dates, max_categories=min(most, MOST_CLASSES))
+    modality = TableConfig(
+        numbers, categories, dates, max_categories=min(most, MOST_CLASSES), merge=schema.merge
+    )
     encoder = TableEncoderConfig(
         len(numbers), len(categories), len(dates), modality.max_categories, dim=DIM
     )

@@ -46,7 +46,7 @@ def answer(
     inputs = inputs_of(schema, others, towers, texts=[asked])
     what = Predicted(
         head=HEAD,
-        target=ClassesConfig(column.name, max_classes=classes),
+        target=ClassesConfig(column.name, max_classes=classes, merge=schema.merge),
         output=ClassOutput(HEAD),
         objective=ClassificationConfig(HEAD),
         task=VQAConfig(HEAD, question=asked, answer=column.name, inference=inference(errors)),

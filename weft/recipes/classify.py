@@ -28,7 +28,7 @@ def classify(
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
             head=HEAD,
-            target=ClassesConfig(column.name, max_classes=classes),
+            target=ClassesConfig(column.name, max_classes=classes, merge=schema.merge),
             output=ClassOutput(HEAD),
             objective=ClassificationConfig(HEAD),
             task=ClassificationTaskConfig(HEAD, **measured),

@@ -29,7 +29,7 @@ def tag(
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
             head=HEAD,
-            target=TagsConfig(column.name, max_classes=MOST_TAGS),
+            target=TagsConfig(column.name, max_classes=MOST_TAGS, merge=schema.merge),
             output=TagOutput(HEAD),
             objective=ClassificationConfig(HEAD),
             task=TaggingConfig(HEAD, **measured),

@@ -58,7 +58,7 @@ def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
     dataset = source.open_every()
     if not len(dataset):
         raise WeftError(f"{data}: has no row that can be read")
-    schema = infer(dataset, columns)
+    schema = infer(dataset, columns, said.merge)
     require_pictures(schema, data)
     return schema
 

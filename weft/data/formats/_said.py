@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from weft.core.cells import Merge
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import Kind
 from weft.core.media import Alternatives, Media
@@ -27,12 +28,13 @@ class Said:
 
     columns: meaning -> column (`image=Bild`), kind -> column (`number=Preis`), or column -> kind
     (`Preis=number`). images_dir: the folder that names of pictures and other files are relative to. encoding:
-    of the table's text. Raises WeftError for anything else.
+    of the table's text. merge: in what two labels may differ and be one. Raises WeftError for anything else.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     images_dir: Path | None = None
     encoding: str | None = None
+    merge: tuple[Merge, ...] = ()
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
