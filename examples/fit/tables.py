@@ -1,4 +1,5 @@
-"""Tables for `weft fit`: CMU-MOSI with its sounds' features, and Flickr8k pictures with and without a dog.
+"""Tables for `weft fit` and the recipes for own tables: CMU-MOSI with its sounds' features, Flickr8k pictures with and
+without a dog, and Flickr8k pictures with one caption, of which the other four say what is shown (a class, or tags).
 
 python examples/fit/tables.py FOLDER_OF_THE_DATA_SETS
 """
@@ -6,6 +7,7 @@ python examples/fit/tables.py FOLDER_OF_THE_DATA_SETS
 import csv
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -46,6 +48,56 @@ def dogs(folder: Path) -> list[dict[str, object]]:
     return training[:800] + test[:400]
 
 
+WORDS = {
+    "dog": "dog dogs puppy",
+    "child": "boy girl child children kid kids baby",
+    "man": "man men",
+    "woman": "woman women",
+    "water": "water ocean lake river pool sea",
+    "snow": "snow snowy",
+    "grass": "grass grassy field",
+    "beach": "beach sand",
+    "ball": "ball football basketball soccer tennis baseball",
+    "bicycle": "bike bicycle bikes",
+    "jump": "jumping jumps jump leaps leaping",
+    "run": "running runs run",
+}
+"""Tag -> words of a caption that name it."""
+
+CLASSES = {
+    "dog": {"dog", "dogs", "puppy"},
+    "child": {"boy", "girl", "child", "children", "kid", "kids", "baby", "toddler"},
+    "adult": {"man", "woman", "men", "women", "people", "person"},
+}
+"""Class -> words that name it; of several the first that two captions name."""
+ROWS = {"train": 1200, "dev": 200, "test": 500}
+"""Pictures of each split of Flickr8k, the first ones."""
+
+
+def photos(folder: Path, column: str) -> list[dict[str, object]]:
+    """Pictures with their first caption; two of the other four captions say the class `what`, or a tag of `tags`."""
+    rows = map(json.loads, (folder / "captions.jsonl").read_text(encoding="utf-8").splitlines())
+    found: list[dict[str, object]] = []
+    seen = dict.fromkeys(ROWS, 0)
+    for row in rows:
+        split = row["split"]
+        if seen.get(split, 0) >= ROWS.get(split, 0):
+            continue
+        seen[split] += 1
+        said = [set(re.findall("[a-z]+", caption.lower())) for caption in row["captions"][1:]]
+        tags = [t for t, w in WORDS.items() if sum(bool(one & set(w.split())) for one in said) > 1]
+        named = (c for c, words in CLASSES.items() if sum(bool(one & words) for one in said) > 1)
+        found.append(
+            {
+                "image": str((folder / "images" / row["image"]).resolve()),
+                "caption": row["captions"][0],
+                column: next(named, "other") if column == "what" else tags,
+                "split": {"dev": "validation"}.get(split, split),
+            }
+        )
+    return found
+
+
 def main() -> None:
     data = Path(sys.argv[1])
     for name, rows in (("mosi", mosi(data / "cmu_mosi")), ("dogs", dogs(data / "flickr8k"))):
@@ -53,6 +105,9 @@ def main() -> None:
             table = csv.DictWriter(file, list(rows[0]))
             table.writeheader()
             table.writerows(rows)
+    for column in ("what", "tags"):  # a list may be empty, which a cell of CSV cannot say
+        lines = [json.dumps(row, ensure_ascii=False) for row in photos(data / "flickr8k", column)]
+        Path(f"photos_{column}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
