@@ -46,7 +46,7 @@ def test_of_several_columns_one_must_be_named(tmp_path: Path) -> None:
     path = table(tmp_path, "Befund", "Anamnese")
     made = on_files(recipe("clip"), path)
     with pytest.raises(WeftError) as raised:
-        require_streams(made.data, made.data.source.open(None))
+        require_streams(made, made.data.source.open(None))
     assert str(raised.value) == (
         f"{path}: stream 'text' wants a column 'text', the rows have image (image), Patient (id), Befund "
         "(text), Anamnese (text); name one with --columns text=COLUMN"
@@ -58,14 +58,19 @@ def test_of_several_columns_one_must_be_named(tmp_path: Path) -> None:
 
 def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
     source = FilesConfig(table(tmp_path, "Befund"))
-    data = recipe("clip").data.replace(source=source)
+    made = recipe("clip")
+    data = made.data.replace(source=source)
     with pytest.raises(
         WeftError, match=r"stream 'image' wants a column 'image', the rows have Bild"
     ):
-        require_streams(data, source.open(None))
+        require_streams(made.replace(data=data), source.open(None))
+    other = data.replace(streams={"text": data.streams["text"]})
     with pytest.raises(WeftError, match=r"stream 'text' wants a column 'text', the rows have Bild"):
-        require_streams(data.replace(optional=("image",)), source.open(None))
-    require_streams(data.replace(optional=("image", "text")), source.open(None))
+        require_streams(made.replace(data=other), source.open(None))
+    either = data.replace(optional=("image", "text"))
+    with pytest.raises(WeftError, match="stream 'image' wants a column 'image'"):
+        require_streams(made.replace(data=either), source.open(None))  # they are compared
+    require_streams(made.replace(data=either, objectives={}), source.open(None))
 
 
 def test_what_is_said_needs_a_table() -> None:

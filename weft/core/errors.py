@@ -31,6 +31,10 @@ class DataError(WeftError):
         self.reason = message
 
 
+class NoTargetError(DataError):
+    """The row has no value of a target. It cannot be learned from or measured, but nothing is wrong with it."""
+
+
 class MissingExtraError(WeftError):
     """An optional package is not installed."""
 

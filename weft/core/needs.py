@@ -12,7 +12,8 @@ class Needs:
     streams: in data.streams. encoders: streams that the model encodes. raw: streams that are altered
     before they are encoded, so that they cannot come from data.cache. embeddings: streams, or JOINT,
     with a projection. heads: head of the model -> the kind of its output. targets: in data.targets.
-    columns: of every row. fusion: the model fuses its streams.
+    columns: of every row. together: streams that one row must have, or, for a task, rows that match each other.
+    fusion: the model fuses its streams.
     """
 
     streams: tuple[str, ...] = ()
@@ -22,6 +23,7 @@ class Needs:
     heads: Mapping[str, type] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
     fusion: bool = False
 
 

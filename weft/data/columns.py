@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError, NoTargetError, WeftError
 from weft.core.interfaces import Modality, ReadsColumns, Target, views_of
 from weft.core.media import Alternatives, small_value
 from weft.core.missing import is_missing
@@ -104,10 +104,16 @@ class TargetSource:
         self._target = target
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
-        """The row's target, the same in every view."""
+        """The row's target, the same in every view. Raises NoTargetError where it has none."""
         sample = row_of(self._dataset, index)
+        raw = sample.items.get(self._target.column)
+        if raw is None:
+            known = ", ".join(sample.items) or "nothing"
+            raise NoTargetError(
+                f"has no '{self._target.column}', it has: {known}", source=sample.source
+            )
         try:
-            return self._target.read(small_value(item_of(sample, self._target.column)))
+            return self._target.read(small_value(raw))
         except DataError:
             raise
         except WeftError as error:

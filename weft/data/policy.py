@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from weft.core.config import Settings
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError, NoTargetError, WeftError
 from weft.core.files import write_bytes
 from weft.core.media import Media
 from weft.core.samples import Sample
@@ -28,7 +28,8 @@ class ErrorPolicy(Settings):
     mode: `raise` stops at the first one; `skip` leaves it out, counts it and names it once, of many the first ones;
     `quarantine` also keeps a copy of what was there in `folder`, which only the user can read.
     folder: where errors.jsonl (and the copies) go; needed for quarantine.
-    limit: more bad rows than this fraction of all rows stop the run.
+    limit: more bad rows than this fraction of all rows stop the run. Rows without a value of a target are left
+    out, too, but are not bad.
     """
 
     mode: Literal["raise", "skip", "quarantine"] = "raise"
@@ -70,6 +71,7 @@ class BadRows:
         self._say = say
         self._lock = threading.Lock()
         self._rows: dict[str, BadRow] = {}
+        self._without_target = 0
         self._written = _sources_in(self._file)
 
     @property
@@ -79,7 +81,7 @@ class BadRows:
             return list(self._rows.values())
 
     def add(self, error: DataError, sample: Sample | None = None) -> None:
-        """Handles one bad row as the policy says. Raises `error`, or WeftError above the limit."""
+        """Handles one row that is left out as the policy says. Raises `error`, or WeftError above the limit."""
         if self._policy.mode == "raise":
             raise error
         with self._lock:
@@ -87,6 +89,7 @@ class BadRows:
                 return
             row = BadRow(sample.id if sample else error.source, error.source, error.reason)
             self._rows[error.source] = row
+            self._without_target += isinstance(error, NoTargetError)
             if len(self._rows) <= MOST_NAMED:
                 self._say(f"left out: {error}")
             elif len(self._rows) == MOST_NAMED + 1:
@@ -101,7 +104,7 @@ class BadRows:
             self._check_limit()
 
     def _check_limit(self) -> None:
-        total, bad = self._total, len(self._rows)
+        total, bad = self._total, len(self._rows) - self._without_target
         if total is not None and bad > self._policy.limit * total:
             last = list(self._rows.values())[-1]
             raise WeftError(

@@ -6,7 +6,7 @@ from itertools import islice
 
 import torch
 
-from weft.core.errors import DataError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.once import once
 from weft.core.progress import progress
 from weft.core.records import Batch
@@ -73,7 +73,7 @@ def read_rows(
     """Batches of the selected rows, or of all, each as every reading sees it.
 
     A row that one of the readings cannot read is left out of all where the policy lets it pass. What
-    several readings share is read and decoded once.
+    several readings share is read and decoded once. Raises WeftError where the policy leaves out every row.
     """
     selected = selection or Selection()
     rows = [(row,) for row in range(len(dataset))] if selected.rows is None else selected.rows
@@ -98,6 +98,7 @@ def read_rows(
 
     ahead = PREFETCHED_BATCHES * config.batch_size
     loaded = loaded_ahead(load, rows, workers=config.workers, most=ahead)
+    empty = True
     with progress(what, len(rows)) as advance:
         while batch := [found for _, found in islice(loaded, config.batch_size)]:
             read = [found for found in batch if found is not None]
@@ -106,8 +107,14 @@ def read_rows(
                     collate_rows([of_row[n] for _, of_row in read], reading.sources).to(device)
                     for n, reading in enumerate(readings)
                 ]
+                empty = False
                 yield Rows([row for row, _ in read], batches)
             advance(len(batch))
+    if empty and bad.rows:
+        last = bad.rows[-1]
+        raise WeftError(
+            f"none of the {len(rows):,} rows can be used; the last one: {last.source}: {last.reason}"
+        )
 
 
 def _loaded(reading: Reading, sample: Sample, row: int) -> LoadedRow:

@@ -125,7 +125,7 @@ class AlignmentConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(encoders=self.streams)
+        return Needs(encoders=self.streams, together=self.streams)
 
     def build(self) -> Alignment:
         return Alignment(self)

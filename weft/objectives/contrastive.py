@@ -134,7 +134,7 @@ class SoftmaxContrastiveConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=self.streams)
+        return Needs(embeddings=self.streams, together=self.streams)
 
     def build(self) -> SoftmaxContrastive:
         return SoftmaxContrastive(self)
@@ -157,7 +157,7 @@ class SigmoidContrastiveConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=self.streams)
+        return Needs(embeddings=self.streams, together=self.streams)
 
     def build(self) -> SigmoidContrastive:
         return SigmoidContrastive(self)
@@ -183,7 +183,7 @@ class HingeContrastiveConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=self.streams)
+        return Needs(embeddings=self.streams, together=self.streams)
 
     def build(self) -> HingeContrastive:
         return HingeContrastive(self)

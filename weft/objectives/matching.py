@@ -132,6 +132,7 @@ class MatchingConfig(Config[Objective]):
             encoders=self.streams,
             embeddings=contrasted,
             heads={self.head: ClassOutput},
+            together=self.streams,
             fusion=True,
         )
 

@@ -2,7 +2,7 @@
 
 A recipe module has one public function of its own name, whose docstring's first line describes it
 and which returns a `Recipe`. Its arguments are flags of `weft train` before all others. A recipe for own
-data takes the `schema` of the rows first: it has the streams that the columns give.
+data takes the `schema` of the training rows first: it has the streams that the columns give.
 """
 
 import importlib

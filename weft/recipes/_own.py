@@ -264,10 +264,10 @@ def slices_of(schema: Schema, target: str) -> tuple[str, ...]:
     return tuple(found[:SLICES])
 
 
-def lenient(schema: Schema, *needed: Column) -> ErrorPolicy:
-    """Rows without a value of the needed columns are left out, and some that cannot be read."""
+def lenient(schema: Schema, text: Column | None = None) -> ErrorPolicy:
+    """Some rows that cannot be read are left out, and those without a text, where that is what is learned."""
     looked_at = max(1, min(schema.rows, PROBED_ROWS))
-    lacking = sum(column.missing for column in needed) / looked_at
+    lacking = 0.0 if text is None else text.missing / looked_at
     return ErrorPolicy("skip", limit=min(1.0, lacking + SOME_BAD))
 
 
@@ -277,8 +277,11 @@ def inference(errors: ErrorPolicy) -> InferenceConfig:
 
 
 def run(schema: Schema, monitor: str, *, most_steps: int = 1500, passes: int = 30) -> RunConfig:
-    """Some passes over the training rows, at most so many steps: minutes on two cores."""
-    training = max(1, round(0.8 * schema.rows))
+    """Some passes over the training rows, at most so many steps: minutes on two cores.
+
+    schema: of the training rows.
+    """
+    training = max(1, schema.rows)
     batch = max(8, min(64 if training < 10_000 else 128, training // 8))
     steps = min(most_steps, max(150, passes * training // batch))
     return RunConfig(

@@ -49,7 +49,7 @@ def predicting_column(
     what: Callable[[TaskSettings], Predicted],
 ) -> Recipe:
     """The column is predicted from all others. what: made with the settings that its task shares with others."""
-    errors = lenient(schema, column)
+    errors = lenient(schema)
     found = what({"slices": slices_of(schema, column.name), "inference": inference(errors)})
     return predicting(schema, inputs_of(schema, [column.name], towers), found, errors)
 

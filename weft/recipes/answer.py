@@ -37,7 +37,7 @@ def answer(
     """Your table: an answer to a question about a picture, chosen among those of the training rows."""
     column = target_of(schema, target, ("category",), "answer")
     asked = _question(schema, question)
-    errors = lenient(schema, column, schema.columns[asked])
+    errors = lenient(schema)
     classes = classes_of(schema, column)
     # What else a row says may be about the answer; a question is answered by the picture alone.
     others = [n for n in schema.columns if n not in (asked, *schema.of("image", "images"))]

@@ -50,6 +50,7 @@ def published(
         data=DataConfig(
             source=NoDataConfig(),
             streams={"image": _pictures(name, dual), "text": _texts(name, dual)},
+            optional=("image", "text"),
             cache={"image": CacheConfig()} if tune in ("locked", "locked_image") else {},
         ),
         model=parts,

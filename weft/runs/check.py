@@ -1,8 +1,9 @@
 """Mistakes in a recipe that would otherwise show only after minutes."""
 
 import logging
-from collections.abc import Iterable
-from typing import cast
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
+from weft.core.missing import is_missing
 from weft.core.needs import Needing, Needs
 from weft.core.records import Field
 from weft.data.formats import Dataset
@@ -23,8 +25,11 @@ from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
+from weft.tasks.base import SlicedConfig
+from weft.tasks.slicing import require_columns
 
 log = logging.getLogger("weft.runs")
+PartKind = Literal["objectives", "tasks"]
 
 
 def check_names(recipe: Recipe) -> None:
@@ -135,13 +140,69 @@ def check_columns(recipe: Recipe, dataset: Dataset) -> None:
         return
 
 
-def _all_needs(recipe: Recipe) -> dict[str, Needs]:
-    """Where in the recipe -> what the objective or the task there needs."""
-    parts: dict[str, Settings] = {
-        f"objectives.{name}": one for name, one in recipe.objectives.items()
+def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -> None:
+    """Raises WeftError where streams that an objective compares are in no row together, or those of a task in
+    no rows that match each other; no picture is read.
+
+    of: whose streams are looked for in `dataset`, the rows of `split`.
+    """
+    pending = {
+        where: names
+        for where, needs in _all_needs(recipe, of).items()
+        if len(names := _together(recipe, needs, of)) > 0
     }
-    parts |= {f"tasks.{name}": one for name, one in recipe.tasks.items()}
-    return {where: one.needs for where, one in parts.items() if isinstance(one, Needing)}
+    found: dict[str, set[str]] = defaultdict(set)
+    counts: Counter[str] = Counter()
+    for row in range(len(dataset)):
+        if not pending:
+            return
+        try:
+            sample = dataset[row]
+        except DataError:
+            continue
+        has = {name for name, value in sample.items.items() if not is_missing(value)}
+        counts.update(has)
+        one = found[sample.match_name if of == "tasks" else str(row)]
+        one |= has
+        pending = {where: names for where, names in pending.items() if not one.issuperset(names)}
+    for where, names in pending.items():
+        told = ", ".join(f"{name} {counts[name]:,}" for name in names)
+        raise WeftError(
+            f"no row of split '{split}' has {' and '.join(names)}, which {where} needs "
+            f"(of {len(dataset):,} rows have: {told})"
+        )
+
+
+def _together(recipe: Recipe, needs: Needs, of: PartKind) -> tuple[str, ...]:
+    """The streams that must meet for the part to have anything to learn from or to measure."""
+    heads = [recipe.model.heads[name] for name in needs.heads]
+    contexts = [head.context for head in heads if head.context in recipe.data.streams]
+    written = [s for head in heads if of == "objectives" for s in head.output.needs.streams]
+    names = tuple(dict.fromkeys((*needs.together, *contexts, *written)))
+    # Rows that lack any other stream are errors of their own.
+    return names if of == "tasks" or set(names) & set(recipe.data.optional) else ()
+
+
+def check_slices(recipe: Recipe, dataset: Dataset) -> None:
+    """Raises WeftError for a column of slices that the data do not have."""
+    for task in recipe.tasks.values():
+        if isinstance(task, SlicedConfig):
+            require_columns(task.slices, dataset)
+
+
+def _all_needs(recipe: Recipe, of: PartKind | None = None) -> dict[str, Needs]:
+    """Where in the recipe -> what the objective or the task there needs."""
+    kinds: dict[PartKind, Mapping[str, Settings]] = {
+        "objectives": recipe.objectives,
+        "tasks": recipe.tasks,
+    }
+    return {
+        f"{kind}.{name}": one.needs
+        for kind, parts in kinds.items()
+        if of in (None, kind)
+        for name, one in parts.items()
+        if isinstance(one, Needing)
+    }
 
 
 def _check_needs(recipe: Recipe, where: str, needs: Needs) -> None:

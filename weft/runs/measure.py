@@ -18,6 +18,7 @@ from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.tasks import tasks
 from weft.tasks.base import SlicedConfig, Task
+from weft.tasks.slicing import require_columns
 
 if TYPE_CHECKING:
     from weft.runs.run import Run
@@ -60,6 +61,7 @@ def measure(
     name = split or _test_split(first, data)
     same = data is None and said == NOTHING_SAID
     dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
+    require_columns(slices, dataset)
     trained_on = [training_rows(run) for run in runs]
     leakage = _audit(runs, trained_on, dataset) if audited else None
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.needs import Needing
 from weft.data.column_kinds import ColumnKind
 from weft.data.formats import NOTHING_SAID, Dataset, Said, columns_of
+from weft.data.policy import ErrorPolicy
+from weft.data.prepare.split import TRAIN
 from weft.data.schema import Schema, infer, require_pictures
 from weft.data.sources import FilesConfig
 from weft.runs.recipe import DataConfig, Recipe
@@ -49,16 +52,15 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
 
 
 def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
-    """What the columns of the files at `data` hold. Raises WeftError where no row can be read, and
-    where a column names pictures of which none is there."""
+    """What the columns of the training rows of the files at `data` hold. Raises WeftError where no row can be
+    read, and where a column names pictures of which none is there."""
     columns = dict(said.columns)
     source = FilesConfig(
         Path(data), columns=columns, images_dir=said.images_dir, encoding=said.encoding
     )
-    dataset = source.open_every()
-    if not len(dataset):
+    if not len(source.open_every()):
         raise WeftError(f"{data}: has no row that can be read")
-    schema = infer(dataset, columns, said.merge)
+    schema = infer(source.open(TRAIN, ErrorPolicy("skip", limit=1.0)), columns, said.merge)
     require_pictures(schema, data)
     return schema
 
@@ -86,9 +88,14 @@ def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
     return source
 
 
-def require_streams(data: DataConfig, dataset: Dataset) -> None:
-    """Raises WeftError where a stream that no row may lack is no column of the data."""
-    for stream in _lacking(dataset, data.streams.keys() - set(data.optional)):
+def require_streams(recipe: Recipe, dataset: Dataset) -> None:
+    """Raises WeftError where a stream that no row may lack, or that an objective compares, is no column of
+    the data."""
+    data = recipe.data
+    needs = [one.needs for one in recipe.objectives.values() if isinstance(one, Needing)]
+    compared = {stream for one in needs for stream in one.together}
+    wanted = data.streams.keys() & ((data.streams.keys() - set(data.optional)) | compared)
+    for stream in _lacking(dataset, wanted):
         where = str(data.source.path) if isinstance(data.source, FilesConfig) else "the data"
         raise _not_found(stream, where, infer(dataset))
 

@@ -21,7 +21,13 @@ from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
 from weft.runs.bucketing import buckets
-from weft.runs.check import check_columns, check_names, check_parts
+from weft.runs.check import (
+    check_columns,
+    check_names,
+    check_parts,
+    check_presence,
+    check_slices,
+)
 from weft.runs.folder import begun, held
 from weft.runs.moved import with_moved_data
 from weft.runs.own_columns import require_streams
@@ -125,7 +131,9 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     written: the recipe as the run's checkpoints have it, with the former place of data that were moved.
     """
     training = open_split(recipe, recipe.data.train)
-    require_streams(recipe.data, training)
+    require_streams(recipe, training)
+    check_presence(recipe, training, recipe.data.train, "objectives")
+    check_slices(recipe, training)
     learned = Learned.of(recipe.data.streams, recipe.data.targets)
     learned.learn(training, folder, recipe.init, known=_known(recipe, folder))
 
@@ -214,6 +222,7 @@ def validation(
         return None
     dataset = open_split(recipe, recipe.data.validation)
     check_columns(recipe, dataset)
+    check_presence(recipe, dataset, recipe.data.validation, "tasks")
     sources = build_sources(recipe, dataset, model, learned.modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, learned)

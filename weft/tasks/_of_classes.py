@@ -15,8 +15,8 @@ from weft.inference.diagnostics import Diagnostics
 from weft.inference.predict import Predictions
 from weft.tasks._accuracy import Expected, class_values, confidence_of, right_classes
 from weft.tasks._diagnostics import class_counts, confusion, counted, reliability
-from weft.tasks._slices import Measured, slices
 from weft.tasks.base import SlicedConfig
+from weft.tasks.slicing import Measured, slices
 
 MACRO_F1 = Metric("macro_f1", said="macro F1")
 BALANCED_ACCURACY = Metric("balanced_accuracy")

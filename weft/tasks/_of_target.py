@@ -15,8 +15,8 @@ from weft.inference.member import Member
 from weft.inference.predict import Predictions
 from weft.inference.results import TaskResult
 from weft.tasks._accuracy import predict_target
-from weft.tasks._slices import Measured, slices
 from weft.tasks.base import SlicedConfig
+from weft.tasks.slicing import Measured, slices
 
 
 @dataclass(frozen=True)

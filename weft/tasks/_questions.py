@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import NoTargetError, WeftError
 from weft.core.interfaces import Target
 from weft.core.samples import Sample
 from weft.core.text import normalised
@@ -47,13 +47,15 @@ class Columns:
         return class_name(raw, self.answer) if self.target is None else spelled(self.target, raw)
 
     def check(self, sample: Sample) -> None:
-        """Raises DataError where the row has no answer."""
+        """Raises NoTargetError where the row has no answer."""
         self.read(sample.items, sample.source)
 
     def read(self, items: Mapping[str, Any], source: str) -> str:
         """The right answer of a row. Raises WeftError where it has none."""
         if items.get(self.answer) is None:
-            raise DataError(f"has no '{self.answer}', it has: {', '.join(items)}", source=source)
+            raise NoTargetError(
+                f"has no '{self.answer}', it has: {', '.join(items)}", source=source
+            )
         return self.name(items[self.answer])
 
 

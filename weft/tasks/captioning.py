@@ -68,7 +68,7 @@ class CaptioningTaskConfig(TaskConfig):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: TextOutput})
+        return Needs(heads={self.head: TextOutput}, together=(self.references,))
 
     def build(self) -> "CaptioningTask":
         return CaptioningTask(self)

@@ -46,9 +46,8 @@ class MatchingConfig(TaskConfig):
 
     @property
     def needs(self) -> Needs:
-        return Needs(
-            encoders=(self.first, self.second), heads={self.head: ClassOutput}, fusion=True
-        )
+        both = (self.first, self.second)
+        return Needs(encoders=both, heads={self.head: ClassOutput}, together=both, fusion=True)
 
     def build(self) -> "Matching":
         return Matching(self)

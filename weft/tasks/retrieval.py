@@ -62,7 +62,8 @@ class RetrievalConfig(TaskConfig):
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=(self.first, self.second))
+        both = (self.first, self.second)
+        return Needs(embeddings=both, together=both)
 
     @property
     def ways(self) -> tuple[str, str]:

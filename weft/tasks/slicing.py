@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,11 @@ from torch import Tensor
 
 from weft.core.cells import is_number
 from weft.core.dates import date_text, days_of
-from weft.core.errors import unknown_name
+from weft.core.errors import DataError, unknown_name
 from weft.core.missing import is_missing
 from weft.core.text import words
 from weft.data.column_kinds import kind_of_column
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, columns_of
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric
 from weft.inference.diagnostics import Slice, Slices
@@ -41,18 +42,29 @@ def slices(
     measured: Measured, dataset: Dataset, columns: Sequence[str], bootstrap: Bootstrap
 ) -> tuple[Slices, ...]:
     """By each of the columns: numbers and dates cut at their quartiles, texts by their number of words, of
-    tags the rows with each; of files those that are there. Raises WeftError for a column that no row has."""
+    tags the rows with each; of files those that are there. A column that the data do not have gives none."""
     if not columns:
         return ()
     items = [dataset[row].items for row in measured.rows]
-    known = list(dict.fromkeys(name for row in items for name in row))
-    for column in columns:
-        if column not in known:
-            raise unknown_name("column of slices", column, known)
+    known = {*columns_of(dataset).items, *(name for row in items for name in row)}
     return tuple(
         _sliced(measured, column, [row.get(column) for row in items], bootstrap)
         for column in columns
+        if column in known
     )
+
+
+def require_columns(columns: Sequence[str], dataset: Dataset) -> None:
+    """Raises WeftError for a column of slices that the data do not have."""
+    known = set(columns_of(dataset).items)
+    if known.issuperset(columns):
+        return
+    for row in range(len(dataset)):
+        with suppress(DataError):
+            known |= dataset[row].items.keys()
+    for column in columns:
+        if column not in known:
+            raise unknown_name("column of slices", column, known)
 
 
 def _sliced(measured: Measured, column: str, values: Sequence[Any], bootstrap: Bootstrap) -> Slices:
