@@ -57,7 +57,7 @@ def test_pictures_of_any_kind(here: Path, kind: str, make: Callable[[Any], Any])
     said = {"image": "Bild", "text": "Befund", "group": "Patient"}
     dataset = dataset_of(table, Said(said))
     kept = TableConfig(table, columns=said).kept(here)
-    assert kept == FilesConfig(here / FILE, columns=said)
+    assert kept == FilesConfig(here / FILE, columns=said, forms={"Preis": "decimal-comma"})
     for found in (dataset, kept.open(None)):
         assert [row.group for row in found] == ["0", "0", "1", "1"]
         assert found[2].items["text"] == "text 2"

@@ -17,7 +17,7 @@ from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.formats._tar_writer import members_of
-from weft.data.formats._values import in_one_form
+from weft.data.formats._values import form_of
 from weft.data.schema import infer
 from weft.data.sources import FilesConfig
 from weft.modalities.image import ImageConfig
@@ -169,6 +169,15 @@ def test_the_delimiter_is_found_by_all_rows(
         (["12,5", "n/a", None], ["12.5", None, None]),
         (["1.5", "NA"], ["1.5", None]),
         (["007", "010"], ["007", "010"]),
+        (["70.85 €", "1,299.00 EUR", "5 €"], ["70.85 €", "1299.00 €", "5 €"]),
+        (["1.299,00 €", "-5\u00a0€", "12,- €"], ["1299.00 €", "-5 €", "12 €"]),
+        (["$1,299.00", "-$5", "n/a"], ["1299.00 $", "-5 $", None]),
+        (["12 %", "3,5%", "−1 %"], ["12 %", "3.5 %", "-1 %"]),
+        (["3.5 kg", "12", None], ["3.5 kg", "12", None]),
+        (["90 m2", "12,5 qm"], ["90 m²", "12.5 m²"]),
+        ([12.5, "13 kg", 3], [12.5, "13 kg", 3]),
+        (["5 stars", "4 stars"], ["5 stars", "4 stars"]),
+        (["12a", "12b", "3 d"], ["12a", "12b", "3 d"]),
         (["1,5", "2.5"], ["1,5", "2.5"]),
         (["1.234", "2.345"], ["1.234", "2.345"]),
         (["5.3.2026", "12.03.26"], ["2026-03-05", "2026-03-12"]),
@@ -184,7 +193,7 @@ def test_the_delimiter_is_found_by_all_rows(
     ],
 )  # fmt: skip
 def test_columns_in_one_form(values: list[Any], expected: list[Any]) -> None:
-    assert in_one_form("x", values).values == expected
+    assert [form_of("x", values).cell(value) for value in values] == expected
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,7 @@ def test_columns_in_one_form(values: list[Any], expected: list[Any]) -> None:
     ],
 )
 def test_what_is_changed_or_in_doubt_is_said(values: list[str], note: str) -> None:
-    assert in_one_form("x", values).note.startswith(note)
+    assert form_of("x", values).note.startswith(note)
 
 
 def test_captions_ids_and_groups_stay_as_they_are(tmp_path: Path) -> None:

@@ -379,3 +379,19 @@ def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str)
     table = write_table(tmp_path / "people.csv", rows)
     assert said in refused("fit", table, "--target", target, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_price_in_euros_keeps_its_unit(tmp_path: Path) -> None:
+    rows = [
+        {"price": f"{1000 + 3 * n},50 €" if n % 20 else "on request", "size": f"{n} m2"}
+        for n in range(80)
+    ]
+    table = write_table(tmp_path / "t.csv", rows)
+    found = weft.fit(table, "price", out=tmp_path / "run", settings=FitSettings(networks=False))
+    assert found.board.metric.unit == "€"
+    assert found.notes == ("4 rows without a 'price' are left out",)
+    new = write_table(tmp_path / "new.csv", [{"size": "1.030 m²"}, {"size": "30 m²"}])
+    (header, _, last) = done("predict", tmp_path / "run", new).splitlines()
+    assert header == "id,prediction,unit"
+    assert last.endswith(",€")
+    assert float(last.split(",")[1]) == pytest.approx(1090, abs=30)

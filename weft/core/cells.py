@@ -13,6 +13,7 @@ import numpy as np
 
 from weft.core.errors import WeftError, brief
 from weft.core.text import normalised
+from weft.core.units import Written, written
 
 Merge = Literal["case", "blanks"]
 """In what two labels may differ and be one: capitals, or blanks."""
@@ -21,23 +22,42 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, or a string that spells one as Python does."""
+    """Whether it is a number, or a string that spells one as Python does, with or without a unit."""
     if isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, int | float | np.number):
         return True
-    return isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, str) and _spelled(value) is not None
 
 
-def number_of(raw: Any) -> float:
-    """A finite number of a number or a string that spells one. Raises WeftError for anything else."""
+def unit_of(raw: Any) -> str:
+    """The unit of a string that spells a number: € of `70.85 €`; "" where there is none."""
+    found = _spelled(raw) if isinstance(raw, str) else None
+    return "" if found is None else found.unit
+
+
+def number_of(raw: Any, unit: str = "") -> float:
+    """A finite number of a number or a string that spells one. unit: in which it is expected, where it has any.
+
+    Raises WeftError for anything else.
+    """
+    found = _spelled(raw) if isinstance(raw, str) else None
+    if unit and found is not None and found.unit not in ("", unit):
+        raise WeftError(f"is {brief(raw)}, expected a number in {unit}")
     try:
-        number = float(raw) if is_number(raw) else math.nan
+        spelled = found.number if found is not None else raw
+        number = float(spelled) if found is not None or is_number(raw) else math.nan
     except OverflowError:  # of a whole number
         number = math.inf
     if not math.isfinite(number):
         raise WeftError(f"is {brief(raw)}, expected a finite number")
     return number
+
+
+def _spelled(text: str) -> Written | None:
+    """The parts of a number as Python spells it."""
+    found = written(text)
+    return found if found is not None and _NUMBER.fullmatch(found.number) else None
 
 
 def label_of(raw: Any) -> str:

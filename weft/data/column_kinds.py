@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from weft.core.cells import is_number
+from weft.core.cells import is_number, unit_of
 from weft.core.dates import is_date
 from weft.core.media import Alternatives, Media
 from weft.core.missing import is_missing
@@ -150,6 +150,9 @@ def _truths(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
 def _numbers(name: str, values: Sequence[Any]) -> Judged | None:
     if not all(is_number(value) for value in values):
         return None
+    units = {unit_of(value) for value in values} - {""}
+    if units:
+        return Judged("number", f"numbers in {units.pop()}") if len(units) == 1 else None
     distinct = len({identity(value) for value in values})
     if any(isinstance(v, str) and re.match(r"[+-]?0\d", v.strip()) for v in values):
         kind: ColumnKind = "id" if 2 * distinct > len(values) or is_id_name(name) else "category"

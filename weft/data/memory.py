@@ -107,10 +107,11 @@ class TableConfig(DataSource):
 
     def kept(self, folder: Path) -> DataSource:
         path = (folder / FILE).absolute()
+        found = dataset_of(self.table, Said(self.columns))
         if rank() == 0:
             write_table(self.table, path)
         barrier()
-        return FilesConfig(path, columns=self.columns, division=self.division)
+        return FilesConfig(path, columns=self.columns, division=self.division).with_forms(found)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from weft.core.cells import Merge, is_number, merged
+from weft.core.cells import Merge, is_number, merged, number_of, unit_of
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.language import say
 from weft.core.media import Media
@@ -33,7 +33,7 @@ class Column:
 
     said: whether the user said its kind; else `why` says how it was found. missing, distinct: rows
     without a value and different values, of the rows that were looked at. notes: what a person should
-    know, such as classes that differ in capitals alone. scale: mean and standard deviation of numbers.
+    know, such as classes that differ in capitals alone. scale: mean and standard deviation of numbers; unit: theirs.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Column:
     examples: tuple[str, ...]
     notes: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,14 +216,15 @@ def _column(
         if column.kind == "category" and len(names) > len(found):
             column = replace(column, distinct=column.distinct - len(names) + len(found))
         read += [*_merged_note(names, found), *_alike_note(found)]
-    return replace(column, notes=tuple(read), scale=_scale(column.kind, present))
+    unit = "" if column.kind != "number" else next(filter(None, map(unit_of, present)), "")
+    return replace(column, notes=tuple(read), scale=_scale(column.kind, present), unit=unit)
 
 
 def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | None:
     """Mean and standard deviation, where all values are numbers that are not all equal."""
     if kind != "number" or not all(map(is_number, values)):
         return None
-    numbers = np.array([float(value) for value in values])
+    numbers = np.array([number_of(value) for value in values])
     found = float(numbers.mean()), float(numbers.std())
     return found if np.isfinite(found).all() and found[1] > 0 else None
 
@@ -274,9 +276,7 @@ def _table(columns: Sequence[Column]) -> list[str]:
     """Lines no wider than the terminal."""
     width = max(40, shutil.get_terminal_size().columns)
     head = tuple(map(say, ("column", "kind", "missing", "different", "examples")))
-    rows = [
-        (c.name, say(c.kind) + " *" * c.said, f"{c.missing:,}", f"{c.distinct:,}") for c in columns
-    ]
+    rows = [(c.name, _kind(c), f"{c.missing:,}", f"{c.distinct:,}") for c in columns]
     sizes = [max(_width(row[n]) for row in [head, *rows]) for n in range(4)]
     sizes[0] = min(sizes[0], max(12, width // 3))
     left = width - sum(sizes) - 2 * len(sizes)
@@ -286,6 +286,11 @@ def _table(columns: Sequence[Column]) -> list[str]:
     if any(column.said for column in columns):
         lines.append(say("* as you said"))
     return lines
+
+
+def _kind(column: Column) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    return say(column.kind) + unit + " *" * column.said
 
 
 def _line(cells: Sequence[str], sizes: Sequence[int], left: int) -> str:

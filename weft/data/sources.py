@@ -84,6 +84,9 @@ class FilesConfig(DataSource):
     """The folder that names of pictures are relative to; None: images/ beside the table, or its folder."""
     encoding: str | None = None
     """Of the table's text, such as cp1252 or gbk; None: UTF-8, or what its byte-order mark says."""
+    forms: dict[str, str] = field(default_factory=dict)
+    """How numbers and dates of columns were written where that was found (Preis: decimal-comma), for new rows that
+    can be read in two ways."""
     joined: dict[str, Path] = field(default_factory=dict)
     """Further files about the same pictures: their text becomes the item of that name, such as
     text_zh for captions in another language."""
@@ -106,7 +109,11 @@ class FilesConfig(DataSource):
 
     def said(self) -> Said:
         """What the user says of the table. Raises WeftError where that cannot be."""
-        return Said(self.columns, self.images_dir, self.encoding)
+        return Said(self.columns, self.images_dir, self.encoding, forms=self.forms)
+
+    def with_forms(self, dataset: Dataset) -> Self:
+        """The same, with the forms of numbers and dates that the opened rows have."""
+        return replace(self, forms={**columns_of(dataset).forms, **self.forms})
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self._rows(split, errors or ErrorPolicy())

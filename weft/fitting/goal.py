@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.core.cells import Merge
+from weft.core.cells import Merge, unit_of
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Target
@@ -30,7 +30,7 @@ class Goal:
     row has it (N, V).
 
     classes: the names of classes or tags, the most frequent first; empty for a number. state: what the target has
-    learned. notes: what a person should know of it.
+    learned. notes: what a person should know of it. unit: of a number.
     """
 
     column: str
@@ -40,6 +40,7 @@ class Goal:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
 
     @property
     def outputs(self) -> int:
@@ -79,11 +80,12 @@ def _noted(goal: Goal, *notes: str) -> Goal:
 
 
 def _numbers(table: Table, column: str) -> Goal:
-    target = NumbersConfig(column)
+    unit = next(filter(None, map(unit_of, table.values(column))), "")
+    target = NumbersConfig(column, unit=unit)
     values = _read(table, target, column)
     if np.ptp(values) == 0:
         raise WeftError(f"'{column}' is {values[0]:g} in every row: there is nothing to predict")
-    return Goal(column, "number", target, values.astype(np.float64))
+    return Goal(column, "number", target, values.astype(np.float64), unit=unit)
 
 
 def _classes(table: Table, column: str, merge: tuple[Merge, ...]) -> Goal:

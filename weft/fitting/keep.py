@@ -95,7 +95,12 @@ def _said(goal: Goal) -> tuple[str, Output, Config[Objective], Config[Task]]:
     """The head's name as the recipes have it, what it says, and how it is trained and measured."""
     if goal.kind == "number":
         head = regress.HEAD
-        return head, NumberOutput(head), RegressionConfig(head), RegressionTaskConfig(head=head)
+        return (
+            head,
+            NumberOutput(head, unit=goal.unit),
+            RegressionConfig(head),
+            RegressionTaskConfig(head=head),
+        )
     if goal.kind == "tags":
         head = tag.HEAD
         return head, TagOutput(head), ClassificationConfig(head), TaggingConfig(head=head)

@@ -37,7 +37,7 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
         if name not in schema.columns:
             raise unknown_name("column", name, schema.columns)
     require_pictures(schema, source.path)
-    return Opened(source, schema, read_table(dataset, bad))
+    return Opened(source.with_forms(dataset), schema, read_table(dataset, bad))
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:

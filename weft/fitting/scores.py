@@ -32,7 +32,7 @@ def metrics_of(goal: Goal) -> tuple[Metric, ...]:
         return ACCURACY, LOG_LOSS
     spread = float(np.std(goal.values))
     digits = min(max(2 - math.floor(math.log10(spread)), 0), 6)
-    return MAE.in_unit("", digits), RMSE.in_unit("", digits)
+    return MAE.in_unit(goal.unit, digits), RMSE.in_unit(goal.unit, digits)
 
 
 def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:

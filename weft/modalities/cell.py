@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from weft.core.cells import Labels, Merge, label_of, labels_of, number_of
+from weft.core.cells import Labels, Merge, label_of, labels_of, number_of, unit_of
 from weft.core.config import Config
 from weft.core.dates import WEEK, YEAR, date_text, days_of
 from weft.core.display import Display, Word
@@ -38,7 +38,7 @@ class Cell:
     def __init__(self, config: "CellConfig") -> None:
         self.config = config
         self._labels = Labels(config.names, config.merge)
-        self._mean, self._std = 0.0, 1.0
+        self._mean, self._std, self._unit = 0.0, 1.0, ""
         self._quantiles = np.linspace(-1, 1, QUANTILES)
 
     @property
@@ -56,7 +56,7 @@ class Cell:
         """A float, names or days since 1970. Raises WeftError where the value is nothing of the kind."""
         kind = self.config.kind
         if kind == "number":
-            return number_of(raw)
+            return number_of(raw, self._unit)
         if kind == "date":
             return days_of(raw)
         if kind == "category" or isinstance(raw, str):
@@ -111,13 +111,18 @@ class Cell:
             said = ", ".join(n for n, v in zip(names, values, strict=True) if v) or "nothing"
         else:
             number = self._mean + self._std * values[0]
-            said = f"{number:.4g}" if self.config.kind == "number" else date_text(number)
+            said = (
+                f"{number:.4g} {self._unit}".rstrip()
+                if self.config.kind == "number"
+                else date_text(number)
+            )
         return Display(words=(Word(said, float(weights.flatten()[0])),))
 
     def fit(self, raws: Iterable[Any]) -> None:
         """Learns from the values that are of the kind. Raises WeftError where there is none."""
         items, first_error = [], None
         for raw in raws:
+            self._unit = self._unit or (unit_of(raw) if self.config.kind == "number" else "")
             try:
                 items.append(self.decode(raw))
             except WeftError as error:
@@ -141,6 +146,7 @@ class Cell:
             "names": list(self.names),
             "mean": self._mean,
             "std": self._std,
+            "unit": self._unit,
             "quantiles": self._quantiles.tolist(),
         }
 
@@ -152,6 +158,7 @@ class Cell:
         if not named or not finite or len(numbers) != 2 + QUANTILES or numbers[1] <= 0:
             raise WeftError(f"its names or numbers are not those of a {self.config.kind}")
         self._mean, self._std = float(numbers[0]), float(numbers[1])
+        self._unit = str(state.get("unit", ""))  # runs of before have none
         self._labels = Labels(names, self.config.merge)
         self._quantiles = np.array(numbers[2:], dtype=np.float64)
 

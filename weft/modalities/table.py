@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from weft.core.cells import Labels, Merge, label_of, number_of
+from weft.core.cells import Labels, Merge, label_of, number_of, unit_of
 from weft.core.config import Config
 from weft.core.dates import WEEK, YEAR, date_text, days_of
 from weft.core.display import Display, Word
@@ -28,10 +28,11 @@ UNKNOWN = 0
 
 @dataclass
 class _Learned:
-    """Of each column: mean and standard deviation, or its categories."""
+    """Of each column: mean and standard deviation, and the unit if there is one; or its categories."""
 
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     categories: dict[str, Labels] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 class Table(TokenParts):
@@ -61,9 +62,12 @@ class Table(TokenParts):
     def _read(self, name: str, value: Any) -> float | str | None:
         if is_missing(value):
             return None
-        read = days_of if name in self.config.dates else number_of
         try:
-            return label_of(value) if name in self.config.categories else read(value)
+            if name in self.config.categories:
+                return label_of(value)
+            if name in self.config.dates:
+                return days_of(value)
+            return number_of(value, self._learned.units.get(name, ""))
         except WeftError as error:
             raise WeftError(f"'{name}' {error}") from None
 
@@ -103,7 +107,12 @@ class Table(TokenParts):
         """Learns scales and categories. Raises WeftError for a column without a value."""
         sums = {name: [0.0, 0.0, 0.0] for name in (*self.config.numbers, *self.config.dates)}
         counts: dict[str, Counter[str]] = {name: Counter() for name in self.config.categories}
+        self._learned = _Learned()
+        units = self._learned.units
         for raw in raws:
+            for name in self.config.numbers:
+                if name not in units and isinstance(raw, Mapping) and unit_of(raw.get(name)):
+                    units[name] = unit_of(raw[name])
             for name in self.columns:
                 try:
                     value = self._read(name, raw.get(name)) if isinstance(raw, Mapping) else None
@@ -123,12 +132,14 @@ class Table(TokenParts):
                 for name, (rows, mean, squares) in sums.items()
             },
             {name: none.most_frequent(of_column, most) for name, of_column in counts.items()},
+            units,
         )
 
     def state(self) -> dict[str, Any]:
         return {
             "scales": {name: list(pair) for name, pair in self._learned.scales.items()},
             "categories": {name: list(one.names) for name, one in self._learned.categories.items()},
+            "units": dict(self._learned.units),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -138,12 +149,13 @@ class Table(TokenParts):
                 n: Labels([str(name) for name in names], self.config.merge)
                 for n, names in state["categories"].items()
             }
+            units = {str(name): str(unit) for name, unit in state.get("units", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             raise WeftError(f"is {brief(state)}, expected scales and categories") from None
         wanted = {*self.config.numbers, *self.config.dates}, set(self.config.categories)
         if (set(scales), set(categories)) != wanted or not all(s > 0 for _, s in scales.values()):
             raise WeftError(f"holds other columns than {', '.join(self.columns)}")
-        self._learned = _Learned(scales, categories)
+        self._learned = _Learned(scales, categories, units)
 
     def names_of(self, values: Tensor) -> list[str | None]:
         """The columns with their values, of (C, PARTS)."""
@@ -162,7 +174,9 @@ class Table(TokenParts):
             return names[place] if 0 <= place < len(names) else "(unknown)"
         mean, std = self._learned.scales.get(name, (0.0, 1.0))
         value = mean + std * parts[1]
-        return date_text(value) if name in self.config.dates else f"{value:.4g}"
+        if name in self.config.dates:
+            return date_text(value)
+        return f"{value:.4g} {self._learned.units.get(name, '')}".rstrip()
 
     def show(self, raw: Any) -> Display:
         """Each column with its value as the row has it."""

@@ -27,8 +27,8 @@ def regress(
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
             head=HEAD,
-            target=NumbersConfig(column.name),
-            output=NumberOutput(HEAD),
+            target=NumbersConfig(column.name, unit=column.unit),
+            output=NumberOutput(HEAD, unit=column.unit),
             objective=RegressionConfig(HEAD),
             task=RegressionTaskConfig(HEAD, **measured),
             monitor="MAE",

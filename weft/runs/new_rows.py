@@ -45,6 +45,8 @@ def rows_like(
     files = recipe.data.source.files
     if files is not None and said.encoding is None:
         said = replace(said, encoding=_encoding(data, files.encoding))
+    if files is not None:
+        said = replace(said, forms=files.forms)
     if not said.columns:
         said = replace(said, columns=said_of(recipe, _names(data, said)))
     folder = None if said.images_dir is not None or files is None else _pictures_of(files)

@@ -45,6 +45,7 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
         columns=dict(said.columns or kept.columns),
         images_dir=said.images_dir or (kept.images_dir if data is None else None),
         encoding=said.encoding or kept.encoding,
+        forms=kept.forms,
         division=kept.division,
     ).absolute()
     source = with_columns_found(source, recipe.data)
@@ -75,6 +76,7 @@ def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
         dataset = source.open_every()
     except WeftError:  # the reader of the rows says it
         return source
+    source = source.with_forms(dataset)
     lacking = _lacking(dataset, data.streams.keys() & KINDS.keys())
     schema = infer(dataset, source.columns) if lacking else None
     for stream in lacking:

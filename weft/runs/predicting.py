@@ -93,7 +93,9 @@ def _table(found: Predictions, rows: int) -> PredictedTable:
         ]
     elif isinstance(values, NumberValues):
         numbers = values.numbers.tolist()
-        lines = [(name, f"{n:.9g}") for name, n in zip(found.ids, numbers, strict=True)]
+        unit = (values.unit,) if values.unit else ()
+        header = (*header, *("unit" for _ in unit))
+        lines = [(name, f"{n:.9g}", *unit) for name, n in zip(found.ids, numbers, strict=True)]
     else:
         lines = list(zip(found.ids, found.said, strict=True))
     return PredictedTable(header, lines, rows - len(lines))

@@ -300,4 +300,6 @@ def load(
 def _rows_in_memory(recipe: Recipe, table: Any) -> Dataset:
     """A table in memory as rows, its columns as those of the recipe's own rows."""
     names = {str(name) for row in rows_of_table(table) for name in row}
-    return dataset_of(table, Said(said_of(recipe, names)))
+    files = recipe.data.source.files
+    forms = {} if files is None else files.forms
+    return dataset_of(table, Said(said_of(recipe, names), forms=forms))

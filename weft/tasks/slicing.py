@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from weft.core.cells import is_number
+from weft.core.cells import is_number, number_of
 from weft.core.dates import date_text, days_of
 from weft.core.errors import DataError, unknown_name
 from weft.core.missing import is_missing
@@ -95,7 +95,7 @@ def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[i
         kind = "number"
     match kind:
         case "number":
-            numbers = {row: float(values[row]) for row in there}
+            numbers = {row: number_of(values[row]) for row in there}
             names, of, distinct = _ranges(numbers, "{:.4g}".format)
         case "date":
             names, of, distinct = _ranges({row: days_of(values[row]) for row in there}, date_text)
@@ -118,7 +118,7 @@ def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[i
 
 def _is_many_numbers(values: Sequence[Any]) -> bool:
     """Whether they are numbers, and too many for a slice each."""
-    return all(map(is_number, values)) and len({float(v) for v in values}) > MOST_VALUES + 1
+    return all(map(is_number, values)) and len({number_of(v) for v in values}) > MOST_VALUES + 1
 
 
 def _named(tags: dict[int, list[str]]) -> tuple[list[str], list[tuple[int, int]], int]:

@@ -132,7 +132,9 @@ class Columns:
         """What the file calls the column."""
         return next((c for c, to in self._said.renames.items() if to == name), name)
 
-    def known(self, sought: Mapping[str, Path], notes: Mapping[str, str]) -> KnownColumns:
+    def known(
+        self, sought: Mapping[str, Path], notes: Mapping[str, str], forms: Mapping[str, str]
+    ) -> KnownColumns:
         """What a data set says of its columns; see KnownColumns. By the columns' own names."""
         meanings = {name: self.known_as(name) for name in ROLES if name in self._names}
         for meaning, column in (("image", self.image), ("text", self.text)):
@@ -144,6 +146,7 @@ class Columns:
             meanings,
             {self.item(name): note for name, note in {**notes, **self.notes}.items()},
             {self.item(name): folder for name, folder in sought.items()},
+            forms,
         )
 
 

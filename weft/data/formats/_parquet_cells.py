@@ -84,7 +84,7 @@ class ParquetCell:
 class ParquetFile:
     """An open parquet file whose columns are read a row group at a time. Safe to use from threads.
 
-    columns: their names. stored: those of bytes. metadata: that of the schema. rows: how many;
+    columns: their names. texts: those of strings. stored: those of bytes. metadata: that of the schema. rows: how many;
     first_rows: in the first row group that has any. A field of a column is called `column.field`.
     """
 
@@ -109,6 +109,7 @@ class ParquetFile:
             raise self._unreadable(error) from None
         self.columns: list[str] = list(schema.names)
         self.metadata: Mapping[bytes, bytes] = schema.metadata or {}
+        self.texts = frozenset(field.name for field in schema if _is_text(field.type))
         self.stored = {field.name: kept for field in schema if (kept := _stored(field)) is not None}
         self._starts = list(itertools.accumulate(counts, initial=0))
         self.rows = sum(counts)
@@ -230,6 +231,15 @@ def _stored(field: Any) -> Stored | None:
     if "bytes" not in names or not _is_binary(names["bytes"]):
         return None
     return Stored((field.name, "bytes"), (field.name, "path") if "path" in names else None)
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow.types
+
+    if pyarrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view)
+    return any(test(kind) for test in tests)
 
 
 def _is_binary(kind: Any) -> bool:

@@ -60,12 +60,14 @@ class KnowsColumns(Protocol):
 class KnownColumns:
     """items: the names of the items that the columns become. meanings: `image`, `text`, `group`, ... -> the
     column's name in the file. notes: item -> what a person should know of how it was read. sought: item ->
-    the folder where its files are sought."""
+    the folder where its files are sought. forms: the column's name in the file -> how its numbers or dates are written,
+    where new rows alone may not say it: decimal-comma, day-first, ..."""
 
     items: tuple[str, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     sought: Mapping[str, Path] = field(default_factory=dict)
+    forms: Mapping[str, str] = field(default_factory=dict)
 
 
 class TableRows(list[Sample]):

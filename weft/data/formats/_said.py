@@ -13,13 +13,14 @@ from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats._encodings import known_encoding
 from weft.data.formats._rows import Dataset, KnownColumns, columns_of, split_name
+from weft.data.formats._values import FORMS
 
 ROLES = ("id", "group", "match", "split")
 """What a column may say of a row itself."""
 MEANINGS = ("image", "text", "audio", "video", "label", *ROLES)
 """`image=Bild` makes the column Bild the item `image`, or the row's id, group, match or split."""
 VALUES = ("images", "number", "category", "tags", "date")
-KINDS = (*MEANINGS, *VALUES, "array", "file")
+KINDS = (*MEANINGS, *VALUES, "array", "file", *FORMS)
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,16 @@ class Said:
     """What the user says of a table.
 
     columns: meaning -> column (`image=Bild`), kind -> column (`number=Preis`), or column -> kind
-    (`Preis=number`). images_dir: the folder that names of pictures and other files are relative to. encoding:
-    of the table's text. merge: in what two labels may differ and be one. Raises WeftError for anything else.
+    (`Preis=number`, `Preis=decimal-comma`, `Datum=day-first`). images_dir: the folder that names of pictures and other files are relative to. encoding:
+    of the table's text. merge: in what two labels may differ and be one. forms: column -> how its numbers or dates are
+    written in other rows, for those that can be read in two ways. Raises WeftError for anything else.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     images_dir: Path | None = None
     encoding: str | None = None
     merge: tuple[Merge, ...] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.encoding is not None:

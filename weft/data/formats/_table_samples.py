@@ -9,11 +9,11 @@ from weft.core.errors import DataError
 from weft.core.kinds import Kind
 from weft.core.media import Media
 from weft.core.samples import Sample
-from weft.data.formats._columns import Columns, cell, is_text_column, numbered, usual_names
+from weft.data.formats._columns import Columns, cell, numbered, usual_names
 from weft.data.formats._find import Finder, several
+from weft.data.formats._forms import Forms, forms_of
 from weft.data.formats._rows import OnError, TableRows, UniqueIds
 from weft.data.formats._said import NOTHING_SAID, ROLES, Said
-from weft.data.formats._values import in_one_form
 
 Row = tuple[str, dict[str, Any]]
 """(file:line, columns)."""
@@ -36,11 +36,13 @@ def table_samples(
     table = list(rows)
     if not table:
         return TableRows()
-    said.require(list(dict.fromkeys(name for _, row in table for name in row)), table[0][0])
+    every = list(dict.fromkeys(name for _, row in table for name in row))
+    said.require(every, table[0][0])
+    names = usual_names(said.row({name: name for name in every}))
     table = [(source, usual_names(said.row(row))) for source, row in table]
     columns_of_rows = [row for _, row in table]
     folders = folders_of(folder, said)
-    notes = _in_one_form(columns_of_rows, said)
+    forms = _read_cells(table, said, names)
     columns = Columns(columns_of_rows, folders, said=said)
     _joined(columns_of_rows, columns)
     finders = {
@@ -67,7 +69,7 @@ def table_samples(
         except DataError as error:
             on_error(error)
     sought = {name: finder.folder for name, finder in finders.items()}
-    return TableRows(samples, columns.known(sought, notes))
+    return TableRows(samples, columns.known(sought, forms.notes, forms.said))
 
 
 def row_sample(
@@ -149,21 +151,24 @@ def check_unicode(name: str, source: str) -> None:
         raise DataError(reason, source=source) from None
 
 
-def _in_one_form(rows: Sequence[dict[str, Any]], said: Said) -> dict[str, str]:
-    """Brings numbers, dates and tags of whole columns into one form, in place; column -> what was changed."""
-    notes: dict[str, str] = {}
-    for name in dict.fromkeys(name for row in rows for name in row if name not in ROLES):
-        values = [row.get(name) for row in rows]
-        if all(value is None or several(value) for value in values):
-            continue
-        kind = said.kinds.get(name) or ("text" if is_text_column(name) else None)
-        form = in_one_form(name, values, kind)
-        for row, value, before in zip(rows, form.values, values, strict=True):
-            if value is not before:
-                row[name] = value
-        if form.note:
-            notes[name] = form.note
-    return notes
+def _read_cells(table: Sequence[Row], said: Said, names: Mapping[str, str]) -> Forms:
+    """Brings the cells of all columns into one form, in place. names: column -> its name in the file."""
+    rows = [row for _, row in table]
+    for row in rows:
+        row.update({name: without_blanks(value) for name, value in row.items()})
+    columns = ((name, [row.get(name) for row in rows]) for name in names)
+    forms = forms_of(columns, lambda place: table[place][0], said, names)
+    for name, form in forms.of.items():
+        if form.kind:
+            for row in rows:
+                if name in row:
+                    row[name] = form.cell(row[name])
+    return forms
+
+
+def without_blanks(value: Any) -> Any:
+    """A cell of text without the blanks around it; None where nothing is left, which says that the row has none."""
+    return value.strip() or None if isinstance(value, str) else value
 
 
 def _joined(rows: Sequence[dict[str, Any]], columns: Columns) -> None:

@@ -1,156 +1,190 @@
-"""Columns of strings in one form: numbers, dates and lists, where a whole column is so.
+"""How the cells of a column are read, of whatever table: numbers, dates and lists, where the whole column is so."""
 
-A table of text says 1.234,5 or 1,234.5, 5.3.2026 or March 5, 2026, red;blue. What a column holds is judged by
-all its values, since 1.234 or 03/04/2026 alone can be read in two ways.
-"""
-
-import datetime
 import itertools
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
-MISSING = frozenset(("na", "n/a", "nan", "null", "none", "-", "--", "?", "k.a.", "#n/a"))
-"""What stands in a column of numbers or dates where a row has no value."""
+from weft.core.errors import WeftError
+from weft.core.missing import MISSING_WORDS
+from weft.core.units import written
+from weft.core.written_dates import DateForm, judge_dates
+from weft.core.written_numbers import NumberForm, judge_numbers
+
 TAG_NAMES = frozenset(
     ("tags", "keywords", "labels", "stichworte", "schlagworte", "schlagwörter", "标签")
 )
-_PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_SPACE = "[ \u00a0\u2009\u202f'’]"
-_COMMA_DECIMAL = re.compile(rf"[+-]?(?:\d{{1,3}}(?:(?:\.|{_SPACE})\d{{3}})+|\d+)(?:,\d+)?")
-_POINT_DECIMAL = re.compile(rf"[+-]?(?:\d{{1,3}}(?:(?:,|{_SPACE})\d{{3}})+|\d+)(?:\.\d+)?")
-_ONLY_COMMA_DECIMAL = re.compile(r".*\..*,.*|.*,(?!\d{3}$)\d+|[+-]?0\d*,\d+|[+-]?\d{4,},\d+")
-_ONLY_POINT_DECIMAL = re.compile(r".*,.*\..*|.*,.*,.*")
-# fmt: off
-_MONTHS = {
-    name: number
-    for number, names in enumerate((
-        "jan january januar jänner", "feb february februar", "mar march märz mär mrz", "apr april",
-        "may mai", "jun june juni", "jul july juli", "aug august", "sep sept september",
-        "oct october okt oktober", "nov november", "dec december dez dezember",
-    ), start=1)
-    for name in names.split()
+FORMS: dict[str, NumberForm | DateForm] = {
+    "decimal-comma": NumberForm("comma"),
+    "decimal-point": NumberForm("point"),
+    "day-first": DateForm(day_first=True),
+    "month-first": DateForm(day_first=False),
 }
-# fmt: on
-_TIME = r"(?:[T ,]+(?P<time>\d{1,2}:\d\d(?::\d\d(?:\.\d{1,6})?)?)\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
-_DATES = tuple(
-    re.compile(pattern + _TIME, re.IGNORECASE)
-    for pattern in (
-        r"(?P<y>\d{4})([-/.])(?P<m>\d\d?)\2(?P<d>\d\d?)",
-        r"(?P<y>\d{4})年(?P<m>\d\d?)月(?P<d>\d\d?)日",
-        r"(?P<d>\d\d?)\. ?(?P<m>\d\d?)\. ?(?P<y>\d{4}|\d\d)",
-        r"(?P<d>\d\d?)\.? (?P<name>[A-Za-zä]+)\.?,? (?P<y>\d{4})",
-        r"(?P<name>[A-Za-zä]+)\.? (?P<d>\d\d?),? (?P<y>\d{4})",
-    )
-)
-_EITHER = re.compile(r"(?P<a>\d\d?)([/-])(?P<b>\d\d?)\2(?P<y>\d{4}|\d\d)" + _TIME)
+"""What a person can say of a column that can be read in two ways."""
+SOME_BAD, MOST_BAD = 0.1, 0.5
+"""Share of the values of a column of numbers or dates that may be none; the second where the user says what it holds."""
 _LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*(?:,\s*|(?=\])))*\]""")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+_CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d])[^\W_]+")
 
 
-class Form(NamedTuple):
-    """The values of a column in one form, and what was changed, in a few words; "" where nothing was."""
+@dataclass(frozen=True)
+class ColumnForm:
+    """How the cells of a column are read.
 
-    values: list[Any]
-    note: str = ""
-
-
-def in_one_form(name: str, values: Sequence[Any], kind: str | None = None) -> Form:
-    """The column `name`; values: of all rows, None where a row has none. kind: that it is known to have.
-
-    A column that is not of strings alone, or in none of the known forms, stays as it is.
+    kind: of a column of strings that are all numbers or dates. said: what `--columns` says of it, for new rows to be
+    read in the same way; "" where any table says it itself. note: what a person should know. unreadable: the places of the
+    values that are none of the kind; where `kind` is "", of values that are none of the kind `nearly`.
     """
-    texts = [value for value in values if value is not None]
-    if not texts or not all(isinstance(value, str) for value in texts):
-        return Form(list(values))
-    if all(_LIST.fullmatch(text) for text in texts):
-        return Form([None if v is None else _listed(v) for v in values])
-    if kind in ("text", "category", "id"):
-        return Form(list(values))
-    if kind == "tags" or name.strip().lower() in TAG_NAMES:
-        return Form([None if v is None else _tags(v) for v in values])
-    said = [text for text in texts if text.lower() not in MISSING]
-    if said:
-        for form in (_numbers, _dates):
-            found = form(said)
-            if found is not None:
-                return _put(values, found)
-    split = _separator(texts)
-    if split is not None:
-        return Form(
-            [None if v is None else _split(v, split) for v in values], f"lists divided by {split}"
-        )
-    return Form(list(values), _doubt(said))
 
+    kind: Literal["", "number", "date", "tags"] = ""
+    read: Callable[[str], Any] = str
+    said: str = ""
+    note: str = ""
+    unreadable: tuple[int, ...] = ()
+    nearly: str = ""
 
-def _put(values: Sequence[Any], found: Form) -> Form:
-    """The found values in their places; what says that a value is missing becomes None."""
-    given = iter(found.values)
-    put = [None if v is None or v.lower() in MISSING else next(given) for v in values]
-    return Form(put, found.note)
-
-
-def _numbers(texts: Sequence[str]) -> Form | None:
-    """Numbers as Python spells them."""
-    if all(_PLAIN.fullmatch(text) for text in texts):
-        return Form(list(texts))
-    comma = all(_COMMA_DECIMAL.fullmatch(text) for text in texts)
-    point = all(_POINT_DECIMAL.fullmatch(text) for text in texts)
-    if comma and (not point or any(map(_ONLY_COMMA_DECIMAL.fullmatch, texts))):
-        found = [re.sub(rf"\.|{_SPACE}", "", text).replace(",", ".") for text in texts]
-    elif point and (not comma or any(map(_ONLY_POINT_DECIMAL.fullmatch, texts))):
-        found = [re.sub(rf",|{_SPACE}", "", text) for text in texts]
-    else:
-        return None
-    changed = next((pair for pair in zip(texts, found, strict=True) if pair[0] != pair[1]), None)
-    return Form(list(found), "" if changed is None else f"{changed[0]} is read as {changed[1]}")
-
-
-def _dates(texts: Sequence[str]) -> Form | None:
-    """Dates by ISO 8601."""
-    if not all(any(sign.isdigit() for sign in text[:24]) and len(text) < 40 for text in texts):
-        return None
-    day_first = _day_first(texts)
-    found = [_date(text, day_first) for text in texts]
-    if None in found:
-        return None
-    changed = next((pair for pair in zip(texts, found, strict=True) if pair[0] != pair[1]), None)
-    return Form(list(found), "" if changed is None else f"{changed[0]} is read as {changed[1]}")
-
-
-def _day_first(texts: Sequence[str]) -> bool | None:
-    """Whether 03/04/2026 is in April: by a number above 12. None where no value says so, or both are."""
-    matches = [match for text in texts if (match := _EITHER.fullmatch(text))]
-    first = any(int(match["a"]) > 12 for match in matches)
-    second = any(int(match["b"]) > 12 for match in matches)
-    return None if first == second else first
-
-
-def _date(text: str, day_first: bool | None) -> str | None:
-    """The date by ISO 8601; None for a string that is none."""
-    match = next((match for form in _DATES if (match := form.fullmatch(text))), None)
-    if match is not None:
-        parts = match.groupdict()
-        month = parts.get("m") or _MONTHS.get((parts.get("name") or "").lower())
-        day = parts["d"]
-    else:
-        match = _EITHER.fullmatch(text)
-        if match is None or day_first is None:
+    def cell(self, value: Any) -> Any:
+        """The value of a cell; None where it has none, or none of the kind."""
+        if not isinstance(value, str):
+            return value
+        text = value.strip()
+        if not text or (self.kind in ("number", "date") and is_word_for_missing(text)):
             return None
-        day, month = (match["a"], match["b"]) if day_first else (match["b"], match["a"])
-    if month is None:
+        return self.read(text)
+
+
+def is_word_for_missing(text: str) -> bool:
+    """Whether it stands in a column of numbers or dates where a row has no value."""
+    return text.lower() in MISSING_WORDS
+
+
+def form_of(
+    name: str, values: Sequence[Any], kind: str | None = None, before: str = ""
+) -> ColumnForm:
+    """How the column `name` is read; values: of all rows, None where a row has none. kind: that it is known to have.
+    before: its form (of FORMS) in the rows of a run, which holds where these rows can be read in two ways.
+
+    A column that is not of strings, or in none of the known forms, stays as it is. Raises WeftError where most values
+    are none of the kind, or a number has several units.
+    """
+    there = {place: value for place, value in enumerate(values) if value is not None}
+    texts = {n: v.strip() for n, v in there.items() if isinstance(v, str) and v.strip()}
+    others = [v for v in there.values() if not isinstance(v, str)]
+    if not texts or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in others):
+        return ColumnForm()
+    if not others and all(map(_LIST.fullmatch, texts.values())):
+        return ColumnForm("tags", _listed)
+    if kind in ("text", "category", "id"):
+        return ColumnForm()
+    if kind == "tags" or name.strip().lower() in TAG_NAMES:
+        return ColumnForm("tags", _tags)
+    said = {n: text for n, text in texts.items() if not is_word_for_missing(text)}
+    if said:
+        asked = _Asked(name, said, len(others), kind, FORMS.get(before))
+        found = _numbers(asked) or _dates(asked)
+        if found is not None:
+            return found
+    split = None if others else _separator(list(texts.values()))
+    if split is not None:
+        return ColumnForm(
+            "tags", partial(_split, separator=split), note=f"lists divided by {split}"
+        )
+    return ColumnForm()
+
+
+class _Asked(NamedTuple):
+    """A column that may be of numbers or dates. texts: place -> value. others: how many values are numbers already.
+    kind: that it is known to have. before: its form in other rows."""
+
+    name: str
+    texts: Mapping[int, str]
+    others: int
+    kind: str | None
+    before: NumberForm | DateForm | None
+
+    @property
+    def total(self) -> int:
+        return len(self.texts) + self.others
+
+    @property
+    def most_bad(self) -> int:
+        return int(MOST_BAD * self.total)
+
+
+def _numbers(asked: _Asked) -> ColumnForm | None:
+    name, kind, texts = asked.name, asked.kind, list(asked.texts.values())
+    if kind not in (None, "number", "decimal-comma", "decimal-point"):
         return None
-    year = int(match["y"])
-    if len(match["y"]) == 2:
-        year += 1900 if year >= 69 else 2000  # as POSIX has it
-    hour, _, rest = (match["time"] or "").partition(":")
-    time = f"T{hour.zfill(2)}:{rest}" if hour else ""
-    try:
-        date = datetime.date(year, int(month), int(day)).isoformat()
-        datetime.datetime.fromisoformat(date + time)
-    except ValueError:
+    before = asked.before if isinstance(asked.before, NumberForm) else None
+    judged = judge_numbers(texts, asked.most_bad, before)
+    if judged is None:
+        if kind is not None:
+            raise _most(name, [t for t in texts if written(t) is None] or texts, "number")
         return None
-    return f"{date}{time}{match['zone'] or ''}"
+    if len(judged.units) > 1:
+        counts = " and ".join(f"{unit} ({count:,})" for unit, count in judged.units.most_common(3))
+        if kind is not None:
+            raise WeftError(
+                f"column '{name}': values are in several units, {counts}: write all in one"
+            )
+        return ColumnForm(note=f"values are in several units, {counts}: write all in one")
+    form = FORMS.get(kind or "") or judged.form
+    if form is None:
+        comma = next((text for text in texts if "," in text), "")
+        return ColumnForm(
+            note=f"{comma} can be read as a decimal or with thousands: say it by --columns {name}=decimal-comma or "
+            f"{name}=decimal-point"
+        )
+    assert isinstance(form, NumberForm)
+    said = {"comma": "decimal-comma", "point": "decimal-point"}.get(form.decimal, "")
+    return _of_kind(asked, form, "number", said)
+
+
+def _dates(asked: _Asked) -> ColumnForm | None:
+    name, kind, texts = asked.name, asked.kind, list(asked.texts.values())
+    if kind not in (None, "date", "day-first", "month-first") or asked.others:
+        return None
+    before = asked.before if isinstance(asked.before, DateForm) else None
+    judged = judge_dates(texts, asked.most_bad, before)
+    if judged is None:
+        if kind is not None:
+            none = [t for t in texts if not (DateForm(True).read(t) or DateForm(False).read(t))]
+            raise _most(name, none or texts, "date")
+        return None
+    form = FORMS.get(kind or "") or judged.form
+    if form is None:
+        return ColumnForm(
+            note=f"{judged.either} can be day or month first: say it by --columns {name}=day-first or "
+            f"{name}=month-first"
+        )
+    assert isinstance(form, DateForm)
+    said = {True: "day-first", False: "month-first", None: ""}[form.day_first]
+    return _of_kind(asked, form, "date", said)
+
+
+def _of_kind(
+    asked: _Asked, form: NumberForm | DateForm, kind: Literal["number", "date"], said: str
+) -> ColumnForm | None:
+    """The form, unless too many values are none of the kind."""
+    read = {n: form.read(text) for n, text in asked.texts.items()}
+    bad = tuple(n for n, value in read.items() if value is None)
+    if asked.kind is None and any(_CODE.fullmatch(asked.texts[n]) for n in bad):
+        return None  # V27 among 250.8: codes, not numbers
+    if asked.kind is None and len(bad) > SOME_BAD * asked.total:
+        few = len(bad) < asked.most_bad
+        return ColumnForm(unreadable=bad, nearly=kind) if few else None
+    if len(bad) > asked.most_bad:
+        raise _most(asked.name, [asked.texts[n] for n in bad], kind)
+    changed = next((n for n, value in read.items() if value not in (None, asked.texts[n])), None)
+    note = "" if changed is None else f"{asked.texts[changed]} is read as {read[changed]}"
+    return ColumnForm(kind, form.read, said, note, bad)
+
+
+def _most(name: str, texts: Sequence[str], kind: str) -> WeftError:
+    return WeftError(f"column '{name}': most values are no {kind}s, such as '{texts[0]:.40}'")
 
 
 def _tags(text: str) -> list[str]:
@@ -181,17 +215,3 @@ def _separator(texts: Sequence[str]) -> str | None:
         if all(len(piece.split()) <= words for piece in flat) and 2 * len(set(flat)) <= len(flat):
             return separator
     return None
-
-
-def _doubt(texts: Sequence[str]) -> str:
-    """Why a column that looks like numbers or dates stays text."""
-    if texts and all(_COMMA_DECIMAL.fullmatch(t) and _POINT_DECIMAL.fullmatch(t) for t in texts):
-        return f"{_first(texts, ',')} can be read as a decimal or with thousands: write it in another way"
-    either = [text for text in texts if _EITHER.fullmatch(text)]
-    if either and all(_date(text, True) or _date(text, False) for text in texts):
-        return f"{either[0]} can be day or month first: write dates as 2026-03-05"
-    return ""
-
-
-def _first(texts: Iterable[str], sign: str) -> str:
-    return next((text for text in texts if sign in text), "")

@@ -1,5 +1,7 @@
 """Parquet files, as Hugging Face data sets and others have them."""
 
+import bisect
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,9 +11,16 @@ from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of, suffix_of
 from weft.core.media import Media
 from weft.core.samples import Sample
-from weft.data.formats._columns import PROBED_ROWS, Columns, cell, usual_names
+from weft.data.formats._columns import (
+    PROBED_ROWS,
+    Columns,
+    cell,
+    is_text_column,
+    usual_names,
+)
 from weft.data.formats._files import named
 from weft.data.formats._find import Finder
+from weft.data.formats._forms import Forms, forms_of
 from weft.data.formats._parquet_cells import ParquetCell, digests, opened
 from weft.data.formats._rows import (
     KnownColumns,
@@ -20,8 +29,15 @@ from weft.data.formats._rows import (
     known_split,
     split_name,
 )
-from weft.data.formats._said import NOTHING_SAID, Said
-from weft.data.formats._table_samples import called, files_of, folders_of, names_in, row_sample
+from weft.data.formats._said import NOTHING_SAID, ROLES, Said
+from weft.data.formats._table_samples import (
+    called,
+    files_of,
+    folders_of,
+    names_in,
+    row_sample,
+    without_blanks,
+)
 from weft.data.formats._tables import has_tables
 
 NAME = "parquet"
@@ -49,6 +65,7 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> "ParquetDa
             parts.append(_Part(file, said))
         except DataError as error:
             on_error(error)
+    _read_alike(parts, said)
     names = [name for part in parts for name in part.known_as]
     if None in names or len(set(names)) < len(names):
         parts = [part for part in parts if _know_by_content(part, on_error)]
@@ -119,12 +136,31 @@ class _Part:
             name: Finder(self._folders, names_in(rows, name), said=said.images_dir is not None)
             for name in self._columns.kinds
         }
+        self.forms = Forms()
         self.picture = self._stored.get(self._columns.image or "")
         self.ids_and_splits = self._ids_and_splits()
         self.known_as: Sequence[str | None] = self._names_of_pictures()
 
     def known(self) -> KnownColumns:
-        return self._columns.known({name: each.folder for name, each in self._finders.items()}, {})
+        sought = {name: each.folder for name, each in self._finders.items()}
+        return self._columns.known(sought, self.forms.notes, self.forms.said)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Column -> its name in the file, of those of strings that are neither texts nor names of files."""
+        left_out = (*self._columns.kinds, *ROLES)
+        return {
+            usual: name
+            for usual, name in self._names.items()
+            if name in self.file.texts and usual not in left_out and not is_text_column(usual)
+        }
+
+    def values(self, name: str) -> list[Any]:
+        """Of a column of `names`, in every row; None where the file has no such column."""
+        in_file = self.names.get(name)
+        if in_file is None:
+            return [None] * self.file.rows
+        return [without_blanks(row[in_file]) for row in self.file.table([in_file])]
 
     def source(self, row: int) -> str:
         return f"{self.path}:{row}"
@@ -141,6 +177,9 @@ class _Part:
                 raise DataError(reason, source=source)
             elif isinstance(number, int):
                 columns[column] = classes[number]
+        for name, form in self.forms.of.items():
+            if form.kind and name in columns:
+                columns[name] = form.cell(columns[name])
         self._columns.check(columns, source)
         media = {
             name: self._media(name, kind, row, columns[name])
@@ -185,7 +224,7 @@ class _Part:
     def _small(self, row: int) -> dict[str, Any]:
         """The same, but of cells of bytes what stands beside them."""
         values = self.file.cells(self._leaves, row)
-        return {u: values[n] for u, n in self._names.items() if n in values}
+        return {u: without_blanks(values[n]) for u, n in self._names.items() if n in values}
 
     def _ids_and_splits(self) -> list[tuple[str | None, str | None]]:
         present = [self._names[name] for name in ("id", "split") if name in self._names]
@@ -220,6 +259,21 @@ class _InFile(NamedTuple):
     """A cell that holds the bytes of a file. name: what the file is called."""
 
     name: str | None
+
+
+def _read_alike(parts: Sequence[_Part], said: Said) -> None:
+    """Judges each column of strings by its values in all files; cells are then read in that form."""
+    names = {name: in_file for part in parts for name, in_file in part.names.items()}
+    starts = list(itertools.accumulate((part.file.rows for part in parts), initial=0))
+
+    def source(place: int) -> str:
+        number = bisect.bisect_right(starts, place) - 1
+        return parts[number].source(place - starts[number])
+
+    columns = ((name, [v for part in parts for v in part.values(name)]) for name in names)
+    forms = forms_of(columns, source, said, names)
+    for part in parts:
+        part.forms = forms
 
 
 def _know_by_content(part: _Part, on_error: OnError) -> bool:

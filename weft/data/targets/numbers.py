@@ -20,10 +20,11 @@ class Numbers:
 
     def __init__(self, config: "NumbersConfig") -> None:
         self.column = config.column
+        self.unit = config.unit
 
     def read(self, raw: Any) -> float:
         try:
-            number = number_of(raw)
+            number = number_of(raw, self.unit)
         except WeftError as error:
             raise WeftError(f"'{self.column}' {error}") from None
         if abs(number) > LARGEST:
@@ -42,6 +43,8 @@ class NumbersConfig(Config[Target]):
 
     column: str
     """The column that holds the number."""
+    unit: str = ""
+    """Of the numbers, such as €; a value in another one is an error."""
 
     def build(self) -> Numbers:
         return Numbers(self)
