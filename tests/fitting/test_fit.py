@@ -24,7 +24,6 @@ from weft.fitting.candidates import Candidate
 from weft.fitting.result import FitResult, folder_of, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.table import read_table
-from weft.fitting.trained import keep_trained
 from weft.fitting.trials import Trial
 from weft.heads.tags import TagValues
 from weft.runs.measure import measure
@@ -270,12 +269,9 @@ def test_tags_are_predicted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert set(order[:2]) == {"dog", "snow"}
     measured = measure([found.run], "tagging", split="train").result
     assert measured.metrics["mean_average_precision"].value > 95
-    (trained,) = (tmp_path / "run" / "candidates").glob("tag-*/fold-0")
-    source = found.run.recipe.data.source
-    assert (trained / "thresholds.json").exists()
-    (tmp_path / "kept").mkdir()
-    keep_trained(trained, tmp_path / "kept", source, {"validation": "train", "test": "train"})
-    assert load(tmp_path / "kept").learned.thresholds == load(trained).learned.thresholds != {}
+    threshold = found.run.learned.thresholds["tags"]
+    assert values.threshold == threshold
+    assert 0.01 <= threshold <= 0.99
 
 
 def test_one_process_at_a_time_fits_into_a_folder(mood: FitResult, tmp_path: Path) -> None:

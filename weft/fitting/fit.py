@@ -29,12 +29,14 @@ from weft.fitting.models import Floats
 from weft.fitting.opening import Opened, usable
 from weft.fitting.page import write_page
 from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
-from weft.fitting.scores import row_scores
+from weft.fitting.scores import row_scores, threshold_of
 from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
 from weft.fitting.trained import Shared, can_be_tuned, keep_trained
 from weft.fitting.trials import Setting, Trial, run_trials, runs_folder
+from weft.recipes import tag
+from weft.runs.thresholds import write_thresholds
 from weft.training import distributed
 
 STRATA = 5
@@ -148,6 +150,9 @@ def _keep(
     samples = zip(shared.table.samples, plan.splits, strict=True)
     write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in samples if p != LEFT_OUT}})
     source = AssignedConfig(shared.source, (folder / SPLITS).absolute())
+    if goal.kind == "tags":
+        right = goal.values[plan.held] > 0.5
+        write_thresholds({tag.HEAD: threshold_of(chosen.outputs, right)}, folder)
     if candidate.is_trained:
         recipe = shared.of(candidate, goal)
         runs = runs_folder(candidate, folder / TRIALS, setting.stamp)

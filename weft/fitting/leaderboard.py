@@ -99,7 +99,7 @@ class Leaderboard:
 def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
     """The trials, measured on the rows that compare."""
     goal, held = setting.goal, setting.plan.held
-    values = goal.values[held]
+    values, clusters = goal.values[held], setting.clusters[held]
     metrics = metrics_of(goal)
     return ranked(
         goal.column,
@@ -109,13 +109,13 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
             Measured(
                 trial.candidate,
                 row_scores(trial.outputs, values, goal) * metrics[0].scale,
-                other_scores(trial.outputs, values, goal),
+                other_scores(trial.outputs, values, goal, clusters),
                 trial.seconds,
                 trial.memory,
             )
             for trial in trials
         ],
-        setting.clusters[held],
+        clusters,
     )
 
 

@@ -13,7 +13,7 @@ from weft.core.documents import write_checked
 from weft.core.files import read_file, write_bytes
 from weft.data.column_kinds import ColumnKind
 from weft.data.features import CacheConfig
-from weft.data.learned import MODALITIES, THRESHOLDS
+from weft.data.learned import MODALITIES
 from weft.data.policy import ErrorPolicy
 from weft.data.schema import Schema
 from weft.data.sources import DataSource
@@ -250,6 +250,5 @@ def keep_trained(run: Path, folder: Path, source: DataSource, splits: Mapping[st
     recipe = load_recipe(run)
     data = recipe.data.replace(source=source, validation=splits["validation"], test=splits["test"])
     configs.save(recipe.replace(data=data), folder / RECIPE)
-    thresholds = [THRESHOLDS] if (run / THRESHOLDS).exists() else []  # of tags
-    for name in (MODEL, MODALITIES, *thresholds, WEIGHTS, LOG):
+    for name in (MODEL, MODALITIES, WEIGHTS, LOG):
         write_bytes(folder / name, read_file(run / name))
