@@ -28,7 +28,9 @@ class Digests:
         self._changed = False
 
     def of(self, raw: Any) -> str:
-        """32 hex digits of a Media's content, or of another value as JSON. Raises WeftError."""
+        """32 hex digits of a Media's content, of those of a list, or of another value as JSON. Raises WeftError."""
+        if isinstance(raw, list | tuple) and any(isinstance(one, Media) for one in raw):
+            return digest_of(" ".join(map(self.of, raw)).encode())
         if not isinstance(raw, Media):
             return digest_of(json.dumps(raw).encode())
         changed = raw.place.changed()

@@ -1,16 +1,18 @@
 """Several pictures a row, each by the same encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
+from weft.encoders.frozen import Frozen
 from weft.layers.padded import is_padded
 from weft.layers.pooling import pool
 
@@ -54,6 +56,19 @@ class EachPicture(nn.Module):
         return Features(tokens_BTD.masked_fill(~mask_BT[..., None], 0), mask_BT, pooled_BD)
 
 
+class EachFrozenPicture(EachPicture):
+    """The same with an encoder that never learns, so that the features of a row can be computed once."""
+
+    def frozen(self, field: Field) -> Features:
+        return self(field)
+
+    def trainable(self, features: Features) -> Features:
+        return features
+
+    def frozen_parameters(self) -> Mapping[str, Tensor]:
+        return cast(Frozen, self.encoder).frozen_parameters()
+
+
 @dataclass(frozen=True)
 class PicturesEncoderConfig(Config[Encoder]):
     """Each picture of a row by the same encoder."""
@@ -64,4 +79,6 @@ class PicturesEncoderConfig(Config[Encoder]):
     """Keep all tokens of each picture; otherwise its pooled vector is its one token."""
 
     def build(self) -> EachPicture:
-        return EachPicture(build(self.encoder), tokens=self.tokens)
+        encoder = build(self.encoder)
+        kind = EachFrozenPicture if isinstance(encoder, Frozen) else EachPicture
+        return kind(encoder, tokens=self.tokens)

@@ -153,15 +153,11 @@ def _pictures(
             towers.image, tower="vision", mode=towers.tune, tokens=tokens and not several
         )
         width = _width(encoder)
-        cache = CacheConfig() if towers.tune == "frozen" and not several else None
+        cache = CacheConfig() if towers.tune == "frozen" else None
     if not several:
         return modality, encoder, width, cache
-    return (
-        PicturesConfig(modality, most=MOST_PICTURES),
-        PicturesEncoderConfig(encoder, tokens=tokens),
-        width,
-        None,
-    )
+    many = PicturesConfig(modality, most=MOST_PICTURES)
+    return many, PicturesEncoderConfig(encoder, tokens=tokens), width, cache
 
 
 def _texts(

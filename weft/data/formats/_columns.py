@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
 from weft.core.media import Alternatives, Media
+from weft.core.missing import is_missing
 from weft.core.names import present
 from weft.data.formats._find import several
 from weft.data.formats._rows import KnownColumns, is_picture, split_name
@@ -177,7 +178,7 @@ def is_text_column(name: str) -> bool:
 
 def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
     """The kind of file that all values are, or name where one of them is there."""
-    given = [value for value in values if value is not None]
+    given = [value for value in values if not is_missing(value)]
     media = [m for v in given for m in (v if isinstance(v, list) else [v]) if isinstance(m, Media)]
     if media and len({m.kind for m in media}) == 1:
         return media[0].kind
@@ -193,7 +194,7 @@ def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | Non
 
 
 def _names_pictures(values: Sequence[Any]) -> bool:
-    given = [value for value in values if value is not None]
+    given = [value for value in values if not is_missing(value)]
     return bool(given) and all(several(value) is not None for value in given)
 
 

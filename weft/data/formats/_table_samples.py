@@ -8,6 +8,7 @@ from typing import Any
 from weft.core.errors import DataError
 from weft.core.kinds import Kind
 from weft.core.media import Media
+from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats._columns import Columns, cell, numbered, usual_names
 from weft.data.formats._find import Finder, several
@@ -57,7 +58,7 @@ def table_samples(
             media = {
                 name: files_of(finders[name], row[name], columns.known_as(name), kind, source)
                 for name, kind in columns.kinds.items()
-                if row.get(name) is not None
+                if not is_missing(row.get(name))
             }
             known = columns.image if columns.image in media else next(iter(media), None)
             name = None if known is None else posixpath.join(within, called(row[known]))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of, suffix_of
 from weft.core.media import Media
+from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats._columns import (
     PROBED_ROWS,
@@ -184,7 +185,7 @@ class _Part:
         media = {
             name: self._media(name, kind, row, columns[name])
             for name, kind in self._columns.kinds.items()
-            if columns.get(name) is not None
+            if not is_missing(columns.get(name))
         }
         identity = cell(columns, "id") or f"{self.path.stem}-{row}"
         picture = self._picture_of(columns, row)
