@@ -12,6 +12,7 @@ from published_models import TEXTS
 import weft
 from weft.core.errors import WeftError
 from weft.recipes.clip import clip
+from weft.report.axes import shown
 from weft.runs.averaging import average
 from weft.runs.recipe import Recipe
 from weft.runs.run import Run, load
@@ -69,6 +70,17 @@ def test_alpha_is_chosen_on_validation(tuned: Run, tmp_path: Path) -> None:
     assert kept["metric"] == "retrieval/rsum"
     assert kept["alpha"] == curve.best
     assert [point["value"] for point in kept["curve"]] == list(values.values())
+    # The report draws the curve, names its ends and marks the chosen point.
+    averaged = load(tmp_path / "run", device="cpu")
+    page = averaged.report(card=False).read_text()
+    assert f"Averaged weights on the validation split, {curve.metric.axis}" in page
+    assert f"chosen: {curve.best:g}" in page
+    for alpha, name in ((0.0, "as it started"), (1.0, "fine-tuned")):
+        assert f"{name}: {alpha:g}, {shown(values[alpha])}</title>" in page
+    assert f"of its weights {curve.best:g} are the fine-tuned ones" in page
+    for broken in ('{"metric": 3}', "nothing"):
+        (tmp_path / "run" / "average.json").write_text(broken)
+        assert "Averaged weights" not in averaged.report(card=False).read_text()
     ends = [average(tuned, tmp_path / str(a), (a,)) and load(tmp_path / str(a)) for a in (0.0, 1.0)]
     chosen = load(tmp_path / "run", device="cpu").model.state_dict()
     for name, tensor in chosen.items():

@@ -28,7 +28,8 @@ def main(words: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from weft.runs.averaging import ALPHAS, CURVE, average
+    from weft.runs.averaging import ALPHAS, average
+    from weft.runs.reporting import CURVE
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from weft.core.config import Settings
 from weft.core.errors import DataError, NoTargetError, WeftError
-from weft.core.files import write_bytes
+from weft.core.files import read_file, write_bytes
 from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.core.text import counted
@@ -137,7 +137,7 @@ def _sources_in(file: Path | None) -> set[str]:
         return set()
     sources = set()
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_file(file).decode(errors="replace").splitlines()
     except OSError as error:
         raise WeftError(f"{file}: cannot be read: {error.strerror}") from error
     for line in lines:

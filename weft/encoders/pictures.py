@@ -60,7 +60,7 @@ class EachFrozenPicture(EachPicture):
     """The same with an encoder that never learns, so that the features of a row can be computed once."""
 
     def frozen(self, field: Field) -> Features:
-        return self(field)
+        return self.forward(field)
 
     def trainable(self, features: Features) -> Features:
         return features

@@ -25,13 +25,24 @@ LogLine = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
+class Averaged:
+    """The choice of `weft average`. metric: TASK/METRIC. alpha: the chosen share of the fine-tuned weights.
+    points: (alpha, value of the metric on the validation split), by alpha."""
+
+    metric: str
+    alpha: float
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One training run.
 
     recipe: the whole recipe as JSON values. streams: what the model reads. data: what it was trained on,
     in words. rows: how many, if that is known. log: lines of log.jsonl (see `read_log`). validation: what
     the log's validation numbers are, TASK/METRIC. chosen: the step whose weights are kept. steps: that the
-    recipe asks for. facts: what else should be known, such as parameters, seed, versions.
+    recipe asks for. facts: what else should be known, such as parameters, seed, versions. averaged: how its
+    weights were averaged, where they were.
     """
 
     name: str
@@ -44,6 +55,7 @@ class RunRecord:
     chosen: int | None = None
     steps: int | None = None
     facts: Mapping[str, html.Cell] = field(default_factory=dict)
+    averaged: Averaged | None = None
 
     @property
     def last(self) -> LogLine:

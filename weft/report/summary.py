@@ -47,6 +47,8 @@ def _trained(run: RunRecord) -> str:
     if run.chosen is not None and run.evaluations:
         which = "the last step" if run.chosen == run.trained else f"step {run.chosen:,}"
         kept = f"; the weights of {which} were best on the validation split and are used"
+    if run.averaged is not None:
+        kept = f"; of its weights {run.averaged.alpha:g} are the fine-tuned ones and the rest those that it started from"
     return (
         f"{what}{sized} was trained {steps}on {rows}{run.data or 'the data of its recipe'}{kept}."
     )

@@ -15,14 +15,38 @@ COST = ("run", "steps", "chosen step", "time", "memory", "rows a second", "param
 
 
 def training_section(report: RunReport) -> list[html.Section]:
-    """Curves and cost of the first run; those of other runs are folded."""
+    """Curves and cost of the first run; those of other runs are folded. Of averaged weights how they were chosen."""
+    parts = [averaging(run) for run in report.runs if run.averaged is not None]
     runs = [run for run in report.runs if run.log]
-    if not runs:
-        return []
-    first, *others = runs
-    parts = [curves(first), cost(runs)]
-    parts += [html.details(f"Curves of {run.name}", curves(run)) for run in others]
-    return [html.section("Training", *parts)]
+    if runs:
+        first, *others = runs
+        parts += [curves(first), cost(runs)]
+        parts += [html.details(f"Curves of {run.name}", curves(run)) for run in others]
+    return [html.section("Training", *parts)] if parts else []
+
+
+def averaging(run: RunRecord) -> Html:
+    """A metric on the validation split by the share of the fine-tuned weights, with both ends and the chosen one."""
+    found = run.averaged
+    if found is None:
+        return ""
+    ends = {"as it started": 0.0, "fine-tuned": 1.0}
+    series = {say(plain(found.metric)): list(found.points)}
+    series |= {
+        name: [point for point in found.points if point[0] == alpha] for name, alpha in ends.items()
+    }
+    known = (metric.called(found.metric) for metric in run.validation)
+    axis = next((metric.axis for metric in known if metric is not None), found.metric)
+    return html.row(
+        charts.line_chart(
+            {name: points for name, points in series.items() if points},
+            f"Averaged weights on the validation split, {axis}",
+            "share of the fine-tuned weights",
+            axis,
+            marked=found.alpha,
+            mark="chosen",
+        )
+    )
 
 
 def curves(run: RunRecord) -> Html:

@@ -16,7 +16,7 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.files import write_bytes, write_text
+from weft.core.files import read_file, write_bytes, write_text
 from weft.core.interfaces import Encoder
 from weft.core.tensors import NUMBERS, read_state
 from weft.data.learned import MODALITIES
@@ -27,12 +27,11 @@ from weft.evaluation.metric import Metric, Score
 from weft.runs.folder import begun, held
 from weft.runs.parts import MODEL, WEIGHTS, starting_numbers, write_weights
 from weft.runs.recipe import Recipe
+from weft.runs.reporting import CURVE
 from weft.runs.run import Run
 from weft.runs.thresholds import thresholds, write_thresholds
 from weft.runs.train import starting_model, validation
 
-CURVE = "average.json"
-"""The file of the new run directory that keeps the curve."""
 ALPHAS = tuple(n / 10 for n in range(11))
 
 
@@ -83,7 +82,7 @@ def average(run: Run, folder: Path | str, alphas: Sequence[float] = ALPHAS) -> C
     with held(folder, new=True), begun(whole, folder):
         curve = _curve(run, whole, model, (first, last), alphas)
         model.load_state_dict(mixed(first, last, curve.best))
-        write_bytes(folder / MODALITIES, (run.folder / MODALITIES).read_bytes())
+        write_bytes(folder / MODALITIES, read_file(run.folder / MODALITIES))
         configs.save(described, folder / MODEL, checked=True)
         write_weights(model, folder, _numbers(run, curve.best))
         write_thresholds(thresholds(whole, model, run.learned, run.device), folder)

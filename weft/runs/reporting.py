@@ -1,5 +1,6 @@
 """A run's report: its measurements, curves, examples, data and recipe on one page."""
 
+import logging
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,20 @@ import torch
 
 from weft import __version__
 from weft.core.config import to_json
+from weft.core.documents import read_mapping
+from weft.core.errors import WeftError
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
 from weft.inference.wording import task_words
 from weft.report.html import Cell
-from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
+from weft.report.records import (
+    Averaged,
+    Measured,
+    RunRecord,
+    RunReport,
+    chosen_step,
+    read_log,
+)
 from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
@@ -24,6 +34,9 @@ if TYPE_CHECKING:
     from weft.runs.run import Run
 
 REPORT = "report.html"
+CURVE = "average.json"
+"""The file of a run directory in which `weft average` keeps its curve."""
+log = logging.getLogger("weft.runs")
 
 
 def report(
@@ -125,7 +138,21 @@ def _record(run: "Run", rows: int | None) -> RunRecord:
         chosen=chosen_step(log, recipe.run.monitor, metrics),
         steps=None if recipe.run.epochs else recipe.run.steps,
         facts=_facts(run),
+        averaged=_averaged(run.folder),
     )
+
+
+def _averaged(folder: Path) -> Averaged | None:
+    """What `weft average` wrote; None where it did not, or the file holds anything else."""
+    if not (folder / CURVE).exists():
+        return None
+    try:
+        values = read_mapping(folder / CURVE)
+        points = [(float(one["alpha"]), float(one["value"])) for one in values["curve"]]
+        return Averaged(str(values["metric"]), float(values["alpha"]), points)
+    except (WeftError, KeyError, TypeError, ValueError) as error:
+        log.warning("%s: its curve is not shown: %s", folder / CURVE, error)
+        return None
 
 
 def _name(run: "Run") -> str:

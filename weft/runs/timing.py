@@ -6,6 +6,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+from weft.core.files import read_file
 from weft.runs.recipe import Recipe
 from weft.runs.train import train
 
@@ -27,7 +28,7 @@ def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> fl
     short = recipe.replace(run=run.replace(monitor=None), tasks={})
     with tempfile.TemporaryDirectory() as place:
         folder = train(short, Path(place) / "timing").folder
-        lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+        lines = map(json.loads, read_file(folder / "log.jsonl").splitlines())
         # The rate in a line is that of all steps up to it.
         passed = [line["step"] * run.batch_size / line["samples_per_second"] for line in lines]
     # Batches are read ahead, so that a fast step follows a slow one: single steps say little.

@@ -12,7 +12,7 @@ from typing import Any
 
 from weft.core.config import from_json, to_json
 from weft.core.errors import DataError, WeftError
-from weft.core.files import read_file, write_bytes
+from weft.core.files import open_file, read_file, write_bytes
 from weft.core.media import Alternatives
 from weft.core.progress import progress as core_progress
 from weft.core.samples import Sample
@@ -133,11 +133,16 @@ def _write_one(shared: dict[str, Any], unit: dict[str, Any]) -> bytes:
     if broken is not None or len(facts) != len(rows):
         what = f"{broken.source}: {broken.error}" if broken else f"{len(facts)} rows"
         raise WeftError(f"{path}: was not written as planned ({len(rows)} rows): {what}")
-    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    with open_file(path) as file:
+        digest = hashlib.file_digest(file, _shard_digest).hexdigest()  # type: ignore[arg-type]
     values = {"digest": digest, "size": path.stat().st_size, "facts": facts_json(facts)}
     made = json.dumps(values).encode()
     write_bytes(notes, made)
     return made
+
+
+def _shard_digest() -> "hashlib._Hash":
+    return hashlib.blake2b(digest_size=16)
 
 
 def _finished(notes: Path, name: str) -> bytes | None:
