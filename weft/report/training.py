@@ -8,7 +8,7 @@ from weft.core.records import ACCURACY
 from weft.evaluation.metric import Metric
 from weft.report import charts, html
 from weft.report.html import Html
-from weft.report.records import VALIDATION, LogLine, RunRecord, RunReport
+from weft.report.records import VALIDATION, Averaged, LogLine, RunRecord, RunReport
 
 COST = ("run", "steps", "chosen step", "time", "memory", "rows a second", "parameters", "device")
 """Columns of the table; those that nothing is known of are left out."""
@@ -16,7 +16,7 @@ COST = ("run", "steps", "chosen step", "time", "memory", "rows a second", "param
 
 def training_section(report: RunReport) -> list[html.Section]:
     """Curves and cost of the first run; those of other runs are folded. Of averaged weights how they were chosen."""
-    parts = [averaging(run) for run in report.runs if run.averaged is not None]
+    parts = [_averaging(run, run.averaged) for run in report.runs if run.averaged is not None]
     runs = [run for run in report.runs if run.log]
     if runs:
         first, *others = runs
@@ -25,11 +25,8 @@ def training_section(report: RunReport) -> list[html.Section]:
     return [html.section("Training", *parts)] if parts else []
 
 
-def averaging(run: RunRecord) -> Html:
+def _averaging(run: RunRecord, found: Averaged) -> Html:
     """A metric on the validation split by the share of the fine-tuned weights, with both ends and the chosen one."""
-    found = run.averaged
-    if found is None:
-        return ""
     ends = {"as it started": 0.0, "fine-tuned": 1.0}
     series = {say(plain(found.metric)): list(found.points)}
     series |= {
