@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weft
-from weft.architectures.model import ModelConfig, ProjectionConfig, is_part_name
+from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core import config as configs
 from weft.core import trust
 from weft.core.documents import read_mapping
@@ -38,7 +38,7 @@ projections = st.builds(
     bias=st.booleans(),
 )
 encoders = st.builds(ConvNetConfig, widths=st.lists(st.integers(1, 9), min_size=2).map(tuple))
-names = st.text(min_size=1).filter(is_part_name)
+names = st.text(min_size=1)
 models = st.builds(
     ModelConfig,
     encoders=st.dictionaries(names, encoders, max_size=3),

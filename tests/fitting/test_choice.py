@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.core.errors import WeftError
 from weft.core.language import say
-from weft.data.schema import Column, Schema
 from weft.fitting import choice
 from weft.fitting.choice import features_used
-from weft.fitting.opening import usable
 from weft.fitting.settings import FitSettings
 
 
@@ -29,14 +26,3 @@ def test_the_features_of_each_kind_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert features_used({"image"}, FitSettings(image_model="none")) == [pictures]
     monkeypatch.setenv("WEFT_LANGUAGE", "zh")
     assert all("：" in say(line) for line in (pictures, better, texts, also, named))
-
-
-@pytest.mark.parametrize("name", ["a.b", "items", "training"])
-def test_a_column_that_can_be_no_stream_is_named(name: str) -> None:
-    columns = {key: Column(key, "text", False, "", 0, 9, ()) for key in (name, "words", "label")}
-    schema = Schema(columns, None, None, None, 40)
-    with pytest.raises(
-        WeftError, match=f"column '{name}' cannot be read under this name .* --without {name}"
-    ):
-        usable(schema, "label", ())
-    assert usable(schema, "label", (name,)) == {"words": "text"}

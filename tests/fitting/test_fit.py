@@ -391,3 +391,14 @@ def test_a_price_in_euros_keeps_its_unit(tmp_path: Path) -> None:
     assert header == "id,prediction,unit"
     assert last.endswith(",€")
     assert float(last.split(",")[1]) == pytest.approx(1090, abs=30)
+
+
+def test_columns_of_any_name_are_read_and_shown(tmp_path: Path) -> None:
+    names = {"text": "note.text", "age": "items", "colour": "label", "mood": "values"}
+    rows = [{names.get(k, k): v for k, v in row.items()} for row in without(people(), "score")]
+    table = write_table(tmp_path / "t.csv", rows)
+    found = weft.fit(table, "values", out=tmp_path / "run", settings=QUICK)
+    columns = {name for entry in found.board.entries for name in entry.candidate.columns}
+    assert columns == {"note.text", "items", "label"}
+    assert set(found.run.predict(rows=rows[:9]).values.classes) == {"good", "bad"}
+    assert "note.text" in (tmp_path / "run" / "leaderboard.html").read_text()

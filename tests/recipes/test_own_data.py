@@ -21,6 +21,7 @@ from weft.inference.diagnostics import Diagnostics
 from weft.modalities.pictures import PicturesConfig
 from weft.recipes import function as function_of
 from weft.recipes import names, reads_schema, recipe
+from weft.runs.check import check_names
 from weft.runs.measure import measure
 from weft.runs.own_columns import schema_of
 from weft.runs.recipe import Recipe
@@ -218,11 +219,18 @@ def test_sizes_follow_the_table() -> None:
     task = slices.tasks["classification"]
     assert isinstance(task, ClassificationTaskConfig)
     assert task.slices == ("ward", "age")
-    for wrong in ("a.b", "items", "table", "training"):
-        with pytest.raises(WeftError, match="rename it"):
-            made(classify, 200, label, column(wrong, "text"), column("age", "number"))
     with pytest.raises(WeftError, match="there is nothing to learn from"):
         made(classify, 200, label, column("id", "id"))
+
+
+@pytest.mark.parametrize("name", ["size.cm", "items", "table", "training", "label", "a/b"])
+def test_a_column_may_have_any_name(name: str) -> None:
+    columns = column("mood", "category"), column(name, "text"), column("age", "number")
+    found = made(function_of("classify"), 200, *columns, target="mood")
+    assert len(found.model.build().encoders) == 2
+    assert name in found.data.streams
+    assert found.data.streams.keys().isdisjoint(found.data.targets)
+    check_names(found)
 
 
 def test_labels_that_differ_in_case_are_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
 from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead
+from weft.core.named_modules import NamedModules
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
@@ -40,10 +41,10 @@ class Model(nn.Module):
         heads: Mapping[str, Head] | None = None,
     ) -> None:
         super().__init__()
-        self.encoders = nn.ModuleDict(dict(encoders))
+        self.encoders = NamedModules(dict(encoders))
         self.fusion = fusion
-        self.projections = nn.ModuleDict(dict(projections or {}))
-        self.heads = nn.ModuleDict(dict(heads or {}))
+        self.projections = NamedModules(dict(projections or {}))
+        self.heads = NamedModules(dict(heads or {}))
 
     def encode(self, stream: str, value: Field | Features) -> Features:
         """Features of one stream. Cached Features pass only through the encoder's trainable part.
@@ -204,16 +205,6 @@ class PooledConfig(Config[ProjectionHead]):
         return Pooled()
 
 
-PART_NAMES = "it must not be empty, have a dot, or be a name of torch's own, such as items"
-"""Of a stream or a head, for messages."""
-
-
-def is_part_name(name: str) -> bool:
-    """Whether a stream or head may have this name: torch keeps parts under their names, without dots, beside
-    its own attributes."""
-    return bool(name) and "." not in name and not hasattr(nn.ModuleDict(), name)
-
-
 @dataclass(frozen=True)
 class ModelConfig(Config[Model]):
     """The parts of a model by stream; each part is built by its own config."""
@@ -225,11 +216,8 @@ class ModelConfig(Config[Model]):
     """What the model says, by name; the first is what it is asked unless another is named."""
 
     def __post_init__(self) -> None:
-        for name in (*self.encoders, *self.projections, *self.heads):
-            if not is_part_name(name):
-                raise ValueError(
-                    f"model: '{name}' cannot be the name of a stream or head: {PART_NAMES}"
-                )
+        if "" in (*self.encoders, *self.projections, *self.heads):
+            raise ValueError("model: a stream or head has an empty name")
 
     def build(self) -> Model:
         return Model(

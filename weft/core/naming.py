@@ -1,5 +1,7 @@
 """Names in code and files -> words for a person."""
 
+from collections.abc import Collection
+
 LANGUAGES = {
     "ar": "Arabic",
     "cs": "Czech",
@@ -30,6 +32,12 @@ def plain(name: str) -> str:
     `image_to_text/recall@1` is "image to text, recall@1".
     """
     return ", ".join(_part(part) for part in name.split("/"))
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or the first of `name_1`, `name_2`, ... that is not taken."""
+    tried = (name, *(f"{name}_{number}" for number in range(1, len(taken) + 1)))
+    return next(each for each in tried if each not in taken)
 
 
 def shown(value: object) -> str:

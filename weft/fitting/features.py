@@ -7,7 +7,7 @@ from all rows but those of the test.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
@@ -106,7 +106,7 @@ def _single(field: Field) -> Field:
 def reduced(column: Column, learn: Rows, seed: int, dim: int = DIRECTIONS) -> Column:
     """The column in its first principal directions, which are learned from the rows `learn`."""
     if column.dim <= dim:
-        return column
+        return replace(column, matrix=dense(column.matrix))
     from sklearn.decomposition import TruncatedSVD
 
     dim = min(dim, len(learn) - 1)

@@ -35,7 +35,7 @@ from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
 from weft.fitting.trained import Shared, can_be_tuned, keep_trained
 from weft.fitting.trials import Setting, Trial, run_trials, runs_folder
-from weft.recipes import tag
+from weft.runs.parts import load_recipe
 from weft.runs.thresholds import write_thresholds
 from weft.training import distributed
 
@@ -96,6 +96,7 @@ def _finished(
     board = leaderboard(trials, setting)
     chosen = next(t for t in trials if t.candidate == board.recommended.candidate)
     test = _keep(folder, chosen, board.metric, features, setting, shared)
+    _keep_threshold(folder, chosen, setting)
     explained = _explained(board, trials)
     important = importance(explained, features, setting, board.metric)
     found = FitResult(
@@ -150,9 +151,6 @@ def _keep(
     samples = zip(shared.table.samples, plan.splits, strict=True)
     write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in samples if p != LEFT_OUT}})
     source = AssignedConfig(shared.source, (folder / SPLITS).absolute())
-    if goal.kind == "tags":
-        right = goal.values[plan.held] > 0.5
-        write_thresholds({tag.HEAD: threshold_of(chosen.outputs, right)}, folder)
     if candidate.is_trained:
         recipe = shared.of(candidate, goal)
         runs = runs_folder(candidate, folder / TRIALS, setting.stamp)
@@ -171,6 +169,14 @@ def _keep(
     if plan.test is None:
         return None
     return _tested(model.outputs(side_by_side(columns)[plan.test]), metric, setting)
+
+
+def _keep_threshold(folder: Path, chosen: Trial, setting: Setting) -> None:
+    """That of tags, chosen on all rows that compare."""
+    if setting.goal.kind == "tags":
+        right = setting.goal.values[setting.plan.held] > 0.5
+        (target,) = load_recipe(folder).data.targets
+        write_thresholds({target: threshold_of(chosen.outputs, right)}, folder)
 
 
 def _tested(outputs: Floats, metric: Metric, setting: Setting) -> Score:

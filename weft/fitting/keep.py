@@ -11,6 +11,7 @@ from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
 from weft.core.interfaces import Decoder, Learner, Objective
+from weft.core.naming import free_name
 from weft.data.learned import MODALITIES, Learned
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
@@ -69,7 +70,7 @@ def _recipe(
     source: DataSource,
     splits: Mapping[str, str],
 ) -> Recipe:
-    head, output, objective, task = _said(goal)
+    head, output, objective, task = _said(goal, [column.name for column in columns])
     return Recipe(
         data=DataConfig(
             source=source,
@@ -91,10 +92,12 @@ def _recipe(
     )
 
 
-def _said(goal: Goal) -> tuple[str, Output, Config[Objective], Config[Task]]:
+def _said(
+    goal: Goal, streams: Sequence[str]
+) -> tuple[str, Output, Config[Objective], Config[Task]]:
     """The head's name as the recipes have it, what it says, and how it is trained and measured."""
     if goal.kind == "number":
-        head = regress.HEAD
+        head = free_name(regress.HEAD, streams)
         return (
             head,
             NumberOutput(head, unit=goal.unit),
@@ -102,9 +105,9 @@ def _said(goal: Goal) -> tuple[str, Output, Config[Objective], Config[Task]]:
             RegressionTaskConfig(head=head),
         )
     if goal.kind == "tags":
-        head = tag.HEAD
+        head = free_name(tag.HEAD, streams)
         return head, TagOutput(head), ClassificationConfig(head), TaggingConfig(head=head)
-    head = classify.HEAD
+    head = free_name(classify.HEAD, streams)
     objective = ClassificationConfig(head)
     return head, ClassOutput(head), objective, ClassificationTaskConfig(head=head)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.architectures.model import PART_NAMES, is_part_name
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Schema, infer, require_pictures
@@ -45,12 +44,6 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
     out = {target, *without}
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
     found = {name: kind for name, kind in kinds.items() if kind in USED}
-    for name in found:
-        if not is_part_name(name):
-            raise WeftError(
-                f"column '{name}' cannot be read under this name ({PART_NAMES}); rename it, or leave it out with "
-                f"--without {name}"
-            )
     if not found:
         has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
         raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")

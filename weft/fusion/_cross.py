@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from weft.core.named_modules import NamedModules
 from weft.core.records import Features
 from weft.layers.attention import CrossAttention
 from weft.layers.packing import Packing
@@ -60,7 +61,7 @@ class CrossAttentions(nn.Module):
 
     def __init__(self, sources: Mapping[str, CrossAttention]) -> None:
         super().__init__()
-        self.sources = nn.ModuleDict(dict(sources))
+        self.sources = NamedModules(dict(sources))
 
     def forward(
         self, tokens_SD: Tensor, packing: Packing, contexts: Mapping[str, Context]

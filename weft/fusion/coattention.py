@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.ranges import COUNT, require
 from weft.core.records import Features
 from weft.fusion._cross import CrossAttentions, FirstOrMean, Places
@@ -31,8 +32,8 @@ class CoAttentionBlock(nn.Module):
 
     def __init__(self, config: "CoAttentionConfig") -> None:
         super().__init__()
-        self.across = nn.ModuleDict()
-        self.within = nn.ModuleDict()
+        self.across = NamedModules()
+        self.within = NamedModules()
         for target, own in config.streams.items():
             sources = {
                 source: CrossAttention(
@@ -75,7 +76,7 @@ class CoAttention(nn.Module):
         self.dim = config.dim
         self.streams = tuple(config.widths)
         self.blocks = nn.ModuleList(CoAttentionBlock(config) for _ in range(config.depth))
-        self.poolers = nn.ModuleDict(
+        self.poolers = NamedModules(
             {stream: linear(own.dim, config.dim) for stream, own in config.streams.items()}
         )
         self._recompute = False

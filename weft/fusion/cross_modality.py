@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.records import Features
 from weft.fusion._cross import Context, FirstOrMean, Places, added, pooled_through, unpacked
 from weft.fusion._streams import check_widths, in_order, joined, linear
@@ -39,7 +40,7 @@ class CrossModalityBlock(nn.Module):
         self.attention = CrossAttention(own.dim, own.heads, dropout=own.attention_dropout)
         self.norm = nn.LayerNorm(own.dim, eps=own.norm_eps)
         self.drop = ResidualDropout(own.dropout, 0.0)
-        self.streams = nn.ModuleDict({stream: TransformerBlock(own) for stream in config.widths})
+        self.streams = NamedModules({stream: TransformerBlock(own) for stream in config.widths})
         initialize(self, own)
 
     def forward(self, tokens: Tokens, places: Places) -> Tokens:
@@ -75,7 +76,7 @@ class CrossModality(nn.Module):
         self.config = config
         self.dim = config.dim
         self.streams = tuple(config.widths)
-        self.maps = nn.ModuleDict(
+        self.maps = NamedModules(
             {s: linear(width, config.dim) for s, width in config.widths.items() if config.maps}
         )
         self.blocks = nn.ModuleList(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, joined, linear, map_tokens
 from weft.layers.packing import Packing
@@ -32,7 +33,7 @@ class Early(nn.Module):
         self.config = config
         self.dim = config.dim
         self.streams = tuple(config.widths)
-        self.maps = nn.ModuleDict(
+        self.maps = NamedModules(
             {s: linear(width, config.dim) for s, width in config.widths.items() if config.maps}
         )
         self.types = nn.Parameter(0.02 * torch.randn(len(config.widths), config.dim))

@@ -10,6 +10,7 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.records import Features
 from weft.fusion._streams import FusionConfig, check_widths, in_order
 
@@ -27,7 +28,7 @@ class Hierarchical(nn.Module):
         self.config = config
         self.dim = config.dim
         self.streams = tuple(config.widths)
-        self.nodes = nn.ModuleDict({n: fusion.build() for n, fusion in config.fusions().items()})
+        self.nodes = NamedModules({n: fusion.build() for n, fusion in config.fusions().items()})
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         """Any of the streams -> those streams and JOINT."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear
 
@@ -29,7 +30,7 @@ class Late(nn.Module):
         self.config = config
         self.dim = config.dim
         self.streams = tuple(config.widths)
-        self.maps = nn.ModuleDict({s: linear(w, config.dim) for s, w in config.widths.items()})
+        self.maps = NamedModules({s: linear(w, config.dim) for s, w in config.widths.items()})
         joined = len(config.widths) * config.dim
         if config.combine == "concatenation":
             self.out = linear(joined, config.dim)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Fusion
+from weft.core.named_modules import NamedModules
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.records import Features
 from weft.fusion._streams import check_widths, in_order, linear, map_tokens
@@ -37,11 +38,11 @@ class Similarity(nn.Module):
         self.streams = tuple(config.widths)
         others = [stream for stream in config.widths if stream != config.queries]
         # The paper has no map; there is one only where a stream has another width.
-        self.maps = nn.ModuleDict(
+        self.maps = NamedModules(
             {s: linear(w, config.dim) for s, w in config.widths.items() if w != config.dim}
         )
-        self.parts = nn.ModuleDict({s: linear(config.dim, config.dim) for s in others})
-        self.wholes = nn.ModuleDict({s: linear(config.dim, config.dim) for s in others})
+        self.parts = NamedModules({s: linear(config.dim, config.dim) for s in others})
+        self.wholes = NamedModules({s: linear(config.dim, config.dim) for s in others})
         self.gate = linear(config.dim, 1)
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import torch
 
-from weft.architectures.model import PART_NAMES, is_part_name
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder, Modality, Target
+from weft.core.naming import free_name
 from weft.data.column_kinds import CLASS_NAMES, ColumnKind
 from weft.data.features import CacheConfig
 from weft.data.no_data import NoDataConfig
@@ -41,7 +41,7 @@ SIZE, VOCABULARY, LENGTH = 64, 4000, 64
 WIDTHS, DIM = (32, 64, 128, 128), 128
 """Channels of the small CNN, and the width of texts, tables and fusions."""
 TABLE = "table"
-"""The stream of all numbers, categories and dates."""
+"""The stream of all numbers, categories and dates, where no column is called so."""
 MOST_PICTURES = 4
 MOST_CLASSES = 3000
 SLICES = 6
@@ -93,8 +93,7 @@ def inputs_of(
     """Pictures, texts, numbers, categories and dates of the table, without the columns in `leave_out`.
 
     tokens: pictures keep their grid, for a fusion or decoder that attends to it. texts: columns that are read
-    as texts whatever they look like. Raises WeftError where nothing is left, or a name cannot be that of a
-    stream.
+    as texts whatever they look like. Raises WeftError where nothing is left.
     """
     roles = (schema.group, schema.match, schema.split)
     used = [n for n in schema.columns if n not in leave_out and n not in roles]
@@ -107,7 +106,7 @@ def inputs_of(
             _add(found, name, *_texts(towers))
     table = _table(schema, [name for name in used if name not in texts])
     if table is not None:
-        _add(found, TABLE, *table, None)
+        _add(found, free_name(TABLE, schema.columns), *table, None)
     if not found.streams:
         kinds = ", ".join(f"{name} ({column.kind})" for name, column in schema.columns.items())
         raise WeftError(f"there is nothing to learn from: the columns are {kinds}")
@@ -122,15 +121,6 @@ def _add(
     width: int,
     cache: CacheConfig | None,
 ) -> None:
-    other = f"{stream.replace('.', '_')}_1"
-    if stream in found.streams:
-        raise WeftError(
-            f"column '{stream}' has the name of another stream of the recipe; rename it, such as '{other}'"
-        )
-    if not is_part_name(stream):
-        raise WeftError(
-            f"column '{stream}' cannot be read under this name ({PART_NAMES}); rename it, such as '{other}'"
-        )
     found.streams[stream], found.encoders[stream] = modality, encoder
     found.widths[stream] = width
     if cache is not None:
@@ -225,6 +215,11 @@ def target_of(
         )
     known = ", ".join(f"{column.name} ({column.distinct:,} different)" for column in fitting)
     raise WeftError(f"which column is to be predicted? Name it with --target COLUMN: {known}")
+
+
+def head_of(schema: Schema, column: Column, usual: str) -> str:
+    """The name of the head that predicts the column, which no other column has: the usual one if it is free."""
+    return free_name(usual, schema.columns.keys() - {column.name})
 
 
 RECIPE_OF: dict[ColumnKind, str] = {

@@ -13,6 +13,7 @@ from weft.recipes._own import (
     Towers,
     Tuned,
     classes_of,
+    head_of,
     inference,
     inputs_of,
     lenient,
@@ -36,6 +37,7 @@ def answer(
 ) -> Recipe:
     """Your table: an answer to a question about a picture, chosen among those of the training rows."""
     column = target_of(schema, target, ("category",), "answer")
+    head = head_of(schema, column, HEAD)
     asked = _question(schema, question)
     errors = lenient(schema)
     classes = classes_of(schema, column)
@@ -45,11 +47,11 @@ def answer(
     towers = Towers(image_model, text_model, tune, crop=None)
     inputs = inputs_of(schema, others, towers, texts=[asked])
     what = Predicted(
-        head=HEAD,
+        head=head,
         target=ClassesConfig(column.name, max_classes=classes, merge=schema.merge),
-        output=ClassOutput(HEAD),
-        objective=ClassificationConfig(HEAD),
-        task=VQAConfig(HEAD, question=asked, answer=column.name, inference=inference(errors)),
+        output=ClassOutput(head),
+        objective=ClassificationConfig(head),
+        task=VQAConfig(head, question=asked, answer=column.name, inference=inference(errors)),
         monitor="accuracy",
         outputs=classes,
     )

@@ -6,7 +6,7 @@ from weft.data.schema import Schema
 from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, classes_of, target_of
+from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, classes_of, head_of, target_of
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.classification import ClassificationTaskConfig
@@ -24,14 +24,15 @@ def classify(
     """Your table: one label a row, from its pictures, texts, numbers, categories and dates."""
     column = target_of(schema, target, ("category",), "classify")
     classes = classes_of(schema, column)
+    head = head_of(schema, column, HEAD)
 
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
-            head=HEAD,
+            head=head,
             target=ClassesConfig(column.name, max_classes=classes, merge=schema.merge),
-            output=ClassOutput(HEAD),
-            objective=ClassificationConfig(HEAD),
-            task=ClassificationTaskConfig(HEAD, **measured),
+            output=ClassOutput(head),
+            objective=ClassificationConfig(head),
+            task=ClassificationTaskConfig(head, **measured),
             monitor="accuracy",
             outputs=classes,
         )

@@ -6,7 +6,7 @@ from weft.data.schema import Schema
 from weft.data.targets.numbers import NumbersConfig
 from weft.heads.numbers import NumberOutput
 from weft.objectives.classification import RegressionConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, target_of
+from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, head_of, target_of
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.regression import RegressionTaskConfig
@@ -23,14 +23,15 @@ def regress(
 ) -> Recipe:
     """Your table: a number of each row, from its pictures, texts, numbers, categories and dates."""
     column = target_of(schema, target, ("number",), "regress")
+    head = head_of(schema, column, HEAD)
 
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
-            head=HEAD,
+            head=head,
             target=NumbersConfig(column.name, unit=column.unit),
-            output=NumberOutput(HEAD, unit=column.unit),
-            objective=RegressionConfig(HEAD),
-            task=RegressionTaskConfig(HEAD, **measured),
+            output=NumberOutput(head, unit=column.unit),
+            objective=RegressionConfig(head),
+            task=RegressionTaskConfig(head, **measured),
             monitor="MAE",
             outputs=1,
             scale=column.scale or (0.0, 1.0),

@@ -6,7 +6,7 @@ from weft.data.schema import Schema
 from weft.data.targets.tags import TagsConfig
 from weft.heads.tags import TagOutput
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, target_of
+from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, head_of, target_of
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.tagging import TaggingConfig
@@ -25,14 +25,15 @@ def tag(
 ) -> Recipe:
     """Your table: several labels a row, from its pictures, texts, numbers, categories and dates."""
     column = target_of(schema, target, ("tags",), "tag")
+    head = head_of(schema, column, HEAD)
 
     def what(measured: TaskSettings) -> Predicted:
         return Predicted(
-            head=HEAD,
+            head=head,
             target=TagsConfig(column.name, max_classes=MOST_TAGS, merge=schema.merge),
-            output=TagOutput(HEAD),
-            objective=ClassificationConfig(HEAD),
-            task=TaggingConfig(HEAD, **measured),
+            output=TagOutput(head),
+            objective=ClassificationConfig(head),
+            task=TaggingConfig(head, **measured),
             monitor="mean_average_precision",
             outputs=MOST_TAGS,
         )
