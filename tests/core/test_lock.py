@@ -9,7 +9,7 @@ import pytest
 from limits import LIMIT_S
 
 from weft.core.errors import WeftError
-from weft.core.lock import locked
+from weft.core.lock import LOCK, locked
 
 HOLD = """
 import sys
@@ -53,3 +53,17 @@ def test_a_folder_that_stays_empty_is_removed(tmp_path: Path) -> None:
     with locked(folder):
         pass
     assert (folder / "kept").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOCK)
+    message = rf"{LOCK}: cannot be locked: is a named pipe, expected a file"
+    with pytest.raises(WeftError, match=message), locked(tmp_path):
+        pass
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(WeftError, match=r"run.*cannot be locked"), locked(tmp_path / "run"):
+        pass

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from weft.commands._demo_plan import PRETRAINING, Plan, plan
-from weft.commands.demo import Arguments
+from weft.commands._demo_plan import PRETRAINING, Arguments, Plan, plan
 from weft.core.config import save
 from weft.core.errors import WeftError
+from weft.core.files import write_bytes
 from weft.core.language import say
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
@@ -181,10 +181,9 @@ def _clear(out: Path, sizes: Plan) -> None:
 def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
     """The generated world as a folder of pictures and one table, as a user's own data would be."""
     parts = [write_scenes(world, table.parent, columns=COLUMNS) for world in worlds]
-    with table.open("wb") as file:
-        for part in parts:
-            file.write(part.read_bytes())
-            part.unlink()
+    write_bytes(table, b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
     print(say(f"generated: {table}"))
 
 

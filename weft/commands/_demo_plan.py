@@ -1,9 +1,11 @@
-"""How much the demo trains: sizes that a machine of a given speed needs a given time for."""
+"""How much the demo trains: what its user asks for, and the sizes that a machine of a given speed can train."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from weft.core.config import Settings
+from weft.core.ranges import COUNT, POSITIVE, require
 
 
 class Stage(NamedTuple):
@@ -34,6 +36,24 @@ TRAIN_ROWS = 4
 EPOCHS = 20
 """Times that pretraining sees each scene, within FEWEST_SCENES and MOST_SCENES."""
 FEWEST_SCENES, MOST_SCENES = 2_000, 10_000
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How long the demo takes, and its folder."""
+
+    out: Path = Path("runs/demo")
+    """Folder for the data, the runs and the report; an earlier demo there is replaced."""
+    minutes: float = 5.0
+    """Time that it is to take. The machine is measured for a few seconds, and sizes are chosen for it."""
+    speed: int | None = None
+    """Scenes a second in training, as an earlier demo printed it: the same sizes again. Measured if not given."""
+    test: int = 500
+    """Scenes in each of the two test splits: compositions seen in training, and never seen."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self, minutes=POSITIVE, speed=COUNT)
 
 
 @dataclass(frozen=True)

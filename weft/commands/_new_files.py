@@ -1,5 +1,6 @@
 """The files that `weft new` writes."""
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from PIL import Image
 from weft.commands import _essentials
 from weft.commands._starting_point import StartingPoint
 from weft.core.errors import WeftError
-from weft.core.files import write_text
+from weft.core.files import write_bytes, write_text
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats import Dataset, Said
@@ -183,7 +184,9 @@ def _row(sample: Sample, columns: set[str], folder: Path) -> dict[str, Any]:
 
 def _save(picture: Media, path: Path) -> None:
     if not path.exists():
-        Image.fromarray(picture.array()).save(path)
+        encoded = io.BytesIO()
+        Image.fromarray(picture.array()).save(encoded, "PNG")
+        write_bytes(path, encoded.getvalue())
 
 
 def _nested(settings: Mapping[str, object]) -> dict[str, Any]:

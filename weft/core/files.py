@@ -30,12 +30,12 @@ _KINDS = {
 
 def open_file(path: Path | str) -> io.BufferedReader:
     """The regular file `path`, opened for reading. Raises OSError that says what else it is."""
-    _require_file(os.stat(path).st_mode, path)
+    require_file(os.stat(path).st_mode, path)
     # Without O_NONBLOCK the open waits where a pipe has taken the file's place since.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     try:
-        _require_file(os.fstat(file.fileno()).st_mode, path)
+        require_file(os.fstat(file.fileno()).st_mode, path)
     except OSError:
         file.close()
         raise
@@ -56,7 +56,8 @@ def read_file(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
     return data
 
 
-def _require_file(mode: int, path: Path | str) -> None:
+def require_file(mode: int, path: Path | str) -> None:
+    """Raises OSError where `mode`, of what lies at `path`, is not that of a regular file."""
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise OSError(errno.EINVAL, f"is {kind}, expected a file", str(path))

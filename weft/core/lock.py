@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from weft.core.errors import WeftError
+from weft.core.files import require_file
 
 LOCK = ".lock"
 
@@ -23,8 +24,12 @@ def locked(folder: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    made = _made(folder)
-    with (folder / LOCK).open("a+") as file:
+    try:
+        made = _made(folder)
+        file = _opened(folder / LOCK)
+    except OSError as error:
+        raise WeftError(f"{folder / LOCK}: cannot be locked: {error.strerror or error}") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_at(file, folder / LOCK):  # its holder has just removed it
@@ -57,6 +62,17 @@ def _made(folder: Path) -> list[Path]:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing
+
+
+def _opened(path: Path) -> IO[str]:
+    """The lock's file; anything else than a file that lies there is refused."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666)
+    try:
+        require_file(os.fstat(handle).st_mode, path)
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "r+")
 
 
 def _is_at(file: IO[str], path: Path) -> bool:

@@ -40,6 +40,7 @@ from weft.runs.run import load
 from weft.runs.timing import seconds_per_step
 from weft.runs.train import resume, train
 from weft.tasks.base import SlicedConfig
+from weft.training.log import LOG
 
 RECIPES: Mapping[str, Callable[..., Recipe]] = {
     "answer": answer,
@@ -58,7 +59,6 @@ EVALUATING = 1.3
 """Times what the steps take: with evaluations and checkpoints."""
 TIMING = 5.0
 """Seconds that must be left to time a few steps at all."""
-LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from weft.report import html
 from weft.report.embedding_map import EmbeddingMap, Neighbours
 from weft.report.examples import Rows
 from weft.report.explanations import Explained
+from weft.training.log import LOG
 
 VALIDATION = "validation/"
 """Stands in the log before what validation measured."""
@@ -118,7 +119,7 @@ class RunReport:
 
 def read_log(folder: Path | str) -> list[dict[str, float | None]]:
     """The lines of a run's log.jsonl; what is unfinished or no number is left out."""
-    path = Path(folder) / "log.jsonl"
+    path = Path(folder) / LOG
     if not path.exists():
         return []
     lines: list[dict[str, float | None]] = []

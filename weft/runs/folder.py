@@ -1,7 +1,7 @@
 """The run directory while a run is trained into it: held by one training, begun, and given up."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from weft.core import config as configs
@@ -14,7 +14,10 @@ from weft.runs.bucketing import LENGTHS
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS
 from weft.runs.recipe import Recipe
 from weft.training import checkpoint, distributed
+from weft.training.checkpoint import CHECKPOINTS
 from weft.training.interruption import interruptible
+from weft.training.log import LOG
+from weft.training.loop import NONFINITE
 
 
 @contextmanager
@@ -50,17 +53,25 @@ def _require_empty(folder: Path) -> None:
 def begun(recipe: Recipe, folder: Path) -> Iterator[None]:
     """Inside, the folder holds the recipe, and of other runs nothing.
 
-    A run that fails before anything was trained leaves the folder free for the next attempt.
+    A run that fails before anything was trained leaves the folder free for the next attempt: nothing of it
+    stays but the log and the list of ids where the loss was not finite.
     """
-    if rank() == 0:
-        for name in (MODALITIES, LENGTHS):
-            (folder / name).unlink(missing_ok=True)  # of other data, if it is there
-        configs.save(recipe, folder / RECIPE)
-    barrier()
     try:
+        if rank() == 0:
+            for name in (MODALITIES, LENGTHS, NONFINITE):
+                (folder / name).unlink(missing_ok=True)  # of other data, if it is there
+            configs.save(recipe, folder / RECIPE)
+        barrier()
         yield
-    except (WeftError, ValueError):
+    except (WeftError, ValueError, OSError):
         if rank() == 0 and not checkpoint.saved(folder) and not (folder / WEIGHTS).exists():
-            for name in (RECIPE, MODALITIES, LENGTHS, MODEL, TABLE):
-                (folder / name).unlink(missing_ok=True)
+            _give_up(folder)
         raise
+
+
+def _give_up(folder: Path) -> None:
+    kept = () if (folder / NONFINITE).exists() else (LOG,)
+    for name in (RECIPE, MODALITIES, LENGTHS, MODEL, TABLE, *kept):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there, or not empty
+        (folder / CHECKPOINTS).rmdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 from weft.core.files import read_file
 from weft.runs.recipe import Recipe
 from weft.runs.train import train
+from weft.training.log import LOG
 
 WARM, TIMED = 4, 16
 """Steps that are not timed, and steps that are."""
@@ -28,7 +29,7 @@ def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> fl
     short = recipe.replace(run=run.replace(monitor=None), tasks={})
     with tempfile.TemporaryDirectory() as place:
         folder = train(short, Path(place) / "timing").folder
-        lines = map(json.loads, read_file(folder / "log.jsonl").splitlines())
+        lines = map(json.loads, read_file(folder / LOG).splitlines())
         # The rate in a line is that of all steps up to it.
         passed = [line["step"] * run.batch_size / line["samples_per_second"] for line in lines]
     # Batches are read ahead, so that a fast step follows a slow one: single steps say little.

@@ -26,6 +26,9 @@ from weft.training.player import Player
 
 log = logging.getLogger("weft.training")
 
+CHECKPOINTS = "checkpoints"
+"""Folder of a run directory."""
+
 # Settings that do not change the numbers, so a run may be resumed with others.
 FREE_SETTINGS = frozenset(
     f"run.{name}" for name in ("workers", "log_every", "checkpoint_every", "keep", "parallel")
@@ -55,7 +58,7 @@ class Origin:
 
 def path_of(folder: Path, step: int) -> Path:
     """Where the checkpoint of that step is, if it is one file; of steps cut over ranks without suffix."""
-    return folder / "checkpoints" / f"step-{step:08d}{storage.SUFFIX}"
+    return folder / CHECKPOINTS / f"step-{step:08d}{storage.SUFFIX}"
 
 
 def save(folder: Path, players: Sequence[Player], state: TrainState, origin: Origin) -> Path:
@@ -164,7 +167,7 @@ def progress(folder: Path) -> tuple[int, int] | None:
 
 def saved(folder: Path) -> list[Path]:
     """All checkpoints of a run, oldest first, readable or not."""
-    found = (folder / "checkpoints").glob("step-*")
+    found = (folder / CHECKPOINTS).glob("step-*")
     return sorted(p for p in found if re.fullmatch(r"step-\d{8,}(\.safetensors)?", p.name))
 
 
@@ -176,7 +179,7 @@ def tidy(folder: Path, keep: int) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what writes that were killed left in a run's folder (safetensors' own, and ours)."""
-    for place in (folder, folder / "checkpoints"):
+    for place in (folder, folder / CHECKPOINTS):
         for path in [*place.glob(".tmp*"), *place.glob(".*.tmp")]:
             storage.remove(path)
 

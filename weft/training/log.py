@@ -24,6 +24,8 @@ from weft.core.language import say
 from weft.core.memory import peak_memory
 from weft.core.progress import LINE_EVERY_SECONDS
 
+LOG = "log.jsonl"
+"""In a run directory."""
 COST = ("seconds", "peak_memory")
 """Entries of each line: seconds of training so far, over all resumes; the most bytes of memory that the process,
 or the graphics card if there is one, has held."""
@@ -37,7 +39,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, *, active: bool = True) -> None:
-        self._path = folder / "log.jsonl"
+        self._path = folder / LOG
         self._active = active
         self._began, self._before = time.perf_counter(), 0.0
 

@@ -29,6 +29,8 @@ from weft.training.player import NonFiniteError, Player
 from weft.training.step import numbers_of
 
 MODEL_FILE = "model.safetensors"
+NONFINITE = "nonfinite.json"
+"""In a run directory: the rows of the step whose loss was not finite."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
         except NonFiniteError as error:
             if rank() == 0:
                 rows = {"step": step, "player": player.name, "ids": error.ids}
-                write_text(folder / "nonfinite.json", json.dumps(rows, indent=2) + "\n")
+                write_text(folder / NONFINITE, json.dumps(rows, indent=2) + "\n")
             raise WeftError(
                 f"{folder}: training stopped at step {step}: {error}; all ids are in nonfinite.json, "
                 "the last checkpoint stays"
