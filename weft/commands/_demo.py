@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from weft.commands._demo_plan import PRETRAINING, Arguments, Plan, plan
+from weft.commands._demo_plan import PRETRAINING, Plan, Wanted, plan
 from weft.core.config import save
 from weft.core.errors import WeftError
 from weft.core.files import write_bytes
@@ -42,17 +42,17 @@ TIMED_SCENES = 256
 """Scenes that the machine's speed is measured with."""
 
 
-def run(arguments: Arguments) -> None:
+def run(wanted: Wanted) -> None:
     """Runs all stages, then prints tables and the path of the report."""
     began = time.perf_counter()
     # Models this small compute little faster on a second core, which reading the rows needs.
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     # What may be refused is refused before time is spent, and before an earlier demo is gone.
-    _require_demo(arguments.out)
-    _recipes(arguments, plan(1, arguments.minutes))
-    sizes = plan(arguments.speed or _measured(), arguments.minutes)
-    recipes = _recipes(arguments, sizes)
-    _clear(arguments.out, sizes)
+    _require_demo(wanted.out)
+    _recipes(wanted, plan(1, wanted.minutes))
+    sizes = plan(wanted.speed or _measured(), wanted.minutes)
+    recipes = _recipes(wanted, sizes)
+    _clear(wanted.out, sizes)
     print(_described(sizes))
     if sizes.is_late:
         print(
@@ -60,8 +60,8 @@ def run(arguments: Arguments) -> None:
                 f"this machine is slow: {sizes.seconds / 60:.0f} minutes instead of {sizes.minutes:g}, for steps enough to learn"
             )
         )
-    _generate(_worlds(arguments, sizes), _table(arguments))
-    folders = _train_all(recipes, arguments.out)
+    _generate(_worlds(wanted, sizes), _table(wanted))
+    folders = _train_all(recipes, wanted.out)
     runs = {name: load(folder) for name, folder in folders.items()}
     found = _measure_all(runs)
     for name in (PRETRAINING, "scenes_zh"):
@@ -73,8 +73,8 @@ def run(arguments: Arguments) -> None:
         runs[PRETRAINING],
         list(found.values()),
         name="Weft demo",
-        card=_card(_table(arguments)),
-        path=arguments.out / "report.html",
+        card=_card(_table(wanted)),
+        path=wanted.out / "report.html",
     )
     print(say(f"the whole demo took {time.perf_counter() - began:.0f} s"))
     print(
@@ -111,31 +111,31 @@ def _scenes(chosen: Recipe) -> ScenesConfig:
     return source.scenes
 
 
-def _worlds(arguments: Arguments, sizes: Plan) -> list[ScenesConfig]:
-    world = _scenes(recipe(PRETRAINING)).replace(seed=arguments.seed, languages=("en", "zh"))
-    counts = _counts(arguments, sizes)
+def _worlds(wanted: Wanted, sizes: Plan) -> list[ScenesConfig]:
+    world = _scenes(recipe(PRETRAINING)).replace(seed=wanted.seed, languages=("en", "zh"))
+    counts = _counts(wanted, sizes)
     return [world.replace(split=split, count=counts[split]) for split in SPLITS]
 
 
-def _counts(arguments: Arguments, sizes: Plan) -> dict[str, int]:
+def _counts(wanted: Wanted, sizes: Plan) -> dict[str, int]:
     return {
         "train": sizes.train,
-        "validation": min(VALIDATION, arguments.test),
-        "test": arguments.test,
-        "test_heldout": arguments.test,
+        "validation": min(VALIDATION, wanted.test),
+        "test": wanted.test,
+        "test_heldout": wanted.test,
     }
 
 
-def _recipes(arguments: Arguments, sizes: Plan) -> dict[str, Recipe]:
+def _recipes(wanted: Wanted, sizes: Plan) -> dict[str, Recipe]:
     """Each training's recipe on the demo's data. Raises ValueError for sizes that are out of range."""
-    _worlds(arguments, sizes)
-    files = FilesConfig(_table(arguments))
+    _worlds(wanted, sizes)
+    files = FilesConfig(_table(wanted))
     return {
         name: _on(
             recipe(name),
-            _questions(arguments, sizes) if name == "scenes_questions" else files,
+            _questions(wanted, sizes) if name == "scenes_questions" else files,
             steps,
-            arguments.seed,
+            wanted.seed,
         )
         for name, steps in sizes.steps.items()
     }
@@ -149,21 +149,21 @@ def _on(chosen: Recipe, source: DataSource, steps: int, seed: int) -> Recipe:
     return chosen.replace(data=chosen.data.replace(source=source), run=run)
 
 
-def _questions(arguments: Arguments, sizes: Plan) -> GeneratedConfig:
+def _questions(wanted: Wanted, sizes: Plan) -> GeneratedConfig:
     """The questions of the same scenes: any row is a function of seed, split and number."""
     source = recipe("scenes_questions").data.source
     assert isinstance(source, GeneratedConfig)
-    counts = _counts(arguments, sizes)
+    counts = _counts(wanted, sizes)
     return source.replace(
         train=counts["train"],
         validation=counts["validation"],
-        test=max(1, arguments.test // QUESTIONED),
-        scenes=source.scenes.replace(seed=arguments.seed),
+        test=max(1, wanted.test // QUESTIONED),
+        scenes=source.scenes.replace(seed=wanted.seed),
     )
 
 
-def _table(arguments: Arguments) -> Path:
-    return arguments.out / "data" / "scenes.jsonl"
+def _table(wanted: Wanted) -> Path:
+    return wanted.out / "data" / "scenes.jsonl"
 
 
 def _require_demo(out: Path) -> None:

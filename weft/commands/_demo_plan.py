@@ -1,4 +1,4 @@
-"""How much the demo trains: what its user asks for, and the sizes that a machine of a given speed can train."""
+"""How much the demo trains: what is asked for, and the sizes that a machine of a given speed can train."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ FEWEST_SCENES, MOST_SCENES = 2_000, 10_000
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Wanted:
     """How long the demo takes, and its folder."""
 
     out: Path = Path("runs/demo")

@@ -1,10 +1,14 @@
 """What `weft explain` prints, and the sections of its page."""
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 
-from weft.commands.explain import Arguments
+from weft.commands._own_input import OwnInput
+from weft.core.samples import Sample
 from weft.explain.decision import decision_of
 from weft.explain.deletion import Deletion
+from weft.explain.method import Method
 from weft.inference.given import given
 from weft.report import html
 from weft.report.explanations import Explained, explained_html, explained_legend
@@ -14,41 +18,46 @@ from weft.runs.parts import open_split
 from weft.runs.run import Run
 
 
-def of_own_input(run: Run, arguments: Arguments) -> list[html.Html]:
+def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> list[html.Html]:
     """The section about the input that the options give."""
-    reads = decision_of(run.model, run.learned, arguments.head).reads
-    rows = given(arguments.values(run, reads), run.modalities).samples
-    (explained,) = explain_rows([run], rows, arguments.method, arguments.head)
+    reads = decision_of(run.model, run.learned, head).reads
+    rows = given(own.values(run, reads), run.modalities).samples
+    (explained,) = explain_rows([run], rows, method, head)
     _print(explained)
     title = html.text(explained.answer)
     return [html.section(title, explained_legend([explained]), explained_html(explained))]
 
 
-def of_rows(run: Run, arguments: Arguments) -> list[html.Html]:
-    """The sections about rows of the split, and about the deletion test."""
-    recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
-    dataset = open_split(recipe, arguments.split or recipe.data.test)
-    drawn = random.Random(arguments.seed).sample(
-        range(len(dataset)), min(len(dataset), max(arguments.rows, arguments.deletion))
-    )
-    sections: list[html.Html] = []
-    if arguments.deletion:
-        some = [dataset[row] for row in drawn[: arguments.deletion]]
-        found = deletion_of_rows(run, some, arguments.method, arguments.head)
-        for one in found:
-            print(_said(one))
-        sections.append(
-            html.section("Deletion test", *(html.paragraph(_said(one)) for one in found))
-        )
-    if arguments.rows:
-        rows = [dataset[row] for row in drawn[: arguments.rows]]
-        shown = explain_rows([run], rows, arguments.method, arguments.head)
-        parts = [
-            html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
-            for row, one in zip(rows, shown, strict=True)
-        ]
-        sections.append(html.section("Rows, drawn at random", explained_legend(shown), *parts))
-    return sections
+def drawn(run: Run, data: Path | None, split: str | None, most: int, seed: int) -> list[Sample]:
+    """At most so many rows of the split, drawn at random. data: other files than the recipe's."""
+    recipe = run.recipe if data is None else on_files(run.recipe, data)
+    dataset = open_split(recipe, split or recipe.data.test)
+    rows = random.Random(seed).sample(range(len(dataset)), min(len(dataset), most))
+    return [dataset[row] for row in rows]
+
+
+def of_deletion(
+    run: Run, rows: Sequence[Sample], method: Method, head: str | None
+) -> list[html.Html]:
+    """The section about the deletion test on these rows; none without rows."""
+    if not rows:
+        return []
+    found = deletion_of_rows(run, rows, method, head)
+    for one in found:
+        print(_said(one))
+    return [html.section("Deletion test", *(html.paragraph(_said(one)) for one in found))]
+
+
+def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) -> list[html.Html]:
+    """The section about these rows; none without rows."""
+    if not rows:
+        return []
+    shown = explain_rows([run], rows, method, head)
+    parts = [
+        html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
+        for row, one in zip(rows, shown, strict=True)
+    ]
+    return [html.section("Rows, drawn at random", explained_legend(shown), *parts)]
 
 
 def _said(one: Deletion) -> str:

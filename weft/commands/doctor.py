@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from weft import __version__
 from weft.commands._parsing import parse
+from weft.core.version import version
 
 CORE = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow", "tokenizers", "safetensors", "tyro")
 EXTRAS = {
@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
     from weft.data.features import CacheConfig
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("weft", __version__)
+    table.add_row("weft", version())
     table.add_row(
         "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     )

@@ -52,11 +52,20 @@ def main(words: list[str]) -> None:
     own = arguments.given
     path = arguments.out or arguments.run / f"explanation{'' if own else 's'}.html"
     check_writable(path, "" if arguments.out else "--out FILE names another place")
-    from weft.commands._explaining import of_own_input, of_rows
+    from weft.commands._explaining import drawn, of_deletion, of_own_input, of_rows
     from weft.report import html
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
-    sections = of_own_input(run, arguments) if own else of_rows(run, arguments)
+    method, head = arguments.method, arguments.head
+    if own:
+        sections = of_own_input(run, arguments, method, head)
+    else:
+        most = max(arguments.rows, arguments.deletion)
+        rows = drawn(run, arguments.data, arguments.split, most, arguments.seed)
+        sections = [
+            *of_deletion(run, rows[: arguments.deletion], method, head),
+            *of_rows(run, rows[: arguments.rows], method, head),
+        ]
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
     print(f"page: {path}")

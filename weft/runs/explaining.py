@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -23,9 +22,7 @@ from weft.inference.results import Prediction, TaskResult
 from weft.modalities.parts import shown_by
 from weft.report.explanations import Explained, Weighed, Without
 from weft.runs.reading import as_batches
-
-if TYPE_CHECKING:
-    from weft.runs.run import Run
+from weft.runs.trained import TrainedModel
 
 BATCH = 16
 
@@ -39,7 +36,7 @@ class Explanations:
 
 
 def explain_rows(
-    runs: Sequence["Run"],
+    runs: Sequence[TrainedModel],
     rows: Sequence[Sample],
     method: Method = "auto",
     head: str | None = None,
@@ -58,7 +55,7 @@ def explain_rows(
 
 
 def explain_predictions(
-    runs: Sequence["Run"], result: TaskResult, dataset: Dataset
+    runs: Sequence[TrainedModel], result: TaskResult, dataset: Dataset
 ) -> Explanations:
     """What the predictions that are shown of a result rest on."""
     if not result.predictions:
@@ -85,7 +82,7 @@ def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Mo
 
 
 def deletion_of_rows(
-    run: "Run", rows: Sequence[Sample], method: Method = "auto", head: str | None = None
+    run: TrainedModel, rows: Sequence[Sample], method: Method = "auto", head: str | None = None
 ) -> list[Deletion]:
     """Of each stream: does deleting what is marked cost more than deleting at random?
 
@@ -104,7 +101,10 @@ def deletion_of_rows(
 
 
 def _explained(
-    runs: Sequence["Run"], decisions: Sequence[Decision], rows: Sequence[Sample], method: Method
+    runs: Sequence[TrainedModel],
+    decisions: Sequence[Decision],
+    rows: Sequence[Sample],
+    method: Method,
 ) -> list[Explained]:
     """The rows of one batch, read once for each model and view."""
     first, found = decisions[0], {}
@@ -147,7 +147,9 @@ def _undecided(decision: Decision, batch: Batch) -> Explained:
     return Explained(f"no decision without {' and '.join(lacks) or 'tokens'}")
 
 
-def _row(decision: Decision, run: "Run", batch: Batch, found: Explanation, row: int) -> Explained:
+def _row(
+    decision: Decision, run: TrainedModel, batch: Batch, found: Explanation, row: int
+) -> Explained:
     return Explained(
         answer=found.said.said(row),
         score=decision.score_text(float(found.scores[row])),
@@ -168,7 +170,7 @@ def _without(decision: Decision, found: Explanation, row: int) -> list[Without]:
     ]
 
 
-def _weighed(run: "Run", batch: Batch, stream: str, found: Saliency, row: int) -> Weighed:
+def _weighed(run: TrainedModel, batch: Batch, stream: str, found: Saliency, row: int) -> Weighed:
     value = batch.inputs[stream]
     if isinstance(value, Features):
         raise WeftError(f"stream '{stream}' was cached, expected raw input")

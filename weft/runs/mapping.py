@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,9 +21,7 @@ from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.results import TaskResult
 from weft.inference.rows import Reading, Selection
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
-
-if TYPE_CHECKING:
-    from weft.runs.run import Run
+from weft.runs.trained import TrainedModel
 
 MAPPED = 120
 """Measured rows on the map."""
@@ -45,7 +42,7 @@ class Embeddings:
 
 
 def embeddings(
-    run: "Run", dataset: Dataset, rows: Sequence[int], head: str | None
+    run: TrainedModel, dataset: Dataset, rows: Sequence[int], head: str | None
 ) -> dict[str, Embeddings]:
     """Stream -> the embeddings of these rows; of a head, under "", what it reads of all streams.
 
@@ -72,7 +69,7 @@ def embeddings(
 
 
 def _embedded(
-    run: "Run", streams: Mapping[str, Features], head: str | None
+    run: TrainedModel, streams: Mapping[str, Features], head: str | None
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (B,) where a row has it, (B, E) the embeddings."""
     if head is None:
@@ -86,7 +83,7 @@ def _embedded(
 
 
 def embedding_map(
-    run: "Run", result: TaskResult, dataset: Dataset, *, seed: int = 0
+    run: TrainedModel, result: TaskResult, dataset: Dataset, *, seed: int = 0
 ) -> EmbeddingMap | None:
     """A map of rows drawn at random; None where the model embeds none of them."""
     rows = drawn(len(dataset), MAPPED, seed)
@@ -137,7 +134,7 @@ def _note(rows: int, names: Sequence[str]) -> str:
 
 
 def nearest(
-    run: "Run", result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
+    run: TrainedModel, result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
 ) -> list[Neighbours]:
     """The training rows most like the worst errors of the result, among SEARCHED rows drawn at random."""
     asked = _asked(result)[:QUERIES]
@@ -178,7 +175,7 @@ def drawn(rows: int, most: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
-def target_column(run: "Run", head: str | None) -> str | None:
+def target_column(run: TrainedModel, head: str | None) -> str | None:
     """The column that the head predicts, if it predicts one."""
     output = run.model.head(head).output if head else None
     target = output.target if isinstance(output, Targeted) else None

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from weft.core.config import Config, to_json
 from weft.core.errors import WeftError, unknown_name
@@ -16,12 +15,10 @@ from weft.inference.results import TaskResult
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
+from weft.runs.trained import TrainedModel
 from weft.tasks import tasks
 from weft.tasks.base import SlicedConfig, Task
 from weft.tasks.slicing import require_columns
-
-if TYPE_CHECKING:
-    from weft.runs.run import Run
 
 LEADERBOARD = "leaderboard.html"
 """What `weft fit` writes beside a run."""
@@ -35,11 +32,11 @@ class Measurement:
 
     result: TaskResult
     dataset: Dataset
-    runs: Sequence["Run"]
+    runs: Sequence[TrainedModel]
 
 
 def measure(
-    runs: Sequence["Run"],
+    runs: Sequence[TrainedModel],
     task: str,
     *,
     data: Path | None = None,
@@ -71,7 +68,7 @@ def measure(
     return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, runs)
 
 
-def _test_split(run: "Run", data: Path | None) -> str:
+def _test_split(run: TrainedModel, data: Path | None) -> str:
     """The recipe's. Raises WeftError where the run was trained on all its rows, and no others are given."""
     of = run.recipe.data
     if of.test != of.train or data is not None:
@@ -109,7 +106,7 @@ def save_result(result: TaskResult, path: Path) -> None:
     write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
 
 
-def training_rows(run: "Run") -> Dataset | None:
+def training_rows(run: TrainedModel) -> Dataset | None:
     """The rows that it was trained on; None where they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)
@@ -118,7 +115,7 @@ def training_rows(run: "Run") -> Dataset | None:
 
 
 def _audit(
-    runs: Sequence["Run"], trained_on: Sequence[Dataset | None], dataset: Dataset
+    runs: Sequence[TrainedModel], trained_on: Sequence[Dataset | None], dataset: Dataset
 ) -> Leakage | None:
     """The audit against the training rows of all runs, each different set of rows once."""
     audits: dict[str, Leakage] = {}

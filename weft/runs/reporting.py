@@ -4,14 +4,13 @@ import logging
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
-from weft import __version__
 from weft.core.config import to_json
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
+from weft.core.version import version
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
 from weft.inference.wording import task_words
@@ -29,9 +28,7 @@ from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
 from weft.runs.measure import METRICS, Measurement, measure, save_result, training_rows
 from weft.runs.recipe import validation_metrics
-
-if TYPE_CHECKING:
-    from weft.runs.run import Run
+from weft.runs.trained import TrainedModel
 
 REPORT = "report.html"
 CURVE = "average.json"
@@ -40,7 +37,7 @@ log = logging.getLogger("weft.runs")
 
 
 def report(
-    run: "Run",
+    run: TrainedModel,
     measurements: Sequence[tuple[str, Measurement]],
     *,
     name: str,
@@ -63,7 +60,7 @@ def report(
 
 
 def report_of(
-    run: "Run", *, data: Path | None, split: str | None, card: bool, path: Path | None
+    run: TrainedModel, *, data: Path | None, split: str | None, card: bool, path: Path | None
 ) -> Path:
     """The report of all tasks of the run's recipe; gives its path.
 
@@ -124,7 +121,7 @@ def _rows(found: Measurement) -> int | None:
     return None if leakage is None or len(found.runs) > 1 else leakage.train_rows
 
 
-def _record(run: "Run", rows: int | None) -> RunRecord:
+def _record(run: TrainedModel, rows: int | None) -> RunRecord:
     recipe, log = run.recipe, read_log(run.folder)
     metrics = validation_metrics(recipe)
     return RunRecord(
@@ -155,18 +152,18 @@ def _averaged(folder: Path) -> Averaged | None:
         return None
 
 
-def _name(run: "Run") -> str:
+def _name(run: TrainedModel) -> str:
     return run.folder.resolve().name
 
 
-def _facts(run: "Run") -> dict[str, Cell]:
+def _facts(run: TrainedModel) -> dict[str, Cell]:
     trained = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
     every = sum(p.numel() for p in run.model.parameters())
     share = "all trained" if trained == every else f"{trained:,} trained"
     return {
         "parameters": f"{every:,}, {share}",
         "seed": run.recipe.run.seed,
-        "weft": __version__,
+        "weft": version(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",

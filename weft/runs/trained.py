@@ -1,0 +1,214 @@
+"""A trained model with what it needs to read new rows: it embeds, predicts and searches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from weft.architectures.model import Model
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Modality, Target
+from weft.core.records import Batch
+from weft.core.samples import Sample
+from weft.data.columns import ModalitySource
+from weft.data.formats import Dataset, Said
+from weft.data.learned import Learned
+from weft.data.memory import dataset_of, is_table, rows_of_table
+from weft.heads.output import Output
+from weft.index import EmbeddingIndex, Hit
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_entries
+from weft.inference.given import given
+from weft.inference.member import Entry, Member
+from weft.inference.predict import Predictions, predict
+from weft.inference.rows import Reading
+from weft.runs.new_rows import rows_like, said_of
+from weft.runs.parts import (
+    build_sources,
+)
+from weft.runs.reading import as_batches
+from weft.runs.recipe import Recipe
+
+BATCH = 64
+
+
+class TrainedModel:
+    """What a run directory holds: the model, its recipe, and what was learned of the training rows."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        model: Model,
+        learned: Learned,
+        device: torch.device,
+    ) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.model = model
+        self.learned = learned
+        self.device = device
+
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        return self.learned.modalities
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        return self.learned.targets
+
+    def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
+        """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
+
+        Each keyword is a stream of the model, such as image (paths, bytes, pictures of Pillow, arrays) or
+        text (strings); its value is one or a list of N. One stream gives a tensor, several give
+        a dict of them. The fixed views of a value are averaged.
+        """
+        if not streams:
+            raise ValueError(f"embed got nothing, expected one or more of {self.streams}")
+        found = {name: self._embed(name, value) for name, value in streams.items()}
+        return found if len(found) > 1 else next(iter(found.values()))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that the model can embed."""
+        return tuple(name for name in self.modalities if name in self.model.projections)
+
+    def _embed(self, stream: str, value: Any) -> Tensor:
+        if stream not in self.streams:
+            raise unknown_name("stream", stream, self.streams)
+        rows = given({stream: value}, self.modalities)
+        entries = [Entry(stream, row) for row in range(len(rows.samples))]
+        config = InferenceConfig(batch_size=BATCH, workers=0)
+        bad = config.errors.build(len(entries))
+        member = Member(self.model, rows.sources)
+        found = embed_entries([member], entries, rows.samples, config, bad, self.device)
+        # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
+        return found.vectors[0].clone()
+
+    def read(self, rows: Sequence[Sample] | None = None, **streams: Any) -> Batch:
+        """The batch that the model reads: of these rows, or of values that the modalities read.
+
+        Each keyword is a stream; its value is one, which goes with every row, or a list of N, None
+        where a row lacks the stream. Rows of a data set are read from it. What is not given, or what no
+        row has, is missing from the batch. Raises WeftError for what cannot be read.
+        """
+        member, dataset = self._member(rows, streams)
+        return as_batches([self._reading(member, dataset)], dataset, self.device)[0]
+
+    def readings(self, rows: Sequence[Sample], views: int) -> list[Reading]:
+        """These rows as the model reads them in each of the first evaluation views."""
+        member, _ = self._member(rows, {})
+        return [self._reading(member, rows, view) for view in range(views)]
+
+    def _reading(self, member: Member, rows: Sequence[Sample], view: int = 0) -> Reading:
+        names = [stream for stream in member.sources if stream in self.model.encoders]
+        return Reading.of(member, rows, names, view)
+
+    def predict(
+        self,
+        rows: Any = None,
+        head: str | None = None,
+        **streams: Any,
+    ) -> Predictions:
+        """What a head says of each row: classes with probabilities, numbers or texts.
+
+        rows: of a data set, the path of a table or a folder, or a table in memory (of pandas or pyarrow, or a list
+        of dicts), whose columns are read as those of training were. head: the model's first if not named. streams:
+        as in `read`. A row that has nothing of what the head reads is left out. Raises WeftError for what cannot
+        be read.
+        """
+        member, dataset = self._member(rows, streams)
+        config = InferenceConfig(batch_size=BATCH, workers=0)
+        return predict([member], dataset, self.head(head), config, device=self.device)
+
+    def head(self, name: str | None = None, kind: type[Output] = Output) -> str:
+        """The head of that name; without a name the first whose output is of that kind.
+
+        Raises WeftError where the model has none.
+        """
+        known = {n: self.model.head(n) for n in self.model.heads}
+        if name is not None and name not in known:
+            raise unknown_name(f"head of the run {self.folder}", name, known)
+        fitting = [n for n, head in known.items() if isinstance(head.output, kind)]
+        if name is not None and name not in fitting:
+            raise WeftError(
+                f"{self.folder}: head '{name}' has a {type(known[name].output).__name__}, "
+                f"expected a {kind.__name__}"
+            )
+        if not known:
+            raise WeftError(
+                f"{self.folder}: this run has no heads, so it predicts nothing; its embeddings serve "
+                "`weft evaluate` and `weft search`"
+            )
+        if not fitting:
+            has = ", ".join(f"{n} ({type(h.output).__name__})" for n, h in known.items())
+            raise WeftError(
+                f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: {has}"
+            )
+        return name or fitting[0]
+
+    def _member(self, rows: Any, streams: Mapping[str, Any]) -> tuple[Member, Sequence[Sample]]:
+        """What reads these rows, or these values, raw; a row may lack any stream."""
+        if (rows is None) == (not streams):
+            raise ValueError(
+                f"got {'both rows and streams' if streams else 'nothing'}, expected rows, or one or "
+                f"more of the streams {', '.join(self.modalities)}"
+            )
+        if rows is None:
+            values = given(streams, self.modalities)
+            return Member(self.model, values.sources, self.learned), values.samples
+        if isinstance(rows, str | Path):
+            rows = rows_like(self.recipe, Path(rows))
+        elif is_table(rows):
+            rows = _rows_in_memory(self.recipe, rows)
+        return self.reading(rows), rows
+
+    def reading(self, rows: Sequence[Sample]) -> Member:
+        """The model as it reads these rows raw, each of which may lack any stream."""
+        sources = {
+            stream: ModalitySource(rows, stream, modality, optional=True)
+            for stream, modality in self.modalities.items()
+        }
+        return Member(self.model, sources, self.learned)
+
+    def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
+        """The k nearest entries of `index` for each query: `text=...` or `image=...`, as in `embed`."""
+        if len(query) != 1:
+            raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
+        return index.search(cast(Tensor, self.embed(**query)), k)
+
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        heads = f", heads {', '.join(self.model.heads)}" if self.model.heads else ""
+        return f"{type(self).__name__}({self.folder}: streams {', '.join(self.modalities)}{heads}, {count:,} parameters)"
+
+    def member(
+        self, dataset: Dataset, training: Dataset | None = None, *, cached: bool = True
+    ) -> Member:
+        """The model with sources that read `dataset`.
+
+        training: the rows that it was trained on, for baselines. cached: from the feature cache, as the
+        recipe says; otherwise every stream is raw.
+        """
+        data = self.recipe.data if cached else replace(self.recipe.data, cache={})
+        sources = build_sources(
+            self.recipe.replace(data=data),
+            dataset,
+            self.model,
+            self.modalities,
+            train=False,
+            device=self.device,
+        )
+        return Member(self.model, sources, self.learned, training)
+
+
+def _rows_in_memory(recipe: Recipe, table: Any) -> Dataset:
+    """A table in memory as rows, its columns as those of the recipe's own rows."""
+    names = {str(name) for row in rows_of_table(table) for name in row}
+    files = recipe.data.source.files
+    forms = {} if files is None else files.forms
+    return dataset_of(table, Said(said_of(recipe, names), forms=forms))
