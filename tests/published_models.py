@@ -69,6 +69,7 @@ def tokenizer(folder: Path, end: str, pad: str, **settings: Any) -> None:
 def clip(folder: Path, **vision: Any) -> Path:
     """CLIP, whose texts are padded by their end."""
     hf = pytest.importorskip("transformers")
+    torch.manual_seed(0)
     config = hf.CLIPConfig(
         text_config={
             **BLOCKS,
@@ -100,6 +101,7 @@ def clip(folder: Path, **vision: Any) -> Path:
 def siglip(folder: Path, *, second: bool = False) -> Path:
     """SigLIP; with `second` SigLIP 2, whose tokenizer says other padding than config.json, and its end itself."""
     hf = pytest.importorskip("transformers")
+    torch.manual_seed(0)
     config = hf.SiglipConfig(
         text_config={
             **BLOCKS,

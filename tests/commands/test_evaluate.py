@@ -209,3 +209,17 @@ def test_a_result_that_cannot_be_written(scenes_run: Path, tmp_path: Path) -> No
     with unchanged(tmp_path):
         line = refused("evaluate", scenes_run, "--json", tmp_path / "file" / "r.json")
     assert f"{tmp_path / 'file' / 'r.json'}: cannot be written" in line
+
+
+def test_a_recipe_without_tasks_is_measured_by_one_that_fits(scenes_copy: Path) -> None:
+    file = scenes_copy / "recipe.json"
+    recipe = json.loads(file.read_text())
+    file.write_text(json.dumps(recipe | {"tasks": {}, "run": recipe["run"] | {"monitor": None}}))
+    out = done("evaluate", scenes_copy, "--audit", "False")
+    assert "the recipe has no task: measuring retrieval (others that fit, for --task: " in out
+    check = result(scenes_copy / "metrics" / "retrieval-test.json")
+    assert check["task"] == "retrieval"
+    line = refused("evaluate", scenes_copy, "--task", "vqa")
+    assert line.startswith("task 'vqa' does not fit this run, these do: ")
+    assert "retrieval" in line
+    assert line.endswith("(unknown head of tasks.vqa 'answer': known: none)")

@@ -20,7 +20,7 @@ class Arguments(OwnData, Trusting):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories; several are an ensemble, whose similarities are averaged."""
     task: str | None = None
-    """Task to evaluate, one that `weft list tasks` shows; the recipe's first if not given."""
+    """Task to evaluate, one that `weft list tasks` shows; the recipe's first if not given, or one that fits the run."""
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
-    from weft.runs.measure import METRICS, measure, save_result
+    from weft.runs.measure import METRICS, first_task, measure, save_result
     from weft.runs.run import load
     from weft.tasks.printing import print_result
 
@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
     elif own:
         check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
     runs = [load(folder, trust=arguments.trust) for folder in arguments.runs]
-    task = arguments.task or next(iter(runs[0].recipe.tasks), "retrieval")
+    task = arguments.task or first_task(runs[0])
     found = measure(
         runs,
         task,

@@ -3,13 +3,14 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Literal, cast
 
 import torch
 from torch import nn
 
 from weft.architectures.model import Model, ProjectionConfig
-from weft.core.config import Settings
+from weft.core.config import Config, Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
@@ -25,7 +26,8 @@ from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
-from weft.tasks.base import SlicedConfig
+from weft.tasks import tasks
+from weft.tasks.base import SlicedConfig, Task
 from weft.tasks.slicing import require_columns
 
 log = logging.getLogger("weft.runs")
@@ -181,6 +183,22 @@ def _together(recipe: Recipe, needs: Needs, of: PartKind) -> tuple[str, ...]:
     names = tuple(dict.fromkeys((*needs.together, *contexts, *written)))
     # Rows that lack any other stream are errors of their own.
     return names if of == "tasks" or set(names) & set(recipe.data.optional) else ()
+
+
+def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
+    """The tasks with default settings that have all they need in the recipe, by name."""
+    found = {}
+    for name, settings in tasks().items():
+        with suppress(WeftError):
+            check_task(recipe, name, settings)
+            found[name] = settings
+    return found
+
+
+def check_task(recipe: Recipe, name: str, settings: Config[Task]) -> None:
+    """Raises WeftError where the recipe lacks something that the task needs."""
+    if isinstance(settings, Needing):
+        _check_needs(recipe, f"tasks.{name}", settings.needs)
 
 
 def check_slices(recipe: Recipe, dataset: Dataset) -> None:

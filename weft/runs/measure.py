@@ -8,10 +8,12 @@ from pathlib import Path
 from weft.core.config import Config, to_json
 from weft.core.errors import WeftError, unknown_name
 from weft.core.files import kept_folder, write_text
+from weft.core.language import say
 from weft.core.samples import group_key
 from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.results import TaskResult
+from weft.runs.check import check_task, fitting_tasks
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
@@ -85,11 +87,41 @@ def _test_split(run: TrainedModel, data: Path | None) -> str:
     )
 
 
+def first_task(run: "Run") -> str:
+    """The first task of the run's recipe; where it has none, the first of weft's that fits, which is said.
+
+    Raises WeftError where none fits.
+    """
+    if run.recipe.tasks:
+        return next(iter(run.recipe.tasks))
+    fitting = [*fitting_tasks(run.recipe)]
+    if not fitting:
+        known = ", ".join(tasks())
+        raise WeftError(
+            f"{run.folder}: its recipe has no task, and none of weft's fits its heads and projections: {known}"
+        )
+    first = "retrieval" if "retrieval" in fitting else fitting[0]
+    others = ", ".join(name for name in fitting if name != first) or "none"
+    print(say(f"the recipe has no task: measuring {first} (others that fit, for --task: {others})"))
+    return first
+
+
 def task_config(recipe: Recipe, name: str) -> Config[Task]:
-    """The recipe's settings of that task, or the default ones where it has none."""
+    """The recipe's settings of that task, or the default ones where it has none.
+
+    Raises WeftError where there is no such task, or the recipe lacks something that it needs.
+    """
     known = {**tasks(), **recipe.tasks}
     if name not in known:
         raise unknown_name("task", name, known)
+    if name not in recipe.tasks:
+        try:
+            check_task(recipe, name, known[name])
+        except WeftError as error:
+            fitting = ", ".join({**recipe.tasks, **fitting_tasks(recipe)}) or "none"
+            raise WeftError(
+                f"task '{name}' does not fit this run, these do: {fitting} ({error})"
+            ) from None
     return known[name]
 
 

@@ -14,7 +14,7 @@ from weft.explain.method import Method
 from weft.inference.results import TaskResult
 from weft.report.explanations import Explained
 from weft.runs.explaining import explain_rows
-from weft.runs.measure import measure
+from weft.runs.measure import first_task, measure
 from weft.runs.moved import with_moved_data
 from weft.runs.parts import (
     MODEL,
@@ -43,7 +43,7 @@ class Run(TrainedModel):
 
         data: other rows than the recipe's. audited: look for these rows among those of training.
         """
-        name = task or next(iter(self.recipe.tasks), "retrieval")
+        name = task or first_task(self)
         path = None if data is None else Path(data)
         return measure([self], name, data=path, split=split, audited=audited).result
 
