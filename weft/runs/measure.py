@@ -87,7 +87,7 @@ def _test_split(run: TrainedModel, data: Path | None) -> str:
     )
 
 
-def first_task(run: "Run") -> str:
+def first_task(run: TrainedModel) -> str:
     """The first task of the run's recipe; where it has none, the first of weft's that fits, which is said.
 
     Raises WeftError where none fits.
