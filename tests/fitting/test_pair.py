@@ -1,4 +1,4 @@
-"""Columns that find each other: chance, linear projections, trained projections."""
+"""Columns that find each other: chance, linear projections, the recipe `retrieve`."""
 
 from pathlib import Path
 
@@ -37,9 +37,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
         rows.append({"image": f"p{n}.png", "text": f"{left} beside {right}, number {n % 7}"})
     table = write_table(folder / "colours.csv", rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("weft.fitting.trained_pair.seconds_per_step", lambda *_: 1.0)
-        patch.setattr("weft.fitting.trained_pair.FEWEST_STEPS", 4)
-        patch.setattr("weft.fitting.trained_pair._steps", lambda *_: 4)
+        patch.setattr("weft.fitting.trained_pair.TrainedPair.plan_steps", lambda *_: 4)
         return weft.fit(
             table,
             pair=("image", "text"),
@@ -50,7 +48,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> FitResult:
 
 def test_projections_find_what_chance_does_not(colours: FitResult) -> None:
     scores = {entry.candidate.name: entry.estimate.value for entry in colours.board.entries}
-    assert scores.keys() == {"chance", "linear projections", "trained projections"}
+    assert scores.keys() == {"chance", "linear projections", "retrieve"}
     assert scores["chance"] == pytest.approx(100 * 10 / 32, abs=3)
     assert scores["linear projections"] > 55
     assert colours.board.recommended.candidate.name != "chance"

@@ -14,10 +14,8 @@ from weft.fitting.settings import GoalKind
 from weft.fitting.table import Ints
 from weft.recipes._own import Tune
 
-Model = Literal[
-    "constant", "linear", "trees", "answer", "classify", "regress", "tag", "projections"
-]
-"""answer to tag: the recipes of these names. projections: of a pair, trained to find each other."""
+Model = Literal["constant", "linear", "trees", "answer", "classify", "regress", "tag", "retrieve"]
+"""answer to retrieve: the recipes of these names; the last of a pair of columns."""
 TRAINED: Mapping[GoalKind, Model] = {"class": "classify", "number": "regress", "tags": "tag"}
 """The recipe that reads all columns."""
 MOST_COLUMNS = 12

@@ -33,7 +33,8 @@ from weft.fitting.scores import row_scores, threshold_of
 from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
-from weft.fitting.trained import Shared, can_be_tuned, keep_trained
+from weft.fitting.trained import Shared, can_be_tuned
+from weft.fitting.trained_recipe import keep_trained
 from weft.fitting.trials import Setting, Trial, run_trials, runs_folder
 from weft.runs.parts import load_recipe
 from weft.runs.thresholds import write_thresholds

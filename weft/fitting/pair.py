@@ -21,7 +21,6 @@ from weft.fitting.recall import (
     LINEAR,
     RECALL_1,
     RECALL_10,
-    TRAINED,
     chance,
     measure_vectors,
     partners_found,
@@ -29,16 +28,8 @@ from weft.fitting.recall import (
 from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
-from weft.fitting.trained import keep_trained
-from weft.fitting.trained_pair import (
-    embedded,
-    network_recipe,
-    planned_steps,
-    runs_of,
-    train_projections,
-)
-from weft.runs.parts import WEIGHTS
-from weft.runs.train import train
+from weft.fitting.trained_pair import TrainedPair, trained_pairs
+from weft.fitting.trained_recipe import keep_trained
 
 
 def fit_pair(
@@ -62,14 +53,21 @@ def _fitted(
     began = time.monotonic()
     linear = [linear_maps(pairs, fold.train) for fold in pairs.plan.folds]
     measured.append(
-        measure_vectors(pairs, LINEAR, [mapped(pairs, m) for m in linear], time.monotonic() - began)
+        measure_vectors(
+            pairs,
+            Candidate(LINEAR, "linear", pairs.names),
+            [mapped(pairs, maps) for maps in linear],
+            time.monotonic() - began,
+        )
     )
-    if settings.networks:
-        trained = train_projections(pairs, linear, runs_of(pairs, folder), deadline)
-        if trained is None:
-            left_out.append(TRAINED)
+    recipes = trained_pairs(pairs, opened.schema, settings) if settings.networks else []
+    for number, recipe in enumerate(recipes):
+        left = deadline - time.monotonic()
+        trial = recipe.measured(folder, time.monotonic() + left / (len(recipes) - number))
+        if trial is None:
+            left_out.append(recipe.candidate.name)
         else:
-            measured.append(trained)
+            measured.append(trial)
     board = ranked(
         " and ".join(pairs.names),
         (RECALL_10, RECALL_1),
@@ -77,7 +75,9 @@ def _fitted(
         measured,
         pairs.table.clusters[pairs.plan.held],
     )
-    test = _keep(pairs, board.recommended.candidate, folder, linear)
+    chosen = board.recommended.candidate
+    kept = next((one for one in recipes if one.candidate == chosen), None)
+    test = _keep(pairs, kept, folder, linear)
     found = FitResult(
         folder, board, test, (), (), (), board.recommended.candidate.name, left_out, pairs.table.bad
     )
@@ -92,29 +92,23 @@ def _fitted(
     return found
 
 
-def _keep(pairs: Pairs, candidate: Candidate, folder: Path, linear: Sequence[Maps]) -> Score | None:
-    """The recommended candidate as a run, and its recall among the test rows."""
+def _keep(
+    pairs: Pairs, recipe: TrainedPair | None, folder: Path, linear: Sequence[Maps]
+) -> Score | None:
+    """The recommended candidate as a run, and its recall among the test rows. recipe: None for the linear maps."""
     plan = pairs.plan
     names = zip(pairs.table.samples, plan.splits, strict=True)
     write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in names if p != LEFT_OUT}})
     source = AssignedConfig(pairs.source, (folder / SPLITS).absolute())
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
-    maps = linear[0] if len(plan.folds) == 1 else linear_maps(pairs, plan.final)
-    vectors = mapped(pairs, maps)
-    if candidate.name == TRAINED:
-        start = runs_of(pairs, folder)
-        steps = planned_steps(start)
-        run = start / "fold-0" / f"steps-{steps}"
-        if len(plan.folds) > 1:
-            recipe = network_recipe(pairs, maps, plan.final, start / "final", steps)
-            run = start / "final" / run.name
-            if not (run / WEIGHTS).exists():
-                train(recipe, run)
+    if recipe is not None:
+        run = recipe.final(folder)
         keep_trained(run, folder, source, splits)
-        vectors = embedded(pairs, run)
     else:
+        maps = linear[0] if len(plan.folds) == 1 else linear_maps(pairs, plan.final)
         save_linear(pairs, maps, folder, source, splits)
     if plan.test is None:
         return None
+    vectors = mapped(pairs, maps) if recipe is None else recipe.vectors(run, plan.test)
     hits, clusters = partners_found(pairs, vectors, plan.test)[0], pairs.table.clusters[plan.test]
     return RECALL_10.score(Bootstrap(clusters).mean(hits, clusters).estimate())

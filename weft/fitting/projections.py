@@ -13,12 +13,9 @@ from weft.core import config as configs
 from weft.core.config import Config
 from weft.core.documents import write_checked
 from weft.core.interfaces import Learner, ProjectionHead
-from weft.data.features import CacheConfig
 from weft.data.learned import MODALITIES
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
-from weft.encoders.frozen import FrozenConfig
-from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.weights import architecture
 from weft.fitting.correlation import RIDGES, Maps, correlated
 from weft.fitting.folds import Rows, grouped_folds
@@ -30,7 +27,6 @@ from weft.runs.parts import MODEL, RECIPE, starting_numbers, write_weights
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
-from weft.training.optim import OptimConfig
 
 BATCH = 256
 
@@ -53,26 +49,18 @@ def mapped(pairs: Pairs, maps: Maps) -> tuple[Floats, Floats]:
     return maps.vectors(0, first.matrix), maps.vectors(1, second.matrix)
 
 
-def pair_recipe(
+def _recipe(
     pairs: Pairs,
     projections: Mapping[str, Config[ProjectionHead]],
     source: DataSource,
-    steps: int = 0,
-    **more: object,
 ) -> Recipe:
     streams = {column.name: column.modality_config for column in pairs.columns}
-    cached = {
-        column.name: CacheConfig(precision="auto")
-        for column in pairs.columns
-        if isinstance(column.encoder_config, FrozenConfig | PretrainedConfig)
-    }
     first, second = pairs.names
     return Recipe(
         data=DataConfig(
             source,
             dict(streams),
             optional=tuple(streams),
-            cache=cached,
             errors=ErrorPolicy("skip"),
         ),
         model=ModelConfig(
@@ -80,17 +68,9 @@ def pair_recipe(
         ),
         objectives={"contrastive": SoftmaxContrastiveConfig(streams=(first, second))},
         tasks={"retrieval": RetrievalConfig(first=first, second=second)},
-        optim=OptimConfig(lr=1e-3, weight_decay=0.05, ema=0.99),
         run=RunConfig(
-            steps=steps,
-            batch_size=BATCH,
-            seed=pairs.seed,
-            evaluate_every=max(1, steps // 5),
-            checkpoint_every=max(1, steps // 2),
-            monitor="retrieval/rsum",
-            precision="auto",
+            steps=0, batch_size=BATCH, seed=pairs.seed, monitor="retrieval/rsum", precision="auto"
         ),
-        **more,  # type: ignore[arg-type]
     )
 
 
@@ -103,8 +83,8 @@ def save_linear(
         column.name: ProjectionConfig(column.dim, width, bias=True)
         for column, width in zip(pairs.columns, widths, strict=True)
     }
-    recipe = pair_recipe(pairs, projections, source)
-    recipe = recipe.replace(data=recipe.data.replace(cache={}, **splits))
+    recipe = _recipe(pairs, projections, source)
+    recipe = recipe.replace(data=recipe.data.replace(**splits))
     model = recipe.model.build()
     for which, column in enumerate(pairs.columns):
         model.encoders[column.name].load_state_dict(cast(nn.Module, column.encoder).state_dict())

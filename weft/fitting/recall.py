@@ -17,7 +17,7 @@ from weft.fitting.pairs import Pairs
 from weft.fitting.trials import peak_memory
 
 RECALL_10, RECALL_1 = Metric("recall@10", said="recall@10, both ways"), Metric("recall@1")
-CHANCE, LINEAR, TRAINED = "chance", "linear projections", "trained projections"
+CHANCE, LINEAR = "chance", "linear projections"
 
 
 def chance(pairs: Pairs) -> Measured:
@@ -41,7 +41,7 @@ def chance(pairs: Pairs) -> Measured:
 
 
 def measure_vectors(
-    pairs: Pairs, name: str, vectors: Sequence[tuple[Floats, Floats]], seconds: float
+    pairs: Pairs, candidate: Candidate, vectors: Sequence[tuple[Floats, Floats]], seconds: float
 ) -> Measured:
     """vectors: of each fold, of all rows."""
     tens, ones = [], []
@@ -49,7 +49,6 @@ def measure_vectors(
         ten, one = partners_found(pairs, both, fold.held)
         tens.append(ten)
         ones.append(one)
-    candidate = Candidate(name, "linear" if name == LINEAR else "projections", pairs.names)
     first = RECALL_1.scale * float(np.concatenate(ones).mean())
     return Measured(
         candidate, RECALL_10.scale * np.concatenate(tens), (first,), seconds, peak_memory()

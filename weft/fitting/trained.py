@@ -1,6 +1,5 @@
 """The recipes for own tables as candidates: each trains a run for each fold, of as many steps as the time allows."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,24 +7,20 @@ from typing import cast
 
 import numpy as np
 
-from weft.core import config as configs
-from weft.core.documents import write_checked
-from weft.core.files import read_file, write_bytes
 from weft.data.column_kinds import ColumnKind
 from weft.data.features import CacheConfig
-from weft.data.learned import MODALITIES
 from weft.data.policy import ErrorPolicy
 from weft.data.schema import Schema
 from weft.data.sources import DataSource
 from weft.fitting.candidates import Candidate
 from weft.fitting.choice import published_pictures, published_texts
 from weft.fitting.features import Column
-from weft.fitting.folds import Rows, grouped_folds
+from weft.fitting.folds import Rows
 from weft.fitting.goal import Goal
 from weft.fitting.models import UNSEEN, Floats
 from weft.fitting.settings import NO_MODEL, FitSettings
-from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
+from weft.fitting.trained_recipe import TrainedRecipe, TrainingRows, of_length
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
@@ -34,13 +29,8 @@ from weft.recipes.answer import answer
 from weft.recipes.classify import classify
 from weft.recipes.regress import regress
 from weft.recipes.tag import tag
-from weft.runs.parts import MODEL, RECIPE, WEIGHTS, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
-from weft.runs.timing import seconds_per_step
-from weft.runs.train import resume, train
-from weft.tasks.base import SlicedConfig
-from weft.training.log import LOG
 
 RECIPES: Mapping[str, Callable[..., Recipe]] = {
     "answer": answer,
@@ -49,16 +39,6 @@ RECIPES: Mapping[str, Callable[..., Recipe]] = {
     "tag": tag,
 }
 KIND_OF_GOAL: Mapping[str, ColumnKind] = {"class": "category", "number": "number", "tags": "tags"}
-BATCH, MOST_EPOCHS, FEWEST_STEPS = 128, 40, 100
-CHOOSING_FOLDS = 8
-"""One of so many folds of the training rows chooses the best weights."""
-RESAMPLES = 20
-"""Of the intervals of a validation, which nobody reads."""
-WARM, TIMED = 2, 6
-EVALUATING = 1.3
-"""Times what the steps take: with evaluations and checkpoints."""
-TIMING = 5.0
-"""Seconds that must be left to time a few steps at all."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +59,18 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class TrainedCandidate:
+class TrainedCandidate(TrainedRecipe):
     """A recipe for a goal."""
 
     shared: Shared
     candidate: Candidate
     goal: Goal
+
+    @property
+    def training_rows(self) -> TrainingRows:
+        shared = self.shared
+        seed = shared.settings.seed
+        return TrainingRows(shared.source, shared.table, shared.clusters, shared.strata, seed)
 
     def recipe(self, source: DataSource, rows: int, steps: int) -> Recipe:
         """Trained on the split `train` of the source, `rows` in number; its best weights by `validation`."""
@@ -92,8 +78,8 @@ class TrainedCandidate:
         made = RECIPES[candidate.model](
             self._schema(),
             target=self.goal.column,
-            image_model=_towers(settings.image_model),
-            text_model=_towers(settings.text_model),
+            image_model=towers_of(settings.image_model),
+            text_model=towers_of(settings.text_model),
             tune=candidate.tune,
         )
         if candidate.tune == "frozen":
@@ -105,20 +91,7 @@ class TrainedCandidate:
             targets={head: self.goal.target.replace(**self._known())},
             errors=ErrorPolicy("skip"),
         )
-        tasks = {name: task.replace(resamples=RESAMPLES) for name, task in made.tasks.items()}
-        tasks = {
-            name: task.replace(slices=()) if isinstance(task, SlicedConfig) else task
-            for name, task in tasks.items()
-        }
-        run = made.run.replace(
-            steps=steps,
-            batch_size=max(1, min(BATCH, rows // 2)),
-            seed=settings.seed,
-            evaluate_every=max(1, steps // 5),
-            checkpoint_every=max(1, steps // 2),
-            workers=0,
-        )
-        return made.replace(data=data, tasks=tasks, run=run)
+        return of_length(made.replace(data=data), rows, steps, settings.seed)
 
     def _schema(self) -> Schema:
         """The columns that the candidate reads, and the target of the kind that it is predicted as."""
@@ -173,28 +146,6 @@ class TrainedCandidate:
             ),
         )
 
-    def plan_steps(self, rows: Rows, seconds: float, folder: Path) -> int:
-        """How many steps fit into the time, at most MOST_EPOCHS; 0 where fewer than FEWEST_STEPS do."""
-        if seconds < TIMING:
-            return 0
-        source = self._source(rows, folder / "timing.json")
-        recipe = self.recipe(source, len(rows), WARM + TIMED)
-        began = time.monotonic()
-        step = seconds_per_step(recipe, WARM, TIMED)
-        most = max(-(-MOST_EPOCHS * len(rows) // recipe.run.batch_size), FEWEST_STEPS)
-        left = seconds - (time.monotonic() - began)
-        steps = min(int(left / (EVALUATING * step)), most)
-        return steps if steps >= FEWEST_STEPS else 0
-
-    def trained(self, rows: Rows, steps: int, folder: Path) -> Path:
-        """The run that is trained on these rows, in `folder`; one that was begun there is gone on with."""
-        if (folder / RECIPE).exists():
-            resume(folder)
-        else:
-            source = self._source(rows, folder / "splits.json")
-            train(self.recipe(source, len(rows), steps), folder)
-        return folder
-
     def outputs(self, run: Path, rows: Rows) -> Floats:
         """(R, V) logits of the classes or tags of the goal as the run sees them; or numbers (R, 1).
 
@@ -219,36 +170,12 @@ class TrainedCandidate:
         outputs[np.ix_(there, own)] = logits[:, [values.classes.index(name) for name in known]]
         return outputs
 
-    def _source(self, rows: Rows, path: Path) -> AssignedConfig:
-        """These rows, some of whose clusters choose the weights."""
-        shared, seed = self.shared, self.shared.settings.seed
-        folds = grouped_folds(shared.clusters[rows], shared.strata[rows], CHOOSING_FOLDS, seed)
-        splits = {shared.table.samples[row].id: "train" for row in rows.tolist()}
-        for row in rows[folds[0].held].tolist():
-            splits[shared.table.samples[row].id] = "validation"
-        write_checked(path, {"splits": splits})
-        return AssignedConfig(shared.source, path.absolute())
 
-
-def _towers(model: str | None) -> str | None:
+def towers_of(model: str | None) -> str | None:
     """A published model that the recipes know; a file of MobileNetV2 gives features only."""
     return None if model is None or model == NO_MODEL or model.endswith(".safetensors") else model
 
 
 def can_be_tuned(settings: FitSettings) -> bool:
     """Whether a published model was named whose towers can be trained further."""
-    return any(_towers(model) for model in (settings.image_model, settings.text_model))
-
-
-def planned_steps(run: Path) -> int | None:
-    """The steps of the run in this folder; None where there is none."""
-    return load_recipe(run).run.steps if (run / RECIPE).exists() else None
-
-
-def keep_trained(run: Path, folder: Path, source: DataSource, splits: Mapping[str, str]) -> None:
-    """Copies the trained run to `folder`, with its rows from `source`. splits: as in `keep`."""
-    recipe = load_recipe(run)
-    data = recipe.data.replace(source=source, validation=splits["validation"], test=splits["test"])
-    configs.save(recipe.replace(data=data), folder / RECIPE)
-    for name in (MODEL, MODALITIES, WEIGHTS, LOG):
-        write_bytes(folder / name, read_file(run / name))
+    return any(towers_of(model) for model in (settings.image_model, settings.text_model))

@@ -1,115 +1,147 @@
-"""Projections with a hidden layer, trained on the features of two columns."""
+"""The recipe `retrieve` as a candidate of `weft fit --pair`."""
 
 import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from weft.architectures.model import ProjectionConfig
 from weft.core import config as configs
-from weft.core.documents import write_checked
-from weft.core.records import Features
+from weft.data.features import CacheConfig
+from weft.data.policy import ErrorPolicy
+from weft.data.schema import Schema
+from weft.data.sources import DataSource
 from weft.data.stamps import stamp
-from weft.fitting.correlation import Maps
-from weft.fitting.features import dense
-from weft.fitting.folds import Rows, grouped_folds
+from weft.encoders.frozen import FrozenConfig
+from weft.encoders.pretrained import PretrainedConfig
+from weft.fitting.candidates import Candidate
+from weft.fitting.folds import Rows
 from weft.fitting.leaderboard import Measured
 from weft.fitting.models import Floats
 from weft.fitting.pairs import Pairs
-from weft.fitting.projections import pair_recipe, save_linear
-from weft.fitting.recall import (
-    TRAINED,
-    measure_vectors,
-)
+from weft.fitting.recall import measure_vectors
 from weft.fitting.result import TRIALS
-from weft.fitting.source import AssignedConfig
-from weft.fitting.trained import TIMING
-from weft.runs.parts import WEIGHTS
+from weft.fitting.settings import FitSettings
+from weft.fitting.trained import can_be_tuned, towers_of
+from weft.fitting.trained_recipe import TrainedRecipe, TrainingRows, of_length, planned_steps
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_entries
+from weft.inference.member import Entry
+from weft.recipes._own import Towers, Tune
+from weft.recipes.retrieve import EMBEDDING, finding
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
-from weft.runs.timing import seconds_per_step
-from weft.runs.train import train
-
-EMBEDDING, HIDDEN = 256, 512
-MOST_EPOCHS, FEWEST_STEPS = 60, 50
 
 
-def train_projections(
-    pairs: Pairs, linear: Sequence[Maps], folder: Path, deadline: float
-) -> Measured | None:
-    """Projections with a hidden layer, trained on the frozen features; None where there is no time."""
-    began = time.monotonic()
-    steps, vectors = planned_steps(folder), []
-    for number, (fold, maps) in enumerate(zip(pairs.plan.folds, linear, strict=True)):
-        recipe = network_recipe(pairs, maps, fold.train, folder / f"fold-{number}", steps)
-        if not steps and deadline - time.monotonic() < TIMING:
-            return None
+@dataclass(frozen=True)
+class TrainedPair(TrainedRecipe):
+    """tune: what of published towers is trained."""
+
+    pairs: Pairs
+    schema: Schema
+    settings: FitSettings
+    tune: Tune = "frozen"
+
+    @property
+    def candidate(self) -> Candidate:
+        name = "retrieve, LoRA" if self.tune == "lora" else "retrieve"
+        return Candidate(name, "retrieve", self.pairs.names, tune=self.tune)
+
+    @property
+    def training_rows(self) -> TrainingRows:
+        table = self.pairs.table
+        strata = np.zeros(len(table), dtype=np.int64)
+        return TrainingRows(self.pairs.source, table, table.clusters, strata, self.pairs.seed)
+
+    def recipe(self, source: DataSource, rows: int, steps: int) -> Recipe:
+        settings = self.settings
+        towers = Towers(towers_of(settings.image_model), towers_of(settings.text_model), self.tune)
+        made = finding(self.schema, *self.pairs.names, towers)
+        if self.tune == "frozen":
+            made = self._with_features(made)
+        data = replace(made.data, source=source, errors=ErrorPolicy("skip"))
+        return of_length(made.replace(data=data), rows, steps, self.pairs.seed)
+
+    def _with_features(self, made: Recipe) -> Recipe:
+        """Frozen published models as the linear maps have them, whose features are in the cache already."""
+        data, model = made.data, made.model
+        for column in self.pairs.columns:
+            if isinstance(column.encoder_config, FrozenConfig | PretrainedConfig):
+                name, projection = column.name, ProjectionConfig(column.dim, EMBEDDING, norm=True)
+                data = replace(
+                    data,
+                    streams={**data.streams, name: column.modality_config},
+                    cache={**data.cache, name: CacheConfig(precision="auto")},
+                )
+                model = model.replace(
+                    encoders={**model.encoders, name: column.encoder_config},
+                    projections={**model.projections, name: projection},
+                )
+        return made.replace(data=data, model=model)
+
+    def folder(self, out: Path) -> Path:
+        """Where its runs are kept; those of other rows or settings have another place."""
+        pairs = self.pairs
+        encoders = [configs.to_json(column.encoder_config) for column in pairs.columns]
+        rows = stamp(pairs.table, range(len(pairs.table)))
+        of = json.dumps([rows, encoders, pairs.seed, pairs.plan.said, self.tune])
+        return out / TRIALS / f"pair-{hashlib.blake2b(of.encode(), digest_size=6).hexdigest()}"
+
+    def vectors(self, run: Path, rows: Rows) -> tuple[Floats, Floats]:
+        """What the run makes of these rows, in their places among all rows; 0 elsewhere."""
+        first, second = (_embedded(self.pairs, run, name, rows) for name in self.pairs.names)
+        return first, second
+
+    def measured(self, out: Path, deadline: float) -> Measured | None:
+        """The recall of the recipe, trained on each fold; None where there is no time."""
+        began, folds, place = time.monotonic(), self.pairs.plan.folds, self.folder(out)
+        steps = planned_steps(place / "fold-0")
+        if steps is None:
+            runs = len(folds) + (len(folds) > 1)  # with the one on all rows at the end
+            steps = self.plan_steps(folds[0].train, (deadline - began) / runs, place)
         if not steps:
-            step = seconds_per_step(recipe.replace(run=recipe.run.replace(steps=8)), 2, 6)
-            runs = len(pairs.plan.folds) + (len(pairs.plan.folds) > 1)
-            steps = _steps(step, (deadline - time.monotonic()) / runs, len(fold.train), recipe)
-            if steps < FEWEST_STEPS:
-                return None
-            recipe = network_recipe(pairs, maps, fold.train, folder / f"fold-{number}", steps)
-        place = folder / f"fold-{number}" / f"steps-{steps}"
-        if not (place / WEIGHTS).exists():
-            train(recipe, place)
-        vectors.append(embedded(pairs, place))
-    return measure_vectors(pairs, TRAINED, vectors, time.monotonic() - began)
+            return None
+        found = []
+        for number, fold in enumerate(folds):
+            run = self.trained(fold.train, steps, place / f"fold-{number}")
+            found.append(self.vectors(run, fold.held))
+        return measure_vectors(self.pairs, self.candidate, found, time.monotonic() - began)
+
+    def final(self, out: Path) -> Path:
+        """The run on all rows but those of the test."""
+        place = self.folder(out)
+        steps = planned_steps(place / "fold-0") or 0
+        if len(self.pairs.plan.folds) == 1:
+            return place / "fold-0"
+        return self.trained(self.pairs.plan.final, steps, place / "final")
 
 
-def runs_of(pairs: Pairs, folder: Path) -> Path:
-    """Where the trained runs are kept; those of other rows or settings have another place."""
-    encoders = [configs.to_json(column.encoder_config) for column in pairs.columns]
-    of = json.dumps(
-        [stamp(pairs.table, range(len(pairs.table))), encoders, pairs.seed, pairs.plan.said]
-    )
-    return folder / TRIALS / f"pair-{hashlib.blake2b(of.encode(), digest_size=6).hexdigest()}"
+def trained_pairs(pairs: Pairs, schema: Schema, settings: FitSettings) -> list[TrainedPair]:
+    """The recipe, and with its published towers trained further where there are any."""
+    columns = {name: schema.columns[name] for name in pairs.names}
+    own = replace(schema, columns=columns)
+    tunes: Sequence[Tune] = ("frozen", "lora") if can_be_tuned(settings) else ("frozen",)
+    return [TrainedPair(pairs, own, settings, tune) for tune in tunes]
 
 
-def planned_steps(folder: Path) -> int:
-    """The steps of the runs in the folder; 0 where none is finished."""
-    done = [path.parent.name for path in folder.glob(f"fold-0/steps-*/{WEIGHTS}")]
-    return int(done[0].removeprefix("steps-")) if done else 0
-
-
-def _steps(step: float, seconds: float, rows: int, recipe: Recipe) -> int:
-    most = max(MOST_EPOCHS * rows // recipe.run.batch_size, FEWEST_STEPS)
-    return min(int(seconds / (1.5 * step)), most)
-
-
-def network_recipe(pairs: Pairs, maps: Maps, rows: Rows, folder: Path, steps: int) -> Recipe:
-    """From the run of the linear maps, whose encoders it has, on these rows; some of them choose the weights."""
-    clusters = pairs.table.clusters[rows]
-    held = grouped_folds(clusters, np.zeros(len(rows), dtype=np.int64), 8, pairs.seed)[0].held
-    splits = {pairs.table.samples[row].id: "train" for row in rows.tolist()}
-    splits |= {pairs.table.samples[row].id: "validation" for row in rows[held].tolist()}
-    write_checked(folder / "splits.json", {"splits": splits})
-    source = AssignedConfig(pairs.source, (folder / "splits.json").absolute())
-    start = folder / "start"
-    save_linear(pairs, maps, start, source, {})
-    projections = {
-        column.name: ProjectionConfig(
-            column.dim, EMBEDDING, hidden=(HIDDEN,), dropout=0.3, norm=True, bias=True
-        )
-        for column in pairs.columns
-    }
-    return pair_recipe(pairs, projections, source, steps, init=start.absolute())
-
-
-def embedded(pairs: Pairs, run: Path) -> tuple[Floats, Floats]:
-    """What the run's projections make of the features of all rows."""
-    model = load(run).model.cpu()
-    found = []
-    for column in pairs.columns:
-        pooled = torch.from_numpy(dense(column.matrix))
-        there = torch.from_numpy(column.there)[:, None]
-        with torch.inference_mode():
-            found.append(
-                model.embed(column.name, Features(pooled[:, None], there, pooled)).double().numpy()
-            )
-    return found[0], found[1]
+def _embedded(pairs: Pairs, run: Path, name: str, rows: Rows) -> Floats:
+    """(N, E) of one column. What several rows share, such as a picture of five captions, is embedded once."""
+    samples = pairs.table.samples
+    first: dict[int, int] = {}  # one value -> its place among those that are embedded
+    for row in rows.tolist():
+        first.setdefault(id(samples[row].items[name]), row)
+    embedded = [samples[row] for row in first.values()]
+    place = {value: number for number, value in enumerate(first)}
+    loaded = load(run)
+    entries = [Entry(name, number) for number in range(len(embedded))]
+    config = InferenceConfig()
+    bad = config.errors.build(len(embedded))
+    found = embed_entries([loaded.reading(embedded)], entries, embedded, config, bad, loaded.device)
+    unit = found.vectors[0].double().numpy()
+    vectors = np.zeros((len(samples), unit.shape[1]))
+    vectors[rows] = unit[[place[id(samples[row].items[name])] for row in rows.tolist()]]
+    return vectors

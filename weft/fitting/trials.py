@@ -21,7 +21,8 @@ from weft.fitting.folds import Plan
 from weft.fitting.goal import Goal
 from weft.fitting.models import Fitted, Floats
 from weft.fitting.table import Ints
-from weft.fitting.trained import Shared, planned_steps
+from weft.fitting.trained import Shared
+from weft.fitting.trained_recipe import planned_steps
 
 ALWAYS = 2
 """The constant and a linear model are tried even where reading the columns has taken all the time."""

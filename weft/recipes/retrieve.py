@@ -32,8 +32,13 @@ def retrieve(
 ) -> Recipe:
     """Your table: search pictures by text and texts by picture, with a small CLIP."""
     image, text = pair_of(schema, target, "retrieve")
-    others = [name for name in schema.columns if name not in (image, text)]
-    inputs = inputs_of(schema, others, Towers(image_model, text_model, tune))
+    return finding(schema, image, text, Towers(image_model, text_model, tune))
+
+
+def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
+    """Each of two columns of pictures or texts is found by the other."""
+    others = [name for name in schema.columns if name not in (first, second)]
+    inputs = inputs_of(schema, others, towers)
     errors = lenient(schema)
     return Recipe(
         data=inputs.data({}, errors),
@@ -44,8 +49,8 @@ def retrieve(
                 for stream, width in inputs.widths.items()
             },
         ),
-        objectives={"contrastive": SoftmaxContrastiveConfig(streams=(image, text))},
-        tasks={"retrieval": RetrievalConfig(image, text, inference=inference(errors))},
+        objectives={"contrastive": SoftmaxContrastiveConfig(streams=(first, second))},
+        tasks={"retrieval": RetrievalConfig(first, second, inference=inference(errors))},
         optim=OptimConfig(lr=1e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
         run=run(schema, "retrieval/rsum", most_steps=1000),
     )
