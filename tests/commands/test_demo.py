@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from tiny_runs import done, refused, unchanged
 from weft.commands import _demo as demo
 from weft.commands import _demo_plan
 from weft.core.config import load
-from weft.runs.timing import seconds_per_step
 from weft.worlds.scenes import SPLITS
 
 TINY = ("--speed", 1, "--minutes", 0.001, "--test", 12)
@@ -121,5 +119,6 @@ def test_impossible_sizes(flag: str, value: object, tmp_path: Path) -> None:
 
 
 def test_the_machine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "seconds_per_step", partial(seconds_per_step, warm=1, timed=1))
+    monkeypatch.setattr(demo, "WARM", 1)
+    monkeypatch.setattr(demo, "TIMED", 1)
     assert demo._measured() >= 1

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
+from weft.data import sources
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import SplitConfig
 from weft.data.sources import FilesConfig
@@ -182,3 +183,24 @@ def test_joined_files_have_the_same_policy(tmp_path: Path) -> None:
     assert dataset[0].items["text_zh"] == "t0"
     with pytest.raises(DataError, match=r"has no row of '3.png'"):
         dataset[3]
+
+
+def test_a_table_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened = table(tmp_path / "rows.jsonl", SPLITS), []
+    read = sources.open_dataset
+    monkeypatch.setattr(sources, "open_dataset", lambda *a, **k: opened.append(a) or read(*a, **k))
+    with sources.read_once(), sources.read_once():
+        assert [len(FilesConfig(path).open(split)) for split in (*SPLITS, None)] == [1, 1, 1, 3]
+        assert len(opened) == 1
+        FilesConfig(path, columns={"text": "text"}).open(None)  # otherwise said, otherwise read
+        assert len(opened) == 2
+    FilesConfig(path).open(None)
+    assert len(opened) == 3
+
+
+def test_a_table_with_bad_rows_is_read_each_time(tmp_path: Path) -> None:
+    source = FilesConfig(bad_table(tmp_path, "jsonl"))
+    with sources.read_once():
+        assert len(source.open(None, ErrorPolicy("skip", limit=0.5))) == 9
+        with pytest.raises(DataError):
+            source.open(None)

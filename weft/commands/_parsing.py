@@ -124,8 +124,13 @@ def _reworded(message: str) -> str:
     for said, better in REWORDED:
         changed, count = re.subn(said, better, message)
         if count:
-            return re.sub(r"expected one of 'None', ", "expected one of ", changed)
+            changed = re.sub(r"expected one of 'None', ", "expected one of ", changed)
+            return re.sub(r"STR(?: STR)+$", lambda found: _several(found[0]), changed)
     return message
+
+
+def _several(placeholders: str) -> str:
+    return f"{len(placeholders.split())} values"
 
 
 SAME = (

@@ -2,7 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -38,6 +40,18 @@ from weft.data.prepare.split import (
 )
 
 log = logging.getLogger("weft.data")
+
+_READ: ContextVar[dict[str, Dataset] | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Inside, a table whose rows can all be read is read once, for all its splits; its files must not change."""
+    token = _READ.set({} if (kept := _READ.get()) is None else kept)
+    try:
+        yield
+    finally:
+        _READ.reset(token)
 
 
 @dataclass(frozen=True)
@@ -173,9 +187,14 @@ def _absolute(path: Path) -> Path:
 
 def _opened(path: Path, format: str | None, errors: ErrorPolicy, said: Said) -> Dataset:
     """All rows that can be read; the others go the way of the policy."""
+    kept, key = _READ.get(), repr((path, format, said))
+    if kept is not None and key in kept:
+        return kept[key]
     bad = errors.build(say=_say)
     dataset = open_dataset(path, format=format, said=said, on_error=bad.add)
     bad.check(len(dataset))
+    if kept is not None and not bad.rows:
+        kept[key] = dataset
     return dataset
 
 

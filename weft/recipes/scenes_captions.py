@@ -16,10 +16,8 @@ DIM = 128
 def scenes_captions() -> Recipe:
     """Captions of the generated world, trained in a minute; --init RUN takes the picture encoder of `scenes_objects`."""
     pretraining = scenes()
-    base = data(SIMPLE)
-    text = base.streams["text"].replace(train_captions=2)
     return pretraining.replace(
-        data=base.replace(streams={**base.streams, "text": text}),
+        data=data(SIMPLE),
         model=captioner(
             image=pretraining.model.encoders["image"],
             image_dim=PICTURE,
@@ -32,7 +30,7 @@ def scenes_captions() -> Recipe:
         ),
         objectives={"captioning": CaptioningConfig()},
         tasks={"captioning": CaptioningTaskConfig(limit=100)},
-        optim=OptimConfig(lr=3e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        optim=OptimConfig(lr=3e-3, weight_decay=0.05, warmup=0.1, ema=0.95),
         run=run(300).replace(
             batch_size=64, evaluate_every=100, monitor="captioning/CIDEr-D", precision="auto"
         ),

@@ -48,6 +48,6 @@ def scenes_questions() -> Recipe:
             heads={"answer": answer},
         ),
         objectives={"answer": ClassificationConfig(), "objects": OBJECTS},
-        optim=whole.optim.replace(lr=5e-3, warmup=0.1, ema=0.98),
+        optim=whole.optim.replace(lr=5e-3, warmup=0.1, ema=0.95),
         run=whole.run.replace(steps=400, evaluate_every=200, checkpoint_every=200),
     )

@@ -46,12 +46,13 @@ def measure(
     split: str | None = None,
     audited: bool = True,
     slices: Sequence[str] = (),
+    leakage: Leakage | None = None,
 ) -> Measurement:
     """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
 
     data: other files than the run was trained on; said: what the user says of them. Several runs are an ensemble. audited: look for the
     measured rows in the training rows of every run. slices: columns by which errors are given, instead of
-    those of the recipe.
+    those of the recipe. leakage: what an earlier audit of the same rows has found.
     """
     first = runs[0]
     settings = task_config(first.recipe, task)
@@ -62,7 +63,8 @@ def measure(
     dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
     require_columns(slices, dataset)
     trained_on = [training_rows(run) for run in runs]
-    leakage = _audit(runs, trained_on, dataset) if audited else None
+    if audited and leakage is None:
+        leakage = _audit(runs, trained_on, dataset)
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
     built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
