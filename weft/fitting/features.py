@@ -80,6 +80,15 @@ def compute(
     table: Table, name: str, source: Source, learn: Rows, *, device: torch.device
 ) -> Column:
     """The features of a column. learn: the rows that may be learned from. Raises WeftError for a bad value."""
+    raw, config, encoder = _learned(table, name, source, learn, device)
+    matrix, present = _encoded(raw, encoder, config, source.modality, device)
+    return Column(name, source.modality, raw.modality, config, encoder, matrix, present)
+
+
+def _learned(
+    table: Table, name: str, source: Source, learn: Rows, device: torch.device
+) -> tuple[ModalitySource, Config[Encoder], Encoder]:
+    """How the column is read, and its encoder, both of which have learned from the rows `learn`."""
     modality = source.modality.build()
     if isinstance(modality, Learner):
         there = (table.samples[row].items.get(name) for row in learn.tolist())
@@ -91,8 +100,28 @@ def compute(
     for part in encoder.modules():
         if isinstance(part, Learns):
             part.learn(lambda: map(_single, _fields(raw, learn.tolist(), "learning", name)))
-    matrix, present = _encoded(raw, cast(Encoder, encoder), config, source.modality, device)
-    return Column(name, source.modality, modality, config, cast(Encoder, encoder), matrix, present)
+    return raw, config, cast(Encoder, encoder)
+
+
+def seconds_per_row(
+    table: Table,
+    name: str,
+    source: Source,
+    *,
+    device: torch.device,
+    clock: Callable[[], float],
+) -> float:
+    """How long the features of one row take, without the cache; of all batches but the first. clock: gives seconds."""
+    rows = list(range(len(table)))
+    raw, _, encoder = _learned(table, name, source, np.arange(len(table)), device)
+    times = [clock()]
+    with torch.inference_mode():
+        for field in _fields(raw, rows, "timing", name):
+            encoder(field.to(device)).pooled.cpu()
+            times.append(clock())
+    if len(times) < 3:  # so few rows have a value
+        return (times[-1] - times[0]) / len(table)
+    return (times[-1] - times[1]) / (len(table) * (len(times) - 2) / (len(times) - 1))
 
 
 def _single(field: Field) -> Field:

@@ -17,6 +17,7 @@ from weft.data.stamps import stamp
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Metric, Score
 from weft.fitting.alarms import alarms
+from weft.fitting.budget import KEPT, part, rows_in_time
 from weft.fitting.candidates import Features, candidates, fitted
 from weft.fitting.choice import source_of
 from weft.fitting.features import compute, reduced, side_by_side
@@ -68,6 +69,16 @@ def _fitted(
 ) -> FitResult:
     """`fit`, of the rows `table` that have the target. used: column -> its kind, of those that a model may read."""
     schema, seed = opened.schema, settings.seed
+    count = rows_in_time(
+        table,
+        used,
+        settings,
+        folder / TRIALS / KEPT,
+        f"{_stamp(table, goal, settings)} {settings.minutes:g}",
+        deadline=deadline,
+        device=distributed.device("auto"),
+    )
+    table, goal = part(table, goal, _strata(goal), count, seed)
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)

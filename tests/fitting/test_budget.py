@@ -1,0 +1,82 @@
+"""As many rows as there is time for, drawn by the seed; the clock is given, so that no test depends on the machine."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from weft.core.samples import Sample
+from weft.fitting import budget
+from weft.fitting.budget import affordable, draw, part, rows_in_time
+from weft.fitting.goal import read_goal
+from weft.fitting.settings import FitSettings
+from weft.fitting.table import Table
+
+CPU = torch.device("cpu")
+
+
+def test_all_rows_fit_or_as_many_as_half_of_the_time_reads() -> None:
+    assert affordable(100_000, 0.01, 2000.0) == 100_000
+    assert affordable(100_000, 0.01, 120.0) == 6000
+    assert affordable(100_000, 10.0, 1.0) == affordable(100_000, 10.0, -5.0) == budget.LEAST
+    assert affordable(budget.FEW, 10.0, 1.0) == budget.FEW
+
+
+def test_strata_keep_their_share_and_rare_ones_a_row() -> None:
+    strata = np.repeat([0, 1, 2], [6000, 2999, 1])
+    rows = draw(np.arange(9000), strata, 900, seed=3)
+    assert np.bincount(strata[rows]).tolist() == pytest.approx([600, 300, 1], abs=2)
+    assert strata[rows].max() == 2
+    assert (np.diff(rows) > 0).all()
+    assert (rows == draw(np.arange(9000), strata, 900, seed=3)).all()
+    assert (rows != draw(np.arange(9000), strata, 900, seed=4)).any()
+
+
+def test_every_group_gives_a_row_before_any_gives_a_second() -> None:
+    clusters = np.repeat(np.arange(50), np.arange(1, 51))
+    rows = draw(clusters, np.zeros(len(clusters), np.int64), 50, seed=0)
+    assert sorted(clusters[rows].tolist()) == list(range(50))
+
+
+def _table(rows: int) -> Table:
+    samples = [
+        Sample(f"{n}", f"{n}", {"text": f"day {n % 9}", "mood": "good" if n % 4 else "bad"}, f"row {n}")
+        for n in range(rows)
+    ]
+    splits = ["test" if n % 5 == 0 else "train" for n in range(rows)]
+    return Table(samples, np.arange(rows, dtype=np.int64), splits)
+
+
+def test_a_part_keeps_the_shares_of_the_splits_and_says_how_many_rows(tmp_path: Path) -> None:
+    table, goal = read_goal(_table(3000), "mood", "class")
+    fewer, of = part(table, goal, goal.values, 600, seed=0)
+    assert len(fewer) == len(of.values) == 600
+    assert fewer.splits.count("test") == pytest.approx(120, abs=4)
+    assert np.bincount(of.values).tolist() == pytest.approx([450, 150], abs=4)
+    assert of.notes[0].startswith("600 of 3,000 rows are used")
+    names = [goal.classes[value] for value in of.values]
+    assert names == [sample.items["mood"] for sample in fewer.samples]
+
+
+def test_the_speed_of_a_chunk_says_how_many_and_the_same_command_keeps_it(tmp_path: Path) -> None:
+    ticks = itertools.count(step=6.4)  # seconds for each batch of 64 rows: 0.1 s a row
+    table, kept = _table(3000), tmp_path / "rows.json"
+
+    def rows(stamp: str, deadline: float) -> int:
+        return rows_in_time(
+            table,
+            {"text": "text"},
+            FitSettings(),
+            kept,
+            stamp,
+            deadline=deadline,
+            device=CPU,
+            clock=lambda: next(ticks),
+        )
+
+    # The clock has ticked 7 times when the time that is left is looked at.
+    assert rows("a", 6 * 6.4 + 100) == 500
+    assert rows("a", 1e9) == 500
+    assert rows("b", 1e9) == 3000

@@ -1,0 +1,117 @@
+"""The rows that the time allows: where reading the features of all would take too long, a part that the seed draws."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from weft.core.documents import read_mapping, write_checked
+from weft.core.errors import WeftError
+from weft.fitting.choice import source_of
+from weft.fitting.features import seconds_per_row
+from weft.fitting.folds import Rows
+from weft.fitting.goal import Goal
+from weft.fitting.settings import FitSettings
+from weft.fitting.table import Ints, Table
+
+SHARE = 0.5
+"""Of the time that is left, for reading features."""
+FEW, LEAST, CHUNK = 2000, 200, 320
+"""Tables of at most FEW rows are read whole; LEAST rows are read however short the time is; CHUNK rows are timed."""
+SLOW = ("image", "images", "text")
+"""Kinds of columns whose features take time."""
+KEPT = "rows.json"
+
+
+def affordable(rows: int, seconds_a_row: float, seconds: float) -> int:
+    """How many of the rows have their features read within SHARE of the seconds; at least LEAST."""
+    if rows <= FEW or rows * seconds_a_row <= SHARE * seconds:
+        return rows
+    return min(rows, max(LEAST, int(SHARE * seconds / seconds_a_row)))
+
+
+def draw(clusters: Ints, strata: Ints, count: int, seed: int) -> Rows:
+    """`count` of the rows, in order; clusters and strata (N,) as in `grouped_folds`.
+
+    Each stratum has its share and at least one row as far as the count goes; within it, every cluster gives one row
+    before any gives a second, so that as many groups as possible are told apart.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(clusters))
+    turn, _ = _places(clusters, (drawn,))
+    place, size = _places(strata, (drawn, turn))
+    return np.sort(np.lexsort((drawn, place / size))[:count])
+
+
+def _places(of: Ints, keys: tuple[Ints, ...]) -> tuple[Ints, Ints]:
+    """The place of each row (N,) among those of its number, sorted by the keys, the last first; and how many they are."""
+    order = np.lexsort((*keys, of))
+    _, begins, inverse, sizes = np.unique(
+        of[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    places, counts = np.empty(len(of), np.int64), np.empty(len(of), np.int64)
+    places[order] = np.arange(len(of)) - begins[inverse]
+    counts[order] = sizes[inverse]
+    return places, counts
+
+
+def rows_in_time(
+    table: Table,
+    used: Mapping[str, str],
+    settings: FitSettings,
+    kept: Path,
+    stamp: str,
+    *,
+    deadline: float,
+    device: torch.device,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """How many rows of the table there is time to read, by the speed of a first chunk.
+
+    used: column -> its kind. kept: a file that holds the number, so that the same command, whose stamp is the same,
+    goes on with the same rows. clock: gives seconds.
+    """
+    slow = {name: kind for name, kind in used.items() if kind in SLOW}
+    if len(table) <= FEW or not slow:
+        return len(table)
+    known = _kept(kept, stamp)
+    if known is not None:
+        return known
+    every = np.zeros(len(table), np.int64)
+    chunk = table.take(draw(np.arange(len(table)), every, CHUNK, settings.seed).tolist())
+    took = sum(
+        seconds_per_row(chunk, name, source_of(kind, settings), device=device, clock=clock)
+        for name, kind in slow.items()
+    )
+    count = affordable(len(table), took, deadline - clock())
+    write_checked(kept, {"stamp": stamp, "rows": count})
+    return count
+
+
+def _kept(path: Path, stamp: str) -> int | None:
+    try:
+        values = read_mapping(path)
+        return int(values["rows"]) if values["stamp"] == stamp else None
+    except (WeftError, KeyError, TypeError, ValueError):
+        return None  # none there, or cut off: it is measured again
+
+
+def part(
+    table: Table, goal: Goal, strata: NDArray[np.int64], count: int, seed: int
+) -> tuple[Table, Goal]:
+    """`count` rows of the table, whose splits keep their shares, and the goal of these rows, which says so."""
+    if count >= len(table):
+        return table, goal
+    _, splits = np.unique([str(split) for split in table.splits], return_inverse=True)
+    both = strata * (int(splits.max()) + 1) + splits
+    rows = draw(table.clusters, both, count, seed)
+    note = (
+        f"{count:,} of {len(table):,} rows are used, drawn by the seed: there is no time to read the features of "
+        "all (more --minutes reads more)"
+    )
+    return table.take(rows.tolist()), replace(
+        goal, values=goal.values[rows], notes=(note, *goal.notes)
+    )
