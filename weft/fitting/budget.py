@@ -20,7 +20,7 @@ from weft.fitting.table import Ints, Table
 
 SHARE = 0.5
 """Of the time that is left, for reading features."""
-FEW, LEAST, CHUNK = 2000, 200, 320
+FEW, LEAST, CHUNK = 2000, 200, 192
 """Tables of at most FEW rows are read whole; LEAST rows are read however short the time is; CHUNK rows are timed."""
 SLOW = ("image", "images", "text")
 """Kinds of columns whose features take time."""

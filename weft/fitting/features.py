@@ -175,10 +175,9 @@ def _encoded(
     there = np.array([not raw.lacks(sample) for sample in cast(Table, raw.dataset).samples])
     rows = np.flatnonzero(there).tolist()
     is_sparse = isinstance(config, TfidfConfig)
-    parts: list[Any] = []
-    for pooled in _pooled(raw, rows, encoder, config, modality, device):
-        parts.append(sparse.csr_array(pooled) if is_sparse else pooled)
+    pooled = _pooled(raw, rows, encoder, config, modality, device)
     if is_sparse:
+        parts = [sparse.csr_array(part) for part in pooled]
         stacked = (
             sparse.vstack(parts, format="csr") if parts else sparse.csr_array((0, encoder.dim))
         )
@@ -186,9 +185,10 @@ def _encoded(
             (np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(len(there), len(rows))
         )
         return sparse.csr_array(place @ stacked, dtype=np.float32), there
-    matrix = np.zeros((len(there), encoder.dim), dtype=np.float32)
-    if parts:
-        matrix[rows] = np.concatenate(parts)
+    matrix, begin = np.zeros((len(there), encoder.dim), dtype=np.float32), 0
+    for part in pooled:  # into its place at once: the features are held once, not twice
+        matrix[rows[begin : begin + len(part)]] = part
+        begin += len(part)
     return matrix, there
 
 
