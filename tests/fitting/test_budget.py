@@ -63,7 +63,7 @@ def test_a_part_keeps_the_shares_of_the_splits_and_says_how_many_rows(tmp_path: 
 
 
 def test_the_speed_of_a_chunk_says_how_many_and_the_same_command_keeps_it(tmp_path: Path) -> None:
-    ticks = itertools.count(step=6.4)  # seconds for each batch of 64 rows: 0.1 s a row
+    ticks = itertools.count(step=4.0)  # seconds for each batch of 16 rows: 0.25 s a row
     table, kept = _table(3000), tmp_path / "rows.json"
 
     def rows(stamp: str, deadline: float) -> int:
@@ -78,7 +78,7 @@ def test_the_speed_of_a_chunk_says_how_many_and_the_same_command_keeps_it(tmp_pa
             clock=lambda: next(ticks),
         )
 
-    # The clock has ticked 4 times before the time that is left is looked at.
-    assert rows("a", 4 * 6.4 + 100) == 500
+    # The clock has ticked 13 times before the time that is left is looked at.
+    assert rows("a", 13 * 4.0 + 250) == 500
     assert rows("a", 1e9) == 500
     assert rows("b", 1e9) == 3000

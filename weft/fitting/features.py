@@ -18,6 +18,7 @@ from scipy import sparse
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.interfaces import CacheableEncoder, Encoder, Learner, Modality
+from weft.core.precision import autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field
 from weft.data.ahead import loaded_ahead
@@ -114,9 +115,10 @@ def seconds_per_row(
     """How long the features of one row take, without the cache; of all batches but the first. clock: gives seconds."""
     rows = list(range(len(table)))
     raw, _, encoder = _learned(table, name, source, np.arange(len(table)), device)
-    times = [clock()]
-    with torch.inference_mode():
-        for field in _fields(raw, rows, "timing", name):
+    times, cached = [clock()], CacheConfig(precision="auto")  # as the cache reads them
+    precision = cached.precision if isinstance(encoder, CacheableEncoder) else "fp32"
+    with torch.inference_mode(), autocast(precision, device):
+        for field in _fields(raw, rows, "timing", name, cached.batch_size):
             encoder(field.to(device)).pooled.cpu()
             times.append(clock())
     if len(times) < 3:  # so few rows have a value
@@ -227,7 +229,9 @@ def _pooled(
             yield encoder(field.to(device)).pooled.cpu().numpy()
 
 
-def _fields(raw: ModalitySource, rows: Sequence[int], what: str, name: str) -> Iterator[Field]:
+def _fields(
+    raw: ModalitySource, rows: Sequence[int], what: str, name: str, batch_size: int = BATCH
+) -> Iterator[Field]:
     """Batches of the rows that have the stream."""
     there = [row for row in rows if not raw.lacks(raw.dataset[row])]
     generator = torch.Generator()
@@ -235,9 +239,9 @@ def _fields(raw: ModalitySource, rows: Sequence[int], what: str, name: str) -> I
     def load(row: int) -> Any:
         return raw.load(row, train=False, generator=generator, view=0)
 
-    loaded = loaded_ahead(load, there, workers=2, most=4 * BATCH)
+    loaded = loaded_ahead(load, there, workers=2, most=4 * batch_size)
     with progress(f"{what} of '{name}'", len(there)) as advance:
-        while batch := [value for _, value in itertools.islice(loaded, BATCH)]:
+        while batch := [value for _, value in itertools.islice(loaded, batch_size)]:
             yield raw.modality.collate(batch)
             advance(len(batch))
 
