@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.fitting import budget
 from weft.fitting.budget import affordable, draw, part, rows_in_time
@@ -22,6 +23,15 @@ def test_all_rows_fit_or_as_many_as_half_of_the_time_reads() -> None:
     assert affordable(100_000, 0.01, 120.0) == 6000
     assert affordable(100_000, 10.0, 1.0) == affordable(100_000, 10.0, -5.0) == budget.LEAST
     assert affordable(budget.FEW, 10.0, 1.0) == budget.FEW
+
+
+def test_a_picture_of_several_rows_is_read_once() -> None:
+    media = [Media.encoded(bytes([n % 3]), "image") for n in range(12)]
+    samples = [Sample(f"{n}", "g", {"image": m}, f"row {n}") for n, m in enumerate(media)]
+    table = Table(samples, np.arange(12, dtype=np.int64), [None] * 12)
+    assert budget.different(table, "image") == 3
+    assert affordable(30_000, 0.1, 120.0, seconds_for_all=50.0) == 30_000
+    assert affordable(30_000, 0.1, 120.0, seconds_for_all=70.0) == 600
 
 
 def test_strata_keep_their_share_and_rare_ones_a_row() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
+from weft.core.media import Media
 from weft.fitting.choice import source_of
 from weft.fitting.features import seconds_per_row
 from weft.fitting.folds import Rows
@@ -27,9 +28,15 @@ SLOW = ("image", "images", "text")
 KEPT = "rows.json"
 
 
-def affordable(rows: int, seconds_a_row: float, seconds: float) -> int:
-    """How many of the rows have their features read within SHARE of the seconds; at least LEAST."""
-    if rows <= FEW or rows * seconds_a_row <= SHARE * seconds:
+def affordable(
+    rows: int, seconds_a_row: float, seconds: float, seconds_for_all: float | None = None
+) -> int:
+    """How many of the rows have their features read within SHARE of the seconds; at least LEAST.
+
+    seconds_for_all: less than those of each row where rows share their pictures.
+    """
+    total = rows * seconds_a_row if seconds_for_all is None else seconds_for_all
+    if rows <= FEW or total <= SHARE * seconds:
         return rows
     return min(rows, max(LEAST, int(SHARE * seconds / seconds_a_row)))
 
@@ -82,13 +89,21 @@ def rows_in_time(
         return known
     every = np.zeros(len(table), np.int64)
     chunk = table.take(draw(np.arange(len(table)), every, CHUNK, settings.seed).tolist())
-    took = sum(
-        seconds_per_row(chunk, name, source_of(kind, settings), device=device, clock=clock)
+    took = {
+        name: seconds_per_row(chunk, name, source_of(kind, settings), device=device, clock=clock)
         for name, kind in slow.items()
-    )
-    count = affordable(len(table), took, deadline - clock())
+    }
+    total = sum(seconds * different(table, name) for name, seconds in took.items())
+    count = affordable(len(table), sum(took.values()), deadline - clock(), total)
     write_checked(kept, {"stamp": stamp, "rows": count})
     return count
+
+
+def different(table: Table, name: str) -> int:
+    """How many different pictures the column has, since the cache reads each once; of other columns the rows."""
+    values = [sample.items.get(name) for sample in table.samples]
+    pictures = {value for value in values if isinstance(value, Media)}
+    return len(pictures) + sum(not isinstance(value, Media) for value in values)
 
 
 def _kept(path: Path, stamp: str) -> int | None:
