@@ -167,6 +167,24 @@ def test_texts_of_every_column_are_compared():
     assert leakage.clean
 
 
+def test_numbers_and_dates_are_no_texts(tmp_path):
+    """The cells of a CSV table are strings: -0.25 has two words, and many rows share it."""
+    for name, first in (("train", 0), ("test", 20)):
+        rows = [
+            f"{name}{n},{n % 3 - 1.5:.4f},2026-03-{n % 9 + 1:02},1.5 mm,it was said {n} times"
+            for n in range(first, first + 20)
+        ]
+        table = "\n".join(["id,audio_1,seen,size,speech", *rows]) + "\n"
+        (tmp_path / f"{name}.csv").write_text(table)
+    train, evaluated = (open_dataset(tmp_path / f"{n}.csv") for n in ("train", "test"))
+    found = audit_datasets(train, evaluated, workers=1)
+    assert found.texts == Finding(0, 20)
+    (tmp_path / "numbers.csv").write_text("audio_1,seen\n-1.5,2026-03-01\n")
+    numbers = open_dataset(tmp_path / "numbers.csv")
+    found = audit_datasets(numbers, numbers, workers=1)
+    assert (found.texts.total, found.values.found) == (0, 1)  # the row as a whole
+
+
 def test_labels_and_masks_that_lie_in_arrays_may_be_the_same():
     def items(n):
         one_hot = np.eye(10)[n % 10]

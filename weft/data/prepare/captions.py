@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from weft.core.cells import is_number
+from weft.core.dates import is_date
 from weft.core.media import Alternatives
 from weft.core.text import compatible, folded, normalised, words
 from weft.data.formats._columns import TEXT_COLUMNS, is_text_column
@@ -92,11 +94,12 @@ def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[st
 
 
 def sentences_of(items: Mapping[str, Any], texts: Container[str] = ()) -> tuple[str, ...]:
-    """The strings of two words or more in other columns than captions and the split: questions, reports."""
+    """The strings of two words or more in other columns than captions and the split: questions, reports; not
+    numbers (-0.25) and dates."""
     captions = captions_of(items, texts)
     return tuple(
         value
         for name, value in items.items()
         if name not in captions and name != "split" and isinstance(value, str)
-        if len(words(value)) > 1
+        if len(words(value)) > 1 and not is_number(value) and not is_date(value)
     )

@@ -22,7 +22,7 @@ from weft.data.prepare.engines import Engine
 from weft.data.prepare.media_facts import MediaFacts, Reader, media_in
 from weft.data.stamps import stamp
 
-VERSION = 5
+VERSION = 6
 """Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
 
