@@ -19,8 +19,9 @@ GREY_LEVELS = 2.0
 OTHER_ORDER = {"P": 0.05, "1": 1.0}
 PHOTO = 0.005
 """Share of values that may differ by more: of dithered pictures, and of all others. Both libraries cut at 0 and 255
-between the passes; a picture of two colours is all hard edges, so that the order of the passes alone says how it looks. torch resizes the width first, Pillow 13 the height where that is cheaper, so that bicubic
-overshoot at hard edges is cut elsewhere."""
+between the passes. torch resizes the width first, Pillow 13 the height where that is cheaper, so that bicubic
+overshoot at hard edges is cut elsewhere; a picture of two colours is all hard edges, and only the comparison pass by
+pass tells anything of it."""
 BASE = ImageConfig(crop_scale=None, flip=0.0, interpolation="bicubic", scaled_decoding=False)
 CROPPED = Processor(size=SIZE, fit="crop", interpolation="bicubic").image(BASE)
 SQUASHED = Processor(size=SIZE, fit="squash", interpolation="bicubic").image(BASE)
@@ -29,7 +30,7 @@ SIZES = ((97, 131), (200, 63), (40, 33), (64, 64), (65, 300))
 
 
 def picture(kind: str, size: tuple[int, int], photo: Image.Image) -> Image.Image:
-    """A photo of that size and mode; transparent where it is RGBA or LA."""
+    """A photo of that size and mode; opaque where it has an alpha channel."""
     made = photo.resize(size, Image.Resampling.BICUBIC)
     if kind in ("RGBA", "LA"):
         made = made.convert(kind)
