@@ -17,6 +17,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """A sound or a film that can be played. weights: of its parts in order of time, (parts,) in [0, 1]."""
+
+    media: Media
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Word:
     """A piece of text, and its weight in [0, 1]."""
 
@@ -26,10 +34,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Display:
-    """Pictures and words. A report draws any of them, whatever value they stand for."""
+    """Pictures, words and recordings. A report draws any of them, whatever value they stand for."""
 
     pictures: tuple[Picture, ...] = ()
     words: tuple[Word, ...] = ()
+    recordings: tuple[Recording, ...] = ()
 
     @property
     def text(self) -> str:

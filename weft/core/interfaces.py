@@ -80,6 +80,16 @@ class Measurable(Protocol):
 
 
 @runtime_checkable
+class SharedDraws(Protocol):
+    """A modality whose random numbers are those of every stream of that name for `draws`.
+
+    What it draws first, each of them draws alike: the sound and the frames of a clip take one part of it.
+    """
+
+    draws: str
+
+
+@runtime_checkable
 class NamedParts(Protocol):
     """A modality that names the parts of a row for a person: words of a text, columns of a table."""
 

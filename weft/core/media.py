@@ -7,24 +7,29 @@ tokenizer on its texts or reading a label therefore touches no byte of them.
 import functools
 import hashlib
 import io
+import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self, TypeVar
 
 import numpy as np
 
 from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
-from weft.core.files import LARGEST_FILE, read_file
+from weft.core.files import LARGEST_FILE, open_file, read_file
 from weft.core.kinds import NOUNS, Kind, kind_of, suffix_of
 from weft.core.names import present
 from weft.core.once import kept
 
+T = TypeVar("T")
 _LARGEST: dict[Kind, int] = {"image": 512 << 20}
-"""Bytes of the largest file of a kind that is read."""
+"""Bytes of the largest file of a kind that is read whole."""
+RECORDINGS: tuple[Kind, ...] = ("audio", "video")
+"""Kinds of which a part may be meant, and whose files are not read whole."""
+_CHUNK = 1 << 20
 
 
 class Alternatives(tuple[Any, ...]):
@@ -44,6 +49,13 @@ class Place(Protocol):
         """The encoded bytes, or the array where it is not encoded.
 
         Raises OSError or WeftError; the latter also where it holds more than `limit` bytes.
+        """
+        ...
+
+    def open(self) -> BinaryIO:
+        """The encoded bytes as a file to seek in, so that a recording need not be read whole.
+
+        Raises OSError or WeftError.
         """
         ...
 
@@ -73,6 +85,9 @@ class FilePlace:
 
     def load(self, limit: int) -> bytes:
         return read_file(self.path, limit)
+
+    def open(self) -> BinaryIO:
+        return open_file(self.path)
 
     def size(self) -> int | None:
         try:
@@ -111,6 +126,9 @@ class Memory:
             raise WeftError(f"holds more than the limit of {limit:,} bytes")
         return self.data
 
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
     def size(self) -> int:
         return len(self.data)
 
@@ -132,6 +150,9 @@ class Made:
 
     def load(self, limit: int) -> np.ndarray:  # noqa: ARG002
         return self._array
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(npy_of(self._array))
 
     def size(self) -> None:
         return None
@@ -158,16 +179,44 @@ def _itself(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _made(make: np.ndarray | Callable[[], np.ndarray]) -> Made:
+    return Made(functools.partial(_itself, make) if isinstance(make, np.ndarray) else make)
+
+
+def npy_of(array: np.ndarray) -> bytes:
+    """The content of the .npy file that holds the array."""
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=False)
+    return out.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """A picture, a sound, a film or an array that is read when somebody asks.
 
     suffix: of its file's name, in small letters and without the dot; "" where it has none.
+    rate: samples or frames a second of a recording that is not encoded.
+    start, end: the part of a recording that is meant, in seconds; end None: up to its end.
     """
 
     kind: Kind
     place: Place
     suffix: str = ""
+    rate: float | None = None
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        end = math.inf if self.end is None else self.end
+        if not (0 <= self.start < end):  # also false of what is not a number
+            raise WeftError(
+                f"the part of {self.place} from {self.start} s to {self.end} s, expected a start of 0 or more "
+                "and an end after it"
+            )
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise WeftError(
+                f"{self.place} has rate {self.rate}, expected samples or frames a second"
+            )
 
     @classmethod
     def file(cls, path: Path, kind: Kind | None = None, *, folder: Path | None = None) -> Self:
@@ -186,14 +235,37 @@ class Media:
     @classmethod
     def array_of(cls, make: np.ndarray | Callable[[], np.ndarray], kind: Kind = "array") -> Self:
         """An array, or what makes it; of kind image pixels, uint8 (H, W, 3)."""
-        return cls(
-            kind, Made(functools.partial(_itself, make) if isinstance(make, np.ndarray) else make)
-        )
+        return cls(kind, _made(make))
+
+    @classmethod
+    def sound(cls, make: np.ndarray | Callable[[], np.ndarray], rate: float) -> Self:
+        """Samples (S,) or (S, channels), float in [-1, 1] or int16, or what makes them. rate: a second."""
+        return cls("audio", _made(make), rate=rate)
+
+    @classmethod
+    def frames(cls, make: np.ndarray | Callable[[], np.ndarray], rate: float) -> Self:
+        """The frames of a film, uint8 (F, H, W, 3), or what makes them. rate: a second."""
+        return cls("video", _made(make), rate=rate)
+
+    def part(self, start: float, end: float | None = None) -> Self:
+        """The part of a recording from `start` to `end`, in seconds of the whole; end None: up to its end.
+
+        Raises WeftError where it ends before it begins.
+        """
+        return replace(self, start=start, end=end)
+
+    def of_kind(self, kind: Kind) -> Self:
+        """The same content read as another kind, such as the sound track of a film."""
+        return replace(self, kind=kind)
 
     @property
     def path(self) -> Path | None:
         """The file, where it is one."""
         return self.place.path if isinstance(self.place, FilePlace) else None
+
+    def open(self) -> BinaryIO:
+        """The encoded bytes as a file to seek in. Raises WeftError."""
+        return self._reading(self.place.open)
 
     def load(self) -> bytes | np.ndarray:
         """The encoded bytes, or the array where it is not encoded; read once within `once`.
@@ -203,8 +275,11 @@ class Media:
         return kept(self, self._loaded)
 
     def _loaded(self) -> bytes | np.ndarray:
+        return self._reading(lambda: self.place.load(_LARGEST.get(self.kind, LARGEST_FILE)))
+
+    def _reading(self, read: Callable[[], T]) -> T:
         try:
-            return self.place.load(_LARGEST.get(self.kind, LARGEST_FILE))
+            return read()
         except FileNotFoundError:
             raise WeftError(f"no such file: {self.place}") from None
         except (OSError, ValueError) as error:
@@ -216,9 +291,7 @@ class Media:
         content = self.load()
         if isinstance(content, bytes):
             return content
-        out = io.BytesIO()
-        np.save(out, content, allow_pickle=False)
-        return out.getvalue()
+        return npy_of(content)
 
     def array(self) -> np.ndarray:
         """The array; that of a .npy file decoded. Raises WeftError for anything else."""
@@ -226,8 +299,28 @@ class Media:
         return content if isinstance(content, np.ndarray) else decode_array(content)
 
     def digest(self) -> str:
-        """32 hex digits of the content. Raises WeftError."""
-        return digest_of(self.load())
+        """32 hex digits of the content, and of the part of it that is meant. Raises WeftError."""
+        digest = self._streamed() if self.kind in RECORDINGS else digest_of(self.load())
+        return digest_of(f"{digest} {self._part}".encode()) if self._part else digest
+
+    def stamp(self, *, times: bool) -> str:
+        """That of its place (see `Place.stamp`), and the part of it that is meant."""
+        return f"{self.place.stamp(times=times)}{self._part}"
+
+    @property
+    def _part(self) -> str:
+        part = (self.rate, self.start, self.end)
+        return "" if part == (None, 0.0, None) else f" {part}"
+
+    def _streamed(self) -> str:
+        """The digest of the encoded bytes, of which few are in memory."""
+        if isinstance(self.place, Made):
+            return digest_of(self.load())
+        digest = hashlib.blake2b(digest_size=16)
+        with self.open() as file:
+            while data := self._reading(lambda: file.read(_CHUNK)):
+                digest.update(data)
+        return digest.hexdigest()
 
 
 def expected(raw: Any, kind: Kind) -> Media:

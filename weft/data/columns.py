@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, NoTargetError, WeftError
-from weft.core.interfaces import Modality, ReadsColumns, Target, views_of
+from weft.core.interfaces import Modality, ReadsColumns, SharedDraws, Target, views_of
 from weft.core.media import Alternatives, small_value
 from weft.core.missing import is_missing
 from weft.core.once import kept
@@ -94,6 +94,12 @@ class ModalitySource:
 
     def collate(self, items: Sequence[Tensor | None]) -> Field | Features | None:
         return collate_present(items, self.modality.collate)
+
+
+def draws_of(name: str, source: Source) -> str:
+    """The name under which the source draws: its stream's, or the one that several share."""
+    modality = source.modality if isinstance(source, ModalitySource) else None
+    return modality.draws if isinstance(modality, SharedDraws) else name
 
 
 class TargetSource:

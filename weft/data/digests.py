@@ -36,7 +36,7 @@ class Digests:
         changed = raw.place.changed()
         if changed is None:
             return raw.digest()
-        stamp = raw.place.stamp(times=True).encode(errors="surrogatepass")
+        stamp = raw.stamp(times=True).encode(errors="surrogatepass")
         key = hashlib.blake2b(stamp, digest_size=16).hexdigest()
         if key not in self._known:
             digest = raw.digest()

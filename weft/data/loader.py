@@ -20,7 +20,7 @@ from weft.core.records import Batch, Features, Field
 from weft.core.samples import Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
-from weft.data.columns import Source, row_of
+from weft.data.columns import Source, draws_of, row_of
 from weft.data.formats import Dataset
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
@@ -174,7 +174,10 @@ class Loader:
     def _read(self, sample: Sample, draw: Draw) -> LoadedRow:
         values = {
             name: source.load(
-                draw.row, train=True, generator=row_generator(self._seed, draw, name), view=0
+                draw.row,
+                train=True,
+                generator=row_generator(self._seed, draw, draws_of(name, source)),
+                view=0,
             )
             for name, source in self._sources.items()
         }

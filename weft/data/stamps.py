@@ -50,5 +50,5 @@ def _content(value: Any, times: bool) -> bytes:
 def _told(value: Any, times: bool) -> str:
     """What tells a value that JSON does not hold from another."""
     if isinstance(value, Media):
-        return f"{value.kind} {value.place.stamp(times=times)}"
+        return f"{value.kind} {value.stamp(times=times)}"
     return digest_of(value) if isinstance(value, np.ndarray) else repr(value)

@@ -50,16 +50,21 @@ class Pictures(PanelParts):
 
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B rows -> Field of uint8 (B, N, 3, S, S) with a mask (B, N), True where there is a picture."""
-        counts = torch.tensor([len(item) for item in items])
-        mask_BN = torch.arange(int(counts.max()))[None] < counts[:, None]
-        values = items[0].new_zeros(*mask_BN.shape, *items[0].shape[1:])
-        values[mask_BN] = torch.cat(list(items))
-        return Field(values, mask_BN)
+        return stacked(items)
 
     def show(self, raw: Any) -> Display:
         """Each picture."""
         pictures = raw if isinstance(raw, list | tuple) else [raw]
         return Display(pictures=tuple(Picture(one) for one in pictures if isinstance(one, Media)))
+
+
+def stacked(items: Sequence[Tensor]) -> Field:
+    """B rows (N, ...) of different N -> Field (B, N, ...), padded with zeros, with a mask (B, N)."""
+    counts = torch.tensor([len(item) for item in items])
+    mask_BN = torch.arange(int(counts.max()))[None] < counts[:, None]
+    values = items[0].new_zeros(*mask_BN.shape, *items[0].shape[1:])
+    values[mask_BN] = torch.cat(list(items))
+    return Field(values, mask_BN)
 
 
 @dataclass(frozen=True)

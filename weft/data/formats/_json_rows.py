@@ -42,7 +42,8 @@ def _told(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case Media():
-            return {"media": [value.kind, value.suffix, *_place_json(value)]}
+            part = [value.rate, value.start, value.end]
+            return {"media": [value.kind, value.suffix, part, *_place_json(value)]}
         case Alternatives():
             return {"alternatives": [_told(each) for each in value]}
         case list() | tuple():
@@ -64,10 +65,11 @@ def _read(value: Any) -> Any:
     ((mark, content),) = value.items()
     match mark:
         case "media":
-            kind, suffix, lies, place = content
+            kind, suffix, part, lies, place = content
             if lies == "array":
-                return Media.array_of(Media.encoded(_bytes(place), "array").array(), kind)
-            return Media(kind, _place_of(lies, place), suffix)
+                array = Media.encoded(_bytes(place), "array").array()
+                return Media(kind, Media.array_of(array).place, suffix, *part)
+            return Media(kind, _place_of(lies, place), suffix, *part)
         case "alternatives":
             return Alternatives(_read(each) for each in content)
         case "mapping":

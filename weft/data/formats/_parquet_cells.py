@@ -5,6 +5,7 @@ import datetime
 import decimal
 import functools
 import hashlib
+import io
 import itertools
 import json
 import logging
@@ -12,10 +13,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from weft.core.errors import DataError, WeftError
-from weft.core.files import cache_folder, open_file, read_file, write_text
+from weft.core.files import LARGEST_FILE, cache_folder, open_file, read_file, write_text
 from weft.core.media import digest_of, file_changed, file_stamp
 from weft.core.progress import progress
 from weft.core.recent import RecentBytes
@@ -67,6 +68,9 @@ class ParquetCell:
         if len(value) > limit:
             raise DataError(f"holds more than the limit of {limit:,} bytes", source=str(self))
         return value
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.load(LARGEST_FILE))
 
     def size(self) -> None:
         return None

@@ -1,11 +1,12 @@
 """Reading members of a tar archive by where they lie, and refusing what is not the member that was meant."""
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from weft.core.errors import DataError
 from weft.core.files import LARGEST_FILE, open_file
@@ -41,6 +42,15 @@ class TarMember:
             raise DataError(reason, source=str(self))
         return read_members(self.shard, {self.name: self.span})[self.name]
 
+    def open(self) -> BinaryIO:
+        """A window of the shard, whose header is checked; what lies in a store is read whole."""
+        if isinstance(self.shard, RemoteFile):
+            return io.BytesIO(self.load(LARGEST_FILE))
+        try:
+            return io.BufferedReader(_Window(self.shard, self.name, self.span))
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", source=str(self)) from None
+
     def size(self) -> int:
         return self.span.size
 
@@ -54,6 +64,43 @@ class TarMember:
 
     def __str__(self) -> str:
         return f"{self.shard}:{self.name}"
+
+
+class _Window(io.RawIOBase):
+    """A member of a local shard as a file of its own."""
+
+    def __init__(self, shard: Path, name: str, span: Span) -> None:
+        self._start, self._size, self._at = span.start, span.size, 0
+        self._file = open_file(shard)
+        self._file.seek(span.header)
+        whole = span.start + span.size <= os.fstat(self._file.fileno()).st_size
+        if not whole or _header(self._file.read(span.start - span.header)) != (name, span.size):
+            self._file.close()
+            reason = ANOTHER if whole else "the shard is cut off"
+            raise DataError(reason, source=f"{shard}:{name}")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(0, self._size - self._at)]
+        self._file.seek(self._start + self._at)
+        count = self._file.readinto(view)
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 def read_members(shard: Path | RemoteFile, members: Mapping[str, Span]) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import functools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from weft.core.errors import WeftError
 from weft.core.files import open_file
@@ -28,6 +29,14 @@ class ZipMember:
         if len(data) > limit:
             raise WeftError(f"{self} holds more than the limit of {limit:,} bytes")
         return data
+
+    def open(self) -> BinaryIO:
+        try:
+            return cast(BinaryIO, _opened(self.archive).open(self.name))
+        except KeyError:
+            raise WeftError(f"{self.archive.name} has no {self.name}") from None
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise WeftError(f"{self} cannot be read: {error}") from None
 
     def size(self) -> int | None:
         try:

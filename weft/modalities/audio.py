@@ -1,0 +1,148 @@
+"""Sound: an encoded recording -> the samples of a window -> log-mel frames or waveform -> Field (B, T, M)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.display import Display, Recording
+from weft.core.interfaces import Modality
+from weft.core.kinds import Kind
+from weft.core.media import Media, expected
+from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.records import Field
+from weft.modalities.audio_decoding import read_sound, sound_facts
+from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
+from weft.modalities.pictures import stacked
+from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
+
+QUIET = 1e-4
+"""A sound whose largest sample is below this share of full scale (-80 dB) is not made louder."""
+
+
+class Audio:
+    """The modality of sounds.
+
+    `decode` reads the header alone, `transform` the window that it takes: of a long recording no more is in
+    memory.
+    """
+
+    media: Kind = "audio"
+
+    def __init__(self, config: "AudioConfig") -> None:
+        self.config = config
+        self.views = config.eval_windows
+        self.draws = config.draws
+        self.spectrogram = Spectrogram(config.spectrogram, config.rate)
+        self._changes = config.changes.build()
+        self._masks = config.masks.build()
+
+    def decode(self, raw: Media) -> "Opened":
+        """Raises WeftError without the source, which the caller adds."""
+        sound = expected(raw, self.media)
+        return Opened(sound, sound_facts(sound).seconds)
+
+    def transform(
+        self, item: "Opened", *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> Tensor:
+        """(T, M) float32; with output waveform (S, 1).
+
+        In training a random window with random changes; else window `view` of evenly placed ones.
+        """
+        config = self.config
+        share = torch.rand((), generator=generator).item() if train else self._place(view)
+        offset = 0.0 if config.seconds is None else max(0.0, item.seconds - config.seconds) * share
+        found = read_sound(item.media, config.rate, offset=offset, seconds=config.seconds)
+        samples_S = levelled(torch.from_numpy(found), config.level)
+        if train:
+            samples_S = self._changes(samples_S, config.rate, generator)
+        if config.output == "waveform":
+            return samples_S[:, None]
+        values_TM = self.spectrogram(samples_S)
+        if config.normalise == "row":
+            values_TM = (values_TM - values_TM.mean(0)) / values_TM.std(0, correction=0).clamp_min(
+                0.1
+            )
+        else:
+            values_TM = (values_TM - config.mean) / config.std
+        return self._masks(values_TM, generator) if train else values_TM
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """B sounds (T, M) -> Field (B, T, M) with a mask (B, T), padded with zeros to the longest."""
+        return stacked(items)
+
+    def length(self, raw: Media) -> int:
+        """Frames, or samples, of the window."""
+        seconds = self.decode(raw).seconds
+        if self.config.seconds is not None:
+            seconds = min(seconds, self.config.seconds)
+        samples = round(seconds * self.config.rate)
+        return samples if self.config.output == "waveform" else self.spectrogram.frames(samples)
+
+    def show(self, raw: Any) -> Display:
+        """The sound, to be played."""
+        return Display(recordings=(Recording(raw),))
+
+    def _place(self, view: int) -> float:
+        """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
+        return 0.5 if self.views == 1 else view / (self.views - 1)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A sound whose header has been read; seconds: its length as that says."""
+
+    media: Media
+    seconds: float
+
+
+@dataclass(frozen=True)
+class AudioConfig(Config[Modality]):
+    """How sounds are read, changed and turned into frames."""
+
+    rate: int = 16_000
+    """Samples a second; sounds of another rate are resampled."""
+    seconds: float | None = None
+    """Length of the window; None: the whole sound. Shorter sounds stay as long as they are."""
+    eval_windows: int = 1
+    """With seconds: how many evenly placed windows are evaluation views, whose embeddings are averaged."""
+    output: Literal["spectrogram", "waveform"] = "spectrogram"
+    """What encoders get: log-mel frames (or cepstra), or the samples."""
+    spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)
+    """How frames are made."""
+    level: Literal["kept", "peak", "rms"] = "kept"
+    """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1."""
+    normalise: Literal["fixed", "row"] = "fixed"
+    """fixed: frames less `mean`, divided by `std`; row: each band of a sound by its own mean and deviation."""
+    mean: float = -14.0
+    """With normalise fixed: the mean of log energies."""
+    std: float = 4.0
+    """With normalise fixed: their standard deviation."""
+    changes: SoundChangesConfig = field(default_factory=SoundChangesConfig)
+    """Training: random changes of the samples."""
+    masks: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
+    """Training: bands and times of the frames that are hidden."""
+    draws: str = "clip"
+    """Streams of one name take the same random window of a row."""
+
+    def __post_init__(self) -> None:
+        require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, std=POSITIVE)
+        Spectrogram(
+            self.spectrogram, self.rate
+        )  # raises ValueError for bands above half of the rate
+
+    def build(self) -> Audio:
+        return Audio(self)
+
+
+def levelled(samples_S: Tensor, level: str) -> Tensor:
+    """The sound at that level; one that is nearly silent stays as it is."""
+    peak = samples_S.abs().max()
+    if level == "kept" or peak < QUIET:
+        return samples_S
+    if level == "peak":
+        return samples_S / peak
+    return samples_S * (0.1 / samples_S.square().mean().sqrt())

@@ -1,0 +1,67 @@
+"""Files that hold tracks of sound and frames (MP4, Matroska, WebM, AVI, Ogg, ...), read by PyAV."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Literal
+
+from weft.core.errors import MissingExtraError, WeftError
+from weft.core.media import Media
+
+# Named, since others (HLS, DASH, concat) are lists of addresses, which FFmpeg would open.
+# fmt: off
+_FORMATS = (
+    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "ogg", "mp3", "aac", "wav", "flac",
+    "mpeg", "mpegts", "mpegvideo", "flv", "asf", "aiff", "caf", "amr", "h264", "hevc", "gif",
+)
+# fmt: on
+Track = Literal["audio", "video"]
+NOUNS: dict[Track, str] = {"audio": "sound", "video": "video"}
+
+
+@contextmanager
+def opened_container(file: BinaryIO, noun: str, extra: str) -> Iterator[Any]:
+    """The container in `file`. noun: what is expected in it. extra: the extra that has the package.
+
+    What PyAV raises within becomes one WeftError.
+    """
+    if importlib.util.find_spec("av") is None:
+        raise MissingExtraError("av", extra=extra, purpose=f"reading this {noun}")
+    import av
+
+    options = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "file"}
+    try:
+        container = av.open(file, "r", container_options=options)
+    except (av.FFmpegError, ValueError, OSError):
+        raise WeftError(f"is not a {noun} in a known format") from None
+    try:
+        yield container
+    except av.FFmpegError as error:
+        raise WeftError(f"{noun} cannot be decoded: {error.strerror or error}") from None
+    finally:
+        container.close()
+
+
+def track_of(container: Any, kind: Track) -> Any:
+    """The first track of the kind. Raises WeftError where there is none."""
+    tracks = getattr(container.streams, kind)
+    if not tracks:
+        held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise WeftError(f"has no {NOUNS[kind]} track, it holds: {held}")
+    return tracks[0]
+
+
+def seconds_of(container: Any, track: Any) -> float:
+    """Length of the track as the file says, else of the whole; infinite where it says nothing."""
+    if track.duration is not None:
+        return float(track.duration * track.time_base)
+    return float("inf") if container.duration is None else container.duration / 1e6
+
+
+def part_length(media: Media, seconds: float) -> float:
+    """Seconds of the part that is meant, of a recording of so many. Raises WeftError where it lies outside."""
+    if media.start and media.start >= seconds:
+        raise WeftError(
+            f"the part begins at {media.start:g} s, but the recording ends at {seconds:.3f} s"
+        )
+    return min(seconds, seconds if media.end is None else media.end) - media.start

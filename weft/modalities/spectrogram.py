@@ -1,0 +1,124 @@
+"""Log-mel spectrograms and cepstra of sounds, on torch.stft."""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.config import Settings
+from weft.core.ranges import COUNT, NOT_NEGATIVE, POSITIVE, require
+
+MelScale = Literal["htk", "slaney"]
+
+
+class Spectrogram:
+    """Samples (S,) -> log energies of mel bands (T, M), or of their cepstra (T, cepstra).
+
+    Frame t is centred on sample t x hop; a sound of S samples has 1 + S // hop frames.
+    """
+
+    def __init__(self, config: "SpectrogramConfig", rate: int) -> None:
+        self.config, self.rate = config, rate
+        self.window = max(1, round(config.window * rate))
+        self.hop = max(1, round(config.hop * rate))
+        self.fft = 1 << (self.window - 1).bit_length()
+        high = config.high or rate / 2
+        if high > rate / 2 or config.low >= high:
+            raise ValueError(
+                f"low is {config.low} Hz and high {high} Hz, expected low < high up to {rate / 2:g} Hz, "
+                "half of the rate"
+            )
+        self._bands_FM = mel_bands(rate, self.fft, config.mels, config.low, high, config.scale)
+        self._window = torch.hann_window(self.window)
+        self.width = config.cepstra or config.mels
+        self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
+
+    def __call__(self, samples_S: Tensor) -> Tensor:
+        """(T, M) float32 natural logarithms; of silence `floor` dB below full scale."""
+        # The sound is continued by its mirror image, and a very short one by silence.
+        padded = samples_S
+        if len(samples_S) <= self.fft // 2:
+            padded = torch.nn.functional.pad(samples_S, (0, self.fft // 2 + 1 - len(samples_S)))
+        spectrum_FT = torch.stft(
+            padded, self.fft, self.hop, self.window, self._window, center=True, return_complex=True
+        )
+        frames = 1 + len(samples_S) // self.hop
+        power_TF = spectrum_FT[:, :frames].abs().square().T / self._window.sum() ** 2
+        mel_TM = (power_TF @ self._bands_FM).clamp_min(10 ** (-self.config.floor / 10)).log()
+        return mel_TM if self._dct_MC is None else mel_TM @ self._dct_MC
+
+    def frames(self, samples: int) -> int:
+        """How many frames a sound of so many samples has."""
+        return 1 + samples // self.hop
+
+
+@dataclass(frozen=True)
+class SpectrogramConfig(Settings):
+    """How sound becomes a spectrogram."""
+
+    mels: int = 64
+    """Mel bands."""
+    window: float = 0.025
+    """Length of the Hann window, in seconds; its Fourier transform has the next power of two of samples."""
+    hop: float = 0.010
+    """Time between two frames, in seconds."""
+    low: float = 20.0
+    """Lowest frequency, in Hz."""
+    high: float | None = None
+    """Highest frequency, in Hz; None: half of the sampling rate."""
+    scale: MelScale = "slaney"
+    """slaney: linear up to 1 kHz, then logarithmic (Slaney, Auditory Toolbox, 1998); htk: 2595 log10(1 + f / 700)."""
+    floor: float = 100.0
+    """Energies below so many dB under full scale count as that."""
+    cepstra: int = 0
+    """With more than 0: so many cepstral coefficients (MFCC) in the place of the bands."""
+
+    def __post_init__(self) -> None:
+        require(
+            self, mels=COUNT, window=POSITIVE, hop=POSITIVE, low=NOT_NEGATIVE, high=POSITIVE,
+            floor=POSITIVE, cepstra=NOT_NEGATIVE,
+        )  # fmt: skip
+        if self.cepstra > self.mels:
+            raise ValueError(f"cepstra is {self.cepstra}, expected at most mels = {self.mels}")
+
+
+@functools.lru_cache(maxsize=16)
+def mel_bands(rate: int, fft: int, mels: int, low: float, high: float, scale: MelScale) -> Tensor:
+    """(fft // 2 + 1, mels) float32: triangles of height 1 that are evenly spaced on the mel scale."""
+    edges = _hertz(np.linspace(_mel(low, scale), _mel(high, scale), mels + 2), scale)
+    places_F1 = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
+    rising = (places_F1 - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - places_F1) / np.diff(edges)[1:]
+    bands = np.clip(np.minimum(rising, falling), 0, None)
+    return torch.from_numpy(bands.astype(np.float32))
+
+
+@functools.lru_cache(maxsize=16)
+def cosines(bands: int, cepstra: int) -> Tensor:
+    """(bands, cepstra) the orthonormal cosine transform, type II."""
+    places = (np.arange(bands) + 0.5)[:, None] * np.arange(cepstra)[None] * math.pi / bands
+    found = np.cos(places) * math.sqrt(2 / bands)
+    found[:, 0] /= math.sqrt(2)
+    return torch.from_numpy(found.astype(np.float32))
+
+
+_BREAK = 1000 / (200 / 3)
+"""Mels of 1 kHz on Slaney's scale."""
+_STEP = math.log(6.4) / 27
+"""Logarithm of the frequency's ratio from one mel to the next, above 1 kHz."""
+
+
+def _mel(hertz: float, scale: MelScale) -> float:
+    if scale == "htk":
+        return 2595 * math.log10(1 + hertz / 700)
+    return hertz / (200 / 3) if hertz < 1000 else _BREAK + math.log(hertz / 1000) / _STEP
+
+
+def _hertz(mels: np.ndarray, scale: MelScale) -> np.ndarray:
+    if scale == "htk":
+        return np.asarray(700 * (10 ** (mels / 2595) - 1))
+    return np.where(mels < _BREAK, mels * (200 / 3), 1000 * np.exp(_STEP * (mels - _BREAK)))

@@ -1,0 +1,128 @@
+"""Films: an encoded recording -> frames at chosen times -> augmented or evaluation view -> Field (B, F, 3, S, S)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.display import Display, Picture, Recording
+from weft.core.errors import WeftError, brief
+from weft.core.interfaces import Modality, views_of
+from weft.core.kinds import Kind
+from weft.core.media import Media, expected
+from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.records import Field
+from weft.modalities.frame_sampling import FrameSamplingConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.parts import PanelParts
+from weft.modalities.pictures import stacked
+from weft.modalities.video_decoding import read_frames, video_facts
+
+
+class Video(PanelParts):
+    """The modality of films, and of lists of pictures that are the frames of one.
+
+    `decode` reads the header alone, `transform` the frames that it takes. All frames of a clip are cut, mirrored
+    and changed in colour alike.
+    """
+
+    media: Kind = "video"
+
+    def __init__(self, config: "VideoConfig") -> None:
+        self.config = config
+        self.draws = config.draws
+        self._image = config.image.build()
+        self._image_views = views_of(self._image)
+        self.views = config.eval_windows * self._image_views
+        self._min_side = config.image.decoded_side()
+
+    def decode(self, raw: Any) -> "Clip":
+        """Raises WeftError without the source, which the caller adds."""
+        if isinstance(raw, list | tuple):
+            if not raw:
+                raise WeftError(f"is {brief(raw)}, expected one frame or more")
+            pictures = tuple(expected(picture, "image") for picture in raw)
+            return Clip(pictures, len(pictures) / self.config.list_rate)
+        film = expected(raw, self.media)
+        seconds = video_facts(film).seconds
+        if not math.isfinite(seconds):
+            raise WeftError("video does not say how long it is, give its part (start and end)")
+        return Clip(film, seconds)
+
+    def transform(
+        self, item: "Clip", *, train: bool, generator: torch.Generator, view: int = 0
+    ) -> Tensor:
+        """uint8 (F, 3, size, size)
+
+        In training a random window, cut and changed at random; else the view's window and picture view.
+        """
+        window, image_view = divmod(view, self._image_views)
+        place = torch.rand((), generator=generator).item() if train else self._place(window)
+        times = self.config.sampling.times(item.seconds, place, generator if train else None)
+        seed = int(torch.randint(2**62, (), generator=generator)) if train else 0
+        frames = [
+            self._image.transform(
+                frame, train=train, generator=torch.Generator().manual_seed(seed), view=image_view
+            )
+            for frame in self._frames(item, times)
+        ]
+        return torch.stack(frames)
+
+    def collate(self, items: Sequence[Tensor]) -> Field:
+        """B clips -> Field of uint8 (B, F, 3, S, S) with a mask (B, F), True where there is a frame."""
+        return stacked(items)
+
+    def show(self, raw: Any) -> Display:
+        """The film, to be played; the first pictures of a list."""
+        if isinstance(raw, list | tuple):
+            return Display(
+                pictures=tuple(Picture(each) for each in raw[: self.config.sampling.frames])
+            )
+        return Display(recordings=(Recording(raw),))
+
+    def _frames(self, item: "Clip", times: Sequence[float]) -> list[Tensor]:
+        if isinstance(item.frames, Media):
+            pixels = read_frames(item.frames, times, min_side=self._min_side)
+            return list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        last = len(item.frames) - 1
+        chosen = [min(int(time * self.config.list_rate + 1e-6), last) for time in times]
+        return [self._image.decode(item.frames[number]) for number in chosen]
+
+    def _place(self, window: int) -> float:
+        """Where an evaluation window lies: 0 at the start, 1 at the end; a single one in the middle."""
+        count = self.config.eval_windows
+        return 0.5 if count == 1 else window / (count - 1)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What has been opened: a film, or pictures in order of time. seconds: its length."""
+
+    frames: Media | tuple[Media, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class VideoConfig(Config[Modality]):
+    """Which frames of films are read, and how each becomes a picture of one size."""
+
+    sampling: FrameSamplingConfig = field(default_factory=FrameSamplingConfig)
+    """At which times frames are read."""
+    image: ImageConfig = field(default_factory=lambda: ImageConfig(size=112))
+    """How frames are cut, augmented and brought to one size."""
+    eval_windows: int = 1
+    """With sampling.seconds or dense: how many evenly placed windows are evaluation views."""
+    list_rate: float = 8.0
+    """Frames a second of a row that is a list of pictures."""
+    draws: str = "clip"
+    """Streams of one name take the same random window of a row."""
+
+    def __post_init__(self) -> None:
+        require(self, eval_windows=COUNT, list_rate=POSITIVE)
+
+    def build(self) -> Video:
+        return Video(self)

@@ -1,0 +1,133 @@
+"""Encoded films -> uint8 RGB frames at the times that are asked for, upright; nothing else is kept.
+
+Decoding starts at the key frame before a time and goes on from time to time; where the next time is far away, the
+file is sought again. A film of two hours is therefore neither read nor held whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.modalities.containers import opened_container, part_length, seconds_of, track_of
+
+Frames = NDArray[np.uint8]
+EXTRA = "video"
+FAR = 3.0
+"""Seconds ahead from which the file is sought instead of decoded through."""
+EARLY = 1e-4
+"""Seconds by which a frame may come later than asked for: times are rounded in files."""
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What is known of a film before it is decoded.
+
+    seconds: length of the part that is meant, as the file says; infinite where it says nothing. rate: frames a
+    second on average; 0 where the file does not say it.
+    """
+
+    seconds: float
+    rate: float
+    width: int
+    height: int
+
+
+def video_facts(media: Media) -> VideoFacts:
+    """Reads the header alone. Raises WeftError without the source, which the caller adds."""
+    if media.rate is not None:
+        frames = _array(media)
+        seconds = part_length(media, len(frames) / media.rate)
+        return VideoFacts(seconds, media.rate, frames.shape[2], frames.shape[1])
+    with media.open() as file, opened_container(file, "video", EXTRA) as container:
+        track = track_of(container, "video")
+        size = track.codec_context.width, track.codec_context.height
+        rate = float(track.average_rate or 0)
+        return VideoFacts(part_length(media, seconds_of(container, track)), rate, *size)
+
+
+def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> Frames:
+    """(F, H, W, 3) uint8 RGB: the frame that is shown at each of the times.
+
+    times: seconds from the start of the part that `media` means, rising. min_side: where > 0, frames are made
+    smaller so that the shorter side has this many pixels, if it has more. A time behind the last frame gives the
+    last frame. Raises WeftError without the source, which the caller adds.
+    """
+    if media.rate is not None:
+        frames = _array(media)
+        chosen = [int((media.start + time) * media.rate + 1e-6) for time in times]
+        return frames[np.clip(chosen, 0, len(frames) - 1)]
+    with media.open() as file, opened_container(file, "video", EXTRA) as container:
+        track = _Track(container, min_side)
+        found = [track.shown_at(media.start + time) for time in times]
+    return np.stack(found)
+
+
+class _Track:
+    """The first video track of a container, read forwards."""
+
+    def __init__(self, container: Any, min_side: int) -> None:
+        self._container, self._min_side = container, min_side
+        self._track = track_of(container, "video")
+        self._track.thread_type = "SLICE"  # the loader has threads of its own
+        self._begin = float((self._track.start_time or 0) * self._track.time_base)
+        self._decoded: Iterator[Any] = iter(container.decode(self._track))
+        self._shown: Any = None
+        self._pixels: Frames | None = None
+        self._next, self._time = self._advance()
+
+    def shown_at(self, time: float) -> Frames:
+        """(H, W, 3) the frame that is shown then; times must rise. Raises WeftError where there is none."""
+        if self._next is not None and time - self._time > FAR:
+            self._seek(time)
+        while self._next is not None and (self._shown is None or self._time <= time + EARLY):
+            self._shown, self._pixels = self._next, None
+            self._next, self._time = self._advance()
+        if self._shown is None:
+            raise WeftError("video has no frame that can be decoded")
+        if self._pixels is None:
+            self._pixels = _upright(self._shown, self._min_side)
+        return self._pixels
+
+    def _seek(self, time: float) -> None:
+        place = int((self._begin + time) / self._track.time_base)
+        self._container.seek(place, stream=self._track)
+        self._decoded = iter(self._container.decode(self._track))
+        found, found_time = self._advance()
+        if found is not None:
+            self._next, self._time = found, found_time
+
+    def _advance(self) -> tuple[Any, float]:
+        """The next frame and its time, in seconds from the first one."""
+        frame = next(self._decoded, None)
+        if frame is None:
+            return None, 0.0
+        if frame.pts is None:
+            raise WeftError("video has frames without a time")
+        return frame, float(frame.pts * frame.time_base) - self._begin
+
+
+def _upright(frame: Any, min_side: int) -> Frames:
+    """The pixels as they are to be seen: smaller, and turned where the file says so."""
+    shorter = min(frame.width, frame.height)
+    scale = min(1.0, min_side / shorter) if min_side else 1.0
+    pixels: Frames = frame.to_ndarray(
+        format="rgb24",
+        width=max(1, round(frame.width * scale)),
+        height=max(1, round(frame.height * scale)),
+        interpolation="AREA" if scale < 1 else "BILINEAR",
+    )
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+
+
+def _array(media: Media) -> Frames:
+    frames = media.array()
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise WeftError(
+            f"video is {frames.dtype} {frames.shape}, expected uint8 (frames, height, width, 3)"
+        )
+    return frames
