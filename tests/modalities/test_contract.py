@@ -11,20 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image as Picture
 from torch import Tensor
 
 import weft.modalities
 from weft.core.config import Config, from_json, to_json
+from weft.core.display import Display
 from weft.core.errors import WeftError
 from weft.core.interfaces import Learner, Measurable, Modality, Viewed, views_of
 from weft.core.media import Alternatives, Media, media_of
 from weft.core.records import Field
 from weft.data.presence import collate_present
+from weft.modalities.audio import AudioConfig
+from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
 from weft.modalities.cell import CellConfig
+from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.grid_regions import GridRegionsConfig
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.image_sequence import ImageSequenceConfig
@@ -33,8 +39,10 @@ from weft.modalities.ngrams import NgramsConfig
 from weft.modalities.parts import parts_of, shown_by
 from weft.modalities.pictures import PicturesConfig
 from weft.modalities.regions import RegionsConfig
+from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.table import TableConfig
 from weft.modalities.text import TextConfig
+from weft.modalities.video import VideoConfig
 
 RANDOM = np.random.default_rng(0)
 
@@ -112,7 +120,120 @@ CAPTIONS = [
 ]
 PICTURE = ImageConfig(size=16, eval_views=mirrored(), jitter=JitterConfig(brightness=0.5))
 
+
+def sound(samples: int, rate: int = 8000, channels: int = 1) -> np.ndarray:
+    values = RANDOM.uniform(-0.5, 0.5, (samples, channels)).astype(np.float32)
+    return values[:, 0] if channels == 1 else values
+
+
+def wav(samples: np.ndarray, rate: int = 8000) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV")
+    return file.getvalue()
+
+
+def film(frames: int, rate: int = 5, side: int = 32) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width = stream.height = side
+        for _ in range(frames):
+            frame = av.VideoFrame.from_ndarray(pixels(side, side), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+SOUNDS = [
+    Media.encoded(wav(sound(4000)), "audio"),
+    Media.encoded(wav(sound(5000, 16000, 2), 16000), "audio"),
+    Media.sound(sound(3000), 8000),
+    Media.sound((sound(6000) * 32767).astype(np.int16), 8000).part(0.25, 0.5),
+]
+NO_SOUNDS: list[Any] = [
+    Media.encoded(b"no sound", "audio"),
+    Media.encoded(b"", "audio"),
+    Media.encoded(wav(sound(0)), "audio"),
+    Media.encoded(wav(sound(4000)), "image"),
+    Media.array_of(sound(4000), "audio"),
+    Media.sound(sound(40).reshape(2, 4, 5), 8000),
+    Media.sound(sound(4000), 8000).part(2),
+    Media.encoded(film(3), "audio"),
+    Media.file(Path("/no/such/sound.wav")),
+    "sound.wav",
+]
+FILMS = [
+    Media.encoded(film(10), "video"),
+    Media.frames(np.stack([pixels(20, 30) for _ in range(6)]), 5),
+    PICTURES[:3],
+    Media.encoded(film(8), "video").part(0.4, 1.2),
+]
+NO_FILMS: list[Any] = [
+    Media.encoded(b"no film", "video"),
+    Media.encoded(b"", "video"),
+    Media.encoded(film(3), "image"),
+    Media.encoded(wav(sound(4000)), "video"),
+    Media.encoded(film(5), "video").part(60),
+    Media.array_of(np.stack([pixels(8, 8)]), "video"),
+    Media.frames(pixels(8, 8), 5),
+    Media.file(Path("/no/such/film.mp4")),
+    ["a.png"],
+    "film.mp4",
+]
+SPECTROGRAM = SpectrogramConfig(mels=20)
+LOUDER = SoundChangesConfig(gain=3.0, shift=0.01, noise=(0, 20))
+
 CASES = {
+    "audio": Case(
+        AudioConfig(
+            rate=8000,
+            seconds=0.2,
+            eval_windows=2,
+            spectrogram=SPECTROGRAM,
+            changes=LOUDER,
+            masks=SpecAugmentConfig(bands=1, times=1),
+        ),
+        SOUNDS,
+        (None, 20),
+        torch.float32,
+        NO_SOUNDS,
+    ),
+    "audio cepstra": Case(
+        AudioConfig(rate=8000, spectrogram=SpectrogramConfig(mels=20, cepstra=13), normalise="row"),
+        SOUNDS,
+        (None, 13),
+        torch.float32,
+        NO_SOUNDS,
+        random=False,
+    ),
+    "audio waveform": Case(
+        AudioConfig(rate=8000, output="waveform", level="rms"),
+        SOUNDS,
+        (None, 1),
+        torch.float32,
+        NO_SOUNDS,
+        random=False,
+    ),
+    "video": Case(
+        VideoConfig(
+            FrameSamplingConfig(method="random", frames=3), ImageConfig(size=16), eval_windows=1
+        ),
+        FILMS,
+        (None, 3, 16, 16),
+        torch.uint8,
+        NO_FILMS,
+    ),
+    "video dense": Case(
+        VideoConfig(
+            FrameSamplingConfig(method="dense", frames=3, rate=5.0),
+            ImageConfig(size=16),
+            eval_windows=2,
+        ),
+        FILMS,
+        (None, 3, 16, 16),
+        torch.uint8,
+        NO_FILMS,
+    ),
     "image": Case(PICTURE, PICTURES, (3, 16, 16), torch.uint8, NO_PICTURES),
     "image padded": Case(
         PICTURE.replace(fit="pad"), PICTURES, (3, 16, 16), torch.uint8, NO_PICTURES
@@ -253,7 +374,7 @@ def walked() -> set[type[Config]]:
 
 def test_every_modality_has_a_case() -> None:
     assert walked() == {type(case.config) for case in CASES.values()}
-    assert len(walked()) == 9
+    assert len(walked()) == 11
 
 
 @pytest.fixture(params=CASES)
@@ -450,7 +571,7 @@ def test_parts_are_taken_away_and_shown(case: Case) -> None:
     assert display.strongest(1)[0][1] == 1 or len(display.pictures) > 1
     for raw in case.raws:
         values = raw if isinstance(raw, Alternatives) else [raw]
-        assert all(shown.show(value).pictures or shown.show(value).text for value in values)
+        assert all(shown.show(value) != Display() for value in values)
 
 
 def real(field: Field) -> Tensor:

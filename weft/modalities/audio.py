@@ -17,13 +17,14 @@ from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
 from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
 from weft.modalities.pictures import stacked
+from weft.modalities.sound_parts import SoundParts
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
 
 QUIET = 1e-4
 """A sound whose largest sample is below this share of full scale (-80 dB) is not made louder."""
 
 
-class Audio:
+class Audio(SoundParts):
     """The modality of sounds.
 
     `decode` reads the header alone, `transform` the window that it takes: of a long recording no more is in

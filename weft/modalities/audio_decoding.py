@@ -22,6 +22,7 @@ EXTRA = "audio"
 _SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3", b".snd", b"caff")
 """How the formats begin that soundfile reads; MP3 without a tag begins with a frame's sync word."""
 _LARGEST_RATE = 768_000
+EMPTY = "sound is empty (0 samples)"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class SoundFacts:
 def sound_facts(media: Media) -> SoundFacts:
     """Reads the header alone. Raises WeftError without the source, which the caller adds."""
     with _source(media) as source:
-        return SoundFacts(part_length(media, source.seconds), source.rate, source.channels)
+        seconds = part_length(media, source.seconds)
+        if seconds <= 0:
+            raise WeftError(EMPTY)
+        return SoundFacts(seconds, source.rate, source.channels)
 
 
 def read_sound(
@@ -57,7 +61,7 @@ def read_sound(
         samples_SC = source.read(start, max(0.0, wanted))
         held = source.rate
     if not len(samples_SC):
-        raise WeftError("sound is empty (0 samples)")
+        raise WeftError(EMPTY)
     if not np.isfinite(samples_SC).all():
         raise WeftError("sound has samples that are not finite numbers")
     mono_S = samples_SC[:, 0] if samples_SC.shape[1] == 1 else samples_SC.mean(1)
@@ -188,12 +192,13 @@ def scaled(values: NDArray[Any]) -> Samples:
     if values.dtype.kind == "f":
         return values.astype(np.float32, copy=False)
     if values.dtype == np.uint8:
-        return (values.astype(np.float32) - 128) / 128
+        return (values.astype(np.float32) - np.float32(128)) / np.float32(128)
     if values.dtype.kind != "i":
         raise WeftError(
             f"sound has samples of {values.dtype}, expected float, int16, int32 or uint8"
         )
-    return values.astype(np.float32) / -float(np.iinfo(values.dtype).min)
+    shares: Samples = values.astype(np.float32) * np.float32(-1 / np.iinfo(values.dtype).min)
+    return shares
 
 
 def _planes(frame: Any) -> NDArray[Any]:

@@ -60,11 +60,11 @@ def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> F
     if media.rate is not None:
         frames = _array(media)
         chosen = [int((media.start + time) * media.rate + 1e-6) for time in times]
-        return frames[np.clip(chosen, 0, len(frames) - 1)]
+        found: Frames = frames[np.clip(chosen, 0, len(frames) - 1)]
+        return found
     with media.open() as file, opened_container(file, "video", EXTRA) as container:
         track = _Track(container, min_side)
-        found = [track.shown_at(media.start + time) for time in times]
-    return np.stack(found)
+        return np.stack([track.shown_at(media.start + time) for time in times])
 
 
 class _Track:

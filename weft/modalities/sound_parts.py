@@ -1,0 +1,86 @@
+"""The parts of a sound, which explanations weigh and take away: stretches of time, of spectrograms in a few bands."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.display import Display, Picture
+from weft.core.records import Field
+
+STRETCHES, BANDS = 16, 4
+"""Most columns and rows of the grid of parts."""
+HEIGHT, MOST_WIDTH = 96, 480
+"""Pixels of what is drawn of a sound."""
+
+
+class SoundParts:
+    """Cells of a grid over spectrograms (B, T, M), and over waveforms (B, S, 1), which have one row.
+
+    The lowest bands are the last row, as they are drawn. A part that is taken away has the mean of the sound
+    within each band. Stretches are shares of the batch's longest sound.
+    """
+
+    def parts(self, field: Field) -> Tensor:
+        """(B, rows x columns), True where the stretch begins within the sound."""
+        rows, columns = _grid(field)
+        lengths_B = _real(field).sum(1)
+        starts_C = torch.arange(columns, device=lengths_B.device) * field.values.shape[1] / columns
+        there_BC = starts_C[None] < lengths_B[:, None]
+        return there_BC[:, None].expand(-1, rows, -1).flatten(1)
+
+    def without(self, field: Field, gone_BP: Tensor) -> Field:
+        values_BTM, real_BT = field.values, _real(field)
+        frames, bands = values_BTM.shape[1:]
+        gone_B1RC = gone_BP.view(len(field), 1, *_grid(field)).float()
+        gone_BMT = F.interpolate(gone_B1RC, size=(bands, frames), mode="nearest")[:, 0].bool()
+        gone_BTM = gone_BMT.flip(1).transpose(1, 2) & real_BT[..., None]
+        sums_B1M = values_BTM.masked_fill(~real_BT[..., None], 0).sum(1, keepdim=True)
+        mean_B1M = sums_B1M / real_BT.sum(1).clamp_min(1)[:, None, None]
+        return replace(field, values=torch.where(gone_BTM, mean_B1M, values_BTM))
+
+    def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
+        """Rows and columns; tokens of an encoder lie in order of time, or as a grid they are not known to be."""
+        if tokens is None:
+            return _grid(field)
+        return (1, tokens) if 0 < tokens <= field.values.shape[1] else None
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The spectrogram, low frequencies at the bottom, or the waveform, as the model sees it."""
+        values_TM = field.values[0].cpu()
+        if field.mask is not None:
+            kept = int(field.mask[0].sum())
+            share = kept / max(1, field.mask.shape[1])
+            values_TM = values_TM[:kept]
+            weights = weights[:, : max(1, round(share * weights.shape[1]))]
+        return Display(pictures=(Picture(drawn(values_TM), weights.numpy()),))
+
+
+def drawn(values_TM: Tensor) -> np.ndarray:
+    """(H, W, 3) uint8 of a spectrogram (T, M), loud as bright, or of a waveform (S, 1) as the reach of its samples."""
+    frames, bands = values_TM.shape
+    width = min(frames, MOST_WIDTH)
+    if bands > 1:
+        low, high = values_TM.min(), values_TM.max()
+        grey_MT = ((values_TM - low) / (high - low).clamp_min(1e-6)).T.flip(0)
+        sized = F.interpolate(grey_MT[None, None].float(), size=(HEIGHT, width), mode="area")[0, 0]
+    else:
+        wave_11S = values_TM.T[None].float().abs()
+        reach_W = F.adaptive_max_pool1d(wave_11S, width)[0, 0] / wave_11S.max().clamp_min(1e-6)
+        places_H1 = torch.linspace(1, -1, HEIGHT)[:, None].abs()
+        sized = (places_H1 <= reach_W[None].clamp_min(1 / HEIGHT)).float()
+    pixels_HW = (sized * 255).round().to(torch.uint8).numpy()
+    return np.repeat(pixels_HW[:, :, None], 3, axis=2)
+
+
+def _grid(field: Field) -> tuple[int, int]:
+    frames, bands = field.values.shape[1:]
+    return min(BANDS, bands), min(STRETCHES, frames)
+
+
+def _real(field: Field) -> Tensor:
+    if field.mask is not None:
+        return field.mask
+    return torch.ones(field.values.shape[:2], dtype=torch.bool, device=field.values.device)
