@@ -25,6 +25,7 @@ from weft.encoders.recurrent import RecurrentConfig
 from weft.encoders.reduced import ReducedConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -92,6 +93,11 @@ CASES = {
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "pictures": Case("pictures", PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))),
     "pictures-tokens": Case("pictures", PicturesEncoderConfig(VIT, tokens=True)),
+    "spectrogram-cnn": Case("frames", SpectrogramCNNConfig(8, (4, 8, 8), time_halvings=1)),
+    "spectrogram-cnn-plain": Case(
+        "frames",
+        SpectrogramCNNConfig(8, (4, 8), 1, time_halvings=0, pooling="mean"),
+    ),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
     "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),
@@ -157,6 +163,9 @@ def inputs(kind: str) -> Field:
     if kind == "pictures":
         shape = (4, 7, 3, 16, 16)
         return Field(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator), mask)
+    if kind == "frames":
+        values = torch.randn(4, 7, 8, generator=generator)
+        return Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
     if kind == "regions":
         values = torch.rand(4, 7, 4 + FEATURES, generator=generator)
         return Field(values.masked_fill(~mask[:, :, None], torch.nan), mask)
