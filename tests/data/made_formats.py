@@ -3,6 +3,7 @@ is damaged."""
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Made:
     make: Callable[[Path], object]
     table: str
     damage: Callable[[Path], object]
+    item: str = "image"
+    """The picture, sound or film that every row has."""
     opened: str = ""
     """What of the folder is opened; all of it if empty."""
 
@@ -271,7 +274,25 @@ def visdial(root: Path) -> None:
     )
 
 
+def esc50(root: Path) -> None:
+    touch(root / "audio", *(f"{n}-图.wav" for n in range(ROWS)))
+    rows = [f"{n}-图.wav,{n % 5 + 1},{n % 3},собака_{n % 3},{n}\n" for n in range(ROWS)]
+    write(root / "meta.csv", "".join(["filename,fold,target,category,src_file\n", *rows]))
+
+
+def fsdd(root: Path, bad: str = "") -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(root / "recordings.zip", "w") as archive:
+        for n in range(ROWS):
+            name = bad if bad and n == BAD else f"{n % 10}_имя {n}_{n}.wav"
+            archive.writestr(f"recordings/{name}", b"RIFF")
+
+
 MADE = {
+    "esc50": Made(esc50, "meta.csv", spoil_line, item="audio"),
+    "fsdd": Made(
+        fsdd, "recordings.zip", lambda file: fsdd(file.parent, "no digit.wav"), item="audio"
+    ),
     "csv": Made(csv, "table.csv", spoil_line),
     "jsonl": Made(jsonl, "table.jsonl", spoil_line),
     "excel": Made(excel, "table.xlsx", spoil_cell),

@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_format_is_in_the_suite() -> None:
     assert set(formats()) == set(MADE)
-    assert len(formats()) == 18
+    assert len(formats()) == 20
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -50,7 +50,7 @@ def test_it_is_found_and_read_whole(root: Path, name: str) -> None:
         assert sample.id
         assert sample.group
         assert sample.source.startswith(f"{root}/")
-        assert "image" in sample.items
+        assert made.item in sample.items
     assert list(missing_files(samples)) == []
     with pytest.raises(IndexError):
         dataset[ROWS]
@@ -84,8 +84,8 @@ def test_another_process_can_read_it(root: Path, name: str) -> None:
 def test_pictures_are_media_and_texts_are_texts(root: Path, name: str) -> None:
     MADE[name].make(root)
     for sample in open_dataset(root):
-        assert isinstance(sample.items["image"], Media)
-        assert sample.items["image"].kind in ("image", "file")
+        assert isinstance(sample.items[MADE[name].item], Media)
+        assert sample.items[MADE[name].item].kind in (MADE[name].item, "file")
         assert not any(isinstance(value, bytes | Path) for value in sample.items.values())
         assert isinstance(sample.items.get("text", ""), str | Alternatives)
 
@@ -109,7 +109,8 @@ def test_rows_are_handed_to_workers_as_json(root: Path, name: str) -> None:
     for sample in open_dataset(root):
         again = row_of(json.loads(json.dumps(row_json(sample))))
         assert (again.id, again.group, again.match) == (sample.id, sample.group, sample.match)
-        assert again.items["image"].read() == sample.items["image"].read()
+        item = MADE[name].item
+        assert again.items[item].read() == sample.items[item].read()
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -177,7 +178,9 @@ def test_what_a_truncated_file_lacks_is_named(root: Path, name: str, share: floa
 def words(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Id -> what can be compared of its items."""
     return {
-        sample.id: {key: value for key, value in sample.items.items() if key != "image"}
+        sample.id: {
+            key: value for key, value in sample.items.items() if not isinstance(value, Media)
+        }
         for sample in dataset
     }
 

@@ -26,6 +26,7 @@ from weft.encoders.reduced import ReducedConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
+from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -97,6 +98,9 @@ CASES = {
     "spectrogram-cnn-plain": Case(
         "frames",
         SpectrogramCNNConfig(8, (4, 8), 1, time_halvings=0, pooling="mean"),
+    ),
+    "spectrogram-picture": Case(
+        "frames", SpectrogramPictureConfig(ConvNetConfig(widths=(4, 8)), frames=8)
     ),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
     "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),

@@ -53,10 +53,16 @@ def go_on(words: list[str]) -> None:
 
 def begin(word: str, rest: list[str]) -> None:
     """Trains the recipe that `word` names, with the settings in the other words."""
-    name, base, rest = _base(word, rest)
-    arguments = parse(Arguments, rest, f"weft train {word}", default=Arguments(base))
-    _check_data(name, to_json(arguments.recipe))
+    name, arguments = settings_of(word, rest, "weft train")
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
+
+
+def settings_of(word: str, rest: list[str], command: str) -> tuple[str, Arguments]:
+    """The recipe's name, and the recipe with the settings in the other words."""
+    name, base, rest = _base(word, rest)
+    arguments = parse(Arguments, rest, f"{command} {word}", default=Arguments(base))
+    _check_data(name, to_json(arguments.recipe))
+    return name, arguments
 
 
 def essentials(word: str, rest: list[str]) -> _essentials.Help:

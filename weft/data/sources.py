@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from weft.core.config import Settings
 from weft.core.distributed import rank
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.samples import Sample
 from weft.data.formats import (
     Dataset,
@@ -109,6 +109,10 @@ class FilesConfig(DataSource):
     """How rows without a split are divided, and training rows where none are for validation: by group,
     by a stable hash."""
 
+    held_out: dict[str, str] = field(default_factory=dict)
+    """Column -> value: rows with these values are the test split, whatever split the data name; all others are
+    divided into train and validation. So a fold, or all rows of a speaker, are left out of training."""
+
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
             address_of(path)  # a run keeps this config: no address with a password gets so far
@@ -154,7 +158,7 @@ class FilesConfig(DataSource):
         every = _opened(self.path, self.format, errors, self.said())
         if split is None:
             return every
-        given = splits_of(every)
+        given = self._held_out(every) if self.held_out else splits_of(every)
         if is_divided(given) and not (self.division.redo or self.division.drop_leaks):
             return Subset(every, rows_of_split(given, split, self.path))
         groups = [_group(every, row) for row in range(len(every))]
@@ -169,6 +173,28 @@ class FilesConfig(DataSource):
         if line is not None and rank() == 0:
             _say(f"{self.path}: {line}")
         return Subset(every, chosen, [assigned[row] for row in chosen])
+
+    def _held_out(self, every: Dataset) -> list[str | None]:
+        """TEST of the rows that are held out. Raises WeftError where no row has the values, or all have."""
+        given: list[str | None] = []
+        seen: dict[str, set[str]] = {column: set() for column in self.held_out}
+        for sample in every:
+            values = {column: sample.items.get(column) for column in self.held_out}
+            for column, value in values.items():
+                seen[column].update([] if value is None else [str(value)])
+            same = all(str(values[column]) == value for column, value in self.held_out.items())
+            given.append(TEST if same else None)
+        for column, value in self.held_out.items():
+            if not seen[column]:
+                raise WeftError(f"{self.path}: held_out names column '{column}', which no row has")
+            if value not in seen[column]:
+                raise WeftError(f"{self.path}: {unknown_name(column, value, seen[column])}")
+        if TEST not in given or None not in given:
+            raise WeftError(
+                f"{self.path}: held_out {self.held_out} leaves {given.count(None)} rows for training and "
+                f"{given.count(TEST)} for the test, expected some of each"
+            )
+        return given
 
     def _require_rows(self, split: str, assigned: Sequence[str], groups: int) -> None:
         """Raises WeftError where the division by groups leaves a split without rows."""

@@ -120,7 +120,7 @@ def contest(
         seconds: list[float | None] = []
         for seed in seeds:
             run = folder / f"{entry}-seed{seed}"
-            seconds.append(_trained(_within(recipe, steps, seed), run))
+            seconds.append(trained(_within(recipe, steps, seed), run))
             results.append(measure([load(run)], task, split=split).result)
             runs.append(run)
         name = name or next(iter(results[0].values), None)
@@ -176,7 +176,7 @@ def _steps(recipe: Recipe, budget: Budget) -> int:
     return max(1, int(60 * budget.minutes / max(seconds_per_step(recipe), 1e-9)))
 
 
-def _trained(recipe: Recipe, run: Path) -> float | None:
+def trained(recipe: Recipe, run: Path) -> float | None:
     """Trains into `run`, or goes on with what is there. Returns the seconds where it was trained now."""
     if not (run / RECIPE).exists():
         return train(recipe, run).fit.seconds

@@ -1,0 +1,135 @@
+"""Cross-validation: a run for each value of a column, trained without the rows that have it and measured on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weft.core.errors import WeftError
+from weft.core.tables import html_table, text_table
+from weft.data.sources import FilesConfig
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.metric import PERCENT, Metric, Score, by_name
+from weft.inference.results import TaskResult
+from weft.runs.compare import trained
+from weft.runs.measure import measure
+from weft.runs.recipe import Recipe
+from weft.runs.run import load
+
+MOST_FOLDS = 100
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """folds: value of the column -> what its run measured. runs: their folders.
+
+    pooled: metric -> the mean over the rows of all folds, with an interval over their groups. A metric that is
+    no mean over rows has a value for each fold alone.
+    """
+
+    task: str
+    column: str
+    folds: Mapping[str, TaskResult]
+    runs: Mapping[str, Path]
+    pooled: Mapping[str, Score]
+
+    def __repr__(self) -> str:
+        return f"{self.task}, cross-validation by {self.column}\n{text_table(*self.table())}"
+
+    def _repr_html_(self) -> str:
+        return html_table(*self.table())
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """A row for each metric: all rows together with the interval, and each fold."""
+        header = ["metric", "all rows", "95% interval", "unit", *self.folds]
+        rows = []
+        for name, metric in self.metrics.items():
+            scores = [fold.metrics.get(name) for fold in self.folds.values()]
+            every = self.pooled.get(name)
+            rows.append(
+                [
+                    *(name, *((every.shown, every.interval) if every else ("", "")), metric.unit),
+                    *("" if score is None else score.shown for score in scores),
+                ]
+            )
+        return header, rows
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that matter: those that have a pooled value, and the headlines."""
+        found = {
+            name: score.metric
+            for fold in self.folds.values()
+            for name, score in fold.metrics.items()
+        }
+        return {name: m for name, m in found.items() if name in self.pooled or m.headline}
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "task": self.task,
+            "column": self.column,
+            "pooled": {name: score.to_json() for name, score in self.pooled.items()},
+            "folds": {value: fold.to_json() for value, fold in self.folds.items()},
+            "runs": {value: str(run) for value, run in self.runs.items()},
+        }
+
+
+def cross_validate(
+    recipe: Recipe, folder: Path, column: str, *, task: str | None = None
+) -> CrossValidation:
+    """Trains one run for each value of `column` into a folder of `folder`, and measures each on the rows that it
+    did not see. What `folder` already holds of the same recipe is taken over or gone on with.
+
+    task: the recipe's first if not given. Raises WeftError where the rows do not come from files, or have no
+    such column, or too many values of it.
+    """
+    source = recipe.data.source
+    if not isinstance(source, FilesConfig):
+        raise WeftError(f"cross-validation needs rows from files, the recipe has {source.words}")
+    values = _values(source, column)
+    name = task or next(iter(recipe.tasks), None)
+    if name is None:
+        raise WeftError("the recipe has no task to measure: name one (--task)")
+    folds, runs = {}, {}
+    for number, value in enumerate(values, start=1):
+        data = recipe.data.replace(source=source.replace(held_out={column: value}))
+        runs[value] = folder / f"fold-{number}"
+        trained(recipe.replace(data=data), runs[value])
+        folds[value] = measure([load(runs[value])], name).result
+    return CrossValidation(name, column, folds, runs, by_name(pooled(list(folds.values()))))
+
+
+def pooled(results: Sequence[TaskResult]) -> list[Score]:
+    """The mean over the rows of all results of each metric that all have row by row."""
+    shared = [name for name in results[0].values if all(name in one.values for one in results)]
+    found = []
+    for name in shared:
+        columns = [one.values[name] for one in results]
+        values = torch.cat([column.values.double() for column in columns])
+        groups = torch.cat([column.groups for column in columns])
+        metric = results[0].metrics[name].metric
+        bootstrap = Bootstrap(groups)
+        shares = values / metric.scale
+        if metric.unit == PERCENT:
+            estimate = bootstrap.proportion(shares, groups)
+        else:
+            estimate = bootstrap.mean(shares, groups).estimate()
+        found.append(metric.score(estimate))
+    return found
+
+
+def _values(source: FilesConfig, column: str) -> list[str]:
+    """The values of the column, numbers in their order."""
+    found = {
+        str(sample.items[column])
+        for sample in source.open_every()
+        if sample.items.get(column) is not None
+    }
+    if not 2 <= len(found) <= MOST_FOLDS:
+        raise WeftError(
+            f"{source.path}: column '{column}' has {len(found):,} different values, expected 2 to {MOST_FOLDS}: "
+            "each is a fold"
+        )
+    return sorted(found, key=lambda value: (len(value), value) if value.isdigit() else (0, value))
