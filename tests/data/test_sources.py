@@ -204,3 +204,27 @@ def test_a_table_with_bad_rows_is_read_each_time(tmp_path: Path) -> None:
         assert len(source.open(None, ErrorPolicy("skip", limit=0.5))) == 9
         with pytest.raises(DataError):
             source.open(None)
+
+
+def test_rows_of_a_value_are_held_out(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "text": f"t{n}", "fold": n % 5, "group": f"g{n // 10}", "split": "train"}
+        for n in range(200)
+    ]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({**row, "group": row["id"]}) for row in rows) + "\n")
+    found = ids(FilesConfig(path, held_out={"fold": "3"}))
+    assert found["test"] == {str(n) for n in range(3, 200, 5)}
+    assert 5 <= len(found["validation"]) <= 35
+    assert found["train"] | found["validation"] == {str(n) for n in range(200)} - found["test"]
+    # Rows of a group that is partly held out are held out, too.
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    with pytest.raises(WeftError, match="20 groups are too few to divide"):
+        FilesConfig(path, held_out={"fold": "3"}).open("train")
+    for held_out, message in (
+        ({"fold": "9"}, "unknown fold '9'"),
+        ({"ward": "3"}, "held_out names column 'ward', which no row has"),
+        ({"split": "train"}, "leaves 0 rows for training and 200 for the test"),
+    ):
+        with pytest.raises(WeftError, match=message):
+            FilesConfig(path, held_out=held_out).open("train")

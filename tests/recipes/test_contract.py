@@ -28,6 +28,7 @@ from weft.runs.recipe import Recipe, validation_metrics
 from weft.runs.run import load
 from weft.runs.train import train
 from weft.tasks.captioning import CaptioningTaskConfig
+from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
@@ -65,10 +66,12 @@ PHOTOGRAPHS = (
 )
 EASY_VQA = ("easy_vqa",)
 NLVR = ("nlvr", "nlvr_pretraining")
-NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA, *NLVR)
+SOUNDS = ("esc10",)
+NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS)
 MEASURES = (
     DialogConfig,
     CaptioningTaskConfig,
+    ClassificationTaskConfig,
     MatchingConfig,
     ReasoningConfig,
     RerankingConfig,
@@ -103,14 +106,19 @@ def test_described_built_saved_and_read(name: str) -> None:
 def test_settings_are_flags(name: str) -> None:
     made = recipe(name)
     words = ["--run.batch-size", "7", "--run.seed", "3", "--optim.lr", "0.125"]
-    image = made.data.streams["image"]
-    words += [f"--data.streams.image.{_side(image)}", "48", "--out", "there"]
-    parsed = parse(Arguments, words, "weft train", default=Arguments(made))
+    streams = dict(made.data.streams)
+    if "image" in streams:
+        words += [f"--data.streams.image.{_side(streams['image'])}", "48"]
+        streams["image"] = sized(streams["image"], 48)
+    else:
+        words += ["--data.streams.audio.rate", "48000"]
+        streams["audio"] = streams["audio"].replace(rate=48000)
+    parsed = parse(Arguments, [*words, "--out", "there"], "weft train", default=Arguments(made))
     assert parsed.out == Path("there")
     assert parsed.recipe == made.replace(
         run=made.run.replace(batch_size=7, seed=3),
         optim=made.optim.replace(lr=0.125),
-        data=made.data.replace(streams={**made.data.streams, "image": sized(image, 48)}),
+        data=made.data.replace(streams=streams),
     )
     assert parse(Arguments, [], "weft train", default=Arguments(made)).recipe == made
     with pytest.raises(WeftError, match="--run.steps"):
@@ -222,6 +230,23 @@ def test_trains_on_easy_vqa(
         lines = (whole / f"{split}_questions.jsonl").read_text().splitlines()
         kept = [line for line in lines if json.loads(line)["image"] < 20]
         (few / f"{split}_questions.jsonl").write_text("\n".join(kept) + "\n")
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path))
+    check_trained(shortened(recipe(name)), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_trains_on_sounds(
+    name: str,
+    shared_data: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On some clips of each fold."""
+    whole, few = shared_data(name), tmp_path / name
+    few.mkdir()
+    (few / "audio").symlink_to(whole / "audio")
+    lines = (whole / "meta.csv").read_text(encoding="utf-8").splitlines()
+    (few / "meta.csv").write_text("\n".join(lines[:1] + lines[1::16]) + "\n", encoding="utf-8")
     monkeypatch.setenv("WEFT_DATA", str(tmp_path))
     check_trained(shortened(recipe(name)), tmp_path / "run")
 

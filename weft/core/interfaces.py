@@ -90,6 +90,15 @@ class SharedDraws(Protocol):
 
 
 @runtime_checkable
+class Mixable(Protocol):
+    """A modality whose rows can be mixed in pairs, for training."""
+
+    def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
+        """`ratio` of `one` and the rest of `other`, both as `transform` gives them; of the shape of `one`."""
+        ...
+
+
+@runtime_checkable
 class NamedParts(Protocol):
     """A modality that names the parts of a row for a person: words of a text, columns of a table."""
 

@@ -9,7 +9,7 @@ import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.bucketing import Buckets
 from weft.data.columns import Source, draws_of, row_of
 from weft.data.formats import Dataset
+from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
     BucketedSampler,
@@ -56,6 +57,13 @@ def collate_rows(
     for name, source in sources.items():
         found = source.collate([row.values[name] for row in rows])
         collated[name] = absent(name) if found is None else found
+    if RATIO in rows[0].values:
+        collated[RATIO] = torch.tensor([row.values[RATIO] for row in rows])
+        for name in [name for name, found in collated.items() if isinstance(found, Tensor)]:
+            if name != RATIO:
+                collated[OTHER + name] = cast(
+                    Tensor, sources[name].collate([row.values[OTHER][name] for row in rows])
+                )
     samples = [row.sample for row in rows]
     return Batch(
         inputs={n: v for n, v in collated.items() if isinstance(v, Field | Features)},
@@ -74,7 +82,7 @@ class Loader:
     workers: threads that read ahead; 0 reads in the caller's thread.
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
-    buckets: batches of like lengths; see `BucketedSampler`.
+    buckets: batches of like lengths; see `BucketedSampler`. mixing: rows are mixed in pairs.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class Loader:
         world_size: int = 1,
         errors: ErrorPolicy | None = None,
         buckets: Buckets | None = None,
+        mixing: Mixing | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -101,6 +110,7 @@ class Loader:
         self._world_size = world_size
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
+        self._mixing = mixing
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = _sampler(len(dataset), batch_size, seed, buckets)
 
@@ -172,16 +182,23 @@ class Loader:
         raise WeftError(f"none of the {len(self._dataset)} rows can be read")
 
     def _read(self, sample: Sample, draw: Draw) -> LoadedRow:
-        values = {
+        values = self._values(draw)
+        if self._mixing is not None:
+            generator = row_generator(self._seed, draw, DRAWS)
+            values = self._mixing(values, generator, lambda row: self._values(draw, row))
+        return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
+
+    def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:
+        """What each source gives of the row, by default that of the draw."""
+        return {
             name: source.load(
-                draw.row,
+                draw.row if row is None else row,
                 train=True,
                 generator=row_generator(self._seed, draw, draws_of(name, source)),
                 view=0,
             )
             for name, source in self._sources.items()
         }
-        return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _collate(self, loaded: Iterable[LoadedRow]) -> Batch:
         rows = list(loaded)

@@ -1,5 +1,6 @@
 """Sound: an encoded recording -> the samples of a window -> log-mel frames or waveform -> Field (B, T, M)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -74,6 +75,27 @@ class Audio(SoundParts):
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B sounds (T, M) -> Field (B, T, M) with a mask (B, T), padded with zeros to the longest."""
         return stacked(items)
+
+    def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
+        """Sounds heard at once: waveforms add, and so do the powers of frames that can be told from logarithms.
+
+        `other` is cut to the length of `one`, or followed by silence.
+        """
+        config = self.config
+        count = min(len(one), len(other))
+        if config.output == "waveform":
+            found = one * ratio
+            found[:count] += (1 - ratio) * other[:count]
+            return found
+        powers = config.normalise == "fixed" and not config.spectrogram.cepstra
+        if not powers:
+            found = one.clone()
+            found[:count] = ratio * one[:count] + (1 - ratio) * other[:count]
+            return found
+        scale = config.std
+        found = one * scale + math.log(ratio)
+        found[:count] = torch.logaddexp(found[:count], other[:count] * scale + math.log(1 - ratio))
+        return found / scale
 
     def length(self, raw: Media) -> int:
         """Frames, or samples, of the window."""

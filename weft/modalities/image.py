@@ -116,6 +116,11 @@ class Image(PictureParts):
         """B pictures (3, size, size) -> Field of uint8 (B, 3, size, size) without a mask."""
         return Field(torch.stack(tuple(items)))
 
+    def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
+        """Pixels one over the other."""
+        mixed = one.float() * ratio + other.float() * (1 - ratio)
+        return mixed.round().to(torch.uint8)
+
     def _random_part(self, image: Tensor, generator: torch.Generator) -> Tensor:
         config = self.config
         if config.crop_scale is None:

@@ -1,5 +1,6 @@
 """A class, several classes or a number from what a head of the model says of the fused streams."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -13,9 +14,13 @@ from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import SHARE, require
 from weft.core.records import Batch, Loss
+from weft.data.mixing import mixed_target
 from weft.data.targets import NO_CLASS
 from weft.heads.output import TargetClasses, Targeted, TargetNumber
 from weft.objectives._presence import rows_of
+
+Mixed = tuple[Tensor, Tensor] | None
+"""See `mixed_target`."""
 
 
 class Classification(nn.Module):
@@ -43,17 +48,22 @@ class Classification(nn.Module):
                 f"the output of head '{self.config.head}' says exclusive={exclusive}, so its target is "
                 f"expected to be {expected}, got {target.dtype} {tuple(target.shape)}"
             )
-        return self._one(logits_BV, target) if exclusive else self._each(logits_BV, target)
+        costs = self._one if exclusive else self._each
+        return costs(logits_BV, target, _mixed(model, batch, self.config.head))
 
-    def _one(self, logits_BV: Tensor, target_B: Tensor) -> Loss:
+    def _one(self, logits_BV: Tensor, target_B: Tensor, mixed: Mixed) -> Loss:
         known_B = target_B != NO_CLASS
-        costs_B = F.cross_entropy(
-            logits_BV,
-            target_B,
-            ignore_index=NO_CLASS,
-            label_smoothing=self.config.label_smoothing,
-            reduction="none",
-        )
+
+        def costs_of(classes_B: Tensor) -> Tensor:
+            return F.cross_entropy(
+                logits_BV,
+                classes_B,
+                ignore_index=NO_CLASS,
+                label_smoothing=self.config.label_smoothing,
+                reduction="none",
+            )
+
+        costs_B = _weighed(costs_of, target_B, mixed)
         hits_B = (logits_BV.argmax(1) == target_B).float()
         count = known_B.sum()
         terms = {
@@ -62,10 +72,14 @@ class Classification(nn.Module):
         }
         return Loss(mean_of_all(costs_B, count), terms)
 
-    def _each(self, logits_BV: Tensor, scores_BV: Tensor) -> Loss:
+    def _each(self, logits_BV: Tensor, scores_BV: Tensor, mixed: Mixed) -> Loss:
         # A decoder may have more outputs than there are classes; they say nothing.
         logits_BV = logits_BV[:, : scores_BV.shape[1]]
-        costs_B = F.binary_cross_entropy_with_logits(logits_BV, scores_BV, reduction="none").sum(1)
+
+        def costs_of(of_BV: Tensor) -> Tensor:
+            return F.binary_cross_entropy_with_logits(logits_BV, of_BV, reduction="none").sum(1)
+
+        costs_B = _weighed(costs_of, scores_BV, mixed)
         found_B = scores_BV.gather(1, logits_BV.argmax(1, keepdim=True))[:, 0]
         return Loss(mean_of_all(costs_B), {"accuracy": mean_of_all(found_B)})
 
@@ -85,9 +99,15 @@ class Regression(nn.Module):
             raise ValueError(
                 f"head '{self.config.head}' gives {found_B1.shape[1]} numbers a row, expected 1"
             )
-        errors_B = found_B1[:, 0].float() - target_B
-        absolute = mean_of_all(errors_B.abs())
-        cost = absolute if self.config.error == "absolute" else mean_of_all(errors_B.square())
+        found_B = found_B1[:, 0].float()
+
+        def costs_of(numbers_B: Tensor) -> Tensor:
+            errors_B = found_B - numbers_B
+            return errors_B.abs() if self.config.error == "absolute" else errors_B.square()
+
+        mixed = _mixed(model, batch, self.config.head)
+        cost = mean_of_all(_weighed(costs_of, target_B, mixed))
+        absolute = mean_of_all((found_B - target_B).abs())
         return Loss(cost, {"absolute_error": absolute.detach()})
 
 
@@ -96,6 +116,21 @@ def decoded(model: Reader, streams: EncodedStreams, head: str) -> Tensor:
     reader = model.head(head)
     context = reader.reads(streams.fused())
     return torch.cat(streams.by_rows(reader.decoder, context)).float()
+
+
+def _mixed(model: Reader, batch: Batch, head: str) -> Mixed:
+    """Of a batch whose rows are mixed in pairs, the ratio and what the head is to predict of the other row."""
+    output = model.head(head).output
+    name = output.target if isinstance(output, Targeted) else None
+    return None if name is None else mixed_target(batch, name)
+
+
+def _weighed(costs_of: Callable[[Tensor], Tensor], target: Tensor, mixed: Mixed) -> Tensor:
+    """(B,) the cost against the row's target, and by the ratio that against the other row's."""
+    if mixed is None:
+        return costs_of(target)
+    ratio_B, other = mixed
+    return ratio_B * costs_of(target) + (1 - ratio_B) * costs_of(other)
 
 
 def _target(model: Reader, batch: Batch, head: str) -> Tensor:

@@ -14,7 +14,7 @@ from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric, Score, by_name
 from weft.inference.results import TaskResult
 from weft.runs.compare import trained
-from weft.runs.measure import measure
+from weft.runs.measure import measure, task_config
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 
@@ -92,6 +92,7 @@ def cross_validate(
     name = task or next(iter(recipe.tasks), None)
     if name is None:
         raise WeftError("the recipe has no task to measure: name one (--task)")
+    task_config(recipe, name)  # an unknown task is said before anything is trained
     folds, runs = {}, {}
     for number, value in enumerate(values, start=1):
         data = recipe.data.replace(source=source.replace(held_out={column: value}))

@@ -9,6 +9,7 @@ from weft.core.interfaces import Modality, Objective, Target
 from weft.core.needs import Needing
 from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
+from weft.data.mixing import MixConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
 from weft.evaluation.metric import Metric
@@ -36,6 +37,8 @@ class DataConfig(Settings):
     """Streams whose frozen encoder is computed once and kept."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
     """What happens to a row that cannot be read."""
+    mix: MixConfig | None = None
+    """Training rows are mixed in pairs; None: they are not."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
     """Whether training batches hold rows of like lengths."""
     train: str = "train"

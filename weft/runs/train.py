@@ -17,6 +17,7 @@ from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
 from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
+from weft.data.mixing import Mixing
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
@@ -157,6 +158,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         world_size=world_size(),
         errors=recipe.data.errors,
         buckets=buckets(recipe, folder, training, learned.modalities),
+        mixing=_mixing(recipe, learned, len(training)),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -172,6 +174,19 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     if rank() == 0:
         write_thresholds(chosen, folder)
     return TrainResult(folder, fitted, validation_metrics(recipe))
+
+
+def _mixing(recipe: Recipe, learned: Learned, rows: int) -> Mixing | None:
+    """How training rows are mixed, if they are. Raises WeftError for a stream that is cached."""
+    config = recipe.data.mix
+    if config is None:
+        return None
+    for stream in config.streams:
+        if stream in recipe.data.cache:
+            raise WeftError(
+                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
+            )
+    return Mixing(config, learned.modalities, rows)
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:
