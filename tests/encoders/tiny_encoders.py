@@ -17,6 +17,7 @@ from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.joined import JoinedConfig
 from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.over_time import OverTimeConfig
 from weft.encoders.patches import PatchesConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
@@ -40,6 +41,7 @@ FEATURES = 6
 LENGTHS = (5, 2, 7, 1)
 TEXT = TextTransformerConfig(vocab_size=VOCABULARY, dim=16, depth=2, heads=2)
 BLOCKS = TransformerConfig(dim=12, depth=1, heads=2)
+PICTURES = PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))
 VIT = ViTConfig(image_size=16, patch_size=8, dim=16, depth=2, heads=2)
 BERT = json.dumps(
     {
@@ -102,6 +104,16 @@ CASES = {
     "spectrogram-picture": Case(
         "frames", SpectrogramPictureConfig(ConvNetConfig(widths=(4, 8)), frames=8)
     ),
+    "over-time": Case("pictures", OverTimeConfig(PICTURES, 8, heads=2)),
+    "over-time-cached": Case("pictures", OverTimeConfig(FrozenConfig(PICTURES), 8, heads=2)),
+    "over-time-lstm": Case("pictures", OverTimeConfig(PICTURES, 8, "lstm", 1)),
+    "over-time-gru": Case(
+        "frames",
+        OverTimeConfig(
+            SpectrogramCNNConfig(8, (4, 8), time_halvings=1), 8, "gru", bidirectional=False
+        ),
+    ),
+    "over-time-mean": Case("pictures", OverTimeConfig(PICTURES, 8, "mean")),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
     "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),

@@ -13,7 +13,6 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import architecture
 
 
 class SpectrogramPicture(nn.Module):
@@ -56,9 +55,6 @@ class SpectrogramPictureConfig(Config[Encoder]):
 
     def __post_init__(self) -> None:
         require(self, frames=COUNT, reach=POSITIVE)
-
-    def architecture(self) -> "SpectrogramPictureConfig":
-        return self.replace(encoder=architecture(self.encoder))
 
     def build(self) -> SpectrogramPicture:
         return SpectrogramPicture(self)
