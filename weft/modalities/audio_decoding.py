@@ -1,6 +1,6 @@
 """Encoded sounds -> float32 samples of one channel, whatever the format; only the part that is asked for.
 
-WAV, FLAC, Ogg and MP3 go through soundfile (libsndfile); other formats, and the sound track of a film, through
+WAV, FLAC, Ogg and AIFF go through soundfile (libsndfile); MP3, other formats and the sound track of a film through
 PyAV. Neither needs programs of the system.
 """
 
@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.media import Media
-from weft.modalities.containers import opened_container, part_length, seconds_of, track_of
+from weft.modalities.containers import (
+    opened_container,
+    origin_of,
+    part_length,
+    seconds_of,
+    track_of,
+)
 
 Samples = NDArray[np.float32]
 EXTRA = "audio"
-_SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3", b".snd", b"caff")
-"""How the formats begin that soundfile reads; MP3 without a tag begins with a frame's sync word."""
+_SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff")
+"""How the formats begin that soundfile reads. It reads MP3, too, but after a jump the first frames are silent."""
+PREROLL = 1.0
+"""Seconds before the start that are decoded, too: MP3 keeps up to half a second of bits in earlier frames, and the
+first samples after a jump are wrong in most formats."""
 _LARGEST_RATE = 768_000
 EMPTY = "sound is empty (0 samples)"
 
@@ -140,10 +149,9 @@ class _Track:
         first, count = round(start * self.rate), round(seconds * self.rate)
         out = np.zeros((count, self.channels), np.float32)
         filled = 0
-        # Packets before the start prime the decoder, whose first samples are wrong without them.
-        begin = float(self._track.start_time or 0) * float(self._track.time_base)
+        begin = origin_of(self._container)
         self._container.seek(
-            int(max(0.0, begin + start - 0.2) / self._track.time_base), stream=self._track
+            int(max(0.0, begin + start - PREROLL) / self._track.time_base), stream=self._track
         )
         for frame in self._container.decode(self._track):
             values_SC = scaled(_planes(frame))
@@ -168,7 +176,7 @@ def _source(media: Media) -> Iterator[Any]:
         file.seek(0)
         if not head:
             raise WeftError("sound is empty (0 bytes)")
-        if head.startswith(_SIGNATURES) or (head[0] == 0xFF and head[1] & 0xE0 == 0xE0):
+        if head.startswith(_SIGNATURES):
             require("soundfile", "reading sound")
             import soundfile
 

@@ -51,6 +51,14 @@ def track_of(container: Any, kind: Track) -> Any:
     return tracks[0]
 
 
+def origin_of(container: Any) -> float:
+    """Seconds of the file's clock at which it begins, for sound and frames alike.
+
+    What lies before 0 primes a decoder and is not heard.
+    """
+    return max(0.0, (container.start_time or 0) / 1e6)
+
+
 def seconds_of(container: Any, track: Any) -> float:
     """Length of the track as the file says, else of the whole; infinite where it says nothing."""
     if track.duration is not None:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
-from weft.modalities.containers import opened_container, part_length, seconds_of, track_of
+from weft.modalities.containers import (
+    opened_container,
+    origin_of,
+    part_length,
+    seconds_of,
+    track_of,
+)
 
 Frames = NDArray[np.uint8]
 EXTRA = "video"
@@ -74,7 +80,7 @@ class _Track:
         self._container, self._min_side = container, min_side
         self._track = track_of(container, "video")
         self._track.thread_type = "SLICE"  # the loader has threads of its own
-        self._begin = float((self._track.start_time or 0) * self._track.time_base)
+        self._begin = origin_of(container)
         self._decoded: Iterator[Any] = iter(container.decode(self._track))
         self._shown: Any = None
         self._pixels: Frames | None = None

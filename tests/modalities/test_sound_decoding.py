@@ -1,0 +1,159 @@
+"""Sounds of every format: the samples, the part that is asked for, and one line for what cannot be read."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_media import RATE, film, sound_file, tone
+
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.modalities.audio_decoding import read_sound, resampled, sound_facts
+
+ENCODINGS = {
+    "8 bit": ("WAV", "PCM_U8", 0.01),
+    "16 bit": ("WAV", "PCM_16", 1e-4),
+    "24 bit": ("WAV", "PCM_24", 1e-6),
+    "32 bit": ("WAV", "PCM_32", 1e-6),
+    "float": ("WAV", "FLOAT", 0.0),
+    "double": ("WAV", "DOUBLE", 1e-7),
+    "flac": ("FLAC", "PCM_16", 1e-4),
+    "aiff": ("AIFF", "PCM_16", 1e-4),
+    "ogg": ("OGG", "VORBIS", 0.05),
+    "opus": ("OGG", "OPUS", 0.2),
+    "mp3": ("MP3", "MPEG_LAYER_III", 0.1),
+}
+
+
+def encoded(name: str, samples: np.ndarray, rate: int = RATE) -> Media:
+    format, subtype, _ = ENCODINGS[name]
+    return Media.encoded(sound_file(samples, rate, format, subtype), "audio")
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_what_was_written_is_read(name: str) -> None:
+    samples = tone()
+    media = encoded(name, samples)
+    assert sound_facts(media).rate == RATE or name == "opus"
+    assert sound_facts(media).seconds == pytest.approx(1.0, abs=0.1)
+    found = read_sound(media, RATE)
+    assert found.dtype == np.float32
+    near = np.abs(found[: len(samples)] - samples[: len(found)])
+    assert np.median(near) <= ENCODINGS[name][2]
+
+
+@pytest.mark.parametrize("name", ["16 bit", "flac", "ogg", "mp3"])
+def test_a_part_is_that_of_the_whole(name: str) -> None:
+    media = encoded(name, tone(3.0))
+    whole = read_sound(media, RATE)
+    for start, seconds in ((0.0, 0.5), (1.25, 0.5), (2.5, 2.0)):
+        part = read_sound(media, RATE, offset=start, seconds=seconds)
+        first = round(start * RATE)
+        expected = whole[first : first + round(seconds * RATE)]
+        assert abs(len(part) - len(expected)) <= 1
+        count = min(len(part), len(expected))
+        np.testing.assert_allclose(part[:count], expected[:count], atol=2e-3)
+    inner = read_sound(media.part(1.0, 2.0), RATE, offset=0.25, seconds=0.5)
+    np.testing.assert_allclose(inner, whole[20_000:28_000], atol=2e-3)
+
+
+def test_the_sound_track_of_a_film_and_its_parts() -> None:
+    media = Media.encoded(film(30, sound=tone(3.0)), "video").of_kind("audio")
+    whole = read_sound(media, RATE)
+    assert len(whole) == pytest.approx(3 * RATE, abs=2100)
+    part = read_sound(media, RATE, offset=1.0, seconds=0.5)
+    np.testing.assert_allclose(part, whole[RATE : RATE + 8000], atol=1e-3)
+    # AAC is not exact, but neither early nor late.
+    lags = np.correlate(whole[2000:10_000], tone(3.0)[3000:9000], "valid")
+    assert abs(int(lags.argmax()) - 1000) <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_channels_become_their_mean(channels: int) -> None:
+    samples = np.stack([tone(0.2, 200.0 * (n + 1)) for n in range(channels)], 1)
+    found = read_sound(Media.encoded(sound_file(samples), "audio"), RATE)
+    np.testing.assert_allclose(found, samples.mean(1), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 96_000])
+def test_other_rates_are_resampled_without_aliasing(rate: int) -> None:
+    times = np.arange(rate) / rate
+    low, high = (np.sin(2 * np.pi * f * times).astype(np.float32) for f in (440, 0.4 * rate))
+    found = read_sound(Media.sound(low, rate), RATE)
+    assert len(found) == pytest.approx(RATE, abs=2)
+    expected = np.sin(2 * np.pi * 440 * np.arange(len(found)) / RATE)
+    np.testing.assert_allclose(found[800:-800], expected[800:-800], atol=5e-3)
+    if 0.4 * rate > RATE / 2:
+        assert np.abs(resampled(high, rate, RATE)[800:-800]).max() < 1e-2
+
+
+def test_whole_numbers_are_shares_of_full_scale() -> None:
+    for dtype, value in ((np.int16, 2**14), (np.int32, 2**30), (np.uint8, 192)):
+        array = np.full(100, value, dtype)
+        np.testing.assert_allclose(read_sound(Media.sound(array, RATE), RATE), 0.5, atol=1e-6)
+
+
+WRONG: dict[str, tuple[Callable[[], Media], str]] = {
+    "a text named .wav": (lambda: Media.encoded(b"hello, I am no sound", "audio"), "not a sound"),
+    "nothing": (lambda: Media.encoded(b"", "audio"), "empty \\(0 bytes\\)"),
+    "no samples": (lambda: encoded("16 bit", tone(0)), "empty \\(0 samples\\)"),
+    "a header alone": (lambda: Media.encoded(sound_file(tone())[:40], "audio"), "cannot be|empty"),
+    "a silent film": (lambda: Media.encoded(film(5), "audio"), "no sound track, it holds: video"),
+    "no numbers": (lambda: Media.sound(np.full(99, np.nan, np.float32), 9), "not finite"),
+    "a part behind the end": (lambda: encoded("flac", tone()).part(5), "begins at 5 s"),
+    "no such file": (lambda: Media.file(Path("/no/such.wav")), "no such file"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_line_for_what_cannot_be_read(name: str) -> None:
+    make, message = WRONG[name]
+    with pytest.raises(WeftError, match=message) as caught:
+        read_sound(make(), RATE)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_sound_gives_what_is_there_or_one_line() -> None:
+    for name in ENCODINGS:
+        data = encoded(name, tone(2.0)).read()
+        for share in (0.1, 0.5, 0.9):
+            with contextlib.suppress(WeftError):
+                found = read_sound(Media.encoded(data[: int(share * len(data))], "audio"), RATE)
+                assert np.isfinite(found).all()
+
+
+def test_a_recording_is_not_read_whole(tmp_path: Path) -> None:
+    """A window of a long file reads little more than the window."""
+    path = tmp_path / "long.wav"
+    path.write_bytes(sound_file(np.tile(tone(1.0), 120)))
+
+    class Counting:
+        def __init__(self) -> None:
+            self.file, self.count = path.open("rb"), 0
+
+        def read(self, size: int = -1) -> bytes:
+            data = self.file.read(size)
+            self.count += len(data)
+            return data
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.file, name)
+
+        def __enter__(self) -> "Counting":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+    opened: list[Counting] = []
+
+    class Place:
+        def open(self) -> Counting:
+            opened.append(Counting())
+            return opened[-1]
+
+    media = Media("audio", Place(), "wav")  # type: ignore[arg-type]
+    assert len(read_sound(media, RATE, offset=60, seconds=1)) == RATE
+    assert opened[0].count < 200_000
