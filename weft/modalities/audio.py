@@ -14,6 +14,7 @@ from weft.core.interfaces import Modality
 from weft.core.kinds import Kind
 from weft.core.media import Media, expected
 from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
 from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
@@ -23,6 +24,12 @@ from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
 
 QUIET = 1e-4
 """A sound whose largest sample is below this share of full scale (-80 dB) is not made louder."""
+
+SHORT = 30.0
+"""Seconds up to which a sound is decoded whole, whatever window of it is wanted."""
+KEPT_BYTES = 256 << 20
+_KEPT: RecentBytes[Tensor] = RecentBytes(KEPT_BYTES)
+"""Short sounds as they were decoded last: an epoch reads each again, and decoding takes longer than the rest."""
 
 
 class Audio(SoundParts):
@@ -45,7 +52,11 @@ class Audio(SoundParts):
     def decode(self, raw: Media) -> "Opened":
         """Raises WeftError without the source, which the caller adds."""
         sound = expected(raw, self.media)
-        return Opened(sound, sound_facts(sound).seconds)
+        key = (sound.stamp(times=True), self.config.rate) if sound.place.changed() else None
+        kept = None if key is None else _KEPT.get(key)
+        if kept is not None:
+            return Opened(sound, len(kept) / self.config.rate, key)
+        return Opened(sound, sound_facts(sound).seconds, key)
 
     def transform(
         self, item: "Opened", *, train: bool, generator: torch.Generator, view: int = 0
@@ -56,9 +67,7 @@ class Audio(SoundParts):
         """
         config = self.config
         share = torch.rand((), generator=generator).item() if train else self._place(view)
-        offset = 0.0 if config.seconds is None else max(0.0, item.seconds - config.seconds) * share
-        found = read_sound(item.media, config.rate, offset=offset, seconds=config.seconds)
-        samples_S = levelled(torch.from_numpy(found), config.level)
+        samples_S = levelled(self._window(item, share), config.level)
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
         if config.output == "waveform":
@@ -109,6 +118,20 @@ class Audio(SoundParts):
         """The sound, to be played."""
         return Display(recordings=(Recording(raw),))
 
+    def _window(self, item: "Opened", share: float) -> Tensor:
+        """(S,) the window that begins after `share` of what is left beside it."""
+        rate, seconds = self.config.rate, self.config.seconds
+        offset = 0.0 if seconds is None else max(0.0, item.seconds - seconds) * share
+        if item.seconds > SHORT:
+            return torch.from_numpy(read_sound(item.media, rate, offset=offset, seconds=seconds))
+        whole = None if item.key is None else _KEPT.get(item.key)
+        if whole is None:
+            whole = torch.from_numpy(read_sound(item.media, rate))
+            if item.key is not None:
+                _KEPT.put(item.key, whole, whole.numel() * whole.element_size())
+        first = round(offset * rate)
+        return whole[first:] if seconds is None else whole[first : first + round(seconds * rate)]
+
     def _place(self, view: int) -> float:
         """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
         return 0.5 if self.views == 1 else view / (self.views - 1)
@@ -116,10 +139,12 @@ class Audio(SoundParts):
 
 @dataclass(frozen=True)
 class Opened:
-    """A sound whose header has been read; seconds: its length as that says."""
+    """A sound whose header has been read; seconds: its length as that says. key: of what is kept of it, if it is a
+    file."""
 
     media: Media
     seconds: float
+    key: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
