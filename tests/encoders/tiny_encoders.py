@@ -28,6 +28,8 @@ from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
 from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
 from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
+from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
+from weft.encoders.speech_transformer import SpeechTransformerConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -114,6 +116,11 @@ CASES = {
         ),
     ),
     "over-time-mean": Case("pictures", OverTimeConfig(PICTURES, 8, "mean")),
+    "spectrogram-transformer": Case(
+        "frames",
+        SpectrogramTransformerConfig(8, 12, patch=3, stride=2, dim=16, depth=2, heads=2),
+    ),
+    "speech-transformer": Case("frames", SpeechTransformerConfig(8, 16, depth=2, heads=2)),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
     "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),

@@ -137,7 +137,9 @@ def encoder(case: tiny_encoders.Case) -> Case:
     # Pretrained towers and those that fill every text up have as many places as their texts may have tokens.
     filled = isinstance(case.config, TextTransformerConfig) and case.config.filled_with is not None
     longest = 12 if filled or isinstance(case.config, PretrainedConfig) else 64
-    return Case(module, (field.values, mask), ({1: "length"}, {1: "length"}), longest)
+    # Of lengths that are halved torch.export cannot prove that they fit; a graph has sounds of one length.
+    length = {} if case.kind == "frames" else {1: "length"}
+    return Case(module, (field.values, mask), (length, length), longest)
 
 
 def shallow(config: Any) -> Any:

@@ -31,7 +31,7 @@ class SpectrogramCNN(nn.Module):
         super().__init__()
         self.config = config
         self.dim = config.widths[-1]
-        self.norm = PaddedBatchNorm(config.mels)
+        self.norm = PaddedBatchNorm(config.mels, affine=False)
         self.stages = nn.ModuleList()
         channels = 2
         for width in config.widths:
@@ -51,7 +51,8 @@ class SpectrogramCNN(nn.Module):
         mask_BT = field.mask
         if mask_BT is not None and not is_padded() and bool(mask_BT.all()):
             mask_BT = None
-        values_BMT1 = field.values.to(self.norm.norm.weight.dtype).transpose(1, 2)[..., None]
+        dtype = next(self.parameters()).dtype
+        values_BMT1 = field.values.to(dtype).transpose(1, 2)[..., None]
         frames_BMT1 = self.norm(without_padding(values_BMT1, mask_BT), mask_BT)
         grid_BCTM = frames_BMT1.permute(0, 3, 2, 1)
         places_M = torch.linspace(-1, 1, grid_BCTM.shape[3], device=grid_BCTM.device)

@@ -35,8 +35,8 @@ class SpectrogramPicture(nn.Module):
         share_BTM = (field.values.float() / config.reach + 1) / 2
         if field.mask is not None:
             share_BTM = share_BTM.masked_fill(~field.mask[..., None], 0)
-        grey_BTM = (share_BTM.clamp(0, 1) * 255).round().to(torch.uint8)[:, : config.frames]
-        grey_BTM = F.pad(grey_BTM, (0, 0, 0, config.frames - grey_BTM.shape[1]))
+        grey_BTM = (share_BTM.clamp(0, 1) * 255).round().to(torch.uint8)
+        grey_BTM = F.pad(grey_BTM, (0, 0, 0, config.frames))[:, : config.frames]
         pictures = grey_BTM.transpose(1, 2).flip(1)[:, None].expand(-1, 3, -1, -1)
         features: Features = self.encoder(Field(pictures.contiguous()))
         return features

@@ -4,6 +4,7 @@ Grids are (B, C, T, ...) with a mask (B, T), or None where all frames are real. 
 padded batch give the same values to rounding.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,9 +22,9 @@ def without_padding(grid_BCTX: Tensor, mask_BT: Tensor | None) -> Tensor:
 class PaddedBatchNorm(nn.Module):
     """Batch norm of a grid (B, C, T, W); mean and variance are those of the real frames alone."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, affine: bool = True) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels, affine=affine)
 
     def forward(self, grid_BCTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         # In evaluation every value is mapped by itself; padding is made zero by the caller.
@@ -44,18 +45,20 @@ def halved(
 
     A pair of which one frame is real is that one.
     """
-    frames, bands = (2 if time else 1), (2 if grid_BCTW.shape[3] > 1 else 1)
-    if grid_BCTW.shape[2] == 0 or grid_BCTW.shape[0] == 0:
-        shape = (
-            *grid_BCTW.shape[:2],
-            -(-grid_BCTW.shape[2] // frames),
-            -(-grid_BCTW.shape[3] // bands),
-        )
-        mask = None if mask_BT is None else mask_BT[:, ::frames]
-        return grid_BCTW.new_zeros(shape) + grid_BCTW.sum() * 0, mask
-    means_BCTW = F.avg_pool2d(grid_BCTW, (frames, bands), ceil_mode=True, count_include_pad=False)
-    if mask_BT is None or not time:
+    rows, _, frames, bands = grid_BCTW.shape
+    in_time, in_bands = (2 if time else 1), (2 if bands > 1 else 1)
+    if rows == 0:
+        shape = (0, grid_BCTW.shape[1], -(-frames // in_time), -(-bands // in_bands))
+        mask = mask_BT if mask_BT is None or not time else mask_BT[:, ::2]
+        return grid_BCTW.new_zeros(shape) + grid_BCTW.sum(), mask
+    # One frame of zeros more, which an even number of frames leaves out: no shape depends on which it is.
+    grid_BCTW = F.pad(grid_BCTW, (0, bands % 2 if in_bands == 2 else 0, 0, int(time)))
+    means_BCTW = F.avg_pool2d(grid_BCTW, (in_time, in_bands))
+    if in_bands == 2 and bands % 2:
+        means_BCTW = torch.cat([means_BCTW[..., :-1], means_BCTW[..., -1:] * 2], dim=3)
+    if not time or (mask_BT is None and not is_padded() and frames % 2 == 0):
         return means_BCTW, mask_BT
-    real_B1T = mask_BT[:, None].to(grid_BCTW.dtype)
-    shares_B1T = F.avg_pool1d(real_B1T, 2, ceil_mode=True, count_include_pad=False)
-    return means_BCTW / shares_B1T.clamp_min(0.5)[..., None], shares_B1T[:, 0] > 0
+    real_BT = grid_BCTW.new_ones(rows, frames) if mask_BT is None else mask_BT.to(grid_BCTW.dtype)
+    shares_B1T = F.avg_pool1d(F.pad(real_BT, (0, 1))[:, None], 2)
+    found_BCTW = means_BCTW / shares_B1T.clamp_min(0.5)[..., None]
+    return found_BCTW, None if mask_BT is None else shares_B1T[:, 0] > 0

@@ -1,0 +1,115 @@
+"""Encoders of sound against those of transformers, with random weights where shapes are the same."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from weft.core.records import Field
+from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
+from weft.encoders.speech_transformer import SpeechTransformerConfig
+from weft.encoders.weight_names import VIT_BLOCK, BlockNames, blocks
+
+WHISPER_BLOCK = BlockNames(
+    blocks="layers",
+    query_key_value=("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    out="self_attn.out_proj",
+    norm1="self_attn_layer_norm",
+    norm2="final_layer_norm",
+    fc1="fc1",
+    fc2="fc2",
+)
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, mean=0.05, std=0.2)
+    return model.eval()
+
+
+def load(encoder: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
+    encoder.load_state_dict(tensors)
+    return encoder.eval()
+
+
+def saved(model: nn.Module, folder: Path) -> dict[str, Tensor]:
+    """Its tensors under the names of files, which stay the same from version to version."""
+    model.save_pretrained(folder)  # type: ignore[operator]
+    return load_file(folder / "model.safetensors")
+
+
+def test_audio_spectrogram_transformer(tmp_path: Path) -> None:
+    from transformers import ASTConfig, ASTModel
+
+    frames, mels, dim = 56, 24, 16
+    config = ASTConfig(
+        hidden_size=dim,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        patch_size=8,
+        frequency_stride=5,
+        time_stride=5,
+        max_length=frames,
+        num_mel_bins=mels,
+    )
+    model = shaken(ASTModel(config))
+    theirs = saved(model, tmp_path)
+    encoder = SpectrogramTransformerConfig(
+        mels, frames, patch=8, stride=5, dim=dim, depth=2, heads=2, mlp=32
+    ).build()
+    times, bands = encoder.config.grid
+    positions = theirs["embeddings.position_embeddings"][0]
+    tensors = {
+        "class_tokens": torch.cat(
+            [theirs["embeddings.cls_token"][0], theirs["embeddings.distillation_token"][0]]
+        ),
+        "class_positions": positions[:2],
+        "positions": positions[2:].view(bands, times, dim).transpose(0, 1),
+        "patch.weight": theirs["embeddings.patch_embeddings.projection.weight"].view(dim, -1),
+        "patch.bias": theirs["embeddings.patch_embeddings.projection.bias"],
+        "norm.weight": theirs["layernorm.weight"],
+        "norm.bias": theirs["layernorm.bias"],
+        **blocks(theirs, VIT_BLOCK, 2),
+    }
+    load(encoder, tensors)
+    values = torch.randn(3, frames, mels, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        wanted, found = model(values), encoder(Field(values))
+    torch.testing.assert_close(found.pooled, wanted.pooler_output, atol=1e-5, rtol=1e-4)
+    by_band = wanted.last_hidden_state[:, 2:].view(3, bands, times, dim).transpose(1, 2)
+    torch.testing.assert_close(found.tokens[:, 2:], by_band.flatten(1, 2), atol=1e-5, rtol=1e-4)
+
+
+def test_whisper_encoder() -> None:
+    from transformers import WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=2,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        num_mel_bins=12,
+        max_source_positions=20,
+    )
+    model = WhisperEncoder(config)
+    fixed = model.embed_positions.weight.clone()
+    shaken(model)
+    model.embed_positions.weight.data = fixed
+    theirs = model.state_dict()
+    for number in range(2):  # keys have no bias, which changes nothing
+        theirs[f"layers.{number}.self_attn.k_proj.bias"] = torch.zeros(16)
+    encoder = SpeechTransformerConfig(12, 16, depth=2, heads=2, mlp=32).build()
+    own = {
+        name: theirs[name] for name in ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias")
+    }
+    norm = {f"norm.{part}": theirs[f"layer_norm.{part}"] for part in ("weight", "bias")}
+    load(encoder, {**own, **norm, **blocks(theirs, WHISPER_BLOCK, 2)})
+    values = torch.randn(3, 40, 12, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        wanted = model(values.transpose(1, 2)).last_hidden_state
+        found = encoder(Field(values))
+    torch.testing.assert_close(found.tokens, wanted, atol=1e-5, rtol=1e-4)

@@ -1,0 +1,96 @@
+"""The encoder of Whisper (Radford et al. 2022, arXiv:2212.04356): two convolutions over time, then a transformer."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, SHARE_BELOW_1, require
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.encoders.weights import load_weights
+from weft.layers.masked_convolution import without_padding
+from weft.layers.packing import Packing
+from weft.layers.pooling import pool
+from weft.layers.positions import sine_positions
+from weft.layers.transformer import TransformerConfig
+
+
+class SpeechTransformer(nn.Module):
+    """Frames (B, T, M) -> tokens (B, ceil(T / 2), D), pre-norm; pooled: their mean.
+
+    Padding is zero before each convolution, as silence is not: a sound of any length is the same alone and in
+    a batch. Whisper itself fills every sound up to 30 s and attends to that, too.
+    """
+
+    def __init__(self, config: "SpeechTransformerConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        self.conv1 = nn.Conv1d(config.mels, config.dim, 3, padding=1)
+        self.conv2 = nn.Conv1d(config.dim, config.dim, 3, stride=2, padding=1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.transformer = config.transformer().build()
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, field: Field) -> Features:
+        """Mask (B, T), or None where all frames are real."""
+        check_shape(field.values, "B T M", "frames of a spectrogram", M=self.config.mels)
+        mask_BT = field.mask
+        values_BMT = field.values.to(self.conv1.weight.dtype).transpose(1, 2)
+        if mask_BT is None:
+            mask_BT = torch.ones(values_BMT.shape[0], values_BMT.shape[2], dtype=torch.bool)
+            mask_BT = mask_BT.to(values_BMT.device)
+        hidden_BDT = F.gelu(self.conv1(without_padding(values_BMT, mask_BT)))
+        hidden_BDT = F.gelu(self.conv2(without_padding(hidden_BDT, mask_BT)))
+        packing = Packing.of(mask_BT[:, ::2])
+        tokens_SD = packing.pack(hidden_BDT.transpose(1, 2))
+        places_SD = sine_positions(packing.positions(), self.dim).to(tokens_SD.dtype)
+        tokens_SD = self.transformer(self.dropout(tokens_SD + places_SD), packing)
+        tokens_BTD = packing.unpack(self.norm(tokens_SD))
+        return Features(tokens_BTD, packing.mask, pool(tokens_BTD, packing.mask, "mean"))
+
+
+@dataclass(frozen=True)
+class SpeechTransformerConfig(Config[Encoder]):
+    """Whisper's encoder: half as many tokens as frames."""
+
+    mels: int = 80
+    """Bands of the spectrogram."""
+    dim: int = 128
+    depth: int = 4
+    heads: int = 4
+    mlp: int | None = None
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    weights: str | None = None
+    """Safetensors file with this class's keys, or none for random weights."""
+
+    def __post_init__(self) -> None:
+        require(self, mels=COUNT, dropout=SHARE_BELOW_1)
+        self.transformer()
+        if self.dim % 2:
+            raise ValueError(f"dim is {self.dim}, expected an even number")
+
+    def transformer(self) -> TransformerConfig:
+        """The stack of blocks."""
+        return TransformerConfig(
+            dim=self.dim,
+            depth=self.depth,
+            heads=self.heads,
+            mlp=self.mlp,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+        )
+
+    def architecture(self) -> "SpeechTransformerConfig":
+        return self.replace(weights=None)
+
+    def build(self) -> SpeechTransformer:
+        encoder = SpeechTransformer(self)
+        if self.weights is not None:
+            load_weights(encoder, self.weights)
+        return encoder
