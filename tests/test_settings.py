@@ -19,6 +19,8 @@ MAY_BE_NEGATIVE = {
     "SigmoidContrastiveConfig.bias",
     "NearConfig.similarity",  # a cosine
     "GenerationConfig.length_exponent",  # prefers short texts
+    "AudioConfig.mean",  # of logarithms
+    "SoundChangesConfig.noise",  # in decibels
     "ConvNetConfig.mean",
     "ResNetConfig.mean",
     "MobileNetV2Config.mean",

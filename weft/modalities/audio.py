@@ -13,7 +13,7 @@ from weft.core.display import Display, Recording
 from weft.core.interfaces import Modality
 from weft.core.kinds import Kind
 from weft.core.media import Media, expected
-from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
@@ -177,7 +177,7 @@ class AudioConfig(Config[Modality]):
     """Streams of one name take the same random window of a row."""
 
     def __post_init__(self) -> None:
-        require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, std=POSITIVE)
+        require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
         Spectrogram(
             self.spectrogram, self.rate
         )  # raises ValueError for bands above half of the rate

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
-from weft.core.ranges import NOT_NEGATIVE, SHARE, require
+from weft.core.ranges import FINITE, NOT_NEGATIVE, SHARE, require
 
 
 class SoundChanges:
@@ -41,7 +41,7 @@ class SoundChangesConfig(Config[SoundChanges]):
     """With noise: the share of sounds that get it."""
 
     def __post_init__(self) -> None:
-        require(self, gain=NOT_NEGATIVE, shift=NOT_NEGATIVE, noise_chance=SHARE)
+        require(self, gain=NOT_NEGATIVE, shift=NOT_NEGATIVE, noise=FINITE, noise_chance=SHARE)
         if self.noise is not None and not self.noise[0] <= self.noise[1]:
             raise ValueError(f"noise is {self.noise}, expected the lowest ratio first")
 
