@@ -41,6 +41,7 @@ from weft.modalities.pictures import PicturesConfig
 from weft.modalities.regions import RegionsConfig
 from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.table import TableConfig
+from weft.modalities.tags import TagsInputConfig
 from weft.modalities.text import TextConfig
 from weft.modalities.video import VideoConfig
 
@@ -338,6 +339,15 @@ CASES = {
         random=False,
         takes=(int, float, bool, str),
     ),
+    "tags": Case(
+        TagsInputConfig(),
+        [["a", "b"], ["b"], "c"],
+        (None,),
+        torch.int64,
+        [["a", None], [], {}],
+        random=False,
+        takes=(str,),
+    ),
     "cell tags": Case(
         CellConfig("tags", min_rows=1),
         [["a", "b"], ["b"], "c"],
@@ -374,7 +384,7 @@ def walked() -> set[type[Config]]:
 
 def test_every_modality_has_a_case() -> None:
     assert walked() == {type(case.config) for case in CASES.values()}
-    assert len(walked()) == 11
+    assert len(walked()) == 12
 
 
 @pytest.fixture(params=CASES)

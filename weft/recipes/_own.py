@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 
@@ -28,6 +28,7 @@ from weft.modalities.pictures import PicturesConfig
 from weft.modalities.processor import image_of
 from weft.modalities.table import TableConfig
 from weft.modalities.text import TextConfig
+from weft.recipes._own_media import films, sounds, tags
 from weft.runs.recipe import DataConfig
 from weft.training.config import RunConfig
 
@@ -90,7 +91,8 @@ def inputs_of(
     tokens: bool = False,
     texts: Sequence[str] = (),
 ) -> Inputs:
-    """Pictures, texts, numbers, categories and dates of the table, without the columns in `leave_out`.
+    """Pictures, sounds, films, texts, tags, numbers, categories and dates of the table, without the columns in
+    `leave_out`.
 
     tokens: pictures keep their grid, for a fusion or decoder that attends to it. texts: columns that are read
     as texts whatever they look like. Raises WeftError where nothing is left.
@@ -104,6 +106,14 @@ def inputs_of(
             _add(found, name, *_pictures(kind == "images", towers, tokens))
         elif kind == "text" or name in texts:
             _add(found, name, *_texts(towers))
+        elif kind == "audio":
+            _add(found, name, *sounds())
+        elif kind == "video":
+            picture, encoder, _, cache = _pictures(False, towers, tokens=False)
+            frames = films(cast(ImageConfig, picture), encoder, DIM, cached=cache is not None)
+            _add(found, name, *frames)
+        elif kind == "tags":
+            _add(found, name, *tags(DIM, schema.columns[name].distinct))
     table = _table(schema, [name for name in used if name not in texts])
     if table is not None:
         _add(found, free_name(TABLE, schema.columns), *table, None)

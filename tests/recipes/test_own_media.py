@@ -1,0 +1,46 @@
+"""Tables with sounds, films and tags: trained, measured and asked, with rows that lack some of them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from made_media import film, sound_file, tone
+from tiny_runs import weft
+
+ROWS = 24
+FAST = ("--run.steps", 2, "--run.batch-size", 4, "--run.workers", 0, "--run.precision", "fp32")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("media")
+    for n in range(ROWS):
+        (folder / f"{n}.wav").write_bytes(sound_file(tone(0.3, 200 + 300 * (n % 2))))
+        (folder / f"{n}.mp4").write_bytes(film(4 + n % 3, sound=tone(0.4)))
+    path = folder / "table.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["recording", "clip", "keywords", "label"])
+        for n in range(ROWS):
+            sound = "" if n % 5 == 0 else f"{n}.wav"
+            clip = "" if n % 7 == 1 else f"{n}.mp4"
+            words = "" if n % 6 == 2 else json.dumps(["short", f"word {n % 3}"])
+            rows.writerow([sound, clip, words, ("low", "high")[n % 2]])
+    return path
+
+
+def test_a_table_is_trained_measured_and_asked(table: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    trained = weft("train", "classify", "--data", table, "--out", run, *FAST)
+    assert trained.code == 0, trained.err
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert {"recording", "clip", "keywords"} <= set(recipe["data"]["streams"])
+    measured = weft("evaluate", run)
+    assert measured.code == 0, measured.err
+    assert "sounds are identical" in measured.out
+    assert weft("report", run, "--out", tmp_path / "report.html").code == 0
+    asked = weft("predict", run, table, "--out", tmp_path / "found.csv")
+    assert asked.code == 0, asked.err
+    with (tmp_path / "found.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == ROWS
