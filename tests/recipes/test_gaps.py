@@ -156,7 +156,7 @@ def test_a_column_that_no_training_row_has_is_no_input(
     gone = ("image", "report", "age", "ward")
     rows = [row | dict.fromkeys(gone, "") if row["split"] != "test" else row for row in table.rows]
     run = trained("classify", table.written("gone", rows), tmp_path / "run", model)
-    assert set(run.recipe.data.streams) == {"question", "table"}
+    assert set(run.recipe.data.streams) == {"question", "table", "tags"}
     assert not set(gone) & set(run.modalities["table"].columns)  # type: ignore[attr-defined]
     done("evaluate", run.folder, "--audit", "False")
 

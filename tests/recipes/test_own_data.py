@@ -96,7 +96,7 @@ def test_every_recipe_for_own_data_is_known() -> None:
 def test_a_label_from_all_columns(table: Path, tmp_path: Path) -> None:
     run = trained(table, "classify --target label", tmp_path / "run")
     data = run.recipe.data
-    assert set(data.streams) == {"image", "report", "table"}
+    assert set(data.streams) == {"image", "report", "table", "tags"}
     table_stream = data.streams["table"]
     assert table_stream.columns == (  # type: ignore[attr-defined]
         *("age", "price"),
