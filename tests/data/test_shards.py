@@ -13,6 +13,7 @@ import pytest
 import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_media import RATE, film, sound_file, tone
 from PIL import Image
 from written_shards import write_shards
 
@@ -23,6 +24,8 @@ from weft.data.formats import _tar_index, _tar_members, open_dataset
 from weft.data.formats import webdataset as webdataset_format
 from weft.data.formats._tar_writer import write_shard
 from weft.data.formats.webdataset import expand_braces
+from weft.modalities.audio_decoding import read_sound
+from weft.modalities.video_decoding import read_frames
 
 
 def encoded(kind: str, value: int = 0) -> bytes:
@@ -499,3 +502,41 @@ def test_headers_are_read_as_tarfile_reads_them(
     except tarfile.TarError:
         expected = None
     assert _tar_members._header(bytes(block)) == expected
+
+
+def test_recordings_keep_their_kinds_rates_and_parts(tmp_path: Path) -> None:
+    samples_S = tone(1.0)
+    clip = Media.encoded(film(20, sound=tone(2.0)), "video", "mp4")
+    items = {
+        "audio": Media.encoded(sound_file(samples_S), "audio", "wav").part(0.25, 0.5),
+        "raw": Media.sound(samples_S, RATE).part(0.5),
+        "video": clip.part(0.5, 1.5),
+        "track": clip.of_kind("audio"),
+        "takes": [clip, clip.part(1.0)],
+    }
+    write_shard([Sample("a", "a", items, "s:0")], tmp_path / "a.tar")
+    (found,) = open_dataset(tmp_path)
+    told = {n: m for n, m in found.items.items() if isinstance(m, Media)}
+    for name, media in told.items():
+        given = items[name]
+        assert (media.kind, media.rate, media.start, media.end) == (
+            *(given.kind, given.rate, given.start, given.end),
+        )
+    assert told.keys() == {"audio", "raw", "video", "track"}
+    assert [take.start for take in found.items["takes"]] == [0.0, 1.0]
+    np.testing.assert_array_equal(read_sound(told["audio"], RATE), read_sound(items["audio"], RATE))
+    np.testing.assert_array_equal(read_sound(told["raw"], RATE), samples_S[RATE // 2 :])
+    assert len(read_sound(told["track"], RATE)) > 1.9 * RATE
+    np.testing.assert_array_equal(read_frames(told["video"], [0.0]), read_frames(clip, [0.5]))
+
+
+def test_a_wrong_note_of_a_recording_is_named(tmp_path: Path) -> None:
+    sound = Media.encoded(sound_file(tone(0.1)), "audio", "wav").part(0.01)
+    write_shard([Sample("a", "a", {"audio": sound}, "s:0")], tmp_path / "a.tar")
+    data = (tmp_path / "a.tar").read_bytes()
+    noted = b'["audio", null, 0.01, null]'
+    assert noted in data
+    (tmp_path / "a.tar").write_bytes(data.replace(noted, b'["audio", null, "begin", 0]'))
+    dataset = open_dataset(tmp_path)
+    with pytest.raises(DataError, match=r"expected \[kind, rate, start, end\]"):
+        dataset[0]

@@ -12,6 +12,7 @@ import numpy as np
 from weft.core.errors import DataError, WeftError
 from weft.core.files import atomic_path
 from weft.core.kinds import kind_of
+from weft.core.media import RECORDINGS as RECORDED
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats._tar_index import load_index
@@ -30,13 +31,17 @@ ALTERNATIVES = "__alternatives__"
 """In a sample's JSON: the columns, text left out, whose list holds alternatives."""
 LISTS = "__lists__"
 """In a sample's JSON: column -> how many files it has, such as pictures; they are the members COLUMN.0.jpg, ..."""
-RESERVED = ("id", "group", "match", "json", ALTERNATIVES, LISTS)
+RECORDINGS = "__recordings__"
+"""In a sample's JSON: column -> [kind, rate, start, end] of a member whose name does not say all of it: a part of a
+recording, samples that are not encoded, the sound track of a film."""
+RESERVED = ("id", "group", "match", "json", ALTERNATIVES, LISTS, RECORDINGS)
 
 
 def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
     """Writes all `samples` as the one shard `path`, with its index: whole, or not at all.
 
-    Media are replaced by their bytes. Raises DataError for a sample that cannot be stored.
+    Media are replaced by their bytes; of a part of a recording the whole is stored, and which part is meant. Raises
+    DataError for a sample that cannot be stored.
     """
     path = Path(path)
     with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
@@ -51,6 +56,7 @@ def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
 def members_of(sample: Sample) -> dict[str, bytes]:
     """Extension -> content of the files that hold `sample`. Raises DataError where a value cannot be stored."""
     files: dict[str, bytes] = {}
+    recordings: dict[str, list[Any]] = {}
     details: dict[str, Any] = {"id": sample.id, "group": sample.group}
     if sample.match is not None:
         details["match"] = sample.match
@@ -68,12 +74,17 @@ def members_of(sample: Sample) -> dict[str, bytes]:
                 for number, each in enumerate(value):
                     extension, content = _media(f"{column}.{number}", each)
                     files[extension] = content
+                    recordings |= _recording(f"{column}.{number}", each, extension)
                 continue
             stored = _file(column, value)
             if stored is None:
                 details[column] = value
-            else:
-                files[stored[0]] = stored[1]
+                continue
+            files[stored[0]] = stored[1]
+            if isinstance(value, Media):
+                recordings |= _recording(column, value, stored[0])
+        if recordings:
+            details[RECORDINGS] = recordings
         if marked:
             details[ALTERNATIVES] = marked
         files["json"] = json.dumps(details, ensure_ascii=False).encode()
@@ -104,6 +115,17 @@ def _media(column: str, media: Media) -> tuple[str, bytes]:
     if column == media.kind and kind_of(f"x.{kind}") == media.kind != "array":
         return kind, data
     return f"{column}.{kind}", data
+
+
+def _recording(column: str, media: Media, extension: str) -> dict[str, list[Any]]:
+    """What the extension does not say of a sound or a film."""
+    part = [media.rate, media.start, media.end]
+    if media.kind not in RECORDED or (kind_of(f"x.{extension}"), part) == (
+        media.kind,
+        [None, 0.0, None],
+    ):
+        return {}
+    return {column: [media.kind, *part]}
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -5,11 +5,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from weft.core.errors import DataError
+from weft.core.errors import DataError, WeftError
 from weft.core.kinds import COLUMN_KINDS, SUFFIXES, kind_of
+from weft.core.media import RECORDINGS as RECORDED
 from weft.core.media import Alternatives, Media
 from weft.core.recent import RecentBytes
 from weft.core.samples import Sample
@@ -24,7 +26,7 @@ from weft.data.formats._rows import (
 )
 from weft.data.formats._tar_index import Entry, load_index
 from weft.data.formats._tar_members import TarMember, read_members
-from weft.data.formats._tar_writer import ALTERNATIVES, LISTS
+from weft.data.formats._tar_writer import ALTERNATIVES, LISTS, RECORDINGS
 
 NAME = "webdataset"
 DESCRIPTION = (
@@ -145,6 +147,7 @@ def _sample(entry: Entry, items: dict[str, Any], details: dict[str, Any], source
         items["text"] = details.pop(text)
     for name in _alternatives(details):
         details[name] = Alternatives(details[name])
+    _as_recordings(items, details, source)
     _gather(items, details, source)
     if isinstance(items.get("text"), list):
         items["text"] = Alternatives(items["text"])
@@ -169,6 +172,25 @@ def _gather(items: dict[str, Any], details: dict[str, Any], source: str) -> None
         if not isinstance(count, int) or not all(f"{name}.{n}" in items for n in range(count)):
             raise DataError(f"column '{name}' lacks one of its {count} files", source=source)
         items[name] = [items.pop(f"{name}.{n}") for n in range(count)]
+
+
+def _as_recordings(items: dict[str, Any], details: dict[str, Any], source: str) -> None:
+    """Gives members their kinds, rates and parts that `weft.data.formats._tar_writer` has noted, in place."""
+    noted = details.pop(RECORDINGS, None)
+    for name, told in noted.items() if isinstance(noted, dict) else ():
+        media = items.get(name)
+        try:
+            kind, rate, start, end = told
+            if not isinstance(media, Media) or kind not in RECORDED:
+                raise ValueError
+            items[name] = replace(media, kind=kind, rate=rate, start=start, end=end)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"the recording of column '{name}' is {told!r:.60}, expected [kind, rate, start, end]",
+                source=source,
+            ) from None
+        except WeftError as error:
+            raise DataError(str(error), source=source) from None
 
 
 def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
