@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from weft import commands
+from weft.commands._named import print_named
 from weft.commands._sources import summaries
-from weft.commands._tables import print_rows
 from weft.core.errors import WeftError, unknown_name
 from weft.core.language import check_language, say, speaking
 from weft.core.version import version
@@ -112,7 +112,7 @@ def _module(name: str) -> ModuleType:
 
 def _print_usage() -> None:
     print(say("usage: weft COMMAND ..."), end="\n\n")
-    print_rows(((name, say(line)) for name, line in summaries(commands).items()), indent=2)
+    print_named(((name, say(line)) for name, line in summaries(commands).items()), indent=2)
     print()
     print(say("weft COMMAND --help says more."))
     print(say("To begin: weft demo, weft new FOLDER"))

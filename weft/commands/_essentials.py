@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import weft.recipes
-from weft.commands._tables import print_rows
+from weft.commands._named import print_named
 from weft.core.config import Settings
 from weft.core.documents import read_json, read_mapping
 from weft.core.files import write_text
@@ -146,7 +146,7 @@ def print_help(word: str, about: str, found: Help) -> None:
     """The help of `weft train RECIPE`: what it is, its arguments, its settings with their values, two examples."""
     print(say(f"usage: weft train {word} [--SETTING VALUE ...]"), end="\n\n")
     if about:
-        print_rows([("", say(about))])
+        print_named([("", say(about))])
         print()
     own = say("Your rows: a file or folder in any known format.")
     rows = [
@@ -168,7 +168,7 @@ def print_help(word: str, about: str, found: Help) -> None:
         (f"--{name.replace('_', '-')} {value}", say(said(name)))
         for name, value in found.settings.items()
     ]
-    print_rows([*rows, *explained])
+    print_named([*rows, *explained])
     print()
     if BY_ROWS in found.settings.values():
         print(say(f"N is chosen by the number of rows: weft train {word} --data PATH --help"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import tyro
 
+from weft.commands._named import print_named
 from weft.commands._sources import field_docs, first_line
-from weft.commands._tables import print_rows
 from weft.core.language import say
 
 Row = tuple[str, str]
@@ -30,10 +30,10 @@ def print_help(cls: type, prog: str, default: Any = None) -> None:
     places = [one for one in dataclasses.fields(cls) if _is_positional(hints[one.name])]
     names = " ".join(one.name.upper() for one in places)
     print(say(f"usage: {prog} {names} [OPTIONS]".replace("  ", " ")), end="\n\n")
-    print_rows([("", say(first_line(sys.modules[cls.__module__].__doc__)))])
+    print_named([("", say(first_line(sys.modules[cls.__module__].__doc__)))])
     print()
     rows = [(one.name.upper(), say(docs.get(one.name, ""))) for one in places]
-    print_rows([*rows, *_options(cls, default, "")], indent=2)
+    print_named([*rows, *_options(cls, default, "")], indent=2)
 
 
 def _options(cls: type, default: Any, prefix: str) -> Iterator[Row]:

@@ -8,6 +8,7 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,19 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Prints the curve over alpha on the validation split, and writes the run of the best."""
     arguments = parse(Arguments, words, "weft average")
-    from rich.console import Console
-    from rich.table import Table
-
     from weft.runs.averaging import ALPHAS, average
     from weft.runs.reporting import CURVE
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
     curve = average(run, arguments.out, arguments.alphas or ALPHAS)
-    table = Table(title=say(f"{curve.name} ({curve.metric.axis}) on the validation split"))
-    for name in ("alpha", "value", "95% interval", ""):
-        table.add_column(say(name), justify="right")
+    rows = []
     for alpha, score in curve.points.items():
         marks = {0.0: "as it started", 1.0: "fine-tuned"}
         chosen = "chosen" if alpha == curve.best else ""
         said = ", ".join(say(word) for word in (marks.get(alpha, ""), chosen) if word)
-        table.add_row(f"{alpha:g}", score.shown, score.interval, said)
-    Console().print(table)
+        rows.append((f"{alpha:g}", score.shown, score.interval, said))
+    columns = [TableColumn(say(name), right=True) for name in ("alpha", "value", "95% interval")]
+    title = say(f"{curve.name} ({curve.metric.axis}) on the validation split")
+    print(TextTable([*columns, TableColumn()], rows, title).text())
     print(say(f"run directory: {arguments.out} (the curve: {arguments.out / CURVE})"))

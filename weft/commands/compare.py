@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
 
 if TYPE_CHECKING:
     from weft.report.comparison import ComparisonReport
@@ -119,12 +117,9 @@ def _print(found: "Contest", page: "ComparisonReport") -> None:
     metric = found.metric
     baselines = "".join(f"; {say(name)} {metric.shown(v)}" for name, v in page.baselines.items())
     title = f"{found.task}/{metric.name} ({metric.axis}), {found.split}{baselines}"
-    table = Table(title=escape(title))
-    for number, name in enumerate(HEADER[:SHOWN]):
-        table.add_column(say(name), justify="right" if number else "left")
-    for system in page.systems:
-        table.add_row(*(escape(str(cell)) for cell in row(system, metric)[:SHOWN]))
-    Console().print(table)
+    columns = [TableColumn(say(name), right=bool(n)) for n, name in enumerate(HEADER[:SHOWN])]
+    rows = [[str(cell) for cell in row(system, metric)[:SHOWN]] for system in page.systems]
+    print(TextTable(columns, rows, title).text())
     print(say(found.correction))
 
 

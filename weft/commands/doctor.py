@@ -5,9 +5,7 @@ import os
 import platform
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
+from weft.commands._named import print_named
 from weft.commands._parsing import parse
 from weft.core.version import version
 
@@ -36,21 +34,20 @@ def main(words: list[str]) -> None:
 
     from weft.data.features import CacheConfig
 
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("weft", version())
-    table.add_row(
-        "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    )
-    table.add_row("cores", f"{os.cpu_count()}")
-    table.add_row("torch threads", f"{torch.get_num_threads()}")
-    table.add_row("GPU", _gpu())
-    table.add_row("feature cache", str(CacheConfig().root()))
-    for package in CORE:
-        table.add_row(package, _version(package) or "[red]missing[/red]: pip install weft")
-    for package, (extra, purpose) in EXTRAS.items():
-        missing = f"not installed ({purpose}): pip install 'weft\\[{extra}]'"
-        table.add_row(package, _version(package) or missing)
-    Console().print(table)
+    machine = {
+        "weft": version(),
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "cores": f"{os.cpu_count()}",
+        "torch threads": f"{torch.get_num_threads()}",
+        "GPU": _gpu(),
+        "feature cache": str(CacheConfig().root()),
+    }
+    core = {package: _version(package) or "missing: pip install weft" for package in CORE}
+    extras = {
+        package: _version(package) or f"not installed ({purpose}): pip install 'weft[{extra}]'"
+        for package, (extra, purpose) in EXTRAS.items()
+    }
+    print_named({**machine, **core, **extras}.items())
 
 
 def _gpu() -> str:

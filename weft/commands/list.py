@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from weft.commands._named import print_named
 from weft.commands._parsing import parse
 from weft.commands._sources import first_line, summaries
-from weft.commands._tables import print_rows
 from weft.core.language import say
 
 Kind = Literal["recipes", "parts", "tasks", "formats"]
@@ -32,7 +32,7 @@ def main(words: list[str]) -> None:
         "tasks": _tasks,
         "formats": _formats,
     }
-    print_rows(kinds[what]().items())
+    print_named(kinds[what]().items())
 
 
 def _recipes() -> dict[str, str]:

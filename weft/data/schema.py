@@ -1,7 +1,5 @@
 """Which columns a data set has, what each holds, and what the user has said of them."""
 
-import shutil
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.language import say
 from weft.core.media import Media
 from weft.core.missing import is_missing
+from weft.core.tables import TableColumn, TextTable
 from weft.core.text import counted, folded
 from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import ROLES, Dataset, columns_of
@@ -71,7 +70,7 @@ class Schema:
 
     def __str__(self) -> str:
         """A table that fits the terminal, and lines on groups and on what is unusual."""
-        return "\n".join([*_table(list(self.columns.values())), *map(say, self.lines())])
+        return "\n".join([_table(list(self.columns.values())).text(), *map(say, self.lines())])
 
     def lines(self) -> list[str]:
         """What is said of groups and splits, and the notes on columns."""
@@ -272,48 +271,15 @@ def _shown(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def _table(columns: Sequence[Column]) -> list[str]:
-    """Lines no wider than the terminal."""
-    width = max(40, shutil.get_terminal_size().columns)
-    head = tuple(map(say, ("column", "kind", "missing", "different", "examples")))
-    rows = [(c.name, _kind(c), f"{c.missing:,}", f"{c.distinct:,}") for c in columns]
-    sizes = [max(_width(row[n]) for row in [head, *rows]) for n in range(4)]
-    sizes[0] = min(sizes[0], max(12, width // 3))
-    left = width - sum(sizes) - 2 * len(sizes)
-    lines = [_line(head, sizes, left)]
-    for row, column in zip(rows, columns, strict=True):
-        lines.append(_line((*row, " | ".join(column.examples)), sizes, left))
-    if any(column.said for column in columns):
-        lines.append(say("* as you said"))
-    return lines
-
-
-def _kind(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit else ""
-    return say(column.kind) + unit + " *" * column.said
-
-
-def _line(cells: Sequence[str], sizes: Sequence[int], left: int) -> str:
-    texts = [_cut(cell, size) for cell, size in zip(cells, [*sizes, left], strict=True)]
-    padded = [
-        " " * (size - _width(text)) + text
-        if place in (2, 3)
-        else text + " " * (size - _width(text))
-        for place, (text, size) in enumerate(zip(texts, [*sizes, left], strict=True))
+def _table(columns: Sequence[Column]) -> TextTable:
+    cells = [
+        (
+            *(column.name, say(column.kind) + " *" * column.said),
+            *(f"{column.missing:,}", f"{column.distinct:,}", " | ".join(column.examples)),
+        )
+        for column in columns
     ]
-    return "  ".join(padded).rstrip()
-
-
-def _cut(text: str, width: int) -> str:
-    """The text, of at most `width` columns of a terminal."""
-    if _width(text) <= width:
-        return text
-    while text and _width(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…" if width > 0 else ""
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal: Chinese characters take two, marks that combine none."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    names = map(say, ("column", "kind", "missing", "different", "examples"))
+    heads = [TableColumn(name, right=place in (2, 3)) for place, name in enumerate(names)]
+    said = any(column.said for column in columns)
+    return TextTable(heads, cells, note=say("* as you said") if said else "")

@@ -1,9 +1,9 @@
 """What `weft fit` found, on the terminal."""
 
 from rich.console import Console
-from rich.table import Table as Printed
 
 from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
 from weft.fitting.leaderboard import Leaderboard, difference_text
 from weft.fitting.result import PAGE, FitResult
 from weft.fitting.wording import no_time, sentences
@@ -27,7 +27,8 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
         tell(note)
     console.print()
     tell(f"{found.board.target}: {say(found.board.judged)}", "bold")
-    console.print(_table(found.board))
+    table = _table(found.board).text(console.width)
+    console.print(table, highlight=False, markup=False, soft_wrap=True)
     hidden = len(found.board.entries) - SHOWN
     if hidden > 0:
         tell(f"{hidden} more candidates are in leaderboard.json")
@@ -46,23 +47,22 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
     tell(f"page: {found.folder / PAGE}")
 
 
-def _table(board: Leaderboard) -> Printed:
+def _table(board: Leaderboard) -> TextTable:
     metric = board.metric
-    table = Printed()
-    table.add_column(say("candidate"))
-    table.add_column(say(metric.axis if metric.unit else metric.words), justify="right")
-    table.add_column(say("95% interval"), justify="right")
-    table.add_column(say("from the best"), justify="right")
-    for one in board.others:
-        table.add_column(say(one.words), justify="right")
-    table.add_column(say("s"), justify="right")
-    for entry in board.entries[:SHOWN]:
-        table.add_row(
+    names = (
+        *(say(metric.axis if metric.unit else metric.words), say("95% interval")),
+        *(say("from the best"), *(say(one.words) for one in board.others), say("s")),
+    )
+    columns = [TableColumn(say("candidate")), *(TableColumn(name, right=True) for name in names)]
+    rows = [
+        [
             say(entry.candidate.name),
             metric.shown(entry.estimate.value),
             entry.estimate.interval(metric.digits),
             say(difference_text(entry, metric)),
             *(m.shown(v) for m, v in zip(board.others, entry.others, strict=True)),
             f"{entry.seconds:.1f}",
-        )
-    return table
+        ]
+        for entry in board.entries[:SHOWN]
+    ]
+    return TextTable(columns, rows)

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
-from weft.core.tables import html_table, text_table
+from weft.core.tables import TableColumn, TextTable
 from weft.core.text import counted
 from weft.data.formats import Dataset
 from weft.heads.output import Part, Values
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import Encoded, EncodedRows, encode_rows, evaluating_all
 from weft.inference.member import Member, check_members
+from weft.inference.results import NOTEBOOK
 from weft.inference.rows import Reading, Selection
 
 SHOWN = 20
@@ -43,18 +44,23 @@ class Predictions:
 
     def __repr__(self) -> str:
         more = f"\n... of {counted(len(self), 'row')}" if len(self) > SHOWN else ""
-        return text_table(*self._table()) + more
+        return self._table().text(NOTEBOOK) + more
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        return self._table().html()
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
+    def _table(self) -> TextTable:
         """The first rows: what is said, with its probability where there is one."""
         rows = []
         for number, name in enumerate(self.ids[:SHOWN]):
             ((said, chance), *_) = self.values.best(number, 1) or [("", None)]
             rows.append([name, said, "" if chance is None else f"{chance:.3f}"])
-        return ["row", self.head, "probability"], rows
+        columns = (
+            TableColumn("row"),
+            TableColumn(self.head),
+            TableColumn("probability", right=True),
+        )
+        return TextTable(columns, rows)
 
     @property
     def said(self) -> list[str]:

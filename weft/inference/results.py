@@ -6,11 +6,17 @@ from typing import Any
 
 from torch import Tensor
 
-from weft.core.tables import html_table, text_table
+from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry
+
+LOWER = " ↓"
+"""Stands behind the unit where less is better."""
+NOTEBOOK = 100
+"""Width of a table in a notebook, in characters."""
 
 
 @dataclass(frozen=True)
@@ -115,25 +121,37 @@ class TaskResult:
 
     def __repr__(self) -> str:
         leak = "not audited" if self.leakage is None else self.leakage.verdict
-        return f"{self.task}\nleakage from training: {leak}\n{text_table(*self._table())}"
+        return f"{self.task}\nleakage from training: {leak}\n{self.table().text(NOTEBOOK)}"
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        return self.table().html()
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
+    def table(self) -> TextTable:
         """A row for each metric: its value, its interval, its unit, and each baseline."""
-        header = ["metric", "value", "95% interval", "unit", *self.baselines]
+        scores = self.metrics.items()
+        columns = [
+            TableColumn(
+                say("metric"), long="whole"
+            ),  # classes have names that differ at their ends
+            TableColumn(say("value"), right=True),
+            TableColumn(say("95% interval"), right=True),
+            TableColumn(say("unit"), long="whole"),
+            *(TableColumn(say(baseline), right=True) for baseline in self.baselines),
+        ]
         rows = [
             [
-                *(name, score.shown, score.interval, score.metric.unit),
+                *(name, score.shown, score.interval),
+                score.metric.unit + (LOWER if score.metric.better == "lower" else ""),
                 *(
                     score.metric.shown(values[name]) if name in values else ""
                     for values in self.baselines.values()
                 ),
             ]
-            for name, score in self.metrics.items()
+            for name, score in scores
         ]
-        return header, rows
+        lower = any(score.metric.better == "lower" for _, score in scores)
+        note = f"{LOWER.strip()} {say('lower is better')}" if lower else ""
+        return TextTable(columns, rows, note=note)
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null where none was

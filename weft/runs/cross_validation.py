@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from weft.core.errors import WeftError
-from weft.core.tables import html_table, text_table
+from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
 from weft.data.sources import FilesConfig
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import PERCENT, Metric, Score, by_name
-from weft.inference.results import TaskResult
+from weft.inference.results import NOTEBOOK, TaskResult
 from weft.runs.compare import trained
 from weft.runs.measure import measure, task_config
 from weft.runs.recipe import Recipe
@@ -36,14 +37,20 @@ class CrossValidation:
     pooled: Mapping[str, Score]
 
     def __repr__(self) -> str:
-        return f"{self.task}, cross-validation by {self.column}\n{text_table(*self.table())}"
+        return f"{self.task}, cross-validation by {self.column}\n{self.table().text(NOTEBOOK)}"
 
     def _repr_html_(self) -> str:
-        return html_table(*self.table())
+        return self.table().html()
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
+    def table(self) -> TextTable:
         """A row for each metric: all rows together with the interval, and each fold."""
-        header = ["metric", "all rows", "95% interval", "unit", *self.folds]
+        columns = [
+            TableColumn(say("metric"), long="whole"),
+            TableColumn(say("all rows"), right=True),
+            TableColumn(say("95% interval"), right=True),
+            TableColumn(say("unit"), long="whole"),
+            *(TableColumn(value, right=True) for value in self.folds),
+        ]
         rows = []
         for name, metric in self.metrics.items():
             scores = [fold.metrics.get(name) for fold in self.folds.values()]
@@ -54,7 +61,7 @@ class CrossValidation:
                     *("" if score is None else score.shown for score in scores),
                 ]
             )
-        return header, rows
+        return TextTable(columns, rows)
 
     @property
     def metrics(self) -> dict[str, Metric]:
