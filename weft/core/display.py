@@ -41,6 +41,11 @@ class Display:
     recordings: tuple[Recording, ...] = ()
 
     @property
+    def drawn(self) -> bool:
+        """Whether there is anything to be seen beside words."""
+        return bool(self.pictures or self.recordings)
+
+    @property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 

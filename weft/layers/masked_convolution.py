@@ -20,22 +20,30 @@ def without_padding(grid_BCTX: Tensor, mask_BT: Tensor | None) -> Tensor:
 
 
 class PaddedBatchNorm(nn.Module):
-    """Batch norm of a grid (B, C, T, W); mean and variance are those of the real frames alone."""
+    """Batch norm of a grid (B, C, T, W); mean and variance are those of the real frames alone.
+
+    Values are normalised as a matrix (places, C): of grids with a side of one torch 2.13 computes wrong gradients
+    where they are laid out by pixel.
+    """
 
     def __init__(self, channels: int, *, affine: bool = True) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=affine)
+        self.norm = nn.BatchNorm1d(channels, affine=affine)
 
     def forward(self, grid_BCTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
+        values_BTWC = grid_BCTW.permute(0, 2, 3, 1)
         # In evaluation every value is mapped by itself; padding is made zero by the caller.
         if mask_BT is None or not self.training or is_padded():
-            normal: Tensor = self.norm(grid_BCTW)
-            return normal
-        real_BTCW = grid_BCTW.transpose(1, 2)
-        normal_SCW = self.norm(real_BTCW[mask_BT][..., None])[..., 0]
-        out_BTCW = real_BTCW.new_zeros(real_BTCW.shape, dtype=normal_SCW.dtype)
-        out_BTCW[mask_BT] = normal_SCW
-        return out_BTCW.transpose(1, 2)
+            return self._matrix(values_BTWC).permute(0, 3, 1, 2)
+        normal_SWC = self._matrix(values_BTWC[mask_BT])
+        out_BTWC = normal_SWC.new_zeros(values_BTWC.shape)
+        out_BTWC[mask_BT] = normal_SWC
+        return out_BTWC.permute(0, 3, 1, 2)
+
+    def _matrix(self, values: Tensor) -> Tensor:
+        """(..., C) -> the same, normalised."""
+        normal: Tensor = self.norm(values.reshape(-1, values.shape[-1]))
+        return normal.view(values.shape)
 
 
 def halved(

@@ -11,6 +11,7 @@ from weft.core.language import say
 from weft.core.media import Media
 from weft.report import html
 from weft.report.html import Html
+from weft.report.recordings import recording
 
 LINE = np.array([255.0, 120.0, 0.0])
 """The colour of the line around what matters most."""
@@ -25,9 +26,14 @@ DRAWN_SIDE = 320
 """Pixels of the longer side of a picture with weights."""
 
 
-def figures(display: Display, caption: str, width: int) -> Html:
-    """The pictures, `width` CSS pixels wide; what does not matter of those that have weights is dark."""
-    return Html("".join(html.figure(drawn(p), caption, width) for p in display.pictures))
+def figures(display: Display, caption: str, width: int, *, played: bool = True) -> Html:
+    """The pictures, `width` CSS pixels wide; what does not matter of those that have weights is dark.
+
+    Sounds and films are drawn, with a player where `played`.
+    """
+    found = [html.figure(drawn(p), caption, width) for p in display.pictures]
+    found += [recording(one, caption, width, played=played) for one in display.recordings]
+    return Html("".join(found))
 
 
 def originals(display: Display, caption: str, width: int) -> Html:

@@ -76,7 +76,7 @@ def _example(example: Example, rows: Rows) -> Html:
     answers = [(answer, rows.display(answer.entry)) for answer in example.answers]
     rank = Html(f"<div><small>{say(f'right answer at rank {example.rank:,}')}</small></div>")
     missed = _missed(example, rows)
-    drawn = any(display.pictures for _, display in answers)
+    drawn = any(display.drawn for _, display in answers)
     found = (
         _drawn_answers(answers, missed, example.rank) if drawn else _listed_answers(answers, missed)
     )

@@ -40,6 +40,6 @@ def _entry(one: Found) -> html.Html:
 
 
 def _shown(display: Display, caption: str) -> html.Html:
-    if display.pictures:
+    if display.drawn:
         return figures(display, caption, WIDTH)
     return html.join(html.Html(f"<p>{words(display)}</p>"), html.paragraph(caption))

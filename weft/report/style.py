@@ -61,6 +61,7 @@ tbody tr:last-child td { border-bottom: 1px solid var(--line); }
 .pair { display: flex; gap: 4px; }
 figure { margin: 0; min-width: 0; }
 figure.picture { max-width: 100%; } .grid:not(.fixed) > figure.picture { width: 100% !important; }
+audio { display: block; width: 100%; min-width: 9rem; height: 2.2rem; } video { display: block; max-width: 100%; height: auto; border-radius: 5px; }
 figure.picture img { display: block; width: 100%; height: auto; border-radius: 5px; background: var(--panel); }
 .gone { display: grid; place-items: center; aspect-ratio: 1; border: 1px dashed var(--line); border-radius: 5px; color: var(--soft);
   font-size: .8rem; text-align: center; padding: .5rem; }

@@ -1,0 +1,86 @@
+"""Sounds and films in a page: what can be seen of them, and a player. Everything is inside the page."""
+
+import base64
+import html as escaping
+import io
+
+import numpy as np
+import torch
+
+from weft.core.display import Recording
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.core.media import Media
+from weft.modalities.audio_decoding import read_sound, require, sound_facts
+from weft.modalities.sound_parts import drawn
+from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
+from weft.modalities.video_decoding import read_frames, video_facts
+from weft.report import html
+from weft.report.html import Html
+
+RATE = 16_000
+LONGEST = 20.0
+"""Seconds of a sound that a page holds, from its start."""
+LARGEST_FILM = 400_000
+"""Bytes of the largest film that a page holds; of others it has frames alone."""
+FRAMES, FRAME_SIDE = 4, 120
+CONTAINERS = {"mp4": "mp4", "m4v": "mp4", "webm": "webm"}
+"""Suffix -> the kind of film that browsers play."""
+
+
+def recording(found: Recording, caption: str, width: int, *, played: bool = True) -> Html:
+    """A spectrogram or some frames, `width` CSS pixels wide, and a player below where `played`.
+
+    One that cannot be decoded becomes an empty frame that says so.
+    """
+    try:
+        sound = found.media.kind != "video"
+        pixels = spectrogram(found.media) if sound else strip(found.media)
+        player = (audio(found.media) if sound else video(found.media)) if played else ""
+    except WeftError:
+        below = f"<figcaption>{html.text(caption)}</figcaption>" if caption else ""
+        gone = f'<div class="gone">{say("cannot be decoded")}</div>'
+        return Html(f'<figure class="picture" style="width:{width}px">{gone}{below}</figure>')
+    return Html(f"{html.figure(pixels, caption, width)}{player}")
+
+
+def spectrogram(media: Media) -> np.ndarray:
+    """(H, W, 3) uint8 of the first LONGEST seconds, low frequencies at the bottom. Raises WeftError."""
+    samples = read_sound(media, RATE, seconds=LONGEST)
+    made = Spectrogram(SpectrogramConfig(mels=64, hop=max(0.01, len(samples) / RATE / 480)), RATE)
+    return drawn(made(torch.from_numpy(samples)))
+
+
+def strip(media: Media) -> np.ndarray:
+    """(H, W, 3) uint8: frames at even distances, side by side. Raises WeftError."""
+    seconds = min(video_facts(media).seconds, 3600.0)
+    times = [(n + 0.5) * seconds / FRAMES for n in range(FRAMES)]
+    frames = read_frames(media, times, min_side=FRAME_SIDE)
+    return np.concatenate(list(frames), axis=1)
+
+
+def audio(media: Media) -> Html:
+    """A player of the first LONGEST seconds, as MP3, which every browser plays."""
+    require("soundfile", "writing sound")
+    import soundfile
+
+    samples = read_sound(media, RATE, seconds=LONGEST)
+    file = io.BytesIO()
+    soundfile.write(file, samples.clip(-1, 1), RATE, format="MP3", bitrate_mode="VARIABLE")
+    cut = sound_facts(media).seconds > LONGEST
+    note = f"<small>{say(f'the first {LONGEST:.0f} s')}</small>" if cut else ""
+    source = f"data:audio/mpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return Html(f'<audio controls preload="none" src="{source}"></audio>{note}')
+
+
+def video(media: Media) -> Html:
+    """A player of a small film that browsers know; nothing of any other."""
+    kind = CONTAINERS.get(media.suffix)
+    size = media.place.size()
+    if kind is None or size is None or size > LARGEST_FILM:
+        return Html("")
+    source = f"data:video/{kind};base64,{base64.b64encode(media.read()).decode()}"
+    part = "" if not media.start and media.end is None else f"#t={media.start:g}"
+    part += "" if media.end is None else f",{media.end:g}"
+    address = escaping.escape(source + part, quote=True)
+    return Html(f'<video controls preload="metadata" src="{address}"></video>')
