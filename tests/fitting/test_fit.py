@@ -402,3 +402,17 @@ def test_columns_of_any_name_are_read_and_shown(tmp_path: Path) -> None:
     assert columns == {"note.text", "items", "label"}
     assert set(found.run.predict(rows=rows[:9]).values.classes) == {"good", "bad"}
     assert "note.text" in (tmp_path / "run" / "leaderboard.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("prices", "reason"),
+    [
+        (["{}.50 €", "{}.20 $"], "values are in several units, € (20) and $ (20)"),
+        (["{}.5", "{}", "on request"], "13 of 40 values are no numbers, such as 'on request'"),
+    ],
+)
+def test_why_a_target_is_no_number_is_said(tmp_path: Path, prices: list[str], reason: str) -> None:
+    rows = [{"price": prices[n % len(prices)].format(n), "size": n + 0.5} for n in range(40)]
+    table = write_table(tmp_path / "t.csv", rows)
+    said = refused("fit", table, "--target", "price", "--out", tmp_path / "run", after_steps=True)
+    assert reason in said

@@ -47,6 +47,9 @@ def main(words: list[str]) -> None:
     )
     for error in bad:
         print(f"left out: {error}", file=sys.stderr)
+    if found.left_out and arguments.out is None:
+        lacking = "rows cannot be read, or have none of the columns that this run reads"
+        print(f"left out: {found.left_out:,} {lacking}", file=sys.stderr)
     if arguments.out is None:
         sys.stdout.write(found.csv())
         return

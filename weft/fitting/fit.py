@@ -236,6 +236,10 @@ def _task_of(column: SchemaColumn) -> GoalKind:
         return "number" if column.kind == "number" else "tags"
     if column.kind in ("category", "id"):
         return "class"
+    if column.notes:
+        raise WeftError(
+            f"target '{column.name}' is of kind {column.kind}: {'; '.join(column.notes)}"
+        )
     raise WeftError(
         f"target '{column.name}' is of kind {column.kind} ({column.why}), expected a category, a number or tags; "
         f"if it is one, say so: --columns category={column.name}"

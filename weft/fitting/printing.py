@@ -4,6 +4,7 @@ from rich.console import Console
 
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
+from weft.evaluation.metric import SCALES
 from weft.fitting.leaderboard import Leaderboard, difference_text
 from weft.fitting.result import PAGE, FitResult
 from weft.fitting.wording import no_time, sentences
@@ -49,8 +50,10 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
 
 def _table(board: Leaderboard) -> TextTable:
     metric = board.metric
+    axis = say(metric.axis)
+    score = axis if metric.unit in SCALES else f"{say(metric.words)} ({axis})"
     names = (
-        *(say(metric.axis if metric.unit else metric.words), say("95% interval")),
+        *(score, say("95% interval")),
         *(say("from the best"), *(say(one.words) for one in board.others), say("s")),
     )
     columns = [TableColumn(say("candidate")), *(TableColumn(name, right=True) for name in names)]

@@ -212,7 +212,8 @@ def target_of(
         column = target_column(schema, target)
         if column.kind in kinds:
             return column
-        raise WeftError(f"target '{target}' is {_a(column.kind)}: {_instead(column.kind, recipe)}")
+        why = "; ".join(column.notes) or _instead(column.kind, recipe)
+        raise WeftError(f"target '{target}' is {_a(column.kind)}: {why}")
     fitting = [schema.columns[name] for name in schema.of(*kinds)]
     named = [column for column in fitting if column.name.lower() in CLASS_NAMES]
     if len(fitting) == 1 or len(named) == 1:

@@ -67,14 +67,17 @@ def _readable(dataset: Dataset) -> Iterator[Sample]:
 
 def _require_columns(run: Run, dataset: Dataset, head: str) -> None:
     streams = run.model.streams_of(head)
+    first = None
     for sample in _readable(dataset):
         values = (value_of(sample, s, run.modalities.get(s)) for s in streams)
-        if all(value is None for value in values):
-            raise WeftError(
-                f"{sample.source}: has none of the columns that this run reads ({', '.join(streams)}); it has: "
-                f"{', '.join(sample.items) or 'nothing'}"
-            )
-        return
+        if any(value is not None for value in values):
+            return
+        first = first or sample
+    if first is not None:
+        raise WeftError(
+            f"{first.source}: has none of the columns that this run reads ({', '.join(streams)}); it has: "
+            f"{', '.join(first.items) or 'nothing'}"
+        )
 
 
 def _table(found: Predictions, rows: int) -> PredictedTable:
