@@ -182,7 +182,7 @@ NO_FILMS: list[Any] = [
     "film.mp4",
 ]
 SPECTROGRAM = SpectrogramConfig(mels=20)
-LOUDER = SoundChangesConfig(gain=3.0, shift=0.01, noise=(0, 20))
+LOUDER = SoundChangesConfig(gain=3.0, shift=0.01, noise=(0, 20), speed=(0.9, 1.1))
 
 CASES = {
     "audio": Case(
@@ -200,7 +200,12 @@ CASES = {
         NO_SOUNDS,
     ),
     "audio cepstra": Case(
-        AudioConfig(rate=8000, spectrogram=SpectrogramConfig(mels=20, cepstra=13), normalise="row"),
+        AudioConfig(
+            rate=8000,
+            spectrogram=SpectrogramConfig(mels=20, cepstra=13),
+            normalise="row",
+            trim=6.0,
+        ),
         SOUNDS,
         (None, 13),
         torch.float32,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.config import Config
@@ -67,18 +68,20 @@ class Audio(SoundParts):
         """
         config = self.config
         share = torch.rand((), generator=generator).item() if train else self._place(view)
-        samples_S = levelled(self._window(item, share), config.level)
+        samples_S = levelled(
+            trimmed(self._window(item, share), config.trim, config.rate), config.level
+        )
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
         if config.output == "waveform":
             return samples_S[:, None]
         values_TM = self.spectrogram(samples_S)
-        if config.normalise == "row":
-            values_TM = (values_TM - values_TM.mean(0)) / values_TM.std(0, correction=0).clamp_min(
-                0.1
-            )
-        else:
+        if config.normalise == "fixed":
             values_TM = (values_TM - config.mean) / config.std
+        else:
+            over = 0 if config.normalise == "row" else (0, 1)
+            deviation = values_TM.std(over, correction=0, keepdim=True).clamp_min(0.1)
+            values_TM = (values_TM - values_TM.mean(over, keepdim=True)) / deviation
         return self._masks(values_TM, generator) if train else values_TM
 
     def collate(self, items: Sequence[Tensor]) -> Field:
@@ -107,8 +110,11 @@ class Audio(SoundParts):
         return found / scale
 
     def length(self, raw: Media) -> int:
-        """Frames, or samples, of the window."""
-        seconds = self.decode(raw).seconds
+        """Frames, or samples, of the window; of trimmed sounds it is read for that."""
+        item = self.decode(raw)
+        if self.config.trim is not None:
+            return len(self.transform(item, train=False, generator=torch.Generator()))
+        seconds = item.seconds
         if self.config.seconds is not None:
             seconds = min(seconds, self.config.seconds)
         samples = round(seconds * self.config.rate)
@@ -163,8 +169,11 @@ class AudioConfig(Config[Modality]):
     """How frames are made."""
     level: Literal["kept", "peak", "rms"] = "kept"
     """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1."""
-    normalise: Literal["fixed", "row"] = "fixed"
-    """fixed: frames less `mean`, divided by `std`; row: each band of a sound by its own mean and deviation."""
+    trim: float | None = None
+    """What is more than so many decibels softer than the loudest stretch is cut off at both ends; None: nothing."""
+    normalise: Literal["fixed", "row", "sound"] = "fixed"
+    """fixed: frames less `mean`, divided by `std`; row: each band of a sound by its own mean and deviation; sound: all
+    of a sound by its one mean and deviation, which keeps what distinguishes its bands."""
     mean: float = -14.0
     """With normalise fixed: the mean of log energies."""
     std: float = 4.0
@@ -178,12 +187,31 @@ class AudioConfig(Config[Modality]):
 
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
+        require(self, trim=POSITIVE)
         Spectrogram(
             self.spectrogram, self.rate
         )  # raises ValueError for bands above half of the rate
 
     def build(self) -> Audio:
         return Audio(self)
+
+
+STRETCH = 0.025
+"""Seconds over which the power of a sound is averaged where its ends are cut off."""
+MARGIN = 0.05
+"""Seconds that are left before and behind what is heard."""
+
+
+def trimmed(samples_S: Tensor, decibels: float | None, rate: int) -> Tensor:
+    """The sound from its first to its last stretch that is at most so many decibels softer than the loudest."""
+    if decibels is None:
+        return samples_S
+    size = max(1, round(STRETCH * rate))
+    power_T = F.avg_pool1d(samples_S.square()[None, None], size, ceil_mode=True)[0, 0]
+    heard = (power_T >= power_T.max() * 10 ** (-decibels / 10)).nonzero()[:, 0]
+    margin = round(MARGIN * rate)
+    first = max(0, int(heard[0]) * size - margin)
+    return samples_S[first : (int(heard[-1]) + 1) * size + margin]
 
 
 def levelled(samples_S: Tensor, level: str) -> Tensor:
