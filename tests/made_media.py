@@ -18,6 +18,14 @@ def tone(
     return (level * np.sin(2 * np.pi * (hertz + 40 * times) * times)).astype(np.float32)
 
 
+def bursts(seed: int, seconds: float = 1.0, level: float = 0.3) -> np.ndarray:
+    """(S,) float32 noise that grows and fades at random: unlike that of any other seed."""
+    draws = np.random.default_rng(seed)
+    count = round(seconds * RATE)
+    envelope = np.interp(np.arange(count), np.linspace(0, count, 12), draws.random(12) ** 2)
+    return (level * envelope * draws.uniform(-1, 1, count)).astype(np.float32)
+
+
 def sound_file(
     samples: np.ndarray, rate: int = RATE, format: str = "WAV", subtype: str | None = None
 ) -> bytes:

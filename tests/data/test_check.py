@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_media import RATE, bursts, film, sound_file, tone
 from PIL import Image, ImageOps
 
 from weft.core.errors import DataError
@@ -163,7 +165,7 @@ def test_every_column_of_pictures_and_sounds_is_checked(tmp_path: Path) -> None:
     def pair(n: int, left: int, right: int, split: str) -> Sample:
         places = {"left": media_of(encoded(picture(left), quality=95), "image")}
         places["right"] = media_of(encoded(picture(right), quality=60), "image")
-        sound = Media.encoded(f"sound {left}".encode(), "audio", "wav")
+        sound = Media.encoded(sound_file(bursts(left)), "audio", "wav")
         items = {**places, "sound": sound, "text_de": "ein Satz", "split": split}
         return Sample(f"id{n}", f"group{n}", items, f"rows.jsonl:{n + 1}")
 
@@ -278,3 +280,115 @@ def test_known_pairs_of_flickr8k(shared_data: Callable[[str], Path]) -> None:
     assert [pair.rows for pair in found.exact.pairs] == [(4, 5)]
     assert {pair.rows for pair in found.near.pairs} == {(0, 1), (2, 3), (6, 7)}
     assert found.near.leaking == 2
+
+
+def moving(seed: int, frames: int = 20) -> np.ndarray:
+    """(F, 48, 64, 3) uint8: a square that goes its own way before a background of its own."""
+    draws = np.random.default_rng(seed)
+    start, step = draws.integers(0, 20, 2), draws.integers(-3, 4, 2)
+    ground = np.asarray(picture(seed, (64, 48)))
+    made = np.stack([ground] * frames)
+    for n in range(frames):
+        y, x = (start + n * step) % (36, 52)
+        made[n, y : y + 12, x : x + 12] = draws.integers(0, 255, 3)
+    return made
+
+
+WRONG_RECORDINGS: dict[str, tuple[Callable[[], Media], str]] = {
+    "a text named .wav": (lambda: Media.encoded(b"hello", "audio", "wav"), "is not a sound"),
+    "nothing": (lambda: Media.encoded(b"", "audio", "wav"), "sound is empty"),
+    "a text named .mp4": (lambda: Media.encoded(b"hello", "video", "mp4"), "is not a video"),
+    "a sound as a film": (
+        lambda: Media.encoded(sound_file(tone(0.1)), "video", "mp4"),
+        "has no video track",
+    ),
+    "a part behind the end": (
+        lambda: Media.encoded(sound_file(tone(1.0)), "audio").part(70.0, 80.0),
+        "the part begins at 70 s, but the recording ends at 1.000 s",
+    ),
+}
+ODD_RECORDINGS: dict[str, tuple[Callable[[], Media], str]] = {
+    "silence": (
+        lambda: Media.encoded(sound_file(np.zeros(RATE, np.float32)), "audio"),
+        "silent: no sample is above -60 dB",
+    ),
+    "clipping": (
+        lambda: Media.encoded(sound_file(np.clip(9 * tone(), -1, 1)), "audio"),
+        r"clipped: \d\d\.\d % of the samples",
+    ),
+    "a cut film": (
+        lambda: Media.encoded(_cut(film(200, 10, format="matroska")), "video"),
+        r"header says 20.0 s, but \d+\.\d s can be decoded",
+    ),
+    "damaged frames": (
+        lambda: Media.encoded(_spoiled(film(60, 10)), "video"),
+        r"[1-9]\d* frames cannot be decoded",
+    ),
+}
+
+
+def _cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def _spoiled(data: bytes) -> bytes:
+    """Every second frame of the film without the code that it starts with."""
+    parts = data.split(b"\x00\x00\x01\xb6")
+    return b"".join(p + (b"\x00\x00\x01\xb6", bytes(4))[n % 2] for n, p in enumerate(parts))[:-4]
+
+
+@pytest.mark.parametrize("name", WRONG_RECORDINGS)
+def test_a_recording_that_cannot_be_used_is_named_with_its_row(name: str) -> None:
+    make, reason = WRONG_RECORDINGS[name]
+    good = Sample("a", "a", {"sound": Media.encoded(sound_file(bursts(0)), "audio")}, "rows.csv:2")
+    report = check([good, Sample("b", "b", {"sound": make()}, "rows.csv:3")], ONE)
+    ((source, said),) = [(p.source, p.reason) for p in report.corrupt]
+    assert source == "rows.csv:3"
+    assert said.startswith(f"sound: {reason}")
+
+
+@pytest.mark.parametrize("name", ODD_RECORDINGS)
+def test_a_recording_that_looks_wrong_is_named_with_its_row(name: str) -> None:
+    make, reason = ODD_RECORDINGS[name]
+    report = check([Sample("a", "a", {"clip": make()}, "rows.csv:2")], ONE)
+    assert not report.corrupt
+    ((source, said),) = [(p.source, p.reason) for p in report.suspicious]
+    assert source == "rows.csv:2"
+    assert re.match(f"clip: {reason}", said)
+
+
+def test_lengths_rates_and_films_without_sound_are_told(tmp_path: Path) -> None:
+    voiced = [film(20, sound=bursts(n, 2.0)) for n in range(3)]
+    items: list[dict[str, object]] = [
+        {"video": Media.encoded(data, "video", "mp4")} for data in (*voiced, film(20))
+    ]
+    items += [{"audio": Media.encoded(sound_file(bursts(9, 0.5)), "audio").part(0.1, 0.3)}]
+    report = check([Sample(f"{n}", f"{n}", i, f"rows.csv:{n}") for n, i in enumerate(items)], ONE)
+    sounds, films = report.recordings["audio"], report.recordings["video"]
+    assert (sounds.shortest, sounds.longest, sounds.rates) == (0.2, 0.2, {"16000": 1})
+    assert films.median == pytest.approx(2.0, abs=0.01)
+    assert films.rates == {"10": 4}
+    assert films.channels == {"1": 3, "0": 1}
+    assert [(p.source, p.reason) for p in report.suspicious] == [
+        ("rows.csv:3", "video: film has no sound track that can be read, most others have one")
+    ]
+    assert "seconds a film" in report.histograms
+    page = write_card(report, tmp_path).read_text()
+    assert "Sounds and films" in page
+    assert len(report.thumbnails) == 4
+
+
+def test_copies_of_recordings_are_found_in_other_formats_and_levels() -> None:
+    def heard(samples: np.ndarray, format: str = "WAV", subtype: str | None = None) -> Media:
+        return Media.encoded(sound_file(samples, RATE, format, subtype), "audio")
+
+    items: list[dict[str, object]] = [{"audio": heard(bursts(n, 3.0))} for n in range(6)]
+    items += [{"audio": heard(bursts(2, 3.0), "MP3", "MPEG_LAYER_III")}]
+    items += [{"audio": heard(0.3 * bursts(4, 3.0))}]
+    items += [{"video": Media.frames(moving(n), 10.0)} for n in range(5)]
+    items += [{"video": Media.frames(moving(3)[:, ::2, ::2], 10.0)}]
+    # The same place at another time is another film.
+    items += [{"video": Media.frames(np.roll(moving(2), 9, axis=0), 10.0)}]
+    report = check([Sample(f"{n}", f"{n}", i, f"rows:{n}") for n, i in enumerate(items)], ONE)
+    assert report.exact.total == 0
+    assert {pair.rows for pair in report.near.pairs} == {(2, 6), (4, 7), (11, 13)}

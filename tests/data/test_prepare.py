@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_media import bursts, sound_file
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
@@ -189,7 +190,7 @@ def test_sounds_are_deduplicated_and_those_that_are_not_there_are_named(tmp_path
     def sounding(n: int, sound: Media) -> Sample:
         return Sample(f"id{n}", f"group{n}", {"audio": sound, "label": "a"}, f"rows.jsonl:{n + 1}")
 
-    sounds = [Media.encoded(f"sound {n}".encode(), "audio", "wav") for n in (1, 2, 1)]
+    sounds = [Media.encoded(sound_file(bursts(n)), "audio", "wav") for n in (1, 2, 1)]
     rows = [*map(sounding, range(3), sounds), sounding(3, Media.file(tmp_path / "absent.wav"))]
     result = prepare(rows, tmp_path / "out", ONE)
     reasons = {line["id"]: line["reason"] for line in dropped_rows(result.out)}

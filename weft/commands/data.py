@@ -17,6 +17,7 @@ from weft.commands._help import print_doc
 from weft.commands._own_data import OwnData, OwnLabels
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.kinds import NOUNS
 from weft.core.language import say
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
@@ -24,7 +25,7 @@ from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport
 from weft.data.schema import infer, require_pictures
-from weft.report.card import write_card
+from weft.report.card import RATES, lengths, write_card
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,22 @@ def _summary(report: DataReport) -> None:
     print(f"  {say(f'suspicious: {report.suspicious_total:,}')}")
     for problem in report.suspicious[:10]:
         print(f"    {problem.source}: {say(problem.reason)}")
+    for kind, of in report.recordings.items():
+        print(f"  {say(f'{NOUNS[kind]}s: {lengths(of)}')}")
+        print(
+            f"    {say(f'{RATES[kind]}: {_counts(of.rates)}; channels of sound: {_counts(of.channels)}')}"
+        )
     if report.metadata:
         print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")
     print(f"  {say(f'near duplicates: {report.near.total:,} pairs')}")
     print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
+
+
+def _counts(shares: dict[str, int]) -> str:
+    """The commonest five and how many of each."""
+    found = [f"{name} ({count:,})" for name, count in shares.items()]
+    return ", ".join([*found[:5], *(["..."] if len(found) > 5 else [])])
 
 
 def _kinds(metadata: dict[str, int]) -> str:

@@ -9,8 +9,8 @@ from weft.core.kinds import NOUNS, Kind
 from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.leakage import Look, looks_of
-from weft.data.prepare.near_duplicates import NOT_FOUND, NearConfig, near_pairs
+from weft.data.prepare.leakage import Look, like_looks, looks_of
+from weft.data.prepare.near_duplicates import NOT_FOUND, NOT_FOUND_RECORDINGS, NearConfig
 from weft.data.prepare.scan import RowFacts, scan
 
 EXAMPLES = 10
@@ -30,7 +30,7 @@ class Leakage:
     """What the evaluated split shares with the training split.
 
     Whatever a row holds is compared, in any column with any column: pictures, sounds, films, arrays and files
-    by their content (identical), pictures also by their look (near_duplicates), captions and sentences
+    by their content (identical), pictures, sounds and films also by their fingerprints (near_duplicates), captions and sentences
     without regard to case, punctuation, width and blanks (texts), and of a row that holds nothing of these all
     values together (values). Both mappings have the kinds that the evaluated rows hold. not_compared:
     what could not be, in words.
@@ -84,7 +84,13 @@ class Leakage:
         """One sentence a check, what was not compared, and what no check finds."""
         found = [f"{f.found:,} of {f.total:,} {what}" for what, f in self.findings().items()]
         limits = [f"pictures {NOT_FOUND}"] if "image" in self.near_duplicates else []
-        others = [f"{NOUNS[kind]}s" for kind in self.identical if kind != "image"]
+        alike = [f"{NOUNS[kind]}s" for kind in self.near_duplicates if kind != "image"]
+        limits += [f"{', '.join(alike)} {NOT_FOUND_RECORDINGS}"] if alike else []
+        others = [
+            f"{NOUNS[kind]}s"
+            for kind in self.identical
+            if kind != "image" and kind not in self.near_duplicates
+        ]
         limits += [f"{', '.join(others)} that differ in a byte"] if others else []
         return [
             *found,
@@ -126,14 +132,14 @@ def audit(
     """
     kinds = [kind for kind in NOUNS if any(_contents(evaluated, (kind,)))]
     known = _contents(train, NOUNS)
-    looks = looks_of(evaluated)
+    alike = dict.fromkeys(look.kind for look in looks_of(evaluated))
     return Leakage(
         train_rows=len(train),
         evaluated_rows=len(evaluated),
         ids=_shared(_named(train, "id"), _named(evaluated, "id")),
         groups=_shared(_named(train, "group"), _named(evaluated, "group")),
         identical={kind: _shared(known, _contents(evaluated, (kind,))) for kind in kinds},
-        near_duplicates={"image": _near_duplicates(train, evaluated, near)} if looks else {},
+        near_duplicates={kind: _near_duplicates(train, evaluated, near, kind) for kind in alike},
         texts=_shared(_texts(train), _texts(evaluated)),
         values=_shared(_values(train), _values(evaluated)),
         not_compared=(*_unread(evaluated, "evaluated"), *_unread(train, "training")),
@@ -202,20 +208,21 @@ def _shared(train: Keyed, evaluated: Keyed) -> Finding:
     return Finding(len(pairs), len(asked), tuple(pairs[:EXAMPLES]))
 
 
-def _pictures(facts: Sequence[RowFacts]) -> list[tuple[str, Look]]:
-    """Each picture once, with the id of the first row that has it."""
+def _looks(facts: Sequence[RowFacts], kind: Kind) -> list[tuple[str, Look]]:
+    """Each picture, sound or film once, with the id of the first row that has it."""
     found: dict[str, tuple[str, Look]] = {}
     for each in looks_of(facts):
-        found.setdefault(each.digest, (facts[each.row].id, each))
+        if each.kind == kind:
+            found.setdefault(each.digest, (facts[each.row].id, each))
     return list(found.values())
 
 
 def _near_duplicates(
-    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig | None
+    train: Sequence[RowFacts], evaluated: Sequence[RowFacts], near: NearConfig | None, kind: Kind
 ) -> Finding:
-    pictures, known = _pictures(evaluated), _pictures(train)
-    prints: list[bytes | None] = [each.look for _, each in (*known, *pictures)]
-    like = near_pairs(prints, near or NearConfig(), against=len(known))
+    pictures, known = _looks(evaluated, kind), _looks(train, kind)
+    looks = [each for _, each in (*known, *pictures)]
+    like = like_looks(looks, near or NearConfig(), against=len(known))
     closest: dict[int, tuple[float, int]] = {}
     for first, second, similarity in zip(
         like.first.tolist(), like.second.tolist(), like.similarity.tolist(), strict=True

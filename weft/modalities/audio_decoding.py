@@ -5,10 +5,11 @@ PyAV. Neither needs programs of the system.
 """
 
 import importlib.util
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,11 @@ _SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff")
 PREROLL = 1.0
 """Seconds before the start that are decoded, too: MP3 keeps up to half a second of bits in earlier frames, and the
 first samples after a jump are wrong in most formats."""
-_LARGEST_RATE = 768_000
+_LARGEST_RATE, _MOST_CHANNELS = 768_000, 256
+WINDOW = 60.0
+"""Seconds that are read at a time, so that a header cannot ask for more memory than there is sound."""
+LONGEST_GAP = 600.0
+"""Seconds without any sound in a track that are filled with silence."""
 EMPTY = "sound is empty (0 samples)"
 
 
@@ -75,6 +80,21 @@ def read_sound(
         raise WeftError("sound has samples that are not finite numbers")
     mono_S = samples_SC[:, 0] if samples_SC.shape[1] == 1 else samples_SC.mean(1)
     return resampled(np.ascontiguousarray(mono_S, np.float32), held, rate)
+
+
+def sound_windows(media: Media) -> Iterator[tuple[float, Samples]]:
+    """(samples a second, (S, channels) float32) of one window after another, at most `WINDOW` s each.
+
+    Raises WeftError without the source, which the caller adds.
+    """
+    with _source(media) as source:
+        place, end = media.start, media.start + part_length(media, source.seconds)
+        while place < end:
+            samples_SC = source.read(place, min(WINDOW, end - place))
+            if not len(samples_SC):
+                return
+            yield source.rate, samples_SC
+            place += WINDOW
 
 
 def resampled(
@@ -130,11 +150,22 @@ class _SoundFile:
         self.seconds = file.frames / file.samplerate
 
     def read(self, start: float, seconds: float) -> Samples:
+        import soundfile
+
+        try:
+            return self._read(start, seconds)
+        except soundfile.SoundFileError as error:
+            raise WeftError(_refused(error)) from None
+
+    def _read(self, start: float, seconds: float) -> Samples:
         self._file.seek(min(round(start * self.rate), self._file.frames))
-        found: Samples = self._file.read(
-            round(seconds * self.rate), dtype="float32", always_2d=True
-        )
-        return found
+        left, pieces = round(seconds * self.rate), []
+        while True:
+            count = min(left, round(WINDOW * self.rate))
+            pieces.append(self._file.read(count, dtype="float32", always_2d=True))
+            left -= count
+            if left <= 0 or len(pieces[-1]) < count:
+                return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 class _Track:
@@ -145,26 +176,42 @@ class _Track:
         self._track = track_of(container, "audio")
         context = self._track.codec_context
         self.rate, self.channels = context.sample_rate, context.channels
+        if not 0 < self.rate <= _LARGEST_RATE or not 0 < self.channels <= _MOST_CHANNELS:
+            raise WeftError(f"sound has {self.rate} samples a second, {self.channels} channels")
+        self._begin = origin_of(container)
         self.seconds = seconds_of(container, self._track)
+        if not math.isfinite(self.seconds):
+            ends = [0, *(at + len(values_SC) for at, values_SC in self._decoded(0.0))]
+            self.seconds = max(ends) / self.rate
 
     def read(self, start: float, seconds: float) -> Samples:
         first, count = round(start * self.rate), round(seconds * self.rate)
-        out = np.zeros((count, self.channels), np.float32)
+        pieces: list[Samples] = []
         filled = 0
-        begin = origin_of(self._container)
-        self._container.seek(
-            int(max(0.0, begin + start - PREROLL) / self._track.time_base), stream=self._track
-        )
+        for at, values_SC in self._decoded(start):
+            low, high = max(at - first, filled), min(at - first + len(values_SC), count)
+            if low < high:
+                if low - filled > LONGEST_GAP * self.rate:
+                    raise WeftError(
+                        f"sound track has a gap of {(low - filled) / self.rate:.0f} s, expected at most {LONGEST_GAP:g} s"
+                    )
+                pieces.append(np.zeros((low - filled, self.channels), np.float32))
+                pieces.append(values_SC[low - at + first : high - at + first])
+                filled = high
+            if at - first + len(values_SC) >= count:
+                break
+        return np.concatenate(pieces) if pieces else np.zeros((0, self.channels), np.float32)
+
+    def _decoded(self, start: float) -> Iterator[tuple[int, Samples]]:
+        """(number of the first sample, (S, channels)) of each frame from about a second before `start` s on."""
+        place = int(max(0.0, self._begin + start - PREROLL) / self._track.time_base)
+        self._container.seek(place, stream=self._track)
         for frame in self._container.decode(self._track):
             values_SC = scaled(_planes(frame))
-            at = round((float(frame.pts or 0) * float(frame.time_base) - begin) * self.rate) - first
-            low, high = max(at, 0), min(at + len(values_SC), count)
-            if low < high:
-                out[low:high] = values_SC[low - at : high - at]
-                filled = max(filled, high)
-            if at + len(values_SC) >= count:
-                break
-        return out[:filled]
+            if values_SC.shape[1] != self.channels or frame.sample_rate != self.rate:
+                raise WeftError("sound track changes its rate or channels on the way")
+            time = float(frame.pts or 0) * float(frame.time_base) - self._begin
+            yield round(time * self.rate), values_SC
 
 
 @contextmanager
@@ -174,27 +221,41 @@ def _source(media: Media) -> Iterator[Any]:
         yield _Array(media)
         return
     with media.open() as file:
-        head = file.read(16)
-        file.seek(0)
-        if not head:
-            raise WeftError("sound is empty (0 bytes)")
-        if head.startswith(_SIGNATURES):
-            require("soundfile", "reading sound")
-            import soundfile
-
-            try:
-                with soundfile.SoundFile(file) as opened:
-                    if not 0 < opened.samplerate <= _LARGEST_RATE:
-                        raise WeftError(f"sound has {opened.samplerate} samples a second")
-                    yield _SoundFile(opened)
-                return
-            except soundfile.SoundFileError as error:
-                refused = str(error).rstrip(".").partition(": ")[2] or str(error)
-                if head.startswith((b"RIFF", b"fLaC", b"FORM")):
-                    raise WeftError(f"sound cannot be decoded: {refused}") from None
-            file.seek(0)
+        opened = _sound_file(file)
+        if opened is not None:
+            with opened:
+                yield _SoundFile(opened)
+            return
         with opened_container(file, "sound", EXTRA) as container:
             yield _Track(container)
+
+
+def _sound_file(file: BinaryIO) -> Any:
+    """What soundfile makes of it; None where that is for PyAV. Raises WeftError for what neither can read."""
+    head = file.read(16)
+    file.seek(0)
+    if not head:
+        raise WeftError("sound is empty (0 bytes)")
+    if not head.startswith(_SIGNATURES):
+        return None
+    require("soundfile", "reading sound")
+    import soundfile
+
+    try:
+        opened = soundfile.SoundFile(file)
+    except soundfile.SoundFileError as error:
+        if head.startswith((b"RIFF", b"fLaC", b"FORM")):
+            raise WeftError(_refused(error)) from None
+        file.seek(0)
+        return None
+    if not 0 < opened.samplerate <= _LARGEST_RATE:
+        raise WeftError(f"sound has {opened.samplerate} samples a second")
+    return opened
+
+
+def _refused(error: Exception) -> str:
+    reason = str(error).rstrip(".").partition(": ")[2] or str(error)
+    return f"sound cannot be decoded: {reason}"
 
 
 def scaled(values: NDArray[Any]) -> Samples:

@@ -15,6 +15,8 @@ _FORMATS = (
     "mpeg", "mpegts", "mpegvideo", "flv", "asf", "aiff", "caf", "amr", "h264", "hevc", "gif",
 )
 # fmt: on
+MAX_PIXELS = 1 << 26
+"""Of a frame: 8192 x 8192."""
 Track = Literal["audio", "video"]
 NOUNS: dict[Track, str] = {"audio": "sound", "video": "video"}
 
@@ -48,7 +50,15 @@ def track_of(container: Any, kind: Track) -> Any:
     if not tracks:
         held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise WeftError(f"has no {NOUNS[kind]} track, it holds: {held}")
-    return tracks[0]
+    track = tracks[0]
+    if kind == "video":
+        width, height = track.codec_context.width, track.codec_context.height
+        if not 0 < width * height <= MAX_PIXELS:
+            raise WeftError(
+                f"video has frames of {width} x {height} pixels, expected at most {MAX_PIXELS:,} pixels"
+            )
+        track.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return track
 
 
 def origin_of(container: Any) -> float:

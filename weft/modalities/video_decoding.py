@@ -4,12 +4,14 @@ Decoding starts at the key frame before a time and goes on from time to time; wh
 file is sought again. A film of two hours is therefore neither read nor held whole.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
@@ -71,6 +73,63 @@ def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> F
     with media.open() as file, opened_container(file, "video", EXTRA) as container:
         track = _Track(container, min_side)
         return np.stack([track.shown_at(media.start + time) for time in times])
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A frame on the way through a film. time: seconds from the start of the part; None for one that cannot be decoded.
+
+    pixels: (side, side, 3) uint8 of frames that are far enough from the one before.
+    """
+
+    time: float | None
+    pixels: Frames | None = None
+
+
+def walk(media: Media, every: float, side: int) -> Iterator[Walked]:
+    """All frames of the part that `media` means, one after the other; damaged ones are counted, not raised.
+
+    every: seconds between those whose pixels are given, squeezed into a square of `side` pixels. Raises WeftError
+    without the source where the file is no film.
+    """
+    if media.rate is not None:
+        frames = _array(media)
+        last = len(frames) if media.end is None else min(len(frames), round(media.end * media.rate))
+        for number in range(round(media.start * media.rate), last):
+            small = Image.fromarray(frames[number]).resize((side, side), Image.Resampling.BOX)
+            yield Walked(number / media.rate - media.start, np.asarray(small))
+        return
+    import av
+
+    with media.open() as file, opened_container(file, "video", EXTRA) as container:
+        track = track_of(container, "video")
+        begin, due = origin_of(container) + media.start, 0.0
+        end = math.inf if media.end is None else media.end - media.start
+        if media.start:
+            container.seek(int(begin / track.time_base), stream=track)
+        for packet in container.demux(track):
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError:
+                yield Walked(None)
+                continue
+            for frame in decoded:
+                if frame.pts is None or frame.is_corrupt:
+                    yield Walked(None)
+                    continue
+                time = float(frame.pts * frame.time_base) - begin
+                if time >= end:
+                    return
+                if time < -EARLY:
+                    continue
+                taken = time + EARLY >= due
+                due = time + every if taken else due
+                yield Walked(time, _squeezed(frame, side) if taken else None)
+
+
+def _squeezed(frame: Any, side: int) -> Frames:
+    pixels: Frames = frame.to_ndarray(format="rgb24", width=side, height=side, interpolation="AREA")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
 class _Track:

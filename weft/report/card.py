@@ -4,9 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.core.files import write_text
-from weft.core.kinds import NOUNS
+from weft.core.kinds import NOUNS, Kind
 from weft.core.language import say
-from weft.data.prepare.report import DataReport, Histogram, Listing, Pair, Problem, SplitCounts
+from weft.data.prepare.report import (
+    DataReport,
+    Histogram,
+    Listing,
+    Pair,
+    Problem,
+    Recordings,
+    SplitCounts,
+)
 from weft.report import charts, html
 
 OPEN_ROWS, SHOWN_ROWS = 10, 50
@@ -15,6 +23,7 @@ OPEN_PAIRS, SHOWN_PAIRS = 4, 24
 
 SOUND = "Every row could be read, and none looks wrong."
 UNSUSPICIOUS = "No duplicates and nothing that the splits share was found."
+RATES: dict[Kind, str] = {"audio": "samples a second", "video": "frames a second"}
 ALTERNATIVES = "alternatives of "
 
 
@@ -36,7 +45,11 @@ def card_sections(report: DataReport) -> list[html.Html]:
     sections += [_health(report), _leakage(report)]
     if report.captions.total:
         sections.append(_captions(report))
-    sizes = [name for name in report.histograms if "caption" not in name]
+    seconds = [name for name in report.histograms if name.startswith("seconds a")]
+    if report.recordings:
+        parts = [_recordings(report), *_histograms(report, seconds)]
+        sections.append(html.section("Sounds and films", *parts))
+    sizes = [name for name in report.histograms if "caption" not in name and name not in seconds]
     if sizes:
         parts = [*_metadata(report), *_histograms(report, sizes)]
         sections.append(html.section("Pictures", *parts))
@@ -139,7 +152,7 @@ def _leakage(report: DataReport) -> html.Html:
             html.notice(
                 f"The splits touch each other: {report.shared_groups:,} shared groups, "
                 f"{report.exact.leaking:,} pairs of rows with equal {_media(report)} and "
-                f"{report.near.leaking:,} with nearly equal pictures in different splits.",
+                f"{report.near.leaking:,} with nearly equal ones in different splits.",
                 warning=True,
             )
         )
@@ -214,6 +227,39 @@ def _captions(report: DataReport) -> html.Html:
             charts.bar_chart(languages, "Language (a hint)", "captions"),
             charts.bar_chart(per_row, "Captions a row", "rows"),
         ),
+    )
+
+
+def lengths(of: Recordings) -> str:
+    """How long they are, in words."""
+    return (
+        f"{of.shortest:.2f} s to {of.longest:.2f} s, median {of.median:.2f} s, "
+        f"{of.total / 3600:.2f} h together"
+    )
+
+
+def _recordings(report: DataReport) -> html.Html:
+    header = [
+        "",
+        "shortest, s",
+        "median, s",
+        "longest, s",
+        "together, h",
+        "rates",
+        "channels of sound",
+    ]
+    return html.table(
+        header,
+        [
+            [
+                f"{NOUNS[kind]}s",
+                *(round(seconds, 2) for seconds in (of.shortest, of.median, of.longest)),
+                round(of.total / 3600, 2),
+                f"{_kinds(of.rates)} {RATES[kind]}",
+                _kinds(of.channels),
+            ]
+            for kind, of in report.recordings.items()
+        ],
     )
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
 from weft.core.histogram import bin_values
-from weft.core.media import Media
+from weft.core.kinds import NOUNS
+from weft.core.media import RECORDINGS, Media
 from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
@@ -19,6 +20,7 @@ from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.leakage import NO_SPLIT, exact_listing, near_listing, shared_groups
 from weft.data.prepare.media_facts import MAX_PIXELS, MediaFacts, media_in
 from weft.data.prepare.near_duplicates import NearConfig
+from weft.data.prepare.recording_checks import recordings_of, suspicions, voiced_columns
 from weft.data.prepare.report import (
     CaptionFacts,
     Column,
@@ -30,6 +32,7 @@ from weft.data.prepare.report import (
 from weft.data.prepare.scan import RowFacts, scan
 from weft.data.prepare.split import TEST, TRAIN, VALIDATION
 from weft.modalities.image_decoding import read_image
+from weft.modalities.video_decoding import read_frames, video_facts
 
 USUAL_SPLITS = (TRAIN, VALIDATION, TEST)
 THUMBNAIL = 192
@@ -96,9 +99,12 @@ def report_of(
     near = near_listing(facts, config.near, config.named, shown=progress)
     shared = shared_groups(facts)
     pictures = [
-        (row, name) for row, fact in enumerate(facts) for name, m in fact.media.items() if m.size
+        (row, name)
+        for row, fact in enumerate(facts)
+        for name, media in fact.media.items()
+        if _is_seen(media)
     ]
-    distinct = [place for place, media in _distinct(facts).items() if media.size]
+    distinct = [place for place, media in _distinct(facts).items() if _is_seen(media)]
     shown = _spread(distinct, config.contact_sheet)
     flagged = [
         place
@@ -122,6 +128,7 @@ def report_of(
         captions=_caption_facts(facts, config.long_caption),
         histograms=_histograms(facts),
         metadata=metadata_of(facts),
+        recordings=recordings_of(facts),
         shown=tuple(shown),
         thumbnails={
             place: made
@@ -164,6 +171,7 @@ def _columns(facts: Sequence[RowFacts]) -> dict[str, Column]:
 
 def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Problem]:
     ids: dict[str, str] = {}
+    voiced = voiced_columns(facts)
     for row, fact in enumerate(facts):
         if (first := ids.setdefault(fact.id, fact.source)) != fact.source:
             yield Problem(row, fact.id, fact.source, f"id is already used at {first}")
@@ -178,6 +186,9 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
             if media.size is not None and media.look is None:
                 reason = f"{column}: picture is one flat colour"
                 yield Problem(row, fact.id, fact.source, reason)
+            if media.recording is not None:
+                for reason in suspicions(media.recording, voiced=column in voiced):
+                    yield Problem(row, fact.id, fact.source, f"{column}: {reason}")
 
 
 def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts:
@@ -210,6 +221,13 @@ def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
     captions = {s: [c for row in rows for c in row.all_captions] for s, rows in groups.items()}
     media = {s: _distinct(rows).values() for s, rows in groups.items()}
     pictures = {s: [m for m in of if m.size] for s, of in media.items()}
+    lengths = {
+        f"seconds a {NOUNS[kind]}": {
+            s: [m.recording.seconds for m in of if m.recording and m.kind == kind]
+            for s, of in media.items()
+        }
+        for kind in RECORDINGS
+    }
     sizes = {s: [m.size for m in of if m.size] for s, of in pictures.items()}
     values: dict[str, dict[str, list[float]]] = {
         "words a caption": {s: [len(text.words(c)) for c in all_] for s, all_ in captions.items()},
@@ -217,6 +235,7 @@ def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
         "shorter side, pixels": {s: [min(size) for size in all_] for s, all_ in sizes.items()},
         "width / height": {s: [w / h for w, h in all_] for s, all_ in sizes.items()},
         "kilobytes a picture": {s: [m.file_size / 1000 for m in of] for s, of in pictures.items()},
+        **lengths,
     }
     return {name: _histogram(of) for name, of in values.items() if any(of.values())}
 
@@ -247,10 +266,25 @@ def _spread(places: Sequence[Place], count: int) -> list[Place]:
     return [places[i] for i in np.linspace(0, len(places) - 1, count).round().astype(int)]
 
 
+def _is_seen(media: MediaFacts) -> bool:
+    """Whether there is a picture of it: the picture, or a frame of the film."""
+    return media.size is not None or media.kind == "video"
+
+
+def _pixels(media: Media) -> np.ndarray:
+    """The picture, or the frame in the middle of the film."""
+    if media.kind != "video":
+        return read_image(media.load(), max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
+    seconds = video_facts(media).seconds
+    middle = seconds / 2 if np.isfinite(seconds) else 0.0
+    frame: np.ndarray = read_frames(media, [middle], min_side=THUMBNAIL)[0]
+    return frame
+
+
 def _thumbnail(dataset: Dataset, row: int, column: str) -> bytes | None:
     try:
         media: dict[str, Media] = dict(media_in(dataset[row].items))
-        pixels = read_image(media[column].load(), max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
+        pixels = _pixels(media[column])
     except WeftError:
         return None
     picture = Image.fromarray(pixels)

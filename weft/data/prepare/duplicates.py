@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from weft.data.prepare.leakage import distinct_looks, looks_of
-from weft.data.prepare.near_duplicates import NearConfig, near_pairs
+from weft.data.prepare.leakage import distinct_looks, like_looks, looks_of
+from weft.data.prepare.near_duplicates import NearConfig
 from weft.data.prepare.scan import RowFacts
 
 Looks = Mapping[str, set[str]]
@@ -12,9 +12,9 @@ Looks = Mapping[str, set[str]]
 
 
 def like_pictures(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bool]) -> Looks:
-    """Of the rows that are good, the pictures that look alike in any columns."""
+    """Of the rows that are good, the pictures, sounds and films that are alike in any columns."""
     pictures = list(distinct_looks(each for each in looks_of(facts) if good[each.row]))
-    like = near_pairs([each.look for each in pictures], near)
+    like = like_looks(pictures, near)
     found: dict[str, set[str]] = defaultdict(set)
     for a, b in zip(like.first.tolist(), like.second.tolist(), strict=True):
         found[pictures[a].digest].add(pictures[b].digest)

@@ -118,6 +118,14 @@ def _print_of(pixels: Pixels) -> bytes | None:
     return made.tobytes()
 
 
+def likeness(one: bytes, other: bytes) -> float:
+    """The greatest cosine similarity of two fingerprints, of which each may be two (see `fingerprint`)."""
+    first, second = (
+        np.frombuffer(made, FINGERPRINT)["shape"].astype(np.float64) for made in (one, other)
+    )
+    return float((first @ second.T).max())
+
+
 def without_frame(pixels: Pixels) -> Pixels:
     """The picture without lines of one colour at its edges, at most a quarter from each side."""
     for _ in range(2):

@@ -7,27 +7,44 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weft.data.prepare.fingerprints import TURNS
-from weft.data.prepare.near_duplicates import NearConfig, near_pairs
+from weft.core.kinds import Kind
+from weft.data.prepare.fingerprints import TURNS, likeness
+from weft.data.prepare.near_duplicates import LikePairs, NearConfig, near_pairs
 from weft.data.prepare.report import Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
 NO_SPLIT = "(none)"
 
 
+FURTHER = 0.9
+"""Least cosine similarity of what moves in two films, and of their sound tracks."""
+
+
 class Look(NamedTuple):
-    """A picture of a row, with its digest and its perceptual fingerprint."""
+    """A picture, sound or film of a row, with its digest and its perceptual fingerprint.
+
+    further: the other fingerprints of a film.
+    """
 
     row: int
     column: str
     digest: str
     look: bytes
+    kind: Kind = "image"
+    further: tuple[bytes | None, ...] = ()
 
 
 def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
-    """The pictures of all rows that have a fingerprint, in order."""
+    """The pictures, sounds and films of all rows that have a fingerprint, in order."""
     return [
-        Look(row, column, media.digest, media.look)
+        Look(
+            row,
+            column,
+            media.digest,
+            media.look,
+            media.kind,
+            () if media.recording is None else media.recording.looks,
+        )
         for row, fact in enumerate(facts)
         for column, media in fact.media.items()
         if media.look is not None and media.digest is not None
@@ -40,6 +57,43 @@ def distinct_looks(looks: Iterable[Look], splits: Sequence[str | None] = ()) -> 
     for each in looks:
         found.setdefault((each.digest, splits[each.row] if splits else None), each)
     return found.values()
+
+
+def like_looks(
+    looks: Sequence[Look], near: NearConfig, *, against: int | None = None, shown: bool = False
+) -> LikePairs:
+    """All pairs of one kind that look, or sound, alike, ordered by place in `looks`.
+
+    against, shown: as in `near_pairs`.
+    """
+    found: list[LikePairs] = []
+    for kind in dict.fromkeys(each.kind for each in looks):
+        places = np.array([n for n, each in enumerate(looks) if each.kind == kind], dtype=np.intp)
+        before = None if against is None else int((places < against).sum())
+        prints = [looks[n].look for n in places]
+        pairs = near_pairs(prints, near.of_kind(kind), against=before, shown=shown)
+        pairs = replace(pairs, first=places[pairs.first], second=places[pairs.second])
+        ends = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+        kept = [_further_alike(looks[a], looks[b]) for a, b in ends]
+        found.append(pairs.where(np.array(kept, dtype=np.bool_)))
+    if len(found) == 1:
+        return found[0]
+    joined = LikePairs(
+        *(
+            np.concatenate([np.zeros(0, dtype), *(getattr(p, name) for p in found)])
+            for name, dtype in LikePairs.TYPES.items()
+        )
+    )
+    return joined.where(np.lexsort((joined.second, joined.first)))
+
+
+def _further_alike(one: Look, other: Look) -> bool:
+    """Whether the further fingerprints that both have are alike."""
+    return all(
+        likeness(a, b) >= FURTHER
+        for a, b in zip(one.further, other.further, strict=False)
+        if a is not None and b is not None
+    )
 
 
 def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
@@ -61,12 +115,12 @@ def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
 def near_listing(
     facts: Sequence[RowFacts], near: NearConfig, named: int, *, shown: bool = False
 ) -> Listing:
-    """Pairs of pictures that look alike without being the same file; each is compared once a split.
+    """Pairs of pictures, sounds or films that are alike without being the same file; each is compared once a split.
 
     shown: progress goes to stderr.
     """
     pictures = list(distinct_looks(looks_of(facts), [fact.split for fact in facts]))
-    like = near_pairs([each.look for each in pictures], near, shown=shown)
+    like = like_looks(pictures, near, shown=shown)
     digests, groups, splits = (
         np.unique(names, return_inverse=True)[1]
         for names in (

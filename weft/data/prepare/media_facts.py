@@ -13,8 +13,9 @@ import simplejpeg
 from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.kinds import Kind
-from weft.core.media import Media, digest_of
+from weft.core.media import RECORDINGS, Media, digest_of
 from weft.data.prepare.fingerprints import SIDE, fingerprint
+from weft.data.prepare.recordings import RecordingFacts, film_recording, sound_recording
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
@@ -33,6 +34,7 @@ class MediaFacts:
     kind: `image` too for a file of unknown kind that is a picture. digest: of the content; None for an
     array of fewer than FEW_VALUES different values. file_size: bytes. size: width and height of the
     upright picture. look: its perceptual fingerprint. metadata: the kinds of private metadata in its file.
+    recording: of a sound or a film, whose look is made of all of it (see `recordings`).
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class MediaFacts:
     size: tuple[int, int] | None = None
     look: bytes | None = None
     metadata: tuple[str, ...] = ()
+    recording: RecordingFacts | None = None
 
 
 def media_in(items: Mapping[str, Any]) -> Iterator[tuple[str, Media]]:
@@ -65,11 +68,21 @@ def _media_in(name: str, value: Any) -> Iterator[tuple[str, Media]]:
 
 def media_facts(media: Media) -> MediaFacts:
     """Reads it once. Raises WeftError for what cannot be read."""
+    if media.kind in RECORDINGS:
+        return _recording(media)
     content = media.load()
     size = len(content) if isinstance(content, bytes) else content.nbytes
     facts = MediaFacts(media.kind, digest_of(content), size)
     fingerprint_of = FINGERPRINTS.get(media.kind)
     return facts if fingerprint_of is None else fingerprint_of(content, facts)
+
+
+def _recording(media: Media) -> MediaFacts:
+    """Of a sound or a film, which is never in memory whole."""
+    read = sound_recording if media.kind == "audio" else film_recording
+    recording, look = read(media)
+    size = media.place.size() or 0
+    return MediaFacts(media.kind, media.digest(), size, look=look, recording=recording)
 
 
 class Reader:

@@ -1,13 +1,15 @@
 """The pairs of pictures that look alike, among any number of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.core.config import Settings
+from weft.core.kinds import Kind
 from weft.core.progress import progress
 from weft.core.ranges import Range, at_least, require
 from weft.data.prepare.fingerprints import FINGERPRINT, TURNS, Turn
@@ -40,10 +42,23 @@ class NearConfig(Settings):
     """Also compare each picture with the others' mirror images."""
     turned: bool = True
     """Also compare each picture with the others turned by 90, 180 and 270 degrees."""
+    sound_similarity: float = 0.97
+    """Least similarity of the fingerprints of two sounds."""
+    film_similarity: float = 0.97
+    """Least similarity of the mean frames of two films; what moves in them and their sound tracks must be alike, too."""
 
     def __post_init__(self) -> None:
         require(self, distance=at_least(0, 64), colour=at_least(0))
-        require(self, similarity=Range(-1.0, 1.0, "a cosine"))
+        cosine = Range(-1.0, 1.0, "a cosine")
+        require(self, similarity=cosine, sound_similarity=cosine, film_similarity=cosine)
+
+    def of_kind(self, kind: Kind) -> "NearConfig":
+        """As two of that kind are compared: only pictures are turned or mirrored."""
+        if kind == "audio":
+            return self.replace(similarity=self.sound_similarity, mirrored=False, turned=False)
+        if kind == "video":
+            return self.replace(similarity=self.film_similarity, mirrored=False, turned=False)
+        return self
 
     def turns(self) -> list[int]:
         """The numbers of the turns that are tried."""
@@ -53,6 +68,10 @@ class NearConfig(Settings):
 
 NOT_FOUND = "cropped by more than about 5 % a side, turned by a few degrees, drawn over"
 """What is done to pictures that are not found again, in words."""
+NOT_FOUND_RECORDINGS = (
+    "cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
+)
+"""The same of sounds and films."""
 
 
 def _changes_hands(turn: Turn) -> bool:
@@ -63,6 +82,13 @@ def _changes_hands(turn: Turn) -> bool:
 class LikePairs:
     """Pairs of rows that look alike: first < second, all arrays of one length. turn: number in TURNS."""
 
+    TYPES: ClassVar[dict[str, type[np.generic]]] = {
+        "first": np.intp,
+        "second": np.intp,
+        "distance": np.int64,
+        "similarity": np.float64,
+        "turn": np.intp,
+    }
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     distance: NDArray[np.int64]
@@ -71,6 +97,10 @@ class LikePairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> "LikePairs":
+        """These of the pairs, by a mask or by number."""
+        return LikePairs(*(getattr(self, each.name)[kept] for each in fields(self)))
 
 
 def near_pairs(
@@ -95,11 +125,9 @@ def near_pairs(
     with progress("comparing pictures", len(tiles), shown=shown) as advance:
         found = [part for tile in tiles for part in _of_tile(table, tile, config, advance)]
     if not found:
-        nothing = np.zeros(0, dtype=np.intp)
-        return LikePairs(nothing, nothing, nothing, np.zeros(0), nothing)
+        return LikePairs(*(np.zeros(0, dtype) for dtype in LikePairs.TYPES.values()))
     first, second, distance, similarity, turn_of = (
-        np.concatenate([getattr(pairs, name) for pairs in found])
-        for name in ("first", "second", "distance", "similarity", "turn")
+        np.concatenate([getattr(pairs, name) for pairs in found]) for name in LikePairs.TYPES
     )
     first, second = rows[first], rows[second]
     # A symmetric picture also resembles the other's mirror image, and one with a frame may resemble it

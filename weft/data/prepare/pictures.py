@@ -35,8 +35,10 @@ def _stored(media: Media, config: PrepareConfig) -> Media:
 
 def _without_metadata(media: Media, quality: int) -> Media:
     """The file without its metadata; itself where it has none, or is no picture."""
+    if media.kind not in ("image", "file"):
+        return media
     data = media.load()
-    if isinstance(data, np.ndarray) or media.kind not in ("image", "file"):
+    if isinstance(data, np.ndarray):
         return media
     clean = without_metadata(data)
     if clean is None and private_metadata(data):

@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same content or nearly the same picture, and in which columns.
+    """Two rows that hold the same content, or nearly the same picture, sound or film, and in which columns.
 
     turn: how one is turned, or nothing.
     """
@@ -78,6 +78,22 @@ class Histogram:
 
     edges: tuple[float, ...]
     counts: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What is to be said of the sounds, or of the films.
+
+    shortest, median, longest, total: seconds. rates: samples or frames a second -> how many. channels: of the sound,
+    0 where a film has none -> how many.
+    """
+
+    shortest: float
+    median: float
+    longest: float
+    total: float
+    rates: Shares
+    channels: Shares
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,8 @@ class DataReport:
     histograms: dict[str, Histogram]
     metadata: Shares = field(default_factory=dict)
     """Kind of private metadata in the files of pictures -> pictures that have it."""
+    recordings: dict[Kind, Recordings] = field(default_factory=dict)
+    """Of sounds and films, where there are any."""
     shown: tuple[tuple[int, str], ...] = ()
     thumbnails: Mapping[tuple[int, str], bytes] = field(
         default_factory=dict, repr=False, compare=False

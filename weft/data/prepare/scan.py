@@ -20,9 +20,10 @@ from weft.data.formats._json_rows import row_json, row_of
 from weft.data.prepare.captions import captions_of, sentences_of
 from weft.data.prepare.engines import Engine
 from weft.data.prepare.media_facts import MediaFacts, Reader, media_in
+from weft.data.prepare.recordings import RecordingFacts
 from weft.data.stamps import stamp
 
-VERSION = 6
+VERSION = 7
 """Of the facts and of how they are found: what another version kept is read anew."""
 UNIT_ROWS = 256
 
@@ -241,7 +242,18 @@ def facts_json(facts: Sequence[RowFacts]) -> list[dict[str, Any]]:
 
 
 def _media_json(facts: MediaFacts) -> dict[str, Any]:
-    return asdict(facts) | {"look": base64.b64encode(facts.look).decode() if facts.look else None}
+    told = asdict(facts) | {"look": _text(facts.look)}
+    if facts.recording is not None:
+        told["recording"]["looks"] = [_text(look) for look in facts.recording.looks]
+    return told
+
+
+def _text(look: bytes | None) -> str | None:
+    return base64.b64encode(look).decode() if look else None
+
+
+def _look(text: str | None) -> bytes | None:
+    return base64.b64decode(text) if text else None
 
 
 def facts_of(values: Any) -> list[RowFacts]:
@@ -260,7 +272,12 @@ def _media_of(values: Any) -> MediaFacts:
     _require_names(values, MediaFacts)
     values["metadata"] = tuple(values["metadata"])
     values["size"] = tuple(values["size"]) if values["size"] else None
-    values["look"] = base64.b64decode(values["look"]) if values["look"] else None
+    values["look"] = _look(values["look"])
+    if (recording := values["recording"]) is not None:
+        _require_names(recording, RecordingFacts)
+        recording["size"] = tuple(recording["size"]) if recording["size"] else None
+        recording["looks"] = tuple(map(_look, recording["looks"]))
+        values["recording"] = RecordingFacts(**recording)
     return MediaFacts(**values)
 
 

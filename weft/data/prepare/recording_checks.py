@@ -1,0 +1,68 @@
+"""What a check says of sounds and films: what looks wrong in one, and how long they are."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from weft.core.kinds import Kind
+from weft.core.media import RECORDINGS
+from weft.data.prepare.recordings import SILENT, RecordingFacts
+from weft.data.prepare.report import Recordings, Shares
+from weft.data.prepare.scan import RowFacts
+
+CLIPPED = 0.001
+"""Share of samples at full scale from which a sound counts as clipped; a limiter leaves single ones."""
+SHORTER, SECONDS_SHORTER = 0.05, 0.5
+"""A header is wrong where it differs from what is decoded by more than this share, and by more than so many seconds."""
+MOST = 0.5
+"""Share of a column's films that have sound from which one without is named."""
+
+
+def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
+    """What looks wrong. voiced: the column's other films have sound."""
+    if facts.silent:
+        yield f"silent: no sample is above {SILENT:g} dB of full scale"
+    if facts.clipped > CLIPPED:
+        yield f"clipped: {100 * facts.clipped:.1f} % of the samples are at full scale"
+    if voiced and not facts.channels:
+        yield "film has no sound track that can be read, most others have one"
+    if facts.damaged:
+        yield f"{facts.damaged:,} frames cannot be decoded"
+    if facts.said is not None:
+        off = abs(facts.said - facts.seconds)
+        if off > max(SECONDS_SHORTER, SHORTER * facts.said):
+            yield f"header says {facts.said:.1f} s, but {facts.seconds:.1f} s can be decoded"
+
+
+def voiced_columns(facts: Sequence[RowFacts]) -> set[str]:
+    """The columns most of whose films have sound."""
+    films: dict[str, list[bool]] = defaultdict(list)
+    for fact in facts:
+        for column, media in fact.media.items():
+            if media.kind == "video" and media.recording is not None:
+                films[column].append(media.recording.channels > 0)
+    return {column for column, found in films.items() if sum(found) > MOST * len(found)}
+
+
+def recordings_of(facts: Sequence[RowFacts]) -> dict[Kind, Recordings]:
+    """Of sounds and films, each row's for itself: several rows may mean parts of one file."""
+    found: dict[Kind, Recordings] = {}
+    for kind in RECORDINGS:
+        media = [m.recording for f in facts for m in f.media.values() if m.kind == kind]
+        known = [recording for recording in media if recording is not None]
+        if known:
+            seconds = [recording.seconds for recording in known]
+            found[kind] = Recordings(
+                shortest=round(min(seconds), 3),
+                median=round(float(np.median(seconds)), 3),
+                longest=round(max(seconds), 3),
+                total=round(sum(seconds), 3),
+                rates=_shares(f"{recording.rate:.6g}" for recording in known),
+                channels=_shares(str(recording.channels) for recording in known),
+            )
+    return found
+
+
+def _shares(values: Iterator[str]) -> Shares:
+    return dict(Counter(values).most_common())

@@ -1,0 +1,172 @@
+"""What one pass learns about a sound or a film: lengths, levels, damage, and fingerprints.
+
+A sound is known by its spectrogram, a film by the mean of its frames, by what moves in them, and by its sound track.
+Each is a picture whose perceptual fingerprint (`fingerprints`) is compared as those of pictures are. Of a spectrogram
+the mean of each band is taken away first: rain sounds like other rain, but its course differs.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.data.prepare.fingerprints import fingerprint
+from weft.modalities.audio_decoding import EMPTY, sound_facts, sound_windows
+from weft.modalities.video_decoding import video_facts, walk
+
+FULL_SCALE = 1 - 2.0**-11
+"""From this level on a sample counts as clipped; encoders that are not exact miss full scale by a little."""
+QUIETEST = -200.0
+"""dBFS that stands for no sound at all."""
+SILENT = -60.0
+"""dBFS: a sound whose largest sample is below is silent."""
+BANDS, LOWEST, HIGHEST = 32, 100.0, 3800.0
+"""Of the spectrogram, in Hz: what telephones carry, too."""
+FRAME = 0.064
+"""Seconds of a frame of the spectrogram."""
+RANGE = 60.0
+"""dB below the loudest that are told apart."""
+FRAMES, SIDE = 16, 64
+"""Frames of a film that make its fingerprints, and their width and height in pixels."""
+UNSAID = 1.0
+"""Seconds between these frames where the file does not say how long it is."""
+MOTION_GAIN = 4.0
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """What is known of a sound or a film.
+
+    seconds: as decoded; said: as the header says, of the part that is meant. rate: samples or frames a second.
+    channels, peak (dBFS), clipped (share of the samples at full scale): of the sound; channels is 0 where there is
+    none. size: width and height of the frames. damaged: frames that cannot be decoded. looks: further fingerprints
+    beside that of MediaFacts, None where one tells nothing.
+    """
+
+    seconds: float
+    said: float | None
+    rate: float
+    channels: int = 0
+    peak: float = QUIETEST
+    clipped: float = 0.0
+    size: tuple[int, int] | None = None
+    damaged: int = 0
+    looks: tuple[bytes | None, ...] = ()
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is a sound, but none above `SILENT`."""
+        return self.channels > 0 and self.peak < SILENT
+
+
+def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
+    """The facts of a sound, which is decoded whole in windows, and its fingerprint. Raises WeftError."""
+    said = sound_facts(media)
+    count, clipped, peak = 0, 0, 0.0
+    bands: list[NDArray[np.float32]] = []
+    for rate, samples_SC in sound_windows(media):
+        if not np.isfinite(samples_SC).all():
+            raise WeftError("sound has samples that are not finite numbers")
+        loud = np.abs(samples_SC)
+        peak = max(peak, float(loud.max()))
+        clipped += int((loud >= FULL_SCALE).sum())
+        count += len(samples_SC)
+        bands.append(_bands(samples_SC.mean(1), rate))
+    if not count:
+        raise WeftError(EMPTY)
+    facts = RecordingFacts(
+        seconds=count / said.rate,
+        said=_finite(said.seconds),
+        rate=said.rate,
+        channels=said.channels,
+        peak=round(max(QUIETEST, 20 * math.log10(max(peak, 1e-10))), 2),
+        clipped=clipped / (count * said.channels),
+    )
+    return facts, None if facts.silent else _spectrogram_look(np.concatenate(bands))
+
+
+def film_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
+    """The facts of a film, all of whose frames are decoded, and the fingerprint of their mean. Raises WeftError."""
+    said = video_facts(media)
+    every = said.seconds / FRAMES if math.isfinite(said.seconds) else UNSAID
+    frames: list[NDArray[np.float32]] = []
+    last, damaged, count = 0.0, 0, 0
+    for walked in walk(media, every, SIDE):
+        if walked.time is None:
+            damaged += 1
+            continue
+        last, count = max(last, walked.time), count + 1
+        if walked.pixels is not None and len(frames) < 4 * FRAMES:
+            frames.append(walked.pixels.astype(np.float32))
+    if not frames:
+        raise WeftError("video has no frame that can be decoded")
+    rate = said.rate or (count / last if last else 0.0)
+    track, heard = _track(media)
+    facts = RecordingFacts(
+        seconds=last + (1 / rate if rate else 0.0),
+        said=_finite(said.seconds),
+        rate=rate,
+        channels=track.channels if track else 0,
+        peak=track.peak if track else QUIETEST,
+        clipped=track.clipped if track else 0.0,
+        size=(said.width, said.height),
+        damaged=damaged,
+        looks=(_motion_look(frames), heard),
+    )
+    mean: NDArray[Any] = np.mean(frames, axis=0).round().astype(np.uint8)
+    return facts, fingerprint(mean)
+
+
+def _track(media: Media) -> tuple[RecordingFacts | None, bytes | None]:
+    """The sound track of a film; nothing where there is none that can be read."""
+    if media.rate is not None:
+        return None, None
+    try:
+        return sound_recording(media.of_kind("audio"))
+    except WeftError:
+        return None, None
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None
+
+
+def _bands(samples_S: NDArray[Any], rate: float) -> NDArray[np.float32]:
+    """(frames, BANDS) energies of frames that lie side by side."""
+    width = max(2, round(FRAME * rate))
+    padded_S = np.pad(samples_S, (0, -len(samples_S) % width))
+    power_TF = np.abs(np.fft.rfft(padded_S.reshape(-1, width) * np.hanning(width))) ** 2
+    edges = np.geomspace(LOWEST, HIGHEST, BANDS + 1) * width / rate
+    places = np.clip(edges.round().astype(int), 0, power_TF.shape[1] - 1)
+    found = np.stack(
+        [power_TF[:, a : max(a + 1, b)].mean(1) for a, b in pairwise(places.tolist())], axis=1
+    )
+    return found.astype(np.float32)
+
+
+def _spectrogram_look(energies_TM: NDArray[np.float32]) -> bytes | None:
+    """The fingerprint of the spectrogram without its mean course over the bands."""
+    level_TM = 10 * np.log10(np.maximum(energies_TM, 1e-12))
+    level_TM = np.maximum(level_TM, level_TM.max() - RANGE)
+    moved_TM = level_TM - level_TM.mean(0)
+    return _look_of_differences(moved_TM.T[:, :, None].repeat(3, axis=2), 2.0)
+
+
+def _motion_look(frames: list[NDArray[np.float32]]) -> bytes | None:
+    """The fingerprint of how four frames, evenly placed, differ from the mean; None where nothing moves."""
+    mean = np.mean(frames, axis=0)
+    chosen = [frames[round(n * (len(frames) - 1) / 3)] - mean for n in range(4)]
+    sheet = np.concatenate(
+        [np.concatenate(chosen[:2], axis=1), np.concatenate(chosen[2:], axis=1)], axis=0
+    )
+    return _look_of_differences(sheet, MOTION_GAIN)
+
+
+def _look_of_differences(differences: NDArray[Any], gain: float) -> bytes | None:
+    pixels = (128 + gain * differences).clip(0, 255).round().astype(np.uint8)
+    return fingerprint(np.ascontiguousarray(pixels))
