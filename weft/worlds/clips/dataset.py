@@ -1,0 +1,197 @@
+"""The world of clips as a data set, in memory."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from weft.core.config import Config
+from weft.core.media import Alternatives, Media
+from weft.core.samples import Sample
+from weft.worlds.clips import chinese, english
+from weft.worlds.clips.captions import plan
+from weft.worlds.clips.drawing import draw, film
+from weft.worlds.clips.questions import QUESTION_TYPES, questions
+from weft.worlds.clips.sampling import sample_clip
+from weft.worlds.clips.score import score
+from weft.worlds.clips.world import OBJECTS, SECONDS, Clip
+from weft.worlds.scenes.drawing import MAX_NOISE
+from weft.worlds.scenes.world import COLORS, PATTERNS, SHAPES, SPLITS, Draws, Split, is_balanced
+from weft.worlds.sounds import render
+
+Language = Literal["en", "zh"]
+_WORDS = {"en": english.caption, "zh": chinese.caption}
+_CLIP, _QUESTIONS, _EN, _ZH, _HISS = range(5)
+"""Separate streams of random numbers, so that asking for less changes nothing else."""
+
+
+@dataclass(frozen=True)
+class ClipsConfig(Config["Clips"]):
+    """A split of the world of clips."""
+
+    count: int = 1000
+    """Number of clips."""
+    split: Split = "train"
+    """test_heldout shows a colour-shape pair in every clip that no other split ever shows."""
+    size: int = 32
+    """Side of the square frames and pictures in pixels. Clips are the same at every size."""
+    frames: int = 12
+    """Frames of a clip of 4 seconds, evenly spaced."""
+    rate: int = 8000
+    """Samples a second of the sounds."""
+    seed: int = 0
+    """Another seed is another world."""
+    languages: tuple[Language, ...] = ("en",)
+    """Languages of the captions."""
+    captions: int = 3
+    """Captions a clip in each language."""
+    colors: tuple[str, ...] = COLORS
+    """Colours of the objects; the three of a clip differ in colour."""
+    shapes: tuple[str, ...] = SHAPES
+    """Shapes of the objects. Of each shape and of each colour equally many pairs must be held out."""
+    patterns: tuple[str, ...] = PATTERNS
+    """Patterns of the backdrops."""
+    questions: tuple[str, ...] = QUESTION_TYPES
+    """Types of questions, one of each about every clip that allows it; none: no questions."""
+    noise: int = 12
+    """Largest change of a pixel by noise, in grey levels out of 255."""
+    hiss: float = 0.003
+    """Standard deviation of white noise in the sounds, as a share of full scale."""
+
+    def __post_init__(self) -> None:
+        ranges: dict[str, tuple[float, float, float]] = {
+            "count": (self.count, 1, 2**31),
+            "size": (self.size, 16, 1024),
+            "frames": (self.frames, 2, 400),
+            "rate": (self.rate, 8000, 96_000),
+            "seed": (self.seed, 0, 2**63),
+            "captions": (self.captions, 1, 100),
+            "noise": (self.noise, 0, MAX_NOISE),
+            "hiss": (self.hiss, 0.0, 0.1),
+        }
+        for name, (value, low, high) in ranges.items():
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}, expected {low} to {high}")
+        if self.split not in SPLITS:
+            raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
+        for name, known in (
+            ("languages", tuple(_WORDS)),
+            ("patterns", PATTERNS),
+            ("questions", QUESTION_TYPES),
+            ("colors", COLORS),
+            ("shapes", SHAPES),
+        ):
+            given = vars(self)[name]
+            none = not given and name != "questions"
+            if none or not set(given) <= set(known) or len(set(given)) != len(given):
+                expected = f"one or more of {', '.join(known)}, each once"
+                raise ValueError(f"{name} is {given}, expected {expected}")
+        if len(self.colors) <= OBJECTS or not is_balanced(self.colors, self.shapes):
+            raise ValueError(
+                f"colors are {self.colors} and shapes {self.shapes}, expected {OBJECTS + 1} or more colours, "
+                "and equally many held-out pairs of each colour and of each shape"
+            )
+
+    def build(self) -> "Clips":
+        return Clips(self)
+
+
+class Clips(Sequence[Sample]):
+    """A sequence of samples, each drawn when it is asked for.
+
+    Items: image: the picture in the middle of the clip. video: its frames. audio: its sound. text: captions in the
+    first of the chosen languages; another language's are text_zh or text_en. objects: dicts of attributes. events:
+    dicts in order of time. questions: dicts with question, answer, type. split.
+    """
+
+    def __init__(self, config: ClipsConfig) -> None:
+        self.config = config
+        # A loader asks for a row once for each of its streams, from a few threads.
+        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
+
+    def __len__(self) -> int:
+        return self.config.count
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} clips")
+        return self._row(index % len(self))
+
+    def __reduce__(self) -> tuple[type["Clips"], tuple[ClipsConfig]]:
+        return Clips, (self.config,)
+
+    def clip(self, index: int) -> Clip:
+        """What the row shows."""
+        config = self.config
+        draws = self._draws(index, _CLIP)
+        return sample_clip(draws, config.split, config.patterns, config.colors, config.shapes)
+
+    def questions(self, clip: Clip, index: int) -> list[dict[str, str]]:
+        """Up to one question of each of the config's types."""
+        return questions(clip, self._draws(index, _QUESTIONS), self.config.questions)
+
+    def captions(self, clip: Clip, index: int, language: Language = "en") -> list[str]:
+        """The captions of the row in that language."""
+        draws = self._draws(index, _EN if language == "en" else _ZH)
+        facts = plan(clip)
+        return [_WORDS[language](facts, draws) for _ in range(self.config.captions)]
+
+    def media(self, clip: Clip, index: int) -> dict[str, Media]:
+        """The picture in the middle, the film and the sound."""
+        config = self.config
+        return {
+            "image": Media.array_of(
+                lambda: draw(clip, SECONDS / 2, config.size, config.noise), "image"
+            ),
+            "video": Media.frames(
+                lambda: film(clip, config.frames, config.size, config.noise),
+                config.frames / SECONDS,
+            ),
+            "audio": Media.sound(lambda: self._sound(clip, index), config.rate),
+        }
+
+    def _sound(self, clip: Clip, index: int) -> np.ndarray:
+        samples = render(score(clip), SECONDS, self.config.rate)
+        bits = np.random.PCG64(np.random.SeedSequence(self._key(index, _HISS)))
+        words = bits.random_raw(-(-len(samples) // 2)).view(np.uint8).reshape(-1, 4)
+        # Sums of four bytes are nearly normal; their variance is 4 * (256^2 - 1) / 12.
+        hiss = (words[: len(samples)].sum(1, dtype=np.int32) - 510) / 147.8
+        return (samples + self.config.hiss * hiss).astype(np.float32)
+
+    def _key(self, index: int, stream: int) -> tuple[int, ...]:
+        return self.config.seed, SPLITS.index(self.config.split), index, stream
+
+    def _draws(self, index: int, stream: int) -> Draws:
+        return Draws(*self._key(index, stream))
+
+    def _draw_row(self, index: int) -> Sample:
+        clip, config = self.clip(index), self.config
+        first, *others = config.languages
+        items: dict[str, Any] = {
+            **self.media(clip, index),
+            "text": Alternatives(self.captions(clip, index, first)),
+            **{f"text_{one}": Alternatives(self.captions(clip, index, one)) for one in others},
+            "objects": [
+                {"shape": a.shape, "color": a.color, "size": a.size, "x": a.x, "y": a.y}
+                for a in clip.actors
+            ],
+            "events": [
+                {
+                    "kind": event.kind,
+                    "object": event.actor,
+                    "time": event.moment,
+                    "direction": event.direction,
+                    "target": event.target,
+                }
+                for event in clip.events
+            ],
+            "questions": self.questions(clip, index),
+            "split": config.split,
+        }
+        name = f"{config.split}-{index:06d}"
+        return Sample(name, name, items, f"clips:{config.split}/{index}")

@@ -1,0 +1,106 @@
+"""Questions about a clip whose words do not give the answer away.
+
+Only moves and hits are asked for their order: of objects that appear or disappear, pictures without their order would
+tell it, since there are pictures with both and pictures with one. Which way an object moved, whether it appeared or
+disappeared, and what came first is in the order of the pictures alone.
+"""
+
+from collections.abc import Callable, Sequence
+
+from weft.worlds.clips.world import DIRECTIONS, KINDS, OBJECTS, Clip, Event
+from weft.worlds.scenes.world import COLORS, SHAPES, Draws
+
+QUESTION_TYPES = ("action", "direction", "count", "order", "color", "shape")
+ANSWERS = (
+    *KINDS,
+    *DIRECTIONS,
+    *map(str, range(OBJECTS + 1)),
+    "yes",
+    "no",
+    *COLORS,
+    *SHAPES,
+)
+"""Every answer that occurs."""
+ORDERED = ("moves", "hits")
+"""Kinds of events that are asked for their order."""
+
+Question = tuple[str, str]
+_BARE = {"moves": "move", "hits": "hit another shape", "appears": "appear", "disappears": "disappear"}
+
+
+def questions(clip: Clip, draws: Draws, types: Sequence[str] = QUESTION_TYPES) -> list[dict[str, str]]:
+    """Up to one question of each of the types: {"question", "answer", "type"}."""
+    rows = []
+    for kind in types:
+        asked = _ASKERS[kind](clip, draws)
+        if asked is not None:
+            rows.append({"question": asked[0], "answer": asked[1], "type": kind})
+    return rows
+
+
+def _the(clip: Clip, event: Event) -> str:
+    own = clip.actors[event.actor]
+    return f"the {own.color} {own.shape}"
+
+
+def _action(clip: Clip, draws: Draws) -> Question:
+    event = draws.pick(clip.events)
+    return f"What does {_the(clip, event)} do?", event.kind
+
+
+def _direction(clip: Clip, draws: Draws) -> Question | None:
+    moves = [event for event in clip.events if event.direction is not None]
+    if not moves:
+        return None
+    event = draws.pick(moves)
+    return f"Which way does {_the(clip, event)} move?", event.direction or ""
+
+
+def _count(clip: Clip, draws: Draws) -> Question:
+    what = _BARE[clip.topic]
+    text = draws.pick((f"How many shapes {what}?", f"What is the number of shapes that {what}?"))
+    return text, str(clip.topic_count)
+
+
+def _order(clip: Clip, draws: Draws) -> Question | None:
+    """Does one event come before or after the other?"""
+    events = [event for event in clip.events if event.kind in ORDERED]
+    if len(events) < 2:
+        return None
+    first, second = draws.sample(events, 2)
+    word = draws.pick(("before", "after"))
+    truth = (first.start < second.start) == (word == "before")
+    one = f"{_the(clip, first)} {_BARE[first.kind].replace(' another shape', '')}"
+    other = f"{_the(clip, second)} {second.kind}"
+    return f"Does {one} {word} {other}?", "yes" if truth else "no"
+
+
+def _color(clip: Clip, draws: Draws) -> Question | None:
+    found = _alone(clip, draws)
+    return found and (f"What color is the shape that {found[0]}?", clip.actors[found[1]].color)
+
+
+def _shape(clip: Clip, draws: Draws) -> Question | None:
+    found = _alone(clip, draws)
+    return found and (f"What shape is the object that {found[0]}?", clip.actors[found[1]].shape)
+
+
+def _alone(clip: Clip, draws: Draws) -> tuple[str, int] | None:
+    """What only one object does, and the number of that object."""
+    said: dict[str, list[int]] = {}
+    for event in clip.events:
+        words = "hits another shape" if event.kind == "hits" else event.kind
+        for text in (words, f"moves {event.direction}") if event.direction else (words,):
+            said.setdefault(text, []).append(event.actor)
+    alone = [(text, actors[0]) for text, actors in said.items() if len(actors) == 1]
+    return draws.pick(alone) if alone else None
+
+
+_ASKERS: dict[str, Callable[[Clip, Draws], Question | None]] = {
+    "action": _action,
+    "direction": _direction,
+    "count": _count,
+    "order": _order,
+    "color": _color,
+    "shape": _shape,
+}
