@@ -65,10 +65,11 @@ PHOTOGRAPHS = (
     "flickr8k_vsepp",
     "flickr8k_zh",
 )
+CLIPS = ("clips", "clips_any_to_any", "clips_captions", "clips_questions")
 EASY_VQA = ("easy_vqa",)
 NLVR = ("nlvr", "nlvr_pretraining")
 SOUNDS = ("esc10", "fsdd")
-NAMES = (*SCENES, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS)
+NAMES = (*SCENES, *CLIPS, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS)
 MEASURES = (
     DialogConfig,
     CaptioningTaskConfig,
@@ -111,6 +112,9 @@ def test_settings_are_flags(name: str) -> None:
     if "image" in streams:
         words += [f"--data.streams.image.{_side(streams['image'])}", "48"]
         streams["image"] = sized(streams["image"], 48)
+    elif "video" in streams:
+        words += ["--data.streams.video.image.size", "48"]
+        streams["video"] = streams["video"].replace(image=sized(streams["video"].image, 48))
     else:
         words += ["--data.streams.audio.rate", "48000"]
         streams["audio"] = streams["audio"].replace(rate=48000)
@@ -168,7 +172,7 @@ def check_trained(made: Recipe, folder: Path) -> None:
     assert set(run.streams) == set(made.model.projections) - {JOINT}
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [*SCENES, *CLIPS])
 def test_trains_on_the_generated_world(name: str, tmp_path: Path) -> None:
     made = recipe(name)
     source = made.data.source.replace(train=12, validation=6, test=6)

@@ -206,6 +206,7 @@ def heard(samples: np.ndarray) -> list[tuple[str, tuple[str, str], str | None]]:
         # A note may fade before its end, so that the starts tell the kinds apart.
         loud = np.abs(part).reshape(50, -1).max(1)
         rises = (loud[1:] > 0.02) & (loud[1:] > 2 * loud[:-1])
+        rises[1:] &= ~rises[:-1]
         starts = [float(n + 1) / 50 for n in np.flatnonzero(rises)]
         (kind,) = [kind for kind in ON if alike(starts, [start for start, _ in ON[kind]])]
         notes = [part[int(a * RATE) : int(b * RATE)] for a, b in ON[kind]]
@@ -306,7 +307,7 @@ def test_objects_stay_in_the_picture_and_never_overlap(rows: list[Sample]) -> No
         for time in np.linspace(0, SECONDS, 41):
             things = list(clip.objects_at(time))
             for thing in things:
-                assert 0 <= min(thing.box)
+                assert min(thing.box) >= 0
                 assert max(thing.box) <= 1
             for a, b in ((a, b) for n, a in enumerate(things) for b in things[:n]):
                 gap = np.hypot(a.x - b.x, a.y - b.y) - a.radius - b.radius

@@ -90,6 +90,15 @@ class SharedDraws(Protocol):
 
 
 @runtime_checkable
+class InTime(Protocol):
+    """A modality whose rows follow time: without their order they say less."""
+
+    def reordered(self, field: Field, places_BT: Tensor) -> Field:
+        """The field with the real parts of each row, such as frames, in rising order of `places_BT`."""
+        ...
+
+
+@runtime_checkable
 class Mixable(Protocol):
     """A modality whose rows can be mixed in pairs, for training."""
 

@@ -29,11 +29,16 @@ Encoded = Mapping[str, Features]
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """B rows. numbers: in the data set. batch: as the first reading sees them. streams: of each reading."""
+    """B rows. numbers: in the data set. batches, streams: of each reading, before and after encoding."""
 
     numbers: Sequence[int]
-    batch: Batch
+    batches: Sequence[Batch]
     streams: Sequence[Encoded]
+
+    @property
+    def batch(self) -> Batch:
+        """The rows as the first reading sees them."""
+        return self.batches[0]
 
 
 def encode_rows(
@@ -55,7 +60,7 @@ def encode_rows(
             {s: member.model.encode(s, value) for s, value in batch.inputs.items()}
             for (member, _), batch in zip(readers, read.batches, strict=True)
         ]
-        yield EncodedRows(read.numbers, read.batches[0], streams)
+        yield EncodedRows(read.numbers, read.batches, streams)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import InTime
+from weft.core.records import Features
+from weft.core.records import Field as StreamField
 from weft.core.tables import TableColumn, TextTable
 from weft.core.text import counted
 from weft.data.formats import Dataset
@@ -16,6 +19,7 @@ from weft.inference.encoded import Encoded, EncodedRows, encode_rows, evaluating
 from weft.inference.member import Member, check_members
 from weft.inference.results import NOTEBOOK
 from weft.inference.rows import Reading, Selection
+from weft.inference.wording import IN_RANDOM_ORDER, OF_ANOTHER
 
 SHOWN = 20
 """Rows of predictions that are printed."""
@@ -27,7 +31,8 @@ class Predictions:
 
     rows: their numbers in the data set, ids: their ids, groups: (N,). streams: what was read. values:
     N classes, numbers or texts. targets: name -> (N, ...) as read from the rows. swapped: stream -> the
-    N values where that stream is another row's.
+    N values where that stream is another row's. reordered: film -> the N values where its frames are in
+    random order.
     """
 
     head: str
@@ -38,6 +43,7 @@ class Predictions:
     values: Values
     targets: Mapping[str, Tensor] = field(default_factory=dict)
     swapped: Mapping[str, Values] = field(default_factory=dict)
+    reordered: Mapping[str, Values] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,11 +74,21 @@ class Predictions:
         return [self.values.said(row) for row in range(len(self))]
 
     @property
-    def swapped_said(self) -> dict[str, list[str]]:
-        """Stream -> what is said of each row with that stream of another row."""
+    def altered(self) -> dict[str, Values]:
+        """Baseline -> the values of the same model that sees less: a stream of another row, or a film whose frames
+        are in random order.
+        """
         return {
-            stream: [values.said(row) for row in range(len(self))]
-            for stream, values in self.swapped.items()
+            **{f"{stream}{OF_ANOTHER}": values for stream, values in self.swapped.items()},
+            **{f"{stream}{IN_RANDOM_ORDER}": values for stream, values in self.reordered.items()},
+        }
+
+    @property
+    def altered_said(self) -> dict[str, list[str]]:
+        """The same: what is said of each row."""
+        return {
+            name: [values.said(row) for row in range(len(self))]
+            for name, values in self.altered.items()
         }
 
 
@@ -90,7 +106,8 @@ def predict(
     """What the head says of every row that can be read and has something of what the head reads.
 
     Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
-    rows too. swap: also with each stream of another row of the batch, where the head reads several.
+    rows too. swap: also with each stream of another row of the batch, where the head reads several, and with
+    the frames of each film in random order, where they are read and not cached.
     selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
     """
     check_members(members)
@@ -104,7 +121,7 @@ def predict(
     parts: list[_Part] = []
     with evaluating_all(members, config, device):
         for read in encode_rows(readers, dataset, config, selection, device=device):
-            part = _predicted(seen, read, swapped=streams if swap and len(streams) > 1 else ())
+            part = _predicted(seen, read, streams if swap else ())
             if part is not None:
                 parts.append(part)
     if not parts:
@@ -153,10 +170,11 @@ class _Part:
     values: Values
     targets: dict[str, Tensor]
     swapped: dict[str, Values]
+    reordered: dict[str, Values]
 
 
-def _predicted(seen: Sequence[_View], read: EncodedRows, swapped: Sequence[str]) -> _Part | None:
-    """The values of those rows that have something to be read."""
+def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str]) -> _Part | None:
+    """The values of those rows that have something to be read. altered: streams that are altered, too."""
     parts = _parts(seen, read.streams)
     if parts is None:
         return None
@@ -165,12 +183,17 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, swapped: Sequence[str])
         return None
     partner_B = _partners(len(read.numbers), there_R.device)
     others: dict[str, Values] = {}
-    for stream in swapped:
+    for stream in altered if len(altered) > 1 else ():
         mixed = [
             {s: f.take(partner_B) if s == stream else f for s, f in one.items()}
             for one in read.streams
         ]
         others[stream] = _values(seen[0], _parts(seen, mixed) or parts, there_R)
+    reordered = {
+        stream: _values(seen[0], _parts(seen, found) or parts, there_R)
+        for stream in altered
+        if (found := _in_random_order(seen, read, stream)) is not None
+    }
     batch, kept = read.batch, there_R.tolist()
     return _Part(
         rows=[read.numbers[row] for row in kept],
@@ -179,7 +202,23 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, swapped: Sequence[str])
         values=_values(seen[0], parts, there_R),
         targets={name: target[there_R].cpu() for name, target in batch.targets.items()},
         swapped=others,
+        reordered=reordered,
     )
+
+
+def _in_random_order(
+    seen: Sequence[_View], read: EncodedRows, stream: str
+) -> list[dict[str, Features]] | None:
+    """The encoded streams with the frames of that film in random order; None where it is none that is read."""
+    found: list[dict[str, Features]] = []
+    for one, batch, encoded in zip(seen, read.batches, read.streams, strict=True):
+        modality, value = one.member.modalities.get(stream), batch.inputs.get(stream)
+        if not isinstance(modality, InTime) or not isinstance(value, StreamField):
+            return None
+        places_BT = batch.uniform("predict: order of frames", value.values.shape[1])
+        film = one.member.model.encode(stream, modality.reordered(value, places_BT))
+        found.append({**encoded, stream: film})
+    return found
 
 
 def _parts(seen: Sequence[_View], encoded: Sequence[Encoded]) -> list[Part] | None:
@@ -212,4 +251,5 @@ def _joined(head: str, streams: Sequence[str], parts: Sequence[_Part]) -> Predic
         values=values([part.values for part in parts]),
         targets={n: torch.cat([part.targets[n] for part in parts]) for n in parts[0].targets},
         swapped={s: values([part.swapped[s] for part in parts]) for s in parts[0].swapped},
+        reordered={s: values([part.reordered[s] for part in parts]) for s in parts[0].reordered},
     )

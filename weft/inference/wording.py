@@ -4,6 +4,8 @@ from weft.core.naming import plain
 
 OF_ANOTHER = " of another"
 """Ends the name of the baseline that is the model itself with a stream of another row."""
+IN_RANDOM_ORDER = " in random order"
+"""Ends the name of the baseline that is the model itself with the frames of a film in random order."""
 PERSON = "person"
 """The baseline that is a person: what can be hoped for, not what is to be beaten."""
 
@@ -49,4 +51,6 @@ def baseline_words(name: str) -> str:
     """What a baseline does, in words."""
     if name.endswith(OF_ANOTHER):
         return f"the model with the {plain(name.removesuffix(OF_ANOTHER))} of another row"
+    if name.endswith(IN_RANDOM_ORDER):
+        return f"the model with the frames of the {plain(name.removesuffix(IN_RANDOM_ORDER))} in random order"
     return BASELINES.get(name, plain(name))

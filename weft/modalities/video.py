@@ -76,6 +76,19 @@ class Video(PanelParts):
         """B clips -> Field of uint8 (B, F, 3, S, S) with a mask (B, F), True where there is a frame."""
         return stacked(items)
 
+    def reordered(self, field: Field, places_BT: Tensor) -> Field:
+        """The frames of each film in rising order of `places_BT`, padding last."""
+        mask_BF, values = field.mask, field.values
+        if mask_BF is not None:
+            places_BT = places_BT.masked_fill(~mask_BF, torch.inf)
+        order_BF = places_BT.argsort(dim=1)
+        rows_B1 = torch.arange(len(field), device=values.device)[:, None]
+        return Field(
+            values[rows_B1, order_BF],
+            None if mask_BF is None else mask_BF[rows_B1, order_BF],
+            field.present,
+        )
+
     def show(self, raw: Any) -> Display:
         """The film, to be played; the first pictures of a list."""
         if isinstance(raw, list | tuple):

@@ -19,9 +19,7 @@ from weft.training.config import RunConfig
 from weft.worlds.clips import ClipsConfig
 from weft.worlds.clips.source import GeneratedClipsConfig
 
-SIMPLE = ClipsConfig(
-    frames=8, colors=SCENES.colors, shapes=SCENES.shapes, patterns=SCENES.patterns
-)
+SIMPLE = ClipsConfig(frames=8, colors=SCENES.colors, shapes=SCENES.shapes, patterns=SCENES.patterns)
 """Clips of the colours, shapes and backgrounds of the recipe `scenes`."""
 VOCABULARY, LENGTH, MELS = 400, 64, 48
 DIM, EMBEDDING = 128, 256

@@ -21,7 +21,9 @@ def clips_any_to_any() -> Recipe:
             encoders=encoders(),
             projections={name: ProjectionConfig(DIM, EMBEDDING) for name in STREAMS},
         ),
-        objectives={f"{one}_{other}": SoftmaxContrastiveConfig((one, other)) for one, other in PAIRS},
+        objectives={
+            f"{one}_{other}": SoftmaxContrastiveConfig((one, other)) for one, other in PAIRS
+        },
         tasks={f"{one}_{other}": RetrievalConfig(one, other) for one, other in PAIRS},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
         run=run(400).replace(monitor="video_text/rsum"),

@@ -20,6 +20,7 @@ from weft.evaluation.metric import FAMILY, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.classes import ClassValues
 from weft.heads.output import Confident, Targeted
+from weft.heads.output import Values as OutputValues
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
@@ -130,12 +131,12 @@ def right_classes(predictions: Predictions) -> Tensor:
     return best.indices.masked_fill(best.values == 0, NO_CLASS)
 
 
-def class_values(predictions: Predictions, swapped: str | None = None) -> ClassValues:
-    """The values of a head of classes, or those with a stream of another row.
+def class_values(predictions: Predictions, altered: OutputValues | None = None) -> ClassValues:
+    """The values of a head of classes, or `altered` ones of the same head.
 
     Raises WeftError where they are something else.
     """
-    values = predictions.values if swapped is None else predictions.swapped[swapped]
+    values = predictions.values if altered is None else altered
     if not isinstance(values, ClassValues):
         raise WeftError(f"head '{predictions.head}' gives no classes, expected one that does")
     return values
@@ -206,7 +207,7 @@ def measured(
     values = expected.values(found.said)
     guesses = {
         **guesses,
-        **{f"{stream} of another": said for stream, said in found.swapped_said.items()},
+        **found.altered_said,
     }
     right_N = next(iter(values.values()))
     return TaskResult(

@@ -103,7 +103,10 @@ def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
     return replace(
         found,
         values=class_values(found).averaged(keys),
-        swapped={s: class_values(found, s).averaged(keys) for s in found.swapped},
+        swapped={s: class_values(found, one).averaged(keys) for s, one in found.swapped.items()},
+        reordered={
+            s: class_values(found, one).averaged(keys) for s, one in found.reordered.items()
+        },
     )
 
 

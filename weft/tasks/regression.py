@@ -41,7 +41,8 @@ class RegressionTaskConfig(SlicedConfig):
     MAE and RMSE in the unit of the target, R2, and Pearson's and Spearman's correlation; their formulas are
     in `weft.evaluation.regression`. Baselines: one number for all rows, the mean (which has the least RMSE)
     and the median (which has the least MAE) of the training rows, or of the measured rows where those are
-    not at hand; and, where the model reads several streams, the model itself with one of them of another row.
+    not at hand; and, where the model reads several streams, the model itself with one of them of another row; the model itself with
+    the frames of a film in random order.
     """
 
     head: str = "score"
@@ -128,7 +129,7 @@ def _baselines(
             f"{name} for all": values(NumberValues(one.expand_as(expected_N)), OF_ONE_NUMBER)
             for name, one in constants.items()
         },
-        **{f"{stream} of another": values(said, METRICS) for stream, said in found.swapped.items()},
+        **{name: values(said, METRICS) for name, said in found.altered.items()},
     }
 
 

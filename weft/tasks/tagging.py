@@ -46,7 +46,8 @@ class TaggingConfig(SlicedConfig):
     from the threshold of the head on. Tags that the training rows do not have count as missed.
 
     Baselines: every row gets the frequencies of the tags among the measured rows as its probabilities;
-    and, where the model reads several streams, the model itself with one of them of another row.
+    and, where the model reads several streams, the model itself with one of them of another row; the model itself with
+    the frames of a film in random order.
     """
 
     head: str = "tags"
@@ -210,7 +211,7 @@ def _baselines(
     frequent_NV = right.flags.double().mean(0).expand_as(tags.probabilities)
     said = {
         "tag frequencies": replace(tags, probabilities=frequent_NV.float()),
-        **{f"{stream} of another": _tags(found, one) for stream, one in found.swapped.items()},
+        **{name: _tags(found, one) for name, one in found.altered.items()},
     }
     return {
         name: {

@@ -161,7 +161,8 @@ class Clips(Sequence[Sample]):
         words = bits.random_raw(-(-len(samples) // 2)).view(np.uint8).reshape(-1, 4)
         # Sums of four bytes are nearly normal; their variance is 4 * (256^2 - 1) / 12.
         hiss = (words[: len(samples)].sum(1, dtype=np.int32) - 510) / 147.8
-        return (samples + self.config.hiss * hiss).astype(np.float32)
+        heard: np.ndarray = (samples + self.config.hiss * hiss).astype(np.float32)
+        return heard
 
     def _key(self, index: int, stream: int) -> tuple[int, ...]:
         return self.config.seed, SPLITS.index(self.config.split), index, stream

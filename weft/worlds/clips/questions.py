@@ -25,10 +25,17 @@ ORDERED = ("moves", "hits")
 """Kinds of events that are asked for their order."""
 
 Question = tuple[str, str]
-_BARE = {"moves": "move", "hits": "hit another shape", "appears": "appear", "disappears": "disappear"}
+_BARE = {
+    "moves": "move",
+    "hits": "hit another shape",
+    "appears": "appear",
+    "disappears": "disappear",
+}
 
 
-def questions(clip: Clip, draws: Draws, types: Sequence[str] = QUESTION_TYPES) -> list[dict[str, str]]:
+def questions(
+    clip: Clip, draws: Draws, types: Sequence[str] = QUESTION_TYPES
+) -> list[dict[str, str]]:
     """Up to one question of each of the types: {"question", "answer", "type"}."""
     rows = []
     for kind in types:
