@@ -57,6 +57,6 @@ def answering(*read: str) -> Recipe:
         ),
         objectives={"answer": ClassificationConfig()},
         tasks={"vqa": VQAConfig()},
-        optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.1, ema=0.99),
-        run=run(700).replace(monitor="vqa/accuracy"),
+        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        run=run(450).replace(monitor="vqa/accuracy"),
     )
