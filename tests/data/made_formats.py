@@ -280,6 +280,22 @@ def esc50(root: Path) -> None:
     write(root / "meta.csv", "".join(["filename,fold,target,category,src_file\n", *rows]))
 
 
+def grid(root: Path) -> None:
+    touch(root / "clips", *(f"{n}.mp4" for n in range(ROWS)))
+    words = [{"word": "слово", "start": 0.1, "end": 0.5}]
+    rows = [
+        {
+            "clip": f"clips/{n}.mp4",
+            "id": f"№ {n}",
+            "text": "слово",
+            "words": words,
+            "split": SPLITS[n % 3],
+        }
+        for n in range(ROWS)
+    ]
+    write(root / "clips.jsonl", lines(rows))
+
+
 def fsdd(root: Path, bad: str = "") -> None:
     root.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(root / "recordings.zip", "w") as archive:
@@ -290,6 +306,7 @@ def fsdd(root: Path, bad: str = "") -> None:
 
 MADE = {
     "esc50": Made(esc50, "meta.csv", spoil_line, item="audio"),
+    "grid": Made(grid, "clips.jsonl", spoil_line, item="audio"),
     "fsdd": Made(
         fsdd, "recordings.zip", lambda file: fsdd(file.parent, "no digit.wav"), item="audio"
     ),

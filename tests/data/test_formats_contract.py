@@ -21,7 +21,7 @@ BY_NAME = [name for name in MADE if name != "folder"]
 """Formats that know their files by name or suffix."""
 OF_LINES = (
     *("csv", "jsonl", "folder", "flickr", "conceptual_captions"),
-    *("easy_vqa", "snli_ve", "nlvr", "nlvr2"),
+    *("easy_vqa", "snli_ve", "nlvr", "nlvr2", "esc50", "grid"),
 )
 """Formats whose rows are lines: a file that ends early is a shorter file."""
 
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_format_is_in_the_suite() -> None:
     assert set(formats()) == set(MADE)
-    assert len(formats()) == 20
+    assert len(formats()) == 21
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -20,6 +20,7 @@ from weft.data.targets.labels import LabelsConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.data.targets.tags import TagsConfig
+from weft.data.targets.transcript import TranscriptConfig
 
 THINGS = [
     {"shape": "star", "color": "red", "size": "small", "box": [0.0, 0.0, 0.4, 0.4]},
@@ -35,6 +36,8 @@ CASES = {
     ),
     "labels": (LabelsConfig("grid"), [np.array([[1, 0], [2, 2]]), [[0, 0], [0, 1]]]),
     "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
+    "transcript": (TranscriptConfig("text"), ["Bin blue", "at f now", "now now"]),
+    "transcript of words": (TranscriptConfig("text", "word"), ["Bin blue", "at f", "blue"]),
     "tags": (TagsConfig("tags"), [["red", "round"], [], "red, new ; red;", ["blue", " red "]]),
 }
 
@@ -46,7 +49,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and cls is not Config:
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 @pytest.mark.parametrize("name", CASES)

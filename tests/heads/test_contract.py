@@ -20,7 +20,9 @@ from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.data.targets.tags import TagsConfig
+from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.heads.classes import MATCHING, ClassOutput
@@ -29,6 +31,7 @@ from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Output, Part, Values
 from weft.heads.tags import NO_TAG, TagOutput, TagValues
 from weft.heads.texts import TextOutput, TextValues
+from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.text import TextConfig
 
 WIDTH, ROWS = 8, 5
@@ -45,7 +48,15 @@ def learned() -> Learned:
     score = NumbersConfig("score").build()
     tags = TagsConfig("tags").build()
     tags.fit([["red", "round"], ["new"]])
-    targets = {"answer": answer, "votes": votes, "score": score, "tags": tags}
+    transcript = TranscriptConfig("text").build()
+    transcript.fit(TEXTS)
+    targets = {
+        "transcript": transcript,
+        "answer": answer,
+        "votes": votes,
+        "score": score,
+        "tags": tags,
+    }
     return Learned({"text": text}, targets)
 
 
@@ -53,6 +64,8 @@ CASES: dict[str, tuple[Output, Config]] = {
     "classes": (ClassOutput("answer"), ClassifierConfig(WIDTH, 3)),
     "classes-at-once": (ClassOutput("votes", exclusive=False), ClassifierConfig(WIDTH, 3)),
     "tags": (TagOutput("tags", threshold=0.4), ClassifierConfig(WIDTH, 4)),
+    "transcripts": (TranscriptOutput(), CTCDecoderConfig(WIDTH, 30)),
+    "transcripts-beam": (TranscriptOutput(search="beam"), CTCDecoderConfig(WIDTH, 30)),
     "named-classes": (MATCHING, ClassifierConfig(WIDTH, 2)),
     "numbers": (NumberOutput("score", unit="kg"), ClassifierConfig(WIDTH, 1)),
     "texts": (
@@ -86,7 +99,7 @@ def test_every_output_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Output) and cls is not Output:
                 found.add(cls)
     assert found == {type(output) for output, _ in CASES.values()}
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 def context(rows: int = ROWS) -> Features:
@@ -128,7 +141,7 @@ def test_a_part_twice_is_that_part_and_another_changes_it(output: Output, decode
     one, other = (Part(built(decoder, seed), context(), known) for seed in (0, 1))
     assert said(output.read([one, one])) == said(output.read([one]))
     mean = output.read([one, other])
-    if isinstance(output, TextOutput):
+    if isinstance(output, TextOutput | TranscriptOutput):
         assert len(mean) == ROWS
         return
     numbers = [vars(output.read([part])) for part in (one, other)]

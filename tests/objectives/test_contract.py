@@ -22,6 +22,7 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.regions import RegionsConfig
@@ -32,6 +33,7 @@ from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.heads.texts import TextOutput
+from weft.heads.transcripts import TranscriptOutput
 from weft.layers.transformer import TransformerConfig
 from weft.objectives.alignment import AlignmentConfig
 from weft.objectives.answer_ranking import AnswerRankingConfig
@@ -42,6 +44,7 @@ from weft.objectives.contrastive import (
     SigmoidContrastiveConfig,
     SoftmaxContrastiveConfig,
 )
+from weft.objectives.ctc import CTCConfig
 from weft.objectives.detection import DetectionConfig
 from weft.objectives.grid_objects import GridObjectsConfig
 from weft.objectives.grounding import GroundingConfig
@@ -79,6 +82,7 @@ CASES: dict[str, Config] = {
     "alignment-regions": AlignmentConfig(("text", "regions")),
     "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
+    "ctc": CTCConfig(),
     "self-critical": SelfCriticalConfig(captions=2, max_length=6),
     "detection": DetectionConfig(stream="panels", share=0.5),
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
@@ -102,7 +106,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 17
+    assert len(config_classes()) == 18
 
 
 def model() -> Model:
@@ -126,6 +130,9 @@ def model() -> Model:
             "matching": HeadConfig(ClassifierConfig(tiny.DIM, 2), MATCHING),
             "answer": HeadConfig(ClassifierConfig(tiny.DIM, 4), ClassOutput("answer")),
             "score": HeadConfig(ClassifierConfig(tiny.DIM, 1), NumberOutput("score")),
+            "transcript": HeadConfig(
+                CTCDecoderConfig(tiny.DIM, 5), TranscriptOutput(), context="image"
+            ),
             "caption": HeadConfig(
                 TransformerDecoderConfig(
                     tiny.WORDS, tiny.DIM, dim=8, depth=1, heads=2, max_length=12
@@ -148,6 +155,7 @@ def batch() -> Batch:
     targets = {
         "answer": torch.tensor([0, 1, -1, 3, 2, 1]),
         "score": torch.rand(6, generator=generator),
+        "transcript": torch.tensor([[1, 2], [3, 3], [4, -1], [1, 1], [2, 3], [-1, -1]]),
         "objects": torch.randint(3, (6, 4, 2), generator=generator),
         # More objects in every row than in the one before.
         "cells": torch.randint(1, CLASSES + 1, (6, CELLS), generator=generator)

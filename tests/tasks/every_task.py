@@ -16,7 +16,9 @@ from weft.data.learned import Learned
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.tags import TagsConfig
+from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.encoders.convnet import ConvNetConfig
@@ -27,6 +29,7 @@ from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.heads.tags import TagOutput
 from weft.heads.texts import TextOutput
+from weft.heads.transcripts import TranscriptOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
@@ -41,6 +44,7 @@ from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.tagging import TaggingConfig
+from weft.tasks.transcription import TranscriptionTaskConfig
 from weft.tasks.vqa import VQAConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
@@ -55,6 +59,7 @@ CASES: dict[str, Config] = {
     "tagging": TaggingConfig(resamples=20, inference=SETTINGS),
     "regression": RegressionTaskConfig(head="price", resamples=20, inference=SETTINGS),
     "reasoning": ReasoningConfig(resamples=20, inference=SETTINGS),
+    "transcription": TranscriptionTaskConfig(resamples=20, inference=SETTINGS),
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, inference=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", inference=SETTINGS),
     "captioning": CaptioningTaskConfig(resamples=20, meteor=False, inference=SETTINGS),
@@ -77,6 +82,7 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "candidates": ["red", "blue"],
             "right": n % 2,
             "price": n * n / 10,
+            "spoken": f"a {label} thing",
             "tags": [label, *(("large",) if n % 3 else ())],
         }
         if n in (without or ()):
@@ -93,7 +99,14 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     label.fit(["red", "blue"])
     tags = TagsConfig("tags").build()
     tags.fit([["red", "large"], ["blue"]])
-    targets = {"label": label, "price": NumbersConfig("price").build(), "tags": tags}
+    spoken = TranscriptConfig("spoken").build()
+    spoken.fit(["a red thing", "a blue thing"])
+    targets = {
+        "spoken": spoken,
+        "label": label,
+        "price": NumbersConfig("price").build(),
+        "tags": tags,
+    }
     modalities = {
         "image": ImageConfig(size=8, eval_views=mirrored()[:views]).build(),
         "text": text,
@@ -119,6 +132,9 @@ def model_config(views: int = 1) -> ModelConfig:
                 ClassifierConfig(WIDTH, 1), NumberOutput("price", "euros"), views=views
             ),
             "tags": HeadConfig(ClassifierConfig(WIDTH, 3), TagOutput("tags"), views=views),
+            "transcript": HeadConfig(
+                CTCDecoderConfig(WIDTH, 16), TranscriptOutput("spoken"), views=views
+            ),
             "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
         },
     )

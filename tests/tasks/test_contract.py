@@ -36,6 +36,7 @@ from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.tags import TagsConfig
+from weft.data.targets.transcript import TranscriptConfig
 from weft.evaluation.metric import FAMILY, find
 from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig
@@ -89,7 +90,7 @@ def test_every_config_is_in_the_suite() -> None:
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 @every_task
@@ -171,6 +172,7 @@ def recipe(name: str) -> Recipe:
         {
             "label": ClassesConfig("label"),
             "price": NumbersConfig("price"),
+            "spoken": TranscriptConfig("spoken"),
             "tags": TagsConfig("tags"),
         },
     )

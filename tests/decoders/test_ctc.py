@@ -1,0 +1,61 @@
+"""Connectionist temporal classification: searches against all alignments counted one by one."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from weft.core.records import Features
+from weft.decoders.ctc import BLANK, CTCDecoderConfig, greedy, prefix_beam, text_costs
+
+
+def chances(places: int = 4, units: int = 3, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(places, units, generator=generator).mul(2).log_softmax(1)
+
+
+def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(unit for unit, _ in itertools.groupby(path) if unit != BLANK)
+
+
+def by_hand(log_probs_TV: torch.Tensor) -> dict[tuple[int, ...], float]:
+    """Text -> the sum of the probabilities of all its alignments."""
+    places, units = log_probs_TV.shape
+    found: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(units), repeat=places):
+        chance = math.exp(sum(float(log_probs_TV[t, unit]) for t, unit in enumerate(path)))
+        found[collapsed(path)] = found.get(collapsed(path), 0.0) + chance
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_beam_search_finds_the_most_probable_text(seed: int) -> None:
+    log_probs_TV = chances(seed=seed)
+    counted = by_hand(log_probs_TV)
+    best = max(counted, key=lambda text: counted[text])
+    assert tuple(prefix_beam(log_probs_TV, beams=50, least=-math.inf)) == best
+    path = tuple(log_probs_TV.argmax(1).tolist())
+    assert tuple(greedy(log_probs_TV)) == collapsed(path)
+
+
+def test_costs_are_those_of_all_alignments() -> None:
+    rows = torch.stack([chances(seed=seed) for seed in range(3)])
+    ids = torch.tensor([[1, 2], [2, 2], [1, -1]])
+    found = text_costs(rows, torch.tensor([4, 4, 3]), ids, torch.tensor([2, 2, 1]))
+    wanted = [by_hand(rows[0])[1, 2], by_hand(rows[1])[2, 2], by_hand(rows[2][:3])[(1,)]]
+    torch.testing.assert_close((-found).exp(), torch.tensor(wanted))
+    too_short = text_costs(rows[:1], torch.tensor([1]), ids[:1], torch.tensor([2]))
+    assert too_short.tolist() == [0.0]
+    assert text_costs(
+        rows[:0], torch.tensor([]).long(), ids[:0], torch.tensor([]).long()
+    ).shape == (0,)
+
+
+def test_padding_and_nothing() -> None:
+    assert greedy(torch.zeros(0, 3)) == []
+    assert prefix_beam(torch.zeros(0, 3), 4) == []
+    decoder = CTCDecoderConfig(5, 3).build().eval()
+    tokens = torch.randn(2, 4, 5)
+    logits = decoder(Features(tokens, torch.ones(2, 4, dtype=torch.bool), tokens.mean(1)))
+    assert logits.shape == (2, 4, 3)

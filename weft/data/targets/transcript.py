@@ -1,0 +1,113 @@
+"""What is said: the characters or words of a transcript, learned from the training rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError, brief
+from weft.core.interfaces import Target
+from weft.core.ranges import COUNT, require
+from weft.core.text import normalised
+from weft.data.targets import NO_CLASS
+
+BLANK = 0
+"""The id that stands between units, of connectionist temporal classification."""
+
+
+class Transcript:
+    """A text -> the ids of its units (B, L) int64, padded with NO_CLASS; BLANK is never among them.
+
+    Units that no training row has are left out of the target; who measures compares texts and counts them as
+    errors.
+    """
+
+    def __init__(self, config: "TranscriptConfig") -> None:
+        self.config = config
+        self.column = config.column
+        self.units: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+
+    def text(self, raw: Any) -> str:
+        """The transcript in the form in which it is learned. Raises WeftError where it is none."""
+        if not isinstance(raw, str):
+            raise WeftError(f"'{self.column}' is {brief(raw)}, expected a transcript")
+        text = normalised(raw)
+        return text.lower() if self.config.lowercase else text
+
+    def split(self, text: str) -> list[str]:
+        """Its units."""
+        return text.split() if self.config.unit == "word" else list(text)
+
+    def join(self, ids: Sequence[int]) -> str:
+        """The text of ids, without BLANK."""
+        units = [self.units[one - 1] for one in ids if 0 < one <= len(self.units)]
+        return (" " if self.config.unit == "word" else "").join(units).strip()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the units that are known."""
+        return [self._places[unit] for unit in self.split(text) if unit in self._places]
+
+    @property
+    def size(self) -> int:
+        """How many outputs a decoder needs: the units, and BLANK."""
+        return len(self.units) + 1
+
+    def read(self, raw: Any) -> list[int]:
+        return self.encode(self.text(raw))
+
+    def collate(self, items: Sequence[list[int]]) -> Tensor:
+        longest = max((len(item) for item in items), default=0)
+        rows = [[*item, *[NO_CLASS] * (longest - len(item))] for item in items]
+        return torch.tensor(rows, dtype=torch.int64).view(len(items), longest)
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns the units, in order of their names. Raises WeftError where no row has a transcript."""
+        counts: Counter[str] = Counter()
+        first_error: WeftError | None = None
+        for raw in raws:
+            try:
+                counts.update(self.split(self.text(raw)))
+            except WeftError as error:
+                first_error = first_error or error
+        if not counts:
+            raise first_error or WeftError(f"no training row has a transcript in '{self.column}'")
+        most = sorted(counts, key=lambda unit: (-counts[unit], unit))[: self.config.most]
+        self._use(sorted(most))
+
+    def state(self) -> dict[str, Any]:
+        return {"units": list(self.units)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        units = state.get("units")
+        if not isinstance(units, list) or not all(isinstance(unit, str) and unit for unit in units):
+            raise WeftError(f"is {brief(state)}, expected the units of transcripts")
+        self._use(units)
+
+    def _use(self, units: Sequence[str]) -> None:
+        self.units = tuple(units)
+        self._places = {unit: place for place, unit in enumerate(units, start=BLANK + 1)}
+
+
+@dataclass(frozen=True)
+class TranscriptConfig(Config[Target]):
+    """A transcript to be recognised."""
+
+    column: str = "text"
+    """The column that holds the transcript."""
+    unit: Literal["character", "word"] = "character"
+    """What is recognised one after the other; characters can spell words that no training row has."""
+    lowercase: bool = True
+    """Whether capitals are learned as small letters."""
+    most: int = 1000
+    """So many of the most frequent units are learned."""
+
+    def __post_init__(self) -> None:
+        require(self, most=COUNT)
+
+    def build(self) -> Transcript:
+        return Transcript(self)

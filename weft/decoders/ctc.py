@@ -1,0 +1,122 @@
+"""Connectionist temporal classification (Graves et al. 2006): units for each stretch of time, and how to read them."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Decoder
+from weft.core.ranges import COUNT, SHARE_BELOW_1, require
+from weft.core.records import Features, Field
+
+BLANK = 0
+
+
+class CTCDecoder(nn.Module):
+    """Tokens (B, T, D) -> logits (B, T, V) of each of them; class 0 is the blank."""
+
+    def __init__(self, config: "CTCDecoderConfig") -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.dropout)
+        self.map = nn.Linear(config.in_dim, config.units)
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:  # noqa: ARG002
+        logits: Tensor = self.map(self.dropout(context.tokens))
+        return logits
+
+
+@dataclass(frozen=True)
+class CTCDecoderConfig(Config[Decoder]):
+    """A linear map of each token to the units of transcripts and the blank."""
+
+    in_dim: int
+    """Width of the tokens."""
+    units: int
+    """Units of the transcripts, and one for the blank; more than there are do no harm."""
+    dropout: float = 0.0
+    """Of the tokens."""
+
+    def __post_init__(self) -> None:
+        require(self, in_dim=COUNT, units=COUNT, dropout=SHARE_BELOW_1)
+
+    @property
+    def outputs(self) -> int:
+        return self.units
+
+    def build(self) -> CTCDecoder:
+        return CTCDecoder(self)
+
+
+def greedy(log_probs_TV: Tensor) -> list[int]:
+    """The most probable unit of each place, repeats and blanks left out."""
+    best_T = log_probs_TV.argmax(1)
+    kept_T = best_T != BLANK
+    kept_T[1:] &= best_T[1:] != best_T[:-1]
+    found: list[int] = best_T[kept_T].tolist()
+    return found
+
+
+def prefix_beam(log_probs_TV: Tensor, beams: int, least: float = -12.0) -> list[int]:
+    """The most probable text among `beams` that are followed (Hannun et al. 2014, arXiv:1408.2873, algorithm 1).
+
+    least: units whose log-probability at a place is below this are not tried there.
+    """
+    empty: tuple[int, ...] = ()
+    # Log-probability of each text whose last place is a blank, and of one whose last place is its last unit.
+    ending: dict[tuple[int, ...], tuple[float, float]] = {empty: (0.0, -math.inf)}
+    for of_place in log_probs_TV.tolist():
+        tried = [unit for unit, chance in enumerate(of_place) if chance > least and unit != BLANK]
+        following: dict[tuple[int, ...], tuple[float, float]] = {}
+        for text, (blank, unit_last) in ending.items():
+            total = _sum(blank, unit_last)
+            _add(following, text, blank=total + of_place[BLANK])
+            if text:
+                _add(following, text, unit=unit_last + of_place[text[-1]])
+            for unit in tried:
+                before = blank if text and text[-1] == unit else total
+                if before > -math.inf:
+                    _add(following, (*text, unit), unit=before + of_place[unit])
+        kept = sorted(following.items(), key=lambda one: (-_sum(*one[1]), one[0]))[:beams]
+        ending = dict(kept)
+    (best, _), *_ = sorted(ending.items(), key=lambda one: (-_sum(*one[1]), one[0]))
+    return list(best)
+
+
+def _add(
+    found: dict[tuple[int, ...], tuple[float, float]],
+    text: tuple[int, ...],
+    *,
+    blank: float = -math.inf,
+    unit: float = -math.inf,
+) -> None:
+    before = found.get(text, (-math.inf, -math.inf))
+    found[text] = _sum(before[0], blank), _sum(before[1], unit)
+
+
+def _sum(one: float, other: float) -> float:
+    """log(exp(one) + exp(other))"""
+    high, low = max(one, other), min(one, other)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+
+
+def text_costs(
+    log_probs_BTV: Tensor, lengths_B: Tensor, ids_BL: Tensor, counts_B: Tensor
+) -> Tensor:
+    """(B,) minus the log-probability of each text over all its alignments; 0 of one that does not fit its places.
+
+    log_probs_BTV: of the units at each place. lengths_B: real places. ids_BL: the text, of which the first
+    counts_B units are real.
+    """
+    if not len(log_probs_BTV):
+        return log_probs_BTV.sum((1, 2))
+    return torch.nn.functional.ctc_loss(
+        log_probs_BTV.transpose(0, 1),
+        ids_BL.clamp_min(BLANK),
+        lengths_B,
+        counts_B,
+        blank=BLANK,
+        reduction="none",
+        zero_infinity=True,
+    )

@@ -1,0 +1,73 @@
+"""Word and character error rates of transcripts (by jiwer), over the whole of a corpus."""
+
+import importlib.util
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.core.errors import MissingExtraError
+from weft.core.text import normalised
+
+NORMALISER = "NFKC, small letters, no punctuation, single blanks"
+"""What is done to references and transcripts before they are compared."""
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """Of each of N rows, (N,) int64: errors of each kind, and the units of the reference."""
+
+    substitutions: NDArray[np.int64]
+    deletions: NDArray[np.int64]
+    insertions: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+    @property
+    def errors(self) -> NDArray[np.int64]:
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors of all rows by the units of all references; of no reference, 0 without and 1 with errors."""
+        total = int(self.units.sum())
+        return float(self.errors.sum()) / total if total else float(self.errors.sum() > 0)
+
+
+def normalise(text: str) -> str:
+    """The text as NORMALISER says; an apostrophe within a word stays."""
+    small = unicodedata.normalize("NFKC", text).casefold()
+    kept = (
+        c if c.isalnum() or c in "' " or unicodedata.category(c).startswith("M") else " "
+        for c in small
+    )
+    return normalised(re.sub(r"(?<!\w)'|'(?!\w)", " ", "".join(kept)))
+
+
+def word_errors(references: Sequence[str], found: Sequence[str]) -> WordErrors:
+    """Of words between blanks, of texts that have been normalised. Raises MissingExtraError without jiwer."""
+    return _errors(references, found, "process_words")
+
+
+def character_errors(references: Sequence[str], found: Sequence[str]) -> WordErrors:
+    """Of characters, blanks included."""
+    return _errors(references, found, "process_characters")
+
+
+def _errors(references: Sequence[str], found: Sequence[str], process: str) -> WordErrors:
+    if importlib.util.find_spec("jiwer") is None:
+        raise MissingExtraError("jiwer", extra="speech", purpose="counting word errors")
+    import jiwer
+
+    counts = np.zeros((4, len(references)), dtype=np.int64)
+    for row, (right, said) in enumerate(zip(references, found, strict=True)):
+        size = len(said.split() if process == "process_words" else said)
+        if not right:  # jiwer expects a reference
+            counts[:, row] = (0, 0, size, 0)
+            continue
+        one = getattr(jiwer, process)(right, said)
+        units = one.hits + one.substitutions + one.deletions
+        counts[:, row] = (one.substitutions, one.deletions, one.insertions, units)
+    return WordErrors(*counts)

@@ -1,0 +1,111 @@
+"""A transcript: what is said in a sound, read from the units of its tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import Decoder
+from weft.core.needs import Needs
+from weft.core.ranges import COUNT, require
+from weft.data.learned import Learned
+from weft.data.targets.transcript import Transcript
+from weft.decoders.ctc import greedy, prefix_beam, text_costs
+from weft.heads.output import Output, Part, Scores, Values, require_outputs
+from weft.heads.texts import TextValues
+
+
+@dataclass(frozen=True)
+class TranscriptOutput(Output):
+    """The decoder gives units of a transcript at each token, and blanks between them."""
+
+    target: str = "transcript"
+    """Target whose units they are."""
+    search: Literal["greedy", "beam"] = "greedy"
+    """greedy: the most probable unit at each token; beam: the most probable text among `beams`."""
+    beams: int = 8
+    """Of the beam search."""
+
+    def __post_init__(self) -> None:
+        require(self, beams=COUNT)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(targets=(self.target,))
+
+    def transcript(self, learned: Learned) -> Transcript:
+        """The target. Raises WeftError where it is not one of transcripts."""
+        if self.target not in learned.targets:
+            raise unknown_name("target", self.target, learned.targets)
+        target = learned.targets[self.target]
+        if not isinstance(target, Transcript):
+            raise WeftError(
+                f"data.targets.{self.target} is a {type(target).__name__}, expected a Transcript"
+            )
+        return target
+
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
+        size = self.transcript(learned).size
+        of = f"the units of data.targets.{self.target} and the blank"
+        require_outputs(decoder, size, of, where)
+
+    def read(self, parts: Sequence[Part]) -> TextValues:
+        """The parts' probabilities are averaged at each token."""
+        target = self.transcript(parts[0].learned)
+        for part in parts[1:]:
+            if self.transcript(part.learned).units != target.units:
+                raise WeftError(
+                    "the models have different units of transcripts, expected the same ones"
+                )
+        chances = torch.stack([self._log_probs(part).exp() for part in parts]).mean(0)
+        log_probs_BTV = chances.clamp_min(1e-30).log().detach().cpu()
+        lengths_B = parts[0].context.mask.sum(1).cpu()
+        found = [
+            self._searched(of_row[:length])
+            for of_row, length in zip(log_probs_BTV, lengths_B.tolist(), strict=True)
+        ]
+        costs_B = _costs(log_probs_BTV, lengths_B, found)
+        return TextValues(tuple(map(target.join, found)), (-costs_B).exp())
+
+    def scores(self, part: Part, said: Values) -> Scores:
+        """The mean log-probability of a unit of each text."""
+        target = self.transcript(part.learned)
+        ids = [target.encode(said.said(row)) for row in range(len(said))]
+        log_probs_BTV = self._log_probs(part)
+        costs_B = _costs(log_probs_BTV, part.context.mask.sum(1), ids)
+        counts_B = torch.tensor([max(1, len(one)) for one in ids], device=costs_B.device)
+        mean_B = -costs_B / counts_B + 0 * log_probs_BTV.sum((1, 2))
+        return Scores(mean_B, mean_B)
+
+    def score_text(self, value: float) -> str:
+        return f"mean log-probability of a unit {value:.2f}"
+
+    @property
+    def attends(self) -> bool:
+        return True
+
+    def _log_probs(self, part: Part) -> Tensor:
+        """(B, T, V) of the known units."""
+        size = self.transcript(part.learned).size
+        logits_BTV: Tensor = part.decoder(part.context)[..., :size]
+        return logits_BTV.float().log_softmax(2)
+
+    def _searched(self, log_probs_TV: Tensor) -> list[int]:
+        if self.search == "greedy":
+            return greedy(log_probs_TV)
+        return prefix_beam(log_probs_TV, self.beams)
+
+
+def _costs(log_probs_BTV: Tensor, lengths_B: Tensor, ids: Sequence[Sequence[int]]) -> Tensor:
+    """(B,) minus the log-probability of each text."""
+    longest = max((len(one) for one in ids), default=0)
+    device = log_probs_BTV.device
+    padded = torch.tensor(
+        [[*one, *[0] * (longest - len(one))] for one in ids], dtype=torch.int64, device=device
+    ).view(len(ids), longest)
+    counts_B = torch.tensor([len(one) for one in ids], device=device)
+    return text_costs(log_probs_BTV, lengths_B, padded, counts_B)

@@ -1,0 +1,65 @@
+"""Recognition of speech: all alignments of a transcript with the tokens of a sound."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.needs import Needs
+from weft.core.records import Batch, Loss
+from weft.data.targets import NO_CLASS
+from weft.decoders.ctc import text_costs
+from weft.heads.transcripts import TranscriptOutput
+from weft.objectives._presence import rows_of
+
+
+class CTC(nn.Module):
+    """Minus the log-probability of the transcript over all its alignments (Graves et al. 2006, equation 8), divided
+    by its units; a mean over the rows of all ranks whose transcript fits.
+
+    A transcript needs as many tokens as it has units, and one more for each unit that repeats the one before it;
+    the term `fits` is the share of rows where there are as many.
+    """
+
+    def __init__(self, config: "CTCConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        head = model.head(self.config.head)
+        if not isinstance(head.output, TranscriptOutput):
+            raise ValueError(
+                f"head '{self.config.head}' has a {type(head.output).__name__}, expected a TranscriptOutput"
+            )
+        batch, streams = rows_of(model, batch, streams, self.config.head)
+        context = head.reads(streams.fused())
+        ids_BL = batch.targets[head.output.target]
+        logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
+        real_BL = ids_BL != NO_CLASS
+        counts_B, lengths_B = real_BL.sum(1), context.mask.sum(1)
+        repeats_B = ((ids_BL[:, 1:] == ids_BL[:, :-1]) & real_BL[:, 1:]).sum(1)
+        fits_B = (counts_B > 0) & (lengths_B >= counts_B + repeats_B)
+        costs_B = text_costs(logits_BTV.log_softmax(2), lengths_B, ids_BL, counts_B)
+        shares_B = torch.where(fits_B, costs_B / counts_B.clamp_min(1), 0)
+        return Loss(
+            mean_of_all(shares_B, fits_B.sum()) + 0 * logits_BTV.sum(),
+            {"fits": mean_of_all(fits_B.float())},
+        )
+
+
+@dataclass(frozen=True)
+class CTCConfig(Config[Objective]):
+    """Connectionist temporal classification of transcripts."""
+
+    head: str = "transcript"
+    """Head whose transcripts are learned."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: TranscriptOutput})
+
+    def build(self) -> CTC:
+        return CTC(self)
