@@ -324,7 +324,7 @@ def test_metadata_describes_the_pictures_beside_it(
         ]
         assert list(missing_files(dataset)) == []
         assert "label" not in dataset[0].items
-    assert "1 pictures are left out, which are not in" in caplog.text
+    assert "1 files are left out, which are not in" in caplog.text
 
 
 def test_metadata_without_pictures_is_a_table(tmp_path: Path) -> None:

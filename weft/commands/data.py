@@ -138,6 +138,16 @@ def _summary(report: DataReport) -> None:
         print(
             f"    {say(f'{RATES[kind]}: {_counts(of.rates)}; channels of sound: {_counts(of.channels)}')}"
         )
+    films = [
+        name for name, column in report.columns.items() if any("video" in k for k in column.kinds)
+    ]
+    if (
+        films
+        and "audio" not in report.recordings
+        and "video" in report.recordings
+        and set(report.recordings["video"].channels) - {"0"}
+    ):
+        print(f"  {say(f'--columns audio={films[0]} also reads the sound tracks of these films')}")
     if report.metadata:
         print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")

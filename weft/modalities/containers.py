@@ -17,6 +17,8 @@ _FORMATS = (
 # fmt: on
 MAX_PIXELS = 1 << 26
 """Of a frame: 8192 x 8192."""
+FAR_BEHIND = 5.0
+"""How many times the length of a recording an end may be; tables name ends that lie a little behind it."""
 Track = Literal["audio", "video"]
 NOUNS: dict[Track, str] = {"audio": "sound", "video": "video"}
 
@@ -77,9 +79,24 @@ def seconds_of(container: Any, track: Any) -> float:
 
 
 def part_length(media: Media, seconds: float) -> float:
-    """Seconds of the part that is meant, of a recording of so many. Raises WeftError where it lies outside."""
+    """Seconds of the part that is meant, of a recording of so many.
+
+    Raises WeftError where it lies outside, or ends so far behind the end that its times must have another unit.
+    """
     if media.start and media.start >= seconds:
         raise WeftError(
             f"the part begins at {media.start:g} s, but the recording ends at {seconds:.3f} s"
+            f"{_other_unit(media, seconds)}"
+        )
+    if media.end is not None and media.end > FAR_BEHIND * seconds + 1:
+        raise WeftError(
+            f"the part ends at {media.end:g} s, but the recording at {seconds:.3f} s{_other_unit(media, seconds)}"
         )
     return min(seconds, seconds if media.end is None else media.end) - media.start
+
+
+def _other_unit(media: Media, seconds: float) -> str:
+    """A hint where the times would fit as milliseconds."""
+    last = media.start if media.end is None else media.end
+    fits = last >= 100 and last / 1000 <= seconds * 1.1
+    return ", expected seconds: these look like milliseconds" if fits else ""

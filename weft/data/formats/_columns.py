@@ -11,10 +11,11 @@ from typing import Any, cast, get_args
 
 from weft.core.errors import DataError
 from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
-from weft.core.media import Alternatives, Media
+from weft.core.media import RECORDINGS, Alternatives, Media
 from weft.core.missing import is_missing
 from weft.core.names import present
 from weft.data.formats._find import several
+from weft.data.formats._parts import PartColumns
 from weft.data.formats._rows import KnownColumns, is_picture, split_name
 from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 
@@ -68,6 +69,8 @@ class Columns:
         texts_said = {name for name, kind in kinds_said.items() if kind == "text"}
         self._texts = texts_said | ({self.text} if self.text is not None else set())
         values = frozenset(kinds_said) - self._texts
+        self._recordings = self._named_recordings(rows, counts)
+        self.kinds |= self._recordings
         self.notes: dict[str, str] = {}
         for name in counts.keys() - self.kinds.keys() - self._texts - values - _USUAL:
             probed = [row.get(name) for row in rows[:PROBED_ROWS]]
@@ -77,6 +80,22 @@ class Columns:
             elif folders and _names_pictures(probed):
                 places = " or ".join(str(folder) for folder in folders)
                 self.notes[name] = f"names pictures, none of which is in {places} (--images-dir)"
+
+        recorded = any(kind in RECORDINGS for kind in self.kinds.values())
+        self.parts = PartColumns.of(rows) if recorded else PartColumns(None, None)
+
+    def _named_recordings(
+        self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int]
+    ) -> dict[str, Kind]:
+        """Columns such as `file_name` that hold names of sounds or films, at most one of each kind."""
+        found: dict[str, Kind] = {}
+        for name in FILE_COLUMNS:
+            if name in counts and name not in self.kinds:
+                kinds = {kind_of(str(row[name])) for row in rows if not is_missing(row.get(name))}
+                if len(kinds) == 1 and (kind := kinds.pop()) in RECORDINGS:
+                    taken = (*counts, *found.values())
+                    found |= {} if kind in taken else {name: kind}
+        return found
 
     def join(self, base: str, names: Sequence[str]) -> None:
         """Takes the columns of pictures `names` as one of lists, `base`."""
@@ -109,7 +128,7 @@ class Columns:
         """The items of a checked row. media: column -> what its files are, of the row's files."""
         items: dict[str, Any] = {}
         for name, value in row.items():
-            if value is None or name in ROLES:
+            if value is None or name in ROLES or name in self.parts.names:
                 continue
             if name in media:
                 items[self.item(name)] = media[name]
@@ -127,7 +146,8 @@ class Columns:
         """What a column is called among the items: `image_path` is image."""
         if name == self.image:
             return "image"
-        return "text" if name == self.text else NAMED_KINDS.get(name, name)
+        named = {**NAMED_KINDS, **self._recordings}
+        return "text" if name == self.text else named.get(name, name)
 
     def known_as(self, name: str) -> str:
         """What the file calls the column."""
@@ -141,7 +161,14 @@ class Columns:
         for meaning, column in (("image", self.image), ("text", self.text)):
             if column is not None:
                 meanings[meaning] = self.known_as(column)
-        others = (self.item(name) for name in self._names if name not in ROLES)
+        left_out = (*ROLES, *self.parts.names)
+        others = (self.item(name) for name in self._names if name not in left_out)
+        if self.parts.names:
+            said = " to ".join(f"'{self.known_as(name)}'" for name in self.parts.names)
+            parts = {
+                n: f"parts of recordings: {said}" for n, k in self.kinds.items() if k in RECORDINGS
+            }
+            notes = {**parts, **notes}
         return KnownColumns(
             tuple(dict.fromkeys(others)),
             meanings,

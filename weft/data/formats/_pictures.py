@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weft.core.errors import DataError
-from weft.data.formats._rows import OnError, is_picture
+from weft.core.kinds import COLUMN_KINDS, kind_of
+from weft.data.formats._rows import OnError
 
 
 class File(NamedTuple):
@@ -54,6 +55,6 @@ def files_below(
             yield File(Path(entry.path), name, place)
 
 
-def has_pictures(folder: Path) -> bool:
-    """Whether there is a picture somewhere below `folder`."""
-    return any(is_picture(file.name) for file in files_below(folder, lambda _: None))
+def has_media(folder: Path) -> bool:
+    """Whether there is a picture, a sound or a film somewhere below `folder`."""
+    return any(kind_of(file.name) in COLUMN_KINDS for file in files_below(folder, lambda _: None))

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 from weft.core.cells import Merge
 from weft.core.errors import DataError, WeftError, unknown_name
-from weft.core.kinds import Kind
+from weft.core.kinds import Kind, kind_of
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats._encodings import known_encoding
@@ -86,17 +86,24 @@ class Said:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row with its columns under the names that they are said to mean.
 
-        A column that had such a name before is left out: `image=Bild` where there is a column `image`.
+        A column that had such a name before is left out: `image=Bild` where there is a column `image`. Films that are
+        said to be sounds (`audio=clip`) stay films besides: the sound is their sound track.
         """
         renames = self.renames
         if not renames:
             return dict(row)
         taken = {to for name, to in renames.items() if name in row and name != to}
         kept = ((n, v) for n, v in row.items() if n in renames or n not in taken)
-        return {renames.get(name, name): value for name, value in kept}
+        films = {n: row[n] for n, to in renames.items() if to == "audio" and _is_film(row.get(n))}
+        return films | {renames.get(name, name): value for name, value in kept}
 
 
 NOTHING_SAID = Said()
+
+
+def _is_film(value: Any) -> bool:
+    kind = value.kind if isinstance(value, Media) else kind_of(str(value))
+    return kind == "video"
 
 
 def _unknown_kind(key: str, value: str) -> WeftError:

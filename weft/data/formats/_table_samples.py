@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError
-from weft.core.kinds import Kind
-from weft.core.media import Media
+from weft.core.kinds import Kind, kind_of
+from weft.core.media import RECORDINGS, Media
 from weft.core.missing import is_missing
 from weft.core.samples import Sample
-from weft.data.formats._columns import Columns, cell, numbered, usual_names
+from weft.data.formats._columns import PROBED_ROWS, Columns, cell, numbered, usual_names
 from weft.data.formats._find import Finder, several
 from weft.data.formats._forms import Forms, forms_of
+from weft.data.formats._parts import PartColumns, cut
 from weft.data.formats._rows import OnError, TableRows, UniqueIds
 from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 
+RECORDING_FOLDERS = ("audio", "sounds", "recordings", "wavs", "clips", "video", "videos")
+"""Where sounds and films lie beside a table; pictures lie in images/."""
 Row = tuple[str, dict[str, Any]]
 """(file:line, columns)."""
 
@@ -43,7 +46,9 @@ def table_samples(
     table = [(source, usual_names(said.row(row))) for source, row in table]
     columns_of_rows = [row for _, row in table]
     folders = folders_of(folder, said)
-    forms = _read_cells(table, said, names)
+    # A start that is no time is an error of its row, not a missing number.
+    times = PartColumns.of(columns_of_rows).names if _has_recordings(columns_of_rows) else ()
+    forms = _read_cells(table, said, {n: c for n, c in names.items() if n not in times})
     columns = Columns(columns_of_rows, folders, said=said)
     _joined(columns_of_rows, columns)
     finders = {
@@ -73,6 +78,16 @@ def table_samples(
     return TableRows(samples, columns.known(sought, forms.notes, forms.said))
 
 
+def _has_recordings(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the first rows name sounds or films."""
+    values = (value for row in rows[:PROBED_ROWS] for value in row.values())
+    return any(
+        (v.kind if isinstance(v, Media) else kind_of(v)) in RECORDINGS
+        for v in values
+        if isinstance(v, str | Media)
+    )
+
+
 def row_sample(
     columns: Columns,
     row: Mapping[str, Any],
@@ -85,7 +100,7 @@ def row_sample(
     """The sample of a checked row. media: column -> the row's files; picture: what that is known by.
 
     group: the column of that name, else the picture, else the row. match: the column of that name, else
-    the picture where the row has a text with it, else the group. Pictures of one patient are so in one
+    the picture (and the part of a recording) where the row has a text with it, else the group. Pictures of one patient are so in one
     group, while the text of one is not right for another.
     """
     for name in ROLES:
@@ -99,8 +114,11 @@ def row_sample(
             "label otherwise"
         )
         raise DataError(reason, source=source)
+    part = columns.parts.part(row, source)
+    if part is not None:
+        media = {name: cut(value, part, source) for name, value in media.items()}
     if match is None and columns.text is not None and row[columns.text] is not None:
-        match = picture
+        match = picture if part is None or picture is None else f"{picture} {part[0]:g}-{part[1]}"
     check_unicode(f"{identity}{group}{match}", source)
     items = columns.items(row, media)
     return Sample(identity, group, items, source, None if match == group else match)
@@ -108,7 +126,10 @@ def row_sample(
 
 def folders_of(folder: Path, said: Said) -> tuple[Path, ...]:
     """Where the files of a table in `folder` may lie."""
-    return (folder / "images", folder) if said.images_dir is None else (said.images_dir,)
+    if said.images_dir is not None:
+        return (said.images_dir,)
+    others = (folder / name for name in RECORDING_FOLDERS)
+    return (folder / "images", *(place for place in others if place.is_dir()), folder)
 
 
 def files_of(

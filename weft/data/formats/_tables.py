@@ -15,7 +15,7 @@ from weft.data.formats._encodings import decode, is_bad, marked, not_text
 from weft.data.formats._excel_rows import excel_rows
 from weft.data.formats._files import json_objects, read_bytes, read_json
 from weft.data.formats._parquet_cells import plain
-from weft.data.formats._pictures import has_pictures
+from weft.data.formats._pictures import has_media
 from weft.data.formats._rows import OnError, known_split
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
@@ -67,7 +67,7 @@ def _is_table(path: Path, suffixes: tuple[str, ...]) -> bool:
         return False
     if path.suffix.lower() == ".json" and not _is_list_of_objects(path):
         return False
-    return not (is_metadata(path) and has_pictures(path.parent))
+    return not (is_metadata(path) and has_media(path.parent))
 
 
 def _is_list_of_objects(path: Path) -> bool:

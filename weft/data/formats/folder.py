@@ -1,4 +1,8 @@
-"""A folder of pictures: a folder for each class, or captions in .txt files or in metadata tables."""
+"""A folder of pictures, sounds or films: a folder for each class, or captions in .txt files or in metadata tables.
+
+Files that differ in the suffix alone (1.mp4, 1.wav, 1.txt) are one sample. In a folder of pictures, sounds and films that go
+with no picture are left out.
+"""
 
 import logging
 import os
@@ -8,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from weft.core.errors import DataError, WeftError
-from weft.core.media import Alternatives, Media
+from weft.core.kinds import COLUMN_KINDS, kind_of
+from weft.core.media import RECORDINGS, Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.formats._files import read_text
-from weft.data.formats._pictures import File, files_below, has_pictures
+from weft.data.formats._pictures import File, files_below, has_media
 from weft.data.formats._rows import (
     KnownColumns,
     OnError,
@@ -30,22 +35,20 @@ from weft.data.formats._tables import (
 )
 
 NAME = "folder"
-DESCRIPTION = (
-    "pictures in one folder a class, or with a .txt beside each, or metadata.csv; train/, test/"
-)
+DESCRIPTION = "pictures, sounds or films in one folder a class, or with a .txt beside each, or metadata.csv; train/, test/"
 log = logging.getLogger("weft.data")
 
 
 def detect(path: Path) -> bool:
-    return has_pictures(path) if path.is_dir() else is_metadata(path) and has_pictures(path.parent)
+    return has_media(path) if path.is_dir() else is_metadata(path) and has_media(path.parent)
 
 
 def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
-    """One sample a picture, or one a row of the metadata.
+    """One sample a picture, sound or film, or one a row of the metadata.
 
-    Text is the list of the lines of the .txt file with the picture's stem; in a folder with such files
-    a picture without one is an error. metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...)
-    describes the pictures beside and below it. Other pictures are labelled by their folder. Top
+    Text is the list of the lines of the .txt file with the file's stem; in a folder with such files
+    a picture, sound or film without one is an error. metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...)
+    describes those beside and below it. Others are labelled by their folder. Top
     folders are splits where all are named train, val, test, ... Linked folders are read as folders;
     links to one file are one group.
     """
@@ -53,7 +56,7 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
     contents = _contents(root, on_error)
     in_splits = _are_splits(contents, root)
     samples, left_out = _described(contents, on_error, said), 0
-    described = {_picture(sample) for sample in samples}
+    described = {path for sample in samples for path in _files_of(sample)}
     tables = {table.folder for table in contents.metadata}
     for file in contents.pictures:
         if file.path in described:
@@ -67,20 +70,27 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
             on_error(error)
     if left_out:
         names = ", ".join(str(table.path) for table in contents.metadata)
-        log.warning("%d pictures are left out, which are not in %s", left_out, names)
+        log.warning("%d files are left out, which are not in %s", left_out, names)
+    if contents.strays:
+        line = "%d sounds and films are left out, beside which there is no picture of their name; the first: %s"
+        log.warning(line, len(contents.strays), contents.strays[0].path)
     divided = [_with_split(sample, root) for sample in samples] if in_splits else samples
     if contents.metadata:
         return TableRows(divided, samples.known_columns)
     items = dict.fromkeys(name for sample in samples for name in sample.items if name != "split")
-    return TableRows(divided, KnownColumns(tuple(items), sought={"image": root}))
+    sought: dict[str, Path] = {kind: root for kind in COLUMN_KINDS if kind in items}
+    return TableRows(divided, KnownColumns(tuple(items), sought=sought))
 
 
 @dataclass
 class _Contents:
-    """What lies below the folder. texts: stem -> .txt file. captioned: folders that have such files for
-    pictures. groups: real place of a picture -> its name."""
+    """What lies below the folder. pictures: or sounds or films, of each sample the first file. beside: stem -> the other
+    files of its sample. strays: sounds and films beside no picture. texts: stem -> .txt file. captioned: folders that
+    have such files for pictures. groups: real place of a picture -> its name."""
 
     pictures: list[File] = field(default_factory=list)
+    beside: dict[str, list[File]] = field(default_factory=dict)
+    strays: list[File] = field(default_factory=list)
     texts: dict[str, Path] = field(default_factory=dict)
     captioned: set[str] = field(default_factory=set)
     metadata: list[File] = field(default_factory=list)
@@ -89,11 +99,14 @@ class _Contents:
 
 def _contents(root: Path, on_error: OnError) -> _Contents:
     found = _Contents()
+    recordings: list[File] = []
     for file in files_below(root, on_error):
         suffix = os.path.splitext(file.name)[1].lower()
         if is_picture(file.name):
             found.pictures.append(file)
             found.groups.setdefault(file.real, file.name)
+        elif kind_of(file.name) in RECORDINGS:
+            recordings.append(file)
         elif suffix == ".txt":
             found.texts[file.stem] = file.path
         elif suffix in (*CSV_SUFFIXES, *JSON_SUFFIXES, ".parquet"):
@@ -102,8 +115,26 @@ def _contents(root: Path, on_error: OnError) -> _Contents:
             else:
                 line = "%s is not read: name it metadata%s, or give its path"
                 log.warning(line, file.path, file.path.suffix)
+    _put_beside(found, recordings)
     found.captioned = {file.folder for file in found.pictures if file.stem in found.texts}
     return found
+
+
+def _put_beside(found: _Contents, recordings: list[File]) -> None:
+    """Sounds and films as files of the samples of their stems; where there are no pictures, as samples of their own."""
+    firsts = {file.stem: file for file in found.pictures}
+    of_pictures = bool(firsts)
+    for file in recordings:
+        kind = kind_of(file.name)
+        taken = [kind_of(other.name) for other in found.beside.get(file.stem, ())]
+        if file.stem in firsts and kind not in (*taken, kind_of(firsts[file.stem].name)):
+            found.beside.setdefault(file.stem, []).append(file)
+        elif of_pictures:
+            found.strays.append(file)
+        else:
+            firsts.setdefault(file.stem, file)
+            found.pictures.append(file)
+            found.groups.setdefault(file.real, file.name)
 
 
 def _folders_of(name: str) -> Iterator[str]:
@@ -152,7 +183,8 @@ def _described(contents: _Contents, on_error: OnError, said: Said) -> TableRows:
 
 
 def _sample(file: File, contents: _Contents, in_splits: bool) -> Sample:
-    items: dict[str, Any] = {"image": Media.file(file.path)}
+    files = (file, *contents.beside.get(file.stem, ()))
+    items: dict[str, Any] = {kind_of(each.name): Media.file(each.path) for each in files}
     if file.folder in contents.captioned:
         items["text"] = _captions(file, contents)
     elif folders := file.name.split("/")[in_splits:-1]:
@@ -162,16 +194,18 @@ def _sample(file: File, contents: _Contents, in_splits: bool) -> Sample:
 
 def _with_split(sample: Sample, root: Path) -> Sample:
     """The sample in the split of its top folder, where it names none itself."""
-    image = _picture(sample)
-    if "split" in sample.items or image is None or root not in image.parents:
+    path = next(_files_of(sample), None)
+    if "split" in sample.items or path is None or root not in path.parents:
         return sample
-    split = folder_split(image.relative_to(root).parts[0])
+    split = folder_split(path.relative_to(root).parts[0])
     return sample if split is None else replace(sample, items={**sample.items, "split": split})
 
 
-def _picture(sample: Sample) -> Path | None:
-    image = sample.items.get("image")
-    return image.path if isinstance(image, Media) else None
+def _files_of(sample: Sample) -> Iterator[Path]:
+    """Of its pictures, sounds and films."""
+    for value in sample.items.values():
+        if isinstance(value, Media) and value.kind in COLUMN_KINDS and value.path is not None:
+            yield value.path
 
 
 def _captions(picture: File, contents: _Contents) -> Alternatives:

@@ -29,6 +29,8 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
         yield "film has no sound track that can be read, most others have one"
     if facts.damaged:
         yield f"{facts.damaged:,} frames cannot be decoded"
+    if facts.beyond > max(SECONDS_SHORTER, SHORTER * facts.seconds):
+        yield f"the part ends {facts.beyond:.1f} s behind the end of the recording"
     if facts.said is not None:
         off = abs(facts.said - facts.seconds)
         if off > max(SECONDS_SHORTER, SHORTER * facts.said):

@@ -42,7 +42,8 @@ MOTION_GAIN = 4.0
 class RecordingFacts:
     """What is known of a sound or a film.
 
-    seconds: as decoded; said: as the header says, of the part that is meant. rate: samples or frames a second.
+    seconds: as decoded; said: as the header says, of the part that is meant. beyond: seconds by which
+    the end of that part lies behind the end of the recording. rate: samples or frames a second.
     channels, peak (dBFS), clipped (share of the samples at full scale): of the sound; channels is 0 where there is
     none. size: width and height of the frames. damaged: frames that cannot be decoded. looks: further fingerprints
     beside that of MediaFacts, None where one tells nothing.
@@ -50,6 +51,7 @@ class RecordingFacts:
 
     seconds: float
     said: float | None
+    beyond: float
     rate: float
     channels: int = 0
     peak: float = QUIETEST
@@ -82,6 +84,7 @@ def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
     facts = RecordingFacts(
         seconds=count / said.rate,
         said=_finite(said.seconds),
+        beyond=_beyond(media, said.seconds),
         rate=said.rate,
         channels=said.channels,
         peak=round(max(QUIETEST, 20 * math.log10(max(peak, 1e-10))), 2),
@@ -110,6 +113,7 @@ def film_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
     facts = RecordingFacts(
         seconds=last + (1 / rate if rate else 0.0),
         said=_finite(said.seconds),
+        beyond=_beyond(media, said.seconds),
         rate=rate,
         channels=track.channels if track else 0,
         peak=track.peak if track else QUIETEST,
@@ -130,6 +134,11 @@ def _track(media: Media) -> tuple[RecordingFacts | None, bytes | None]:
         return sound_recording(media.of_kind("audio"))
     except WeftError:
         return None, None
+
+
+def _beyond(media: Media, said: float) -> float:
+    end = media.start + said
+    return 0.0 if media.end is None else round(max(0.0, media.end - end), 3)
 
 
 def _finite(seconds: float) -> float | None:
