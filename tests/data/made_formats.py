@@ -304,7 +304,81 @@ def fsdd(root: Path, bad: str = "") -> None:
             archive.writestr(f"recordings/{name}", b"RIFF")
 
 
+def spoil_film(file: Path) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content[list(content)[BAD]] = {}
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def activitynet(root: Path) -> None:
+    names = [f"v_图{n:02d}" for n in range(ROWS)]
+    clip = {"duration": 12.5, "timestamps": [[0.5, 3.25]], "sentences": [" Да. "]}
+    write(root / "val_1.json", dict.fromkeys(names, clip))
+    touch(root / "videos", *(f"{name}.mp4" for name in names))
+
+
+def msrvtt(root: Path) -> None:
+    videos = [
+        {
+            **{"category": n, "url": "https://example.org", "video_id": f"video{n}", "id": n},
+            **{"start time": 1.5, "end time": 9.0, "split": ("train", "validate", "test")[n % 3]},
+        }
+        for n in range(ROWS)
+    ]
+    sentences = [
+        {"caption": f"подпись {n}", "video_id": f"video{n % ROWS}", "sen_id": n}
+        for n in range(2 * ROWS)
+    ]
+    write(
+        root / "train_val_videodatainfo.json",
+        {"info": {"year": "2016"}, "videos": videos, "sentences": sentences},
+    )
+    touch(root / "TrainValVideo", *(f"video{n}.mp4" for n in range(ROWS)))
+
+
+def audiocaps(root: Path) -> None:
+    rows = [f'{n},图-{n:02d},{10 * n},"да, {n}"\n' for n in range(ROWS)]
+    write(
+        root / "dataset" / "val.csv",
+        "".join(["audiocap_id,youtube_id,start_time,caption\n", *rows]),
+    )
+    names = (f"图-{n:02d}.wav" if n % 2 else f"Y图-{n:02d}_{10 * n}.wav" for n in range(ROWS))
+    touch(root / "audio" / "val", *names)
+
+
+def clotho(root: Path) -> None:
+    header = "file_name,caption_1,caption_2,caption_3,caption_4,caption_5\n"
+    rows = [f"图 {n}.wav," + ",".join(f"да {n}.{k}" for k in range(5)) + "\n" for n in range(ROWS)]
+    write(root / "clotho_captions_evaluation.csv", "".join([header, *rows]))
+    touch(root / "evaluation", *(f"图 {n}.wav" for n in range(ROWS)))
+
+
+def librispeech(root: Path) -> None:
+    names = [f"84-121123-{n:04d}" for n in range(ROWS)]
+    folder = root / "dev-clean" / "84" / "121123"
+    write(folder / "84-121123.trans.txt", "".join(f"{name} ДА {name}\n" for name in names))
+    touch(folder, *(f"{name}.flac" for name in names))
+
+
+def common_voice(root: Path) -> None:
+    header = (
+        "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tlocale\tsegment"
+    )
+    rows = [f'c{n % 3}\tcv_图_{n}.mp3\t"Да {n}\t2\t0\t\t\t\tru\t\n' for n in range(ROWS)]
+    write(root / "dev.tsv", "".join([f"{header}\n", *rows]))
+    write(root / "validated.tsv", "".join([f"{header}\n", *rows]))
+    touch(root / "clips", *(f"cv_图_{n}.mp3" for n in range(ROWS)))
+
+
 MADE = {
+    "activitynet": Made(activitynet, "val_1.json", spoil_film, item="video"),
+    "msrvtt": Made(msrvtt, "train_val_videodatainfo.json", spoil_entry("videos"), item="video"),
+    "audiocaps": Made(audiocaps, "dataset/val.csv", spoil_line, item="audio"),
+    "clotho": Made(clotho, "clotho_captions_evaluation.csv", spoil_line, item="audio"),
+    "librispeech": Made(
+        librispeech, "dev-clean/84/121123/84-121123.trans.txt", spoil_line, item="audio"
+    ),
+    "common_voice": Made(common_voice, "dev.tsv", spoil_line, item="audio"),
     "esc50": Made(esc50, "meta.csv", spoil_line, item="audio"),
     "grid": Made(grid, "clips.jsonl", spoil_line, item="audio"),
     "fsdd": Made(

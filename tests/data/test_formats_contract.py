@@ -22,6 +22,7 @@ BY_NAME = [name for name in MADE if name != "folder"]
 OF_LINES = (
     *("csv", "jsonl", "folder", "flickr", "conceptual_captions"),
     *("easy_vqa", "snli_ve", "nlvr", "nlvr2", "esc50", "grid"),
+    *("audiocaps", "clotho", "librispeech", "common_voice"),
 )
 """Formats whose rows are lines: a file that ends early is a shorter file."""
 
@@ -34,7 +35,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_format_is_in_the_suite() -> None:
     assert set(formats()) == set(MADE)
-    assert len(formats()) == 21
+    assert len(formats()) == 27
 
 
 @pytest.mark.parametrize("name", MADE)
