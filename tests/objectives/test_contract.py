@@ -37,6 +37,7 @@ from weft.heads.transcripts import TranscriptOutput
 from weft.layers.transformer import TransformerConfig
 from weft.objectives.alignment import AlignmentConfig
 from weft.objectives.answer_ranking import AnswerRankingConfig
+from weft.objectives.attraction import LabelAlignmentConfig, ModalityInvariantConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.objectives.classification import ClassificationConfig, RegressionConfig
 from weft.objectives.contrastive import (
@@ -53,6 +54,7 @@ from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
 from weft.objectives.matching import MatchingConfig
 from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
+from weft.objectives.similarity import Likeness
 from weft.objectives.temperature import TemperatureConfig
 from weft.training.step import TrainStep
 from weft.training.streams import Streams
@@ -68,6 +70,16 @@ CASES: dict[str, Config] = {
     "softmax": SoftmaxContrastiveConfig(),
     "sigmoid": SigmoidContrastiveConfig(),
     "hinge": HingeContrastiveConfig(),
+    "softmax-all-pairs": SoftmaxContrastiveConfig(("image", "text", "regions")),
+    "sigmoid-two-pairs": SigmoidContrastiveConfig(
+        ("image", "text", "regions"), pairs=(("image", "text"), ("text", "regions"))
+    ),
+    "soft-negatives-text": SoftmaxContrastiveConfig(
+        ("image", "regions"), soft_negatives=Likeness(stream="text")
+    ),
+    "soft-negatives-class": SoftmaxContrastiveConfig(soft_negatives=Likeness(target="answer")),
+    "modality-invariant": ModalityInvariantConfig(("image", "text", "regions")),
+    "label-alignment": LabelAlignmentConfig("answer", ("image", "text")),
     "classification": ClassificationConfig(),
     "regression": RegressionConfig(),
     "masked-language": WORDS,
@@ -106,7 +118,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 18
+    assert len(config_classes()) == 20
 
 
 def model() -> Model:

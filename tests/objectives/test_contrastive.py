@@ -17,11 +17,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from weft.core.config import from_json, to_json
 from weft.core.records import Batch, Features, Field, Loss
+from weft.objectives.attraction import LabelAlignmentConfig, ModalityInvariantConfig
 from weft.objectives.contrastive import (
     HingeContrastiveConfig,
     SigmoidContrastiveConfig,
     SoftmaxContrastiveConfig,
 )
+from weft.objectives.similarity import Likeness
 from weft.objectives.temperature import TemperatureConfig
 
 CONFIGS = (
@@ -113,6 +115,105 @@ def test_what_matches_is_positive_whatever_the_group(config) -> None:
     part = batch.rows(slice(2, 4))
     assert part.match_keys.tolist() == [2, 2]
     assert part.to("cpu").match_keys.tolist() == [2, 2]
+
+
+def streams_of(**degrees: tuple[float, ...]) -> GivenStreams:
+    return GivenStreams({stream: planar(*angles) for stream, angles in degrees.items()})
+
+
+def test_several_streams_are_the_mean_of_their_pairs() -> None:
+    given = streams_of(image=(0, 60, 200), text=(10, 90, 170), text_zh=(40, 30, 250))
+    names = ("image", "text", "text_zh")
+    for config in CONFIGS:
+        pairs = [("image", "text"), ("image", "text_zh"), ("text", "text_zh")]
+        alone = [
+            config.replace(streams=pair).build()(nn.Module(), batch_of([0, 1, 2]), given)
+            for pair in pairs
+        ]
+        found = config.replace(streams=names).build()(nn.Module(), batch_of([0, 1, 2]), given)
+        costs = [loss.total for loss in alone]
+        torch.testing.assert_close(found.total, sum(costs) / 3)
+        two = config.replace(streams=names, pairs=tuple(pairs[1:]))
+        found = two.build()(nn.Module(), batch_of([0, 1, 2]), given)
+        torch.testing.assert_close(found.total, sum(costs[1:]) / 2)
+        assert found.terms["accuracy_image_text_zh"] == alone[1].terms["accuracy"]
+
+
+def test_a_pair_has_the_rows_that_have_both_of_its_streams() -> None:
+    given = streams_of(image=(0, 60, 200), text=(10, 90, 170), text_zh=(40, 30, 250))
+    there = torch.tensor([True, True, False])
+    batch = batch_of([0, 1, 2])
+    lacking = batch.with_inputs(text_zh=Field(batch.inputs["text_zh"].values, present=there))
+    found = SoftmaxContrastiveConfig(("image", "text", "text_zh")).build()(
+        nn.Module(), lacking, given
+    )
+    kept = {name: vectors[:2] for name, vectors in given.embeddings.items()}
+    of_pairs = [
+        SoftmaxContrastiveConfig(("image", "text")).build()(nn.Module(), batch, given),
+        *(
+            SoftmaxContrastiveConfig(pair).build()(
+                nn.Module(), batch_of([0, 1]), GivenStreams(kept)
+            )
+            for pair in (("image", "text_zh"), ("text", "text_zh"))
+        ),
+    ]
+    torch.testing.assert_close(found.total, sum(loss.total for loss in of_pairs) / 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"streams": ("image",)},
+        {"streams": ("image", "image")},
+        {"pairs": (("image", "image"),)},
+        {"pairs": (("image", "audio"),)},
+    ],
+)
+def test_pairs_that_cannot_be_are_refused(wrong) -> None:
+    for config in CONFIGS:
+        with pytest.raises(ValueError, match="different ones"):
+            config.replace(**wrong)
+
+
+def test_soft_negatives_by_hand() -> None:
+    """Logits 2 and 1; the negative counts 1 - 0.8 x likeness."""
+    config = SoftmaxContrastiveConfig(temperature=TemperatureConfig(init=0.5))
+    given = GivenStreams({"image": IMAGE, "text": TEXT, "text_zh": planar(0, 60)})
+    soft = config.replace(soft_negatives=Likeness(stream="text_zh", strength=0.8))
+    expected = math.log(math.exp(2) + 0.6 * math.exp(1)) - 2  # cosine 0.5
+    found = soft.build()(nn.Module(), batch_of([0, 1]), given)
+    assert found.total.item() == pytest.approx(expected, abs=1e-6)
+    of_class = config.replace(soft_negatives=Likeness(target="kind", strength=0.8))
+    for kinds, weight in (([4, 4], 0.2), ([4, 5], 1.0), ([-1, -1], 1.0)):
+        batch = dataclasses.replace(batch_of([0, 1]), targets={"kind": torch.tensor(kinds)})
+        found = of_class.build()(nn.Module(), batch, given)
+        expected = math.log(math.exp(2) + weight * math.exp(1)) - 2
+        assert found.total.item() == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="expected one of them"):
+        Likeness()
+
+
+def test_all_streams_of_a_row_attract_by_hand() -> None:
+    """Four embeddings of two rows: each has one positive and two negatives."""
+    config = ModalityInvariantConfig(temperature=TemperatureConfig(init=1.0))
+    given = streams_of(image=(0, 90), text=(60, 180))
+    found = config.build()(nn.Module(), batch_of([0, 1]), given)
+    cosine = [[math.cos(math.radians(a - b)) for b in (0, 90, 60, 180)] for a in (0, 90, 60, 180)]
+    costs = [
+        math.log(sum(math.exp(s) for n, s in enumerate(row) if n != place)) - row[partner]
+        for place, (row, partner) in enumerate(zip(cosine, (2, 3, 0, 1), strict=True))
+    ]
+    assert found.total.item() == pytest.approx(sum(costs) / 4, abs=1e-6)
+    # Of one class all are positives of each other.
+    labels = LabelAlignmentConfig("kind", temperature=TemperatureConfig(init=1.0))
+    batch = dataclasses.replace(batch_of([0, 1]), targets={"kind": torch.tensor([3, 3])})
+    found = labels.build()(nn.Module(), batch, given)
+    costs = [
+        math.log(sum(math.exp(s) for n, s in enumerate(row) if n != place))
+        - sum(s for n, s in enumerate(row) if n != place) / 3
+        for place, row in enumerate(cosine)
+    ]
+    assert found.total.item() == pytest.approx(sum(costs) / 4, abs=1e-6)
 
 
 def test_label_smoothing_by_hand() -> None:

@@ -1,11 +1,12 @@
-"""Contrastive objectives between the embeddings of two streams.
+"""Contrastive objectives between the embeddings of two streams, or of all pairs of several.
 
-Every objective here is a mean over the rows of all ranks of a cost against the columns of all ranks.
+Every objective here is a mean over the rows of all ranks of a cost against the columns of all ranks; of several
+pairs of streams the mean of theirs, each over the rows that have both.
 Rows of the same `batch.match_keys` are positives of each other, so a second caption of the same picture is
 never pushed away.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -13,48 +14,53 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.interfaces import Objective
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, FINITE, NOT_NEGATIVE, SHARE, require
-from weft.core.records import Batch, Loss
-from weft.objectives.similarity import Similarities, directions
+from weft.core.records import Loss
+from weft.objectives._stream_pairs import OverPairs, StreamPairs
+from weft.objectives.similarity import Direction, Likeness, Similarities
 from weft.objectives.temperature import TemperatureConfig
 
 
-class SoftmaxContrastive(nn.Module):
+class SoftmaxContrastive(OverPairs):
     """InfoNCE in both directions (CLIP, section 2.3 and figure 3).
 
     The target of a row is uniform over all columns that match it. The total is the mean of the two
-    directions' cross-entropies, each a mean over rows.
+    directions' cross-entropies, each a mean over rows. With `soft_negatives` a column that does not match counts
+    1 - strength x likeness in the denominator, so that what is nearly right is hardly pushed away (false negatives:
+    Morgado et al. 2021, arXiv:2103.15916).
     """
 
     def __init__(self, config: "SoftmaxContrastiveConfig") -> None:
-        super().__init__()
-        self._streams = config.streams
+        super().__init__(config, config.soft_negatives)
         self._label_smoothing = config.label_smoothing
         self._chunk = config.chunk
         self.temperature = config.temperature.build()
 
-    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def of_pair(self, forward: Direction, backward: Direction) -> Loss:
         scale = self.temperature()
 
         def measure(found: Similarities) -> tuple[Tensor, Tensor]:
             targets_RA = found.positives_RA / found.positives_RA.sum(1, keepdim=True)
+            logits_RA = scale * found.cosines_RA
+            if found.weights_RA is not None:
+                logits_RA = logits_RA + found.weights_RA.log()
             costs_R = F.cross_entropy(
-                scale * found.cosines_RA,
+                logits_RA,
                 targets_RA,
                 label_smoothing=self._label_smoothing,
                 reduction="none",
             )
             return costs_R, found.hits()
 
-        both = directions(batch, streams, self._streams)
-        cost, accuracy = torch.stack([one.mean(measure, self._chunk) for one in both]).mean(0)
+        both = [one.mean(measure, self._chunk) for one in (forward, backward)]
+        cost, accuracy = torch.stack(both).mean(0)
         terms = {"temperature": 1 / scale.detach(), "accuracy": accuracy.detach()}
         return Loss(cost, terms)
 
 
-class SigmoidContrastive(nn.Module):
+class SigmoidContrastive(OverPairs):
     """A yes-or-no question of every pair (SigLIP, algorithm 1), with the matching rows as positives.
 
     The total is the sum over columns of -log sigmoid(label * (scale * cosine + bias)), mean over
@@ -62,13 +68,12 @@ class SigmoidContrastive(nn.Module):
     """
 
     def __init__(self, config: "SigmoidContrastiveConfig") -> None:
-        super().__init__()
-        self._streams = config.streams
+        super().__init__(config)
         self._chunk = config.chunk
         self.temperature = config.temperature.build()
         self.bias = nn.Parameter(torch.tensor(config.bias))
 
-    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def of_pair(self, forward: Direction, backward: Direction) -> Loss:
         scale = self.temperature()
 
         def measure(found: Similarities) -> tuple[Tensor, Tensor]:
@@ -76,7 +81,6 @@ class SigmoidContrastive(nn.Module):
             signs_RA = torch.where(found.positives_RA, 1.0, -1.0)
             return -F.logsigmoid(signs_RA * logits_RA).sum(1), found.hits()
 
-        forward, backward = directions(batch, streams, self._streams)
         cost, hits = forward.mean(measure, self._chunk)
         # A pair is one question, so the other direction adds to the accuracy alone.
         (other_hits,) = backward.mean(lambda found: (found.hits(),), self._chunk)
@@ -88,7 +92,7 @@ class SigmoidContrastive(nn.Module):
         return Loss(cost, terms)
 
 
-class HingeContrastive(nn.Module):
+class HingeContrastive(OverPairs):
     """Ranking by a margin: sum over negatives (VSE++, eq. 5; DeViSE, eq. 1) or hardest (eq. 6).
 
     A row's cost is [margin - s(own pair) + s(negative)]+, summed over the negatives or taken of the
@@ -97,12 +101,11 @@ class HingeContrastive(nn.Module):
     """
 
     def __init__(self, config: "HingeContrastiveConfig") -> None:
-        super().__init__()
+        super().__init__(config)
         self._config = config
 
-    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
-        both = directions(batch, streams, self._config.streams)
-        means = [one.mean(self._measure, self._config.chunk) for one in both]
+    def of_pair(self, forward: Direction, backward: Direction) -> Loss:
+        means = [one.mean(self._measure, self._config.chunk) for one in (forward, backward)]
         asked = {"both": means, "forward": means[:1], "backward": means[1:]}
         costs, active, _ = torch.stack(asked[self._config.directions]).unbind(1)
         hits = torch.stack([mean[2].detach() for mean in means])
@@ -118,34 +121,37 @@ class HingeContrastive(nn.Module):
 
 
 @dataclass(frozen=True)
-class SoftmaxContrastiveConfig(Config[Objective]):
+class SoftmaxContrastiveConfig(StreamPairs, Config[Objective]):
     """Softmax contrastive loss (CLIP)."""
 
-    streams: tuple[str, str] = ("image", "text")
-    """The two streams that are pulled together."""
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all columns."""
+    soft_negatives: Likeness | None = None
+    """Negatives weigh the less, the more their rows are alike in something else; None: all weigh 1."""
     chunk: int | None = None
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
+        self.check_pairs()
         require(self, label_smoothing=SHARE, chunk=COUNT)
 
     @property
     def needs(self) -> Needs:
-        return Needs(embeddings=self.streams, together=self.streams)
+        own, soft = super().needs, self.soft_negatives
+        if soft is None:
+            return own
+        embeddings = (*own.embeddings, *soft.needs.embeddings)
+        return replace(own, embeddings=embeddings, targets=soft.needs.targets)
 
     def build(self) -> SoftmaxContrastive:
         return SoftmaxContrastive(self)
 
 
 @dataclass(frozen=True)
-class SigmoidContrastiveConfig(Config[Objective]):
+class SigmoidContrastiveConfig(StreamPairs, Config[Objective]):
     """Sigmoid contrastive loss (SigLIP, which starts at temperature 0.1 and bias -10)."""
 
-    streams: tuple[str, str] = ("image", "text")
-    """The two streams that are pulled together."""
     temperature: TemperatureConfig = field(default_factory=lambda: TemperatureConfig(init=0.1))
     bias: float = -10.0
     """Logit of an orthogonal pair at the start; learned."""
@@ -153,22 +159,17 @@ class SigmoidContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
+        self.check_pairs()
         require(self, bias=FINITE, chunk=COUNT)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(embeddings=self.streams, together=self.streams)
 
     def build(self) -> SigmoidContrastive:
         return SigmoidContrastive(self)
 
 
 @dataclass(frozen=True)
-class HingeContrastiveConfig(Config[Objective]):
+class HingeContrastiveConfig(StreamPairs, Config[Objective]):
     """Margin ranking loss (VSE++, DeViSE)."""
 
-    streams: tuple[str, str] = ("image", "text")
-    """The two streams that are pulled together."""
     margin: float = 0.2
     """By how much a row's own pair must beat a negative, in cosine."""
     negatives: Literal["sum", "hardest"] = "hardest"
@@ -179,11 +180,8 @@ class HingeContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
+        self.check_pairs()
         require(self, margin=NOT_NEGATIVE, chunk=COUNT)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(embeddings=self.streams, together=self.streams)
 
     def build(self) -> HingeContrastive:
         return HingeContrastive(self)

@@ -7,11 +7,18 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from weft.core.config import Settings
 from weft.core.distributed import gather, rows_before, world_size
 from weft.core.interfaces import EncodedStreams
+from weft.core.needs import Needs
+from weft.core.ranges import SHARE, require
 from weft.core.records import Batch
 from weft.core.shapes import check_shape
+from weft.data.targets import NO_CLASS
 from weft.objectives._presence import rows_with
+
+LEAST = 1e-6
+"""What a negative weighs at least: of 0 there is no logarithm."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,13 @@ class Similarities:
     """Cosines of R rows of one stream with the A columns of the other on all ranks, in fp32.
 
     positives_RA: True where row and column match. own_R: the column of a row's own
-    partner.
+    partner. weights_RA: above 0 to 1, what each column counts as a negative; None where all count 1.
     """
 
     cosines_RA: Tensor  # noqa: N815
     positives_RA: Tensor  # noqa: N815
     own_R: Tensor  # noqa: N815
+    weights_RA: Tensor | None = None  # noqa: N815
 
     def hits(self) -> Tensor:
         """(R,) 1 where the nearest column is a positive, else 0."""
@@ -35,7 +43,7 @@ class Similarities:
 class Direction:
     """This rank's B rows of one stream, that look for partners among the A columns of all ranks.
 
-    before: rows of the ranks before this one.
+    before: rows of the ranks before this one. alike: what rows and columns are compared by to weigh negatives.
     """
 
     rows_BE: Tensor  # noqa: N815
@@ -43,6 +51,7 @@ class Direction:
     matches_B: Tensor  # noqa: N815
     matches_A: Tensor  # noqa: N815
     before: int
+    alike: "Alike | None" = None
 
     def mean(
         self, measure: Callable[[Similarities], tuple[Tensor, ...]], chunk: int | None
@@ -74,11 +83,66 @@ class Direction:
         positives_RA = self.matches_B[part, None] == self.matches_A[None, :]
         numbers_B = torch.arange(len(self.rows_BE), device=self.matches_B.device)
         own_R = numbers_B[part] + self.before
-        return Similarities(cosines_RA, positives_RA, own_R)
+        weights_RA = None if self.alike is None else self.alike.weights(part, positives_RA)
+        return Similarities(cosines_RA, positives_RA, own_R, weights_RA)
+
+
+@dataclass(frozen=True)
+class Likeness(Settings):
+    """By what rows are alike: the cosine of a stream's embeddings, or an equal class."""
+
+    stream: str | None = None
+    """A stream with a projection, such as the text; it gets no gradient from this."""
+    target: str | None = None
+    """A target of one class a row."""
+    strength: float = 0.9
+    """A negative weighs 1 - strength x likeness."""
+
+    def __post_init__(self) -> None:
+        require(self, strength=SHARE)
+        if (self.stream is None) == (self.target is None):
+            raise ValueError(
+                f"soft negatives got stream {self.stream} and target {self.target}, expected one of them"
+            )
+
+    @property
+    def needs(self) -> Needs:
+        streams, targets = ((name,) if name else () for name in (self.stream, self.target))
+        return Needs(embeddings=streams, targets=targets)
+
+    def of(self, batch: Batch, streams: EncodedStreams) -> "Alike":
+        """The rows of this rank and of all; a row that lacks what is compared is like none."""
+        if self.target is not None:
+            values_B = batch.targets[self.target]
+            return Alike(values_B, gather(values_B), self.strength)
+        values_BE = streams.embedding(str(self.stream)).detach().float()
+        there_B = batch.present((str(self.stream),))
+        if there_B is not None:
+            values_BE = values_BE * there_B[:, None]
+        return Alike(values_BE, gather(values_BE), self.strength)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Unit vectors (B, E) and (A, E), or classes (B,) and (A,), of this rank's rows and of all."""
+
+    rows_B: Tensor  # noqa: N815
+    columns_A: Tensor  # noqa: N815
+    strength: float
+
+    def weights(self, part: slice, positives_RA: Tensor) -> Tensor:
+        """(R, A) what each column counts; a positive 1."""
+        rows_R = self.rows_B[part]
+        if rows_R.ndim == 1:
+            like_RA = (rows_R[:, None] == self.columns_A[None]) & (rows_R != NO_CLASS)[:, None]
+        else:
+            like_RA = (rows_R @ self.columns_A.T).clamp(0, 1)
+        weights_RA = (1 - self.strength * like_RA.float()).clamp_min(LEAST)
+        return weights_RA.masked_fill(positives_RA, 1)
 
 
 def directions(
-    batch: Batch, streams: EncodedStreams, names: tuple[str, str]
+    batch: Batch, streams: EncodedStreams, names: tuple[str, str], likeness: Likeness | None = None
 ) -> tuple[Direction, Direction]:
     """The first stream looking for the second, and the other way round, of the rows that have both."""
     if names[0] == names[1]:
@@ -94,7 +158,8 @@ def directions(
             Direction(second_BE, nobody_1E, matches_A, keys_1, 0),
         )
     before = rows_before(len(batch), first_BE.device)
+    alike = None if likeness is None else likeness.of(batch, streams)
     return (
-        Direction(first_BE, gather(second_BE), batch.match_keys, matches_A, before),
-        Direction(second_BE, gather(first_BE), batch.match_keys, matches_A, before),
+        Direction(first_BE, gather(second_BE), batch.match_keys, matches_A, before, alike),
+        Direction(second_BE, gather(first_BE), batch.match_keys, matches_A, before, alike),
     )
