@@ -1,0 +1,65 @@
+"""Retrieval with two streams as the query against each alone: python benchmarks/two_streams.py RUN [--split test]
+
+For each pair of streams and each third one of a run whose streams have embeddings in one space: recall@1 of the first,
+of the second, and of both, whose query is the sum of their unit embeddings. Intervals are 95% bootstrap intervals over
+rows; the gain is that over the better of the two alone, on the same resamples.
+"""
+
+import argparse
+from itertools import combinations, product
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+import weft
+from weft.core.media import Alternatives
+from weft.evaluation.comparison import compare
+from weft.evaluation.ranking import dot_product, rank_queries
+from weft.runs.run import Run
+
+
+def embeddings(run: Run, split: str) -> dict[str, Tensor]:
+    """Stream -> (N, E) of every row; of several captions the first is read."""
+    rows = list(run.recipe.data.source.open(split))
+    found = {}
+    for stream in run.streams:
+        values = [row.items[stream] for row in rows]
+        given = [v[0] if isinstance(v, Alternatives) else v for v in values]
+        found[stream] = cast(Tensor, run.embed(**{stream: given}))
+    return found
+
+
+def hits(query_NE: Tensor, gallery_NE: Tensor) -> Tensor:
+    """(N,) 1 where the row's own entry ranks first."""
+    rows_N = torch.arange(len(gallery_NE))
+    ranks = rank_queries(dot_product(query_NE, gallery_NE), rows_N, rows_N)
+    return ranks.hits(1).double()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--split", default="test")
+    arguments = parser.parse_args()
+    vectors = embeddings(weft.load(arguments.run), arguments.split)
+    count = len(next(iter(vectors.values())))
+    print(f"recall@1 among {count:,} rows of {arguments.split}, chance {100 / count:.2f} %")
+    for pair, third in product(combinations(vectors, 2), vectors):
+        if third in pair:
+            continue
+        alone = {name: hits(vectors[name], vectors[third]) for name in pair}
+        both = hits(vectors[pair[0]] + vectors[pair[1]], vectors[third])
+        better = max(alone.values(), key=lambda one: float(one.mean()))
+        found = compare(better, both, torch.arange(count))
+        said = ", ".join(f"{name} {100 * float(one.mean()):.1f}" for name, one in alone.items())
+        print(
+            f"{' + '.join(pair)} -> {third}: {said}, both {found.second.percent()}, gain {found.difference.percent()}"
+        )
+
+
+if __name__ == "__main__":
+    main()
