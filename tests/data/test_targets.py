@@ -93,6 +93,18 @@ def test_cells_hold_the_classes_of_the_object_on_top() -> None:
     assert target.read([{**THINGS[0], "color": "pink"}])[0].tolist() == [2, 0, 2]
 
 
+def test_cells_of_a_film_are_those_of_its_frames_one_after_another() -> None:
+    target = CellsConfig(cells=2, frames=3).build()
+    target.fit([THINGS])
+    in_frames = [{**thing, "frame": 2 * number} for number, thing in enumerate(THINGS[:2])]
+    picture = CellsConfig(cells=2).build()
+    picture.fit([THINGS])
+    first, last = (picture.read([{**thing, "frame": 0}]) for thing in in_frames)
+    assert target.read(in_frames).tolist() == [*first.tolist(), *[[0] * 3] * 4, *last.tolist()]
+    with pytest.raises(WeftError, match="an object's frame is 3, expected 0 to 2"):
+        target.read([{**THINGS[0], "frame": 3}])
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [

@@ -119,6 +119,27 @@ def test_the_events_can_be_read_from_the_pixels(rows: list[Sample]) -> None:
     assert kinds == set(KINDS)
 
 
+def test_tracks_say_where_everything_is_in_every_frame(rows: list[Sample]) -> None:
+    for row in rows[:20]:
+        film, things = row.items["video"].array(), row.items["objects"]
+        tracks = {(t["frame"], t["color"]): t for t in row.items["tracks"]}
+        for frame, pixels in enumerate(film):
+            for thing in things:
+                places = pixels_of(pixels, thing["color"]) / SIDE
+                track = tracks.get((frame, thing["color"]))
+                assert (track is not None) == (len(places) >= 12)
+                if track is not None:
+                    x0, y0, x1, y1 = track["box"]
+                    assert abs(places.min(0) - (y0, x0)).max() < 3 / SIDE
+                    assert abs(places.max(0) - (y1, x1)).max() < 4 / SIDE
+        for place, event in enumerate(row.items["events"], 1):
+            color = things[event["object"]]["color"]
+            said = {(t["action"], t["turn"]) for t in row.items["tracks"] if t["color"] == color}
+            assert said == {
+                (" ".join(filter(None, (event["kind"], event["direction"]))), str(place))
+            }
+
+
 def test_places_and_sizes_can_be_read_from_the_pixels(rows: list[Sample]) -> None:
     sizes = {"small": [], "large": []}
     for row in rows:

@@ -40,11 +40,14 @@ def streams() -> dict[str, Config[Modality]]:
     }
 
 
-def encoders() -> dict[str, Config[Encoder]]:
-    """A small CNN for pictures and frames, one for sound, each with a transformer over time; one for words."""
+def encoders(*, tokens: bool = False) -> dict[str, Config[Encoder]]:
+    """A small CNN for pictures and frames, one for sound, each with a transformer over time; one for words.
+
+    tokens: of a film every cell of the grid of each frame, otherwise one vector a frame.
+    """
     picture = ConvNetConfig(widths=(32, 64, DIM, DIM), halvings=3, positions=True)
     return {
-        "video": OverTimeConfig(PicturesEncoderConfig(picture), dim=DIM, depth=2),
+        "video": OverTimeConfig(PicturesEncoderConfig(picture, tokens=tokens), dim=DIM, depth=2),
         "audio": OverTimeConfig(
             SpectrogramCNNConfig(MELS, (16, 32, 64, DIM), convolutions=1, time_halvings=1),
             dim=DIM,

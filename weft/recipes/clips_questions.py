@@ -1,6 +1,7 @@
 """Questions about generated films: words attend to the frames."""
 
 from weft.architectures.model import ModelConfig
+from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -10,44 +11,47 @@ from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.classification import ClassificationConfig
+from weft.objectives.grid_objects import GridObjectsConfig
 from weft.recipes._clips import DIM, LENGTH, SIMPLE, VOCABULARY, encoders, run, streams
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.vqa import VQAConfig
 from weft.training.optim import OptimConfig
 from weft.worlds.clips import DIRECTIONS, KINDS
 from weft.worlds.clips.source import GeneratedClipsConfig
+from weft.worlds.clips.world import OBJECTS
+from weft.worlds.scenes import SIZES
 
 ANSWERS = (
     *KINDS, *DIRECTIONS, "0", "1", "2", "3", "yes", "no", *SIMPLE.colors, *SIMPLE.shapes,
 )  # fmt: skip
 
+ATTRIBUTES = ("shape", "color", "size", "action", "turn")
+TRACKS = CellsConfig("tracks", cells=SIMPLE.size // 8, attributes=ATTRIBUTES, frames=SIMPLE.frames)
+"""The object in each grid cell of each frame, and what it does when: an auxiliary loss for the film encoder."""
+CLASSES = (len(SIMPLE.shapes), len(SIMPLE.colors), len(SIZES), len(DIRECTIONS) + 3, OBJECTS)
+
 
 def clips_questions() -> Recipe:
     """Questions about generated clips; --init RUN takes the film encoder of `clips_any_to_any`."""
-    return answering("video")
-
-
-def answering(*read: str) -> Recipe:
-    """Questions about clips of which the model has these streams."""
-    known, parts = streams(), encoders()
+    known, film = streams(), encoders(tokens=True)["video"]
     return Recipe(
         data=DataConfig(
-            source=GeneratedClipsConfig(clips=SIMPLE, rows="questions"),
+            source=GeneratedClipsConfig(train=8000, clips=SIMPLE, rows="questions"),
             streams={
-                **{name: known[name] for name in read},
+                "video": known["video"],
                 "question": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=5000),
             },
-            targets={"answer": ClassesConfig("answer", ANSWERS)},
+            targets={"answer": ClassesConfig("answer", ANSWERS), "tracks": TRACKS},
         ),
         model=ModelConfig(
             encoders={
-                **{name: parts[name] for name in read},
+                "video": film,
                 "question": TextTransformerConfig(
                     VOCABULARY, dim=DIM, depth=0, heads=4, max_length=LENGTH
                 ),
             },
             fusion=CrossAttentionConfig(
-                dict.fromkeys(("question", *read), DIM),
+                dict.fromkeys(("question", "video"), DIM),
                 TransformerConfig(DIM, depth=3, heads=4),
                 queries="question",
             ),
@@ -55,8 +59,11 @@ def answering(*read: str) -> Recipe:
                 "answer": HeadConfig(ClassifierConfig(DIM, len(ANSWERS)), ClassOutput("answer"))
             },
         ),
-        objectives={"answer": ClassificationConfig()},
+        objectives={
+            "answer": ClassificationConfig(),
+            "objects": GridObjectsConfig(DIM, CLASSES, stream="video", target="tracks"),
+        },
         tasks={"vqa": VQAConfig()},
-        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
-        run=run(450).replace(monitor="vqa/accuracy"),
+        optim=OptimConfig(lr=1.5e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        run=run(600).replace(batch_size=32, monitor="vqa/accuracy"),
     )

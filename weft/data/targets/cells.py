@@ -1,4 +1,4 @@
-"""What lies where in a picture: the attributes of the object in each cell of a grid."""
+"""What lies where in a picture, or in each frame of a film: the attributes of the object in each cell of a grid."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,8 @@ class Cells:
 
     An object is a dict with its box (x0, y0, x1, y1 in [0, 1]) and its attributes. It belongs to the
     cell of its centre; of several in one cell the last counts, since it covers the others. Classes count
-    from 1, in the order of their names; cells run row by row.
+    from 1, in the order of their names; cells run row by row. Of a film with F frames T is F grids one after another,
+    and an object says with `frame` in which one it is, from 0.
     """
 
     def __init__(self, config: "CellsConfig") -> None:
@@ -33,10 +34,12 @@ class Cells:
     def read(self, raw: Any) -> Tensor:
         """(T, A) int64."""
         side, names = self.config.cells, self.config.attributes
-        found = torch.full((side * side, len(names)), NOTHING)
+        frames = self.config.frames
+        found = torch.full((frames * side * side, len(names)), NOTHING)
         for thing in _objects(raw, self.column):
             x, y = _centre(thing)
             cell = min(int(y * side), side - 1) * side + min(int(x * side), side - 1)
+            cell += _frame(thing, frames) * side * side
             for place, name in enumerate(names):
                 known, value = self.classes[name], _value(thing, name)
                 found[cell, place] = known.index(value) + 1 if value in known else NOTHING
@@ -79,6 +82,14 @@ def _value(thing: Mapping[str, Any], name: str) -> str:
     return class_name(thing[name], name)
 
 
+def _frame(thing: Mapping[str, Any], frames: int) -> int:
+    """The number of the frame that the object is in."""
+    number = thing.get("frame", 0)
+    if not isinstance(number, int) or not 0 <= number < frames:
+        raise WeftError(f"an object's frame is {number!r:.60}, expected 0 to {frames - 1}")
+    return number
+
+
 def _centre(thing: Mapping[str, Any]) -> tuple[float, float]:
     box = thing.get("box")
     if not isinstance(box, list | tuple) or len(box) != 4:
@@ -101,11 +112,14 @@ class CellsConfig(Config[Target]):
     """Cells along each side; those of the encoder's grid."""
     attributes: tuple[str, ...] = ("shape", "color", "size")
     """What is to be told of each object."""
+    frames: int = 1
+    """Of a film, whose objects say in which frame they are."""
 
     def __post_init__(self) -> None:
-        if self.cells < 1 or not self.attributes:
+        if min(self.cells, self.frames) < 1 or not self.attributes:
             raise ValueError(
-                f"cells is {self.cells} and attributes {self.attributes}, expected at least 1 and one"
+                f"cells is {self.cells}, frames {self.frames} and attributes {self.attributes}, expected at least 1 "
+                "of each"
             )
 
     def build(self) -> Cells:

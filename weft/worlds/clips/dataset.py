@@ -12,7 +12,7 @@ from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.worlds.clips import chinese, english
 from weft.worlds.clips.captions import plan
-from weft.worlds.clips.drawing import draw, film
+from weft.worlds.clips.drawing import draw, film, times_of
 from weft.worlds.clips.questions import QUESTION_TYPES, questions
 from weft.worlds.clips.sampling import sample_clip
 from weft.worlds.clips.score import score
@@ -103,7 +103,8 @@ class Clips(Sequence[Sample]):
 
     Items: image: the picture in the middle of the clip. video: its frames. audio: its sound. text: captions in the
     first of the chosen languages; another language's are text_zh or text_en. objects: dicts of attributes. events:
-    dicts in order of time. questions: dicts with question, answer, type. split.
+    dicts in order of time. tracks: each object in each frame, with its box and what it does. questions: dicts with
+    question, answer, type. split.
     """
 
     def __init__(self, config: ClipsConfig) -> None:
@@ -191,8 +192,35 @@ class Clips(Sequence[Sample]):
                 }
                 for event in clip.events
             ],
+            "tracks": tracks(clip, config.frames),
             "questions": self.questions(clip, index),
             "split": config.split,
         }
         name = f"{config.split}-{index:06d}"
         return Sample(name, name, items, f"clips:{config.split}/{index}")
+
+
+def tracks(clip: Clip, frames: int) -> list[dict[str, Any]]:
+    """Each object in each frame in which it is seen.
+
+    frame: number, from 0. box: (x0, y0, x1, y1) in [0, 1]. shape, color, size. action: what it does in the clip, with
+    the direction of a move. turn: of which third of the events it is, "1" to "3".
+    """
+    order = {event.actor: str(place) for place, event in enumerate(clip.events, 1)}
+    found = []
+    for frame, time in enumerate(times_of(frames)):
+        for number in range(len(clip.actors)):
+            if clip.is_seen(number, time):
+                thing, event = clip.object_at(number, time), clip.event_of(number)
+                found.append(
+                    {
+                        "frame": frame,
+                        "box": [round(value, 4) for value in thing.box],
+                        "shape": thing.shape,
+                        "color": thing.color,
+                        "size": thing.size,
+                        "action": " ".join(filter(None, (event.kind, event.direction))),
+                        "turn": order[number],
+                    }
+                )
+    return found

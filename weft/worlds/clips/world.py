@@ -97,12 +97,16 @@ class Clip:
             return own.x + share * (reach_x - own.x), own.y + share * (reach_y - own.y)
         return own.x, own.y
 
+    def object_at(self, actor: int, time: float) -> Object:
+        """The object at that time, with its box."""
+        own, (x, y) = self.actors[actor], self.place_of(actor, time)
+        return place(own.shape, own.color, own.size, x, y, own.radius, own.turn)
+
     def objects_at(self, time: float) -> Iterator[Object]:
         """The objects that are there at that time, with their boxes."""
-        for number, own in enumerate(self.actors):
+        for number in range(len(self.actors)):
             if self.is_seen(number, time):
-                x, y = self.place_of(number, time)
-                yield place(own.shape, own.color, own.size, x, y, own.radius, own.turn)
+                yield self.object_at(number, time)
 
 
 def contact(own: Actor, other: Actor, at: tuple[float, float]) -> tuple[float, float]:
