@@ -1,12 +1,13 @@
-"""Retrieval with two streams as the query against each alone: python benchmarks/two_streams.py RUN [--split test]
+"""Retrieval with one stream and with two as the query: python benchmarks/two_streams.py RUN [--split test]
 
-For each pair of streams and each third one of a run whose streams have embeddings in one space: recall@1 of the first,
-of the second, and of both, whose query is the sum of their unit embeddings. Intervals are 95% bootstrap intervals over
-rows; the gain is that over the better of the two alone, on the same resamples.
+Of a run whose streams have embeddings in one space: recall@1 from each stream to each other one, every stream embedded
+once; then from each pair of streams to each third one. The query of a pair is the sum of its unit embeddings; its gain is
+that over the better of the two alone, on the same resamples. Intervals are 95% bootstrap intervals over rows. Of several
+captions of a row the first is read.
 """
 
 import argparse
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 import weft
 from weft.core.media import Alternatives
+from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.comparison import compare
 from weft.evaluation.ranking import dot_product, rank_queries
 from weft.runs.run import Run
@@ -48,13 +50,17 @@ def main() -> None:
     vectors = embeddings(weft.load(arguments.run), arguments.split)
     count = len(next(iter(vectors.values())))
     print(f"recall@1 among {count:,} rows of {arguments.split}, chance {100 / count:.2f} %")
+    rows_N = torch.arange(count)
+    for query, third in permutations(vectors, 2):
+        alone_N = hits(vectors[query], vectors[third])
+        print(f"{query} -> {third}: {Bootstrap(rows_N).proportion(alone_N, rows_N).percent()}")
     for pair, third in product(combinations(vectors, 2), vectors):
         if third in pair:
             continue
         alone = {name: hits(vectors[name], vectors[third]) for name in pair}
         both = hits(vectors[pair[0]] + vectors[pair[1]], vectors[third])
         better = max(alone.values(), key=lambda one: float(one.mean()))
-        found = compare(better, both, torch.arange(count))
+        found = compare(better, both, rows_N)
         said = ", ".join(f"{name} {100 * float(one.mean()):.1f}" for name, one in alone.items())
         print(
             f"{' + '.join(pair)} -> {third}: {said}, both {found.second.percent()}, gain {found.difference.percent()}"
