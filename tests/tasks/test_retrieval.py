@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_world import Flat, Lookup, Numbers, Pixels, Pooled
 
+from weft.architectures.model import Model
 from weft.core.errors import DataError, WeftError
+from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import audit
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
-from weft.inference.member import Entry
+from weft.inference.member import Entry, Member
 from weft.tasks.retrieval import RetrievalConfig
 
 I2T, T2I = "image_to_text", "text_to_image"
@@ -258,3 +262,54 @@ def test_no_member_and_missing_source_are_refused(world):
     bare = dataclasses.replace(w.member(), sources={})
     with pytest.raises(WeftError, match="unknown stream of the member 'image'"):
         task().evaluate([bare], w.rows)
+
+
+def third_stream(w):
+    """Rows of the world with another text, which two of them lack, and a member that reads it."""
+    rows = [
+        dataclasses.replace(row, items={**row.items, **({} if n < 2 else {"words": f"{n + 1}"})})
+        for n, row in enumerate(w.rows)
+    ]
+    table = w.table + torch.randn(w.table.shape, generator=torch.Generator().manual_seed(2))
+    names = {"image": Pixels(), "text": Numbers(), "words": Numbers()}
+    model = Model(
+        {"image": Flat(), "text": Lookup(w.table), "words": Lookup(table)},
+        projections={name: Pooled() for name in names},
+    )
+    sources = {s: ModalitySource(rows, s, m, optional=True) for s, m in names.items()}
+    return rows, Member(model, sources, Learned(names))
+
+
+def test_all_pairs_of_several_streams_are_searched_and_each_stream_is_embedded_once(world):
+    """The numbers of a pair are those of a search of these two alone."""
+    w = world(noise=1.0)
+    rows, member = third_stream(w)
+    encoded = dict.fromkeys(member.model.encoders, 0)
+    for name, encoder in member.model.encoders.items():
+
+        def count(*_, name=name):
+            encoded[name] += 1
+
+        encoder.register_forward_hook(count)
+    names = ("image", "text", "words")
+    config = InferenceConfig(batch_size=100, workers=0)
+    found = task(streams=names, inference=config).evaluate([member], rows)
+    assert encoded == {"image": 1, "text": 1, "words": 1}
+    assert len(found.queries) == 6
+    recalls = 0.0
+    for first, second in (("image", "text"), ("image", "words"), ("text", "words")):
+        alone = task(first=first, second=second, inference=config).evaluate([member], rows)
+        for way, queries in alone.queries.items():
+            assert torch.equal(found.queries[way].rank, queries.rank)
+            name = f"{way}/recall@1"
+            assert found.metrics[name].value == alone.metrics[name].value
+            assert found.baselines["chance"][name] == alone.baselines["chance"][name]
+            recalls += sum(found.metrics[f"{way}/recall@{k}"].value for k in (1, 5, 10))
+    assert found.metrics["rsum"].value == pytest.approx(recalls)
+    assert set(task(streams=names).metrics) >= {m.metric for m in found.metrics.values()}
+
+
+def test_streams_that_cannot_be_are_refused():
+    for streams in (("image",), ("image", "image", "text")):
+        with pytest.raises(ValueError, match="expected two or more different ones"):
+            RetrievalConfig(streams=streams)

@@ -23,6 +23,8 @@ from weft.data.bucketing import Buckets
 from weft.data.columns import Source, draws_of, row_of
 from weft.data.formats import Dataset
 from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
+from weft.data.modality_dropout import DRAWS as DROPOUT
+from weft.data.modality_dropout import ModalityDropout
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
     BucketedSampler,
@@ -83,6 +85,7 @@ class Loader:
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
     buckets: batches of like lengths; see `BucketedSampler`. mixing: rows are mixed in pairs.
+    dropout: rows lose some of their streams.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Loader:
         errors: ErrorPolicy | None = None,
         buckets: Buckets | None = None,
         mixing: Mixing | None = None,
+        dropout: ModalityDropout | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -111,6 +115,7 @@ class Loader:
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
         self._mixing = mixing
+        self._dropout = dropout
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = _sampler(len(dataset), batch_size, seed, buckets)
 
@@ -186,6 +191,8 @@ class Loader:
         if self._mixing is not None:
             generator = row_generator(self._seed, draw, DRAWS)
             values = self._mixing(values, generator, lambda row: self._values(draw, row))
+        if self._dropout is not None:
+            values = self._dropout(values, row_generator(self._seed, draw, DROPOUT))
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Which things of a data set a task embeds: listed once, before any is decoded."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from weft.core.errors import DataError, WeftError
 from weft.core.media import Alternatives, Media
@@ -26,14 +27,15 @@ class Listing:
     def protocol(self) -> dict[str, str]:
         return {"split": ", ".join(self.splits)} if self.splits else {}
 
-    def paired(self) -> "Listing":
-        """Only entries that match an entry in every stream."""
-        present = [{self.matches[i.row] for i in entries} for entries in self.entries.values()]
-        common = set.intersection(*present)
-        if not common:
-            raise WeftError(f"no rows that match each other have both {' and '.join(self.entries)}")
+    def partnered(self) -> "Listing":
+        """Only entries that match an entry in another stream. Raises WeftError where two streams have no such pair."""
+        present = {s: {self.matches[i.row] for i in found} for s, found in self.entries.items()}
+        for one, other in combinations(present, 2):
+            if not present[one] & present[other]:
+                raise WeftError(f"no rows that match each other have both {one} and {other}")
+        count = Counter(match for matches in present.values() for match in matches)
         kept = {
-            s: [i for i in entries if self.matches[i.row] in common]
+            s: [i for i in entries if count[self.matches[i.row]] > 1]
             for s, entries in self.entries.items()
         }
         return replace(self, entries=kept)

@@ -45,6 +45,7 @@ def check_names(recipe: Recipe) -> None:
     _check_there("stream in data.cache", data.cache, data.streams)
     _check_there("encoder of a stream in data.cache", data.cache, recipe.model.encoders)
     _check_there("stream in data.optional", data.optional, data.streams)
+    _check_there("stream in data.modality_dropout", data.modality_dropout, data.streams)
     if data.bucketing.stream is not None:
         _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:

@@ -39,6 +39,8 @@ class DataConfig(Settings):
     """What happens to a row that cannot be read."""
     mix: MixConfig | None = None
     """Training rows are mixed in pairs; None: they are not."""
+    modality_dropout: dict[str, float] = field(default_factory=dict)
+    """Stream -> probability that a training row loses it; each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
     """Whether training batches hold rows of like lengths."""
     train: str = "train"
@@ -47,6 +49,13 @@ class DataConfig(Settings):
     """Split that chooses the best weights."""
     test: str = "test"
     """Split that `weft evaluate` measures unless told otherwise."""
+
+    def __post_init__(self) -> None:
+        for stream, chance in self.modality_dropout.items():
+            if not 0 <= chance < 1:
+                raise ValueError(
+                    f"modality_dropout of '{stream}' is {chance}, expected a probability from 0 to below 1"
+                )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from weft.core.trust import trust_modules
 from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.data.mixing import Mixing
+from weft.data.modality_dropout import ModalityDropout
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
@@ -159,6 +160,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         errors=recipe.data.errors,
         buckets=buckets(recipe, folder, training, learned.modalities),
         mixing=_mixing(recipe, learned, len(training)),
+        dropout=_dropout(recipe),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -187,6 +189,12 @@ def _mixing(recipe: Recipe, learned: Learned, rows: int) -> Mixing | None:
                 f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
             )
     return Mixing(config, learned.modalities, rows)
+
+
+def _dropout(recipe: Recipe) -> ModalityDropout | None:
+    """How training rows lose streams, if they do."""
+    chances = recipe.data.modality_dropout
+    return ModalityDropout(chances, tuple(recipe.data.streams)) if chances else None
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:

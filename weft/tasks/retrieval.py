@@ -1,9 +1,10 @@
-"""Retrieval between two streams, both ways: how high does the right one rank?"""
+"""Retrieval between two streams, or all pairs of several, both ways: how high does the right one rank?"""
 
 import functools
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, ClassVar
 
 import torch
@@ -42,9 +43,10 @@ RSUM = Metric("rsum", "sum of %", headline=True, said="sum of recalls")
 
 @dataclass(frozen=True)
 class RetrievalConfig(TaskConfig):
-    """Search in both directions, such as pictures by text and texts by picture.
+    """Search in both directions, such as pictures by text and texts by picture, or between all pairs of several streams.
 
-    ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
+    streams: with two or more names, every pair of them is searched both ways, in place of first and second; what
+    each stream has is embedded once. ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
     scores by their standard deviation before they are averaged. examples: queries a direction that are
     kept to be shown, half of them found at rank 1, half not.
     """
@@ -55,28 +57,47 @@ class RetrievalConfig(TaskConfig):
     second: str = "text"
     ks: tuple[int, ...] = (1, 5, 10)
     standardise: bool = False
+    streams: tuple[str, ...] = field(default=(), kw_only=True)
     examples: int = field(default=8, kw_only=True)
 
     def __post_init__(self) -> None:
         check_measures(self)
+        if self.streams and len(set(self.streams)) != max(len(self.streams), 2):
+            raise ValueError(f"streams are {self.streams}, expected two or more different ones")
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The streams that are embedded."""
+        return self.streams or (self.first, self.second)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of streams that are searched both ways."""
+        return tuple(combinations(self.searched, 2))
 
     @property
     def needs(self) -> Needs:
-        both = (self.first, self.second)
-        return Needs(embeddings=both, together=both)
+        together = self.searched if len(self.searched) == 2 else ()
+        return Needs(embeddings=self.searched, together=together)
 
     @property
-    def ways(self) -> tuple[str, str]:
-        """The names of both directions."""
-        return f"{self.first}_to_{self.second}", f"{self.second}_to_{self.first}"
+    def ways(self) -> tuple[str, ...]:
+        """The names of all directions."""
+        return tuple(name for pair in self.pairs for name in ways_of(pair))
 
     def build(self) -> "Retrieval":
         return Retrieval(self)
 
 
+def ways_of(pair: tuple[str, str]) -> tuple[str, str]:
+    """The names of both directions."""
+    first, second = pair
+    return f"{first}_to_{second}", f"{second}_to_{first}"
+
+
 @dataclass(frozen=True)
 class Search:
-    """Both ways of looking: way -> (queries, gallery), their similarity, and the queries' ranks."""
+    """All ways of looking: way -> (queries, gallery), their similarity, and the queries' ranks."""
 
     ways: Mapping[str, tuple[Gallery, Gallery]]
     similarities: Mapping[str, Similarity]
@@ -85,7 +106,7 @@ class Search:
 
 
 class Retrieval:
-    """recall@k, median and mean rank, mAP and MRR of both directions, and the sum of the recalls.
+    """recall@k, median and mean rank, mAP and MRR of each direction, and the sum of all recalls.
 
     An entry is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
     gives an entry for each; of any other row all views are averaged into one entry, and matching
@@ -128,31 +149,37 @@ class Retrieval:
         check_members(members)
         config = self.config
         bad = config.inference.errors.build(len(dataset))
-        listed = list_entries(dataset, (config.first, config.second), bad)
-        paired = listed.paired()
-        galleries = (
-            embedded(members, matchers, dataset, entries, paired, config.inference, bad, device)
-            for entries in paired.entries.values()
-        )
-        first, second = both_readable(*galleries)
-        ways = dict(zip(config.ways, ((first, second), (second, first)), strict=True))
+        listed = list_entries(dataset, config.searched, bad)
+        # Without a partner in any other stream an entry is not embedded; of two streams these are its pair's.
+        partnered = listed.partnered()
+        galleries = {
+            stream: embedded(
+                members, matchers, dataset, entries, partnered, config.inference, bad, device
+            )
+            for stream, entries in partnered.entries.items()
+        }
+        found = {
+            pair: both_readable(*(galleries[stream] for stream in pair)) for pair in config.pairs
+        }
+        ways: dict[str, tuple[Gallery, Gallery]] = {}
+        ranks: dict[str, Ranks] = {}
+        similarities: dict[str, Similarity] = {}
+        for pair, (first, second) in found.items():
+            names, vectors = ways_of(pair), self._vectors(first, second)
+            ways |= zip(names, ((first, second), (second, first)), strict=True)
+            both = rank_both_ways(*vectors, first.matches, second.matches)
+            ranks |= zip(names, both, strict=True)
+            products = dot_product(*vectors), dot_product(*reversed(vectors))
+            similarities |= zip(names, products, strict=True)
+        kept = {entry for pair in found.values() for gallery in pair for entry in gallery.entries}
         protocol = {
-            **paired.protocol,
-            f"{config.first}s": len(first),
-            f"{config.second}s": len(second),
-            f"{config.second}s_per_{config.first}": len(second) / len(first),
+            **partnered.protocol,
+            **_sizes(found),
             "models": len(members),
-            "left_out_without_partner": len(listed) - len(paired),
-            "left_out_unreadable": len(paired) - len(first) - len(second),
+            "left_out_without_partner": len(listed) - len(partnered),
+            "left_out_unreadable": len(partnered) - len(kept),
             "interval": f"95% bootstrap over groups, {config.resamples} resamples",
         }
-        vectors = self._vectors(first, second)
-        ranks = dict(
-            zip(ways, rank_both_ways(*vectors, first.matches, second.matches), strict=True)
-        )
-        similarities = dict(
-            zip(ways, (dot_product(*vectors), dot_product(*reversed(vectors))), strict=True)
-        )
         return Search(ways, similarities, ranks, protocol)
 
     def result(self, search: "Search", leakage: Leakage | None = None) -> TaskResult:
@@ -268,3 +295,16 @@ class Retrieval:
             )
             for n, query in enumerate(chosen)
         )
+
+
+def _sizes(found: Mapping[tuple[str, str], tuple[Gallery, Gallery]]) -> dict[str, float]:
+    """How many entries each gallery has; of several pairs of each pair."""
+    sizes: dict[str, float] = {}
+    for (one, other), (first, second) in found.items():
+        lead = "" if len(found) == 1 else f"{one}_{other}/"
+        sizes |= {
+            f"{lead}{one}s": len(first),
+            f"{lead}{other}s": len(second),
+            f"{lead}{other}s_per_{one}": len(second) / len(first),
+        }
+    return sizes

@@ -118,7 +118,7 @@ class ZeroShot:
         check_members(members)
         config = self.config
         bad = config.inference.errors.build(len(dataset))
-        listed = list_entries(dataset, (config.image, config.label), bad).paired()
+        listed = list_entries(dataset, (config.image, config.label), bad).partnered()
         images = listed.entries[config.image]
         embedded = embed_entries(members, images, dataset, config.inference, bad, device)
         read = embedded.entries
