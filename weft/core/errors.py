@@ -52,9 +52,9 @@ _BRIEF.maxlevel = 2
 
 
 def brief(value: Any) -> str:
-    """A wrong value as a message repeats it: what is long is cut in the middle."""
+    """A wrong value as a message repeats it, in one line: what is long is cut in the middle."""
     try:
-        return _BRIEF.repr(value)
+        return " ".join(_BRIEF.repr(value).split("\n"))
     except ValueError:  # an int of more digits than Python turns into text
         return f"a number of {int(value).bit_length()} bits"
 

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, ReadsMedia
-from weft.core.media import Alternatives, Media, media_of
+from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
-from weft.modalities.image_decoding import pixels_of_value
+from weft.inference.own_values import media_value, names_of
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,11 @@ class Given:
 def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
     """stream -> one value, or a list of N, None where the row lacks the stream.
 
-    A single value goes with every row. Of a stream of pictures or sounds a value is a path, encoded bytes
-    or an array; a picture may also be one of Pillow (see `pixels_of_value`). Raises WeftError for an unknown stream, a file that is not there, and lists of other
-    lengths.
+    A single value goes with every row. What a value of a picture, sound or film may be is said in `own_values`; an
+    array of strings is a list of them. Raises WeftError for an unknown stream, a value that cannot be read, a file
+    that is not there, and lists of other lengths.
     """
+    values = {stream: names_of(value) for stream, value in values.items()}
     for stream in values:
         if stream not in modalities:
             raise unknown_name("stream", stream, modalities)
@@ -72,15 +70,7 @@ def _rows(stream: str, raws: list[Any]) -> list[Sample]:
 def _raw(raw: Any, modality: Modality) -> Any:
     if raw is None or not isinstance(modality, ReadsMedia):
         return raw
-    if isinstance(raw, list | tuple):  # several a row
-        return [_raw(one, modality) for one in raw]
-    if modality.media == "image" and isinstance(raw, np.ndarray | Image.Image):
-        raw = pixels_of_value(raw)
-    value = media_of(raw, modality.media)
-    path = _path(value)
-    if path is not None and not path.is_file():
-        raise WeftError(f"{path}: no such file")
-    return value
+    return media_value(raw, modality.media)
 
 
 def _path(raw: Any) -> Path | None:
