@@ -19,6 +19,8 @@ MAY_BE_NEGATIVE = {
     "SigmoidContrastiveConfig.bias",
     "NearConfig.similarity",  # a cosine
     "GenerationConfig.length_exponent",  # prefers short texts
+    "NearConfig.sound_similarity",  # a cosine
+    "NearConfig.film_similarity",
     "AudioConfig.mean",  # of logarithms
     "SoundChangesConfig.noise",  # in decibels
     "ConvNetConfig.mean",

@@ -104,7 +104,11 @@ CASES = {
         SpectrogramCNNConfig(8, (4, 8), 1, time_halvings=0, pooling="mean"),
     ),
     "spectrogram-picture": Case(
-        "frames", SpectrogramPictureConfig(ConvNetConfig(widths=(4, 8)), frames=8)
+        "frames", SpectrogramPictureConfig(ConvNetConfig(widths=(4, 8)), least=4)
+    ),
+    "spectrogram-picture-both": Case(
+        "frames",
+        SpectrogramPictureConfig(ConvNetConfig(widths=(4, 8)), 2, least=4, pooling="both"),
     ),
     "over-time": Case("pictures", OverTimeConfig(PICTURES, 8, heads=2)),
     "over-time-cached": Case("pictures", OverTimeConfig(FrozenConfig(PICTURES), 8, heads=2)),

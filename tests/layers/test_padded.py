@@ -30,13 +30,19 @@ from weft.core.records import Features, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.layers.packing import Packing
 from weft.layers.padded import padded
 from weft.layers.transformer import TransformerConfig
 
 CLASSIFIER = ClassifierConfig(tiny_decoders.WIDTH, tiny_decoders.VOCABULARY, hidden=(5,))
 CASES: dict[str, partial[Case]] = {
-    **{f"encoder {n}": partial(padded_cases.encoder, c) for n, c in tiny_encoders.CASES.items()},
+    # Sounds that are pictures of their own lengths have no static shape.
+    **{
+        f"encoder {n}": partial(padded_cases.encoder, c)
+        for n, c in tiny_encoders.CASES.items()
+        if not isinstance(c.config, SpectrogramPictureConfig)
+    },
     **{f"fusion {n}": partial(padded_cases.fusion, c) for n, c in tiny_fusions.CASES.items()},
     **{f"decoder {n}": partial(padded_cases.decoder, c) for n, c in tiny_decoders.OF_TEXT.items()},
     "decoder classifier": partial(padded_cases.decoder, CLASSIFIER),
@@ -70,9 +76,9 @@ def gradients(module: nn.Module, outputs: tuple[Tensor, ...]) -> dict[str, Tenso
 
 
 def test_the_suite_walks_all_parts() -> None:
-    assert len(CASES) == 54 + 24 + 5
+    assert len(CASES) == 53 + 24 + 5
     configs = {type(padded_cases.config_of(build.args[0])) for build in CASES.values()}
-    assert len(configs) == 27 + 8 + 3
+    assert len(configs) == 26 + 8 + 3
 
 
 @every_part

@@ -260,8 +260,10 @@ def test_trains_on_sounds(
         with next(archives) as given, next(archives) as kept:
             for member in given.namelist()[::40]:
                 kept.writestr(member, given.read(member))
+    (tmp_path / "mobilenet_v2").symlink_to(shared_data("mobilenet_v2"))
     monkeypatch.setenv("WEFT_DATA", str(tmp_path))
-    check_trained(shortened(recipe(name)), tmp_path / "run")
+    cache = dict.fromkeys(recipe(name).data.cache, CacheConfig(folder=tmp_path / "features"))
+    check_trained(shortened(recipe(name), cache=cache), tmp_path / "run")
 
 
 def test_trains_on_drawn_boxes_then_on_nlvr(

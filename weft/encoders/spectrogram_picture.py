@@ -1,45 +1,80 @@
 """A picture encoder that reads spectrograms (Palanisamy et al. 2020, arXiv:2007.11154: ImageNet weights for sounds)."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
-from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
+from weft.layers.padded import is_padded
+from weft.layers.pooling import pool
 
 
 class SpectrogramPicture(nn.Module):
-    """Frames (B, T, M) -> grey pictures (B, 3, M, frames), low frequencies at the bottom -> what the encoder gives.
+    """Frames (B, T, M) -> grey pictures (3, M, T), low frequencies at the bottom -> what the encoder gives.
 
-    Every sound has the same number of frames: what is longer is cut, what is shorter is followed by black, as
-    is padding. A row is therefore the same picture alone and in a padded batch.
+    The softest value of a sound becomes black, the loudest white. Each sound is a picture of its own length, so a
+    row is the same alone and in a padded batch; sounds of one length are encoded together.
     """
 
     def __init__(self, config: "SpectrogramPictureConfig") -> None:
         super().__init__()
         self.config = config
         self.encoder = build(config.encoder)
-        self.dim = cast(Encoder, self.encoder).dim
+        inner = cast(Encoder, self.encoder).dim
+        self.dim = 2 * inner if config.pooling == "both" else inner
 
     def forward(self, field: Field) -> Features:
-        """Frames (B, T, M) of mean 0 and deviation 1 as the modality makes them, mask (B, T) or None."""
+        """Mask (B, T), or None where all frames are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram")
+        rows = len(field)
+        if is_padded() and field.mask is not None:
+            raise ValueError(
+                "sounds are pictures of their own lengths, expected no mask in the padded mode"
+            )
+        if field.mask is None or not rows:
+            return self._encoded(field.values.float())
+        lengths_B = field.mask.sum(1)
+        found: list[Features] = []
+        places: list[Tensor] = []
+        for length in sorted(set(lengths_B.tolist())):
+            index_R = (lengths_B == length).nonzero()[:, 0]
+            values_RTM = field.values[index_R][field.mask[index_R]].view(len(index_R), length, -1)
+            if length:
+                features = self._encoded(values_RTM.float())
+            else:
+                features = Features.absent(len(index_R), self.dim, field.values.device)
+            found.append(features)
+            places.append(index_R)
+        return Features.join(found).take(torch.cat(places).argsort())
+
+    def _encoded(self, values_BTM: Tensor) -> Features:
+        """Of sounds of one length."""
         config = self.config
-        share_BTM = (field.values.float() / config.reach + 1) / 2
-        if field.mask is not None:
-            share_BTM = share_BTM.masked_fill(~field.mask[..., None], 0)
-        grey_BTM = (share_BTM.clamp(0, 1) * 255).round().to(torch.uint8)
-        grey_BTM = F.pad(grey_BTM, (0, 0, 0, config.frames))[:, : config.frames]
-        pictures = grey_BTM.transpose(1, 2).flip(1)[:, None].expand(-1, 3, -1, -1)
-        features: Features = self.encoder(Field(pictures.contiguous()))
-        return features
+        if config.shrink > 1 and len(values_BTM):
+            values_BMT = F.avg_pool1d(values_BTM.transpose(1, 2), config.shrink, ceil_mode=True)
+            values_BTM = values_BMT.transpose(1, 2)
+        low_B11 = values_BTM.amin((1, 2), keepdim=True) if len(values_BTM) else 0
+        high_B11 = values_BTM.amax((1, 2), keepdim=True) if len(values_BTM) else 1
+        share_BTM = (values_BTM - low_B11) / torch.as_tensor(high_B11 - low_B11).clamp_min(1e-6)
+        grey_BMT = (share_BTM * 255).to(torch.uint8).transpose(1, 2).flip(1)
+        # A sound of a few frames becomes black at its end: encoders halve the sides several times.
+        grey_BMT = F.pad(grey_BMT, (0, max(0, config.least - grey_BMT.shape[2])))
+        pictures = grey_BMT[:, None].expand(-1, 3, -1, -1).contiguous()
+        features: Features = self.encoder(Field(pictures))
+        if config.pooling == "encoder":
+            return features
+        loudest_BD = pool(features.tokens, features.mask, "max")
+        pooled_BD = torch.cat([features.pooled, loudest_BD], dim=1)
+        tokens_BTD = torch.cat([features.tokens, features.tokens], dim=2)
+        return Features(tokens_BTD, features.mask, pooled_BD)
 
 
 @dataclass(frozen=True)
@@ -48,13 +83,15 @@ class SpectrogramPictureConfig(Config[Encoder]):
 
     encoder: Config[Encoder]
     """Of pictures of any size, such as MobileNetV2 with its published weights."""
-    frames: int = 250
-    """Width of the picture."""
-    reach: float = 3.0
-    """Values from -reach to reach become black to white."""
+    shrink: int = 1
+    """So many frames become their mean first."""
+    least: int = 32
+    """Least width of a picture."""
+    pooling: Literal["encoder", "both"] = "encoder"
+    """encoder: its own pooled vector; both: that, and the maximum over the picture behind it."""
 
     def __post_init__(self) -> None:
-        require(self, frames=COUNT, reach=POSITIVE)
+        require(self, shrink=COUNT, least=COUNT)
 
     def build(self) -> SpectrogramPicture:
         return SpectrogramPicture(self)

@@ -1,16 +1,18 @@
-"""ESC-10: environmental sounds, by a CNN over log-mel frames."""
+"""ESC-10: environmental sounds, by a picture encoder that reads spectrograms."""
 
 from weft.architectures.model import ModelConfig
-from weft.data.mixing import MixConfig
+from weft.data.features import CacheConfig
 from weft.data.prepare.split import SplitConfig
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
-from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
+from weft.encoders.frozen import FrozenConfig
+from weft.encoders.joined import JoinedConfig
+from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
 from weft.modalities.audio import AudioConfig
-from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
 from weft.modalities.spectrogram import SpectrogramConfig
 from weft.objectives.classification import ClassificationConfig
 from weft.recipes._data import folder
@@ -19,11 +21,19 @@ from weft.tasks.classification import ClassificationTaskConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-MELS, WIDTHS, CLASSES = 64, (24, 48, 96, 192), 10
+MELS, CLASSES = 128, 10
+SHRINKS = (1, 2)
+"""The spectrogram is read with frames of 10 ms and of 20 ms."""
+WIDTH = len(SHRINKS) * 2 * 1280
 
 
 def esc10() -> Recipe:
-    """ESC-10: ten kinds of environmental sounds, by a CNN over log-mel frames; folds with weft crossval --by fold."""
+    """ESC-10: ten kinds of sounds, by a frozen picture encoder over spectrograms; weft crossval esc10 --by fold."""
+    weights = folder() / "mobilenet_v2" / "mobilenet_v2_1.0_224_folded_fp16.safetensors"
+    picture = MobileNetV2Config(weights=str(weights))
+    encoder = JoinedConfig(
+        tuple(SpectrogramPictureConfig(picture, shrink, pooling="both") for shrink in SHRINKS)
+    )
     return Recipe(
         data=DataConfig(
             source=FilesConfig(
@@ -33,32 +43,29 @@ def esc10() -> Recipe:
                 "audio": AudioConfig(
                     rate=16_000,
                     level="peak",
-                    spectrogram=SpectrogramConfig(mels=MELS, window=0.04, hop=0.02),
-                    changes=SoundChangesConfig(gain=6.0, shift=1.0),
-                    masks=SpecAugmentConfig(bands=1, times=2),
+                    trim=40.0,
+                    spectrogram=SpectrogramConfig(mels=MELS, window=0.04, floor=90.0),
                 )
             },
             targets={"label": ClassesConfig("label")},
-            mix=MixConfig(("audio",)),
+            cache={"audio": CacheConfig()},
         ),
         model=ModelConfig(
-            encoders={"audio": SpectrogramCNNConfig(MELS, WIDTHS, dropout=0.2)},
+            encoders={"audio": FrozenConfig(encoder, tokens=False)},
             heads={
                 "label": HeadConfig(
-                    ClassifierConfig(WIDTHS[-1], CLASSES), ClassOutput("label"), "audio"
+                    ClassifierConfig(WIDTH, CLASSES, norm=True), ClassOutput("label"), "audio"
                 )
             },
         ),
-        objectives={"label": ClassificationConfig("label")},
+        objectives={"label": ClassificationConfig("label", label_smoothing=0.1)},
         tasks={"classification": ClassificationTaskConfig("label")},
-        optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99),
+        optim=OptimConfig(lr=1e-3, weight_decay=0.5, ema=0.99),
         run=RunConfig(
-            steps=600,
-            batch_size=32,
-            evaluate_every=200,
-            checkpoint_every=600,
+            steps=300,
+            batch_size=64,
+            evaluate_every=300,
+            checkpoint_every=300,
             monitor="classification/accuracy",
-            precision="auto",
-            workers=2,
         ),
     )
