@@ -26,7 +26,19 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_fold_is_measured_by_a_run_without_it(sounds: Path, tmp_path: Path) -> None:
     out = tmp_path / "folds"
-    done = weft("crossval", "esc10", "--by", "fold", "--data", sounds, "--out", out, *FAST)
+    done = weft(
+        "crossval",
+        "classify",
+        "--target",
+        "label",
+        "--by",
+        "fold",
+        "--data",
+        sounds,
+        "--out",
+        out,
+        *FAST,
+    )
     assert done.code == 0, done.err
     found = json.loads((out / "crossval.json").read_text())
     assert list(found["folds"]) == ["1", "2", "3"]
@@ -34,7 +46,19 @@ def test_every_fold_is_measured_by_a_run_without_it(sounds: Path, tmp_path: Path
     values = [fold["metrics"]["accuracy"]["value"] for fold in found["folds"].values()]
     assert found["pooled"]["accuracy"]["value"] == pytest.approx(np.mean(values))
     assert "classification, cross-validation by fold" in done.out
-    again = weft("crossval", "esc10", "--by", "fold", "--data", sounds, "--out", out, *FAST)
+    again = weft(
+        "crossval",
+        "classify",
+        "--target",
+        "label",
+        "--by",
+        "fold",
+        "--data",
+        sounds,
+        "--out",
+        out,
+        *FAST,
+    )
     assert again.code == 0, again.err
     assert json.loads((out / "crossval.json").read_text())["pooled"] == found["pooled"]
 
@@ -42,9 +66,9 @@ def test_every_fold_is_measured_by_a_run_without_it(sounds: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["esc10"], "weft crossval needs --by COLUMN"),
-        (["esc10", "--by", "ward"], "column 'ward' has 0 different values"),
-        (["esc10", "--by", "fold", "--task", "no"], "unknown task 'no'"),
+        (["classify", "--target", "label"], "weft crossval needs --by COLUMN"),
+        (["classify", "--target", "label", "--by", "ward"], "column 'ward' has 0 different values"),
+        (["classify", "--target", "label", "--by", "fold", "--task", "no"], "unknown task 'no'"),
         (["--by", "fold"], "expected a recipe's name"),
         (["clip", "--by", "fold"], "needs rows from files"),
     ],
