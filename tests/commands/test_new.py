@@ -65,7 +65,7 @@ def test_a_part_of_ones_own(project: Path, tmp_path: Path) -> None:
     own.unlink()
 
 
-@pytest.mark.parametrize("name", ["scenes_questions", "siglip", "scenes_zh"])
+@pytest.mark.parametrize("name", ["scenes_questions", "siglip", "scenes_zh", "clips_any_to_any"])
 def test_other_recipes(name: str, tmp_path: Path) -> None:
     done("new", tmp_path / "mine", "--recipe", name)
     made = starting_point(str(tmp_path / "mine" / "recipe.yaml")).recipe()

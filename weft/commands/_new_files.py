@@ -17,7 +17,10 @@ from weft.core.samples import Sample
 from weft.data.formats import Dataset, Said
 from weft.recipes import reads_schema
 from weft.runs.recipe import Recipe
+from weft.worlds.clips import write_clips
+from weft.worlds.clips.source import GeneratedClipsConfig
 from weft.worlds.scenes.source import GeneratedConfig
+from weft.worlds.scenes.world import Split
 
 EXAMPLES = 60
 """Generated pictures; there may be several questions about each."""
@@ -142,6 +145,11 @@ def write_examples(recipe: Recipe, name: str, folder: Path) -> int:
     the recipe reads files.
     """
     source = recipe.data.source
+    if isinstance(source, GeneratedClipsConfig) and source.rows == "clips":
+        counts: dict[Split, int] = {"train": EXAMPLES, "validation": 10, "test": 10}
+        for split, count in counts.items():
+            write_clips(source.clips.replace(count=count, split=split), folder)
+        return sum(counts.values())
     if not isinstance(source, GeneratedConfig):
         raise WeftError(
             f"recipe {name} reads files and no generated examples: name yours with --data"
