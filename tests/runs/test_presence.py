@@ -1,17 +1,20 @@
 """Evaluation, report, explanation and questions where rows lack a stream: each row with what it has."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_runs import done, refused
 
 import weft
 from weft.architectures.captioner import captioner
-from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.architectures.model import Model, ModelConfig, ProjectionConfig
+from weft.core.errors import WeftError
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -20,12 +23,16 @@ from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
+from weft.inference.config import InferenceConfig
+from weft.inference.lost_streams import filled, mean_features
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.objectives.classification import ClassificationConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.runs.explaining import explain_rows
+from weft.runs.measure import measure
+from weft.runs.missing import measure_missing
 from weft.runs.parts import open_split
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
@@ -197,3 +204,63 @@ def test_one_may_ask_with_one_stream_alone(runs: dict[str, Path], tmp_path: Path
     assert "needs --image or --text" in refused("ask", runs["labels"])
     line = done("explain", runs["pairs"], "--text", "a star", "--out", tmp_path / "e.html")
     assert line.startswith("no decision without image")
+
+
+def test_a_table_says_what_missing_streams_cost(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Absent streams give the numbers of rows that never had them; a filler is the mean of training."""
+    run = weft.load(runs["labels"])
+    measured = measure([run], "classification", split="all", audited=False)
+    found = measure_missing(measured, "classification")
+    assert [(line.streams, line.filler) for line in found.lines] == [
+        (("image", "text"), "absent"),
+        (("image",), "absent"),
+        (("image",), "mean of training"),
+        (("text",), "absent"),
+        (("text",), "mean of training"),
+    ]
+    first = next(iter(measured.result.metrics.values()))
+    assert found.lines[0].score == first
+    rows = [
+        replace(row, items={k: v for k, v in row.items.items() if k != "text"})
+        for row in measured.dataset
+    ]
+    config = run.recipe.tasks["classification"]
+    alone = config.build().evaluate([run.reading(rows)], rows)
+    assert found.lines[1].score == next(iter(alone.metrics.values()))
+    out = done(
+        "evaluate",
+        runs["labels"],
+        "--split",
+        "all",
+        "--missing",
+        "--audit",
+        "False",
+        "--json",
+        tmp_path / "r.json",
+    )
+    assert "image + text" in out
+    written = json.loads((tmp_path / "r-missing.json").read_text())
+    assert [line["streams"] for line in written["lines"]][1:3] == [["image"], ["image"]]
+    pair = measure([weft.load(runs["pairs"])], "retrieval", split="all", audited=False)
+    with pytest.raises(WeftError, match="--missing expects a head that reads two or more"):
+        measure_missing(pair, "retrieval")
+
+
+def test_a_filling_is_the_mean_of_what_training_rows_have(runs: dict[str, Path]) -> None:
+    run = weft.load(runs["labels"])
+    dataset = open_split(run.recipe, "all")
+    member = run.member(dataset)
+    means = mean_features(member, dataset, ["image"], InferenceConfig(batch_size=5))
+    rows = [row for row in range(ROWS) if row not in WITHOUT["image"]]
+    pictures = run.reading([dataset[row] for row in rows]).sources["image"]
+    values = [
+        pictures.load(n, train=False, generator=torch.Generator(), view=0) for n in range(len(rows))
+    ]
+    with torch.inference_mode():
+        features = run.model.eval().encode("image", pictures.collate(values))
+    torch.testing.assert_close(means["image"].pooled[0], features.pooled.mean(0))
+    altered = filled(member, means).model
+    assert type(member.model) is Model
+    given = altered.encode("image", pictures.collate(values))
+    assert torch.equal(given.pooled, means["image"].pooled.expand(len(rows), -1))
+    assert given.mask.all()

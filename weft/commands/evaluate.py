@@ -29,6 +29,8 @@ class Arguments(OwnData, Trusting):
     """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the score is given, too, instead of those of the recipe."""
+    missing: bool = False
+    """Also measure every set of the streams that the task's head reads, the others absent or their training mean."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -59,6 +61,12 @@ def main(words: list[str]) -> None:
         slices=arguments.slices,
     )
     print_result(found.result)
+    table = None
+    if arguments.missing:
+        from weft.runs.missing import measure_missing
+
+        table = measure_missing(found, task)
+        print(table.table().text())
     path = arguments.json
     if path is None and own:
         split = found.result.protocol["split"]
@@ -66,3 +74,7 @@ def main(words: list[str]) -> None:
     if path is not None:
         save_result(found.result, path)
         print(say(f"written: {path}"))
+        if table is not None:
+            beside = path.with_name(f"{path.stem}-missing.json")
+            table.save(beside)
+            print(say(f"written: {beside}"))
