@@ -53,6 +53,8 @@ def track_of(container: Any, kind: Track) -> Any:
         held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise WeftError(f"has no {NOUNS[kind]} track, it holds: {held}")
     track = tracks[0]
+    if track.codec_context is None:
+        raise WeftError(f"{NOUNS[kind]} track is in a format that cannot be decoded")
     if kind == "video":
         width, height = track.codec_context.width, track.codec_context.height
         if not 0 < width * height <= MAX_PIXELS:
