@@ -15,8 +15,10 @@ from typing import Any
 
 from weft import commands, recipes
 from weft.commands import _essentials, _sources
+from weft.data.formats import formats
 from weft.data.prepare.check import CheckConfig
 from weft.data.prepare.plan import PrepareConfig
+from weft.tasks import tasks
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "weft"
@@ -50,6 +52,7 @@ def help_sentences() -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.ClassDef):
                 for field, doc in _sources.docs_of(node).items():
                     yield f"{path.stem}.{node.name}.{field}", doc
+    yield from _listed()
     for config in (CheckConfig(), PrepareConfig()):
         yield from _settings(config)
     for name, line in _sources.summaries(recipes, of_function=True).items():
@@ -61,6 +64,14 @@ def help_sentences() -> Iterator[tuple[str, str]]:
         yield "weft train", doc
     for doc in _essentials.SAID.values():
         yield "weft train", renumbered(doc.replace("{}", "{0}"))
+
+
+def _listed() -> Iterator[tuple[str, str]]:
+    """What `weft list` says of formats and tasks."""
+    for name, module in formats().items():
+        yield f"format {name}", module.DESCRIPTION
+    for name, task in tasks().items():
+        yield f"task {name}", _sources.first_line(task.__doc__)
 
 
 def _settings(config: Any) -> Iterator[tuple[str, str]]:

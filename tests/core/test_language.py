@@ -62,6 +62,9 @@ def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
         "a.csv:1: 不是 UTF-8 文本：--encoding gbk 读作“图片,报告”"
     )
     assert "“command”" in say("has no 'command', it has: column, class")
+    # A place at the end of a sentence holds neither its full stop nor the next sentence.
+    careful = "The model is not shown to be better than chance. No number was measured."
+    assert say(careful) == "没有证据表明模型优于基线（随机水平）。没有测得任何数值。"
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,15 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import audit
-from weft.evaluation.metric import Metric, Score
+from weft.evaluation.metric import RANK, Metric, Score
+from weft.inference.diagnostics import Diagnostics, Slice, Slices
 from weft.inference.member import Entry
 from weft.inference.results import Prediction
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import render, write_report
-from weft.report.summary import cautions, sentence
+from weft.report.summary import amount_of, cautions, sentence
+from weft.report.task import OPEN_CHARTS
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
@@ -133,6 +135,25 @@ def test_page_shows_numbers_intervals_and_chance(parts):
     assert "chance" in page
     assert "24 images and 72 texts of the test split" in page
     assert "Leakage from training: none found, comparing 24 measured rows" in page
+
+
+def test_a_sum_of_percentages_is_no_percentage() -> None:
+    assert amount_of(Metric("rsum", "sum of %"), 587.1) == "587.1"
+    assert amount_of(Metric("accuracy"), 58.71) == "58.7%"
+    assert amount_of(Metric("rank", RANK, "lower"), 3.0) == "3.0 rank"
+    assert amount_of(Metric("gain"), -0.01) == "-0.01%"
+    assert amount_of(Metric("gain"), -0.0) == "0.0%"
+
+
+def test_few_charts_are_open_and_slices_are_the_last(parts) -> None:
+    w, result = parts
+    score = next(iter(result.metrics.values()))
+    slices = tuple(Slices(name, (Slice("a", 12, score),), 1) for name in ("colour", "size"))
+    found = dataclasses.replace(result, diagnostics=Diagnostics(slices=slices))
+    page = render(report_of(w, found)).split("<section")[1]
+    opened, _, folded = page.partition("2 more: charts")
+    assert opened.count('class="chart"') == OPEN_CHARTS
+    assert "by the values of size" in folded.split("</details>")[0]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from weft.inference.diagnostics import (
     Slices,
 )
 from weft.report import axes
-from weft.report.diagnostics import confused_pairs, diagnostic_charts
+from weft.report.diagnostics import confused_pairs, diagnostic_charts, slice_charts
 from weft.report.squares import confusion_matrix, reliability_diagram, scatter
 
 ACCURACY = Metric("accuracy")
@@ -108,7 +108,7 @@ def test_all_that_a_task_has_is_drawn() -> None:
             (ResidualBin(0, 1, 0.5, 0.7, 3), ResidualBin(1, 2, 0, 1, 3)), ((1, 2),)
         ),
     )
-    drawn = diagnostic_charts(found)
+    drawn = diagnostic_charts(found) + slice_charts(found)
     titles = re.findall("<figcaption>([^<]+)</figcaption>", "".join(drawn))
     assert titles == [
         "Confusion matrix",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.commands._own_input import OwnInput
+from weft.core.language import say
 from weft.core.samples import Sample
 from weft.explain.decision import decision_of
 from weft.explain.deletion import Deletion
@@ -64,11 +65,11 @@ def _said(one: Deletion) -> str:
     """The result of a deletion test as one sentence."""
     c = one.comparison
     d = c.difference
-    return (
-        f"{one.stream}, {one.method}: deleting what is marked costs {c.second.value:.1f} % of the score, "
-        f"at random {c.first.value:.1f} %; difference {d.value:.1f} ({d.interval()}), "
-        f"{one.rows} rows{one.caution and f'; {one.caution}'}"
+    found = say(
+        f"{one.stream}, {one.method}: deleting what is marked costs {c.second.value:z.1f} % of the score, "
+        f"at random {c.first.value:z.1f} %; difference {d.value:z.1f} ({d.interval()}), {one.rows} rows"
     )
+    return "; ".join(filter(None, (found, say(one.caution))))
 
 
 def _print(explained: Explained) -> None:

@@ -14,6 +14,7 @@ from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_text
+from weft.core.language import say
 from weft.explain.method import Method
 
 
@@ -68,4 +69,4 @@ def main(words: list[str]) -> None:
             *of_rows(run, rows[: arguments.rows], method, head),
         ]
     write_text(path, html.page(f"Explanations: {arguments.run.resolve().name}", sections))
-    print(f"page: {path}")
+    print(say(f"page: {path}"))

@@ -44,7 +44,7 @@ def _recipes() -> dict[str, str]:
 def _formats() -> dict[str, str]:
     from weft.data.formats import formats
 
-    return {name: found.DESCRIPTION for name, found in formats().items()}
+    return {name: say(found.DESCRIPTION) for name, found in formats().items()}
 
 
 def _parts() -> dict[str, str]:
@@ -75,8 +75,8 @@ def _tasks() -> dict[str, str]:
 
     found: dict[str, str] = {}
     for name, config in tasks().items():
-        lines = [first_line(config.__doc__)]
+        lines = [say(first_line(config.__doc__))]
         for axis, metrics in itertools.groupby(config.build().metrics, lambda metric: metric.axis):
-            lines.append(f"{', '.join(metric.name for metric in metrics)} ({axis})")
+            lines.append(f"{', '.join(metric.name for metric in metrics)} ({say(axis)})")
         found[name] = "\n".join(lines)
     return found

@@ -126,7 +126,9 @@ class Entry:
         for place, text in zip(PLACE.finditer(self.english), fixed[1:], strict=True):
             value = r"[\d,.]+" if place[1] == "count" else ".*?"
             parts.append(f"(?P<{place[1]}>{value}){re.escape(text)}")
-        return re.compile("".join(parts), flags=re.DOTALL | re.IGNORECASE)
+        # A place at the end leaves the full stop to the sentence; an ellipsis is its own.
+        stop = "" if fixed[-1] else r"(?<![^.]\.)"
+        return re.compile("".join(parts) + stop, flags=re.DOTALL | re.IGNORECASE)
 
     def filled(self, places: dict[str, str], chosen: str) -> str:
         """The translation with these values in its places."""

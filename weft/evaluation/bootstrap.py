@@ -58,7 +58,7 @@ class Estimate:
     def interval(self, digits: int = 1) -> str:
         """The interval as it is printed, with its warning."""
         known = math.isfinite(self.low) and math.isfinite(self.high)
-        bounds = f"{self.low:.{digits}f} – {self.high:.{digits}f}" if known else ""
+        bounds = f"{self.low:z.{digits}f} – {self.high:z.{digits}f}" if known else ""
         return "; ".join(part for part in (bounds, self.warning) if part)
 
     def to_json(self) -> dict[str, float | int | None]:

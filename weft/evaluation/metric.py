@@ -98,7 +98,7 @@ class Metric:
     def shown(self, value: float) -> str:
         """The value, which is in the unit, with the metric's digits, or two that count if it is small."""
         small = value != 0 and abs(value) < 0.5 * 10**-self.digits
-        return f"{value:.2g}" if small else f"{value:.{self.digits}f}"
+        return f"{value:.2g}" if small else f"{value:z.{self.digits}f}"
 
     def to_json(self) -> dict[str, Any]:
         return {"unit": self.unit, "better": self.better, "digits": self.digits}

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +11,22 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
+from weft.core.display import Display, Word
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Field
 from weft.core.text import compatible, normalised, unspaced, words
+from weft.modalities.parts import TokenParts
+
+INSIDE = "~"
+"""Ends the name of a run of characters within a word."""
+EDGE = "_"
+"""Stands in it for the beginning or the end of the word."""
 
 
-class Ngrams:
+class Ngrams(TokenParts):
     """Text -> ids of its n-grams: runs of one word and of two, and of 3 to 5 characters within words.
 
     Those of at least `min_rows` training texts are known, the most frequent first. In scripts without
@@ -28,14 +35,15 @@ class Ngrams:
     """
 
     def __init__(self, config: "NgramsConfig") -> None:
+        super().__init__(self)
         self.config = config
-        self._names: tuple[str, ...] = ()
+        self._known: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
 
     @property
     def vocab_size(self) -> int:
         """How many n-grams are known, at least 1."""
-        return max(1, len(self._names))
+        return max(1, len(self._known))
 
     def decode(self, raw: Any) -> list[list[str]]:
         """The n-grams of each text, in order. Raises WeftError for what is no text."""
@@ -83,7 +91,7 @@ class Ngrams:
         self._use(kept[: self.config.vocab_size])
 
     def state(self) -> dict[str, Any]:
-        return {"names": list(self._names)}
+        return {"names": list(self._known)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         names = state.get("names")
@@ -93,11 +101,33 @@ class Ngrams:
 
     def names_of(self, values: Tensor) -> list[str | None]:
         """The n-grams of one text of ids (T,)."""
-        known = len(self._names)
-        return [self._names[one] if 0 <= one < known else None for one in values.tolist()]
+        known = len(self._known)
+        return [self._known[one] if 0 <= one < known else None for one in values.tolist()]
+
+    def weighed(self, field: Field, weights: Tensor) -> Display:
+        """The known words, each with the most that an n-gram with it weighs. A run of characters of a word that is
+        not known itself stands behind them."""
+        display = super().weighed(field, weights)
+        runs = [(word.text, word.weight or 0.0) for word in display.words]
+        said = [name for name, _ in runs if " " not in name and not name.endswith(INSIDE)]
+        known = dict.fromkeys(said, 0.0)
+        others: dict[str, float] = {}
+        for name, weight in runs:
+            holders = _words_with(name, known)
+            for word in holders:
+                known[word] = max(known[word], weight)
+            if not holders:
+                shown = _shown_run(name)
+                others[shown] = max(others.get(shown, 0.0), weight)
+        return Display(
+            words=(
+                *(Word(word, known[word]) for word in said),
+                *(Word(run, weight) for run, weight in others.items()),
+            )
+        )
 
     def _use(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+        self._known = tuple(names)
         self._places = {name: place for place, name in enumerate(names)}
 
     def _grams(self, text: str) -> Iterator[str]:
@@ -107,10 +137,28 @@ class Ngrams:
             for start in range(len(found) - n + 1):
                 yield " ".join(found[start : start + n])
         for word in found if self.config.characters else ():
-            marked = f"_{word}_"
+            marked = f"{EDGE}{word}{EDGE}"
             for n in range(3, self.config.characters + 1):
                 for start in range(len(marked) - n + 1):
-                    yield f"{marked[start : start + n]}~"
+                    yield f"{marked[start : start + n]}{INSIDE}"
+
+
+def _words_with(name: str, known: Collection[str]) -> list[str]:
+    """The known words that an n-gram of this name is made of, or is a part of."""
+    if name.endswith(INSIDE):
+        run = name.removesuffix(INSIDE)
+        return [word for word in known if run in f"{EDGE}{word}{EDGE}"]
+    return [word for word in name.split() if word in known]
+
+
+def _shown_run(name: str) -> str:
+    """An n-gram as a person reads it: what lies before or behind a run of characters is an ellipsis."""
+    if not name.endswith(INSIDE):
+        return name
+    run = name.removesuffix(INSIDE)
+    before = "" if run.startswith(EDGE) else "…"
+    behind = "" if run.endswith(EDGE) else "…"
+    return f"{before}{run.strip(EDGE)}{behind}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,12 +177,26 @@ class Table(TokenParts):
         value = mean + std * parts[1]
         if name in self.config.dates:
             return date_text(value)
-        return f"{value:.4g} {self._learned.units.get(name, '')}".rstrip()
+        return self._with_unit(name, value)
+
+    def _with_unit(self, name: str, value: float) -> str:
+        return f"{_number(value)} {self._learned.units.get(name, '')}".rstrip()
 
     def show(self, raw: Any) -> Display:
-        """Each column with its value as the row has it."""
+        """Each column with its value: a number as it is read, anything else as the row has it."""
         there = [n for n in self.columns if not is_missing(raw.get(n))]
-        return Display(words=tuple(Word(f"{name}: {raw[name]}") for name in there))
+        return Display(words=tuple(Word(f"{n}: {self._said(n, raw[n])}") for n in there))
+
+    def _said(self, name: str, value: Any) -> str:
+        if name in self.config.numbers:
+            with suppress(WeftError):
+                return self._with_unit(name, number_of(value, self._learned.units.get(name, "")))
+        return str(value)
+
+
+def _number(value: float) -> str:
+    """As many digits as a 32-bit number has, and no exponent."""
+    return f"{value:.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _add(sums: list[float], value: float) -> None:

@@ -216,8 +216,10 @@ def _captions(report: DataReport) -> html.Html:
         ("also in another split", facts.across_splits),
     ]
     lengths = [name for name in report.histograms if "caption" in name]
-    languages = [(name, float(count)) for name, count in list(facts.languages.items())[:8]]
-    per_row = [(f"{count} a row", float(rows)) for count, rows in list(facts.per_row.items())[:8]]
+    languages = [(say(name), float(count)) for name, count in list(facts.languages.items())[:8]]
+    per_row = [
+        (say(f"{count} a row"), float(rows)) for count, rows in list(facts.per_row.items())[:8]
+    ]
     return html.section(
         "Captions",
         html.table(["", "number"], [[say(name), count] for name, count in rows]),
@@ -308,7 +310,7 @@ def _kinds(kinds: dict[str, int]) -> str:
 def _kind(kind: str) -> str:
     """What a column holds, in words."""
     several = kind.removeprefix(ALTERNATIVES)
-    return kind if several == kind else f"several {several}s"
+    return say(kind if several == kind else f"several {several}s")
 
 
 def _percent(part: int, whole: int) -> str:

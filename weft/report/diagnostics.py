@@ -11,7 +11,7 @@ MOST_BARS = 12
 
 
 def diagnostic_charts(found: Diagnostics) -> list[Html]:
-    """The charts, the most telling first."""
+    """The charts of all rows, the most telling first."""
     parts: list[Html] = []
     if found.confusion is not None:
         parts.append(confusion_matrix(found.confusion, "Confusion matrix"))
@@ -22,7 +22,12 @@ def diagnostic_charts(found: Diagnostics) -> list[Html]:
         parts.append(reliability_diagram(found.reliability, "Calibration"))
     if found.class_counts is not None:
         parts.append(_counts(found.class_counts))
-    return parts + [_slices(one) for one in found.slices]
+    return parts
+
+
+def slice_charts(found: Diagnostics) -> list[Html]:
+    """A chart for each column by whose values the errors are told."""
+    return [_slices(one) for one in found.slices]
 
 
 def confused_pairs(found: Confusion) -> Html:

@@ -55,6 +55,11 @@ def _said(value: str) -> Html:
     return value if isinstance(value, Html) else text(say(value))
 
 
+def said(value: Cell) -> Cell:
+    """A cell that is a sentence or a name of a page in the reader's language; anything else as it is."""
+    return _said(value) if isinstance(value, str) else value
+
+
 def join(*parts: str) -> Html:
     """The parts after each other; plain strings become escaped text."""
     return Html("\n".join(text(part) for part in parts))

@@ -25,20 +25,25 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
         return html.notice("Leakage from training was not audited.", warning=True)
     alone = len(audits) == 1 and not absent
     worst = min(audits.values(), key=_gravity)
-    of = "" if alone else f" ({', '.join(titles[str(worst.to_json())])})"
-    said = _sentence(worst)
-    lines = [f"{said}{of}."]
+    lines = [say(f"{_sentence(worst)}.")]
+    if not alone:
+        lines.append(say(f"This is of {_listed(titles[str(worst.to_json())])}."))
     if absent:
-        lines.append(f"Not audited: {', '.join(absent)}.")
-    parts = [Html(html.text(say(" ".join(lines))))]
+        lines.append(say(f"Not audited: {_listed(absent)}."))
+    parts = [html.text(" ".join(lines))]
     parts += [
         html.details(
-            "What was compared" if alone else f"What was compared: {', '.join(titles[key])}",
+            "What was compared" if alone else f"What was compared: {_listed(titles[key])}",
             _table(one),
         )
         for key, one in audits.items()
     ]
     return html.notice(html.join(*parts), warning=bool(absent) or not worst.clean)
+
+
+def _listed(titles: Sequence[str]) -> str:
+    """Titles of tasks, which may have commas."""
+    return "; ".join(map(say, titles))
 
 
 def _gravity(leakage: Leakage) -> int:
@@ -61,7 +66,7 @@ def _table(leakage: Leakage) -> Html:
     rows: list[list[html.Cell]] = [
         [say(what), one.found, one.total] for what, one in findings.items()
     ]
-    pairs = [[what, *pair] for what, found in findings.items() for pair in found.examples]
+    pairs = [[say(what), *pair] for what, found in findings.items() for pair in found.examples]
     counted = len(findings)
     notes = [html.paragraph(f"{line[:1].upper()}{line[1:]}.") for line in leakage.lines()[counted:]]
     table = html.table(["also in training", "found", "of"], rows)

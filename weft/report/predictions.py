@@ -48,8 +48,8 @@ def predictions(
 
 
 def worst_predictions(found: Sequence[Prediction], rows: Rows) -> list[Html]:
-    """The worst errors, some of them shown at once."""
-    return folded([_prediction(one, rows, None) for one in found], FIRST, "worst errors")
+    """The worst errors, the first one shown at once."""
+    return folded([_prediction(one, rows, None) for one in found], 1, "worst errors")
 
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:

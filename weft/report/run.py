@@ -44,7 +44,9 @@ def render(report: RunReport) -> str:
 
 def _recipe(run: RunRecord) -> html.Html:
     """Everything that the run's result depends on, folded."""
-    facts: list[list[html.Cell]] = [[say(name), value] for name, value in run.facts.items()]
+    facts: list[list[html.Cell]] = [
+        [say(name), html.said(value)] for name, value in run.facts.items()
+    ]
     parts = [html.table(["", "value"], facts)] if facts else []
     text = json.dumps(run.recipe, indent=2, ensure_ascii=False)
     return html.details(f"Recipe of {run.name}", *parts, html.code(text))

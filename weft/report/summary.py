@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from weft.core.language import say
 from weft.core.naming import plain
-from weft.evaluation.metric import Metric, Score
+from weft.evaluation.metric import PERCENT, Metric, Score
 from weft.inference.results import TaskResult
 from weft.inference.wording import PERSON, baseline_words
 from weft.report import html
@@ -87,7 +87,10 @@ def amount(score: Score) -> str:
 def amount_of(metric: Metric, value: float) -> str:
     """A value in the metric's unit, with the unit."""
     shown, unit = metric.shown(value), metric.unit
-    return f"{shown}%" if unit.endswith("%") else f"{shown} {unit}".strip()
+    if unit == PERCENT:
+        return f"{shown}%"
+    # A sum of percentages may be above 100: with a % behind it, it would read as a share.
+    return shown if unit.endswith(PERCENT) else f"{shown} {unit}".strip()
 
 
 def verdict(score: Score, baseline: float) -> str:
@@ -119,7 +122,7 @@ def measured_on(result: TaskResult) -> str:
     """The sizes of what was measured, in words."""
     protocol = result.protocol
     counts = [
-        f"{value:,} {plain(name)}"
+        say(f"{value:,} {plain(name)}")
         for name, value in protocol.items()
         if isinstance(value, int) and not isinstance(value, bool) and value and _counts(name)
     ]

@@ -8,7 +8,7 @@ from weft.evaluation.metric import same_unit
 from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
-from weft.report.diagnostics import confused_pairs, diagnostic_charts
+from weft.report.diagnostics import confused_pairs, diagnostic_charts, slice_charts
 from weft.report.embedding_map import embedding_map, neighbour_rows
 from weft.report.examples import FIRST, Rows, examples, folded, worst_examples
 from weft.report.html import Html
@@ -19,9 +19,11 @@ from weft.report.summary import amount, headlines, sentence, strongest
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
 MOST_SCORES = 12
 """Numbers in a chart; the table has all."""
+OPEN_CHARTS = 4
+"""Charts that are shown at once; the others are folded."""
 MOST_ROWS = 200
 FEW_TASKS = 2
-"""On a page of more tasks fewer blocks are open."""
+"""On a page of more tasks fewer blocks are open, and of all but the first one a sentence alone."""
 
 
 def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
@@ -30,9 +32,12 @@ def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
     first, result = number == 0, measured.result
     title = measured.title[:1].upper() + measured.title[1:]
     parts: list[str] = [] if first else [html.paragraph(sentence(result))]
-    parts.append(html.tiles({_tile(result, n): amount(s) for n, s in headlines(result)}))
+    tiles = html.tiles({_tile(result, n): amount(s) for n, s in headlines(result)})
+    unfolded = first or tasks <= FEW_TASKS
+    parts += [tiles] * unfolded
     below = [
-        html.row(*_charts(result)),
+        *[tiles] * (not unfolded),
+        *_charts(result),
         *_map(measured, number),
         *_examples(measured, all_open=tasks <= FEW_TASKS),
         html.details("All numbers", *_numbers(result)),
@@ -52,12 +57,17 @@ def _tile(result: TaskResult, name: str) -> str:
 
 
 def _charts(result: TaskResult) -> list[Html]:
+    """The most telling first: of all rows, then by slice."""
     parts: list[Html] = diagnostic_charts(result.diagnostics)
     for axis, scores in same_unit(result.metrics.values()).items():
         if len(scores) > 1:
             rows = [(say(s.metric.words), s.value, s.low, s.high) for s in scores[:MOST_SCORES]]
             parts.append(charts.interval_chart(rows, "Scores with 95% intervals", axis))
-    return parts + [_rank_chart(way, found) for way, found in result.queries.items()]
+    parts += [_rank_chart(way, found) for way, found in result.queries.items()]
+    parts += slice_charts(result.diagnostics)
+    rest = parts[OPEN_CHARTS:]
+    more = html.details(f"{len(rest)} more: charts", html.row(*rest))
+    return [html.row(*parts[:OPEN_CHARTS]), *([more] if rest else [])]
 
 
 def _rank_chart(way: str, queries: Queries) -> Html:
@@ -156,6 +166,6 @@ def _numbers(result: TaskResult) -> list[Html]:
 
 def _protocol(result: TaskResult) -> Html:
     rows: list[list[html.Cell]] = [
-        [say(protocol_words(name)), value] for name, value in result.protocol.items()
+        [say(protocol_words(name)), html.said(value)] for name, value in result.protocol.items()
     ]
     return html.table(["", "value"], rows)

@@ -84,7 +84,7 @@ def cost(runs: Sequence[RunRecord]) -> Html:
             _seconds(run.last.get("seconds")),
             _bytes(run.last.get("peak_memory")),
             _rate(run.last.get("samples_per_second")),
-            run.facts.get("parameters"),
+            html.said(run.facts.get("parameters")),
             run.facts.get("device"),
         ]
         for run in runs

@@ -14,7 +14,7 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
     console = console or Console()
     console.print(f"[bold]{result.task}[/bold]", highlight=False)
     for name, value in result.protocol.items():
-        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        shown = f"{value:g}" if isinstance(value, float) else say(str(value))
         line = f"  {say(protocol_words(name))}: {shown}"
         console.print(line, highlight=False, markup=False)
     _print_leakage(result.leakage, console)
@@ -30,9 +30,7 @@ def _print_slices(found: Slices, console: Console) -> None:
     console.print(f"{name}, {found.column}:", highlight=False, markup=False)
     for part in found.slices:
         score = part.score
-        line = (
-            f"  {part.value}: {score.shown} {score.metric.unit} ({score.interval}), {part.rows:,}"
-        )
+        line = f"  {part.value}: {score.shown} {say(score.metric.unit)} ({score.interval}), {part.rows:,}"
         console.print(line, highlight=False, markup=False)
 
 
