@@ -126,8 +126,8 @@ class Entry:
         for place, text in zip(PLACE.finditer(self.english), fixed[1:], strict=True):
             value = r"[\d,.]+" if place[1] == "count" else ".*?"
             parts.append(f"(?P<{place[1]}>{value}){re.escape(text)}")
-        # A place at the end leaves the full stop to the sentence; an ellipsis is its own.
-        stop = "" if fixed[-1] else r"(?<![^.]\.)"
+        # A place at the end leaves the full stop to the sentence; an ellipsis, and "." as a path, are its own.
+        stop = "" if fixed[-1] else r"(?<![^.\s]\.)"
         return re.compile("".join(parts) + stop, flags=re.DOTALL | re.IGNORECASE)
 
     def filled(self, places: dict[str, str], chosen: str) -> str:
