@@ -13,6 +13,7 @@ import tyro
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
+from weft.core.language import say
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,5 @@ def main(words: list[str]) -> None:
         sys.stdout.write(found.csv())
         return
     found.save(arguments.out)
-    print(
-        f"{len(found.rows):,} rows predicted, {found.left_out + len(bad):,} left out: {arguments.out}"
-    )
+    left = found.left_out + len(bad)
+    print(say(f"{len(found.rows):,} rows predicted, {left:,} left out: {arguments.out}"))

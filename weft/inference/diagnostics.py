@@ -24,7 +24,7 @@ class Confusion:
     """How often each class was predicted for the rows of each right class.
 
     labels: the L classes that are shown; all of them, or, of many, those with the most errors, in the
-    order of the model's classes. counts: L rows of L numbers, counts[right][predicted]. classes: how many
+    order of the model's classes. counts: L rows of L numbers, a row for each right class. classes: how many
     there are in all. pairs: the most frequent errors among all classes, the most frequent first.
     """
 

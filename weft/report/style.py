@@ -82,7 +82,7 @@ svg .chosen { stroke: var(--s2); stroke-width: 1.4; stroke-dasharray: 5 3; }
 svg .cell { fill: rgb(var(--heat)); } svg text.on { fill: var(--on-heat); } svg .right { fill: none; stroke: var(--good); stroke-width: 1.5; }
 .shown { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: .2rem 1.2rem; padding: .7rem 0; border-bottom: 1px solid var(--grid); }
 .shown > .pictures { display: flex; flex-wrap: wrap; gap: .6rem; } .shown > .told { min-width: 0; overflow-wrap: anywhere; }
-.shown > .told { max-height: 24rem; overflow-y: auto; } .shown > .told:only-child { grid-column: 1 / -1; }
+.shown > .told { max-height: 32rem; overflow-y: auto; } .shown > .told:only-child { grid-column: 1 / -1; }
 .answer { font-weight: 600; } .yes { color: var(--good); } .no { color: var(--bad); }
 .marked { line-height: 1.9; } .marked span { background: rgba(var(--mark), var(--w)); padding: .1em .12em; border-radius: 3px; }
 .framed { outline: 3px solid var(--good); outline-offset: 2px; border-radius: 5px; }

@@ -90,7 +90,7 @@ def amount_of(metric: Metric, value: float) -> str:
     if unit == PERCENT:
         return f"{shown}%"
     # A sum of percentages may be above 100: with a % behind it, it would read as a share.
-    return shown if unit.endswith(PERCENT) else f"{shown} {unit}".strip()
+    return shown if unit.endswith(PERCENT) else f"{shown} {say(unit)}".strip()
 
 
 def verdict(score: Score, baseline: float) -> str:

@@ -78,7 +78,7 @@ class TrainResult:
             for name, value in fit.metrics.items():
                 metric = declared.called(name)
                 if metric is not None and metric.headline:
-                    shown = f"{metric.shown(value)} {metric.axis}"
+                    shown = f"{metric.shown(value)} {say(metric.axis)}"
                     lines.append(f"  {say(f'validation {name}: {shown}')}")
         return "\n".join([*lines, say(f"run directory: {self.folder}")])
 
