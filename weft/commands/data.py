@@ -23,7 +23,7 @@ from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
-from weft.data.prepare.report import DataReport
+from weft.data.prepare.report import DataReport, split_words
 from weft.data.schema import infer, require_pictures
 from weft.report.card import RATES, lengths, write_card
 
@@ -126,7 +126,9 @@ def _summary(report: DataReport) -> None:
     total = report.counts(report.total).items()
     print(f"{report.name}: {', '.join(say(f'{count:,} {what}') for what, count in total)}")
     for name, counts in report.splits.items():
-        print(f"  {name}: {say(f'{counts.rows:,} rows, {counts.captions:,} captions')}")
+        print(
+            f"  {split_words(name)}: {say(f'{counts.rows:,} rows, {counts.captions:,} captions')}"
+        )
     print(f"  {say(f'cannot be used: {report.corrupt_total:,}')}")
     for problem in report.corrupt[:10]:
         print(f"    {problem.source}: {say(problem.reason)}")

@@ -141,7 +141,7 @@ class TaskResult:
         rows = [
             [
                 *(name, score.shown, score.interval),
-                score.metric.unit + (LOWER if score.metric.better == "lower" else ""),
+                say(score.metric.unit) + (LOWER if score.metric.better == "lower" else ""),
                 *(
                     score.metric.shown(values[name]) if name in values else ""
                     for values in self.baselines.values()

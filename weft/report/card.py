@@ -14,6 +14,7 @@ from weft.data.prepare.report import (
     Problem,
     Recordings,
     SplitCounts,
+    split_words,
 )
 from weft.report import charts, html
 
@@ -106,7 +107,7 @@ def _overview(report: DataReport) -> html.Html:
         rows.append(("all", report.total))
     counts = html.table(
         ["split", *report.counts(report.total)],
-        [[name, *report.counts(counted).values()] for name, counted in rows],
+        [[split_words(name), *report.counts(counted).values()] for name, counted in rows],
     )
     columns = html.table(
         ["column", "holds", "rows", "share"],

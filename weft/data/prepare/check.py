@@ -17,11 +17,12 @@ from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
-from weft.data.prepare.leakage import NO_SPLIT, exact_listing, near_listing, shared_groups
+from weft.data.prepare.leakage import exact_listing, near_listing, shared_groups
 from weft.data.prepare.media_facts import MAX_PIXELS, MediaFacts, media_in
 from weft.data.prepare.near_duplicates import NearConfig
 from weft.data.prepare.recording_checks import recordings_of, suspicions, voiced_columns
 from weft.data.prepare.report import (
+    NO_SPLIT,
     CaptionFacts,
     Column,
     DataReport,

@@ -10,11 +10,8 @@ import numpy as np
 from weft.core.kinds import Kind
 from weft.data.prepare.fingerprints import TURNS, likeness
 from weft.data.prepare.near_duplicates import LikePairs, NearConfig, near_pairs
-from weft.data.prepare.report import Listing, Pair
+from weft.data.prepare.report import NO_SPLIT, Listing, Pair
 from weft.data.prepare.scan import RowFacts
-
-NO_SPLIT = "(none)"
-
 
 FURTHER = 0.9
 """Least cosine similarity of what moves in two films, and of their sound tracks."""

@@ -9,8 +9,16 @@ from typing import Any
 
 from weft.core.files import write_text
 from weft.core.kinds import NOUNS, Kind
+from weft.core.language import say
 
 Shares = dict[str, int]
+NO_SPLIT = "(none)"
+"""Stands for the split of rows that name none."""
+
+
+def split_words(name: str) -> str:
+    """The name of a split as people are told it: it is what they write after `--split`."""
+    return say(name) if name == NO_SPLIT else name
 
 
 @dataclass(frozen=True)
