@@ -65,5 +65,5 @@ def clips_questions() -> Recipe:
         },
         tasks={"vqa": VQAConfig()},
         optim=OptimConfig(lr=1.5e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
-        run=run(600).replace(batch_size=32, monitor="vqa/accuracy"),
+        run=run(3000).replace(batch_size=32, monitor="vqa/accuracy"),
     )
