@@ -24,8 +24,10 @@ from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.text import TransformerDecoderConfig
+from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.regions import RegionsConfig
+from weft.encoders.speech_transformer import SpeechTransformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
@@ -50,8 +52,10 @@ from weft.objectives.detection import DetectionConfig
 from weft.objectives.grid_objects import GridObjectsConfig
 from weft.objectives.grounding import GroundingConfig
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
+from weft.objectives.masked_frames import MaskedFramesConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
+from weft.objectives.masked_video import MaskedVideoConfig
 from weft.objectives.matching import MatchingConfig
 from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
 from weft.objectives.similarity import Likeness
@@ -60,6 +64,7 @@ from weft.training.step import TrainStep
 from weft.training.streams import Streams
 
 FEATURES, CLASSES, PANELS = 5, 3, 2
+BANDS, FRAMES = 4, 3
 CELLS = 4 * PANELS
 WORDS = MaskedLanguageConfig(dim=tiny.DIM, vocab_size=tiny.WORDS, hidden=12, whole_words=True)
 REGIONS = MaskedRegionsConfig(dim=tiny.DIM, feature_dim=FEATURES, masked="regions")
@@ -87,6 +92,13 @@ CASES: dict[str, Config] = {
     "masked-region-classes": REGION_CLASSES,
     "masked-region-class": REGION_CLASSES.replace(hard=True),
     "masked-patches": PATCHES,
+    "masked-frames": MaskedFramesConfig(
+        tiny.DIM, bands=BANDS, frames=2, masked="sound", mask_ratio=0.4, span=2
+    ),
+    "masked-tubes": MaskedVideoConfig(tiny.DIM, 4, pixels=2, masked="film", mask_ratio=0.5),
+    "masked-video-patches": MaskedVideoConfig(
+        tiny.DIM, 4, pixels=4, masked="film", mask_ratio=0.5, tubes=False
+    ),
     "matching": MatchingConfig(),
     "matching-hard": MatchingConfig(negatives="hard"),
     "matching-soft": MatchingConfig(("text", "regions"), negatives="soft"),
@@ -100,7 +112,15 @@ CASES: dict[str, Config] = {
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
     "answer-ranking": AnswerRankingConfig(),
 }
-MASKING = {"text": 1, "image": 1, "regions": 3, "panels": 0, "answer": 0}
+MASKING = {
+    "text": 1,
+    "image": 1,
+    "regions": 3,
+    "panels": 0,
+    "answer": 0,
+    "sound": 1,
+    "film": 2,
+}
 """How many of the cases alter each stream."""
 every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
@@ -118,12 +138,12 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 20
+    assert len(config_classes()) == 22
 
 
 def model() -> Model:
     torch.manual_seed(0)
-    widths = {"text": 12, "image": 8, "regions": 10, "panels": 6}
+    widths = {"text": 12, "image": 8, "regions": 10, "panels": 6, "sound": 8, "film": 8}
     projected = {**widths, "answer": 12, JOINT: tiny.DIM}
     words = TextTransformerConfig(tiny.WORDS, dim=12, depth=1, heads=2, max_length=12)
     return ModelConfig(
@@ -132,6 +152,10 @@ def model() -> Model:
             "answer": words,
             "image": ViTConfig(image_size=16, patch_size=4, dim=8, depth=1, heads=2),
             "regions": RegionsConfig(FEATURES, dim=10),
+            "sound": SpeechTransformerConfig(BANDS, dim=8, depth=1, heads=2),
+            "film": PicturesEncoderConfig(
+                ViTConfig(image_size=8, patch_size=4, dim=8, depth=1, heads=2), tokens=True
+            ),
             "panels": PointsConfig(
                 CLASSES, 6, size=8, panels=PANELS, max_objects=3, prior=0.7, widths=(4, 4, 6)
             ),
@@ -177,7 +201,18 @@ def batch() -> Batch:
     }
     pixels = torch.randint(256, (6, PANELS, 3, 8, 8), generator=generator, dtype=torch.uint8)
     answers = rows.inputs["text"].take(torch.tensor([1, 0, 2, 0, 4, 5]))
-    inputs = {**rows.inputs, "regions": regions, "panels": Field(pixels), "answer": answers}
+    heard = torch.arange(9) < torch.tensor([9, 8, 5, 9, 3, 7])[:, None]
+    sounds = torch.randn(6, 9, BANDS, generator=generator)
+    seen = torch.arange(FRAMES) < torch.tensor([3, 1, 2, 3, 3, 2])[:, None]
+    films = torch.randint(256, (6, FRAMES, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    inputs = {
+        **rows.inputs,
+        "regions": regions,
+        "panels": Field(pixels),
+        "answer": answers,
+        "sound": Field(sounds.masked_fill(~heard[:, :, None], torch.nan), heard),
+        "film": Field(films, seen),
+    }
     return Batch(inputs, rows.ids, rows.groups, targets, seeds=torch.arange(10, 16))
 
 
@@ -228,7 +263,7 @@ def test_the_seed_alone_decides(config: Config) -> None:
         assert first.grad is None or torch.equal(first.grad, second.grad)
 
 
-STREAMS = ("text", "image", "regions", "panels", "answer")
+STREAMS = ("text", "image", "regions", "panels", "answer", "sound", "film")
 every_stream = pytest.mark.parametrize("stream", STREAMS)
 
 
