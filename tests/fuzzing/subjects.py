@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from made_media import bursts, film, sound_file
 from PIL import Image
 from tiny_runs import caption, done, picture, picture_folder, scenes_flags, write_rows
 
@@ -101,6 +102,7 @@ def _data(place: Path) -> list[Subject]:
     (csv / "rows.csv").write_text("\n".join(lines) + "\n")
     pairs = picture_folder(place / "pairs", 4)
     photographs = _photographs(place / "pictures")
+    sounds, films = _sounds(place / "sounds"), _films(place / "films")
     parquet = _parquet(place / "parquet")
     _coco(coco)
     _vqa(vqa)
@@ -111,6 +113,8 @@ def _data(place: Path) -> list[Subject]:
         Subject("csv table", csv, ("rows.csv",), _check("rows.csv")),
         Subject("captions beside pictures", pairs, ("*.txt",), _check("")),
         Subject("pictures", photographs, ("*.*",), _check("")),
+        Subject("sounds", sounds, ("*.*",), _check("")),
+        Subject("films", films, ("*.*",), _check("")),
         Subject("parquet", parquet, ("*.parquet",), _check(""), counted=True),
         Subject("COCO captions", coco, ("annotations/*.json",), _check("")),
         Subject("VQA questions", vqa, ("*.json",), _check("")),
@@ -132,6 +136,31 @@ def _photographs(folder: Path) -> Path:
         path.with_suffix(".txt").write_text(f"a picture called {path.stem}\n")
     for path in folder.glob("*.txt"):
         path.rename(folder / f"{path.stem}.txt")
+    return folder
+
+
+def _sounds(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    samples = bursts(1, 0.3)
+    for name, format, subtype in (
+        *(("8.wav", "WAV", "PCM_U8"), ("16.wav", "WAV", "PCM_16"), ("24.wav", "WAV", "PCM_24")),
+        *(("float.wav", "WAV", "FLOAT"), ("law.wav", "WAV", "ULAW"), ("a.flac", "FLAC", "PCM_16")),
+        *(("a.aiff", "AIFF", "PCM_16"), ("a.ogg", "OGG", "VORBIS"), ("a.opus", "OGG", "OPUS")),
+        ("a.mp3", "MP3", "MPEG_LAYER_III"),
+    ):
+        (folder / name).write_bytes(sound_file(samples, 16_000, format, subtype))
+    wide = np.stack([samples] * 6, axis=1)
+    (folder / "wide.wav").write_bytes(sound_file(wide, 96_000))
+    (folder / "a.m4a").write_bytes(film(2, sound=samples))
+    return folder
+
+
+def _films(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "a.mp4").write_bytes(film(12, sound=bursts(2, 1.2)))
+    (folder / "silent.mkv").write_bytes(film(12, format="matroska"))
+    (folder / "a.avi").write_bytes(film(12, format="avi"))
+    (folder / "b.mov").write_bytes(film(6, sound=bursts(3, 0.6), format="mov"))
     return folder
 
 

@@ -26,11 +26,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def test_all_kinds_of_files_are_there(prepared: Prepared) -> None:
-    assert len(prepared.subjects) == 19
+    assert len(prepared.subjects) == 21
     assert all(any(s.folder.glob(pattern) for pattern in s.files) for s in prepared.subjects)
 
 
-@settings(max_examples=57, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=63, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(number=st.integers(0, 10**6))
 def test_damage_is_refused_or_changes_nothing(prepared: Prepared, number: int) -> None:
     outcome = run_case(prepared.subjects, 0, number, prepared.place, prepared.whole)

@@ -265,7 +265,7 @@ def _alike_note(names: Counter[str]) -> list[str]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Media):
-        return value.path.name if value.path is not None else str(value.place)
+        return value.path.name if value.path is not None else str(value.place).rpartition("/")[2]
     if isinstance(value, list | tuple):
         return ", ".join(_shown(each) for each in value)
     return " ".join(str(value).split())
