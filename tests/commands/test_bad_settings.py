@@ -60,7 +60,11 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
         "image",
         "txt",
     ),
-    "both streams are 'image'": ("--objectives.contrastive.streams", "image", "image"),
+    "('image', 'image'), expected two or more different ones": (
+        "--objectives.contrastive.streams",
+        "image",
+        "image",
+    ),
     "label_smoothing is 2.0": ("--objectives.contrastive.label-smoothing", "2"),
     "unknown stream of tasks.retrieval 'txt': did you mean text?": (
         "--tasks.retrieval.second",

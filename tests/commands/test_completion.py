@@ -43,7 +43,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["data", "prepare", "x", "--eng"], ["--engine"]),
         (["data", "prepare", "x", "--engine", "d"], ["daft"]),
         (["new", "x", "--recipe", ""], []),
-        (["compare", "cli"], ["clip"]),
+        (["compare", "sig"], ["siglip"]),
         (["no_command", ""], []),
         (["search", "runs/first", "--image", ""], []),
     ],

@@ -13,10 +13,12 @@ from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.trees import TreesConfig
 
 OTHERS = {
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
+    "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }
 texts = pytest.mark.parametrize("config", OF_TEXT.values(), ids=OF_TEXT)
@@ -36,7 +38,7 @@ def test_the_folder_holds_these_decoders_and_no_others() -> None:
         }
     tested = {type(config) for config in (*OF_TEXT.values(), *OTHERS.values())}
     assert found == tested
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize("config", [*OF_TEXT.values(), *OTHERS.values()])
