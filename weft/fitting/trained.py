@@ -20,11 +20,12 @@ from weft.fitting.goal import Goal
 from weft.fitting.models import UNSEEN, Floats
 from weft.fitting.settings import NO_MODEL, FitSettings
 from weft.fitting.table import Ints, Table
-from weft.fitting.trained_recipe import TrainedRecipe, TrainingRows, of_length
+from weft.fitting.trained_recipe import MEASURING, TrainedRecipe, TrainingRows, of_length
 from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
 from weft.heads.tags import TagValues
+from weft.inference.predict import predict
 from weft.recipes.answer import answer
 from weft.recipes.classify import classify
 from weft.recipes.regress import regress
@@ -152,7 +153,10 @@ class TrainedCandidate(TrainedRecipe):
         A row that has none of the columns gets equal shares or the median.
         """
         samples = [self.shared.table.samples[row] for row in rows.tolist()]
-        found = load(run).predict(samples)
+        loaded = load(run)
+        found = predict(
+            [loaded.reading(samples)], samples, loaded.head(), MEASURING, device=loaded.device
+        )
         there, values = list(found.rows), found.values
         if isinstance(values, NumberValues):
             numbers = np.full((len(rows), 1), float(np.median(self.goal.values)))

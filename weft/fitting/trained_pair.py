@@ -27,8 +27,13 @@ from weft.fitting.recall import measure_vectors
 from weft.fitting.result import TRIALS
 from weft.fitting.settings import FitSettings
 from weft.fitting.trained import can_be_tuned, towers_of
-from weft.fitting.trained_recipe import TrainedRecipe, TrainingRows, of_length, planned_steps
-from weft.inference.config import InferenceConfig
+from weft.fitting.trained_recipe import (
+    MEASURING,
+    TrainedRecipe,
+    TrainingRows,
+    of_length,
+    planned_steps,
+)
 from weft.inference.embedding import embed_entries
 from weft.inference.member import Entry
 from weft.recipes._own import Towers, Tune
@@ -138,9 +143,10 @@ def _embedded(pairs: Pairs, run: Path, name: str, rows: Rows) -> Floats:
     place = {value: number for number, value in enumerate(first)}
     loaded = load(run)
     entries = [Entry(name, number) for number in range(len(embedded))]
-    config = InferenceConfig()
-    bad = config.errors.build(len(embedded))
-    found = embed_entries([loaded.reading(embedded)], entries, embedded, config, bad, loaded.device)
+    bad = MEASURING.errors.build(len(embedded))
+    found = embed_entries(
+        [loaded.reading(embedded)], entries, embedded, MEASURING, bad, loaded.device
+    )
     unit = found.vectors[0].double().numpy()
     vectors = np.zeros((len(samples), unit.shape[1]))
     vectors[rows] = unit[[place[id(samples[row].items[name])] for row in rows.tolist()]]

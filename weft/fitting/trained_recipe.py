@@ -9,11 +9,13 @@ from pathlib import Path
 from weft.core import config as configs
 from weft.core.documents import write_checked
 from weft.core.files import read_file, write_bytes
+from weft.data.features import CacheConfig
 from weft.data.learned import MODALITIES
 from weft.data.sources import DataSource
 from weft.fitting.folds import Rows, grouped_folds
 from weft.fitting.source import AssignedConfig
 from weft.fitting.table import Ints, Table
+from weft.inference.config import InferenceConfig
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.timing import seconds_per_step
@@ -29,6 +31,8 @@ RESAMPLES = 20
 WARM, TIMED = 2, 6
 EVALUATING = 1.3
 """Times what the steps take: with evaluations and checkpoints."""
+MEASURING = InferenceConfig(batch_size=CacheConfig().batch_size)
+"""As many rows at once as features are computed of: the activations of a picture model take memory by the row."""
 TIMING = 5.0
 """Seconds that must be left to time a few steps at all."""
 
