@@ -1,13 +1,17 @@
 """Mistakes in a recipe that are found before anything is read."""
 
+from dataclasses import replace
+
 import pytest
 
 from weft.core.errors import WeftError
 from weft.core.samples import Sample
 from weft.data.features import CacheConfig
+from weft.data.mixing import MixConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe
 from weft.runs.check import check_columns, check_names
+from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.tasks.retrieval import RetrievalConfig
@@ -27,6 +31,21 @@ def test_a_cached_stream_cannot_be_masked() -> None:
     other = made.replace(objectives={"words": MASKED.replace(masked="speech")})
     with pytest.raises(WeftError, match=r"unknown stream of objectives\.words 'speech'"):
         check_names(other)
+
+
+def test_rows_are_mixed_for_objectives_that_know_the_ratio() -> None:
+    def mixing(made: Recipe, stream: str = "image", **data: object) -> Recipe:
+        return made.replace(data=replace(made.data, mix=MixConfig((stream,)), **data))
+
+    check_names(mixing(recipe("easy_vqa")))
+    with pytest.raises(WeftError, match=r"objectives\.contrastive .* does not weigh its cost"):
+        check_names(mixing(recipe("clip")))
+    with pytest.raises(WeftError, match="unknown stream in data.mix 'sound'"):
+        check_names(mixing(recipe("easy_vqa"), "sound"))
+    with pytest.raises(
+        WeftError, match="data.mix.streams names 'image', whose features are cached"
+    ):
+        check_names(mixing(recipe("easy_vqa"), cache={"image": CacheConfig()}))
 
 
 def test_a_metric_that_no_task_measures_is_refused_before_training() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,10 @@ class Needing(Protocol):
 
     @property
     def needs(self) -> Needs: ...
+
+
+@runtime_checkable
+class WeighsMixed(Protocol):
+    """The config of an objective that weighs its cost by the ratio of rows that are mixed in pairs (`data.mix`)."""
+
+    weighs_mixed: ClassVar[bool]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -149,6 +149,7 @@ def _target(model: Reader, batch: Batch, head: str) -> Tensor:
 class ClassificationConfig(Config[Objective]):
     """A class of a closed set: an answer, a label, true or false."""
 
+    weighs_mixed: ClassVar[bool] = True
     head: str = "answer"
     """Head whose classes are learned."""
     label_smoothing: float = 0.0
@@ -169,6 +170,7 @@ class ClassificationConfig(Config[Objective]):
 class RegressionConfig(Config[Objective]):
     """A number: a score, a sentiment."""
 
+    weighs_mixed: ClassVar[bool] = True
     head: str = "score"
     """Head whose number is learned."""
     error: Literal["absolute", "squared"] = "absolute"

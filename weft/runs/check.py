@@ -15,10 +15,11 @@ from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
 from weft.core.missing import is_missing
-from weft.core.needs import Needing, Needs
+from weft.core.needs import Needing, Needs, WeighsMixed
 from weft.core.records import Field
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
+from weft.data.mixing import MixConfig
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.vit import ViT
 from weft.evaluation.metric import find
@@ -46,6 +47,8 @@ def check_names(recipe: Recipe) -> None:
     _check_there("encoder of a stream in data.cache", data.cache, recipe.model.encoders)
     _check_there("stream in data.optional", data.optional, data.streams)
     _check_there("stream in data.modality_dropout", data.modality_dropout, data.streams)
+    if data.mix is not None:
+        _check_mix(recipe, data.mix)
     if data.bucketing.stream is not None:
         _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:
@@ -56,6 +59,22 @@ def check_names(recipe: Recipe) -> None:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
     for where, needs in _all_needs(recipe).items():
         _check_needs(recipe, where, needs)
+
+
+def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
+    """Raises WeftError where a stream cannot be mixed, or an objective would compare mixed rows with plain targets."""
+    _check_there("stream in data.mix", mix.streams, recipe.data.streams)
+    for stream in mix.streams:
+        if stream in recipe.data.cache:
+            raise WeftError(
+                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
+            )
+    for name, objective in recipe.objectives.items():
+        if not isinstance(objective, WeighsMixed):
+            raise WeftError(
+                f"data.mix mixes rows, but objectives.{name} ({type(objective).__name__}) does not weigh its cost by "
+                "their ratio, expected classification or regression"
+            )
 
 
 def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -179,16 +179,9 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
 
 
 def _mixing(recipe: Recipe, learned: Learned, rows: int) -> Mixing | None:
-    """How training rows are mixed, if they are. Raises WeftError for a stream that is cached."""
+    """How training rows are mixed, if they are."""
     config = recipe.data.mix
-    if config is None:
-        return None
-    for stream in config.streams:
-        if stream in recipe.data.cache:
-            raise WeftError(
-                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
-            )
-    return Mixing(config, learned.modalities, rows)
+    return None if config is None else Mixing(config, learned.modalities, rows)
 
 
 def _dropout(recipe: Recipe) -> ModalityDropout | None:
