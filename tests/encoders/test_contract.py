@@ -70,6 +70,13 @@ def test_features_have_the_promised_shapes(case: Case) -> None:
     assert features.pooled.std(dim=0).max() > 0
 
 
+def test_sounds_are_encoded_in_the_precision_of_the_weights() -> None:
+    field = inputs("frames")
+    for name in ("spectrogram-cnn", "spectrogram-transformer", "speech-transformer"):
+        encoder = built(CASES[name]).to(torch.bfloat16)
+        assert encoder(field).pooled.dtype == torch.bfloat16
+
+
 @every_encoder
 def test_same_seed_same_features(case: Case) -> None:
     field = inputs(case.kind)

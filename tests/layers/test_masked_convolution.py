@@ -34,6 +34,13 @@ def test_norm_of_real_frames(layout: torch.memory_format, width: int) -> None:
     assert not gradient[~mask].any()
 
 
+def test_one_place_alone_is_normalised_by_the_running_statistics() -> None:
+    norm = PaddedBatchNorm(3).train()
+    grid = torch.randn(1, 3, 1, 1)
+    for mask in (None, torch.ones(1, 1, dtype=torch.bool)):
+        torch.testing.assert_close(norm(grid, mask), grid, atol=1e-4, rtol=1e-4)
+
+
 def test_pairs_of_which_one_is_real_are_that_one() -> None:
     grid = torch.arange(1.0, 11).view(1, 1, 5, 2)
     mask = torch.tensor([[True, True, True, False, False]])

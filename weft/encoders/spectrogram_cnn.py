@@ -22,9 +22,9 @@ from weft.layers.pooling import pool
 class SpectrogramCNN(nn.Module):
     """Frames (B, T, M) -> tokens (B, T', D), one for each stretch of time; pooled: the mean and maximum of them.
 
-    A second channel at the input says which band it is, from -1 to 1. Each stage is one or more 3 x 3 convolutions with batch norm and ReLU; between stages two frames become their
-    mean, and so do two bands while there are more than one. The bands of the last grid are averaged. Padding is
-    never read, and batch norm counts real frames alone.
+    A second channel at the input says which band it is, from -1 to 1. Each stage is one or more 3 x 3 convolutions
+    with batch norm and ReLU. Between stages two frames become their mean, and so do two bands while there are more
+    than one; the bands of the last grid are averaged. Padding is never read, and batch norm counts real frames alone.
     """
 
     def __init__(self, config: "SpectrogramCNNConfig") -> None:
@@ -55,7 +55,8 @@ class SpectrogramCNN(nn.Module):
         values_BMT1 = field.values.to(dtype).transpose(1, 2)[..., None]
         frames_BMT1 = self.norm(without_padding(values_BMT1, mask_BT), mask_BT)
         grid_BCTM = frames_BMT1.permute(0, 3, 2, 1)
-        places_M = torch.linspace(-1, 1, grid_BCTM.shape[3], device=grid_BCTM.device)
+        bands = grid_BCTM.shape[3]
+        places_M = torch.linspace(-1, 1, bands, device=grid_BCTM.device, dtype=grid_BCTM.dtype)
         grid_BCTM = torch.cat([grid_BCTM, places_M.expand_as(grid_BCTM)], dim=1)
         grid_BCTM = without_padding(grid_BCTM, mask_BT)
         for number, stage in enumerate(self.stages):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weft.core.distributed import world_size
 from weft.layers.padded import is_padded
 
 
@@ -41,8 +42,14 @@ class PaddedBatchNorm(nn.Module):
         return out_BTWC.permute(0, 3, 1, 2)
 
     def _matrix(self, values: Tensor) -> Tensor:
-        """(..., C) -> the same, normalised."""
-        normal: Tensor = self.norm(values.reshape(-1, values.shape[-1]))
+        """(..., C) -> the same, normalised; one place alone, which has no variance, by the running statistics."""
+        matrix, norm = values.reshape(-1, values.shape[-1]), self.norm
+        normal: Tensor
+        if len(matrix) == 1 and self.training and world_size() == 1:
+            mean, variance = norm.running_mean, norm.running_var
+            normal = F.batch_norm(matrix, mean, variance, norm.weight, norm.bias, eps=norm.eps)
+        else:
+            normal = norm(matrix)
         return normal.view(values.shape)
 
 
