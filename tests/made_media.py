@@ -40,11 +40,13 @@ def film(
     size: tuple[int, int] = (64, 48),
     *,
     sound: np.ndarray | None = None,
+    sound_at: float = 0.0,
     times: list[float] | None = None,
     codec: str = "mpeg4",
     format: str = "mp4",
 ) -> bytes:
-    """Frame n is grey, with brightness 10 (n % 25): `number_of` reads it back. times: of the frames, in seconds."""
+    """Frame n is grey, with brightness 10 (n % 25): `number_of` reads it back. times: of the frames, in seconds. sound_at: when the
+    sound begins."""
     file = io.BytesIO()
     with av.open(file, "w", format=format) as container:
         video = container.add_stream(codec, rate=rate)
@@ -64,7 +66,11 @@ def film(
         container.mux(video.encode())
         if audio is not None and sound is not None:
             whole = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), "fltp", "mono")
-            whole.sample_rate, whole.pts, whole.time_base = RATE, 0, Fraction(1, RATE)
+            whole.sample_rate, whole.pts, whole.time_base = (
+                RATE,
+                round(sound_at * RATE),
+                Fraction(1, RATE),
+            )
             container.mux(audio.encode(whole))
             container.mux(audio.encode())
     return file.getvalue()

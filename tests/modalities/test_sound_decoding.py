@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_media import RATE, film, sound_file, tone
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
+from weft.modalities.audio import AudioConfig
 from weft.modalities.audio_decoding import read_sound, resampled, sound_facts
 
 ENCODINGS = {
@@ -70,6 +72,31 @@ def test_the_sound_track_of_a_film_and_its_parts() -> None:
     assert abs(int(lags.argmax()) - 1000) <= 2
 
 
+def test_a_track_that_begins_later_is_read_to_its_end() -> None:
+    media = Media.encoded(film(60, sound=tone(4.0), sound_at=2.0), "video").of_kind("audio")
+    assert sound_facts(media).seconds == pytest.approx(6.0, abs=0.15)
+    found = read_sound(media, RATE)
+    assert len(found) == pytest.approx(6 * RATE, abs=2500)
+    assert np.abs(found[: 2 * RATE - 2000]).max() < 0.01
+    assert np.abs(found[5 * RATE : 5 * RATE + 8000]).max() > 0.3
+
+
+def test_a_window_lies_in_what_is_decoded(tmp_path: Path) -> None:
+    """A header may say that the sound is longer; the second reading, which is kept in memory, is the first."""
+    path = tmp_path / "short.mkv"
+    path.write_bytes(film(60, sound=tone(3.97), format="matroska"))
+    audio = AudioConfig(rate=RATE, seconds=1.0).build()
+    media = Media.file(path).of_kind("audio")
+
+    def windows() -> list[torch.Tensor]:
+        seeds = (torch.Generator().manual_seed(seed) for seed in range(12))
+        return [audio.transform(audio.decode(media), train=True, generator=g) for g in seeds]
+
+    first, again = windows(), windows()
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
+    assert len({len(window) for window in first}) == 1
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_channels_become_their_mean(channels: int) -> None:
     samples = np.stack([tone(0.2, 200.0 * (n + 1)) for n in range(channels)], 1)
@@ -102,6 +129,14 @@ WRONG: dict[str, tuple[Callable[[], Media], str]] = {
     "a header alone": (lambda: Media.encoded(sound_file(tone())[:40], "audio"), "cannot be|empty"),
     "a silent film": (lambda: Media.encoded(film(5), "audio"), "no sound track, it holds: video"),
     "no numbers": (lambda: Media.sound(np.full(99, np.nan, np.float32), 9), "not finite"),
+    "numbers of another scale": (
+        lambda: Media.sound(np.full(99, 20000.0, np.float32), RATE),
+        "float32 up to 20000, expected at most 1",
+    ),
+    "numbers of 64 bits": (
+        lambda: Media.sound(np.full(99, 20000, np.int64), RATE),
+        "samples of int64, expected float, int16, int32 or uint8",
+    ),
     "a part behind the end": (lambda: encoded("flac", tone()).part(5), "begins at 5 s"),
     "no such file": (lambda: Media.file(Path("/no/such.wav")), "no such file"),
 }

@@ -127,16 +127,18 @@ class Audio(SoundParts):
     def _window(self, item: "Opened", share: float) -> Tensor:
         """(S,) the window that begins after `share` of what is left beside it."""
         rate, seconds = self.config.rate, self.config.seconds
-        offset = 0.0 if seconds is None else max(0.0, item.seconds - seconds) * share
         if item.seconds > SHORT:
+            offset = 0.0 if seconds is None else max(0.0, item.seconds - seconds) * share
             return torch.from_numpy(read_sound(item.media, rate, offset=offset, seconds=seconds))
         whole = None if item.key is None else _KEPT.get(item.key)
         if whole is None:
             whole = torch.from_numpy(read_sound(item.media, rate))
             if item.key is not None:
                 _KEPT.put(item.key, whole, whole.numel() * whole.element_size())
-        first = round(offset * rate)
-        return whole[first:] if seconds is None else whole[first : first + round(seconds * rate)]
+        # Placed in what was decoded: a header may say that there is more.
+        count = len(whole) if seconds is None else min(len(whole), round(seconds * rate))
+        first = round((len(whole) - count) * share)
+        return whole[first : first + count]
 
     def _place(self, view: int) -> float:
         """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
@@ -188,6 +190,10 @@ class AudioConfig(Config[Modality]):
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
         require(self, trim=POSITIVE)
+        if self.eval_windows > 1 and self.seconds is None:
+            raise ValueError(
+                f"eval_windows is {self.eval_windows} without seconds, expected the length of a window, or 1"
+            )
         Spectrogram(
             self.spectrogram, self.rate
         )  # raises ValueError for bands above half of the rate

@@ -36,6 +36,8 @@ WINDOW = 60.0
 """Seconds that are read at a time, so that a header cannot ask for more memory than there is sound."""
 LONGEST_GAP = 600.0
 """Seconds without any sound in a track that are filled with silence."""
+LOUDEST = 8.0
+"""Samples of an array up to this may be sound that was made louder than full scale; larger ones have another scale."""
 EMPTY = "sound is empty (0 samples)"
 
 
@@ -133,6 +135,11 @@ class _Array:
             raise WeftError("sound is an array without a rate, expected samples a second beside it")
         self.rate = media.rate
         self._samples_SC = scaled(samples[:, None] if samples.ndim == 1 else samples)
+        if self._samples_SC.size and np.abs(self._samples_SC).max() > LOUDEST:
+            raise WeftError(
+                f"sound has samples of {samples.dtype} up to {np.abs(samples).max():g}, expected at most 1, or whole "
+                "numbers as int16 or int32"
+            )
         self.channels = self._samples_SC.shape[1]
         self.seconds = len(samples) / self.rate
 
@@ -264,7 +271,7 @@ def scaled(values: NDArray[Any]) -> Samples:
         return values.astype(np.float32, copy=False)
     if values.dtype == np.uint8:
         return (values.astype(np.float32) - np.float32(128)) / np.float32(128)
-    if values.dtype.kind != "i":
+    if values.dtype not in (np.int16, np.int32):
         raise WeftError(
             f"sound has samples of {values.dtype}, expected float, int16, int32 or uint8"
         )

@@ -74,9 +74,12 @@ def origin_of(container: Any) -> float:
 
 
 def seconds_of(container: Any, track: Any) -> float:
-    """Length of the track as the file says, else of the whole; infinite where it says nothing."""
+    """From the file's beginning to the end of the track, as the file says, else of the whole; infinite where it says
+    nothing. A track may begin later than the file."""
     if track.duration is not None:
-        return float(track.duration * track.time_base)
+        return float((track.duration + (track.start_time or 0)) * track.time_base) - origin_of(
+            container
+        )
     return float("inf") if container.duration is None else container.duration / 1e6
 
 

@@ -24,11 +24,11 @@ class SoundParts:
     """
 
     def parts(self, field: Field) -> Tensor:
-        """(B, rows x columns), True where the stretch begins within the sound."""
+        """(B, rows x columns), True where the stretch has a real frame."""
         rows, columns = _grid(field)
         lengths_B = _real(field).sum(1)
         starts_C = torch.arange(columns, device=lengths_B.device) * field.values.shape[1] / columns
-        there_BC = starts_C[None] < lengths_B[:, None]
+        there_BC = starts_C.ceil()[None] < lengths_B[:, None]  # its first frame is real
         return there_BC[:, None].expand(-1, rows, -1).flatten(1)
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:

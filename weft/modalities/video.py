@@ -136,6 +136,12 @@ class VideoConfig(Config[Modality]):
 
     def __post_init__(self) -> None:
         require(self, eval_windows=COUNT, list_rate=POSITIVE)
+        sampling = self.sampling
+        if self.eval_windows > 1 and sampling.seconds is None and sampling.method != "dense":
+            raise ValueError(
+                f"eval_windows is {self.eval_windows} where a window is the whole film, expected sampling.seconds, "
+                "the method dense, or 1"
+            )
 
     def build(self) -> Video:
         return Video(self)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from weft.core.display import Recording
-from weft.core.errors import WeftError
+from weft.core.errors import MissingExtraError, WeftError
 from weft.core.language import say
 from weft.core.media import Media
 from weft.modalities.audio_decoding import read_sound, require, sound_facts
@@ -31,15 +31,17 @@ CONTAINERS = {"mp4": "mp4", "m4v": "mp4", "webm": "webm"}
 def recording(found: Recording, caption: str, width: int, *, played: bool = True) -> Html:
     """A spectrogram or some frames, `width` CSS pixels wide, and a player below where `played`.
 
-    One that cannot be decoded becomes an empty frame that says so.
+    One that cannot be decoded becomes an empty frame that says so, or which package is missing.
     """
     try:
         sound = found.media.kind != "video"
         pixels = spectrogram(found.media) if sound else strip(found.media)
         player = (audio(found.media) if sound else video(found.media)) if played else ""
-    except WeftError:
+    except WeftError as error:
+        missing = isinstance(error, MissingExtraError)
+        reason = html.text(say(str(error))) if missing else say("cannot be decoded")
         below = f"<figcaption>{html.text(caption)}</figcaption>" if caption else ""
-        gone = f'<div class="gone">{say("cannot be decoded")}</div>'
+        gone = f'<div class="gone">{reason}</div>'
         return Html(f'<figure class="picture" style="width:{width}px">{gone}{below}</figure>')
     return Html(f"{html.figure(pixels, caption, width)}{player}")
 
