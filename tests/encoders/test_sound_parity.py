@@ -7,9 +7,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from weft.core.records import Field
+from weft.encoders.conformer import ConformerConfig
 from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
 from weft.encoders.speech_transformer import SpeechTransformerConfig
-from weft.encoders.weight_names import VIT_BLOCK, BlockNames, blocks
+from weft.encoders.weight_names import VIT_BLOCK, BlockNames, blocks, joined_layers, layer
+from weft.layers.packing import Packing
 
 WHISPER_BLOCK = BlockNames(
     blocks="layers",
@@ -113,3 +115,76 @@ def test_whisper_encoder() -> None:
         wanted = model(values.transpose(1, 2)).last_hidden_state
         found = encoder(Field(values))
     torch.testing.assert_close(found.tokens, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_conformer_blocks(tmp_path: Path) -> None:
+    """Those of transformers' Wav2Vec2Conformer with relative positions; its input is another."""
+    from transformers import Wav2Vec2ConformerConfig
+    from transformers.models.wav2vec2_conformer import modeling_wav2vec2_conformer as theirs_of
+
+    config = Wav2Vec2ConformerConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_depthwise_kernel_size=5,
+        position_embeddings_type="relative",
+        hidden_act="swish",
+        layerdrop=0.0,
+        max_source_positions=40,
+    )
+    model = shaken(theirs_of.Wav2Vec2ConformerEncoder(config))
+    theirs = {k: v + 0.1 if "running" in k else v for k, v in model.state_dict().items()}
+    model.load_state_dict(theirs)
+    # Their codes of distances are sine, cosine, sine, ...; ours all sines first.
+    order = torch.arange(16).view(8, 2).T.flatten()
+    tensors: dict[str, Tensor] = {}
+    for number in range(2):
+        their, our = f"layers.{number}", f"transformer.blocks.{number}"
+        attention, convolution = f"{our}.attention", f"{our}.convolution"
+        maps = [f"self_attn.linear_{part}" for part in "qkv"]
+        tensors |= {
+            **joined_layers(theirs, their, maps, f"{attention}.qkv"),
+            f"{attention}.distance.weight": theirs[f"{their}.self_attn.linear_pos.weight"][
+                :, order
+            ],
+            f"{attention}.content_bias": theirs[f"{their}.self_attn.pos_bias_u"][:, None],
+            f"{attention}.distance_bias": theirs[f"{their}.self_attn.pos_bias_v"][:, None],
+            f"{convolution}.gated.weight": theirs[
+                f"{their}.conv_module.pointwise_conv1.weight"
+            ].squeeze(2),
+            f"{convolution}.over_time.weight": theirs[f"{their}.conv_module.depthwise_conv.weight"],
+            f"{convolution}.out.weight": theirs[
+                f"{their}.conv_module.pointwise_conv2.weight"
+            ].squeeze(2),
+            **{
+                f"{convolution}.batch_norm.norm.{part}": theirs[
+                    f"{their}.conv_module.batch_norm.{part}"
+                ]
+                for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            },
+        }
+        for one, other in {
+            "ffn1_layer_norm": "first.norm",
+            "ffn1.intermediate_dense": "first.fc1",
+            "ffn1.output_dense": "first.fc2",
+            "self_attn_layer_norm": "attention_norm",
+            "self_attn.linear_out": "attention.out",
+            "conv_module.layer_norm": "convolution.norm",
+            "ffn2_layer_norm": "second.norm",
+            "ffn2.intermediate_dense": "second.fc1",
+            "ffn2.output_dense": "second.fc2",
+            "final_layer_norm": "norm",
+        }.items():
+            tensors |= layer(theirs, f"{their}.{one}", f"{our}.{other}")
+    encoder = ConformerConfig(8, 2, 4, 16, depth=2, heads=2, mlp=32, kernel=5).build().eval()
+    encoder.load_state_dict({**encoder.state_dict(), **tensors})
+    values = torch.randn(3, 11, 16, generator=torch.Generator().manual_seed(1))
+    packing = Packing.dense(3, 11, "cpu")
+    with torch.no_grad():
+        hidden = values
+        distances = model.embed_positions(values)
+        for their_block in model.layers:
+            hidden = their_block(hidden, relative_position_embeddings=distances)
+        found = packing.unpack(encoder.transformer(packing.pack(values), packing))
+    torch.testing.assert_close(found, hidden, atol=1e-5, rtol=1e-4)

@@ -10,6 +10,7 @@ from torch import nn
 
 from weft.core.config import Config
 from weft.core.records import Field
+from weft.encoders.conformer import ConformerConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
@@ -32,9 +33,11 @@ from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
 from weft.encoders.speech_transformer import SpeechTransformerConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
+from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.values import ValuesConfig
 from weft.encoders.vit import ViTConfig
+from weft.encoders.vivit import ViViTConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.layers.transformer import TransformerConfig
 
@@ -125,6 +128,9 @@ CASES = {
         SpectrogramTransformerConfig(8, 12, patch=3, stride=2, dim=16, depth=2, heads=2),
     ),
     "speech-transformer": Case("frames", SpeechTransformerConfig(8, 16, depth=2, heads=2)),
+    "conformer": Case("frames", ConformerConfig(8, 4, 4, 16, depth=2, heads=2, kernel=5)),
+    "timesformer": Case("pictures", TimeSformerConfig(16, 8, frames=12, dim=16, depth=2, heads=2)),
+    "vivit": Case("pictures", ViViTConfig(16, 8, frames=12, tubelet=2, dim=16, depth=2, heads=2)),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),
     "table-values": Case("table", TableEncoderConfig(5, dim=16, depth=0)),
     "regions": Case("regions", RegionsConfig(FEATURES, dim=16, position="box_area")),

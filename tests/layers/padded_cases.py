@@ -20,7 +20,9 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders import mobilenet, resnet
 from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
+from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
+from weft.encoders.vivit import ViViTConfig
 
 NO_ID = 10**9
 """Stands in the padding of ids: no table has it."""
@@ -137,8 +139,10 @@ def encoder(case: tiny_encoders.Case) -> Case:
     # Pretrained towers and those that fill every text up have as many places as their texts may have tokens.
     filled = isinstance(case.config, TextTransformerConfig) and case.config.filled_with is not None
     longest = 12 if filled or isinstance(case.config, PretrainedConfig) else 64
-    # Of lengths that are halved torch.export cannot prove that they fit; a graph has sounds of one length.
-    length = {} if case.kind == "frames" else {1: "length"}
+    # Of lengths that are halved, or multiplied by patches, torch.export cannot prove that they fit; a graph has sounds
+    # and films of one length.
+    fixed = case.kind == "frames" or isinstance(case.config, TimeSformerConfig | ViViTConfig)
+    length = {} if fixed else {1: "length"}
     return Case(module, (field.values, mask), (length, length), longest)
 
 

@@ -40,6 +40,13 @@ class Field:
     def __len__(self) -> int:
         return self.values.shape[0]
 
+    @property
+    def real(self) -> Tensor:
+        """(B, T) the mask; all True where there is none."""
+        if self.mask is not None:
+            return self.mask
+        return torch.ones(self.values.shape[:2], dtype=torch.bool, device=self.values.device)
+
     def to(self, device: torch.device | str) -> "Field":
         return Field(
             self.values.to(device, non_blocking=True),

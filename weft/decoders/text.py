@@ -150,17 +150,7 @@ class TransformerDecoderConfig(Config[Decoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(
-            dim=self.dim,
-            depth=self.depth,
-            heads=self.heads,
-            mlp=self.mlp,
-            activation=self.activation,
-            norm_eps=self.norm_eps,
-            causal=True,
-            dropout=self.dropout,
-            attention_dropout=self.attention_dropout,
-        )
+        return TransformerConfig.of(self).replace(causal=True)
 
     @property
     def outputs(self) -> int:

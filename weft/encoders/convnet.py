@@ -10,7 +10,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.ranges import FINITE, POSITIVE, at_least, require
 from weft.core.records import Features, Field
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.convolution import (
     Normalize,
     by_pixel,
@@ -90,7 +90,7 @@ def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class ConvNetConfig(Config[Encoder]):
+class ConvNetConfig(WithWeights, Config[Encoder]):
     """A plain stack of 3 x 3 convolutions with batch norm and ReLU."""
 
     widths: tuple[int, ...] = (32, 64, 128)
@@ -119,11 +119,5 @@ class ConvNetConfig(Config[Encoder]):
             )
         require(self, halvings=at_least(0), mean=FINITE, std=POSITIVE)
 
-    def architecture(self) -> "ConvNetConfig":
-        return self.replace(weights=None)
-
     def build(self) -> ConvNet:
-        encoder = ConvNet(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(ConvNet(self))

@@ -11,7 +11,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.ranges import FINITE, POSITIVE, require
 from weft.core.records import Features, Field
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.convolution import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -170,7 +170,7 @@ def _divisible(channels: float, divisor: int = 8) -> int:
 
 
 @dataclass(frozen=True)
-class MobileNetV2Config(Config[Encoder]):
+class MobileNetV2Config(WithWeights, Config[Encoder]):
     """MobileNetV2.
 
     form: "folded" has BatchNorm folded into the convolutions, pads right and bottom as TensorFlow
@@ -197,12 +197,6 @@ class MobileNetV2Config(Config[Encoder]):
     def pixel_std(self) -> tuple[float, float, float]:
         return self.std or ((0.5, 0.5, 0.5) if self.form == "folded" else IMAGENET_STD)
 
-    def architecture(self) -> "MobileNetV2Config":
-        return self.replace(weights=None)
-
     def build(self) -> MobileNetV2:
-        encoder = MobileNetV2(self)
-        if self.weights is not None:
-            ignore = ["classifier."] if self.classes == "none" else []
-            load_weights(encoder, self.weights, ignore=ignore)
-        return encoder
+        ignore = ["classifier."] if self.classes == "none" else []
+        return self.filled(MobileNetV2(self), ignore=ignore)

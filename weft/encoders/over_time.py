@@ -113,7 +113,7 @@ class OverTimeConfig(Config[Encoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(self.dim, self.depth, self.heads, dropout=self.dropout)
+        return TransformerConfig.of(self)
 
     def build(self) -> OverTime:
         inner = build(self.encoder)

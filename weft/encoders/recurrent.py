@@ -11,7 +11,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.pooling import pool
 from weft.layers.recurrence import Recurrence, recur
 
@@ -58,7 +58,7 @@ class Recurrent(nn.Module):
 
 
 @dataclass(frozen=True)
-class RecurrentConfig(Config[Encoder]):
+class RecurrentConfig(WithWeights, Config[Encoder]):
     """GRU or LSTM over learned word embeddings.
 
     embedding: width of the word embeddings. hidden: width of the states. dropout: on embeddings and
@@ -79,11 +79,5 @@ class RecurrentConfig(Config[Encoder]):
         require(self, vocab_size=COUNT, embedding=COUNT, hidden=COUNT, layers=COUNT)
         require(self, dropout=SHARE_BELOW_1)
 
-    def architecture(self) -> "RecurrentConfig":
-        return self.replace(weights=None)
-
     def build(self) -> Recurrent:
-        encoder = Recurrent(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(Recurrent(self))

@@ -10,7 +10,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.records import Features, Field
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.convolution import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -132,7 +132,7 @@ class Bottleneck(nn.Module):
 
 
 @dataclass(frozen=True)
-class ResNetConfig(Config[Encoder]):
+class ResNetConfig(WithWeights, Config[Encoder]):
     """ResNet.
 
     depth: number of layers. width: channels of the stem, 64 as published. weights: safetensors file
@@ -149,11 +149,5 @@ class ResNetConfig(Config[Encoder]):
     def __post_init__(self) -> None:
         require(self, width=COUNT, mean=FINITE, std=POSITIVE)
 
-    def architecture(self) -> "ResNetConfig":
-        return self.replace(weights=None)
-
     def build(self) -> ResNet:
-        encoder = ResNet(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights, ignore=["fc."])
-        return encoder
+        return self.filled(ResNet(self), ignore=["fc."])

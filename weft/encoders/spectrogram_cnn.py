@@ -12,7 +12,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.convolution import by_pixel, channels_last, initialize_convolutions
 from weft.layers.masked_convolution import PaddedBatchNorm, halved, without_padding
 from weft.layers.padded import is_padded
@@ -81,7 +81,7 @@ class SpectrogramCNN(nn.Module):
 
 
 @dataclass(frozen=True)
-class SpectrogramCNNConfig(Config[Encoder]):
+class SpectrogramCNNConfig(WithWeights, Config[Encoder]):
     """A stack of 3 x 3 convolutions over spectrograms."""
 
     mels: int = 64
@@ -108,11 +108,5 @@ class SpectrogramCNNConfig(Config[Encoder]):
                 f"time_halvings is {self.time_halvings}, expected 0 to {len(self.widths) - 1}: one less than stages"
             )
 
-    def architecture(self) -> "SpectrogramCNNConfig":
-        return self.replace(weights=None)
-
     def build(self) -> SpectrogramCNN:
-        encoder = SpectrogramCNN(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(SpectrogramCNN(self))

@@ -11,7 +11,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.packing import Packing
 from weft.layers.padded import is_padded
 from weft.layers.transformer import TransformerConfig
@@ -78,7 +78,7 @@ class SpectrogramTransformer(nn.Module):
 
 
 @dataclass(frozen=True)
-class SpectrogramTransformerConfig(Config[Encoder]):
+class SpectrogramTransformerConfig(WithWeights, Config[Encoder]):
     """AST: a vision transformer over patches of a spectrogram, pre-norm."""
 
     mels: int = 128
@@ -118,22 +118,7 @@ class SpectrogramTransformerConfig(Config[Encoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(
-            dim=self.dim,
-            depth=self.depth,
-            heads=self.heads,
-            mlp=self.mlp,
-            norm_eps=self.norm_eps,
-            dropout=self.dropout,
-            attention_dropout=self.attention_dropout,
-            drop_path=self.drop_path,
-        )
-
-    def architecture(self) -> "SpectrogramTransformerConfig":
-        return self.replace(weights=None)
+        return TransformerConfig.of(self)
 
     def build(self) -> SpectrogramTransformer:
-        encoder = SpectrogramTransformer(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(SpectrogramTransformer(self))

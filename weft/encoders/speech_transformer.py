@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -11,7 +10,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.masked_convolution import without_padding
 from weft.layers.packing import Packing
 from weft.layers.pooling import pool
@@ -39,11 +38,8 @@ class SpeechTransformer(nn.Module):
     def forward(self, field: Field) -> Features:
         """Mask (B, T), or None where all frames are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram", M=self.config.mels)
-        mask_BT = field.mask
+        mask_BT = field.real
         values_BMT = field.values.to(self.conv1.weight.dtype).transpose(1, 2)
-        if mask_BT is None:
-            mask_BT = torch.ones(values_BMT.shape[0], values_BMT.shape[2], dtype=torch.bool)
-            mask_BT = mask_BT.to(values_BMT.device)
         hidden_BDT = F.gelu(self.conv1(without_padding(values_BMT, mask_BT)))
         hidden_BDT = F.gelu(self.conv2(without_padding(hidden_BDT, mask_BT)))
         packing = Packing.of(mask_BT[:, ::2])
@@ -55,7 +51,7 @@ class SpeechTransformer(nn.Module):
 
 
 @dataclass(frozen=True)
-class SpeechTransformerConfig(Config[Encoder]):
+class SpeechTransformerConfig(WithWeights, Config[Encoder]):
     """Whisper's encoder: half as many tokens as frames."""
 
     mels: int = 80
@@ -77,20 +73,7 @@ class SpeechTransformerConfig(Config[Encoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(
-            dim=self.dim,
-            depth=self.depth,
-            heads=self.heads,
-            mlp=self.mlp,
-            dropout=self.dropout,
-            attention_dropout=self.attention_dropout,
-        )
-
-    def architecture(self) -> "SpeechTransformerConfig":
-        return self.replace(weights=None)
+        return TransformerConfig.of(self)
 
     def build(self) -> SpeechTransformer:
-        encoder = SpeechTransformer(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(SpeechTransformer(self))

@@ -113,7 +113,7 @@ class TableEncoderConfig(Config[Encoder]):
 
     @property
     def transformer(self) -> TransformerConfig:
-        return TransformerConfig(self.dim, self.depth, self.heads, dropout=self.dropout)
+        return TransformerConfig.of(self)
 
     def build(self) -> TableEncoder:
         return TableEncoder(self)

@@ -12,7 +12,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.packing import Packing
 from weft.layers.padded import is_padded
 from weft.layers.pooling import Pooling, pool
@@ -141,7 +141,7 @@ def _in_place(features: Features, field: Field) -> Features:
 
 
 @dataclass(frozen=True)
-class TextTransformerConfig(Config[Encoder]):
+class TextTransformerConfig(WithWeights, Config[Encoder]):
     """Transformer over token ids.
 
     norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
@@ -184,25 +184,7 @@ class TextTransformerConfig(Config[Encoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(
-            dim=self.dim,
-            depth=self.depth,
-            heads=self.heads,
-            mlp=self.mlp,
-            norm=self.norm,
-            activation=self.activation,
-            norm_eps=self.norm_eps,
-            causal=self.causal,
-            dropout=self.dropout,
-            attention_dropout=self.attention_dropout,
-            drop_path=self.drop_path,
-        )
-
-    def architecture(self) -> "TextTransformerConfig":
-        return self.replace(weights=None)
+        return TransformerConfig.of(self)
 
     def build(self) -> TextTransformer:
-        encoder = TextTransformer(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(TextTransformer(self))

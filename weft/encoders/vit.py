@@ -4,21 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, FINITE, POSITIVE, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
-from weft.encoders.weights import load_weights
+from weft.encoders.weights import WithWeights
 from weft.layers.attention_pooling import AttentionPool
 from weft.layers.convolution import Normalize
 from weft.layers.packing import Packing
+from weft.layers.patches import Interpolation, grid_of, patches_of, resized
 from weft.layers.pooling import pool
 from weft.layers.transformer import Activation, TransformerConfig
-
-Interpolation = Literal["bicubic", "bilinear"]
 
 
 class ViT(nn.Module):
@@ -101,18 +99,13 @@ class ViT(nn.Module):
     def embed(self, field: Field) -> Tensor:
         """(B, T, D) embedded patches and class token, before the blocks."""
         size = self.config.patch_size
-        height, width = field.values.shape[-2:]
-        if (height % size or width % size) and not self.config.drop_partial_patches:
-            raise ValueError(
-                f"images are {height} x {width} pixels, expected multiples of the patch size {size}"
-            )
-        rows, columns = height // size, width // size
-        values = field.values[..., : rows * size, : columns * size]
+        values = field.values
+        if self.config.drop_partial_patches:
+            height, width = (side // size * size for side in values.shape[-2:])
+            values = values[..., :height, :width]
+        rows, columns = grid_of(values, size)
         pixels = self.normalize(values, self.patch.weight.dtype)
-        # A convolution whose stride is its kernel is a linear map of each patch.
-        patches = pixels.unflatten(3, (columns, size)).unflatten(2, (rows, size))
-        patches_BTP = patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
-        tokens_BTD: Tensor = self.patch(patches_BTP)
+        tokens_BTD: Tensor = self.patch(patches_of(pixels, size))
         if self.config.class_token:
             class_B1D = self.class_token.to(tokens_BTD.dtype).expand(tokens_BTD.shape[0], 1, -1)
             tokens_BTD = torch.cat([class_B1D, tokens_BTD], dim=1)
@@ -138,20 +131,15 @@ class ViT(nn.Module):
         patches keep their positions (ViLT).
         """
         side = self.config.image_size // self.config.patch_size
-        if rows == columns == side:
-            return self.positions
         special = int(self.config.class_token)
-        grid_1DHW = self.positions[special:].float().T.reshape(1, self.dim, side, side)
-        kind = self.config.interpolation
-        grid_1DHW = F.interpolate(
-            grid_1DHW, size=(rows, columns), mode=kind, align_corners=kind == "bilinear"
+        grid_TD = resized(
+            self.positions[special:], side, (rows, columns), self.config.interpolation
         )
-        grid_TD = grid_1DHW[0].flatten(1).T.to(self.positions.dtype)
         return torch.cat([self.positions[:special], grid_TD])
 
 
 @dataclass(frozen=True)
-class ViTConfig(Config[Encoder]):
+class ViTConfig(WithWeights, Config[Encoder]):
     """Vision transformer, pre-norm.
 
     image_size: side in pixels for which positions are learned. pooling: "class" token, "mean" of
@@ -201,23 +189,7 @@ class ViTConfig(Config[Encoder]):
 
     def transformer(self) -> TransformerConfig:
         """The stack of blocks."""
-        return TransformerConfig(
-            dim=self.dim,
-            depth=self.depth,
-            heads=self.heads,
-            mlp=self.mlp,
-            activation=self.activation,
-            norm_eps=self.norm_eps,
-            dropout=self.dropout,
-            attention_dropout=self.attention_dropout,
-            drop_path=self.drop_path,
-        )
-
-    def architecture(self) -> "ViTConfig":
-        return self.replace(weights=None)
+        return TransformerConfig.of(self)
 
     def build(self) -> ViT:
-        encoder = ViT(self)
-        if self.weights is not None:
-            load_weights(encoder, self.weights)
-        return encoder
+        return self.filled(ViT(self))

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import safetensors
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from weft.core.files import open_file
 from weft.hub import is_open_clip
 
 C = TypeVar("C", bound=Settings)
+M = TypeVar("M", bound=nn.Module)
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 NAMED = 3  # keys that an error message lists
@@ -28,6 +29,22 @@ class Sourced(Protocol):
     def architecture(self) -> Settings:
         """The same config without its sources: builds the same modules, reads no file."""
         ...
+
+
+class WithWeights(Settings):
+    """A config whose part can begin with the weights of a safetensors file, which its setting `weights` names."""
+
+    weights: str | None
+
+    def architecture(self) -> Self:
+        """The same config without the file."""
+        return self.replace(weights=None)
+
+    def filled(self, part: M, *, ignore: Sequence[str] = ()) -> M:
+        """`part` with the weights of the file where one is named; see `load_weights`."""
+        if self.weights is not None:
+            load_weights(part, self.weights, ignore=ignore)
+        return part
 
 
 def architecture(config: C) -> C:

@@ -35,17 +35,17 @@ class PaddedBatchNorm(nn.Module):
         values_BTWC = grid_BCTW.permute(0, 2, 3, 1)
         # In evaluation every value is mapped by itself; padding is made zero by the caller.
         if mask_BT is None or not self.training or is_padded():
-            return self._matrix(values_BTWC).permute(0, 3, 1, 2)
-        normal_SWC = self._matrix(values_BTWC[mask_BT])
+            return self.matrix(values_BTWC).permute(0, 3, 1, 2)
+        normal_SWC = self.matrix(values_BTWC[mask_BT])
         out_BTWC = normal_SWC.new_zeros(values_BTWC.shape)
         out_BTWC[mask_BT] = normal_SWC
         return out_BTWC.permute(0, 3, 1, 2)
 
-    def _matrix(self, values: Tensor) -> Tensor:
-        """(..., C) -> the same, normalised; one place alone, which has no variance, by the running statistics."""
+    def matrix(self, values: Tensor) -> Tensor:
+        """(..., C) of real places -> the same, normalised; one place alone, which has no variance, by the running statistics."""
         matrix, norm = values.reshape(-1, values.shape[-1]), self.norm
         normal: Tensor
-        if len(matrix) == 1 and self.training and world_size() == 1:
+        if self.training and matrix.shape[0] == 1 and world_size() == 1:
             mean, variance = norm.running_mean, norm.running_var
             normal = F.batch_norm(matrix, mean, variance, norm.weight, norm.bias, eps=norm.eps)
         else:

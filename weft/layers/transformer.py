@@ -1,15 +1,16 @@
 """The transformer stack that every tower and every fusion uses."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from weft.core.config import Config
+from weft.core.config import Config, Settings
 from weft.core.ranges import COUNT, NOT_NEGATIVE, SHARE_BELOW_1, at_least, require
 from weft.layers.attention import CrossAttention, SelfAttention
 from weft.layers.dropout import dropout
@@ -115,6 +116,8 @@ def residual(
 class Transformer(nn.Module):
     """`depth` blocks on packed tokens. A pre-norm stack leaves the last norm to its owner.
 
+    block: makes a block of the config and the chance to skip a branch.
+
     Exact with respect to padding: a sequence alone, padded or among others gives the same output.
     For a padded (B, T, D) stream:
 
@@ -122,13 +125,16 @@ class Transformer(nn.Module):
         tokens = packing.unpack(transformer(packing.pack(tokens), packing))
     """
 
-    def __init__(self, config: "TransformerConfig") -> None:
+    def __init__(
+        self,
+        config: "TransformerConfig",
+        block: Callable[["TransformerConfig", float], nn.Module] = TransformerBlock,
+    ) -> None:
         super().__init__()
         self.config = config
         steps = max(config.depth - 1, 1)
         self.blocks = nn.ModuleList(
-            TransformerBlock(config, config.drop_path * layer / steps)
-            for layer in range(config.depth)
+            block(config, config.drop_path * layer / steps) for layer in range(config.depth)
         )
         self._recompute = False
         initialize(self.blocks, config)
@@ -157,7 +163,8 @@ def initialize(blocks: nn.Module, config: "TransformerConfig") -> None:
     for module in blocks.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for module in blocks.modules():
         with torch.no_grad():
             if isinstance(module, SelfAttention | CrossAttention):
@@ -197,6 +204,13 @@ class TransformerConfig(Config[Transformer]):
     @property
     def hidden(self) -> int:
         return 4 * self.dim if self.mlp is None else self.mlp
+
+    @classmethod
+    def of(cls, config: Settings) -> Self:
+        """The blocks of a part: of all settings that its config has, too, the values there."""
+        given = {field.name for field in dataclasses.fields(config)}
+        own = [field.name for field in dataclasses.fields(cls) if field.name in given]
+        return cls(**{name: getattr(config, name) for name in own})
 
     def self_attention(self) -> SelfAttention:
         """The self-attention of one block."""

@@ -1,0 +1,190 @@
+"""Films by attention over time, then over space (Bertasius et al. 2021, arXiv:2102.05095: TimeSformer)."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, FINITE, POSITIVE, require
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.encoders.weights import WithWeights
+from weft.layers.convolution import Normalize
+from weft.layers.packing import Packing
+from weft.layers.padded import is_padded
+from weft.layers.patches import grid_of, patches_of, resized
+from weft.layers.pooling import pool
+from weft.layers.transformer import Activation, Transformer, TransformerBlock, TransformerConfig
+
+
+class FilmPacking:
+    """Where the real tokens of films (B, F) lie: a class token first, then the patches of each frame.
+
+    tokens: of whole films. time: each patch through the frames. space: each frame with a class token.
+    """
+
+    def __init__(self, mask_BF: Tensor, patches: int) -> None:
+        self.frames = mask_BF
+        self.patches = patches
+        real_BT = mask_BF.repeat_interleave(patches, dim=1)
+        mask_BT = torch.cat([mask_BF.any(dim=1, keepdim=True), real_BT], dim=1)
+        self.tokens = Packing.of(mask_BT)
+        self.time = Packing.of(mask_BF.repeat_interleave(patches, dim=0))
+        self.space = Packing.of(mask_BF.flatten()[:, None].expand(-1, 1 + patches))
+
+    def unpack(self, tokens_SD: Tensor) -> tuple[Tensor, Tensor]:
+        """Class tokens (B, 1, D) and patches (B, F, P, D)."""
+        tokens_BTD = self.tokens.unpack(tokens_SD)
+        patches_BFPD = tokens_BTD[:, 1:].reshape(
+            *self.frames.shape, self.patches, tokens_SD.shape[1]
+        )
+        return tokens_BTD[:, :1], patches_BFPD
+
+    def pack(self, class_B1D: Tensor, patches_BFPD: Tensor) -> Tensor:
+        """The inverse of `unpack`."""
+        return self.tokens.pack(torch.cat([class_B1D, patches_BFPD.flatten(1, 2)], dim=1))
+
+
+class DividedBlock(nn.Module):
+    """Attention of each patch over time, attention within each frame, and an MLP (section 3: T+S).
+
+    The class token takes part in each frame; what the frames give it is averaged.
+    """
+
+    def __init__(self, config: TransformerConfig, drop_path: float) -> None:
+        super().__init__()
+        self.time_norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.time_attention = config.self_attention()
+        self.time_out = nn.Linear(config.dim, config.dim)
+        self.block = TransformerBlock(config, drop_path)
+
+    def forward(self, tokens_SD: Tensor, film: FilmPacking) -> Tensor:
+        """(S, D) packed by `film.tokens` -> (S, D)."""
+        class_B1D, patches_BFPD = film.unpack(tokens_SD)
+        patches_BFPD = patches_BFPD + self.over_time(patches_BFPD, film)
+        added_BFLD = self.over_space(class_B1D, patches_BFPD, film)
+        class_B1D = class_B1D + pool(added_BFLD[:, :, 0], film.frames, "mean")[:, None]
+        tokens_SD = film.pack(class_B1D, patches_BFPD + added_BFLD[:, :, 1:])
+        return self.block.feed_forward(tokens_SD, film.tokens)
+
+    def over_time(self, patches_BFPD: Tensor, film: FilmPacking) -> Tensor:
+        """What the patches (B, F, P, D) learn of the same place in other frames."""
+        rows, frames, patches, dim = patches_BFPD.shape
+        tokens_SD = film.time.pack(patches_BFPD.transpose(1, 2).flatten(0, 1))
+        added_SD = self.time_attention(self.time_norm(tokens_SD), film.time)
+        added_SD = self.time_out(self.block.drop(added_SD, film.time))
+        return film.time.unpack(added_SD).view(rows, patches, frames, dim).transpose(1, 2)
+
+    def over_space(self, class_B1D: Tensor, patches_BFPD: Tensor, film: FilmPacking) -> Tensor:
+        """(B, F, 1 + P, D): what class token and patches learn of each other in each frame."""
+        rows, frames = patches_BFPD.shape[:2]
+        class_BF1D = class_B1D[:, None].expand(-1, frames, -1, -1)
+        frames_BFLD = torch.cat([class_BF1D, patches_BFPD], dim=2)
+        tokens_SD = film.space.pack(frames_BFLD.flatten(0, 1))
+        added_SD = self.block.attention(self.block.norm1(tokens_SD), film.space)
+        added_SD = self.block.drop(added_SD, film.space)
+        return film.space.unpack(added_SD).view(rows, frames, *frames_BFLD.shape[2:])
+
+
+class TimeSformer(nn.Module):
+    """Films of uint8 frames -> tokens: class token first, then the patches of each frame, row by row.
+
+    pooled: the class token. Frames of another size than `image_size` get interpolated position embeddings.
+    """
+
+    def __init__(self, config: "TimeSformerConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        scale = config.dim**-0.5
+        self.normalize = Normalize(config.mean, config.std)
+        self.patch = nn.Linear(3 * config.patch_size**2, config.dim)
+        self.class_token = nn.Parameter(scale * torch.randn(config.dim))
+        self.positions = nn.Parameter(scale * torch.randn(1 + config.side**2, config.dim))
+        self.times = nn.Parameter(scale * torch.randn(config.frames, config.dim))
+        self.dropout = nn.Dropout(config.dropout)
+        self.transformer = Transformer(config.transformer(), DividedBlock)
+        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+
+    def forward(self, field: Field) -> Features:
+        """Frames (B, F, 3, H, W), mask (B, F) or None where all are real; H and W multiples of the patch size."""
+        check_shape(field.values, "B F 3 H W", "films")
+        mask_BF = field.real
+        grid = grid_of(field.values, self.config.patch_size)
+        film = FilmPacking(mask_BF, grid[0] * grid[1])
+        tokens_SD = self.dropout(film.pack(*self.embed(field.values, mask_BF, grid)))
+        tokens_SD = self.transformer(tokens_SD, cast(Packing, film))
+        tokens_BTD = film.tokens.unpack(self.norm(tokens_SD))
+        return Features(tokens_BTD, film.tokens.mask, tokens_BTD[:, 0])
+
+    def embed(
+        self, frames_BFCHW: Tensor, mask_BF: Tensor, grid: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Class tokens (B, 1, D) and patches (B, F, P, D) before the blocks."""
+        rows, frames = mask_BF.shape
+        pixels = self.normalize(frames_BFCHW.flatten(0, 1), self.patch.weight.dtype)
+        patches_FPX = patches_of(pixels, self.config.patch_size)
+        patches_BFPD = self.patch(patches_FPX).view(rows, frames, patches_FPX.shape[1], self.dim)
+        class_B1D = (self.class_token + self.positions[0]).expand(rows, 1, -1)
+        places_PD = resized(self.positions[1:], self.config.side, grid)
+        times_BFD = F.embedding(frame_numbers(mask_BF, self.config.frames), self.times)
+        return class_B1D.to(patches_BFPD.dtype), patches_BFPD + places_PD + times_BFD[:, :, None]
+
+
+def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
+    """(B, F) the number of real frames before each, 0 in the padding. Raises ValueError for more than `longest`."""
+    frames = mask_BF.shape[1]
+    if not is_padded():
+        frames = int(mask_BF.sum(1).amax()) if mask_BF.numel() else 0
+    if frames > longest:
+        raise ValueError(f"a film has {frames} frames, expected at most {longest}")
+    return (mask_BF.cumsum(dim=1) - 1).clamp(0, longest - 1)
+
+
+@dataclass(frozen=True)
+class TimeSformerConfig(WithWeights, Config[Encoder]):
+    """TimeSformer: divided attention over time and space, pre-norm."""
+
+    image_size: int = 112
+    """Side in pixels for which positions are learned."""
+    patch_size: int = 16
+    frames: int = 8
+    """The longest film, for which positions in time are learned."""
+    dim: int = 192
+    depth: int = 6
+    heads: int = 3
+    mlp: int | None = None
+    activation: Activation = "gelu"
+    norm_eps: float = 1e-6
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+    drop_path: float = 0.0
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    """Of pixels in [0, 1], as published."""
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    weights: str | None = None
+    """Safetensors file with this class's keys, or none for random weights."""
+
+    def __post_init__(self) -> None:
+        require(self, image_size=COUNT, patch_size=COUNT, frames=COUNT, mean=FINITE, std=POSITIVE)
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"
+            )
+        self.transformer()
+
+    @property
+    def side(self) -> int:
+        """Patches along a side."""
+        return self.image_size // self.patch_size
+
+    def transformer(self) -> TransformerConfig:
+        """The stack of blocks."""
+        return TransformerConfig.of(self)
+
+    def build(self) -> TimeSformer:
+        return self.filled(TimeSformer(self))
