@@ -21,6 +21,7 @@ from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
 from weft.fusion.late import LateConfig
+from weft.fusion.mask_tokens import MaskTokensConfig
 from weft.layers.recording import recording
 
 FUSIONS = {
@@ -30,6 +31,7 @@ FUSIONS = {
     "cross-modality": CrossModalityConfig({"text": 16, "image": 16}, POST),
     "cross-attention": CrossAttentionConfig(WIDTHS, POST),
     "late": LateConfig(WIDTHS, dim=16, combine="product"),
+    "mask-tokens": MaskTokensConfig(EarlyConfig(WIDTHS, BLOCKS)),
 }
 
 
@@ -219,3 +221,15 @@ def test_a_model_without_attention() -> None:
     del one.model.encoders["text"]
     with pytest.raises(NoAttentionError, match="no attention"):
         relevance(one, batch())
+
+
+def test_a_mask_token_takes_no_relevance_from_the_words() -> None:
+    """A row without a picture: its words have the places of their own tokens in the joint sequence."""
+    one = decision(MaskTokensConfig(EarlyConfig(WIDTHS, BLOCKS)).build())
+    whole = batch()
+    alone = type(whole)({"text": whole.inputs["text"]}, whole.ids, whole.groups)
+    found = relevance(one, alone)
+    assert set(found) == {"text"}
+    for row, length in enumerate(LENGTHS):
+        assert (found["text"][row, :length] > 0).any()
+        assert not found["text"][row, length:].any()

@@ -33,7 +33,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 8
+    assert len(config_classes()) == 9
     for kind in config_classes():
         sizes = {len(widths(config)) for config in CASES.values() if type(config) is kind}
         assert {2, 3} <= sizes, f"{kind.__name__} is tried with {sizes} streams, expected 2 and 3"
@@ -191,8 +191,10 @@ def test_a_rank_without_tokens_has_gradients_of_zero(config: Config, count: int)
 
 @every_fusion
 def test_gradient_reaches_every_parameter(config: Config) -> None:
+    """Each stream is lacked by another row."""
     fusion = built(config).train()
-    fused = fusion(streams(config))
+    given = streams(config)
+    fused = fusion({s: without(features, row) for row, (s, features) in enumerate(given.items())})
     loss = sum(f.tokens[f.mask].square().sum() + f.pooled.square().sum() for f in fused.values())
     backward(cast(torch.Tensor, loss))
     for name, parameter in fusion.named_parameters():

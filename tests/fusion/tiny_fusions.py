@@ -14,6 +14,7 @@ from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
 from weft.fusion.late import LateConfig
+from weft.fusion.mask_tokens import MaskTokensConfig
 from weft.fusion.side_by_side import SideBySideConfig
 from weft.fusion.similarity import SimilarityConfig
 from weft.layers.transformer import TransformerConfig
@@ -66,6 +67,8 @@ CASES: dict[str, Config] = {
     "cross-modality-three": CrossModalityConfig(THREE, POST, pooling="mean", pooler=False),
     "cross-attention": CrossAttentionConfig({"text": 16, "image": 8}, POST, pooler=True),
     "cross-attention-upper": CrossAttentionConfig(THREE, BLOCKS, first=1, pooling="mean"),
+    "mask-tokens": MaskTokensConfig(EarlyConfig(TWO, BLOCKS)),
+    "mask-tokens-three": MaskTokensConfig(LateConfig(THREE, dim=16, combine="gated")),
     "side-by-side": SideBySideConfig(TWO),
     "side-by-side-three": SideBySideConfig(THREE),
     "similarity": SimilarityConfig(TWO, dim=8),

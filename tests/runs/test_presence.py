@@ -14,7 +14,6 @@ from tiny_runs import done, refused
 import weft
 from weft.architectures.captioner import captioner
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig
-from weft.core.errors import WeftError
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -207,16 +206,15 @@ def test_one_may_ask_with_one_stream_alone(runs: dict[str, Path], tmp_path: Path
 
 
 def test_a_table_says_what_missing_streams_cost(runs: dict[str, Path], tmp_path: Path) -> None:
-    """Absent streams give the numbers of rows that never had them; a filler is the mean of training."""
+    """Absent streams give the numbers of rows that never had them; fillings are zeros and the mean of training."""
     run = weft.load(runs["labels"])
     measured = measure([run], "classification", split="all", audited=False)
     found = measure_missing(measured, "classification")
     assert [(line.streams, line.filler) for line in found.lines] == [
         (("image", "text"), "absent"),
-        (("image",), "absent"),
-        (("image",), "mean of training"),
-        (("text",), "absent"),
-        (("text",), "mean of training"),
+        *((("image",), filler) for filler in ("absent", "zeros", "mean of training")),
+        *((("text",), filler) for filler in ("absent", "zeros", "mean of training")),
+        *(((), filler) for filler in ("zeros", "mean of training")),
     ]
     first = next(iter(measured.result.metrics.values()))
     assert found.lines[0].score == first
@@ -227,6 +225,13 @@ def test_a_table_says_what_missing_streams_cost(runs: dict[str, Path], tmp_path:
     config = run.recipe.tasks["classification"]
     alone = config.build().evaluate([run.reading(rows)], rows)
     assert found.lines[1].score == next(iter(alone.metrics.values()))
+    # Nothing but a filling says the same of every row: as many are right as have one of the classes.
+    labels = [row.items["label"] for n, row in enumerate(measured.dataset) if n != 7]
+    shares = [100 * labels.count(name) / len(labels) for name in ("red", "blue")]
+    assert any(abs(found.lines[-1].score.value - share) < 1e-6 for share in shares)
+
+
+def test_the_table_is_printed_kept_and_reported(runs: dict[str, Path], tmp_path: Path) -> None:
     out = done(
         "evaluate",
         runs["labels"],
@@ -241,9 +246,27 @@ def test_a_table_says_what_missing_streams_cost(runs: dict[str, Path], tmp_path:
     assert "image + text" in out
     written = json.loads((tmp_path / "r-missing.json").read_text())
     assert [line["streams"] for line in written["lines"]][1:3] == [["image"], ["image"]]
-    pair = measure([weft.load(runs["pairs"])], "retrieval", split="all", audited=False)
-    with pytest.raises(WeftError, match="--missing expects a head that reads two or more"):
-        measure_missing(pair, "retrieval")
+    for language, title in (("en", "Where streams are missing"), ("zh", "各流缺失时")):
+        page = tmp_path / f"{language}.html"
+        done("report", runs["labels"], "--missing", "--out", page, "--language", language)
+        assert title in page.read_text(encoding="utf-8")
+
+
+def test_a_row_is_found_by_all_that_it_has(runs: dict[str, Path]) -> None:
+    """Of two streams each searches the other one; in the place of the only query a filling is the same for all."""
+    run = weft.load(runs["pairs"])
+    measured = measure([run], "retrieval", split="all", audited=False)
+    found = measure_missing(measured, "retrieval")
+    assert [(line.label, line.filler) for line in found.lines] == [
+        ("text → image", "absent"),
+        ("none → image", "zeros"),
+        ("none → image", "mean of training"),
+        ("image → text", "absent"),
+        ("none → text", "zeros"),
+        ("none → text", "mean of training"),
+    ]
+    first = measured.result.metrics["image_to_text/recall@1"]
+    assert found.lines[3].score.value == pytest.approx(first.value)
 
 
 def test_a_filling_is_the_mean_of_what_training_rows_have(runs: dict[str, Path]) -> None:

@@ -30,7 +30,7 @@ class Arguments(OwnData, Trusting):
     slices: tuple[str, ...] = ()
     """Columns by whose values the score is given, too, instead of those of the recipe."""
     missing: bool = False
-    """Also measure every set of the streams that the task's head reads, the others absent or their training mean."""
+    """Also measure every set of the streams that the task reads, the others absent or filled."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -40,6 +40,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
+    from weft.inference.missing_table import path_beside
     from weft.runs.measure import METRICS, first_task, measure, save_result
     from weft.runs.run import load
     from weft.tasks.printing import print_result
@@ -75,6 +76,6 @@ def main(words: list[str]) -> None:
         save_result(found.result, path)
         print(say(f"written: {path}"))
         if table is not None:
-            beside = path.with_name(f"{path.stem}-missing.json")
+            beside = path_beside(path)
             table.save(beside)
             print(say(f"written: {beside}"))

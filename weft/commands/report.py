@@ -22,6 +22,8 @@ class Arguments(Trusting):
     """Split to evaluate on, or all; the recipe's test split if not given."""
     card: bool = True
     """Also check the evaluated rows and show their data card."""
+    missing: bool = False
+    """Also measure every set of the streams that each task reads, the others absent or filled."""
     out: Path | None = None
     """File for the page. If not given, the page is RUN/report.html and the metrics are written to
     RUN/metrics, unless --data is given."""
@@ -39,6 +41,10 @@ def main(words: list[str]) -> None:
     )
     run = load(arguments.run, trust=arguments.trust)
     page = run.report(
-        arguments.out, data=arguments.data, split=arguments.split, card=arguments.card
+        arguments.out,
+        data=arguments.data,
+        split=arguments.split,
+        card=arguments.card,
+        missing=arguments.missing,
     )
     print(page)

@@ -212,6 +212,15 @@ class Fusion(Protocol):
 
 
 @runtime_checkable
+class Filling(Protocol):
+    """A fusion that puts something learned in the place of the streams that a row lacks."""
+
+    def filled(self, streams: Mapping[str, Features]) -> dict[str, Features]:
+        """The streams as they are fused."""
+        ...
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """Context, and what is already produced where there is such a thing -> logits or pixels."""
 

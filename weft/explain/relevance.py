@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.interfaces import JOINT
+from weft.core.interfaces import JOINT, Filling
 from weft.core.records import Batch, Features
 from weft.explain.decision import Decision
 from weft.heads.output import Values
@@ -73,16 +73,19 @@ def relevance(
                 with recording() as own:
                     streams[stream] = model.encode(stream, value)
                 records[stream] = own
+        if isinstance(model.fusion, Filling):
+            streams = model.fusion.filled(streams)
         with recording() as fused, _order_of_fusion(model) as order:
             total = decision.scores(streams, said).logits.sum()
     layers = _layers(total, {**records, JOINT: fused})
-    below = [layer for stream in streams for layer in layers[stream]]
+    below = [layer for stream in records for layer in layers[stream]]
     ordered = {s: streams[s] for s in [*order, *streams] if s in streams}
     maps = _Maps(ordered, rule)
     for together in _at_once([*below, *layers[JOINT]]):
         maps.update(together)
-    beside = [layer for s in streams if s not in model.fused_streams for layer in layers[s]]
-    return maps.read([*layers[JOINT], *beside] if layers[JOINT] else below)
+    beside = [layer for s in records if s not in model.fused_streams for layer in layers[s]]
+    found = maps.read([*layers[JOINT], *beside] if layers[JOINT] else below)
+    return {stream: value for stream, value in found.items() if stream in records}
 
 
 @contextmanager

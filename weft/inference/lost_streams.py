@@ -3,12 +3,15 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 
 from weft.architectures.model import Model
+from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.data.formats import Dataset
+from weft.fusion.mask_tokens import MaskTokens
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Member
@@ -19,13 +22,20 @@ AVERAGED = 512
 
 
 def without(member: Member, lost: Sequence[str]) -> Member:
-    """The member as if no row had these streams."""
+    """The member as if no row had these streams, and without what its fusion has learned to put in their place."""
     sources = {stream: source for stream, source in member.sources.items() if stream not in lost}
-    return replace(member, sources=sources)
+    model = member.model
+    if lost and isinstance(model.fusion, MaskTokens):
+        model = copy.copy(model)  # shares every part
+        model._modules = {**model._modules, "fusion": cast(MaskTokens, model.fusion).fusion}
+    return replace(member, sources=sources, model=model)
 
 
 def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
-    """The member that reads the same Features of every row in the place of these streams. fillings: one row each."""
+    """The member that reads the same Features of every row that has them in the place of these streams.
+
+    fillings: one row each.
+    """
 
     class Filled(Model):
         def encode(self, stream: str, value: Field | Features) -> Features:
@@ -33,11 +43,33 @@ def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
                 return super().encode(stream, value)
             rows = torch.zeros(len(value), dtype=torch.int64)
             filling = fillings[stream].to(next(self.parameters()).device)
-            return filling.take(rows.to(filling.tokens.device))
+            found = filling.take(rows.to(filling.tokens.device))
+            return found if value.present is None else found.where(value.present)
 
     model = copy.copy(member.model)  # shares every part
     model.__class__ = Filled
     return replace(member, model=model)
+
+
+def one_row(vector_D: torch.Tensor) -> Features:
+    """Of one row a single token, which is its pooled vector, too."""
+    there = torch.ones(1, 1, dtype=torch.bool, device=vector_D.device)
+    return Features(vector_D[None, None], there, vector_D[None])
+
+
+def zero_features(member: Member, streams: Sequence[str]) -> dict[str, Features]:
+    """Of each stream one row whose single token and pooled vector are zeros."""
+    widths = {stream: cast(Encoder, member.model.encoder(stream)).dim for stream in streams}
+    return {stream: one_row(torch.zeros(width)) for stream, width in widths.items()}
+
+
+def mask_tokens(member: Member, streams: Sequence[str]) -> dict[str, Features]:
+    """Of each stream what the fusion puts in its place where a row lacks it; nothing where it has learned none."""
+    fusion = member.model.fusion
+    if not isinstance(fusion, MaskTokens):
+        return {}
+    known = [stream for stream in streams if stream in fusion.streams]
+    return {stream: one_row(fusion.token(stream).vector.detach()) for stream in known}
 
 
 def mean_features(

@@ -13,6 +13,7 @@ from weft.core.interfaces import Modality
 from weft.data.formats import Dataset
 from weft.data.prepare.report import DataReport
 from weft.evaluation.metric import Metric
+from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
 from weft.report import html
 from weft.report.embedding_map import EmbeddingMap, Neighbours
@@ -86,7 +87,7 @@ class Measured:
     modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
     why none is explained, or nothing. map: of the rows' embeddings. nearest: the training rows most like some
     rows, of `training`, among `searched` of which they were looked for. column: what is predicted, if it is
-    a column.
+    a column. lost: the numbers where streams are missing, if they were measured.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Measured:
     training: Dataset | None = None
     searched: int = 0
     column: str | None = None
+    lost: MissingTable | None = None
 
     @property
     def rows(self) -> Rows:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import same_unit
+from weft.inference.missing_table import MissingTable
 from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
@@ -40,6 +41,7 @@ def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
         *_charts(result),
         *_map(measured, number),
         *_examples(measured, all_open=tasks <= FEW_TASKS),
+        *_lost_streams(measured.lost),
         html.details("All numbers", *_numbers(result)),
         html.details("How it was measured", _protocol(result)),
     ]
@@ -128,6 +130,27 @@ def _map(measured: Measured, number: int) -> list[Html]:
         return []
     drawn = embedding_map(measured.map, measured.rows, _streams(measured), f"map-{number}")
     return [html.details("Map of the embeddings", drawn, unfolded=True)]
+
+
+def _lost_streams(table: MissingTable | None) -> list[Html]:
+    """The numbers where streams are missing: a chart of what is left without a filling, and all of them."""
+    if table is None:
+        return []
+    of_all = [(label, scores[0]) for label, scores in table.rows()]
+    drawn = [(label, s.value, s.low, s.high) for label, s in of_all if s is not None]
+    header = [say("streams")]
+    for filler in table.fillers:
+        header += [say(filler), say("95% interval")]
+    rows: list[list[html.Cell]] = [
+        [
+            label,
+            *(cell for s in scores for cell in (("", "") if s is None else (s.shown, s.interval))),
+        ]
+        for label, scores in table.rows()
+    ]
+    axis = say(table.metric.axis)
+    chart = charts.interval_chart(drawn, "Scores of the streams that are left", axis)
+    return [html.details("Where streams are missing", chart, html.table(header, rows, table.title))]
 
 
 def _searched(searched: int, rows: int) -> str:

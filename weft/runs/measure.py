@@ -12,6 +12,7 @@ from weft.core.language import say
 from weft.core.samples import group_key
 from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
+from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
 from weft.runs.check import check_task, fitting_tasks
 from weft.runs.own_columns import on_files
@@ -30,11 +31,15 @@ METRICS = "metrics"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A task's result, the rows that it was measured on, and the runs: one, or an ensemble."""
+    """A task's result, the rows that it was measured on, and the runs: one, or an ensemble.
+
+    missing: its numbers where streams are missing, if they were measured (`weft.runs.missing`).
+    """
 
     result: TaskResult
     dataset: Dataset
     runs: Sequence[TrainedModel]
+    missing: MissingTable | None = None
 
 
 def measure(

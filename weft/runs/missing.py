@@ -1,135 +1,131 @@
 """What a run's numbers are where rows lack modalities: a line for each set of streams that is left."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.files import write_text
-from weft.core.language import say
+from weft.core.interfaces import JOINT
 from weft.core.needs import Needing
-from weft.core.tables import TableColumn, TextTable
+from weft.core.records import Features
 from weft.evaluation.metric import Score
-from weft.inference.lost_streams import filled, mean_features, without
+from weft.inference.lost_streams import (
+    filled,
+    mask_tokens,
+    mean_features,
+    without,
+    zero_features,
+)
 from weft.inference.member import Member
-from weft.inference.results import NOTEBOOK, TaskResult
+from weft.inference.missing_table import ABSENT, MEAN, TOKEN, ZEROS, MissingLine, MissingTable
 from weft.runs.measure import Measurement, task_config, training_rows
-from weft.tasks.base import TaskConfig
+from weft.tasks.base import ReadsRows, Task
+from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.together import found_together
 
-ABSENT, MEAN = "absent", "mean of training"
 MOST = 4
-"""Streams of which every subset is measured; of more only all, all but one, and each alone."""
-
-
-@dataclass(frozen=True)
-class MissingLine:
-    """streams: that are left. filler: what stands for the others. score: of the rows that have any of those left."""
-
-    streams: tuple[str, ...]
-    filler: str
-    score: Score
-
-
-@dataclass(frozen=True)
-class MissingTable:
-    """A task's first number for each set of streams that is left, with each filler."""
-
-    task: str
-    lines: Sequence[MissingLine]
-
-    def __repr__(self) -> str:
-        return self.table().text(NOTEBOOK)
-
-    def table(self) -> TextTable:
-        """A row for each set of streams, two columns for each filler."""
-        fillers = list(dict.fromkeys(line.filler for line in self.lines))
-        columns = [TableColumn(say("streams"), long="whole")]
-        for filler in fillers:
-            columns += [
-                TableColumn(say(filler), right=True),
-                TableColumn(say("95% interval"), right=True),
-            ]
-        rows = []
-        for streams in dict.fromkeys(line.streams for line in self.lines):
-            by_filler = {line.filler: line.score for line in self.lines if line.streams == streams}
-            scores = [by_filler.get(filler) for filler in fillers]
-            cells = [("", "") if s is None else (s.shown, s.interval) for s in scores]
-            rows.append([" + ".join(streams), *(cell for pair in cells for cell in pair)])
-        metric = self.lines[0].score.metric
-        task, name, unit = self.task, metric.name, metric.unit
-        title = say(f"{task}, where streams are missing: {name} ({unit})")
-        return TextTable(columns, rows, title=title)
-
-    def save(self, path: Path) -> None:
-        """Writes {task, lines} as JSON."""
-        lines: list[dict[str, Any]] = [
-            {
-                "streams": list(line.streams),
-                "filler": line.filler,
-                "metric": line.score.metric.name,
-                **line.score.to_json(),
-            }
-            for line in self.lines
-        ]
-        found = {"task": self.task, "lines": lines}
-        write_text(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+"""Streams of which every subset is measured; of more only all, all but one, each alone and none."""
+Fillings = Mapping[str, Sequence[Mapping[str, Features]]]
+"""Filler -> for each member what it puts in the place of each stream."""
 
 
 def measure_missing(found: Measurement, task: str) -> MissingTable:
-    """The first number of the task's result again for each set of the streams that its head reads.
+    """The first number of the task's result again for each set of the streams that it reads.
 
-    Rows without any stream of a set are not measured where the others are absent. The mean is that of encoded
-    training rows, and missing where they are not at hand. Raises WeftError for a task without a head, or whose head
-    reads one stream.
+    Rows without any stream of a set are not measured where the others are absent, and no row is where that is a stream
+    that the task compares with another one. Fillers are zeros, the mean of encoded training rows (where they are at
+    hand) and what a fusion has learned (`weft.fusion.mask_tokens`). Of retrieval the streams of a row are searched by
+    together: see `found_together`. Raises WeftError where the task reads no stream of the rows.
     """
     config = task_config(found.runs[0].recipe, task)
+    if not isinstance(config, ReadsRows):
+        raise WeftError(
+            f"task '{task}' does not say which streams it reads, expected 'inference' and 'embedded'"
+        )
     training = [training_rows(run) for run in found.runs]
     members = [
         run.member(found.dataset, rows) for run, rows in zip(found.runs, training, strict=True)
     ]
     streams = read_by(config, members[0], task)
+    fillings: dict[str, list[Mapping[str, Features]]] = {
+        ZEROS: [zero_features(member, streams) for member in members]
+    }
+    known = [
+        (run, rows) for run, rows in zip(found.runs, training, strict=True) if rows is not None
+    ]
+    if len(known) == len(members):
+        fillings[MEAN] = [
+            mean_features(run.member(rows, rows), rows, streams, config.inference, run.device)
+            for run, rows in known
+        ]
+    fillings[TOKEN] = [mask_tokens(member, streams) for member in members]
+    device = found.runs[0].device
+    if isinstance(config, RetrievalConfig):
+        sets = {s: subsets([t for t in streams if t != s]) for s in streams}
+        lines = found_together(config, members, found.dataset, fillings, sets, device)
+        return MissingTable(task, lines)
     first, whole = next(iter(found.result.metrics.items()))
     lines = [MissingLine(streams, ABSENT, whole)]
-    means = []
-    for run, rows in zip(found.runs, training, strict=True):
-        if rows is not None and isinstance(config, TaskConfig):
-            own = run.member(rows, rows)
-            means.append(mean_features(own, rows, streams, config.inference, run.device))
-    device = found.runs[0].device
+    settings: Config[Task] = task_config(found.runs[0].recipe, task)
+    measured = settings.build()
 
     def score(altered: Sequence[Member]) -> Score:
-        result: TaskResult = config.build().evaluate(altered, found.dataset, device=device)
-        return result.metrics[first]
+        return measured.evaluate(altered, found.dataset, device=device).metrics[first]
 
     for left in subsets(streams):
         lost = [stream for stream in streams if stream not in left]
-        lines.append(MissingLine(left, ABSENT, score([without(m, lost) for m in members])))
-        if len(means) == len(members) and all(set(lost) <= set(mean) for mean in means):
-            fill: list[Mapping[str, Any]] = [{s: mean[s] for s in lost} for mean in means]
-            altered = [filled(m, of) for m, of in zip(members, fill, strict=True)]
-            lines.append(MissingLine(left, MEAN, score(altered)))
+        for filler, altered in _altered(
+            members, lost, fillings, _may_lack(config, members[0], lost)
+        ):
+            if left or filler != ABSENT:
+                lines.append(MissingLine(left, filler, score(altered)))
     return MissingTable(task, lines)
 
 
-def read_by(config: Config[Any], member: Member, task: str) -> tuple[str, ...]:
-    """The streams that the task's head reads and the data have."""
+def _altered(
+    members: Sequence[Member], lost: Sequence[str], fillings: Fillings, absent: bool
+) -> list[tuple[str, list[Member]]]:
+    """Filler -> the members that have it in place of these streams; those fillers that know all of them."""
+    found = [(ABSENT, [without(member, lost) for member in members])] if absent else []
+    for filler, of in fillings.items():
+        if all(set(lost) <= set(one) for one in of):
+            filling = [{stream: one[stream] for stream in lost} for one in of]
+            pairs = zip(members, filling, strict=True)
+            found.append((filler, [filled(member, one) for member, one in pairs]))
+    return found
+
+
+def _may_lack(config: ReadsRows, member: Member, lost: Sequence[str]) -> bool:
+    """Whether the task says anything of rows that all lack these streams."""
+    needs = config.needs if isinstance(config, Needing) else None
+    if needs is None:
+        return True
+    contexts = {member.model.head(head).context for head in needs.heads}
+    compared = needs.together if len(needs.together) > 1 else ()
+    return not {*compared, *contexts, *config.embedded} & set(lost)
+
+
+def read_by(config: ReadsRows, member: Member, task: str) -> tuple[str, ...]:
+    """The streams of the rows that the task reads and the data have.
+
+    Raises WeftError where there are none.
+    """
     heads = tuple(config.needs.heads) if isinstance(config, Needing) else ()
-    read = member.model.streams_of(heads[0]) if len(heads) == 1 else ()
+    read = [stream for head in heads for stream in member.model.streams_of(head)]
+    for name in config.embedded:
+        read += member.model.fused_streams if name == JOINT else [name]
     found = tuple(stream for stream in member.sources if stream in read)
-    if len(found) < 2:
-        known = ", ".join(found) or "none"
+    if not found:
+        known = ", ".join(member.sources)
         raise WeftError(
-            f"task '{task}' reads these streams together: {known}; --missing expects a head that reads two or more"
+            f"task '{task}' reads no stream of the rows, which have: {known}; --missing expects one or more"
         )
     return found
 
 
 def subsets(streams: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every set of some but not all of them, the largest first; of more than MOST those of one and of all but one."""
+    """Every set of some but not all of them, the largest first and none of them last; of more than MOST those of all
+    but one and of one."""
     count = len(streams)
-    sizes = range(count - 1, 0, -1) if count <= MOST else (count - 1, 1)
-    return [left for size in sizes for left in combinations(streams, size)]
+    sizes = range(count - 1, -1, -1) if count <= MOST else (count - 1, 1, 0)
+    return [left for size in dict.fromkeys(sizes) for left in combinations(streams, size)]

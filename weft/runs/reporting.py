@@ -3,6 +3,7 @@
 import logging
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from weft.core.errors import WeftError
 from weft.core.version import version
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
+from weft.inference.missing_table import path_beside
 from weft.inference.wording import task_words
 from weft.report.html import Cell
 from weft.report.records import (
@@ -27,6 +29,7 @@ from weft.report.run import write_report
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
 from weft.runs.measure import METRICS, Measurement, measure, save_result, training_rows
+from weft.runs.missing import measure_missing
 from weft.runs.recipe import validation_metrics
 from weft.runs.trained import TrainedModel
 
@@ -60,12 +63,18 @@ def report(
 
 
 def report_of(
-    run: TrainedModel, *, data: Path | None, split: str | None, card: bool, path: Path | None
+    run: TrainedModel,
+    *,
+    data: Path | None,
+    split: str | None,
+    card: bool,
+    missing: bool,
+    path: Path | None,
 ) -> Path:
     """The report of all tasks of the run's recipe; gives its path.
 
     What is measured on the recipe's own rows is kept in RUN/metrics, unless `path` names another place.
-    card: with the data card of the measured rows.
+    card: with the data card of the measured rows. missing: with each task's numbers where streams are missing.
     """
     found: list[tuple[str, Measurement]] = []
     of = run.recipe.data
@@ -74,8 +83,13 @@ def report_of(
     for task in run.recipe.tasks:
         one = measure([run], task, data=data, split=split)
         name = one.result.protocol["split"]
+        if missing:
+            one = replace(one, missing=measure_missing(one, task))
         if data is None and path is None:
-            save_result(one.result, run.folder / METRICS / f"{task}-{name}.json")
+            place = run.folder / METRICS / f"{task}-{name}.json"
+            save_result(one.result, place)
+            if one.missing is not None:
+                one.missing.save(path_beside(place))
         found.append((f"{task_words(task)}, {name} split", one))
     checked = None
     if card and found:
@@ -112,6 +126,7 @@ def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
         training,
         min(SEARCHED, len(training or ())),
         target_column(first, found.result.head),
+        found.missing,
     )
 
 

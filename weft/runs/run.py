@@ -54,16 +54,19 @@ class Run(TrainedModel):
         data: Path | str | None = None,
         split: str | None = None,
         card: bool = True,
+        missing: bool = False,
     ) -> Path:
         """Writes the page that `weft report` writes, to `path` or RUN/report.html; gives its path.
 
-        data, split: as in `evaluate`. card: with the data card of the measured rows.
+        data, split: as in `evaluate`. card: with the data card of the measured rows. missing: with what each task
+        comes to where streams are missing.
         """
         return report_of(
             self,
             data=None if data is None else Path(data),
             split=split,
             card=card,
+            missing=missing,
             path=None if path is None else Path(path),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.errors import WeftError
@@ -56,6 +57,23 @@ def embedded(
     )
     units = tuple(one.unit(read).to(device) for one in vectors)
     return Gallery(found, groups, matches, units, tuple(kept))
+
+
+def by_group(gallery: Gallery) -> Gallery:
+    """One entry for each group, its first: the mean of the embeddings of its entries, of unit length."""
+    numbers = gallery.groups.tolist()
+    first = {group: n for n, group in reversed(list(enumerate(numbers)))}
+    firsts = sorted(first.values())
+    place = {numbers[n]: number for number, n in enumerate(firsts)}
+    places_N = torch.tensor([place[group] for group in numbers])
+    units = []
+    for vectors_NE in gallery.vectors:
+        sums_GE = vectors_NE.new_zeros(len(place), vectors_NE.shape[1])
+        units.append(
+            F.normalize(sums_GE.index_add_(0, places_N.to(vectors_NE.device), vectors_NE), dim=-1)
+        )
+    groups = gallery.groups[firsts]
+    return Gallery(tuple(gallery.entries[n] for n in firsts), groups, groups, tuple(units))
 
 
 def both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:

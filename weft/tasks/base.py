@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -52,6 +52,19 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsRows(Protocol):
+    """The config of a task that says which streams of the rows it embeds, and how the model is run."""
+
+    @property
+    def inference(self) -> InferenceConfig: ...
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """Streams, or JOINT, whose embeddings are compared with something; those that heads read are known."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskConfig(Config[Task]):
     """The settings that all tasks have."""
@@ -68,6 +81,11 @@ class TaskConfig(Config[Task]):
 
     def __post_init__(self) -> None:
         check_measures(self)
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The streams of the rows, or JOINT, whose embeddings the task compares with something."""
+        return ()
 
     def bootstrap(self, groups: Tensor) -> Bootstrap:
         """Resamples of these groups, drawn from the seed."""

@@ -57,6 +57,10 @@ class DialogConfig(TaskConfig):
             embeddings=(JOINT, self.answer), columns=(self.candidates, self.right), fusion=True
         )
 
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        return (JOINT,)
+
     def build(self) -> "Dialog":
         return Dialog(self)
 

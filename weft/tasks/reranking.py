@@ -21,6 +21,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import Similarity, rank_queries
 from weft.heads.classes import ClassOutput
+from weft.inference.config import InferenceConfig
 from weft.inference.encoded import evaluating_all, pair_log_odds
 from weft.inference.member import Member
 from weft.inference.results import TaskResult
@@ -57,6 +58,20 @@ class RerankingConfig(Config[Task]):
         require(self, candidates=at_least(2), pairs=COUNT, weight=POSITIVE)
         if self.retrieval.standardise:
             raise ValueError("retrieval.standardise is True, expected False: cosines are weighted")
+        if self.retrieval.by_group:
+            raise ValueError(
+                "retrieval.by_group is True, expected False: pairs of entries are fused"
+            )
+
+    @property
+    def inference(self) -> InferenceConfig:
+        """How the models are run."""
+        return self.retrieval.inference
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The streams whose embeddings are compared."""
+        return self.retrieval.searched
 
     @property
     def needs(self) -> Needs:

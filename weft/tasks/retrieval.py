@@ -3,7 +3,7 @@
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ from weft.evaluation.ranking_both_ways import rank_both_ways
 from weft.inference.entries import list_entries
 from weft.inference.member import Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult, Values
-from weft.tasks._gallery import Gallery, both_readable, embedded
+from weft.tasks._gallery import Gallery, both_readable, by_group, embedded
 from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
 from weft.tasks.base import WORST, TaskConfig, check_measures
 
@@ -46,7 +46,8 @@ class RetrievalConfig(TaskConfig):
     """Search in both directions, such as pictures by text and texts by picture, or between all pairs of several streams.
 
     streams: with two or more names, every pair of them is searched both ways, in place of first and second; what
-    each stream has is embedded once. ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
+    each stream has is embedded once. by_group: all entries of a group are one, whose embedding is the mean of theirs:
+    the clips of a film, found by the sentences of its paragraph (video-paragraph retrieval). ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
     scores by their standard deviation before they are averaged. examples: queries a direction that are
     kept to be shown, half of them found at rank 1, half not.
     """
@@ -58,6 +59,7 @@ class RetrievalConfig(TaskConfig):
     ks: tuple[int, ...] = (1, 5, 10)
     standardise: bool = False
     streams: tuple[str, ...] = field(default=(), kw_only=True)
+    by_group: bool = field(default=False, kw_only=True)
     examples: int = field(default=8, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,10 @@ class RetrievalConfig(TaskConfig):
     def needs(self) -> Needs:
         together = self.searched if len(self.searched) == 2 else ()
         return Needs(embeddings=self.searched, together=together)
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        return self.searched
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -110,7 +116,8 @@ class Retrieval:
 
     An entry is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
     gives an entry for each; of any other row all views are averaged into one entry, and matching
-    rows with the very same content (pairs that repeat their image) are one entry.
+    rows with the very same content (pairs that repeat their image) are one entry. With `by_group` a group has one entry a
+    stream, shown as its first one.
     """
 
     name = "retrieval"
@@ -146,18 +153,8 @@ class Retrieval:
 
         matchers: models that read the entries' tokens afterwards; their Features are kept.
         """
-        check_members(members)
         config = self.config
-        bad = config.inference.errors.build(len(dataset))
-        listed = list_entries(dataset, config.searched, bad)
-        # Without a partner in any other stream an entry is not embedded; of two streams these are its pair's.
-        partnered = listed.partnered()
-        galleries = {
-            stream: embedded(
-                members, matchers, dataset, entries, partnered, config.inference, bad, device
-            )
-            for stream, entries in partnered.entries.items()
-        }
+        galleries, told = self.galleries(members, dataset, device, matchers=matchers)
         found = {
             pair: both_readable(*(galleries[stream] for stream in pair)) for pair in config.pairs
         }
@@ -172,15 +169,49 @@ class Retrieval:
             products = dot_product(*vectors), dot_product(*reversed(vectors))
             similarities |= zip(names, products, strict=True)
         kept = {entry for pair in found.values() for gallery in pair for entry in gallery.entries}
+        unreadable = sum(map(len, galleries.values())) - len(kept)
         protocol = {
-            **partnered.protocol,
+            **told,
             **_sizes(found),
             "models": len(members),
-            "left_out_without_partner": len(listed) - len(partnered),
-            "left_out_unreadable": len(partnered) - len(kept),
+            "left_out_unreadable": told["left_out_unreadable"] + unreadable,
             "interval": f"95% bootstrap over groups, {config.resamples} resamples",
         }
         return Search(ways, similarities, ranks, protocol)
+
+    def galleries(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        device: torch.device | str = "cpu",
+        *,
+        matchers: Sequence[Member] = (),
+    ) -> tuple[dict[str, Gallery], dict[str, Any]]:
+        """What each stream has that matches something of another one, embedded once; and how many were left out."""
+        check_members(members)
+        config = self.config
+        bad = config.inference.errors.build(len(dataset))
+        listed = list_entries(dataset, config.searched, bad)
+        if config.by_group:
+            listed = replace(listed, matches=listed.groups)
+        # Without a partner in any other stream an entry is not embedded; of two streams these are its pair's.
+        partnered = listed.partnered()
+        galleries = {
+            stream: embedded(
+                members, matchers, dataset, entries, partnered, config.inference, bad, device
+            )
+            for stream, entries in partnered.entries.items()
+        }
+        read = sum(map(len, galleries.values()))
+        told: dict[str, Any] = {
+            **partnered.protocol,
+            "left_out_without_partner": len(listed) - len(partnered),
+            "left_out_unreadable": len(partnered) - read,
+        }
+        if config.by_group:
+            told |= {f"embedded_{s}s": len(gallery) for s, gallery in galleries.items()}
+            galleries = {s: by_group(gallery) for s, gallery in galleries.items()}
+        return galleries, told
 
     def result(self, search: "Search", leakage: Leakage | None = None) -> TaskResult:
         """The numbers of a search."""

@@ -86,6 +86,10 @@ class ZeroShotConfig(TaskConfig):
     def needs(self) -> Needs:
         return Needs(embeddings=(self.image, self.text))
 
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        return (self.image,)
+
     def build(self) -> "ZeroShot":
         return ZeroShot(self)
 

@@ -1,0 +1,125 @@
+"""Retrieval by all that a row has: its streams together search another one, with and without some of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.records import Features
+from weft.data.formats import Dataset
+from weft.evaluation.ranking import averaged, dot_product, rank_queries, standardised
+from weft.inference.member import Member
+from weft.inference.missing_table import ABSENT, TOKEN, MissingLine
+from weft.tasks._gallery import Gallery
+from weft.tasks._ranks import recall_at
+from weft.tasks.retrieval import RetrievalConfig
+
+Fillings = Mapping[str, Sequence[Mapping[str, Features]]]
+"""Filler -> for each member what it puts in the place of each stream."""
+
+
+def found_together(
+    config: RetrievalConfig,
+    members: Sequence[Member],
+    dataset: Dataset,
+    fillings: Fillings,
+    sets: Mapping[str, Sequence[tuple[str, ...]]],
+    device: torch.device | str = "cpu",
+) -> list[MissingLine]:
+    """Recall among the first `config.ks[0]` of each stream, searched by the sum of the unit embeddings of the others.
+
+    sets: the stream that is searched -> sets of the others that are left. The others are absent from the sum, or a
+    filling's embedding is in their place; a mask token has none, since embeddings are made before streams are fused. A
+    query is what matches an entry of the searched stream; of several entries of a stream (captions) it has their mean.
+    """
+    galleries, _ = config.build().galleries(members, dataset, device)
+    queries = {stream: _Entries.of(gallery) for stream, gallery in galleries.items()}
+    with torch.inference_mode():
+        constants = {
+            filler: [
+                {s: m.model.embed(s, f.to(device))[0] for s, f in one.items()}
+                for m, one in zip(members, of, strict=True)
+            ]
+            for filler, of in fillings.items()
+            if filler != TOKEN
+        }
+    lines = []
+    for found, lefts in sets.items():
+        others = tuple(stream for stream in galleries if stream != found)
+        search = _Search(config, galleries[found], {s: queries[s] for s in others}, found)
+        lines.append(search.line(others, ABSENT, others, [{}] * len(members)))
+        for left in lefts:
+            if left:
+                lines.append(search.line(left, ABSENT, left, [{}] * len(members)))
+            for filler, of in constants.items():
+                lost = set(others) - set(left)
+                if all(lost <= set(one) for one in of):
+                    fill = [{s: one[s] for s in lost} for one in of]
+                    lines.append(search.line(left, filler, others, fill))
+    return lines
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What each match has of a stream. places: match -> row of the vectors. vectors: of each member (N, E), unit."""
+
+    places: Mapping[int, int]
+    vectors: Sequence[Tensor]
+
+    @classmethod
+    def of(cls, gallery: Gallery) -> "_Entries":
+        """The mean of the entries of each match."""
+        keys, places_N = torch.unique(gallery.matches, return_inverse=True)
+        means = []
+        for vectors_NE in gallery.vectors:
+            sums = vectors_NE.new_zeros(len(keys), vectors_NE.shape[1])
+            means.append(
+                F.normalize(sums.index_add_(0, places_N.to(sums.device), vectors_NE), dim=-1)
+            )
+        return cls({key: n for n, key in enumerate(keys.tolist())}, means)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The gallery of the stream that is found, and what the others have."""
+
+    config: RetrievalConfig
+    gallery: Gallery
+    others: Mapping[str, _Entries]
+    found: str
+
+    def line(
+        self,
+        left: tuple[str, ...],
+        filler: str,
+        asking: tuple[str, ...],
+        fill: Sequence[Mapping[str, Tensor]],
+    ) -> MissingLine:
+        """Recall of the queries that have any of the streams `asking`. fill: of each member, added to all queries."""
+        group_of = dict(
+            zip(self.gallery.matches.tolist(), self.gallery.groups.tolist(), strict=True)
+        )
+        there = [m for m in group_of if any(m in self.others[s].places for s in asking)]
+        pairs = []
+        for number, (gallery_GE, constants) in enumerate(
+            zip(self.gallery.vectors, fill, strict=True)
+        ):
+            sums_QE = gallery_GE.new_zeros(len(there), gallery_GE.shape[1])
+            for stream in left:
+                entries = self.others[stream]
+                rows = [(n, entries.places[m]) for n, m in enumerate(there) if m in entries.places]
+                index = torch.tensor(rows, dtype=torch.int64, device=sums_QE.device).view(-1, 2)
+                sums_QE.index_add_(0, index[:, 0], entries.vectors[number][index[:, 1]])
+            for constant_E in constants.values():
+                sums_QE += constant_E
+            pairs.append((F.normalize(sums_QE, dim=-1), gallery_GE))
+        if self.config.standardise:
+            pairs = [standardised(*pair) for pair in pairs]
+        similarity = dot_product(*averaged(pairs))
+        ranks = rank_queries(similarity, torch.tensor(there), self.gallery.matches)
+        groups = torch.tensor([group_of[match] for match in there])
+        metric = recall_at(self.config.ks[0])
+        hits = self.config.bootstrap(groups).proportion(ranks.hits(self.config.ks[0]), groups)
+        return MissingLine(left, filler, metric.score(hits), self.found)
