@@ -51,6 +51,7 @@ from weft.objectives.ctc import CTCConfig
 from weft.objectives.detection import DetectionConfig
 from weft.objectives.grid_objects import GridObjectsConfig
 from weft.objectives.grounding import GroundingConfig
+from weft.objectives.hierarchical import HierarchicalContrastiveConfig
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.objectives.masked_frames import MaskedFramesConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
@@ -85,6 +86,8 @@ CASES: dict[str, Config] = {
     "soft-negatives-class": SoftmaxContrastiveConfig(soft_negatives=Likeness(target="answer")),
     "modality-invariant": ModalityInvariantConfig(("image", "text", "regions")),
     "label-alignment": LabelAlignmentConfig("answer", ("image", "text")),
+    "hierarchical": HierarchicalContrastiveConfig(("image", "text"), token=0.5),
+    "hierarchical-film": HierarchicalContrastiveConfig(("text", "film"), clip=0, chunk=1),
     "classification": ClassificationConfig(),
     "regression": RegressionConfig(),
     "masked-language": WORDS,
@@ -138,7 +141,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 22
+    assert len(config_classes()) == 23
 
 
 def model() -> Model:

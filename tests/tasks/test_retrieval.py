@@ -313,3 +313,28 @@ def test_streams_that_cannot_be_are_refused():
     for streams in (("image",), ("image", "image", "text")):
         with pytest.raises(ValueError, match="expected two or more different ones"):
             RetrievalConfig(streams=streams)
+
+
+def test_clips_of_a_film_are_found_by_its_paragraph(world):
+    """Of each group the mean of its entries' embeddings is searched, both ways."""
+    w = world(noise=1.5)
+    films = [n // 4 for n in range(24)]
+    rows = [
+        dataclasses.replace(row, group=f"film{film}", match=row.id)
+        for row, film in zip(w.rows, films, strict=True)
+    ]
+    member = w.member()
+    result = task(by_group=True).evaluate([member], rows)
+    pixels = torch.tensor(w.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    views = [F.normalize(view.flatten(1), dim=-1) for view in (pixels, pixels.flip(-1))]
+    clips = F.normalize(views[0] + views[1], dim=-1)
+    sentences = F.normalize(w.table[1:], dim=-1)
+    means = [F.normalize(one.view(6, 4, -1).mean(1), dim=-1) for one in (clips, sentences)]
+    similarity = means[0] @ means[1].T
+    for way, scores in ((I2T, similarity), (T2I, similarity.T)):
+        ranks = 1 + (scores > scores.diagonal()[:, None]).sum(1)
+        assert torch.equal(result.queries[way].rank, ranks)
+    assert result.protocol["images"] == result.protocol["texts"] == 6
+    assert result.protocol["embedded_images"] == 24
+    assert result.protocol["embedded_texts"] == 72
+    assert result.protocol["left_out_unreadable"] == 0

@@ -20,7 +20,9 @@ from weft.data.formats import open_dataset
 from weft.modalities.audio_decoding import read_sound
 from weft.modalities.video_decoding import read_frames, video_facts
 from weft.worlds.clips import KINDS, SECONDS, ClipsConfig, write_clips
+from weft.worlds.clips.captions import plan
 from weft.worlds.clips.drawing import draw, times_of
+from weft.worlds.clips.event_rows import ClipEvents
 from weft.worlds.clips.world import DIRECTIONS, Clip
 from weft.worlds.scenes import HELD_OUT, SHAPES, SPLITS
 from weft.worlds.scenes.drawing import PALETTE
@@ -442,3 +444,29 @@ def test_frames_differ_in_their_noise() -> None:
     one, other = (draw(clip, time, 32, 24).astype(int) for time in (0.1, 0.2))
     assert (one != other).mean() > 0.5
     assert set(DIRECTIONS) == {"left", "right", "up", "down"}
+
+
+def test_the_events_of_a_clip_are_the_parts_of_a_film() -> None:
+    config = ClipsConfig(count=3, size=24, frames=16, captions=2, languages=("en", "zh"))
+    rows, clips = ClipEvents(config), config.build()
+    assert len(rows) == len(list(rows)) == 9
+    for number, clip in enumerate(clips):
+        parts = [rows[3 * number + turn] for turn in range(3)]
+        assert {part.group for part in parts} == {clip.group}
+        assert len({part.match_name for part in parts}) == 3
+        facts = plan(clips.clip(number))
+        whole = clip.items["video"].array()
+        for turn, (part, fact) in enumerate(zip(parts, facts, strict=True)):
+            assert part.items["video"].array().shape == (4, 24, 24, 3)
+            # The turns take seconds 0.5 to 3.5 of 4, at four frames a second: frames 2 to 13.
+            frames = whole[2 + 4 * turn : 6 + 4 * turn]
+            assert np.array_equal(part.items["video"].array(), frames)
+            for sentence in part.items["text"]:
+                assert fact.who.color in sentence
+                assert sentence[0].isupper()
+                assert sentence.endswith(".")
+            assert len(part.items["text_zh"]) == 2
+    assert rows[-1].id == rows[8].id
+    with pytest.raises(IndexError, match="out of range for 9 events"):
+        rows[9]
+    assert pickle.loads(pickle.dumps(rows))[4].items["text"] == rows[4].items["text"]

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
@@ -29,6 +31,7 @@ from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
     BucketedSampler,
     Draw,
+    GroupedSampler,
     Sampler,
     ShuffledSampler,
     row_generator,
@@ -85,7 +88,7 @@ class Loader:
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
     buckets: batches of like lengths; see `BucketedSampler`. mixing: rows are mixed in pairs.
-    dropout: rows lose some of their streams.
+    dropout: rows lose some of their streams. by_group: batches hold whole groups; see `GroupedSampler`.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Loader:
         buckets: Buckets | None = None,
         mixing: Mixing | None = None,
         dropout: ModalityDropout | None = None,
+        by_group: bool = False,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -117,7 +121,8 @@ class Loader:
         self._mixing = mixing
         self._dropout = dropout
         self._examples: dict[str, Field | Features | None] = {}
-        self._sampler = _sampler(len(dataset), batch_size, seed, buckets)
+        groups = groups_of(dataset) if by_group else None
+        self._sampler = _sampler(len(dataset), batch_size, seed, buckets, groups)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -244,7 +249,30 @@ def _bytes(batch: Batch) -> int:
     return bytes_of([fields, list(batch.targets.values())])
 
 
-def _sampler(rows: int, batch_size: int, seed: int, buckets: Buckets | None) -> Sampler:
+def groups_of(dataset: Dataset) -> NDArray[np.int64]:
+    """The number of each row's group; a row that cannot be read is alone. No media is read."""
+    numbers: dict[str, int] = {}
+    found = np.empty(len(dataset), dtype=np.int64)
+    for row in range(len(dataset)):
+        try:
+            name = row_of(dataset, row).group
+        except DataError:
+            name = f"/unreadable {row}"
+        found[row] = numbers.setdefault(name, len(numbers))
+    return found
+
+
+def _sampler(
+    rows: int,
+    batch_size: int,
+    seed: int,
+    buckets: Buckets | None,
+    groups: NDArray[np.int64] | None,
+) -> Sampler:
+    if groups is not None:
+        if buckets is not None:
+            raise ValueError("got buckets and by_group, expected one of them")
+        return GroupedSampler(groups, batch_size, seed)
     if buckets is None:
         return ShuffledSampler(rows, batch_size, seed)
     if len(buckets.lengths) != rows:

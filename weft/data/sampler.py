@@ -102,6 +102,38 @@ class BucketedSampler:
         return first, min(first + self.window, last_whole)
 
 
+class GroupedSampler:
+    """Training on batches that hold whole groups: the shuffled groups one after another, each with all its rows.
+
+    Step n holds the positions n B to (n + 1) B - 1 of that order, epoch after epoch, as in ShuffledSampler. A group at
+    the edge of a batch is cut, unless the groups are of one size that divides B.
+    """
+
+    def __init__(self, groups: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        """groups: one a row, in any numbers."""
+        _, self._group_of = np.unique(groups, return_inverse=True)
+        self._batch_size, self._seed = batch_size, seed
+        # Prefetching touches two epochs at once.
+        self._order = functools.lru_cache(maxsize=2)(self._ordered)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which every row has been seen."""
+        return -(-len(self._group_of) // self._batch_size)
+
+    def draws(self, step: int) -> list[Draw]:
+        if step < 0:
+            raise ValueError(f"step is {step}, expected 0 or more")
+        positions = range(step * self._batch_size, (step + 1) * self._batch_size)
+        pairs = [divmod(position, len(self._group_of)) for position in positions]
+        return [Draw(epoch, int(self._order(epoch)[place])) for epoch, place in pairs]
+
+    def _ordered(self, epoch: int) -> NDArray[np.int64]:
+        """All rows, by the place of their group in the order of this epoch."""
+        place_of_group = permutation(self._seed, epoch, int(self._group_of.max()) + 1)
+        return np.argsort(place_of_group[self._group_of], kind="stable")
+
+
 @functools.lru_cache(maxsize=4)  # prefetching touches two epochs at once
 def permutation(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
     """The order of all rows in `epoch`, read-only."""

@@ -79,12 +79,16 @@ class Direction:
         """Some rows against all columns."""
         # Autocast would round the operands of the product to 8 bits of mantissa.
         with torch.autocast(self.rows_BE.device.type, enabled=False):
-            cosines_RA = self.rows_BE[part] @ self.columns_AE.T
+            cosines_RA = self.cosines(part)
         positives_RA = self.matches_B[part, None] == self.matches_A[None, :]
         numbers_B = torch.arange(len(self.rows_BE), device=self.matches_B.device)
         own_R = numbers_B[part] + self.before
         weights_RA = None if self.alike is None else self.alike.weights(part, positives_RA)
         return Similarities(cosines_RA, positives_RA, own_R, weights_RA)
+
+    def cosines(self, part: slice) -> Tensor:
+        """(R, A) of some rows and all columns."""
+        return self.rows_BE[part] @ self.columns_AE.T
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class DataConfig(Settings):
     """Stream -> probability that a training row loses it; each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
     """Whether training batches hold rows of like lengths."""
+    by_group: bool = False
+    """Whether training batches hold all rows of a group together, such as the clips of a film."""
     train: str = "train"
     """Split to train on."""
     validation: str = "validation"
@@ -51,6 +53,10 @@ class DataConfig(Settings):
     """Split that `weft evaluate` measures unless told otherwise."""
 
     def __post_init__(self) -> None:
+        if self.by_group and self.bucketing.stream is not None:
+            raise ValueError(
+                "data.by_group and data.bucketing both say which rows are in a batch, expected one of them"
+            )
         for stream, chance in self.modality_dropout.items():
             if not 0 <= chance < 1:
                 raise ValueError(

@@ -161,6 +161,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         buckets=buckets(recipe, folder, training, learned.modalities),
         mixing=_mixing(recipe, learned, len(training)),
         dropout=_dropout(recipe),
+        by_group=recipe.data.by_group,
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)

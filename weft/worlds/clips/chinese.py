@@ -28,6 +28,11 @@ def caption(facts: Sequence[Fact], draws: Draws) -> str:
     )
 
 
+def sentence(fact: Fact, draws: Draws) -> str:
+    """One sentence that says one fact."""
+    return clause(fact, draws) + "。"
+
+
 def clause(fact: Fact, draws: Draws) -> str:
     """红色的大五角星向左移动."""
     who = phrase(fact.who, draws)

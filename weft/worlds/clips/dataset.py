@@ -23,7 +23,8 @@ from weft.worlds.sounds import render
 
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
-_CLIP, _QUESTIONS, _EN, _ZH, _HISS = range(5)
+_SENTENCES = {"en": english.sentence, "zh": chinese.sentence}
+_CLIP, _QUESTIONS, _EN, _ZH, _HISS, _EVENTS_EN, _EVENTS_ZH = range(7)
 """Separate streams of random numbers, so that asking for less changes nothing else."""
 
 
@@ -141,6 +142,12 @@ class Clips(Sequence[Sample]):
         draws = self._draws(index, _EN if language == "en" else _ZH)
         facts = plan(clip)
         return [_WORDS[language](facts, draws) for _ in range(self.config.captions)]
+
+    def sentences(self, clip: Clip, index: int, language: Language = "en") -> list[list[str]]:
+        """For each event, in order of time, sentences that say it, so many as captions."""
+        draws = self._draws(index, _EVENTS_EN if language == "en" else _EVENTS_ZH)
+        say = _SENTENCES[language]
+        return [[say(fact, draws) for _ in range(self.config.captions)] for fact in plan(clip)]
 
     def media(self, clip: Clip, index: int) -> dict[str, Media]:
         """The picture in the middle, the film and the sound."""

@@ -36,6 +36,12 @@ def caption(facts: Sequence[Fact], draws: Draws) -> str:
     return text[0].upper() + text[1:] + "."
 
 
+def sentence(fact: Fact, draws: Draws) -> str:
+    """One sentence that says one fact."""
+    text = clause(fact, draws)
+    return text[0].upper() + text[1:] + "."
+
+
 def clause(fact: Fact, draws: Draws) -> str:
     """ "the large red star moves to the left"."""
     text = f"{_the(fact.who, draws)} {draws.pick(_VERBS[fact.kind])}"

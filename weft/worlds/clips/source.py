@@ -9,6 +9,7 @@ from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
 from weft.worlds.clips.dataset import ClipsConfig
+from weft.worlds.clips.event_rows import ClipEvents
 from weft.worlds.clips.question_rows import ClipQuestions
 from weft.worlds.scenes.world import SPLITS
 
@@ -24,8 +25,9 @@ class GeneratedClipsConfig(DataSource):
     """Clips in the split test, and in test_heldout, whose compositions are never trained on."""
     clips: ClipsConfig = field(default_factory=ClipsConfig)
     """How every clip is drawn and described; its split and count are not used."""
-    rows: Literal["clips", "questions"] = "clips"
-    """A row a clip, with its captions; or a row a question about a clip, about five times as many."""
+    rows: Literal["clips", "questions", "events"] = "clips"
+    """A row a clip, with its captions; or a row a question about a clip, about five times as many; or a row an event,
+    three times as many: the part of the clip and its sentence."""
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
@@ -34,7 +36,7 @@ class GeneratedClipsConfig(DataSource):
 
     @property
     def words(self) -> str:
-        return "generated clips" if self.rows == "clips" else "generated clips (questions)"
+        return "generated clips" if self.rows == "clips" else f"generated clips ({self.rows})"
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         counts: Mapping[str, int] = {
@@ -49,5 +51,7 @@ class GeneratedClipsConfig(DataSource):
         for known in SPLITS:
             if name == known:
                 clips = self.clips.replace(split=known, count=counts[name])
+                if self.rows == "events":
+                    return ClipEvents(clips)
                 return ClipQuestions(clips) if self.rows == "questions" else clips.build()
         raise unknown_name("split", split, counts)

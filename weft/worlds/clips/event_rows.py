@@ -1,0 +1,61 @@
+"""The world of clips as films of several parts: one row an event, with the sentence that says it."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from weft.core.media import Alternatives, Media
+from weft.core.samples import Sample
+from weft.worlds.clips.dataset import Clips, ClipsConfig
+from weft.worlds.clips.drawing import film_of_turn
+from weft.worlds.clips.world import OBJECTS, SECONDS, TURN, Clip
+
+
+class ClipEvents(Sequence[Sample]):
+    """The events of each clip in order of time, as clips and sentences of a film with its paragraph.
+
+    A row's group is the whole clip; what its part shows matches its own sentence. Items: video: the frames of its turn.
+    text: sentences in the first of the chosen languages; another language's are text_zh or text_en. turn: "1" to "3".
+    split.
+    """
+
+    def __init__(self, config: ClipsConfig) -> None:
+        self._clips = Clips(config)
+        self._told = functools.lru_cache(maxsize=16)(self._tell)
+
+    def __len__(self) -> int:
+        return len(self._clips) * OBJECTS
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} events")
+        number, turn = divmod(index % len(self), OBJECTS)
+        config = self._clips.config
+        clip, sentences = self._told(number)
+        first, *others = config.languages
+        frames = max(2, round(config.frames * TURN / SECONDS))
+        start = clip.events[turn].start
+        items: dict[str, Any] = {
+            "video": Media.frames(
+                lambda: film_of_turn(clip, start, frames, config.size, config.noise), frames / TURN
+            ),
+            "text": Alternatives(sentences[first][turn]),
+            **{f"text_{one}": Alternatives(sentences[one][turn]) for one in others},
+            "turn": str(turn + 1),
+            "split": config.split,
+        }
+        group = f"{config.split}-{number:06d}"
+        name = f"{group}-{turn + 1}"
+        return Sample(name, group, items, f"clips:{config.split}/{number}", match=name)
+
+    def __reduce__(self) -> tuple[type["ClipEvents"], tuple[ClipsConfig]]:
+        return ClipEvents, (self._clips.config,)
+
+    def _tell(self, number: int) -> tuple[Clip, dict[str, list[list[str]]]]:
+        """The clip, and for each language the sentences of its events."""
+        clip = self._clips.clip(number)
+        languages = self._clips.config.languages
+        return clip, {one: self._clips.sentences(clip, number, one) for one in languages}
