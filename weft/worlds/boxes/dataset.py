@@ -4,19 +4,15 @@ Whoever looks at the sentence alone, or at the picture alone, is right half of t
 of a sentence differ by a few changes of single items, or by how the same items are dealt out.
 """
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from weft.core.errors import WeftError, unknown_name
 from weft.core.media import Media
 from weft.core.samples import Sample
-from weft.data.formats import Dataset, split_name
-from weft.data.policy import ErrorPolicy
-from weft.data.sources import DataSource
+from weft.data.formats import Dataset
 from weft.worlds.boxes.drawing import draw
 from weft.worlds.boxes.item_statements import Statement
 from weft.worlds.boxes.statements import statement
@@ -31,6 +27,7 @@ from weft.worlds.boxes.world import (
     edited,
     sample_picture,
 )
+from weft.worlds.drawn import DrawnRows, DrawnSource
 from weft.worlds.scenes.world import Draws
 
 SPLITS = ("train", "validation", "test")
@@ -122,7 +119,7 @@ def _unpacked(kind: Kind, packed: bytes) -> Picture:
     return Picture(kind, tuple(map(tuple, boxes)))
 
 
-class DrawnBoxes:
+class DrawnBoxes(DrawnRows):
     """A sequence of samples, each drawn when it is asked for; two rows a sentence.
 
     Items: image: uint8 (100, 400, 3), drawn when it is asked for. text: the sentence. label: true or false. count: how many items
@@ -131,27 +128,16 @@ class DrawnBoxes:
     """
 
     def __init__(self, split: str, rows: int, seed: int) -> None:
+        super().__init__(split, rows, seed)
         self.split = split
         self.rows = rows
         self.seed = seed
         # Finding a sentence and its pictures takes 20 times as long as drawing them, and both rows of a
         # sentence, and every epoch, need it: half a kilobyte of each is kept.
         self._kept: dict[int, tuple[str, tuple[_Seen, _Seen]]] = {}
-        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
 
     def __len__(self) -> int:
         return self.rows
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} rows")
-        return self._row(index % len(self))
-
-    def __reduce__(self) -> tuple[type["DrawnBoxes"], tuple[str, int, int]]:
-        return DrawnBoxes, (self.split, self.rows, self.seed)
 
     def pair(self, sentence: int) -> Pair:
         """The sentence of that number with its pictures."""
@@ -212,8 +198,11 @@ _KIND = {
 
 
 @dataclass(frozen=True)
-class DrawnBoxesConfig(DataSource):
+class DrawnBoxesConfig(DrawnSource):
     """Sentences about drawn boxes of NLVR's kind, drawn as they are asked for."""
+
+    splits = SPLITS
+    least = 2
 
     train: int = 400_000
     """Rows to train on, two a sentence."""
@@ -223,9 +212,7 @@ class DrawnBoxesConfig(DataSource):
     """Another seed is another world."""
 
     def __post_init__(self) -> None:
-        for name in SPLITS:
-            if vars(self)[name] < 2:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 2 rows")
+        super().__post_init__()
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, expected 0 or more")
 
@@ -233,10 +220,5 @@ class DrawnBoxesConfig(DataSource):
     def words(self) -> str:
         return "drawn boxes"
 
-    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
-        if split is None:
-            raise WeftError(f"the drawn boxes have no end: name a split of {', '.join(SPLITS)}")
-        name = split_name(split)
-        if name not in SPLITS:
-            raise unknown_name("split", split, SPLITS)
-        return DrawnBoxes(name, vars(self)[name], self.seed)
+    def rows_of(self, split: str, count: int) -> Dataset:
+        return DrawnBoxes(split, count, self.seed)

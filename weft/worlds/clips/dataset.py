@@ -1,7 +1,5 @@
 """The world of clips as a data set, in memory."""
 
-import functools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +15,7 @@ from weft.worlds.clips.questions import QUESTION_TYPES, questions
 from weft.worlds.clips.sampling import sample_clip
 from weft.worlds.clips.score import score
 from weft.worlds.clips.world import OBJECTS, SECONDS, Clip
+from weft.worlds.drawn import DrawnRows, check_names, check_ranges
 from weft.worlds.scenes.drawing import MAX_NOISE
 from weft.worlds.scenes.world import COLORS, PATTERNS, SHAPES, SPLITS, Draws, Split, is_balanced
 from weft.worlds.sounds import render
@@ -72,23 +71,20 @@ class ClipsConfig(Config["Clips"]):
             "noise": (self.noise, 0, MAX_NOISE),
             "hiss": (self.hiss, 0.0, 0.1),
         }
-        for name, (value, low, high) in ranges.items():
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}, expected {low} to {high}")
+        check_ranges(ranges)
         if self.split not in SPLITS:
             raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
-        for name, known in (
-            ("languages", tuple(_WORDS)),
-            ("patterns", PATTERNS),
-            ("questions", QUESTION_TYPES),
-            ("colors", COLORS),
-            ("shapes", SHAPES),
-        ):
-            given = vars(self)[name]
-            none = not given and name != "questions"
-            if none or not set(given) <= set(known) or len(set(given)) != len(given):
-                expected = f"one or more of {', '.join(known)}, each once"
-                raise ValueError(f"{name} is {given}, expected {expected}")
+        check_names(
+            self,
+            {
+                "languages": tuple(_WORDS),
+                "patterns": PATTERNS,
+                "questions": QUESTION_TYPES,
+                "colors": COLORS,
+                "shapes": SHAPES,
+            },
+            optional=("questions",),
+        )
         if len(self.colors) <= OBJECTS or not is_balanced(self.colors, self.shapes):
             raise ValueError(
                 f"colors are {self.colors} and shapes {self.shapes}, expected {OBJECTS + 1} or more colours, "
@@ -99,7 +95,7 @@ class ClipsConfig(Config["Clips"]):
         return Clips(self)
 
 
-class Clips(Sequence[Sample]):
+class Clips(DrawnRows):
     """A sequence of samples, each drawn when it is asked for.
 
     Items: image: the picture in the middle of the clip. video: its frames. audio: its sound. text: captions in the
@@ -108,24 +104,14 @@ class Clips(Sequence[Sample]):
     question, answer, type. split.
     """
 
+    what = "clips"
+
     def __init__(self, config: ClipsConfig) -> None:
+        super().__init__(config)
         self.config = config
-        # A loader asks for a row once for each of its streams, from a few threads.
-        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
 
     def __len__(self) -> int:
         return self.config.count
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} clips")
-        return self._row(index % len(self))
-
-    def __reduce__(self) -> tuple[type["Clips"], tuple[ClipsConfig]]:
-        return Clips, (self.config,)
 
     def clip(self, index: int) -> Clip:
         """What the row shows."""

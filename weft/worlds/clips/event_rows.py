@@ -1,7 +1,6 @@
 """The world of clips as films of several parts: one row an event, with the sentence that says it."""
 
 import functools
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from weft.core.media import Alternatives, Media
@@ -9,9 +8,10 @@ from weft.core.samples import Sample
 from weft.worlds.clips.dataset import Clips, ClipsConfig
 from weft.worlds.clips.drawing import film_of_turn
 from weft.worlds.clips.world import OBJECTS, SECONDS, TURN, Clip
+from weft.worlds.drawn import DrawnRows
 
 
-class ClipEvents(Sequence[Sample]):
+class ClipEvents(DrawnRows):
     """The events of each clip in order of time, as clips and sentences of a film with its paragraph.
 
     A row's group is the whole clip; what its part shows matches its own sentence. Items: video: the frames of its turn.
@@ -19,20 +19,18 @@ class ClipEvents(Sequence[Sample]):
     split.
     """
 
+    what = "events"
+
     def __init__(self, config: ClipsConfig) -> None:
+        super().__init__(config)
         self._clips = Clips(config)
         self._told = functools.lru_cache(maxsize=16)(self._tell)
 
     def __len__(self) -> int:
         return len(self._clips) * OBJECTS
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} events")
-        number, turn = divmod(index % len(self), OBJECTS)
+    def _draw_row(self, index: int) -> Sample:
+        number, turn = divmod(index, OBJECTS)
         config = self._clips.config
         clip, sentences = self._told(number)
         first, *others = config.languages
@@ -50,9 +48,6 @@ class ClipEvents(Sequence[Sample]):
         group = f"{config.split}-{number:06d}"
         name = f"{group}-{turn + 1}"
         return Sample(name, group, items, f"clips:{config.split}/{number}", match=name)
-
-    def __reduce__(self) -> tuple[type["ClipEvents"], tuple[ClipsConfig]]:
-        return ClipEvents, (self._clips.config,)
 
     def _tell(self, number: int) -> tuple[Clip, dict[str, list[list[str]]]]:
         """The clip, and for each language the sentences of its events."""

@@ -1,18 +1,20 @@
 """The world of clips as questions: one row a question."""
 
-from collections.abc import Iterator, Sequence
-
 from weft.core.samples import Sample
 from weft.worlds.clips.dataset import Clips, ClipsConfig
+from weft.worlds.drawn import DrawnRows
 
 
-class ClipQuestions(Sequence[Sample]):
+class ClipQuestions(DrawnRows):
     """Up to six questions about each clip, in order; the clip is their group.
 
     Items: image, video, audio, question, answer, type, objects, events, split.
     """
 
+    what = "questions"
+
     def __init__(self, config: ClipsConfig) -> None:
+        super().__init__(config)
         self._clips = Clips(config)
         self._rows: list[tuple[int, dict[str, str]]] = []
         for number in range(len(self._clips)):
@@ -22,15 +24,9 @@ class ClipQuestions(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+    def _draw_row(self, index: int) -> Sample:
         number, question = self._rows[index]
         clip = self._clips[number]
         left_out = ("questions", "text", "text_zh", "text_en")
         items = {k: v for k, v in clip.items.items() if k not in left_out} | question
         return Sample(f"{clip.id}-{question['type']}", clip.id, items, clip.source)
-
-    def __reduce__(self) -> tuple[type["ClipQuestions"], tuple[ClipsConfig]]:
-        return ClipQuestions, (self._clips.config,)

@@ -1,10 +1,9 @@
 """The generated world as a data set, in memory or as files."""
 
-import functools
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
+from weft.worlds.drawn import DrawnRows, check_names, check_ranges
 from weft.worlds.scenes import chinese, english
 from weft.worlds.scenes.captions import Plan, plan_captions
 from weft.worlds.scenes.drawing import MAX_NOISE, draw
@@ -94,22 +94,19 @@ class ScenesConfig(Config["Scenes"]):
             "scale": (self.scale, 0.5, largest),
             "overlap": (self.overlap, 0.0, 1.0),
         }
-        for name, (value, low, high) in ranges.items():
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}, expected {low} to {high}")
+        check_ranges(ranges)
         if self.split not in SPLITS:
             raise ValueError(f"split is {self.split}, expected one of {', '.join(SPLITS)}")
-        for name, known in (
-            ("languages", tuple(_WORDS)),
-            ("patterns", PATTERNS),
-            ("questions", QUESTION_TYPES),
-            ("colors", COLORS),
-            ("shapes", SHAPES),
-        ):
-            given = vars(self)[name]
-            if not given or not set(given) <= set(known) or len(set(given)) != len(given):
-                expected = f"one or more of {', '.join(known)}, each once"
-                raise ValueError(f"{name} is {given}, expected {expected}")
+        check_names(
+            self,
+            {
+                "languages": tuple(_WORDS),
+                "patterns": PATTERNS,
+                "questions": QUESTION_TYPES,
+                "colors": COLORS,
+                "shapes": SHAPES,
+            },
+        )
 
         # One more than objects, so that a scene lacks some, about which can be asked.
         fewest = self.objects[1] + 1
@@ -124,7 +121,7 @@ class ScenesConfig(Config["Scenes"]):
         return Scenes(self)
 
 
-class Scenes:
+class Scenes(DrawnRows):
     """A sequence of samples, each drawn when it is asked for.
 
     Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
@@ -134,24 +131,14 @@ class Scenes:
     questions: dicts with question, answer, type. split.
     """
 
+    what = "scenes"
+
     def __init__(self, config: ScenesConfig) -> None:
+        super().__init__(config)
         self.config = config
-        # A loader asks for a row once for each of its streams, from a few threads.
-        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
 
     def __len__(self) -> int:
         return self.config.count
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} scenes")
-        return self._row(index % len(self))
-
-    def __reduce__(self) -> tuple[type["Scenes"], tuple[ScenesConfig]]:
-        return Scenes, (self.config,)
 
     def scene(self, index: int) -> Scene:
         """What the picture of that row shows."""

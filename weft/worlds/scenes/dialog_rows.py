@@ -1,9 +1,9 @@
 """The generated world as dialogs: the questions about a scene are its turns."""
 
-from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from weft.core.samples import Sample
+from weft.worlds.drawn import DrawnRows
 from weft.worlds.scenes.dataset import ScenesConfig
 from weft.worlds.scenes.question_rows import SceneQuestions
 from weft.worlds.scenes.questions import ANSWERS
@@ -12,14 +12,17 @@ SEPARATOR = " | "
 """Between the turns."""
 
 
-class SceneDialogs(Sequence[Sample]):
+class SceneDialogs(DrawnRows):
     """One row a turn, with the turns before it; the scene is their group.
 
     Items: those of a question, and text: what was said before and the question; candidates: every
     answer of this world; right: the number of the right one.
     """
 
+    what = "turns"
+
     def __init__(self, config: ScenesConfig) -> None:
+        super().__init__(config)
         self._questions = SceneQuestions(config)
         self._before: list[str] = []
         asked = (self._questions.asked(row) for row in range(len(self._questions)))
@@ -32,10 +35,7 @@ class SceneDialogs(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._before)
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+    def _draw_row(self, index: int) -> Sample:
         sample = self._questions[index]
         items = {
             **sample.items,
@@ -44,6 +44,3 @@ class SceneDialogs(Sequence[Sample]):
             "right": ANSWERS.index(sample.items["answer"]),
         }
         return Sample(sample.id, sample.group, items, sample.source)
-
-    def __reduce__(self) -> tuple[type["SceneDialogs"], tuple[ScenesConfig]]:
-        return SceneDialogs, (self._questions.config,)

@@ -1,22 +1,25 @@
 """The generated world as questions: one row a question."""
 
 import threading
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from weft.core.media import Media
 from weft.core.samples import Sample
+from weft.worlds.drawn import DrawnRows
 from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
 
 
-class SceneQuestions(Sequence[Sample]):
+class SceneQuestions(DrawnRows):
     """Up to six questions about each scene, in order; the scene is their group.
 
     Items: image, question, answer, type, objects, split. A picture is drawn when it is first asked for and kept,
     since each is asked for once a question and again every epoch: 12 KB a scene of 64 x 64 pixels.
     """
 
+    what = "questions"
+
     def __init__(self, config: ScenesConfig) -> None:
+        super().__init__(config)
         self.config = config
         self._scenes = Scenes(config)
         self._lock = threading.Lock()
@@ -29,23 +32,17 @@ class SceneQuestions(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
     def asked(self, index: int) -> tuple[int, dict[str, str]]:
         """The number of the scene, and the question, its answer and its type; nothing is drawn."""
         return self._rows[index]
 
-    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+    def _draw_row(self, index: int) -> Sample:
         number, question = self._rows[index]
         group = f"{self.config.split}-{number:06d}"
         name = f"{group}-{question['type']}"
         image, objects = self._draw(number)
         items = {"image": image, **question, "objects": objects, "split": self.config.split}
         return Sample(name, group, items, f"scenes:{self.config.split}/{number}")
-
-    def __reduce__(self) -> tuple[type["SceneQuestions"], tuple[ScenesConfig]]:
-        return SceneQuestions, (self.config,)
 
     def _draw(self, number: int) -> tuple[Media, list[dict[str, Any]]]:
         with self._lock:

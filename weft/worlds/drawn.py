@@ -1,0 +1,101 @@
+"""What the generated worlds share: rows that are drawn when they are asked for, and a source of their splits."""
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from weft.core.config import Settings
+from weft.core.errors import WeftError, unknown_name
+from weft.core.samples import Sample
+from weft.data.formats import Dataset, split_name
+from weft.data.policy import ErrorPolicy
+from weft.data.sources import DataSource
+
+
+class DrawnRows(Sequence[Sample], ABC):
+    """A sequence of samples, each drawn when it is asked for."""
+
+    what: ClassVar[str] = "rows"
+    """What there are so many of, in messages."""
+
+    def __init__(self, *made_of: Any) -> None:
+        """made_of: the arguments of the class, by which the same rows are made in another process."""
+        self._made_of = made_of
+        # A loader asks for a row once for each of its streams, from a few threads.
+        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def _draw_row(self, index: int) -> Sample:
+        """The row of that number, from 0."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} {self.what}")
+        return self._row(index % len(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_of
+
+
+@dataclass(frozen=True)
+class DrawnSource(DataSource):
+    """Rows of a generated world, drawn as they are asked for; a subclass says how those of a split are made."""
+
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test", "test_heldout")
+    least: ClassVar[int] = 1
+    """So many rows a split has at least."""
+
+    train: int = 20000
+    """Pictures or clips to train on."""
+    validation: int = 500
+    test: int = 1000
+    """Pictures or clips in the split test, and in test_heldout, whose compositions are never trained on."""
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            if vars(self)[name] < self.least:
+                raise ValueError(f"{name} is {vars(self)[name]}, expected at least {self.least}")
+
+    def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
+        if split is None:
+            raise WeftError(
+                f"a generated world has no end: name a split of {', '.join(self.splits)}"
+            )
+        name = split_name(split)
+        if name not in self.splits:
+            raise unknown_name("split", split, self.splits)
+        return self.rows_of(name, vars(self)[name.removesuffix("_heldout")])
+
+    def rows_of(self, split: str, count: int) -> Dataset:
+        """The rows of so many pictures or clips of that split."""
+        raise NotImplementedError
+
+
+def check_ranges(ranges: Mapping[str, tuple[float, float, float]]) -> None:
+    """Raises ValueError for a number out of its range. ranges: name -> (number, lowest, highest)."""
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {value}, expected {low} to {high}")
+
+
+def check_names(
+    settings: Settings, known: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
+) -> None:
+    """Raises ValueError unless each of these settings holds one or more of the known names, each once.
+
+    optional: settings that may hold none.
+    """
+    for name, all_of in known.items():
+        given = vars(settings)[name]
+        none = not given and name not in optional
+        if none or not set(given) <= set(all_of) or len(set(given)) != len(given):
+            expected = f"one or more of {', '.join(all_of)}, each once"
+            raise ValueError(f"{name} is {given}, expected {expected}")
