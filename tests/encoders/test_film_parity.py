@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from test_sound_parity import load, saved, shaken
 
+from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.vivit import ViViTConfig
@@ -105,3 +107,9 @@ def test_vivit(tmp_path: Path) -> None:
         found = encoder(Field(films()))
     torch.testing.assert_close(found.pooled, wanted[:, 0], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found.tokens, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_a_film_of_more_frames_than_the_encoder_reads_is_said() -> None:
+    for config in (TimeSformerConfig(16, 8, 4, 16, 1, 2), ViViTConfig(16, 8, 4, 2, 16, 1, 2)):
+        with pytest.raises(WeftError, match="a film has 6 frames, expected at most 4"):
+            config.build()(Field(films()))

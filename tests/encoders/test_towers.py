@@ -237,26 +237,14 @@ OTHERS: dict[str, tuple[Any, str, str]] = {
     "vilt": (
         lambda: hf.ViltModel(hf.ViltConfig(**PICTURES, vocab_size=40)),
         "auto",
-        "a 'vilt' model reads input_ids, expected a tower of texts or of pictures",
+        "a 'vilt' model reads input_ids, expected a tower of texts, pictures, or of a kind of",
     ),
-    "wav2vec2": (
-        lambda: hf.Wav2Vec2Model(
-            hf.Wav2Vec2Config(
-                **SIZES,
-                conv_dim=(8,),
-                conv_stride=(2,),
-                conv_kernel=(3,),
-                num_conv_pos_embeddings=16,
-                num_conv_pos_embedding_groups=2,
-            )
+    "wav2vec2-bert": (
+        lambda: hf.Wav2Vec2BertModel(
+            hf.Wav2Vec2BertConfig(**SIZES, feature_projection_input_dim=8, vocab_size=8)
         ),
         "auto",
-        "a 'wav2vec2' model reads input_values",
-    ),
-    "videomae": (
-        lambda: hf.VideoMAEModel(hf.VideoMAEConfig(**PICTURES, num_frames=2)),
-        "auto",
-        "a 'videomae' model reads videos",
+        "a 'wav2vec2-bert' model reads input_features, expected a tower of texts, pictures",
     ),
     "vit_mae": (
         lambda: hf.ViTMAEModel(hf.ViTMAEConfig(**PICTURES)),

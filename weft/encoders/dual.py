@@ -23,7 +23,7 @@ MODEL_TYPES = ("clip", "siglip")
 """Of config.json; SigLIP 2 with a fixed picture size has SigLIP's."""
 REFUSED = {
     "siglip2": "SigLIP 2 with patches of varying shape (naflex), expected one with a fixed picture size",
-    "clap": "CLAP, which compares texts with sounds; weft has no encoder of sounds yet",
+    "clap": "CLAP, whose two towers weft reads one by one (encoders.Pretrained with tower 'audio' or 'text')",
 }
 
 

@@ -105,11 +105,15 @@ class HuggingFaceTower(nn.Module):
             )
 
     def _images(self, pixels_BCHW: Tensor) -> Features:
-        output = self.model(pixel_values=pixels_BCHW)
-        tokens_BTD = output.last_hidden_state
+        return self.whole(self.model(pixel_values=pixels_BCHW))
+
+    def whole(self, output: Any, mask_BT: Tensor | None = None) -> Features:
+        """Features of what the model made of rows of one length; mask_BT: where its tokens are real, None for all."""
+        tokens_BTD = output["last_hidden_state"]
         if tokens_BTD.ndim == 4:
             tokens_BTD = tokens_BTD.flatten(2).transpose(1, 2)
-        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        if mask_BT is None:
+            mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
         own = output.get("pooler_output")
         if self.pooling == "auto" and own is not None:
             return Features(tokens_BTD, mask_BT, own.flatten(1))

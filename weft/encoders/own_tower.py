@@ -1,6 +1,6 @@
 """A tower of a pretrained model as one of our own modules, where we have its architecture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.tensors import BuildLimits
 from weft.encoders.convert import convert, convertible, own_config
 from weft.encoders.dual import pad_id, read_dual, read_weights
-from weft.encoders.read_tower import FILLED_UP, refuse_unknown_text
+from weft.encoders.read_tower import FILLED_UP, SOUNDS, refuse_unknown_text
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.encoders.weights import load_tensors, read_folder
@@ -50,7 +50,7 @@ def own_tower(name: str, folder: Path, tower: str) -> OwnTower | None:
     """
     dual = read_dual(name, folder)
     if dual is not None:
-        _require_named(name, tower)
+        _require_named(name, tower, ["text", "vision"])
         stream = "image" if tower == "vision" else "text"
         config = dual.image if tower == "vision" else dual.text
         start = f"encoders.{stream}."
@@ -69,13 +69,14 @@ def tower_settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     if is_open_clip(folder):
         raise WeftError(f"{name}: is a model of open_clip with towers that weft lacks")
     settings = read_settings(name, folder)
-    towers = {kind: settings.get(f"{kind}_config") for kind in ("text", "vision")}
+    towers = {kind: settings.get(f"{kind}_config") for kind in ("text", "vision", "audio")}
     if not any(towers.values()):
         kind = "vision" if "num_channels" in settings else "text"
+        kind = "audio" if settings["model_type"] in SOUNDS else kind
         if tower not in ("auto", kind):
             raise WeftError(f"{name}: is a {kind} tower, got tower '{tower}'")
         return settings
-    _require_named(name, tower)
+    _require_named(name, tower, [kind for kind, found in towers.items() if found])
     chosen = towers[tower]
     if not isinstance(chosen, dict):
         raise WeftError(f"{name}: has no {tower} tower")
@@ -87,6 +88,7 @@ def tower_settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     return chosen
 
 
-def _require_named(name: str, tower: str) -> None:
+def _require_named(name: str, tower: str, known: Sequence[str]) -> None:
     if tower == "auto":
-        raise WeftError(f"{name}: has two towers, expected tower 'vision' or 'text', got 'auto'")
+        towers = " or ".join(f"'{one}'" for one in reversed(known))
+        raise WeftError(f"{name}: has {len(known)} towers, expected tower {towers}, got 'auto'")

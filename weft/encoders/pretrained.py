@@ -1,4 +1,4 @@
-"""Vision and text towers of Hugging Face transformers: frozen, partly frozen, LoRA or trained."""
+"""Towers of Hugging Face transformers, of pictures, texts, sounds and films: frozen, partly frozen, LoRA or trained."""
 
 import json
 import logging
@@ -16,13 +16,15 @@ from weft.core.ranges import COUNT, FINITE, POSITIVE, at_least, require
 from weft.encoders.convert import convertible, own_config
 from weft.encoders.frozen import Frozen, FrozenConfig, PartlyFrozen, PartlyFrozenConfig
 from weft.encoders.hugging_face import HuggingFaceTower
+from weft.encoders.hugging_face_media import FilmTower, SoundTower
 from weft.encoders.lora import LoraConfig, lora
 from weft.encoders.own_tower import own_tower, tower_settings
-from weft.encoders.read_tower import read_tower
+from weft.encoders.read_tower import FILMS, SOUNDS, read_tower
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.hub import fetched, loading
 from weft.modalities.processor import RGB, read_processor
+from weft.modalities.published_media import read_sound_processor
 
 log = logging.getLogger("weft.encoders")
 
@@ -38,15 +40,18 @@ class PretrainedConfig(Config[Encoder]):
     what a model with two towers compares (the end of text for CLIP), the mean for other texts, the class token (or the model's own pooled
     output) for images. tokens: a frozen tower keeps its tokens, or only the pooled vector. random:
     take the architecture, not the weights. mean, std: of pixels in [0, 1], None for the model's
-    own. definition: the settings of a wrapped tower as JSON, filled in by `architecture`, so that a trained
+    own. rate: samples a second of a tower of sounds, and silence: the value of frames that fill a sound up to the length
+    that the tower reads; None for the model's own. definition: the settings of a wrapped tower as JSON, filled in by `architecture`, so that a trained
     model is rebuilt without the files of the pretrained one.
 
     BERT, RoBERTa, ViT, CLIP and SigLIP towers become our own modules, which skip padding; others are wrapped.
+    Towers of sounds (AST, CLAP, Whisper's encoder, Wav2Vec2 and its kin) and of films (TimeSformer, VideoMAE, ViViT) are
+    wrapped; `weft.modalities.published_media` says how their sounds and films are to be read.
     The text tower of SigLIP reads padding up to its full length, as in its training.
     """
 
     name: str
-    tower: Literal["auto", "vision", "text"] = "auto"
+    tower: Literal["auto", "vision", "text", "audio"] = "auto"
     mode: Literal["frozen", "partial", "lora", "full"] = "frozen"
     trainable_layers: int = 0
     pooling: Literal["auto", "cls", "mean", "max", "eos"] = "auto"
@@ -56,6 +61,8 @@ class PretrainedConfig(Config[Encoder]):
     random: bool = False
     mean: RGB | None = None
     std: RGB | None = None
+    rate: int | None = None
+    silence: float | None = None
     definition: str | None = None
 
     def __post_init__(self) -> None:
@@ -64,8 +71,8 @@ class PretrainedConfig(Config[Encoder]):
                 f"mode is '{self.mode}' and trainable_layers is {self.trainable_layers}, expected "
                 "a positive number of layers with mode 'partial' and 0 with any other"
             )
-        require(self, trainable_layers=at_least(0), lora_rank=COUNT, lora_alpha=COUNT)
-        require(self, mean=FINITE, std=POSITIVE)
+        require(self, trainable_layers=at_least(0), lora_rank=COUNT, lora_alpha=COUNT, rate=COUNT)
+        require(self, mean=FINITE, std=POSITIVE, silence=FINITE)
 
     def architecture(self) -> Config[Encoder]:
         """The config without the files: of our own modules, or this one with its definition."""
@@ -77,6 +84,8 @@ class PretrainedConfig(Config[Encoder]):
             return self._in_mode_config(self._own_config(own.config, folder))
         settings = tower_settings(self.name, folder, self.tower)
         described = self.replace(definition=json.dumps(settings, sort_keys=True))
+        if settings["model_type"] in SOUNDS:
+            return described._with_sound(folder)
         if not _reads_pictures(settings, self.tower):
             return described
         mean, std = self._statistics(folder)
@@ -130,6 +139,17 @@ class PretrainedConfig(Config[Encoder]):
             log.warning("%s does not say the mean and std of its pixels: 0.5 is taken", self.name)
         return mean or HALF, std or HALF
 
+    def _with_sound(self, folder: Path) -> "PretrainedConfig":
+        """With rate and silence: those that were set, else the model's own."""
+        found = read_sound_processor(folder)
+        if found is None:
+            log.warning("%s does not say how it reads sounds", self.name)
+            return self
+        return self.replace(
+            rate=self.rate or found.audio.rate,
+            silence=found.silence if self.silence is None else self.silence,
+        )
+
     def _in_mode(self, tower: nn.Module) -> nn.Module:
         if self.mode == "frozen":
             return Frozen(tower, tokens=self.tokens)
@@ -160,9 +180,7 @@ def _wrapped_tower(
     config: PretrainedConfig, settings: dict[str, Any], source: Path | None
 ) -> HuggingFaceTower:
     model = read_tower(settings, source, config.tower)
-    return HuggingFaceTower(
-        model,
-        pooling=config.pooling,
-        mean=config.mean or HALF,
-        std=config.std or HALF,
-    )
+    if settings["model_type"] in SOUNDS:
+        return SoundTower(model, pooling=config.pooling, rate=config.rate, silence=config.silence)
+    kind = FilmTower if settings["model_type"] in FILMS else HuggingFaceTower
+    return kind(model, pooling=config.pooling, mean=config.mean or HALF, std=config.std or HALF)

@@ -33,14 +33,27 @@ FILLED_UP = ("siglip_text_model", "siglip2_text_model")
 """They were trained on texts that padding fills up to the full length, and read it."""
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
 _INPUTS = ("input_ids", "pixel_values")
+SOUNDS = {
+    "audio-spectrogram-transformer": "spectrogram",
+    "clap_audio_model": "spectrogram",
+    "whisper": "spectrogram",
+    **dict.fromkeys(
+        ("data2vec-audio", "hubert", "sew", "unispeech", "wav2vec2", "wavlm"), "waveform"
+    ),
+}
+"""Towers of sounds, and what they read."""
+FILMS = {"timesformer": "cls", "videomae": "mean", "vivit": "cls"}
+"""Towers of films, and which of their tokens a classifier reads."""
+_WITHOUT_POOLER = ("vivit", *(kind for kind, how in DUAL_TEXT.items() if how == "cls"))
+"""Their pooler's output is of no use, and some files lack its weights."""
 
 
 def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "auto") -> nn.Module:
     """The tower of these settings with the weights in `source`, random ones where it is None.
 
     tower: which one of a model with two. Of an encoder and a decoder the encoder. Only safetensors are
-    read. Raises WeftError where weights are missing, or the model reads something else than texts or
-    pictures.
+    read. Raises WeftError where weights are missing, or the model reads something else than texts, pictures, sounds or
+    films.
     """
     with quiet():
         model = _read(settings, source, tower)
@@ -60,8 +73,8 @@ def _read(settings: Mapping[str, Any], source: Path | None, tower: str) -> Any:
         with BuildLimits(tensors):
             config, tower_class = _described(settings)
             model = _filled(config, tower_class, source, tensors, tower)
-    if DUAL_TEXT.get(settings["model_type"]) == "cls":
-        model.pooler = None  # its output is of no use, and some files lack its weights
+    if settings["model_type"] in _WITHOUT_POOLER:
+        model.pooler = None
     if config.is_encoder_decoder:
         model = model.get_encoder()
     return model
@@ -86,7 +99,7 @@ def _filled(
         model, report = tower_class.from_pretrained(
             None, config=config, state_dict=its_own, output_loading_info=True
         )
-    needless = "pooler." if DUAL_TEXT.get(config.model_type) == "cls" else None
+    needless = "pooler." if config.model_type in _WITHOUT_POOLER else None
     missing = sorted(
         k for k in report["missing_keys"] if needless is None or not k.startswith(needless)
     )
@@ -145,10 +158,15 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
-    """Raises WeftError unless it reads a batch of token ids or of pictures, the same way each time."""
+    """Raises WeftError unless it reads a batch of token ids or of pictures, sounds or films that weft knows, the same
+    way each time."""
+    if settings["model_type"] in SOUNDS:
+        return
     kind, reads = settings["model_type"], getattr(tower, "main_input_name", None)
     if reads not in _INPUTS or (reads == "input_ids" and "num_channels" in settings):
-        raise WeftError(f"a '{kind}' model reads {reads}, expected a tower of texts or of pictures")
+        raise WeftError(
+            f"a '{kind}' model reads {reads}, expected a tower of texts, pictures, or of a kind of: {_media()}"
+        )
     needed = [
         name
         for name, parameter in inspect.signature(cast(Any, tower).forward).parameters.items()
@@ -160,9 +178,13 @@ def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
         raise WeftError(
             f"a '{kind}' tower also needs {', '.join(needed)}, which weft does not give"
         )
-    if "num_frames" in settings:
-        raise WeftError(f"a '{kind}' model reads videos, expected a tower of texts or pictures")
+    if "num_frames" in settings and kind not in FILMS:
+        raise WeftError(f"a '{kind}' model reads films, expected one of a kind of: {_media()}")
     if reads == "pixel_values" and "mask_ratio" in settings:
         raise WeftError(
             f"a '{kind}' model hides patches at random, expected one that reads them all"
         )
+
+
+def _media() -> str:
+    return ", ".join(sorted((*SOUNDS, *FILMS)))

@@ -13,7 +13,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.layers.padded import is_padded
+from weft.encoders.by_length import by_length
 from weft.layers.pooling import pool
 
 
@@ -34,26 +34,8 @@ class SpectrogramPicture(nn.Module):
     def forward(self, field: Field) -> Features:
         """Mask (B, T), or None where all frames are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram")
-        rows = len(field)
-        if is_padded() and field.mask is not None:
-            raise ValueError(
-                "sounds are pictures of their own lengths, expected no mask in the padded mode"
-            )
-        if field.mask is None or not rows:
-            return self._encoded(field.values.float())
-        lengths_B = field.mask.sum(1)
-        found: list[Features] = []
-        places: list[Tensor] = []
-        for length in sorted(set(lengths_B.tolist())):
-            index_R = (lengths_B == length).nonzero()[:, 0]
-            values_RTM = field.values[index_R][field.mask[index_R]].view(len(index_R), length, -1)
-            if length:
-                features = self._encoded(values_RTM.float())
-            else:
-                features = Features.absent(len(index_R), self.dim, field.values.device)
-            found.append(features)
-            places.append(index_R)
-        return Features.join(found).take(torch.cat(places).argsort())
+        values = Field(field.values.float(), field.mask)
+        return by_length(values, self._encoded, self.dim)
 
     def _encoded(self, values_BTM: Tensor) -> Features:
         """Of sounds of one length."""

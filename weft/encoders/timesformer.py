@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.records import Features, Field
@@ -136,12 +137,14 @@ class TimeSformer(nn.Module):
 
 
 def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
-    """(B, F) the number of real frames before each, 0 in the padding. Raises ValueError for more than `longest`."""
+    """(B, F) the number of real frames before each, 0 in the padding. Raises WeftError for more than `longest`."""
     frames = mask_BF.shape[1]
     if not is_padded():
         frames = int(mask_BF.sum(1).amax()) if mask_BF.numel() else 0
     if frames > longest:
-        raise ValueError(f"a film has {frames} frames, expected at most {longest}")
+        raise WeftError(
+            f"a film has {frames} frames, expected at most {longest}, which the encoder reads"
+        )
     return (mask_BF.cumsum(dim=1) - 1).clamp(0, longest - 1)
 
 

@@ -71,6 +71,7 @@ class Audio(SoundParts):
         samples_S = levelled(
             trimmed(self._window(item, share), config.trim, config.rate), config.level
         )
+        samples_S = filled(samples_S, config.fill, round((config.seconds or 0) * config.rate))
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
         if config.output == "waveform":
@@ -116,7 +117,8 @@ class Audio(SoundParts):
             return len(self.transform(item, train=False, generator=torch.Generator()))
         seconds = item.seconds
         if self.config.seconds is not None:
-            seconds = min(seconds, self.config.seconds)
+            filled = self.config.fill != "nothing"
+            seconds = self.config.seconds if filled else min(seconds, self.config.seconds)
         samples = round(seconds * self.config.rate)
         return samples if self.config.output == "waveform" else self.spectrogram.frames(samples)
 
@@ -169,8 +171,12 @@ class AudioConfig(Config[Modality]):
     """What encoders get: log-mel frames (or cepstra), or the samples."""
     spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)
     """How frames are made."""
-    level: Literal["kept", "peak", "rms"] = "kept"
-    """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1."""
+    fill: Literal["nothing", "silence", "repeat"] = "nothing"
+    """What follows a sound that is shorter than the window: nothing; silence; or the sound itself as often as it fits,
+    then silence."""
+    level: Literal["kept", "peak", "rms", "unit"] = "kept"
+    """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1; unit: samples of mean
+    0 and variance 1."""
     trim: float | None = None
     """What is more than so many decibels softer than the loudest stretch is cut off at both ends; None: nothing."""
     normalise: Literal["fixed", "row", "sound"] = "fixed"
@@ -190,6 +196,10 @@ class AudioConfig(Config[Modality]):
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
         require(self, trim=POSITIVE)
+        if self.fill != "nothing" and self.seconds is None:
+            raise ValueError(
+                f"fill is '{self.fill}' without seconds, expected the length of a window, or fill 'nothing'"
+            )
         if self.eval_windows > 1 and self.seconds is None:
             raise ValueError(
                 f"eval_windows is {self.eval_windows} without seconds, expected the length of a window, or 1"
@@ -227,4 +237,15 @@ def levelled(samples_S: Tensor, level: str) -> Tensor:
         return samples_S
     if level == "peak":
         return samples_S / peak
+    if level == "unit":
+        return (samples_S - samples_S.mean()) / (samples_S.var(correction=0) + 1e-7).sqrt()
     return samples_S * (0.1 / samples_S.square().mean().sqrt())
+
+
+def filled(samples_S: Tensor, how: str, count: int) -> Tensor:
+    """The sound followed by what fills it up to `count` samples."""
+    if how == "nothing" or not 0 < len(samples_S) < count:
+        return samples_S
+    if how == "repeat":
+        samples_S = samples_S.repeat(count // len(samples_S))
+    return F.pad(samples_S, (0, count - len(samples_S)))

@@ -7,53 +7,84 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.config import Settings
 from weft.core.ranges import COUNT, NOT_NEGATIVE, POSITIVE, require
 
 MelScale = Literal["htk", "slaney"]
+Bands = Literal["hertz", "area", "mel"]
+PRE_EMPHASIS = 0.97
+DECIBELS = 10 / math.log(10)
+"""Of one unit of the natural logarithm of energies."""
 
 
 class Spectrogram:
     """Samples (S,) -> log energies of mel bands (T, M), or of their cepstra (T, cepstra).
 
-    Frame t is centred on sample t x hop; a sound of S samples has 1 + S // hop frames.
+    Frame t is centred on sample t x hop; a sound of S samples has 1 + S // hop frames. Those of Kaldi begin at sample
+    t x hop and lie within the sound.
     """
 
     def __init__(self, config: "SpectrogramConfig", rate: int) -> None:
         self.config, self.rate = config, rate
         self.window = max(1, round(config.window * rate))
         self.hop = max(1, round(config.hop * rate))
-        self.fft = 1 << (self.window - 1).bit_length()
+        self.fft = config.fft or 1 << (self.window - 1).bit_length()
+        if self.fft < self.window:
+            raise ValueError(
+                f"fft is {self.fft}, expected at least the {self.window} samples of the window"
+            )
         high = config.high or rate / 2
         if high > rate / 2 or config.low >= high:
             raise ValueError(
                 f"low is {config.low} Hz and high {high} Hz, expected low < high up to {rate / 2:g} Hz, "
                 "half of the rate"
             )
-        self._bands_FM = mel_bands(rate, self.fft, config.mels, config.low, high, config.scale)
-        self._window = torch.hann_window(self.window)
+        self._bands_FM = mel_bands(
+            rate, self.fft, config.mels, config.low, high, config.scale, config.bands
+        )
+        self._window = torch.hann_window(self.window, periodic=config.method == "centred")
         self.width = config.cepstra or config.mels
         self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
 
     def __call__(self, samples_S: Tensor) -> Tensor:
         """(T, M) float32 natural logarithms; of silence `floor` dB below full scale."""
-        # The sound is continued by its mirror image, and a very short one by silence.
-        padded = samples_S
-        if len(samples_S) <= self.fft // 2:
-            padded = torch.nn.functional.pad(samples_S, (0, self.fft // 2 + 1 - len(samples_S)))
-        spectrum_FT = torch.stft(
-            padded, self.fft, self.hop, self.window, self._window, center=True, return_complex=True
-        )
-        frames = 1 + len(samples_S) // self.hop
-        power_TF = spectrum_FT[:, :frames].abs().square().T / self._window.sum() ** 2
+        power_TF = self._power(samples_S) / self._window.sum() ** 2
         mel_TM = (power_TF @ self._bands_FM).clamp_min(10 ** (-self.config.floor / 10)).log()
+        if self.config.range is not None:
+            mel_TM = mel_TM.clamp_min(float(mel_TM.max()) - self.config.range / DECIBELS)
         return mel_TM if self._dct_MC is None else mel_TM @ self._dct_MC
+
+    def _power(self, samples_S: Tensor) -> Tensor:
+        """(T, F) of each frame and frequency."""
+        if self.config.method == "kaldi":
+            missing = max(0, self.window - len(samples_S))
+            frames_TW = F.pad(samples_S, (0, missing)).unfold(0, self.window, self.hop)
+            frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
+            before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)
+            emphasised_TW = (frames_TW - PRE_EMPHASIS * before_TW) * self._window
+            spectrum_TF: Tensor = torch.fft.rfft(emphasised_TW, self.fft)
+            return spectrum_TF.abs().square()
+        # The sound is continued by its mirror image, and a very short one by silence.
+        missing = max(0, self.fft // 2 + 1 - len(samples_S))
+        spectrum_FT = torch.stft(
+            F.pad(samples_S, (0, missing)), self.fft, self.hop, self.window, self._window,
+            center=True, return_complex=True,
+        )  # fmt: skip
+        return spectrum_FT[:, : self.frames(len(samples_S))].abs().square().T
 
     def frames(self, samples: int) -> int:
         """How many frames a sound of so many samples has."""
+        if self.config.method == "kaldi":
+            return 1 + max(0, samples - self.window) // self.hop
         return 1 + samples // self.hop
+
+    @property
+    def gain(self) -> float:
+        """Logarithm of what energies are divided by, so that 0 is full scale."""
+        return 2 * math.log(float(self._window.sum()))
 
 
 @dataclass(frozen=True)
@@ -74,26 +105,45 @@ class SpectrogramConfig(Settings):
     """slaney: linear up to 1 kHz, then logarithmic (Slaney, Auditory Toolbox, 1998); htk: 2595 log10(1 + f / 700)."""
     floor: float = 100.0
     """Energies below so many dB under full scale count as that."""
+    range: float | None = None
+    """Energies more than so many dB softer than the loudest of the sound count as that; None: no such limit."""
+    fft: int | None = None
+    """Samples of the Fourier transform; None: the next power of two from the window on."""
+    method: Literal["centred", "kaldi"] = "centred"
+    """kaldi: as Kaldi's filter banks, whose frames lie within the sound; of each its mean is taken, and each sample less
+    0.97 times the one before."""
+    bands: Bands = "hertz"
+    """hertz: triangles of height 1 over frequencies; area: each divided by half its width in Hz; mel: triangles of
+    height 1 over mels."""
     cepstra: int = 0
     """With more than 0: so many cepstral coefficients (MFCC) in the place of the bands."""
 
     def __post_init__(self) -> None:
         require(
             self, mels=COUNT, window=POSITIVE, hop=POSITIVE, low=NOT_NEGATIVE, high=POSITIVE,
-            floor=POSITIVE, cepstra=NOT_NEGATIVE,
+            floor=POSITIVE, range=POSITIVE, fft=COUNT,
+            cepstra=NOT_NEGATIVE,
         )  # fmt: skip
         if self.cepstra > self.mels:
             raise ValueError(f"cepstra is {self.cepstra}, expected at most mels = {self.mels}")
 
 
 @functools.lru_cache(maxsize=16)
-def mel_bands(rate: int, fft: int, mels: int, low: float, high: float, scale: MelScale) -> Tensor:
-    """(fft // 2 + 1, mels) float32: triangles of height 1 that are evenly spaced on the mel scale."""
-    edges = _hertz(np.linspace(_mel(low, scale), _mel(high, scale), mels + 2), scale)
+def mel_bands(
+    rate: int, fft: int, mels: int, low: float, high: float, scale: MelScale, form: Bands = "hertz"
+) -> Tensor:
+    """(fft // 2 + 1, mels) float32: triangles that are evenly spaced on the mel scale."""
+    edges = np.linspace(_mel(low, scale), _mel(high, scale), mels + 2)
     places_F1 = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
+    if form == "mel":
+        places_F1 = np.vectorize(_mel)(places_F1, scale)
+    else:
+        edges = _hertz(edges, scale)
     rising = (places_F1 - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - places_F1) / np.diff(edges)[1:]
     bands = np.clip(np.minimum(rising, falling), 0, None)
+    if form == "area":
+        bands *= 2 / (edges[2:] - edges[:-2])
     return torch.from_numpy(bands.astype(np.float32))
 
 

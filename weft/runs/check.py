@@ -4,7 +4,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -21,10 +21,13 @@ from weft.data.formats import Dataset
 from weft.data.learned import Learned
 from weft.data.mixing import MixConfig
 from weft.encoders.hugging_face import HuggingFaceTower
+from weft.encoders.hugging_face_media import FilmTower, SoundTower
 from weft.encoders.vit import ViT
 from weft.evaluation.metric import find
+from weft.modalities.audio import Audio
 from weft.modalities.image import Image
 from weft.modalities.text import Text
+from weft.modalities.video import Video
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
@@ -101,6 +104,8 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
         encoder = recipe.model.encoders.get(name)
         if isinstance(modality, Image) and name in model.encoders:
             _check_picture_size(name, modality.config.size, model.encoders[name])
+        if isinstance(modality, Audio | Video) and name in model.encoders:
+            _check_media(name, modality, model.encoders[name])
         if not isinstance(modality, Text):
             continue
         if isinstance(encoder, TokenIds) and encoder.vocab_size < modality.vocab_size:
@@ -113,6 +118,19 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
             raise WeftError(
                 f"model.encoders.{name}.max_length is {encoder.max_length}, expected at least "
                 f"{longest}, the max_length of data.streams.{name}"
+            )
+
+
+def _check_media(name: str, modality: Audio | Video, encoder: nn.Module) -> None:
+    """Raises WeftError where sounds or films are read in another way than a pretrained tower was trained with."""
+    config: Any = modality.config
+    kind = SoundTower if isinstance(modality, Audio) else FilmTower
+    for tower in encoder.modules():
+        problem = tower.problem(config) if isinstance(tower, kind) else None
+        if problem is not None:
+            raise WeftError(
+                f"data.streams.{name}.{problem}, as model.encoders.{name} was trained "
+                "(weft.modalities.published_media gives all its settings)"
             )
 
 

@@ -1,0 +1,174 @@
+"""Towers of sounds and of films that stay modules of Hugging Face transformers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.errors import WeftError
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.encoders.by_length import by_length
+from weft.encoders.hugging_face import HuggingFaceTower
+from weft.encoders.read_tower import FILMS
+from weft.modalities.audio import AudioConfig
+from weft.modalities.video import VideoConfig
+
+UNIT: tuple[float, float, float] = (1.0, 1.0, 1.0)
+_DROPPED = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
+"""What such models leave out at random in training, by themselves: parts of a sound, and whole layers."""
+
+
+class SoundTower(HuggingFaceTower):
+    """A model of sounds: AST, CLAP's tower, Whisper's encoder, or one of waveforms such as Wav2Vec2.
+
+    tokens: its last hidden states, of AST and CLAP those of the whole length that the model reads. pooled: with pooling
+    "auto" the model's own pooled output, else the mean. rate: samples a second. silence: of frames behind a sound, where
+    the model reads sounds of one length; None: the least value of the sound.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, pooling: str, rate: int | None, silence: float | None
+    ) -> None:
+        super().__init__(model, pooling=pooling, mean=UNIT, std=UNIT)
+        self.pooling = pooling
+        settings: Any = model.config
+        for name, value in _DROPPED.items():
+            if hasattr(settings, name):
+                setattr(settings, name, value)
+        self.rate, self.silence = rate, silence
+        kind: str = settings.model_type
+        self.kind = kind
+        self.bands: int | None = getattr(settings, "num_mel_bins", None)
+        self.frames: int | None = None
+        """That the model reads, no more and no fewer."""
+        if kind == "audio-spectrogram-transformer":
+            self.frames = settings.max_length
+        elif kind == "whisper":
+            self.frames = 2 * settings.max_source_positions
+        self.shortest = 1 if self.bands else _shortest(settings.conv_kernel, settings.conv_stride)
+
+    def forward(self, field: Field) -> Features:
+        """Frames (B, T, M) or samples (B, S, 1), with a mask (B, T) or None where all are real."""
+        sizes = {"M": self.bands or 1}
+        check_shape(field.values, "B T M", "frames of sounds" if self.bands else "samples", **sizes)
+        if not len(field):  # of a silence, so that parameters have gradients
+            one = field.values.new_zeros(1, self.shortest, sizes["M"])
+            return self.forward(Field(one)).rows(slice(0, 0))
+        values = Field(field.values.to(next(self.parameters()).dtype), field.mask)
+        if self.frames is None:
+            return by_length(values, self._encoded, self.dim)
+        return self._of_one_length(values, self.frames)
+
+    def problem(self, config: AudioConfig) -> str | None:
+        """What of this modality is not as the model was trained, None where all is."""
+        output = "spectrogram" if self.bands else "waveform"
+        if config.output != output:
+            return f"output is '{config.output}', expected '{output}'"
+        if self.bands and config.spectrogram.mels != self.bands:
+            return f"spectrogram.mels is {config.spectrogram.mels}, expected {self.bands}"
+        if self.rate not in (None, config.rate):
+            return f"rate is {config.rate}, expected {self.rate}"
+        return None
+
+    def _encoded(self, values_BTM: Tensor) -> Features:
+        """Sounds of one length without padding."""
+        if not self.bands:
+            missing = max(0, self.shortest - values_BTM.shape[1])
+            return self.whole(self.model(F.pad(values_BTM[..., 0], (0, missing))))
+        values_B1TM = values_BTM[:, None]
+        longer_B1 = torch.zeros(len(values_BTM), 1, dtype=torch.bool, device=values_BTM.device)
+        if self.model.config.enable_fusion:  # type: ignore[union-attr]
+            values_B1TM = values_B1TM.expand(-1, 4, -1, -1)
+        return self.whole(self.model(input_features=values_B1TM, is_longer=longer_B1))
+
+    def _of_one_length(self, field: Field, frames: int) -> Features:
+        """Sounds filled up to as many frames as the model reads."""
+        mask_BT, values_BTM = field.real, field.values
+        # Whisper leaves out the frame that is centred on the end of 30 s.
+        mask_BT = mask_BT[:, : frames + int(self.kind == "whisper")]
+        lengths_B = mask_BT.sum(1)
+        if bool((field.real.sum(1) > lengths_B).any()):
+            raise WeftError(
+                f"a sound has {int(field.real.sum(1).amax())} frames, expected at most {frames}: set the length of a "
+                "window, seconds"
+            )
+        mask_BT, values_BTM = mask_BT[:, :frames], values_BTM[:, :frames]
+        silence: Any = self.silence
+        if silence is None:
+            lowest_BTM = values_BTM.masked_fill(~mask_BT[..., None], torch.inf)
+            silence = lowest_BTM.amin((1, 2), keepdim=True).nan_to_num(posinf=0.0)
+        missing = frames - values_BTM.shape[1]
+        mask_BT = F.pad(mask_BT, (0, missing))
+        values_BTM = F.pad(values_BTM, (0, 0, 0, missing))
+        values_BTM = torch.where(mask_BT[..., None], values_BTM, silence)
+        present_B = lengths_B > 0
+        if self.kind != "whisper":
+            found = self.whole(self.model(values_BTM))
+            return _cleared(found, found.mask & present_B[:, None], found.pooled)
+        tokens_BTD = self.model(values_BTM.transpose(1, 2)).last_hidden_state
+        found = self.whole({"last_hidden_state": tokens_BTD}, mask_BT[:, ::2])
+        return _cleared(found, found.mask, found.pooled)
+
+
+class FilmTower(HuggingFaceTower):
+    """A model of films that reads a fixed number of frames: TimeSformer, VideoMAE or ViViT.
+
+    A film of fewer frames has each of them several times, evenly. tokens: the last hidden states. pooled: with pooling
+    "auto" the class token, of VideoMAE the mean.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, pooling: str, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        settings: Any = model.config
+        pooling = FILMS[settings.model_type] if pooling == "auto" else pooling
+        super().__init__(model, pooling=pooling, mean=mean, std=std)
+        self.frames: int = settings.num_frames
+
+    def forward(self, field: Field) -> Features:
+        """Frames (B, F, 3, H, W) uint8, mask (B, F) or None where all are real."""
+        check_shape(field.values, "B F 3 H W", "films")
+        if not len(field):  # of a black film, so that parameters have gradients
+            one = field.values.new_zeros(1, *field.values.shape[1:])
+            return self.forward(Field(one)).rows(slice(0, 0))
+        mask_BF, frames = field.real, self.frames
+        counts_B1 = mask_BF.sum(1, keepdim=True)
+        longest = int(counts_B1.amax())
+        if longest > frames:
+            raise WeftError(
+                f"a film has {longest} frames, expected at most {frames}, which the encoder reads"
+            )
+        places_F = torch.arange(frames, device=mask_BF.device)
+        real_first_BF = (~mask_BF).long().argsort(dim=1, stable=True)
+        places_BF = real_first_BF.gather(1, places_F * counts_B1 // frames)
+        rows_B1 = torch.arange(len(field), device=mask_BF.device)[:, None]
+        assert self.normalize is not None
+        pixels = field.values[rows_B1, places_BF].flatten(0, 1)
+        pixels = self.normalize(pixels, next(self.parameters()).dtype)
+        found = self._images(pixels.view(len(field), frames, *pixels.shape[1:]))
+        return _cleared(found, found.mask & (counts_B1 > 0), found.pooled)
+
+    def problem(self, config: VideoConfig) -> str | None:
+        """What of this modality is not as the model was trained, None where all is."""
+        if self.image_size not in (None, config.image.size):
+            return f"image.size is {config.image.size}, expected {self.image_size}"
+        if config.sampling.frames > self.frames:
+            return f"sampling.frames is {config.sampling.frames}, expected at most {self.frames}"
+        return None
+
+
+def _cleared(features: Features, mask_BT: Tensor, pooled_BD: Tensor) -> Features:
+    """With zeros where there is no token, and for rows without any."""
+    tokens_BTD = features.tokens.masked_fill(~mask_BT[..., None], 0)
+    return Features(tokens_BTD, mask_BT, pooled_BD.masked_fill(~mask_BT.any(1, keepdim=True), 0))
+
+
+def _shortest(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Samples of which a stack of convolutions without padding makes one token."""
+    samples = 1
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        samples = (samples - 1) * stride + kernel
+    return samples

@@ -1,0 +1,141 @@
+"""How a pretrained model wants its sounds and films: as the file of its feature extractor says."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.core.documents import read_mapping
+from weft.core.errors import WeftError, unknown_name
+from weft.hub import fetched, read_settings
+from weft.modalities.audio import AudioConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.processor import read_processor
+from weft.modalities.spectrogram import DECIBELS, Spectrogram, SpectrogramConfig
+from weft.modalities.video import VideoConfig
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SoundProcessor:
+    """How a model reads sounds. silence: what fills frames behind a sound up to the length that the model reads; None:
+    the least value of the sound."""
+
+    audio: AudioConfig
+    silence: float | None = None
+
+
+def audio_of(name: str) -> AudioConfig:
+    """The settings with which sounds are read as the pretrained model `name` was trained.
+
+    name: a folder, package:NAME or a hub name. Raises WeftError where the model does not say how it reads sounds.
+    """
+    found = read_sound_processor(fetched(name, weights=False))
+    if found is None:
+        raise WeftError(f"{name}: has no preprocessor_config.json, which says how it reads sounds")
+    return found.audio
+
+
+def video_of(name: str) -> VideoConfig:
+    """The settings with which films are read as the pretrained model `name` was trained, as many frames as it reads."""
+    folder = fetched(name, weights=False)
+    image = read_processor(folder).image(ImageConfig())
+    frames = read_settings(name, folder).get("num_frames")
+    base = VideoConfig(image=image)
+    return base if frames is None else base.replace(sampling=base.sampling.replace(frames=frames))
+
+
+def read_sound_processor(folder: Path) -> SoundProcessor | None:
+    """What the model in `folder` says of its sounds; None where it says nothing.
+
+    Raises WeftError where it has a feature extractor that weft does not know, or settings that cannot be.
+    """
+    for name, part in (
+        ("processor_config.json", "feature_extractor"),
+        ("preprocessor_config.json", None),
+    ):
+        if not (folder / name).is_file():
+            continue
+        settings = read_mapping(folder / name)
+        found = settings.get(part) if part else settings
+        if isinstance(found, dict) and "feature_extractor_type" in found:
+            return _checked(found, folder / name)
+    return None
+
+
+def _checked(settings: Values, path: Path) -> SoundProcessor:
+    kind = settings["feature_extractor_type"]
+    if kind not in _KINDS:
+        raise unknown_name("feature extractor", str(kind), _KINDS)
+    try:
+        return _KINDS[kind](settings)
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+        raise WeftError(f"{path}: says of sounds what cannot be: {error}") from None
+
+
+def _waveform(settings: Values) -> SoundProcessor:
+    audio = AudioConfig(rate=settings["sampling_rate"], output="waveform")
+    return SoundProcessor(
+        audio.replace(level="unit" if settings.get("do_normalize", True) else "kept")
+    )
+
+
+def _ast(settings: Values) -> SoundProcessor:
+    """Log energies of Kaldi's filter banks, less a mean and divided by twice a deviation."""
+    rate = settings["sampling_rate"]
+    spectrogram = SpectrogramConfig(
+        settings["num_mel_bins"], window=400 / rate, hop=160 / rate, low=20.0, scale="htk",
+        method="kaldi", bands="mel", fft=512,
+    )  # fmt: skip
+    mean, scale = 0.0, 1.0
+    if settings.get("do_normalize", True):
+        mean, scale = settings["mean"], 2 * settings["std"]
+    audio = _absolute(rate, spectrogram, 1.192092955078125e-07, mean, scale)
+    return SoundProcessor(audio, silence=-mean / scale)
+
+
+def _whisper(settings: Values) -> SoundProcessor:
+    """(log10 + 4) / 4 of energies over 80 dB, of 30 s filled up with silence."""
+    rate, size = settings["sampling_rate"], settings["n_fft"]
+    spectrogram = SpectrogramConfig(
+        settings["feature_size"], window=size / rate, hop=settings["hop_length"] / rate, low=0.0,
+        high=8000.0, fft=size, bands="area", range=80.0,
+    )  # fmt: skip
+    unit = math.log(10)
+    audio = _absolute(rate, spectrogram, 1e-10, -4 * unit, 4 * unit)
+    return SoundProcessor(audio.replace(seconds=float(settings["chunk_length"]), fill="silence"))
+
+
+def _clap(settings: Values) -> SoundProcessor:
+    """Energies in dB, of 10 s: a shorter sound is repeated as often as it fits."""
+    rate, size = settings["sampling_rate"], settings["fft_window_size"]
+    fused = settings.get("truncation", "fusion") == "fusion"
+    spectrogram = SpectrogramConfig(
+        settings["feature_size"], window=size / rate, hop=settings["hop_length"] / rate,
+        low=float(settings["frequency_min"]), high=float(settings["frequency_max"]), fft=size,
+        scale="htk" if fused else "slaney", bands="hertz" if fused else "area",
+    )  # fmt: skip
+    fill = {"repeatpad": "repeat", "pad": "silence"}[settings.get("padding", "repeatpad")]
+    audio = _absolute(rate, spectrogram, 1e-10, 0.0, 1 / DECIBELS)
+    return SoundProcessor(audio.replace(seconds=float(settings["max_length_s"]), fill=fill))
+
+
+def _absolute(
+    rate: int, spectrogram: SpectrogramConfig, least: float, mean: float, std: float
+) -> AudioConfig:
+    """Sounds whose energies are those of the samples, at least `least`, and not relative to full scale."""
+    gain = Spectrogram(spectrogram, rate).gain
+    floor = DECIBELS * (gain - math.log(least))
+    return AudioConfig(
+        rate=rate, spectrogram=spectrogram.replace(floor=floor), mean=mean - gain, std=std
+    )
+
+
+_KINDS = {
+    "ASTFeatureExtractor": _ast,
+    "ClapFeatureExtractor": _clap,
+    "Wav2Vec2FeatureExtractor": _waveform,
+    "WhisperFeatureExtractor": _whisper,
+}
