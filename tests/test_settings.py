@@ -27,7 +27,10 @@ MAY_BE_NEGATIVE = {
     "ResNetConfig.mean",
     "MobileNetV2Config.mean",
     "ViTConfig.mean",
+    "TimeSformerConfig.mean",
+    "ViViTConfig.mean",
     "PretrainedConfig.mean",
+    "PretrainedConfig.silence",  # a normalised logarithm
 }
 FEWEST = 80
 
