@@ -12,7 +12,7 @@ from weft.fitting.linear import linear
 from weft.fitting.models import Fitted, Training, constant
 from weft.fitting.settings import GoalKind
 from weft.fitting.table import Ints
-from weft.recipes._own import Tune
+from weft.recipes._own_streams import Tune
 
 Model = Literal["constant", "linear", "trees", "answer", "classify", "regress", "tag", "retrieve"]
 """answer to retrieve: the recipes of these names; the last of a pair of columns."""

@@ -36,7 +36,7 @@ from weft.fitting.trained_recipe import (
 )
 from weft.inference.embedding import embed_entries
 from weft.inference.member import Entry
-from weft.recipes._own import Towers, Tune
+from weft.recipes._own_streams import Towers, Tune
 from weft.recipes.retrieve import EMBEDDING, finding
 from weft.runs.recipe import Recipe
 from weft.runs.run import load

@@ -14,7 +14,8 @@ from weft.fusion.late import Combine, LateConfig
 from weft.heads.head import HeadConfig
 from weft.heads.output import Output
 from weft.inference.config import InferenceConfig
-from weft.recipes._own import DIM, Inputs, Towers, inference, inputs_of, lenient, run, slices_of
+from weft.recipes._own import inference, lenient, run, slices_of
+from weft.recipes._own_streams import DIM, Inputs, Towers, inputs_of
 from weft.runs.recipe import Recipe
 from weft.tasks.base import Task
 from weft.training.optim import OptimConfig

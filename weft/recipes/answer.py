@@ -7,18 +7,8 @@ from weft.data.schema import Schema
 from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes._own import (
-    ImageModel,
-    TextModel,
-    Towers,
-    Tuned,
-    classes_of,
-    head_of,
-    inference,
-    inputs_of,
-    lenient,
-    target_of,
-)
+from weft.recipes._own import classes_of, head_of, inference, lenient, target_of
+from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned, inputs_of
 from weft.recipes._predicting import Predicted, predicting
 from weft.runs.recipe import Recipe
 from weft.tasks.vqa import VQAConfig

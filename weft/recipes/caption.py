@@ -13,18 +13,8 @@ from weft.heads.texts import TextOutput
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
-from weft.recipes._own import (
-    DIM,
-    LENGTH,
-    VOCABULARY,
-    ImageModel,
-    Towers,
-    Tuned,
-    inference,
-    inputs_of,
-    lenient,
-    run,
-)
+from weft.recipes._own import inference, lenient, run
+from weft.recipes._own_streams import DIM, LENGTH, VOCABULARY, ImageModel, Towers, Tuned, inputs_of
 from weft.recipes.retrieve import pair_of
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig

@@ -6,7 +6,8 @@ from weft.data.schema import Schema
 from weft.data.targets.classes import ClassesConfig
 from weft.heads.classes import ClassOutput
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, classes_of, head_of, target_of
+from weft.recipes._own import classes_of, head_of, target_of
+from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.classification import ClassificationTaskConfig

@@ -6,7 +6,8 @@ from weft.data.schema import Schema
 from weft.data.targets.numbers import NumbersConfig
 from weft.heads.numbers import NumberOutput
 from weft.objectives.classification import RegressionConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, head_of, target_of
+from weft.recipes._own import head_of, target_of
+from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.regression import RegressionTaskConfig

@@ -6,16 +6,8 @@ from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.errors import WeftError
 from weft.data.schema import Schema
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.recipes._own import (
-    ImageModel,
-    TextModel,
-    Towers,
-    Tuned,
-    inference,
-    inputs_of,
-    lenient,
-    run,
-)
+from weft.recipes._own import inference, lenient, run
+from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned, inputs_of
 from weft.runs.recipe import Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig

@@ -6,7 +6,8 @@ from weft.data.schema import Schema
 from weft.data.targets.tags import TagsConfig
 from weft.heads.tags import TagOutput
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes._own import ImageModel, TextModel, Towers, Tuned, head_of, target_of
+from weft.recipes._own import head_of, target_of
+from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned
 from weft.recipes._predicting import Predicted, TaskSettings, predicting_column
 from weft.runs.recipe import Recipe
 from weft.tasks.tagging import TaggingConfig
