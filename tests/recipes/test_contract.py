@@ -65,7 +65,14 @@ PHOTOGRAPHS = (
     "flickr8k_vsepp",
     "flickr8k_zh",
 )
-CLIPS = ("clips", "clips_any_to_any", "clips_captions", "clips_paragraphs", "clips_questions")
+CLIPS = (
+    "clips",
+    "clips_any_to_any",
+    "clips_captions",
+    "clips_events",
+    "clips_paragraphs",
+    "clips_questions",
+)
 EASY_VQA = ("easy_vqa",)
 NLVR = ("nlvr", "nlvr_pretraining")
 SOUNDS = ("esc10", "fsdd")

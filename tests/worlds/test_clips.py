@@ -134,6 +134,7 @@ def test_tracks_say_where_everything_is_in_every_frame(rows: list[Sample]) -> No
                     x0, y0, x1, y1 = track["box"]
                     assert abs(places.min(0) - (y0, x0)).max() < 3 / SIDE
                     assert abs(places.max(0) - (y1, x1)).max() < 4 / SIDE
+        assert row.items["first"] == row.items["events"][0]["kind"]
         for place, event in enumerate(row.items["events"], 1):
             color = things[event["object"]]["color"]
             said = {(t["action"], t["turn"]) for t in row.items["tracks"] if t["color"] == color}

@@ -100,7 +100,7 @@ class Clips(DrawnRows):
 
     Items: image: the picture in the middle of the clip. video: its frames. audio: its sound. text: captions in the
     first of the chosen languages; another language's are text_zh or text_en. objects: dicts of attributes. events:
-    dicts in order of time. tracks: each object in each frame, with its box and what it does. questions: dicts with
+    dicts in order of time. first: the kind of the first event. tracks: each object in each frame, with its box and what it does. questions: dicts with
     question, answer, type. split.
     """
 
@@ -185,6 +185,7 @@ class Clips(DrawnRows):
                 }
                 for event in clip.events
             ],
+            "first": clip.events[0].kind,
             "tracks": tracks(clip, config.frames),
             "questions": self.questions(clip, index),
             "split": config.split,
