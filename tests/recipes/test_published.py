@@ -153,12 +153,6 @@ def test_what_weft_lacks_is_one_line(folders: dict[str, Path], tmp_path: Path) -
         assert "\n" not in str(caught.value)
 
     refused("clip", "config.json", lambda c: c.update(auto_map={"AutoModel": "x.X"}), "never runs")
-    refused(
-        "clip",
-        "config.json",
-        lambda c: c.update(model_type="clap"),
-        "two towers weft reads one by one",
-    )
     refused("clip", "config.json", lambda c: c.update(model_type="bert"), "is a 'bert' model")
     config = "open_clip_config.json"
     refused(

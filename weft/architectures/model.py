@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -144,6 +144,9 @@ def require_independent_rows(model: Model, reason: str, within: str = "") -> Non
             )
 
 
+ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+
 class Projection(nn.Module):
     """Pooled features (B, D) -> embedding (B, E): an MLP with dropout, or one linear map.
 
@@ -159,7 +162,11 @@ class Projection(nn.Module):
         if config.norm:
             layers.append(nn.LayerNorm(config.in_dim, elementwise_affine=False))
         for before, after in itertools.pairwise(widths):
-            layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
+            layers += [
+                nn.Linear(before, after),
+                ACTIVATIONS[config.activation](),
+                nn.Dropout(config.dropout),
+            ]
         layers.append(nn.Linear(widths[-1], config.out_dim, bias=config.bias))
         self.layers = nn.Sequential(*layers)
 
@@ -173,7 +180,8 @@ class Projection(nn.Module):
 class ProjectionConfig(Config[ProjectionHead]):
     """in_dim: width D of the encoder. out_dim: embedding E. hidden: widths of hidden layers.
 
-    norm: normalise the features first. dropout: after each hidden layer. bias: of the last map.
+    norm: normalise the features first. dropout: after each hidden layer. bias: of the last map. activation: after the
+    map of each hidden layer.
     """
 
     in_dim: int
@@ -182,6 +190,7 @@ class ProjectionConfig(Config[ProjectionHead]):
     dropout: float = 0.0
     norm: bool = False
     bias: bool = False
+    activation: Literal["gelu", "relu"] = "gelu"
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, hidden=COUNT, out_dim=COUNT, dropout=SHARE_BELOW_1)

@@ -1,5 +1,6 @@
-"""CLIP, SigLIP, SigLIP 2 and models of open_clip as they were published, to be used or trained further."""
+"""CLIP, SigLIP, SigLIP 2, CLAP and models of open_clip as they were published, to be used or trained further."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -8,17 +9,18 @@ from torch import nn
 
 from weft.architectures.model import ModelConfig, PooledConfig, ProjectionConfig
 from weft.core.config import Config
-from weft.core.errors import unknown_name
+from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import ProjectionHead
+from weft.encoders.clap import TOWERS, Clap
 from weft.encoders.dual import read_weights, require_dual
 from weft.encoders.dual_encoder import PROJECTION, DualEncoder
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.weights import load_tensors
 from weft.hub import fetched
 
-Tune = Literal["full", "lora", "locked_image", "locked_text", "locked"]
+Tune = Literal["full", "lora", "locked_image", "locked_sound", "locked_text", "locked"]
 """What of a published model learns: everything; adapters of both towers; all but one tower; all but both."""
-_TOWERS: dict[str, Literal["vision", "text"]] = {"image": "vision", "text": "text"}
+_TOWERS: dict[str, Literal["vision", "text", "audio"]] = {"image": "vision", "text": "text"}
 
 
 def published(name: str, tune: Tune = "full") -> ModelConfig:
@@ -30,17 +32,26 @@ def published(name: str, tune: Tune = "full") -> ModelConfig:
     if tune not in get_args(Tune):
         raise unknown_name("value of tune", tune, get_args(Tune))
     dual = require_dual(name, fetched(name, weights=False))
+    towers = streams_of(dual)
+    locked = tune.removeprefix("locked_")
+    if tune.startswith("locked_") and locked not in towers:
+        raise WeftError(f"tune is '{tune}', but the streams of {name} are {' and '.join(towers)}")
     encoders: dict[str, Config[Any]] = {
         stream: PretrainedConfig(name, tower=tower, mode=_mode(tune, stream))
-        for stream, tower in _TOWERS.items()
+        for stream, tower in towers.items()
     }
     projections: dict[str, Config[ProjectionHead]] = {
         stream: PooledConfig()
         if dual.embedding is None
         else PublishedProjectionConfig(name, stream)
-        for stream in _TOWERS
+        for stream in towers
     }
     return ModelConfig(encoders, projections)
+
+
+def streams_of(dual: DualEncoder | Clap) -> Mapping[str, Literal["vision", "text", "audio"]]:
+    """The names of its streams, and of the tower of each in the model."""
+    return TOWERS if isinstance(dual, Clap) else _TOWERS
 
 
 def _mode(tune: Tune, stream: str) -> Literal["full", "lora", "frozen"]:
@@ -53,7 +64,7 @@ def _mode(tune: Tune, stream: str) -> Literal["full", "lora", "frozen"]:
 class PublishedProjectionConfig(Config[ProjectionHead]):
     """The map of a published model from a tower into the common space.
 
-    name: a folder, package:NAME or a hub name. stream: image or text.
+    name: a folder, package:NAME or a hub name. stream: image, sound or text.
     """
 
     name: str
@@ -70,12 +81,17 @@ class PublishedProjectionConfig(Config[ProjectionHead]):
         return cast(ProjectionHead, projection)
 
 
-def _projection(stream: str, dual: DualEncoder) -> ProjectionConfig:
+def _projection(stream: str, dual: DualEncoder | Clap) -> ProjectionConfig:
+    if isinstance(dual, Clap):
+        width, hidden = dual.embedding, (dual.embedding,)
+        return ProjectionConfig(
+            dual.widths[stream], width, hidden, bias=True, activation=dual.activation
+        )
     assert dual.embedding is not None
     width = dual.image.dim if stream == "image" else dual.text.dim
     return ProjectionConfig(width, dual.embedding)
 
 
-def _weights(dual: DualEncoder, folder: Path, stream: str) -> dict[str, Any]:
+def _weights(dual: DualEncoder | Clap, folder: Path, stream: str) -> dict[str, Any]:
     below = PROJECTION.format(stream).removesuffix("layers.0.weight")
     return read_weights(dual, folder, below)

@@ -1,4 +1,4 @@
-"""Published models with a tower of pictures and one of texts: their parts, and where each weight lies.
+"""Published models with a tower of pictures, or of sounds, and one of texts: their parts, and where each weight lies.
 
 They lie in one of two layouts: that of Hugging Face (config.json) or that of open_clip
 (open_clip_config.json). Both become the same record.
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.encoders import open_clip
+from weft.encoders.clap import MODEL_TYPE, Clap, read_clap
 from weft.encoders.convert import convertible, text_config, vision_config
 from weft.encoders.dual_encoder import BIAS, PROJECTION, SCALE, DualEncoder
 from weft.encoders.renaming import Rules, inside, read, same, shaped, unread
@@ -23,7 +24,6 @@ MODEL_TYPES = ("clip", "siglip")
 """Of config.json; SigLIP 2 with a fixed picture size has SigLIP's."""
 REFUSED = {
     "siglip2": "SigLIP 2 with patches of varying shape (naflex), expected one with a fixed picture size",
-    "clap": "CLAP, whose two towers weft reads one by one (encoders.Pretrained with tower 'audio' or 'text')",
 }
 
 
@@ -49,21 +49,23 @@ def is_dual(name: str) -> bool:
     folder = fetched(name, weights=False)
     return is_open_clip(folder) or read_settings(name, folder)["model_type"] in (
         *MODEL_TYPES,
+        MODEL_TYPE,
         *REFUSED,
     )
 
 
-def require_dual(name: str, folder: Path) -> DualEncoder:
-    """As `read_dual`. Raises WeftError that says what the model is instead."""
-    found = read_dual(name, folder)
+def require_dual(name: str, folder: Path) -> DualEncoder | Clap:
+    """As `read_dual`, or a CLAP. Raises WeftError that says what the model is instead."""
+    with loading(name):
+        found = read_clap(name, folder) or read_dual(name, folder)
     if found is not None:
         return found
     settings = read_settings(name, folder)
     kind = settings["model_type"]
-    if kind in MODEL_TYPES:
+    if kind in (*MODEL_TYPES, MODEL_TYPE):
         raise WeftError(f"{name}: has towers of '{kind}' with settings that weft lacks")
     what = REFUSED.get(kind, f"a '{kind}' model")
-    raise WeftError(f"{name}: is {what}; expected CLIP, SigLIP, SigLIP 2 or open_clip")
+    raise WeftError(f"{name}: is {what}; expected CLIP, SigLIP, SigLIP 2, CLAP or open_clip")
 
 
 def of_settings(settings: Settings) -> DualEncoder | None:
@@ -98,14 +100,14 @@ def _siglip_rules() -> Rules:
     return [shaped(SCALE, "logit_scale", (), (1,)), shaped(BIAS, "logit_bias", (), (1,))]
 
 
-def read_weights(dual: DualEncoder, folder: Path, below: str) -> dict[str, Tensor]:
+def read_weights(dual: DualEncoder | Clap, folder: Path, below: str) -> dict[str, Tensor]:
     """Our tensors whose names begin with `below`, without it.
 
     Raises WeftError where one is missing, or where the folder holds one that weft does not read: a model
     is read whole or not at all.
     """
     names = names_in(folder)
-    extra = unread(dual.rules, names)
+    extra = [n for n in unread(dual.rules, names) if not n.startswith(dual.beside)]
     if extra:
         more = f" and {len(extra) - 1} more" if len(extra) > 1 else ""
         raise WeftError(f"{folder}: has weights that weft does not read: {extra[0]}{more}")
@@ -119,7 +121,7 @@ def read_weights(dual: DualEncoder, folder: Path, below: str) -> dict[str, Tenso
     return {name.removeprefix(below): tensor for name, tensor in found.items()}
 
 
-def read_number(dual: DualEncoder, folder: Path, name: str) -> float:
+def read_number(dual: DualEncoder | Clap, folder: Path, name: str) -> float:
     """SCALE or BIAS of the model."""
     return float(next(iter(read_weights(dual, folder, name).values())))
 

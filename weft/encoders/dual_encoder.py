@@ -1,6 +1,7 @@
 """The parts of a dual encoder, whatever layout it was published in, and our names of its weights."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from weft.encoders.renaming import Rules
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -27,3 +28,5 @@ class DualEncoder:
     embedding: int | None
     sigmoid: bool
     rules: Rules
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of names of weights that others read."""

@@ -23,6 +23,7 @@ _POOLINGS = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
 _IDENTITY = "torch.nn.modules.linear.Identity"
 _ACTIVATIONS: dict[type, str] = {
     nn.GELU: "torch.nn.modules.activation.GELU",
+    nn.ReLU: "torch.nn.modules.activation.ReLU",
     nn.Tanh: "torch.nn.modules.activation.Tanh",
 }
 

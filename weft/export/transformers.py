@@ -1,4 +1,4 @@
-"""Folders for Hugging Face transformers: CLIP and SigLIP."""
+"""Folders for Hugging Face transformers: CLIP, SigLIP and CLAP."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from weft.encoders.dual_encoder import DualEncoder
 from weft.encoders.renaming import write as renamed
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
+from weft.export._clap import write_clap
 from weft.export._files import picture_processor, write_json, write_tokenizer, write_weights
 from weft.export._model import Exported, check_holds
 
@@ -23,6 +24,8 @@ ACTIVATION_NAMES = {
 
 def write(model: Exported, folder: Path) -> Sequence[str]:
     """config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
+    if "sound" in model.towers:
+        return write_clap(model, folder)
     image, text, width = model.dual("transformers")
     siglip = width is None and image.pooling == "attention"
     settings = config_of(model, image, text, width)

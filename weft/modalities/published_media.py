@@ -122,6 +122,32 @@ def _clap(settings: Values) -> SoundProcessor:
     return SoundProcessor(audio.replace(seconds=float(settings["max_length_s"]), fill=fill))
 
 
+def clap_extractor(audio: AudioConfig) -> dict[str, Any]:
+    """The preprocessor_config.json of a CLAP that reads sounds so. Raises WeftError where none does."""
+    spectrogram = audio.spectrogram
+    found = {
+        "feature_extractor_type": "ClapFeatureExtractor",
+        "processor_class": "ClapProcessor",
+        "sampling_rate": audio.rate,
+        "feature_size": spectrogram.mels,
+        "hop_length": round(spectrogram.hop * audio.rate),
+        "fft_window_size": round(spectrogram.window * audio.rate),
+        "frequency_min": spectrogram.low,
+        "frequency_max": spectrogram.high or audio.rate / 2,
+        "max_length_s": round(audio.seconds or 0),
+        "truncation": "fusion" if spectrogram.bands == "hertz" else "rand_trunc",
+        "padding": "repeatpad" if audio.fill == "repeat" else "pad",
+    }
+    again = _clap(found).audio if found["max_length_s"] else None
+    # What training changes, and how many windows are read, the file does not say.
+    same = {name: getattr(audio, name) for name in ("changes", "masks", "draws", "eval_windows")}
+    if again is None or again.replace(**same) != audio:
+        raise WeftError(
+            "transformers' CLAP reads sounds as its feature extractor does, this run's stream 'sound' has other settings"
+        )
+    return found
+
+
 def _absolute(
     rate: int, spectrogram: SpectrogramConfig, least: float, mean: float, std: float
 ) -> AudioConfig:

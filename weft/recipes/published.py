@@ -1,20 +1,22 @@
-"""A published model of pictures and texts, used as it is or trained further on one's own rows."""
+"""A published model of pictures or sounds and texts, used as it is or trained further on one's own rows."""
 
 import math
 from pathlib import Path
 from typing import Annotated
 
-from weft.architectures.published import Tune
+from weft.architectures.published import Tune, streams_of
 from weft.architectures.published import published as architecture
 from weft.core.config import Config
-from weft.core.interfaces import Objective
+from weft.core.interfaces import Modality, Objective
 from weft.data.features import CacheConfig
 from weft.data.no_data import NoDataConfig
+from weft.encoders.clap import Clap
 from weft.encoders.dual import read_number, require_dual
 from weft.encoders.dual_encoder import BIAS, SCALE, DualEncoder
 from weft.hub import fetched
 from weft.modalities.image import ImageConfig
 from weft.modalities.processor import image_of
+from weft.modalities.published_media import audio_of
 from weft.modalities.text import TextConfig
 from weft.objectives.contrastive import SigmoidContrastiveConfig, SoftmaxContrastiveConfig
 from weft.objectives.temperature import TemperatureConfig
@@ -27,6 +29,7 @@ LEARNING_RATES: dict[Tune, float] = {
     "full": 1e-5,
     "lora": 1e-4,
     "locked_image": 1e-5,
+    "locked_sound": 1e-5,
     "locked_text": 1e-5,
     "locked": 1e-3,
 }
@@ -37,25 +40,28 @@ def published(
         str, "Published model: a folder, package:NAME or a name on the Hugging Face hub."
     ],
     tune: Annotated[
-        Tune, "What learns: full, lora, locked_image, locked_text, or locked (projections alone)."
+        Tune,
+        "What learns: full, lora, locked_image, locked_sound, locked_text, or locked (projections alone).",
     ] = "full",
 ) -> Recipe:
-    """CLIP, SigLIP, SigLIP 2 or an open_clip model as published: zero-shot, or fine-tuned on --data."""
+    """CLIP, SigLIP, SigLIP 2, CLAP or an open_clip model as published: zero-shot, or fine-tuned on --data."""
     # A run is used in other folders than it was made in; of a folder the absolute path is kept.
     name = str(Path(model).expanduser().absolute()) if Path(model).expanduser().is_dir() else model
     folder = fetched(name, weights=True)
     dual = require_dual(name, folder)
     parts = architecture(name, tune)
+    first, second = streams_of(dual)
+    locked = tune in ("locked", f"locked_{first}")
     return Recipe(
         data=DataConfig(
             source=NoDataConfig(),
-            streams={"image": _pictures(name, dual), "text": _texts(name, dual)},
-            optional=("image", "text"),
-            cache={"image": CacheConfig()} if tune in ("locked", "locked_image") else {},
+            streams={first: _seen(name, dual), second: _texts(name, dual)},
+            optional=(first, second),
+            cache={first: CacheConfig()} if locked else {},
         ),
         model=parts,
         objectives={"contrastive": _objective(dual, folder)},
-        tasks={"retrieval": RetrievalConfig()},
+        tasks={"retrieval": RetrievalConfig(first, second)},
         optim=OptimConfig(
             lr=LEARNING_RATES[tune], weight_decay=0.1, betas=(0.9, 0.98), eps=1e-6, warmup=0.1
         ),
@@ -71,6 +77,11 @@ def published(
     )
 
 
+def _seen(name: str, dual: DualEncoder | Clap) -> Config[Modality]:
+    """How pictures or sounds are read."""
+    return audio_of(name) if isinstance(dual, Clap) else _pictures(name, dual)
+
+
 def _pictures(name: str, dual: DualEncoder) -> ImageConfig:
     """As published; training crops a little, as CLIP's did, and mirrors nothing: texts say left and right."""
     base = ImageConfig(
@@ -80,11 +91,12 @@ def _pictures(name: str, dual: DualEncoder) -> ImageConfig:
     return own.replace(size=dual.image.image_size)
 
 
-def _texts(name: str, dual: DualEncoder) -> TextConfig:
-    return TextConfig(kind="pretrained", pretrained=name, max_length=dual.text.max_length)
+def _texts(name: str, dual: DualEncoder | Clap) -> TextConfig:
+    longest = dual.longest if isinstance(dual, Clap) else dual.text.max_length
+    return TextConfig(kind="pretrained", pretrained=name, max_length=longest)
 
 
-def _objective(dual: DualEncoder, folder: Path) -> Config[Objective]:
+def _objective(dual: DualEncoder | Clap, folder: Path) -> Config[Objective]:
     """The loss that the model was trained with, at its temperature and bias."""
     init = math.exp(-read_number(dual, folder, SCALE))
     # CLIP's is held above 1 / 100, at which many of its models stand; SigLIP's has no bound.
@@ -95,4 +107,4 @@ def _objective(dual: DualEncoder, folder: Path) -> Config[Objective]:
         return SigmoidContrastiveConfig(
             temperature=temperature, bias=read_number(dual, folder, BIAS)
         )
-    return SoftmaxContrastiveConfig(temperature=temperature)
+    return SoftmaxContrastiveConfig(tuple(streams_of(dual)), temperature=temperature)

@@ -1,0 +1,73 @@
+"""CLAP (Wu et al. 2023, arXiv:2211.06687): a tower of sounds and one of texts, which stay modules of transformers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+
+from weft.encoders.dual_encoder import SCALE
+from weft.encoders.renaming import Rule, Rules, Tensors
+from weft.encoders.renaming import layer as layer_rules
+from weft.encoders.weight_names import Settings
+from weft.hub import is_open_clip, read_settings
+
+MODEL_TYPE = "clap"
+TOWERS: dict[str, Literal["audio", "text"]] = {"sound": "audio", "text": "text"}
+
+
+@dataclass(frozen=True)
+class Clap:
+    """What of the model is not in its towers.
+
+    widths: of the towers by stream. embedding: E of the common space, into which each tower's vector goes by two linear
+    maps with `activation` between. longest: the most tokens of a text. rules: where the weights of these maps lie, and
+    the two temperatures, of which weft keeps the mean of the logarithms.
+    """
+
+    widths: dict[str, int]
+    embedding: int
+    activation: Literal["gelu", "relu"]
+    longest: int
+    rules: Rules
+    sigmoid: ClassVar[bool] = False
+    beside: ClassVar[tuple[str, ...]] = ("audio_model.", "text_model.")
+    """Where the weights of the towers lie, which each tower reads itself."""
+
+
+def read_clap(name: str, folder: Path) -> Clap | None:
+    """The parts of the model in `folder`; None where it is another model, or has other projections than weft."""
+    settings = {} if is_open_clip(folder) else read_settings(name, folder)
+    if settings.get("model_type") != MODEL_TYPE:
+        return None
+    return of_settings(settings)
+
+
+def of_settings(settings: Settings) -> Clap | None:
+    """The parts of a CLAP with this config.json."""
+    text, audio = settings["text_config"], settings["audio_config"]
+    activations = {one["projection_hidden_act"] for one in (text, audio)}
+    if len(activations) > 1 or not activations <= {"gelu", "relu"}:
+        return None
+    rules: Rules = [Rule((SCALE,), ("logit_scale_a", "logit_scale_t"), _mean, _twice)]
+    for stream, tower in TOWERS.items():
+        for ours, theirs in ((0, "linear1"), (3, "linear2")):
+            rules += layer_rules(
+                f"projections.{stream}.layers.{ours}", f"{tower}_projection.{theirs}"
+            )
+    return Clap(
+        widths={"sound": audio["hidden_size"], "text": text["hidden_size"]},
+        embedding=settings["projection_dim"],
+        activation=activations.pop(),
+        # Positions are counted from the padding's id + 1 on.
+        longest=text["max_position_embeddings"] - text["pad_token_id"] - 1,
+        rules=rules,
+    )
+
+
+def _mean(values: Tensors) -> Tensors:
+    return [torch.stack(list(values)).mean(0)]
+
+
+def _twice(values: Tensors) -> Tensors:
+    return [values[0], values[0]]
