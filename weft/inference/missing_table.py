@@ -15,6 +15,7 @@ from weft.inference.results import NOTEBOOK
 ABSENT, ZEROS, MEAN, TOKEN = "absent", "zeros", "mean of training", "mask token"
 """What is in the place of a stream: nothing, zeros, the mean of encoded training rows, what the fusion learned for it."""
 NOTHING = "none"
+NOTE = "In brackets: the 95% interval"
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,21 @@ class MissingTable:
             scores.setdefault(line.label, {})[line.filler] = line.score
         return [(label, [of.get(f) for f in self.fillers]) for label, of in scores.items()]
 
+    @property
+    def header(self) -> list[str]:
+        """Of the table, in the reader's language."""
+        return [say("streams"), *map(say, self.fillers)]
+
+    def cells(self) -> list[list[str]]:
+        """Of the table: for each set of streams its label, and value and 95% interval with each filler."""
+        return [[label, *map(_cell, scores)] for label, scores in self.rows()]
+
     def table(self) -> TextTable:
-        """A row for each set of streams, two columns for each filler."""
-        columns = [TableColumn(say("streams"), long="whole")]
-        for filler in self.fillers:
-            columns += [
-                TableColumn(say(filler), right=True),
-                TableColumn(say("95% interval"), right=True),
-            ]
-        rows = []
-        for label, scores in self.rows():
-            cells = [("", "") if s is None else (s.shown, s.interval) for s in scores]
-            rows.append([label, *(cell for pair in cells for cell in pair)])
-        return TextTable(columns, rows, title=self.title)
+        """A row for each set of streams, a column for each filler."""
+        label, *fillers = self.header
+        columns = [TableColumn(label, long="whole")]
+        columns += [TableColumn(filler, right=True) for filler in fillers]
+        return TextTable(columns, self.cells(), title=self.title, note=say(NOTE))
 
     def save(self, path: Path) -> None:
         """Writes {task, lines} as JSON."""
@@ -95,6 +98,12 @@ class MissingTable:
         ]
         found = {"task": self.task, "lines": lines}
         write_text(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return ""
+    return f"{score.shown} ({score.interval})" if score.interval else score.shown
 
 
 def path_beside(result: Path) -> Path:

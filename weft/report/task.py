@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import same_unit
-from weft.inference.missing_table import MissingTable
+from weft.inference.missing_table import NOTE, MissingTable
 from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
@@ -138,19 +138,16 @@ def _lost_streams(table: MissingTable | None) -> list[Html]:
         return []
     of_all = [(label, scores[0]) for label, scores in table.rows()]
     drawn = [(label, s.value, s.low, s.high) for label, s in of_all if s is not None]
-    header = [say("streams")]
-    for filler in table.fillers:
-        header += [say(filler), say("95% interval")]
-    rows: list[list[html.Cell]] = [
-        [
-            label,
-            *(cell for s in scores for cell in (("", "") if s is None else (s.shown, s.interval))),
-        ]
-        for label, scores in table.rows()
-    ]
     axis = say(table.metric.axis)
     chart = charts.interval_chart(drawn, "Scores of the streams that are left", axis)
-    return [html.details("Where streams are missing", chart, html.table(header, rows, table.title))]
+    return [
+        html.details(
+            "Where streams are missing",
+            chart,
+            html.table(table.header, table.cells(), table.title),
+            html.paragraph(NOTE),
+        )
+    ]
 
 
 def _searched(searched: int, rows: int) -> str:
