@@ -1,5 +1,6 @@
 """What docs/extending.md says works: its file of parts is trained, measured, explained and reported."""
 
+import json
 import os
 import re
 import runpy
@@ -15,6 +16,8 @@ from weft.cli import main
 from weft.core import trust
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+OF_STEPS = re.compile(r"steps\.(csv|py)")
+"""A file in every command of the second example."""
 LIMIT = 600
 """Seconds; the script takes at most a twentieth."""
 
@@ -53,7 +56,7 @@ def run(
 
 def forget() -> None:
     """Removes the folder's modules from those that are imported."""
-    for name in ("my_flats", "my_script"):
+    for name in ("my_flats", "my_script", "my_steps"):
         sys.modules.pop(name, None)
 
 
@@ -69,10 +72,12 @@ def test_the_page_runs(
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(trust, "_named", set())
     assert {path.name for path in folder.glob("*.py")} == {
-        *("make_flats.py", "my_flats.py", "a_script.py")
+        *("make_flats.py", "my_flats.py", "a_script.py", "make_steps.py", "my_steps.py")
     }
-    assert [words[1] for words in commands()].count("train") == 3
+    assert [words[1] for words in commands()].count("train") == 4
     for words in commands():
+        if OF_STEPS.search(" ".join(words)):
+            continue  # the second example, below
         if words[0] == "python":
             runpy.run_path(words[1], run_name="__main__")
         else:
@@ -96,6 +101,35 @@ def test_the_page_runs(
         "weft: runs/flats: this run needs --input numbers=VALUE, for its stream 'numbers'\n"
     )
     del sys.modules["my_flats"]
+
+
+def test_a_fifth_modality_is_trained_measured_and_shown(
+    folder: Path, run: Callable[[str], tuple[int, str]]
+) -> None:
+    """From EDF files to a run; nothing of the kind is in the package."""
+    runpy.run_path("make_steps.py", run_name="__main__")
+    typed = [words for words in commands() if OF_STEPS.search(" ".join(words))]
+    assert [words[1] for words in typed] == [
+        "make_steps.py",
+        "data",
+        "train",
+        "evaluate",
+        "ask",
+        "report",
+    ]
+    for words in typed[1:]:
+        code, said = run(shlex.join(words[1:]))
+        assert code == 0, f"{words}: {said}"
+    kept = folder / "runs" / "steps"
+    found = json.loads((kept / "metrics" / "classification-test.json").read_text())
+    assert found["metrics"]["accuracy"]["value"] > 80  # chance is a third
+    assert "data:image/" in (kept / "report.html").read_text()
+    (folder / "cut.edf").write_bytes((folder / "steps" / "0.edf").read_bytes()[:2000])
+    (folder / "table.edf").write_text("motion,activity\n")
+    for name in ("cut.edf", "table.edf"):
+        code, said = run(f"ask runs/steps --trust my_steps.py --input motion={name}")
+        assert (code, said.count("\n")) == (2, 1)
+        assert f"{name}: is no EDF file, or is cut off" in said
 
 
 def test_a_run_alone_makes_nothing_run(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
