@@ -370,11 +370,11 @@ def test_lengths_rates_and_films_without_sound_are_told(tmp_path: Path) -> None:
     assert films.rates == {"10": 4}
     assert films.channels == {"1": 3, "0": 1}
     assert [(p.source, p.reason) for p in report.suspicious] == [
-        ("rows.csv:3", "video: film has no sound track that can be read, most others have one")
+        ("rows.csv:3", "video: video has no sound track that can be read, most others have one")
     ]
-    assert "seconds a film" in report.histograms
+    assert "seconds a video" in report.histograms
     page = write_card(report, tmp_path).read_text()
-    assert "Sounds and films" in page
+    assert "Sounds and videos" in page
     assert len(report.thumbnails) == 4
 
 

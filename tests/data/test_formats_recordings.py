@@ -29,7 +29,7 @@ def test_a_film_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "TrainValVideo" / "video3.mp4").unlink()
     (error,) = errors_of(tmp_path)
     assert error == (
-        f"{tmp_path}/train_val_videodatainfo.json:videos[3]: has no film 'video3' below {tmp_path}"
+        f"{tmp_path}/train_val_videodatainfo.json:videos[3]: has no video 'video3' below {tmp_path}"
     )
 
 

@@ -62,7 +62,7 @@ def test_sounds_beside_pictures_go_with_those_of_their_name(
     with caplog.at_level(logging.WARNING):
         rows = list(open_dataset(tmp_path))
     assert [sorted(s.items) for s in rows] == [["image"], ["audio", "image"]]
-    assert "1 sounds and films are left out" in caplog.text
+    assert "1 sounds and videos are left out" in caplog.text
     assert str(tmp_path / "2.wav") in caplog.text
 
 

@@ -30,6 +30,24 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_videos_are_found_by_text(table: Path, tmp_path: Path) -> None:
+    """Without a column of pictures, `retrieve` reads the videos; with neither, the sounds."""
+    clips = tmp_path / "clips.csv"
+    rows = [f"{table.parent / f'{n}.mp4'},the {n % 3} of {n}" for n in range(ROWS)]
+    clips.write_text("\n".join(["clip,text", *rows]))
+    run = tmp_path / "run"
+    trained = weft("train", "retrieve", "--data", clips, "--out", run, *FAST)
+    assert trained.code == 0, trained.err
+    assert weft("evaluate", run).code == 0
+    found = weft("search", run, "--text", "the 1 of 4", "--k", 1)
+    assert (found.code, found.out.count(".mp4")) == (0, 1), found.err
+    twice = tmp_path / "twice.csv"
+    twice.write_text("\n".join(["clip,other,text", *(f"{r.partition(',')[0]},{r}" for r in rows)]))
+    refused = weft("train", "retrieve", "--data", twice, "--out", tmp_path / "none", *FAST)
+    assert refused.code == 2
+    assert "reads one column of videos, the table has: clip, other" in refused.err
+
+
 def test_a_table_is_trained_measured_and_asked(table: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     trained = weft("train", "classify", "--data", table, "--out", run, *FAST)

@@ -105,7 +105,7 @@ class OwnInput(NamedInput):
     audio: Path | None = None
     """A sound, for the first stream of sounds."""
     video: Path | None = None
-    """A film, for the first stream of films."""
+    """A video, for the first stream of videos."""
     array: Path | None = None
     """A .npy file, for the first stream of arrays."""
     text: str | None = None
@@ -122,7 +122,7 @@ class OwnInputs(NamedInput):
     audio: tuple[Path, ...] = ()
     """Sounds, for the first stream of sounds."""
     video: tuple[Path, ...] = ()
-    """Films, for the first stream of films."""
+    """Videos, for the first stream of videos."""
     array: tuple[Path, ...] = ()
     """.npy files, for the first stream of arrays."""
     text: tuple[str, ...] = ()

@@ -149,7 +149,7 @@ def _summary(report: DataReport) -> None:
         and "video" in report.recordings
         and set(report.recordings["video"].channels) - {"0"}
     ):
-        print(f"  {say(f'--columns audio={films[0]} also reads the sound tracks of these films')}")
+        print(f"  {say(f'--columns audio={films[0]} also reads the sound tracks of these videos')}")
     if report.metadata:
         print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")

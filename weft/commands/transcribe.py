@@ -1,4 +1,4 @@
-"""Write what is said in sounds, or in films, with a run that was trained for it.
+"""Write what is said in sounds, or in videos, with a run that was trained for it.
 
 weft transcribe RUN FILE [FILE ...]
 """
@@ -20,7 +20,7 @@ class Arguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     files: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Sounds, or films with a sound track."""
+    """Sounds, or videos with a sound track."""
     head: str | None = None
     """Head of the model that writes transcripts; the first one if not given."""
 
@@ -43,7 +43,7 @@ def main(words: list[str]) -> None:
         modality = run.modalities[stream]
         if not isinstance(modality, ReadsMedia) or modality.media not in ("audio", "video"):
             raise WeftError(
-                f"{run.folder}: stream '{stream}' reads neither sounds nor films; use weft ask"
+                f"{run.folder}: stream '{stream}' reads neither sounds nor videos; use weft ask"
             )
         values[stream] = [Media.file(file, modality.media) for file in arguments.files]
     found = run.predict(head=head, **values)

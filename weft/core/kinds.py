@@ -20,7 +20,7 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
 NOUNS: dict[Kind, str] = {
     "image": "picture",
     "audio": "sound",
-    "video": "film",
+    "video": "video",
     "array": "array",
     "file": "file",
 }

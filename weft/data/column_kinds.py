@@ -117,7 +117,7 @@ def _media(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
             else Judged("image", "pictures")
         )
     if not any(lists) and kinds <= {"audio", "video"} and len(kinds) == 1:
-        return Judged("audio", "sounds") if kinds == {"audio"} else Judged("video", "films")
+        return Judged("audio", "sounds") if kinds == {"audio"} else Judged("video", "videos")
     return Judged("other", f"files: {', '.join(sorted(kinds))}")
 
 

@@ -139,7 +139,7 @@ class VideoConfig(Config[Modality]):
         sampling = self.sampling
         if self.eval_windows > 1 and sampling.seconds is None and sampling.method != "dense":
             raise ValueError(
-                f"eval_windows is {self.eval_windows} where a window is the whole film, expected sampling.seconds, "
+                f"eval_windows is {self.eval_windows} where a window is the whole video, expected sampling.seconds, "
                 "the method dense, or 1"
             )
 

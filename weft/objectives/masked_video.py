@@ -44,7 +44,7 @@ class MaskedVideo(nn.Module):
         field = input_field(model, batch, self.config.masked)
         if field is None:
             return nothing(self, batch, "even")
-        check_shape(field.values, "B F 3 H W", "frames of films")
+        check_shape(field.values, "B F 3 H W", "frames of videos")
         hidden_BFHW = self.choose(batch, field)
         places_BFHW = enlarged(hidden_BFHW.flatten(0, 1), self.config.patch_size)
         pixels = field.values.flatten(0, 1).masked_fill(places_BFHW[:, None], GREY)

@@ -43,7 +43,7 @@ def streams() -> dict[str, Config[Modality]]:
 def encoders(*, tokens: bool = False) -> dict[str, Config[Encoder]]:
     """A small CNN for pictures and frames, one for sound, each with a transformer over time; one for words.
 
-    tokens: of a film every cell of the grid of each frame, otherwise one vector a frame.
+    tokens: of a video every cell of the grid of each frame, otherwise one vector a frame.
     """
     picture = ConvNetConfig(widths=(32, 64, DIM, DIM), halvings=3, positions=True)
     return {

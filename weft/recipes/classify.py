@@ -22,7 +22,7 @@ def classify(
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: one label a row, from its pictures, texts, numbers, categories and dates."""
+    """Your table: one label a row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
     column = target_of(schema, target, ("category",), "classify")
     classes = classes_of(schema, column)
     head = head_of(schema, column, HEAD)

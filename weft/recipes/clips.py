@@ -1,4 +1,4 @@
-"""Films and sentences of the generated world: contrast and matching."""
+"""Videos and sentences of the generated world: contrast and matching."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.decoders.classifier import ClassifierConfig

@@ -1,4 +1,4 @@
-"""Pictures, films, sounds and sentences of the generated world in one space."""
+"""Pictures, videos, sounds and sentences of the generated world in one space."""
 
 from itertools import combinations
 
@@ -14,7 +14,7 @@ PAIRS = tuple(combinations(STREAMS, 2))
 
 
 def clips_any_to_any() -> Recipe:
-    """Picture, film, sound and text of generated clips in one space: contrast between all pairs."""
+    """Picture, video, sound and text of generated clips in one space: contrast between all pairs."""
     return Recipe(
         data=data(*STREAMS),
         model=ModelConfig(

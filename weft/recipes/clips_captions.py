@@ -1,4 +1,4 @@
-"""Captions of generated films: a decoder attends to the frames."""
+"""Captions of generated videos: a decoder attends to the frames."""
 
 from weft.architectures.model import ModelConfig
 from weft.decoders.generation import GenerationConfig
@@ -13,7 +13,7 @@ from weft.training.optim import OptimConfig
 
 
 def clips_captions() -> Recipe:
-    """Captions of generated clips, all events in order; --init RUN takes the film encoder of `clips_any_to_any`."""
+    """Captions of generated clips, all events in order; --init RUN takes the video encoder of `clips_any_to_any`."""
     known = data("video", "text")
     text = known.streams["text"].replace(train_captions=2)
     return Recipe(

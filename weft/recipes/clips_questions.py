@@ -1,4 +1,4 @@
-"""Questions about generated films: words attend to the frames."""
+"""Questions about generated videos: words attend to the frames."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.cells import CellsConfig
@@ -27,12 +27,12 @@ ANSWERS = (
 
 ATTRIBUTES = ("shape", "color", "size", "action", "turn")
 TRACKS = CellsConfig("tracks", cells=SIMPLE.size // 8, attributes=ATTRIBUTES, frames=SIMPLE.frames)
-"""The object in each grid cell of each frame, and what it does when: an auxiliary loss for the film encoder."""
+"""The object in each grid cell of each frame, and what it does when: an auxiliary loss for the video encoder."""
 CLASSES = (len(SIMPLE.shapes), len(SIMPLE.colors), len(SIZES), len(DIRECTIONS) + 3, OBJECTS)
 
 
 def clips_questions() -> Recipe:
-    """Questions about generated clips; --init RUN takes the film encoder of `clips_any_to_any`."""
+    """Questions about generated clips; --init RUN takes the video encoder of `clips_any_to_any`."""
     known, film = streams(), encoders(tokens=True)["video"]
     return Recipe(
         data=DataConfig(

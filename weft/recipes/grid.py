@@ -1,4 +1,4 @@
-"""GRID: the words of a short sentence, heard in the sound of a film."""
+"""GRID: the words of a short sentence, heard in the sound of a video."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.sources import FilesConfig

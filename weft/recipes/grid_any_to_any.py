@@ -1,4 +1,4 @@
-"""GRID: the sound, the frames and the words of a short film of a speaker in one space."""
+"""GRID: the sound, the frames and the words of a short video of a speaker in one space."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.data.sources import FilesConfig
@@ -33,7 +33,7 @@ VOCABULARY, LENGTH = 300, 24
 
 
 def grid_any_to_any() -> Recipe:
-    """GRID: sound, film and words in one space: contrast between all pairs, and CTC that finds the words in sound."""
+    """GRID: sound, video and words in one space: contrast between all pairs, and CTC that finds the words in sound."""
     return Recipe(
         data=DataConfig(
             source=FilesConfig(folder() / "grid_s1"),

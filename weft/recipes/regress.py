@@ -22,7 +22,7 @@ def regress(
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: a number of each row, from its pictures, texts, numbers, categories and dates."""
+    """Your table: a number of each row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
     column = target_of(schema, target, ("number",), "regress")
     head = head_of(schema, column, HEAD)
 

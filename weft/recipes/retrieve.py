@@ -1,9 +1,11 @@
-"""Pictures by text and texts by picture, of one's own table."""
+"""Pictures, videos or sounds by text, and texts by them, of one's own table."""
 
 from typing import Annotated
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.errors import WeftError
+from weft.core.kinds import NOUNS, Kind
+from weft.data.column_kinds import ColumnKind
 from weft.data.schema import Schema
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.recipes._own import inference, lenient, run
@@ -13,6 +15,8 @@ from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
 
 EMBEDDING = 256
+FOUND: tuple[Kind, ...] = ("image", "video", "audio")
+"""What texts find; of a table with several kinds the first."""
 
 
 def retrieve(
@@ -22,13 +26,14 @@ def retrieve(
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: search pictures by text and texts by picture, with a small CLIP."""
-    image, text = pair_of(schema, target, "retrieve")
-    return finding(schema, image, text, Towers(image_model, text_model, tune))
+    """Your table: search pictures by text and texts by picture, with a small CLIP; or its videos, or its sounds."""
+    there = [kind for kind in FOUND if schema.of(*_columns(kind))]
+    found, text = pair_of(schema, target, "retrieve", there[0] if there else "image")
+    return finding(schema, found, text, Towers(image_model, text_model, tune))
 
 
 def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
-    """Each of two columns of pictures or texts is found by the other."""
+    """Each of two columns of pictures, videos, sounds or texts is found by the other."""
     others = [name for name in schema.columns if name not in (first, second)]
     inputs = inputs_of(schema, others, towers)
     errors = lenient(schema)
@@ -48,22 +53,24 @@ def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
     )
 
 
-def pair_of(schema: Schema, target: str | None, recipe: str) -> tuple[str, str]:
-    """The column of the pictures and that of the texts.
+def pair_of(
+    schema: Schema, target: str | None, recipe: str, kind: Kind = "image"
+) -> tuple[str, str]:
+    """The column of the pictures, or of another kind, and that of the texts.
 
-    Raises WeftError where there are no pictures, or several columns of pictures or of texts.
+    Raises WeftError where there are none of the kind, or several columns of it or of texts.
     """
-    images, texts = schema.of("image", "images"), schema.of("text")
+    found, texts = schema.of(*_columns(kind)), schema.of("text")
     if target is not None:
         if target not in texts:
             known = ", ".join(texts) or "none"
             raise WeftError(f"target '{target}' is no column of texts, the texts are: {known}")
         texts = (target,)
-    if len(images) != 1:
-        known = ", ".join(images) or "none"
+    if len(found) != 1:
+        known, nouns = ", ".join(found) or "none", f"{NOUNS[kind]}s"
         raise WeftError(
-            f"recipe '{recipe}' reads one column of pictures, the table has: {known}; name one with "
-            "--columns image=COLUMN"
+            f"recipe '{recipe}' reads one column of {nouns}, the table has: {known}; name one with "
+            f"--columns {kind}=COLUMN"
         )
     if not texts:
         known = ", ".join(f"{name} ({column.kind})" for name, column in schema.columns.items())
@@ -73,4 +80,9 @@ def pair_of(schema: Schema, target: str | None, recipe: str) -> tuple[str, str]:
     if len(texts) != 1:
         known = ", ".join(texts)
         raise WeftError(f"which column holds the texts? Name it with --target COLUMN: {known}")
-    return images[0], texts[0]
+    return found[0], texts[0]
+
+
+def _columns(kind: Kind) -> tuple[ColumnKind, ...]:
+    """The kinds of columns that hold it."""
+    return {"image": ("image", "images"), "video": ("video",), "audio": ("audio",)}[kind]

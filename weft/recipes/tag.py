@@ -24,7 +24,7 @@ def tag(
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: several labels a row, from its pictures, texts, numbers, categories and dates."""
+    """Your table: several labels a row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
     column = target_of(schema, target, ("tags",), "tag")
     head = head_of(schema, column, HEAD)
 

@@ -49,7 +49,7 @@ def card_sections(report: DataReport) -> list[html.Html]:
     seconds = [name for name in report.histograms if name.startswith("seconds a")]
     if report.recordings:
         parts = [_recordings(report), *_histograms(report, seconds)]
-        sections.append(html.section("Sounds and films", *parts))
+        sections.append(html.section("Sounds and videos", *parts))
     sizes = [name for name in report.histograms if "caption" not in name and name not in seconds]
     if sizes:
         parts = [*_metadata(report), *_histograms(report, sizes)]

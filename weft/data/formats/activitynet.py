@@ -16,7 +16,7 @@ from weft.data.formats._recordings import RecordingFiles
 from weft.data.formats._rows import OnError, known_split
 
 NAME = "activitynet"
-DESCRIPTION = "ActivityNet Captions: train.json, val_1.json (timestamps, sentences), films v_ID.mp4"
+DESCRIPTION = "ActivityNet Captions: train.json, val_1.json (timestamps, sentences), videos v_ID.mp4"
 FILES = ("train.json", "val_1.json", "val_2.json", "val.json", "test.json")
 FOLDERS = (".", "captions", "annotations")
 
@@ -50,7 +50,7 @@ def _fits(path: Path) -> bool:
 def _read_file(file: Path, films: RecordingFiles, on_error: OnError) -> Iterator[Sample]:
     content = read_json(file)
     if not isinstance(content, dict):
-        raise DataError("is not a JSON object of films", source=str(file))
+        raise DataError("is not a JSON object of videos", source=str(file))
     for name, told in content.items():
         source = f"{file}:{name}"
         try:

@@ -35,7 +35,7 @@ from weft.data.formats._tables import (
 )
 
 NAME = "folder"
-DESCRIPTION = "pictures, sounds or films in one folder a class, or with a .txt beside each, or metadata.csv; train/, test/"
+DESCRIPTION = "pictures, sounds or videos in one folder a class, or with a .txt beside each, or metadata.csv; train/, test/"
 log = logging.getLogger("weft.data")
 
 
@@ -72,7 +72,7 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
         names = ", ".join(str(table.path) for table in contents.metadata)
         log.warning("%d files are left out, which are not in %s", left_out, names)
     if contents.strays:
-        line = "%d sounds and films are left out, beside which there is no picture of their name; the first: %s"
+        line = "%d sounds and videos are left out, beside which there is no picture of their name; the first: %s"
         log.warning(line, len(contents.strays), contents.strays[0].path)
     divided = [_with_split(sample, root) for sample in samples] if in_splits else samples
     if contents.metadata:

@@ -45,7 +45,7 @@ class NearConfig(Settings):
     sound_similarity: float = 0.97
     """Least similarity of the fingerprints of two sounds."""
     film_similarity: float = 0.97
-    """Least similarity of the mean frames of two films; what moves in them and their sound tracks must be alike, too."""
+    """Least similarity of the mean frames of two videos; what moves in them and their sound tracks must be alike, too."""
 
     def __post_init__(self) -> None:
         require(self, distance=at_least(0, 64), colour=at_least(0))
@@ -71,7 +71,7 @@ NOT_FOUND = "cropped by more than about 5 % a side, turned by a few degrees, dra
 NOT_FOUND_RECORDINGS = (
     "cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
 )
-"""The same of sounds and films."""
+"""The same of sounds and videos."""
 
 
 def _changes_hands(turn: Turn) -> bool:

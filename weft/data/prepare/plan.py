@@ -28,7 +28,7 @@ class PrepareConfig(Settings):
     near: NearConfig = field(default_factory=NearConfig)
     """When two pictures count as near duplicates: they never lie in two splits made here."""
     duplicates: Literal["exact", "near"] = "exact"
-    """Of rows with equal (or also nearly equal) pictures, sounds, films and files in the same columns the first stays, a test row before others."""
+    """Of rows with equal (or also nearly equal) pictures, sounds, videos and files in the same columns the first stays, a test row before others."""
     merge_captions: bool = True
     """The captions of a duplicate go to the picture that stays, within one split."""
     split: SplitConfig = field(default_factory=SplitConfig)

@@ -26,7 +26,7 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
     if facts.clipped > CLIPPED:
         yield f"clipped: {100 * facts.clipped:.1f} % of the samples are at full scale"
     if voiced and not facts.channels:
-        yield "film has no sound track that can be read, most others have one"
+        yield "video has no sound track that can be read, most others have one"
     if facts.damaged:
         yield f"{facts.damaged:,} frames cannot be decoded"
     if facts.beyond > max(SECONDS_SHORTER, SHORTER * facts.seconds):

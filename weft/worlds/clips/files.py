@@ -68,7 +68,7 @@ def _write_film(path: Path, frames: np.ndarray, rate: float) -> None:
     try:
         import av
     except ImportError:
-        raise MissingExtraError("av", extra="video", purpose="writing films") from None
+        raise MissingExtraError("av", extra="video", purpose="writing videos") from None
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.width, stream.height = frames.shape[2], frames.shape[1]
