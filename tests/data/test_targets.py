@@ -197,6 +197,15 @@ def test_numbers_as_classes_are_said(
     assert ("column 'price' holds numbers such as 1.5" in caplog.text) is said
 
 
+def test_one_caption_is_a_transcript_and_two_are_none() -> None:
+    """A `.txt` beside a sound is a list of captions, one a line."""
+    target = TranscriptConfig("text").build()
+    target.fit([["one two"]])
+    assert target.text(["One two"]) == target.text("one two")
+    with pytest.raises(WeftError, match="expected a transcript"):
+        target.text(["one", "two"])
+
+
 def test_a_class_is_one_in_every_unicode_form() -> None:
     target = ClassesConfig("label").build()
     target.fit(["caf\u00e9", "cafe\u0301", " caf\u00e9 ", "अच्छा", "अच्छी"])

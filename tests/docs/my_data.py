@@ -1,4 +1,4 @@
-"""The data that a page takes for granted: a reader's own folder or table, of drawn pictures."""
+"""The data that a page takes for granted: a reader's own folder or table, of drawn pictures and made recordings."""
 
 import json
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import published_models
 import simplejpeg
+from made_media import bursts, film, sound_file, tone
 
 from weft.worlds.scenes import ScenesConfig
 
@@ -120,11 +121,46 @@ def my_labels(folder: Path) -> None:
     (folder / "my_photos" / "metadata.jsonl").write_text(table + "\n")
 
 
+WORDS = ("zero", "one", "two", "three")
+
+
+def my_sounds(folder: Path) -> None:
+    """Sounds in one folder a class, which the page names one of."""
+    for n in range(24):
+        place = folder / "my_sounds" / ("rooster", "rain")[n % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        samples = tone(0.3, 300 + 10 * n) if n % 2 == 0 else bursts(n, 0.3)
+        name = "1-26806-A-1.ogg" if n == 0 else f"{n}.ogg"
+        (place / name).write_bytes(sound_file(samples, format="OGG"))
+
+
+def clips(folder: Path) -> None:
+    """A table of videos with a text each."""
+    (folder / "clips").mkdir()
+    rows = ["video,text"]
+    for n in range(24):
+        made = film(4 + n % 3, size=(32 + 16 * (n % 2), 32), sound=bursts(n, 0.4))
+        (folder / "clips" / f"{n}.mp4").write_bytes(made)
+        rows.append(f"clips/{n}.mp4,bin {WORDS[n % 4]} at f {WORDS[n % 3]} now")
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+
+
+def my_speech(folder: Path) -> None:
+    """Sounds with a .txt of what is said beside each."""
+    (folder / "my_speech").mkdir()
+    names = ["7_theo_3", "4_lucas_9", *map(str, range(22))]
+    for n, name in enumerate(names):
+        sound = sound_file(bursts(n, 0.5), format="FLAC")
+        (folder / "my_speech" / f"{name}.flac").write_bytes(sound)
+        (folder / "my_speech" / f"{name}.txt").write_text(WORDS[n % 4] + "\n")
+
+
 DATA = {
     "docs/start.md": (my_photos,),
     "docs/guides/pictures.md": (my_photos,),
     "docs/guides/labels.md": (photos,),
     "docs/guides/table.md": (befunde,),
+    "docs/guides/media.md": (my_sounds, clips, my_speech),
     "docs/guides/published.md": (my_photos, clip),
     "docs/guides/chinese.md": (shuju,),
     "docs/fit.md": (reviews, described),

@@ -1,4 +1,4 @@
-"""The quiz has 30 questions, and each link leads to a heading of another page."""
+"""The quiz has 32 questions, and each link leads to a heading of another page."""
 
 import re
 
@@ -10,11 +10,11 @@ QUIZ = (DOCS / "quiz.md").read_text(encoding="utf-8")
 QUESTION = re.compile(r"^(\d+)\. (.+[?.]) \[([^\]]+)\]\(([\w/.]+)#([\w-]+)\)$", flags=re.MULTILINE)
 
 
-def test_there_are_thirty_questions_with_one_answer_each() -> None:
+def test_there_are_thirty_two_questions_with_one_answer_each() -> None:
     asked = QUESTION.findall(QUIZ)
-    assert [int(number) for number, *_ in asked] == list(range(1, 31))
-    assert len({question for _, question, *_ in asked}) == 30
-    assert len(re.findall(r"\]\(", QUIZ)) == 30
+    assert [int(number) for number, *_ in asked] == list(range(1, 33))
+    assert len({question for _, question, *_ in asked}) == 32
+    assert len(re.findall(r"\]\(", QUIZ)) == 32
 
 
 @pytest.mark.parametrize(("page", "anchor"), [found[3:] for found in QUESTION.findall(QUIZ)])

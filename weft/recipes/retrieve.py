@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
-from weft.core.errors import WeftError
+from weft.core.errors import WeftError, unknown_name
 from weft.core.kinds import NOUNS, Kind
 from weft.data.column_kinds import ColumnKind
 from weft.data.schema import Schema
@@ -17,18 +17,26 @@ from weft.training.optim import OptimConfig
 EMBEDDING = 256
 FOUND: tuple[Kind, ...] = ("image", "video", "audio")
 """What texts find; of a table with several kinds the first."""
+MEDIA: tuple[ColumnKind, ...] = ("image", "images", "video", "audio")
 
 
 def retrieve(
     schema: Schema,
     target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    find: Annotated[
+        str | None,
+        "Column that texts find; the pictures if not given, else the videos, else the sounds.",
+    ] = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: search pictures by text and texts by picture, with a small CLIP; or its videos, or its sounds."""
+    if find is not None and find not in (known := schema.of(*MEDIA)):
+        raise unknown_name("column of pictures, videos or sounds", find, known)
     there = [kind for kind in FOUND if schema.of(*_columns(kind))]
-    found, text = pair_of(schema, target, "retrieve", there[0] if there else "image")
+    kind = there[0] if there else "image"
+    found, text = pair_of(schema, target, "retrieve", kind, find)
     return finding(schema, found, text, Towers(image_model, text_model, tune))
 
 
@@ -54,13 +62,17 @@ def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
 
 
 def pair_of(
-    schema: Schema, target: str | None, recipe: str, kind: Kind = "image"
+    schema: Schema,
+    target: str | None,
+    recipe: str,
+    kind: Kind = "image",
+    named: str | None = None,
 ) -> tuple[str, str]:
-    """The column of the pictures, or of another kind, and that of the texts.
+    """The column of the pictures, or of another kind, or the one that is named; and that of the texts.
 
     Raises WeftError where there are none of the kind, or several columns of it or of texts.
     """
-    found, texts = schema.of(*_columns(kind)), schema.of("text")
+    found, texts = (named,) if named else schema.of(*_columns(kind)), schema.of("text")
     if target is not None:
         if target not in texts:
             known = ", ".join(texts) or "none"

@@ -16,7 +16,9 @@ from weft.data.formats._recordings import RecordingFiles
 from weft.data.formats._rows import OnError, known_split
 
 NAME = "activitynet"
-DESCRIPTION = "ActivityNet Captions: train.json, val_1.json (timestamps, sentences), videos v_ID.mp4"
+DESCRIPTION = (
+    "ActivityNet Captions: train.json, val_1.json (timestamps, sentences), videos v_ID.mp4"
+)
 FILES = ("train.json", "val_1.json", "val_2.json", "val.json", "test.json")
 FOLDERS = (".", "captions", "annotations")
 

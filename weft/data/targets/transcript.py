@@ -33,7 +33,12 @@ class Transcript:
         self._places: dict[str, int] = {}
 
     def text(self, raw: Any) -> str:
-        """The transcript in the form in which it is learned. Raises WeftError where it is none."""
+        """The transcript in the form in which it is learned; of a column of captions the only one.
+
+        Raises WeftError where it is none.
+        """
+        if isinstance(raw, list | tuple) and len(raw) == 1:
+            raw = raw[0]
         if not isinstance(raw, str):
             raise WeftError(f"'{self.column}' is {brief(raw)}, expected a transcript")
         text = normalised(raw)
