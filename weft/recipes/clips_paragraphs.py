@@ -1,4 +1,4 @@
-"""Films of several clips and paragraphs of several sentences: contrast of both levels."""
+"""Videos of several clips and paragraphs of several sentences: contrast of both levels."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
@@ -13,12 +13,12 @@ from weft.worlds.clips.source import GeneratedClipsConfig
 
 PAIR = ("video", "text")
 FRAMES, PARTS = 4, 3
-"""Frames of a clip, and clips of a film."""
+"""Frames of a clip, and clips of a video."""
 WORLD = SIMPLE.replace(frames=16, captions=1, questions=())
 
 
 def clips_paragraphs() -> Recipe:
-    """Clip-sentence and film-paragraph contrast on the events of generated clips, and retrieval on both levels."""
+    """Clip-sentence and video-paragraph contrast on the events of generated clips, and retrieval on both levels."""
     image = ImageConfig(size=WORLD.size, crop_scale=None, flip=0.0)
     found = encoders()
     of_clips = data(*PAIR)
