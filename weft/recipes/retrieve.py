@@ -1,5 +1,6 @@
 """Pictures, videos or sounds by text, and texts by them, of one's own table."""
 
+from itertools import chain
 from typing import Annotated
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
@@ -15,9 +16,12 @@ from weft.tasks.retrieval import RetrievalConfig
 from weft.training.optim import OptimConfig
 
 EMBEDDING = 256
-FOUND: tuple[Kind, ...] = ("image", "video", "audio")
-"""What texts find; of a table with several kinds the first."""
-MEDIA: tuple[ColumnKind, ...] = ("image", "images", "video", "audio")
+FOUND: dict[Kind, tuple[ColumnKind, ...]] = {
+    "image": ("image", "images"),
+    "video": ("video",),
+    "audio": ("audio",),
+}
+"""What texts find, and the kinds of columns that hold it; of a table with several the first."""
 
 
 def retrieve(
@@ -32,9 +36,9 @@ def retrieve(
     tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: search pictures by text and texts by picture, with a small CLIP; or its videos, or its sounds."""
-    if find is not None and find not in (known := schema.of(*MEDIA)):
+    if find is not None and find not in (known := schema.of(*chain(*FOUND.values()))):
         raise unknown_name("column of pictures, videos or sounds", find, known)
-    there = [kind for kind in FOUND if schema.of(*_columns(kind))]
+    there = [kind for kind in FOUND if schema.of(*FOUND[kind])]
     kind = there[0] if there else "image"
     found, text = pair_of(schema, target, "retrieve", kind, find)
     return finding(schema, found, text, Towers(image_model, text_model, tune))
@@ -72,7 +76,7 @@ def pair_of(
 
     Raises WeftError where there are none of the kind, or several columns of it or of texts.
     """
-    found, texts = (named,) if named else schema.of(*_columns(kind)), schema.of("text")
+    found, texts = (named,) if named else schema.of(*FOUND[kind]), schema.of("text")
     if target is not None:
         if target not in texts:
             known = ", ".join(texts) or "none"
@@ -93,8 +97,3 @@ def pair_of(
         known = ", ".join(texts)
         raise WeftError(f"which column holds the texts? Name it with --target COLUMN: {known}")
     return found[0], texts[0]
-
-
-def _columns(kind: Kind) -> tuple[ColumnKind, ...]:
-    """The kinds of columns that hold it."""
-    return {"image": ("image", "images"), "video": ("video",), "audio": ("audio",)}[kind]
