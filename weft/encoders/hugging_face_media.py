@@ -139,7 +139,7 @@ class FilmTower(HuggingFaceTower):
         longest = int(counts_B1.amax())
         if longest > frames:
             raise WeftError(
-                f"a film has {longest} frames, expected at most {frames}, which the encoder reads"
+                f"a video has {longest} frames, expected at most {frames}, which the encoder reads"
             )
         places_F = torch.arange(frames, device=mask_BF.device)
         real_first_BF = (~mask_BF).long().argsort(dim=1, stable=True)

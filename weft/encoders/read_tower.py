@@ -179,7 +179,7 @@ def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
             f"a '{kind}' tower also needs {', '.join(needed)}, which weft does not give"
         )
     if "num_frames" in settings and kind not in FILMS:
-        raise WeftError(f"a '{kind}' model reads films, expected one of a kind of: {_media()}")
+        raise WeftError(f"a '{kind}' model reads videos, expected one of a kind of: {_media()}")
     if reads == "pixel_values" and "mask_ratio" in settings:
         raise WeftError(
             f"a '{kind}' model hides patches at random, expected one that reads them all"

@@ -143,7 +143,7 @@ def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
         frames = int(mask_BF.sum(1).amax()) if mask_BF.numel() else 0
     if frames > longest:
         raise WeftError(
-            f"a film has {frames} frames, expected at most {longest}, which the encoder reads"
+            f"a video has {frames} frames, expected at most {longest}, which the encoder reads"
         )
     return (mask_BF.cumsum(dim=1) - 1).clamp(0, longest - 1)
 

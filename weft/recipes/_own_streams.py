@@ -111,7 +111,7 @@ def inputs_of(
     tokens: bool = False,
     texts: Sequence[str] = (),
 ) -> Inputs:
-    """Pictures, sounds, films, texts, tags, numbers, categories and dates of the table, without the columns in
+    """Pictures, sounds, videos, texts, tags, numbers, categories and dates of the table, without the columns in
     `leave_out`.
 
     tokens: pictures keep their grid, for a fusion or decoder that attends to it. texts: columns that are read
