@@ -13,8 +13,10 @@ from torch import Tensor
 import weft
 from weft.core.errors import WeftError
 from weft.export import export
+from weft.runs.measure import task_config
 from weft.runs.run import Run
 from weft.runs.untrained import save_untrained
+from weft.tasks.zero_shot import SOUND_TEMPLATES
 
 hf = pytest.importorskip("transformers")
 RATE = 48_000
@@ -57,7 +59,7 @@ def sounds() -> list[np.ndarray]:
 
 
 def embedded(run: Run) -> tuple[Tensor, Tensor]:
-    sound = run.embed(sound=[{"array": one, "rate": RATE} for one in sounds()])
+    sound = run.embed(audio=[{"array": one, "rate": RATE} for one in sounds()])
     text = run.embed(text=TEXTS)
     assert isinstance(sound, Tensor)
     assert isinstance(text, Tensor)
@@ -86,17 +88,17 @@ def test_embeddings_are_those_of_transformers(folder: Path, run: Run) -> None:
 
 def test_everything_is_as_published(folder: Path) -> None:
     made: Any = weft.recipe("published", model=str(folder))
-    sound = made.data.streams["sound"]
+    sound = made.data.streams["audio"]
     assert (sound.rate, sound.seconds, sound.fill) == (RATE, 1.0, "repeat")
     assert made.data.streams["text"].max_length == 12
     objective = made.objectives["contrastive"]
-    assert objective.streams == ("sound", "text")
+    assert objective.streams == ("audio", "text")
     # Of two temperatures the mean of the logarithms.
     assert objective.temperature.init == pytest.approx(math.exp(-2.5))
-    locked: Any = weft.recipe("published", model=str(folder), tune="locked_sound").model.build()
+    locked: Any = weft.recipe("published", model=str(folder), tune="locked_audio").model.build()
     trained = {".".join(n.split(".")[:2]) for n, p in locked.named_parameters() if p.requires_grad}
-    assert trained == {"encoders.text", "projections.sound", "projections.text"}
-    with pytest.raises(WeftError, match="the streams of .* are sound and text"):
+    assert trained == {"encoders.text", "projections.audio", "projections.text"}
+    with pytest.raises(WeftError, match="the streams of .* are audio and text"):
         weft.recipe("published", model=str(folder), tune="locked_image")
 
 
@@ -110,7 +112,7 @@ def test_the_way_back(folder: Path, run: Run, tmp_path: Path) -> None:
     assert again.objectives["contrastive"].temperature.init == pytest.approx(
         before.temperature.init
     )
-    assert again.data.streams["sound"] == run.recipe.data.streams["sound"]
+    assert again.data.streams["audio"] == run.recipe.data.streams["audio"]
 
 
 def test_adapters_are_added_to_the_weights(folder: Path, tmp_path: Path) -> None:
@@ -128,16 +130,24 @@ def test_adapters_are_added_to_the_weights(folder: Path, tmp_path: Path) -> None
 
 
 def test_what_clap_lacks_is_one_line(run: Run, tmp_path: Path) -> None:
-    modality: Any = run.modalities["sound"]
+    modality: Any = run.modalities["audio"]
     kept = modality.config
     modality.config = kept.replace(trim=30.0)
-    with pytest.raises(WeftError, match="this run's stream 'sound' has other settings"):
+    with pytest.raises(WeftError, match="this run's stream 'audio' has other settings"):
         export(run, "transformers", tmp_path / "model")
     modality.config = kept
     with pytest.raises(
         WeftError, match="open_clip holds a ViT for stream 'image', this run has none"
     ):
         export(run, "open_clip", tmp_path / "model")
+
+
+def test_sounds_are_classified_by_descriptions(run: Run) -> None:
+    """The task of pictures and texts, with sentences about sounds."""
+    zero_shot: Any = task_config(run.recipe, "zero_shot")
+    assert (zero_shot.image, zero_shot.templates) == ("audio", SOUND_TEMPLATES)
+    retrieval: Any = task_config(run.recipe, "retrieval")
+    assert (retrieval.first, retrieval.second) == ("audio", "text")
 
 
 def test_a_model_that_is_not_whole_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.weights import load_tensors
 from weft.hub import fetched
 
-Tune = Literal["full", "lora", "locked_image", "locked_sound", "locked_text", "locked"]
+Tune = Literal["full", "lora", "locked_image", "locked_audio", "locked_text", "locked"]
 """What of a published model learns: everything; adapters of both towers; all but one tower; all but both."""
 _TOWERS: dict[str, Literal["vision", "text", "audio"]] = {"image": "vision", "text": "text"}
 
@@ -64,7 +64,7 @@ def _mode(tune: Tune, stream: str) -> Literal["full", "lora", "frozen"]:
 class PublishedProjectionConfig(Config[ProjectionHead]):
     """The map of a published model from a tower into the common space.
 
-    name: a folder, package:NAME or a hub name. stream: image, sound or text.
+    name: a folder, package:NAME or a hub name. stream: image, audio or text.
     """
 
     name: str

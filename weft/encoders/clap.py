@@ -13,7 +13,7 @@ from weft.encoders.weight_names import Settings
 from weft.hub import is_open_clip, read_settings
 
 MODEL_TYPE = "clap"
-TOWERS: dict[str, Literal["audio", "text"]] = {"sound": "audio", "text": "text"}
+TOWERS: dict[str, Literal["audio", "text"]] = {"audio": "audio", "text": "text"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def of_settings(settings: Settings) -> Clap | None:
                 f"projections.{stream}.layers.{ours}", f"{tower}_projection.{theirs}"
             )
     return Clap(
-        widths={"sound": audio["hidden_size"], "text": text["hidden_size"]},
+        widths={"audio": audio["hidden_size"], "text": text["hidden_size"]},
         embedding=settings["projection_dim"],
         activation=activations.pop(),
         # Positions are counted from the padding's id + 1 on.

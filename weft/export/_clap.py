@@ -45,7 +45,7 @@ def write_clap(model: Exported, folder: Path) -> Sequence[str]:
         made.load_state_dict(state)
         made.save_pretrained(folder)
     write_tokenizer(model, folder)
-    sound = model.modalities["sound"]
+    sound = model.modalities["audio"]
     assert isinstance(sound, Audio)
     write_json(folder / "preprocessor_config.json", clap_extractor(sound.config))
     return []

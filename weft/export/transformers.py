@@ -24,7 +24,7 @@ ACTIVATION_NAMES = {
 
 def write(model: Exported, folder: Path) -> Sequence[str]:
     """config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
-    if "sound" in model.towers:
+    if "audio" in model.towers:
         return write_clap(model, folder)
     image, text, width = model.dual("transformers")
     siglip = width is None and image.pooling == "attention"

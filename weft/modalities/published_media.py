@@ -143,7 +143,7 @@ def clap_extractor(audio: AudioConfig) -> dict[str, Any]:
     same = {name: getattr(audio, name) for name in ("changes", "masks", "draws", "eval_windows")}
     if again is None or again.replace(**same) != audio:
         raise WeftError(
-            "transformers' CLAP reads sounds as its feature extractor does, this run's stream 'sound' has other settings"
+            "transformers' CLAP reads sounds as its feature extractor does, this run's stream 'audio' has other settings"
         )
     return found
 

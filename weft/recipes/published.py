@@ -29,7 +29,7 @@ LEARNING_RATES: dict[Tune, float] = {
     "full": 1e-5,
     "lora": 1e-4,
     "locked_image": 1e-5,
-    "locked_sound": 1e-5,
+    "locked_audio": 1e-5,
     "locked_text": 1e-5,
     "locked": 1e-3,
 }
@@ -41,7 +41,7 @@ def published(
     ],
     tune: Annotated[
         Tune,
-        "What learns: full, lora, locked_image, locked_sound, locked_text, or locked (projections alone).",
+        "What learns: full, lora, locked_image, locked_audio, locked_text, or locked (projections alone).",
     ] = "full",
 ) -> Recipe:
     """CLIP, SigLIP, SigLIP 2, CLAP or an open_clip model as published: zero-shot, or fine-tuned on --data."""

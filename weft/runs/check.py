@@ -1,5 +1,6 @@
 """Mistakes in a recipe that would otherwise show only after minutes."""
 
+import dataclasses
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.hugging_face_media import FilmTower, SoundTower
 from weft.encoders.vit import ViT
 from weft.evaluation.metric import find
-from weft.modalities.audio import Audio
+from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.modalities.video import Video
@@ -33,6 +34,7 @@ from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
 from weft.tasks.base import SlicedConfig, Task
 from weft.tasks.slicing import require_columns
+from weft.tasks.zero_shot import SOUND_TEMPLATES, ZeroShotConfig
 
 log = logging.getLogger("weft.runs")
 PartKind = Literal["objectives", "tasks"]
@@ -226,11 +228,35 @@ def _together(recipe: Recipe, needs: Needs, of: PartKind) -> tuple[str, ...]:
 def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
     """The tasks with default settings that have all they need in the recipe, by name."""
     found = {}
-    for name, settings in tasks().items():
+    for name, settings in default_tasks(recipe).items():
         with suppress(WeftError):
             check_task(recipe, name, settings)
             found[name] = settings
     return found
+
+
+def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
+    """The tasks with default settings, by name.
+
+    Where the recipe compares texts with one other stream than `image`, those of pictures and texts are of that one.
+    """
+    found = tasks()
+    others = [stream for stream in recipe.model.projections if stream != "text"]
+    if len(others) != 1 or "image" in others:
+        return found
+    sounds = isinstance(recipe.data.streams.get(others[0]), AudioConfig)
+    return {name: _of_stream(settings, others[0], sounds) for name, settings in found.items()}
+
+
+def _of_stream(settings: Config[Task], stream: str, sounds: bool) -> Config[Task]:
+    changes: dict[str, Any] = {
+        field.name: stream
+        for field in dataclasses.fields(settings)
+        if field.name in ("image", "first") and vars(settings)[field.name] == "image"
+    }
+    if changes and sounds and isinstance(settings, ZeroShotConfig):
+        changes["templates"] = SOUND_TEMPLATES
+    return settings.replace(**changes)
 
 
 def check_task(recipe: Recipe, name: str, settings: Config[Task]) -> None:

@@ -14,7 +14,7 @@ from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
-from weft.runs.check import check_task, fitting_tasks
+from weft.runs.check import check_task, default_tasks, fitting_tasks
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
@@ -118,7 +118,7 @@ def task_config(recipe: Recipe, name: str) -> Config[Task]:
 
     Raises WeftError where there is no such task, or the recipe lacks something that it needs.
     """
-    known = {**tasks(), **recipe.tasks}
+    known = {**default_tasks(recipe), **recipe.tasks}
     if name not in known:
         raise unknown_name("task", name, known)
     if name not in recipe.tasks:

@@ -49,6 +49,7 @@ TEMPLATES = (
     "a {} in the scene.",
     "there is a {}.",
 )
+SOUND_TEMPLATES = ("this is a sound of {}.", "a sound of {}.", "the sound of a {}.")
 
 
 def accuracy_at(k: int) -> Metric:
