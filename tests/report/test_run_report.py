@@ -13,10 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
 
 from tiny_world import tiny_world
 
+from weft.core.language import speaking
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Estimate
-from weft.evaluation.leakage import audit
+from weft.evaluation.leakage import Finding, audit
 from weft.evaluation.metric import RANK, Metric, Score
 from weft.inference.diagnostics import Diagnostics, Slice, Slices
 from weft.inference.member import Entry
@@ -220,6 +221,17 @@ def test_one_leakage_box_for_all_tasks(parts):
     other = dataclasses.replace(result, leakage=None)
     mixed = [*several[:2], Measured("Unseen", other, w.rows)]
     assert "Not audited: Unseen." in render(report_of(w, result, measured=mixed))
+
+
+def test_the_leakage_box_is_in_chinese_throughout(parts):
+    w, result = parts
+    shared = Finding(2, 3)
+    leaking = dataclasses.replace(result.leakage, ids=shared, groups=shared, texts=shared)
+    with speaking("zh"):
+        page = render(report_of(w, dataclasses.replace(result, leakage=leaking)))
+    for said in ("3 行中有 2 行的 id 也出现在训练集中", "3 行中有 2 行所属的组也出现在训练集中"):
+        assert said in page
+    assert "also in training" not in page
 
 
 def test_every_task_is_one_section_and_every_link_has_its_own_place(parts):

@@ -25,7 +25,7 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
         return html.notice("Leakage from training was not audited.", warning=True)
     alone = len(audits) == 1 and not absent
     worst = min(audits.values(), key=_gravity)
-    lines = [say(f"{_sentence(worst)}.")]
+    lines = [f"{_listed(_said(worst))}."]
     if not alone:
         lines.append(say(f"This is of {_listed(titles[str(worst.to_json())])}."))
     if absent:
@@ -42,7 +42,7 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
 
 
 def _listed(titles: Sequence[str]) -> str:
-    """Titles of tasks, which may have commas."""
+    """Titles of tasks, or sentences, which may have commas."""
     return "; ".join(map(say, titles))
 
 
@@ -51,14 +51,14 @@ def _gravity(leakage: Leakage) -> int:
     return [leakage.shared, leakage.suspected, not leakage.clean, True].index(True)
 
 
-def _sentence(leakage: Leakage) -> str:
-    """The verdict, and what was found."""
+def _said(leakage: Leakage) -> list[str]:
+    """The verdict, and what was found: each is said by itself, since numbers of one may look like words of the next."""
     verdict = leakage.verdict[0].upper() + leakage.verdict[1:]
     found = [
         f"{f.found:,} of {f.total:,} {what}" for what, f in leakage.findings().items() if f.found
     ]
     compared = f"{leakage.evaluated_rows:,} measured rows with {leakage.train_rows:,} training rows"
-    return "; ".join([f"{verdict}, comparing {compared}", *found])
+    return [f"{verdict}, comparing {compared}", *found]
 
 
 def _table(leakage: Leakage) -> Html:
