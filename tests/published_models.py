@@ -1,4 +1,4 @@
-"""Published models of pictures and texts with random weights, in the folders that their libraries write."""
+"""Published models of pictures or sounds and texts with random weights, in the folders that their libraries write."""
 
 import json
 from pathlib import Path
@@ -128,6 +128,26 @@ def siglip(folder: Path, *, second: bool = False) -> Path:
         "image_std": [0.5, 0.5, 0.5],
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(picture))
+    return folder
+
+
+def clap(folder: Path) -> Path:
+    """CLAP of sounds of one second, with two temperatures."""
+    hf = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    words = {**BLOCKS, "vocab_size": VOCABULARY, "max_position_embeddings": 14, "pad_token_id": 1}
+    sounds = {"hidden_size": 32, "depths": [1] * 4, "num_attention_heads": [1] * 4}
+    sounds |= {"patch_embeds_hidden_size": 4, "spec_size": 64, "num_mel_bins": 32, "window_size": 2}
+    config = hf.ClapConfig(text_config=words, audio_config=sounds, projection_dim=12)
+    model = hf.ClapModel(config)
+    _saved(model, folder, scale=2.0)
+    with torch.no_grad():
+        model.logit_scale_a.fill_(2.0)
+        model.logit_scale_t.fill_(3.0)
+    model.save_pretrained(folder)
+    extractor = hf.ClapFeatureExtractor(feature_size=32, truncation="rand_trunc", max_length_s=1)
+    extractor.save_pretrained(folder)
+    tokenizer(folder, "<end>", "<pad>")
     return folder
 
 

@@ -165,7 +165,7 @@ DATA = {
     "docs/guides/chinese.md": (shuju,),
     "docs/fit.md": (reviews, described),
     "docs/data.md": (reviews,),
-    "docs/checkpoints.md": (my_vqa, my_labels),
+    "docs/checkpoints.md": (my_vqa, my_labels, my_sounds),
     "docs/choosing.md": (examples,),
     "docs/results.md": (examples,),
     "README.md": (my_photos,),

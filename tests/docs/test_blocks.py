@@ -38,7 +38,8 @@ def test_the_blocks_of_a_page_run(
 
 def small_model(folder: Path, model: str) -> Path:
     """Instead of a model of the hub a small one of its kind."""
-    make = published_models.siglip if "siglip" in model else published_models.clip
+    kinds = {"siglip": published_models.siglip, "clap": published_models.clap}
+    make = next((make for kind, make in kinds.items() if kind in model), published_models.clip)
     made = folder / "hub" / model
     return made if made.exists() else make(made)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import published_models
 import pytest
 import torch
-from published_models import BLOCKS, TEXTS, VOCABULARY, tokenizer
+from published_models import TEXTS
 from torch import Tensor
 
 import weft
@@ -24,25 +25,7 @@ RATE = 48_000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made: Path = tmp_path_factory.mktemp("clap")
-    words = {**BLOCKS, "vocab_size": VOCABULARY, "max_position_embeddings": 14, "pad_token_id": 1}
-    sounds = {"hidden_size": 32, "depths": [1] * 4, "num_attention_heads": [1] * 4}
-    sounds |= {"patch_embeds_hidden_size": 4, "spec_size": 64, "num_mel_bins": 32, "window_size": 2}
-    model: Any = hf.ClapModel(
-        hf.ClapConfig(text_config=words, audio_config=sounds, projection_dim=12)
-    )
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.normal_(0.02, 0.2, generator=generator)
-            if name.startswith("logit"):
-                parameter.fill_(2.0 if name.endswith("a") else 3.0)
-    model.save_pretrained(made)
-    hf.ClapFeatureExtractor(
-        feature_size=32, truncation="rand_trunc", max_length_s=1
-    ).save_pretrained(made)
-    tokenizer(made, "<end>", "<pad>")
-    return made
+    return published_models.clap(tmp_path_factory.mktemp("clap"))
 
 
 @pytest.fixture(scope="module")
