@@ -1,5 +1,6 @@
 """Sounds and films as published models read them, against the feature extractors of transformers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,22 @@ def test_settings_that_cannot_be_are_one_line(tmp_path: Path) -> None:
     file.write_text('{"feature_extractor_type": "WhisperFeatureExtractor", "sampling_rate": "x"}')
     with pytest.raises(WeftError, match="says of sounds what cannot be"):
         audio_of(str(tmp_path))
-    file.write_text('{"feature_extractor_type": "OtherFeatureExtractor"}')
+    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
+    file.write_text('{"sampling_rate": 16000, "n_fft": 1000000000}')
+    with pytest.raises(WeftError, match="n_fft is 1000000000, expected 1 to 32768"):
+        audio_of(str(tmp_path))
+    file.write_text('{"feature_extractor_type": "OtherFeatureExtractor", "sampling_rate": 1}')
     with pytest.raises(WeftError, match="unknown feature extractor 'OtherFeatureExtractor'"):
         audio_of(str(tmp_path))
+
+
+def test_an_older_file_does_not_name_its_feature_extractor(tmp_path: Path) -> None:
+    hf.WhisperFeatureExtractor().save_pretrained(tmp_path)
+    file = tmp_path / "preprocessor_config.json"
+    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
+    named = audio_of(str(tmp_path))
+    settings = json.loads(file.read_text())
+    del settings["feature_extractor_type"]
+    file.write_text(json.dumps(settings))
+    assert audio_of(str(tmp_path)) == named
+    assert named.seconds == 30.0

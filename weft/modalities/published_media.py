@@ -16,6 +16,8 @@ from weft.modalities.spectrogram import DECIBELS, Spectrogram, SpectrogramConfig
 from weft.modalities.video import VideoConfig
 
 Values = Mapping[str, Any]
+BANDS, SAMPLES = 1024, 1 << 15
+"""Most bands of a spectrogram and samples of a Fourier transform that a file may ask for."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +62,42 @@ def read_sound_processor(folder: Path) -> SoundProcessor | None:
             continue
         settings = read_mapping(folder / name)
         found = settings.get(part) if part else settings
-        if isinstance(found, dict) and "feature_extractor_type" in found:
-            return _checked(found, folder / name)
+        if isinstance(found, dict) and "sampling_rate" in found:
+            kind = found.get("feature_extractor_type") or _usual(folder)
+            return _checked(str(kind), found, folder / name)
     return None
 
 
-def _checked(settings: Values, path: Path) -> SoundProcessor:
-    kind = settings["feature_extractor_type"]
+def _usual(folder: Path) -> str:
+    """The feature extractor of that type of model, for older files, which do not name it."""
+    kind = read_mapping(folder / "config.json").get("model_type")
+    usual = {
+        "audio-spectrogram-transformer": "ASTFeatureExtractor",
+        "clap": "ClapFeatureExtractor",
+        "whisper": "WhisperFeatureExtractor",
+    }
+    return usual.get(str(kind), "Wav2Vec2FeatureExtractor")
+
+
+def _checked(kind: str, settings: Values, path: Path) -> SoundProcessor:
     if kind not in _KINDS:
-        raise unknown_name("feature extractor", str(kind), _KINDS)
+        raise unknown_name("feature extractor", kind, _KINDS)
     try:
         return _KINDS[kind](settings)
     except (TypeError, ValueError, KeyError, ArithmeticError) as error:
         raise WeftError(f"{path}: says of sounds what cannot be: {error}") from None
 
 
+def _size(settings: Values, name: str, most: int = 1_000_000) -> int:
+    """A whole number of at least 1; of one that is far too large the bands alone would fill the memory."""
+    value = settings[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{name} is {value!r:.60}, expected 1 to {most}")
+    return value
+
+
 def _waveform(settings: Values) -> SoundProcessor:
-    audio = AudioConfig(rate=settings["sampling_rate"], output="waveform")
+    audio = AudioConfig(rate=_size(settings, "sampling_rate"), output="waveform")
     return SoundProcessor(
         audio.replace(level="unit" if settings.get("do_normalize", True) else "kept")
     )
@@ -84,23 +105,24 @@ def _waveform(settings: Values) -> SoundProcessor:
 
 def _ast(settings: Values) -> SoundProcessor:
     """Log energies of Kaldi's filter banks, less a mean and divided by twice a deviation."""
-    rate = settings["sampling_rate"]
+    rate = _size(settings, "sampling_rate")
     spectrogram = SpectrogramConfig(
-        settings["num_mel_bins"], window=400 / rate, hop=160 / rate, low=20.0, scale="htk",
+        _size(settings, "num_mel_bins", BANDS), window=400 / rate, hop=160 / rate, low=20.0, scale="htk",
         method="kaldi", bands="mel", fft=512,
     )  # fmt: skip
     mean, scale = 0.0, 1.0
     if settings.get("do_normalize", True):
         mean, scale = settings["mean"], 2 * settings["std"]
     audio = _absolute(rate, spectrogram, 1.192092955078125e-07, mean, scale)
-    return SoundProcessor(audio, silence=-mean / scale)
+    seconds = (400 + 160 * (_size(settings, "max_length") - 1)) / rate
+    return SoundProcessor(audio.replace(seconds=seconds), silence=-mean / scale)
 
 
 def _whisper(settings: Values) -> SoundProcessor:
     """(log10 + 4) / 4 of energies over 80 dB, of 30 s filled up with silence."""
-    rate, size = settings["sampling_rate"], settings["n_fft"]
+    rate, size = _size(settings, "sampling_rate"), _size(settings, "n_fft", SAMPLES)
     spectrogram = SpectrogramConfig(
-        settings["feature_size"], window=size / rate, hop=settings["hop_length"] / rate, low=0.0,
+        _size(settings, "feature_size", BANDS), window=size / rate, hop=_size(settings, "hop_length") / rate, low=0.0,
         high=8000.0, fft=size, bands="area", range=80.0,
     )  # fmt: skip
     unit = math.log(10)
@@ -110,10 +132,10 @@ def _whisper(settings: Values) -> SoundProcessor:
 
 def _clap(settings: Values) -> SoundProcessor:
     """Energies in dB, of 10 s: a shorter sound is repeated as often as it fits."""
-    rate, size = settings["sampling_rate"], settings["fft_window_size"]
+    rate, size = _size(settings, "sampling_rate"), _size(settings, "fft_window_size", SAMPLES)
     fused = settings.get("truncation", "fusion") == "fusion"
     spectrogram = SpectrogramConfig(
-        settings["feature_size"], window=size / rate, hop=settings["hop_length"] / rate,
+        _size(settings, "feature_size", BANDS), window=size / rate, hop=_size(settings, "hop_length") / rate,
         low=float(settings["frequency_min"]), high=float(settings["frequency_max"]), fft=size,
         scale="htk" if fused else "slaney", bands="hertz" if fused else "area",
     )  # fmt: skip
