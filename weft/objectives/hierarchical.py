@@ -28,7 +28,7 @@ class HierarchicalContrastive(nn.Module):
     """The weighted sum of a softmax contrastive loss on each level, each with a temperature of its own.
 
     clip: rows that match are positives, as in every contrastive objective. film: groups are, by the mean of the unit
-    embeddings of their rows in the batch; those of a film need not match each other. token: rows again, by the mean over
+    embeddings of their rows in the batch; the rows of a video need not match each other. token: rows again, by the mean over
     the tokens of one stream of the highest cosine with a token of the other. `data.by_group` brings the rows of a
     group into one batch.
     """
@@ -104,7 +104,7 @@ class HierarchicalContrastiveConfig(Config[Objective]):
     clip: float = 1.0
     """Weight of the contrast of rows: clip and sentence; 0 leaves it out."""
     film: float = 1.0
-    """Weight of the contrast of groups: film and paragraph; 0 leaves it out."""
+    """Weight of the contrast of groups, the whole videos and their paragraphs; 0 leaves it out."""
     token: float = 0.0
     """Weight of the contrast of rows by their tokens, such as frames and words; 0 leaves it out."""
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)

@@ -41,5 +41,5 @@ def clips_paragraphs() -> Recipe:
             "sentences": RetrievalConfig("video", "text"),
         },
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
-        run=run(400).replace(batch_size=32 * PARTS, monitor="paragraphs/rsum"),
+        run=run(1200).replace(batch_size=32 * PARTS, monitor="paragraphs/rsum"),
     )
