@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from published_models import LENGTH, SIDE, TEXTS, VOCABULARY
 from torch import Tensor
 
 import weft
+from weft.cli import main
 from weft.core.errors import WeftError
+from weft.index import EmbeddingIndex
 from weft.objectives.contrastive import SigmoidContrastiveConfig, SoftmaxContrastiveConfig
 from weft.runs.recipe import Recipe
 from weft.runs.untrained import save_untrained
@@ -169,3 +172,21 @@ def test_what_weft_lacks_is_one_line(folders: dict[str, Path], tmp_path: Path) -
     )
     with pytest.raises(WeftError, match="needs --model MODEL"):
         weft.recipe("published")
+
+
+def test_a_locked_run_needs_the_model_s_files_no_more(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Nor do its cached features."""
+    copy = shutil.copytree(folders["clip"], tmp_path / "model")
+    made = weft.recipe("published", model=str(copy), tune="locked_image")
+    save_untrained(made, tmp_path / "run")
+    shutil.rmtree(copy)
+    (tmp_path / "photos").mkdir()
+    for number, pixels in enumerate(pictures()):
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    run = weft.load(tmp_path / "run", device="cpu")
+    assert main(["embed", str(tmp_path / "run"), "--data", str(tmp_path / "photos")]) == 0
+    index = EmbeddingIndex.load(tmp_path / "run" / "index")
+    found = index.vectors[[index.ids.index(f"{n}.png") for n in range(3)]].float()
+    torch.testing.assert_close(found, run.embed(image=pictures()), atol=1e-3, rtol=0)

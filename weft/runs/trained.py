@@ -8,7 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from weft.architectures.model import Model
+from weft.architectures.model import Model, ModelConfig
+from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.core.records import Batch
@@ -26,9 +27,7 @@ from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading
 from weft.runs.new_rows import rows_like, said_of
-from weft.runs.parts import (
-    build_sources,
-)
+from weft.runs.parts import MODEL, build_sources
 from weft.runs.reading import as_batches
 from weft.runs.recipe import Recipe
 
@@ -194,9 +193,15 @@ class TrainedModel:
         training: the rows that it was trained on, for baselines. cached: from the feature cache, as the
         recipe says; otherwise every stream is raw.
         """
-        data = self.recipe.data if cached else replace(self.recipe.data, cache={})
+        recipe = self.recipe
+        if not cached:
+            recipe = recipe.replace(data=replace(recipe.data, cache={}))
+        if (
+            recipe.data.cache
+        ):  # as it was trained, whether or not the files that it started from are still there
+            recipe = recipe.replace(model=configs.load(self.folder / MODEL, ModelConfig))
         sources = build_sources(
-            self.recipe.replace(data=data),
+            recipe,
             dataset,
             self.model,
             self.modalities,
