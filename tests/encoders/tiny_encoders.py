@@ -13,6 +13,7 @@ from weft.core.records import Field
 from weft.encoders.conformer import ConformerConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
+from weft.encoders.frame_statistics import FrameStatisticsConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.joined import JoinedConfig
@@ -101,6 +102,7 @@ CASES = {
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "pictures": Case("pictures", PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))),
     "pictures-tokens": Case("pictures", PicturesEncoderConfig(VIT, tokens=True)),
+    "frame-statistics": Case("frames", FrameStatisticsConfig(8)),
     "spectrogram-cnn": Case("frames", SpectrogramCNNConfig(8, (4, 8, 8), time_halvings=1)),
     "spectrogram-cnn-plain": Case(
         "frames",

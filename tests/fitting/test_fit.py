@@ -275,7 +275,7 @@ def test_tags_are_predicted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_one_process_at_a_time_fits_into_a_folder(mood: FitResult, tmp_path: Path) -> None:
-    with held(tmp_path / "run"), pytest.raises(WeftError, match="another process"):
+    with held(tmp_path / "run", "mood"), pytest.raises(WeftError, match="another process"):
         weft.fit(people(40), target="mood", out=tmp_path / "run", settings=FOLDS_2)
     (tmp_path / "other").mkdir()
     shutil.copy(mood.folder / "recipe.json", tmp_path / "other")
@@ -299,11 +299,11 @@ def test_of_many_columns_those_alone_are_not_compared(tmp_path: Path) -> None:
         rows.append({**row, **noise})
     table = write_table(tmp_path / "people.csv", rows)
     found = weft.fit(table, target="mood", out=tmp_path / "run", settings=QUICK)
-    compared = [e.candidate.name for e in found.board.entries if e.candidate.role == "contestant"]
+    compared = [e.candidate.name for e in found.board.entries if e.candidate.role == "compared"]
     assert len(compared) == 3
     assert len(found.board.entries) == 3 + 14
     assert "all 3 pairs of the 3 candidates" in found.board.correction
-    assert found.board.entries[0].candidate.role == "contestant"
+    assert found.board.entries[0].candidate.role == "compared"
 
 
 def test_several_pictures_a_row_are_read(tmp_path: Path) -> None:

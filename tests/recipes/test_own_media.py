@@ -68,3 +68,21 @@ def test_a_table_is_trained_measured_and_asked(table: Path, tmp_path: Path) -> N
     assert asked.code == 0, asked.err
     with (tmp_path / "found.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == ROWS
+
+
+def test_sounds_and_videos_are_searched_and_captioned(tmp_path: Path) -> None:
+    for n in range(ROWS):
+        (tmp_path / f"{n}.wav").write_bytes(sound_file(tone(0.3, 200 + 300 * (n % 2))))
+        (tmp_path / f"{n}.mp4").write_bytes(film(4 + n % 3))
+    for column, suffix in (("sound", "wav"), ("clip", "mp4")):
+        path = tmp_path / f"{column}.csv"
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow([column, "words"])
+            rows.writerows([f"{n}.{suffix}", f"a {n} tone of no use"] for n in range(ROWS))
+        for recipe in ("retrieve", "caption"):
+            run = tmp_path / f"{column}-{recipe}"
+            trained = weft("train", recipe, "--data", path, "--out", run, *FAST)
+            assert trained.code == 0, trained.err
+            measured = weft("evaluate", run)
+            assert measured.code == 0, measured.err

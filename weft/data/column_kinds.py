@@ -26,6 +26,8 @@ ColumnKind = Literal[
 ]
 # fmt: on
 
+MEDIA: tuple[ColumnKind, ...] = ("image", "images", "audio", "video")
+"""Kinds of columns whose values are recordings."""
 FEW_NUMBERS = 10
 """So many different whole numbers may be the numbers of classes."""
 ROWS_A_CLASS = 5

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from weft.core.errors import unknown_name
 from weft.core.naming import plain
-from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.bootstrap import Bootstrap, Estimate
 
 PERCENT = "%"
 POINTS = "points"
@@ -135,6 +138,20 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         return {**self.estimate.to_json(), **self.metric.to_json()}
+
+
+def mean_score(
+    metric: Metric, values: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap | None = None
+) -> Score:
+    """The mean of values (N,), which are in the unit already; of shares with an interval also where all are 0 or 1.
+
+    groups: (N,) as in `Bootstrap`; bootstrap: one of these groups, a new one if not given.
+    """
+    bootstrap = bootstrap or Bootstrap(groups)
+    raw = np.asarray(values, dtype=np.float64) / metric.scale
+    if metric.unit == PERCENT and raw.min() >= 0 and raw.max() <= 1:
+        return metric.score(bootstrap.proportion(raw, groups))
+    return metric.score(bootstrap.mean(raw, groups).estimate())
 
 
 def by_name(scores: Iterable[Score]) -> dict[str, Score]:

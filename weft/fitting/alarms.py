@@ -20,18 +20,19 @@ def alarms(trials: Sequence[Trial], setting: Setting) -> list[str]:
     base = errors[id(constant)]
     alone = [trial for trial in trials if len(trial.candidate.columns) == 1]
     several = (
-        len({trial.candidate.columns for trial in alone if trial.candidate.role != "clue"}) > 1
+        len({trial.candidate.columns for trial in alone if trial.candidate.role != "names rows"})
+        > 1
     )
     found: list[str] = []
     for trial in alone:
         name, of = trial.candidate.columns[0], errors[id(trial)]
-        if trial.candidate.role == "clue" and _clearly_less(of, base, setting):
+        if trial.candidate.role == "names rows" and _clearly_less(of, base, setting):
             found.append(
                 f"'{name}' names rows, and it alone predicts '{setting.goal.column}' better than a constant: the "
                 "order or the names of the rows give the answer away. No model uses it; look whether other columns "
                 "were filled in with the answer in mind, too"
             )
-        elif several and trial.candidate.role != "clue" and of.mean() <= NEARLY * base.mean():
+        elif several and trial.candidate.role != "names rows" and of.mean() <= NEARLY * base.mean():
             found.append(
                 f"'{name}' alone predicts '{setting.goal.column}' without errors, or nearly so. If it is not known "
                 f"before '{setting.goal.column}' is, leave it out: --without {name}"

@@ -11,7 +11,7 @@ from weft.data.memory import write_table
 from weft.fitting.fit import fit as fit_target
 from weft.fitting.opening import open_table
 from weft.fitting.pair import fit_pair
-from weft.fitting.result import FitResult, folder_of
+from weft.fitting.result import FitResult, folder_of, require_target
 from weft.fitting.settings import FitSettings
 
 SETTINGS = FitSettings()
@@ -70,6 +70,10 @@ def fit(
     path = Path("table.parquet") if in_memory else Path(data)
     folder = Path(out) if out is not None else default_folder(path)
     if in_memory:
+        if (
+            isinstance(target, str) or pair is not None
+        ):  # before the table of another result is replaced
+            require_target(folder, target if isinstance(target, str) else " and ".join(pair or ()))
         path = write_table(data, folder / path)
         images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
     images = None if images_dir is None else Path(images_dir).absolute()

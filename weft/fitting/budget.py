@@ -2,28 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
 from weft.core.media import Media
+from weft.data.column_kinds import MEDIA
 from weft.fitting.choice import source_of
 from weft.fitting.features import seconds_per_row
 from weft.fitting.folds import Rows
-from weft.fitting.goal import Goal
 from weft.fitting.settings import FitSettings
+from weft.fitting.stamps import stamp_of
 from weft.fitting.table import Ints, Table
+from weft.training import distributed
 
 SHARE = 0.5
 """Of the time that is left, for reading features."""
 FEW, LEAST, CHUNK = 2000, 200, 192
 """Tables of at most FEW rows are read whole; LEAST rows are read however short the time is; CHUNK rows are timed."""
-SLOW = ("image", "images", "text")
+SLOW = (*MEDIA, "text")
 """Kinds of columns whose features take time."""
 KEPT = "rows.json"
 
@@ -70,25 +69,25 @@ def rows_in_time(
     used: Mapping[str, str],
     settings: FitSettings,
     kept: Path,
-    stamp: str,
     *,
     deadline: float,
-    device: torch.device,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """How many rows of the table there is time to read, by the speed of a first chunk.
 
-    used: column -> its kind. kept: a file that holds the number, so that the same command, whose stamp is the same,
-    goes on with the same rows. clock: gives seconds.
+    used: column -> its kind. kept: a file that holds the number, so that the same command goes on with the same rows.
+    clock: gives seconds.
     """
     slow = {name: kind for name, kind in used.items() if kind in SLOW}
     if len(table) <= FEW or not slow:
         return len(table)
+    stamp = stamp_of(table, used, settings, settings.minutes)
     known = _kept(kept, stamp)
     if known is not None:
         return known
     every = np.zeros(len(table), np.int64)
     chunk = table.take(draw(np.arange(len(table)), every, CHUNK, settings.seed).tolist())
+    device = distributed.device("auto")
     took = {
         name: seconds_per_row(chunk, name, source_of(kind, settings), device=device, clock=clock)
         for name, kind in slow.items()
@@ -114,19 +113,17 @@ def _kept(path: Path, stamp: str) -> int | None:
         return None  # none there, or cut off: it is measured again
 
 
-def part(
-    table: Table, goal: Goal, strata: NDArray[np.int64], count: int, seed: int
-) -> tuple[Table, Goal]:
-    """`count` rows of the table, whose splits keep their shares, and the goal of these rows, which says so."""
+def part(table: Table, strata: Ints, count: int, seed: int) -> Rows | None:
+    """`count` of the rows, whose splits keep their shares; None where that is all of them. strata: (N,)."""
     if count >= len(table):
-        return table, goal
+        return None
     _, splits = np.unique([str(split) for split in table.splits], return_inverse=True)
-    both = strata * (int(splits.max()) + 1) + splits
-    rows = draw(table.clusters, both, count, seed)
-    note = (
-        f"{count:,} of {len(table):,} rows are used, drawn by the seed: there is no time to read the features of "
+    return draw(table.clusters, strata * (int(splits.max()) + 1) + splits, count, seed)
+
+
+def said_of_part(count: int, rows: int) -> str:
+    """What a person should know of `count` rows of so many."""
+    return (
+        f"{count:,} of {rows:,} rows are used, drawn by the seed: there is no time to read the features of "
         "all (more --minutes reads more)"
-    )
-    return table.take(rows.tolist()), replace(
-        goal, values=goal.values[rows], notes=(note, *goal.notes)
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from weft.data.column_kinds import MEDIA
 from weft.fitting.boosting import boosted
 from weft.fitting.features import Column, Layout, side_by_side
 from weft.fitting.folds import Rows
@@ -29,15 +30,15 @@ MOST_ALONE = 60
 class Candidate:
     """A model of some columns.
 
-    role: only contestants are compared and recommended. A probe is a column alone where there are many, and a
-    clue one that no model should use, such as an id: both are tried to raise an alarm. tune: what of published towers a
+    role: what is compared can be recommended. A column alone, where there are many, and one that names rows, such as an
+    id, which no model should use, are only tried to raise an alarm. tune: what of published towers a
     recipe trains.
     """
 
     name: str
     model: Model
     columns: tuple[str, ...] = ()
-    role: Literal["contestant", "probe", "clue"] = "contestant"
+    role: Literal["compared", "column alone", "names rows"] = "compared"
     tune: Tune = "frozen"
 
     @property
@@ -68,7 +69,7 @@ class Features:
 def candidates(
     goal: Goal,
     kinds: Mapping[str, str],
-    clues: Sequence[str] = (),
+    named: Sequence[str] = (),
     *,
     networks: bool = True,
     fine_tuned: bool = False,
@@ -76,7 +77,7 @@ def candidates(
     """The candidates in the order in which they are tried: a constant, a linear model of all columns, each column
     alone, the slower ones, then those outside the contest.
 
-    kinds: column -> its kind, of those that a model may use. clues: columns that name rows. networks: the recipes, too.
+    kinds: column -> its kind, of those that a model may use. named: columns that name rows. networks: the recipes, too.
     fine_tuned: there are published towers that can be trained further.
     """
     said = {"number": "always the median", "tags": "how often each tag is"}.get(
@@ -90,8 +91,8 @@ def candidates(
     for name, kind in list(kinds.items())[:MOST_ALONE]:
         numeric = kind in ("number", "date") and few
         alone = _alone(name, "trees" if numeric else "linear")
-        if len(kinds) > MOST_COLUMNS and kind not in ("image", "images", "text"):
-            outside.append(replace(alone, role="probe"))
+        if len(kinds) > MOST_COLUMNS and kind not in (*MEDIA, "text"):
+            outside.append(replace(alone, role="column alone"))
         else:
             found.append(alone)
     if few and len(every) > 1:
@@ -101,7 +102,7 @@ def candidates(
     if networks:
         found += _trained(goal, kinds, fine_tuned)
     outside += [
-        Candidate(f"{name} alone (never used)", "linear", (name,), "clue") for name in clues
+        Candidate(f"{name} alone (never used)", "linear", (name,), "names rows") for name in named
     ]
     return found + outside
 
@@ -110,7 +111,8 @@ def _trained(goal: Goal, kinds: Mapping[str, str], fine_tuned: bool) -> list[Can
     """The recipes for such a table: that for questions about pictures, and the one that reads all columns."""
     pictures = [name for name, kind in kinds.items() if kind in ("image", "images")]
     texts = [name for name, kind in kinds.items() if kind == "text"]
-    if (goal.kind == "class" and len(goal.classes) > MANY_CLASSES) or not (pictures or texts):
+    many = goal.kind == "class" and len(goal.classes) > MANY_CLASSES
+    if many or not {*MEDIA, "text"}.intersection(kinds.values()):
         return []
     every, model = tuple(kinds), TRAINED[goal.kind]
     found = [Candidate(f"all columns, {model}", model, every)]

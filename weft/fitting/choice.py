@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import cast
 
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.encoders.frame_statistics import FrameStatisticsConfig
 from weft.encoders.frozen import FrozenConfig
 from weft.encoders.histograms import HistogramsConfig
 from weft.encoders.joined import JoinedConfig
@@ -10,19 +13,27 @@ from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.patches import PatchesConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.pretrained import PretrainedConfig
+from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.fitting.features import Source
 from weft.fitting.settings import NO_MODEL, FitSettings
+from weft.modalities.audio import AudioConfig
 from weft.modalities.cell import CellConfig, CellKind
+from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.ngrams import NgramsConfig
 from weft.modalities.pictures import PicturesConfig
 from weft.modalities.processor import image_of
+from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
+from weft.modalities.video import VideoConfig
 from weft.recipes._data import folder
+from weft.recipes._own_media import FRAMES, RATE, SECONDS
 
 SIDE = 48
 """Pixels of the pictures that features without weights see."""
 MOBILENET = 224
+MELS = 128
+"""Bands of spectrograms, which a picture encoder sees as rows."""
 WEIGHTS = "mobilenet_v2_1.0_224_folded_fp16.safetensors"
 
 
@@ -35,6 +46,14 @@ def source_of(kind: str, choices: FitSettings) -> Source:
         assert isinstance(one.modality, ImageConfig)
         assert one.encoder is not None
         return Source(PicturesConfig(one.modality), PicturesEncoderConfig(one.encoder))
+    if kind == "audio":
+        return _sounds(choices)
+    if kind == "video":
+        frame = _pictures(choices)
+        assert isinstance(frame.modality, ImageConfig)
+        assert frame.encoder is not None
+        sampling = FrameSamplingConfig("uniform", frames=FRAMES)
+        return Source(VideoConfig(sampling, frame.modality), PicturesEncoderConfig(frame.encoder))
     if kind == "text":
         return published_texts(choices) or Source(NgramsConfig())
     return Source(CellConfig(cast(CellKind, kind), merge=choices.merge))
@@ -49,11 +68,32 @@ def _pictures(choices: FitSettings) -> Source:
     return Source(side, FrozenConfig(both, tokens=False))
 
 
-def published_pictures(choices: FitSettings) -> Source | None:
-    """A frozen published model that reads pictures; None where there is none."""
+def _sounds(choices: FitSettings) -> Source:
+    """Statistics of the frames; where there is MobileNetV2, what that sees in the spectrogram, too."""
+    modality = AudioConfig(
+        rate=RATE,
+        seconds=SECONDS,
+        level="peak",
+        spectrogram=SpectrogramConfig(mels=MELS, window=0.04),
+    )
+    encoders: tuple[Config[Encoder], ...] = (FrameStatisticsConfig(MELS),)
+    if (weights := _mobilenet(choices)) is not None:
+        picture = MobileNetV2Config(weights=weights)
+        encoders += (SpectrogramPictureConfig(picture, pooling="both"),)
+    return Source(modality, FrozenConfig(JoinedConfig(encoders), tokens=False))
+
+
+def _mobilenet(choices: FitSettings) -> str | None:
+    """The weights of MobileNetV2, unless another model or none is asked for."""
     model = choices.image_model
     if model is None and (weights := mobilenet_weights()) is not None:
-        model = str(weights)
+        return str(weights)
+    return model if model is not None and model.endswith(".safetensors") else None
+
+
+def published_pictures(choices: FitSettings) -> Source | None:
+    """A frozen published model that reads pictures; None where there is none."""
+    model = _mobilenet(choices) or choices.image_model
     if model is None or model == NO_MODEL:
         return None
     if model.endswith(".safetensors"):
@@ -81,9 +121,9 @@ def mobilenet_weights() -> Path | None:
 
 
 def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
-    """Which features pictures and texts have had, and what could be tried besides: sentences."""
+    """Which features recordings and texts have had, and what could be tried besides: sentences."""
     found = []
-    if {"image", "images"} & kinds:
+    if {"image", "images", "video"} & kinds:
         weights = mobilenet_weights() if choices.image_model is None else None
         found.append(
             f"Features of pictures: of MobileNetV2 ({weights})."
@@ -93,6 +133,10 @@ def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
         )
         if choices.image_model is None and weights is None:
             found.append(_better("pictures", "--image-model google/vit-base-patch16-224"))
+    if "audio" in kinds:
+        weights_used = _mobilenet(choices)
+        seen = f"; the spectrogram as MobileNetV2 sees it ({weights_used})" if weights_used else ""
+        found.append(f"Features of sounds: statistics of frequency bands over time{seen}.")
     if "text" in kinds:
         found.append(
             _of_model("texts", choices.text_model)

@@ -1,9 +1,9 @@
 """`weft fit`: from a table or a folder to a leaderboard and a run directory."""
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,9 @@ from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.data.schema import Column as SchemaColumn
 from weft.data.schema import target_column
-from weft.data.stamps import stamp
-from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import Metric, Score
+from weft.evaluation.metric import Metric, Score, mean_score
 from weft.fitting.alarms import alarms
-from weft.fitting.budget import KEPT, part, rows_in_time
+from weft.fitting.budget import KEPT, part, rows_in_time, said_of_part
 from weft.fitting.candidates import Features, candidates, fitted
 from weft.fitting.choice import source_of
 from weft.fitting.features import compute, reduced, side_by_side
@@ -33,6 +31,7 @@ from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
 from weft.fitting.scores import row_scores, threshold_of
 from weft.fitting.settings import FitSettings, GoalKind
 from weft.fitting.source import AssignedConfig
+from weft.fitting.stamps import stamp_of
 from weft.fitting.table import Ints, Table
 from weft.fitting.trained import Shared, can_be_tuned
 from weft.fitting.trained_recipe import keep_trained
@@ -54,7 +53,7 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     column = target_column(opened.schema, target)
     used = usable(opened.schema, target, settings.without)
     table, goal = read_goal(opened.table, target, settings.task or _task_of(column), settings.merge)
-    with held(folder):
+    with held(folder, target):
         return _fitted(opened, goal, table, used, folder, settings, deadline)
 
 
@@ -69,25 +68,24 @@ def _fitted(
 ) -> FitResult:
     """`fit`, of the rows `table` that have the target. used: column -> its kind, of those that a model may read."""
     schema, seed = opened.schema, settings.seed
-    count = rows_in_time(
-        table,
-        used,
-        settings,
-        folder / TRIALS / KEPT,
-        f"{_stamp(table, goal, settings)} {settings.minutes:g}",
-        deadline=deadline,
-        device=distributed.device("auto"),
-    )
-    table, goal = part(table, goal, _strata(goal), count, seed)
+    count = rows_in_time(table, used, settings, folder / TRIALS / KEPT, deadline=deadline)
+    table, goal = _part(table, goal, count, seed)
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
-    clues = [name for name in schema.of("id") if name not in (goal.column, *settings.without)]
+    named = [name for name in schema.of("id") if name not in (goal.column, *settings.without)]
     tried = candidates(
-        goal, used, clues, networks=settings.networks, fine_tuned=can_be_tuned(settings)
+        goal, used, named, networks=settings.networks, fine_tuned=can_be_tuned(settings)
     )
-    features = _with_clues(features, table, clues, plan.development)
-    setting = Setting(goal, table.clusters, strata, plan, seed, _stamp(table, goal, settings))
+    features = _with_names(features, table, named, plan.development)
+    setting = Setting(
+        goal,
+        table.clusters,
+        strata,
+        plan,
+        seed,
+        stamp_of(table, used, settings, goal.column, goal.kind),
+    )
     shared = Shared(opened.source, schema, table, table.clusters, strata, features.plain, settings)
     trials, left_out = run_trials(
         tried, features, setting, folder / TRIALS, shared, deadline=deadline
@@ -143,9 +141,7 @@ def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
     """Of the models on features the best that reads most columns: what a column is worth beside the others."""
     of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_trained}
     most = max(len(trial.candidate.columns) for trial in of.values())
-    names = [
-        entry.candidate.name for entry in board.entries if entry.candidate.role == "contestant"
-    ]
+    names = [entry.candidate.name for entry in board.entries if entry.candidate.role == "compared"]
     return next(of[n] for n in names if n in of and len(of[n].candidate.columns) == most)
 
 
@@ -194,11 +190,8 @@ def _keep_threshold(folder: Path, chosen: Trial, setting: Setting) -> None:
 def _tested(outputs: Floats, metric: Metric, setting: Setting) -> Score:
     """The score on the test rows."""
     goal, rows = setting.goal, setting.plan.test
-    scores, clusters = row_scores(outputs, goal.values[rows], goal), setting.clusters[rows]
-    bootstrap = Bootstrap(clusters)
-    if goal.kind == "class":
-        return metric.score(bootstrap.proportion(scores, clusters))
-    return metric.score(bootstrap.mean(metric.scale * scores, clusters).estimate())
+    scores = row_scores(outputs, goal.values[rows], goal)
+    return mean_score(metric, metric.scale * scores, setting.clusters[rows])
 
 
 def _features(
@@ -213,11 +206,11 @@ def _features(
     return Features(plain, few)
 
 
-def _with_clues(features: Features, table: Table, clues: Sequence[str], learn: Rows) -> Features:
+def _with_names(features: Features, table: Table, named: Sequence[str], learn: Rows) -> Features:
     """Columns that name rows: as numbers where they are, else by parts of the names."""
     device = distributed.device("auto")
     found = {}
-    for name in clues:
+    for name in named:
         kind = "number" if _are_numbers(table, name) else "text"
         found[name] = compute(table, name, source_of(kind, FitSettings()), learn, device=device)
     return Features({**features.plain, **found}, features.reduced)
@@ -246,6 +239,15 @@ def _task_of(column: SchemaColumn) -> GoalKind:
     )
 
 
+def _part(table: Table, goal: Goal, count: int, seed: int) -> tuple[Table, Goal]:
+    """`count` of the rows, and the goal of these, which says so."""
+    rows = part(table, _strata(goal), count, seed)
+    if rows is None:
+        return table, goal
+    notes = (said_of_part(len(rows), len(table)), *goal.notes)
+    return table.take(rows.tolist()), replace(goal, values=goal.values[rows], notes=notes)
+
+
 def _strata(goal: Goal) -> Ints:
     if goal.kind == "class":
         return goal.values.astype(np.int64)
@@ -254,10 +256,3 @@ def _strata(goal: Goal) -> Ints:
         return np.where(rarity.any(axis=1), rarity.argmax(axis=1), -1).astype(np.int64)
     edges = np.quantile(goal.values, np.linspace(0, 1, STRATA + 1)[1:-1])
     return np.searchsorted(edges, goal.values).astype(np.int64)
-
-
-def _stamp(table: Table, goal: Goal, settings: FitSettings) -> str:
-    models = [settings.image_model, settings.text_model]
-    chosen = [settings.seed, settings.folds, list(settings.without), *settings.merge, *models]
-    of = [stamp(table, range(len(table))), goal.column, goal.kind, *chosen]
-    return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()

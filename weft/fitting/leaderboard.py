@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
-from weft.evaluation.metric import PERCENT, Metric
+from weft.evaluation.metric import Metric, mean_score
 from weft.fitting.candidates import Candidate
 from weft.fitting.models import Floats
 from weft.fitting.scores import metrics_of, other_scores, row_scores
@@ -21,8 +21,8 @@ class Entry:
     """A candidate, its score with interval, and its difference from the best one.
 
     difference: of the score, this one minus the best, with an interval that holds for all pairs of
-    contestants at once; None of the best itself, and of what is not compared. tied: the interval of the difference holds 0. others:
-    the other metrics, without intervals.
+    compared candidates at once; None of the best itself, and of what is not compared. tied: the interval of the
+    difference holds 0. others: the other metrics, without intervals.
     """
 
     candidate: Candidate
@@ -35,8 +35,8 @@ class Entry:
     @property
     def tied(self) -> bool:
         """Whether the data do not tell it from the best."""
-        in_contest = self.candidate.role == "contestant"
-        return in_contest and (self.difference is None or not self.difference.clear)
+        is_compared = self.candidate.role == "compared"
+        return is_compared and (self.difference is None or not self.difference.clear)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Leaderboard:
     @property
     def correction(self) -> str:
         """How the choice of the best is allowed for."""
-        count = sum(entry.candidate.role == "contestant" for entry in self.entries)
+        count = sum(entry.candidate.role == "compared" for entry in self.entries)
         pairs = count * (count - 1) // 2
         if not pairs:
             return "One candidate is compared, so there is no difference."
@@ -80,15 +80,15 @@ class Leaderboard:
         }
 
     def _entry_json(self, entry: Entry) -> dict[str, Any]:
-        behind = entry.difference
+        of = entry.difference
         return {
             "name": entry.candidate.name,
             "model": entry.candidate.model,
             "columns": list(entry.candidate.columns),
             "role": entry.candidate.role,
             "score": entry.estimate.to_json(),
-            "behind_best": None if behind is None else behind.difference.to_json(),
-            "p_value": None if behind is None else behind.p_value,
+            "difference_from_best": None if of is None else of.difference.to_json(),
+            "p_value": None if of is None else of.p_value,
             "tied_with_best": entry.tied,
             **{m.name: value for m, value in zip(self.others, entry.others, strict=True)},
             "seconds": round(entry.seconds, 2),
@@ -139,7 +139,7 @@ def ranked(
 ) -> Leaderboard:
     """The candidates in order, each compared with the best. clusters: of the N rows."""
     metric, *others = metrics
-    contest = [one for one in measured if one.candidate.role == "contestant"]
+    contest = [one for one in measured if one.candidate.role == "compared"]
     best = min(
         range(len(contest)), key=lambda n: (metric.best_first(float(contest[n].scores.mean())), n)
     )
@@ -151,7 +151,7 @@ def ranked(
     entries = [
         Entry(
             one.candidate,
-            _estimate(one.scores, metric, bootstrap, clusters),
+            mean_score(metric, one.scores, clusters, bootstrap).estimate,
             one.others,
             compared.get(one.candidate.name),
             one.seconds,
@@ -169,19 +169,10 @@ def ranked(
     return Leaderboard(target, metric, tuple(others), entries, judged)
 
 
-def _estimate(
-    scores: Floats, metric: Metric, bootstrap: Bootstrap, clusters: NDArray[np.int64]
-) -> Estimate:
-    """The mean score; of shares with an interval also where all rows are right."""
-    if metric.unit != PERCENT or scores.min() < 0 or scores.max() > metric.scale:
-        return bootstrap.mean(scores, clusters).estimate()
-    return metric.score(bootstrap.proportion(scores / metric.scale, clusters)).estimate
-
-
 def difference_text(entry: Entry, metric: Metric) -> str:
     """The difference from the best with its interval, and the word tie where it holds 0."""
     if entry.difference is None:
-        return "best" if entry.candidate.role == "contestant" else "not compared"
+        return "best" if entry.candidate.role == "compared" else "not compared"
     found = entry.difference.difference
     shown = f"{found.value:+.{metric.digits}f} ({found.low:+.{metric.digits}f} to {found.high:+.{metric.digits}f})"
     return f"{shown} tie" if entry.tied else shown

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.data.column_kinds import MEDIA
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Schema, infer, require_pictures
 from weft.data.sources import DataSource, FilesConfig
 from weft.fitting.table import Table, read_table
 
-USED = ("image", "images", "text", "number", "category", "tags", "date")
+USED: tuple[str, ...] = (*MEDIA, "text", "number", "category", "tags", "date")
+"""Kinds of columns that a model may read."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str
     """Column -> its kind, of those that a model may read."""
     out = {target, *without}
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
-    found = {name: kind for name, kind in kinds.items() if kind in USED}
+    found: dict[str, str] = {name: kind for name, kind in kinds.items() if kind in USED}
     if not found:
         has = ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) or "no other column"
         raise WeftError(f"there is no column that '{target}' could be predicted from: {has}")

@@ -5,17 +5,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from weft.core.documents import write_checked
 from weft.core.files import write_text
-from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import Score
+from weft.evaluation.metric import Score, mean_score
+from weft.fitting.budget import KEPT, part, rows_in_time, said_of_part
 from weft.fitting.candidates import Candidate
 from weft.fitting.correlation import Maps
 from weft.fitting.folds import LEFT_OUT
 from weft.fitting.leaderboard import ranked
 from weft.fitting.opening import Opened
 from weft.fitting.page import write_page
-from weft.fitting.pairs import Pairs, read_pairs
+from weft.fitting.pairs import Pairs, kinds_of, read_pairs, with_both
 from weft.fitting.projections import linear_maps, mapped, save_linear
 from weft.fitting.recall import (
     LINEAR,
@@ -25,7 +27,7 @@ from weft.fitting.recall import (
     measure_vectors,
     partners_found,
 )
-from weft.fitting.result import BOARD, PAGE, SPLITS, FitResult, held
+from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
 from weft.fitting.trained_pair import TrainedPair, trained_pairs
@@ -40,14 +42,26 @@ def fit_pair(
     Raises WeftError where the columns are not there, or cannot be searched.
     """
     deadline = time.monotonic() + 60 * settings.minutes
-    pairs = read_pairs(opened, pair, settings)
-    with held(folder):
-        return _fitted(opened, pairs, folder, settings, deadline)
+    kinds = kinds_of(opened, pair)
+    table = with_both(opened.table, pair)
+    with held(folder, " and ".join(pair)):
+        count = rows_in_time(table, kinds, settings, folder / TRIALS / KEPT, deadline=deadline)
+        rows = part(table, np.zeros(len(table), dtype=np.int64), count, settings.seed)
+        notes = () if rows is None else (said_of_part(len(rows), len(table)),)
+        used = table if rows is None else table.take(rows.tolist())
+        pairs = read_pairs(used, kinds, opened.source, settings)
+        return _fitted(opened, pairs, notes, folder, settings, deadline)
 
 
 def _fitted(
-    opened: Opened, pairs: Pairs, folder: Path, settings: FitSettings, deadline: float
+    opened: Opened,
+    pairs: Pairs,
+    notes: Sequence[str],
+    folder: Path,
+    settings: FitSettings,
+    deadline: float,
 ) -> FitResult:
+    """notes: what a person should know of the rows."""
     measured = [chance(pairs)]
     left_out: list[str] = []
     began = time.monotonic()
@@ -79,11 +93,20 @@ def _fitted(
     kept = next((one for one in recipes if one.candidate == chosen), None)
     test = _keep(pairs, kept, folder, linear)
     found = FitResult(
-        folder, board, test, (), (), (), board.recommended.candidate.name, left_out, pairs.table.bad
+        folder,
+        board,
+        test,
+        (),
+        notes,
+        (),
+        board.recommended.candidate.name,
+        left_out,
+        pairs.table.bad,
     )
     values = {
         **board.to_json(),
         "test": None if test is None else test.to_json(),
+        "notes": list(notes),
         "not_tried": left_out,
         "rows_left_out": [str(error) for error in pairs.table.bad],
     }
@@ -110,5 +133,5 @@ def _keep(
     if plan.test is None:
         return None
     vectors = mapped(pairs, maps) if recipe is None else recipe.vectors(run, plan.test)
-    hits, clusters = partners_found(pairs, vectors, plan.test)[0], pairs.table.clusters[plan.test]
-    return RECALL_10.score(Bootstrap(clusters).mean(hits, clusters).estimate())
+    hits = RECALL_10.scale * partners_found(pairs, vectors, plan.test)[0]
+    return mean_score(RECALL_10, hits, pairs.table.clusters[plan.test])

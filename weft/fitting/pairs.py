@@ -1,5 +1,6 @@
 """Rows that have both columns of `weft fit --pair`, and their features."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from weft.core.errors import WeftError, unknown_name
 from weft.core.media import Alternatives
 from weft.core.samples import group_key
+from weft.data.column_kinds import MEDIA
 from weft.data.sources import DataSource
 from weft.encoders.frozen import FrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
@@ -40,43 +42,63 @@ class Pairs:
         return self.columns[0].name, self.columns[1].name
 
 
-def read_pairs(opened: Opened, pair: tuple[str, str], settings: FitSettings) -> Pairs:
-    kinds = []
+def kinds_of(opened: Opened, pair: tuple[str, str]) -> dict[str, str]:
+    """Column -> its kind. Raises WeftError where the columns are not there, or cannot be searched."""
+    kinds = {}
     for name in pair:
         if name not in opened.schema.columns:
             raise unknown_name("column of --pair", name, opened.schema.columns)
-        kinds.append(str(opened.schema.columns[name].kind))
-        if kinds[-1] not in ("image", "text"):
-            raise WeftError(f"--pair: '{name}' is of kind {kinds[-1]}, expected pictures or texts")
-    table, matches = _one_by_one(opened.table, pair)
+        kind = kinds[name] = str(opened.schema.columns[name].kind)
+        if kind not in (*MEDIA, "text"):
+            raise WeftError(
+                f"--pair: '{name}' is of kind {kind}, expected {', '.join(MEDIA)} or text; if it is one of these, say so: "
+                f"--columns text={name}"
+            )
+    return kinds
+
+
+def with_both(table: Table, pair: tuple[str, str]) -> Table:
+    """The rows that have both columns. Raises WeftError where none has."""
+    there = [
+        row
+        for row, sample in enumerate(table.samples)
+        if all(sample.items.get(name) is not None for name in pair)
+    ]
+    if not there:
+        raise WeftError(f"no row has both '{pair[0]}' and '{pair[1]}'")
+    return table if len(there) == len(table) else table.take(there)
+
+
+def read_pairs(
+    table: Table, kinds: dict[str, str], source: DataSource, settings: FitSettings
+) -> Pairs:
+    """The features of two columns of rows that have both. kinds: column -> its kind. source: of all rows."""
+    table, matches = _one_by_one(table, tuple(kinds))
     plan = make_plan(
         table, np.zeros(len(table), dtype=np.int64), seed=settings.seed, folds=settings.folds
     )
     device = distributed.device("auto")
     columns = []
-    for name, kind in zip(pair, kinds, strict=True):
-        source = source_of(kind, settings)
-        if isinstance(source.modality, NgramsConfig):
-            source = replace(source, modality=source.modality.replace(together=False))
-        column = compute(table, name, source, plan.development, device=device)
+    for name, kind in kinds.items():
+        read = source_of(kind, settings)
+        if isinstance(read.modality, NgramsConfig):
+            read = replace(read, modality=read.modality.replace(together=False))
+        column = compute(table, name, read, plan.development, device=device)
         frozen = isinstance(column.encoder_config, FrozenConfig | PretrainedConfig)
         columns.append(column if frozen else reduced(column, plan.development, settings.seed, WIDE))
-    return Pairs(table, matches, (columns[0], columns[1]), plan, opened.source, settings.seed)
+    return Pairs(table, matches, (columns[0], columns[1]), plan, source, settings.seed)
 
 
-def _one_by_one(table: Table, pair: tuple[str, str]) -> tuple[Table, torch.Tensor]:
-    """A row for each caption of the rows that have both columns. Raises WeftError where none has."""
+def _one_by_one(table: Table, pair: Sequence[str]) -> tuple[Table, torch.Tensor]:
+    """A row for each caption of the rows."""
     samples, places = [], []
     for row, sample in enumerate(table.samples):
-        if all(sample.items.get(name) is not None for name in pair):
-            values = {name: sample.items[name] for name in pair}
-            several = next((n for n, v in values.items() if isinstance(v, Alternatives)), None)
-            for value in values[several] if several else [None]:
-                items = values if several is None else {**values, several: value}
-                samples.append(replace(sample, items=items))
-                places.append(row)
-    if not samples:
-        raise WeftError(f"no row has both '{pair[0]}' and '{pair[1]}'")
+        values = {name: sample.items[name] for name in pair}
+        several = next((n for n, v in values.items() if isinstance(v, Alternatives)), None)
+        for value in values[several] if several else [None]:
+            items = values if several is None else {**values, several: value}
+            samples.append(replace(sample, items=items))
+            places.append(row)
     used = table.take(places)
     matches = torch.tensor([group_key(sample.match_name) for sample in samples])
     return Table(samples, used.clusters, used.splits, table.bad), matches

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft.core.documents import read_mapping
 from weft.core.errors import DataError, WeftError
 from weft.core.files import check_writable
 from weft.core.lock import locked
@@ -50,18 +51,33 @@ class FitResult:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Inside, no other process fits into the folder.
+def held(folder: Path, target: str) -> Iterator[None]:
+    """Inside, no other process fits into the folder. target: what is predicted, as the leaderboard calls it.
 
     Raises WeftError where one does, where nothing can be written there, and where the folder holds a run that is none
-    of `weft fit`.
+    of `weft fit`, or one of another target.
     """
     check_writable(folder / BOARD, "--out DIR names another place")
     with locked(folder):
         own = (folder / BOARD).exists() or (folder / TRIALS).exists()
         if (folder / RECIPE).exists() and not own:
             raise WeftError(f"{folder}: holds another run; choose another --out")
+        require_target(folder, target)
         yield
+
+
+def require_target(folder: Path, target: str) -> None:
+    """Raises WeftError where the folder holds a leaderboard of another target, which would be lost."""
+    if not (folder / BOARD).exists():
+        return
+    try:
+        known = read_mapping(folder / BOARD)["target"]
+    except (WeftError, KeyError):
+        return  # cut off, or of an older version: there is nothing in it to lose
+    if known != target:
+        raise WeftError(
+            f"{folder}: holds the leaderboard of '{known}'; choose another --out for '{target}'"
+        )
 
 
 def folder_of(target: str, out: Path) -> Path:

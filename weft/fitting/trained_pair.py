@@ -1,7 +1,5 @@
 """The recipe `retrieve` as a candidate of `weft fit --pair`."""
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from weft.architectures.model import ProjectionConfig
-from weft.core import config as configs
 from weft.data.features import CacheConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.schema import Schema
 from weft.data.sources import DataSource
-from weft.data.stamps import stamp
 from weft.encoders.frozen import FrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.fitting.candidates import Candidate
@@ -26,6 +22,7 @@ from weft.fitting.pairs import Pairs
 from weft.fitting.recall import measure_vectors
 from weft.fitting.result import TRIALS
 from weft.fitting.settings import FitSettings
+from weft.fitting.stamps import stamp_of
 from weft.fitting.trained import can_be_tuned, towers_of
 from weft.fitting.trained_recipe import (
     MEASURING,
@@ -90,11 +87,10 @@ class TrainedPair(TrainedRecipe):
 
     def folder(self, out: Path) -> Path:
         """Where its runs are kept; those of other rows or settings have another place."""
-        pairs = self.pairs
-        encoders = [configs.to_json(column.encoder_config) for column in pairs.columns]
-        rows = stamp(pairs.table, range(len(pairs.table)))
-        of = json.dumps([rows, encoders, pairs.seed, pairs.plan.said, self.tune])
-        return out / TRIALS / f"pair-{hashlib.blake2b(of.encode(), digest_size=6).hexdigest()}"
+        pairs, settings = self.pairs, self.settings
+        kinds = {name: str(self.schema.columns[name].kind) for name in pairs.names}
+        stamp = stamp_of(pairs.table, kinds, settings, pairs.plan.said, self.tune)
+        return out / TRIALS / f"pair-{stamp[:12]}"
 
     def vectors(self, run: Path, rows: Rows) -> tuple[Floats, Floats]:
         """What the run makes of these rows, in their places among all rows; 0 elsewhere."""

@@ -45,7 +45,7 @@ class PaddedBatchNorm(nn.Module):
         """(..., C) of real places -> the same, normalised; one place alone, which has no variance, by the running statistics."""
         matrix, norm = values.reshape(-1, values.shape[-1]), self.norm
         normal: Tensor
-        if self.training and matrix.shape[0] == 1 and world_size() == 1:
+        if self.training and not is_padded() and matrix.shape[0] == 1 and world_size() == 1:
             mean, variance = norm.running_mean, norm.running_var
             normal = F.batch_norm(matrix, mean, variance, norm.weight, norm.bias, eps=norm.eps)
         else:

@@ -1,4 +1,4 @@
-"""Texts that describe pictures, of one's own table."""
+"""Texts that describe pictures, sounds or videos, of one's own table."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
 from weft.recipes._own import inference, lenient, run
 from weft.recipes._own_streams import DIM, LENGTH, VOCABULARY, ImageModel, Towers, Tuned, inputs_of
-from weft.recipes.retrieve import pair_of
+from weft.recipes.retrieve import Find, recording_and_text
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.training.optim import OptimConfig
@@ -28,12 +28,13 @@ MEASURED = 200
 def caption(
     schema: Schema,
     target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    find: Find = None,
     image_model: ImageModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: writes the text of a picture, such as a caption or a report."""
-    image, text = pair_of(schema, target, "caption")
-    others = [name for name in schema.columns if name != image]
+    """Your table: writes the text of a picture, sound or video, such as a caption or a report."""
+    media, text = recording_and_text(schema, target, "caption", find)
+    others = [name for name in schema.columns if name != media]
     inputs = inputs_of(schema, others, Towers(image_model, None, tune), tokens=True)
     errors = lenient(schema, schema.columns[text])
     data = inputs.data({}, errors)
@@ -48,7 +49,7 @@ def caption(
         model=ModelConfig(
             encoders=inputs.encoders,
             fusion=EarlyConfig(inputs.widths, TransformerConfig(DIM, 1, 4), pooling="mean"),
-            heads={HEAD: HeadConfig(decoder, written, context=image)},
+            heads={HEAD: HeadConfig(decoder, written, context=media)},
         ),
         objectives={"captioning": CaptioningConfig(label_smoothing=0.1)},
         tasks={

@@ -22,25 +22,22 @@ FOUND: dict[Kind, tuple[ColumnKind, ...]] = {
     "audio": ("audio",),
 }
 """What texts find, and the kinds of columns that hold it; of a table with several the first."""
+Find = Annotated[
+    str | None,
+    "Column that texts are of; the pictures if not given, else the videos, else the sounds.",
+]
 
 
 def retrieve(
     schema: Schema,
     target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
-    find: Annotated[
-        str | None,
-        "Column that texts find; the pictures if not given, else the videos, else the sounds.",
-    ] = None,
+    find: Find = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
     """Your table: search pictures by text and texts by picture, with a small CLIP; or its videos, or its sounds."""
-    if find is not None and find not in (known := schema.of(*chain(*FOUND.values()))):
-        raise unknown_name("column of pictures, videos or sounds", find, known)
-    there = [kind for kind in FOUND if schema.of(*FOUND[kind])]
-    kind = there[0] if there else "image"
-    found, text = pair_of(schema, target, "retrieve", kind, find)
+    found, text = recording_and_text(schema, target, "retrieve", find)
     return finding(schema, found, text, Towers(image_model, text_model, tune))
 
 
@@ -63,6 +60,19 @@ def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
         optim=OptimConfig(lr=1e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
         run=run(schema, "retrieval/rsum", most_steps=1000),
     )
+
+
+def recording_and_text(
+    schema: Schema, target: str | None, recipe: str, named: str | None
+) -> tuple[str, str]:
+    """The column of the pictures, else of the videos, else of the sounds, or the one that is named; and that of the texts.
+
+    Raises WeftError where there is none, and as `pair_of`.
+    """
+    if named is not None and named not in (known := schema.of(*chain(*FOUND.values()))):
+        raise unknown_name("column of pictures, videos or sounds", named, known)
+    there = [kind for kind in FOUND if schema.of(*FOUND[kind])]
+    return pair_of(schema, target, recipe, there[0] if there else "image", named)
 
 
 def pair_of(

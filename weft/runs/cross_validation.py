@@ -11,8 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
 from weft.data.sources import FilesConfig
-from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import PERCENT, Metric, Score, by_name
+from weft.evaluation.metric import Metric, Score, by_name, mean_score
 from weft.inference.results import NOTEBOOK, TaskResult
 from weft.runs.compare import trained
 from weft.runs.measure import measure, task_config
@@ -117,14 +116,7 @@ def pooled(results: Sequence[TaskResult]) -> list[Score]:
         columns = [one.values[name] for one in results]
         values = torch.cat([column.values.double() for column in columns])
         groups = torch.cat([column.groups for column in columns])
-        metric = results[0].metrics[name].metric
-        bootstrap = Bootstrap(groups)
-        shares = values / metric.scale
-        if metric.unit == PERCENT:
-            estimate = bootstrap.proportion(shares, groups)
-        else:
-            estimate = bootstrap.mean(shares, groups).estimate()
-        found.append(metric.score(estimate))
+        found.append(mean_score(results[0].metrics[name].metric, values, groups))
     return found
 
 
