@@ -32,6 +32,7 @@ from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
 from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
 from weft.encoders.speech_transformer import SpeechTransformerConfig
+from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
 from weft.encoders.timesformer import TimeSformerConfig
@@ -102,6 +103,7 @@ CASES = {
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "pictures": Case("pictures", PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))),
     "pictures-tokens": Case("pictures", PicturesEncoderConfig(VIT, tokens=True)),
+    "stacked-frames": Case("frames", StackedFramesConfig(8, 3)),
     "frame-statistics": Case("frames", FrameStatisticsConfig(8)),
     "spectrogram-cnn": Case("frames", SpectrogramCNNConfig(8, (4, 8, 8), time_halvings=1)),
     "spectrogram-cnn-plain": Case(

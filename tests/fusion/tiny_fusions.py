@@ -13,6 +13,7 @@ from weft.fusion.cross_attention import CrossAttentionConfig
 from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
+from weft.fusion.in_time import InTimeConfig
 from weft.fusion.late import LateConfig
 from weft.fusion.mask_tokens import MaskTokensConfig
 from weft.fusion.side_by_side import SideBySideConfig
@@ -71,6 +72,8 @@ CASES: dict[str, Config] = {
     "mask-tokens-three": MaskTokensConfig(LateConfig(THREE, dim=16, combine="gated")),
     "side-by-side": SideBySideConfig(TWO),
     "side-by-side-three": SideBySideConfig(THREE),
+    "in-time": InTimeConfig(TWO, dim=8, repeat={"image": 2}),
+    "in-time-three": InTimeConfig(THREE, dim=6, depth=2),
     "similarity": SimilarityConfig(TWO, dim=8),
     "similarity-three": SimilarityConfig(THREE, dim=16, queries="audio"),
 }

@@ -1,5 +1,6 @@
 """Sound: an encoded recording -> the samples of a window -> log-mel frames or waveform -> Field (B, T, M)."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
-from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
+from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig, with_noise
 from weft.modalities.pictures import stacked
 from weft.modalities.sound_parts import SoundParts
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
@@ -74,6 +75,13 @@ class Audio(SoundParts):
         samples_S = filled(samples_S, config.fill, round((config.seconds or 0) * config.rate))
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
+        elif config.eval_noise is not None:
+            # Of its own seed, so that a sound is the same whenever it is evaluated.
+            seed = int.from_bytes(
+                hashlib.blake2b(samples_S.numpy().tobytes(), digest_size=8).digest()
+            )
+            noise = torch.Generator().manual_seed(seed)
+            samples_S = with_noise(samples_S, config.eval_noise, noise)
         if config.output == "waveform":
             return samples_S[:, None]
         values_TM = self.spectrogram(samples_S)
@@ -190,12 +198,14 @@ class AudioConfig(Config[Modality]):
     """Training: random changes of the samples."""
     masks: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
     """Training: bands and times of the frames that are hidden."""
+    eval_noise: float | None = None
+    """Evaluation: white noise is added, so many decibels below the power of the sound; None: none."""
     draws: str = "clip"
     """Streams of one name take the same random window of a row."""
 
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
-        require(self, trim=POSITIVE)
+        require(self, trim=POSITIVE, eval_noise=FINITE)
         if self.fill != "nothing" and self.seconds is None:
             raise ValueError(
                 f"fill is '{self.fill}' without seconds, expected the length of a window, or fill 'nothing'"

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from weft.core.config import Config
@@ -15,12 +17,18 @@ from weft.core.interfaces import Modality, views_of
 from weft.core.kinds import Kind
 from weft.core.media import Media, expected
 from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
+from weft.modalities.moving_part import MovingPartConfig
 from weft.modalities.parts import PanelParts
 from weft.modalities.pictures import stacked
 from weft.modalities.video_decoding import read_frames, video_facts
+
+KEPT_BYTES = 128 << 20
+_KEPT: RecentBytes[NDArray[np.uint8]] = RecentBytes(KEPT_BYTES)
+"""Frames that were decoded last: where an epoch reads the same ones again, decoding takes longer than the rest."""
 
 
 class Video(PanelParts):
@@ -38,7 +46,8 @@ class Video(PanelParts):
         self._image = config.image.build()
         self._image_views = views_of(self._image)
         self.views = config.eval_windows * self._image_views
-        self._min_side = config.image.decoded_side()
+        share = 1.0 if config.part is None else config.part.share
+        self._min_side = math.ceil(config.image.decoded_side() / share)
 
     def decode(self, raw: Any) -> "Clip":
         """Raises WeftError without the source, which the caller adds."""
@@ -64,11 +73,12 @@ class Video(PanelParts):
         place = torch.rand((), generator=generator).item() if train else self._place(window)
         times = self.config.sampling.times(item.seconds, place, generator if train else None)
         seed = int(torch.randint(2**62, (), generator=generator)) if train else 0
+        shown = self._frames(item, times, generator if train else None)
         frames = [
             self._image.transform(
                 frame, train=train, generator=torch.Generator().manual_seed(seed), view=image_view
             )
-            for frame in self._frames(item, times)
+            for frame in shown
         ]
         return torch.stack(frames)
 
@@ -97,13 +107,34 @@ class Video(PanelParts):
             )
         return Display(recordings=(Recording(raw),))
 
-    def _frames(self, item: "Clip", times: Sequence[float]) -> list[Tensor]:
+    def _frames(
+        self, item: "Clip", times: Sequence[float], generator: torch.Generator | None
+    ) -> list[Tensor]:
+        """(3, H, W) each. generator: of training, else None."""
         if isinstance(item.frames, Media):
-            pixels = read_frames(item.frames, times, min_side=self._min_side)
+            pixels, part = self._read(item.frames, times), self.config.part
+            if part is not None:
+                pixels = part.shifted(pixels, generator)
             return list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
         last = len(item.frames) - 1
         chosen = [min(int(time * self.config.list_rate + 1e-6), last) for time in times]
         return [self._image.decode(item.frames[number]) for number in chosen]
+
+    def _read(self, film: Media, times: Sequence[float]) -> NDArray[np.uint8]:
+        """(F, H, W, 3) the frames, or of each the moving part; kept where the next epoch reads the same ones."""
+        config = self.config
+        same = config.sampling.seconds is None and config.sampling.method != "random"
+        key = None
+        if same and film.place.changed():
+            key = (film.stamp(times=True), tuple(times), self._min_side, config.part)
+            if (kept := _KEPT.get(key)) is not None:
+                return kept
+        pixels = read_frames(film, times, min_side=self._min_side)
+        if config.part is not None:
+            pixels = config.part.cut(pixels)
+        if key is not None:
+            _KEPT.put(key, pixels, pixels.nbytes)
+        return pixels
 
     def _place(self, window: int) -> float:
         """Where an evaluation window lies: 0 at the start, 1 at the end; a single one in the middle."""
@@ -127,6 +158,8 @@ class VideoConfig(Config[Modality]):
     """At which times frames are read."""
     image: ImageConfig = field(default_factory=lambda: ImageConfig(size=112))
     """How frames are cut, augmented and brought to one size."""
+    part: MovingPartConfig | None = None
+    """Of films: only the part that moves most is seen, such as a mouth; None: whole frames."""
     eval_windows: int = 1
     """With sampling.seconds or dense: how many evenly placed windows are evaluation views."""
     list_rate: float = 8.0

@@ -1,0 +1,55 @@
+"""A sound as its frames, some at a time: tokens without anything learned, for a network over time."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, require
+from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
+from weft.layers.pooling import pool
+
+
+class StackedFrames(nn.Module):
+    """Frames (B, T, M) -> tokens (B, ceil(T / stack), stack * M), each of `stack` frames one after another (Sak et al.
+    2015, arXiv:1507.06947, section 4); what is missing of the last one is 0. pooled: the mean of the tokens."""
+
+    def __init__(self, config: "StackedFramesConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.bands * config.stack
+
+    def forward(self, field: Field) -> Features:
+        """Mask (B, T), or None where all frames are real; a token counts where its first frame does."""
+        stack = self.config.stack
+        check_shape(field.values, "B T M", "frames of a sound", M=self.config.bands)
+        values_BTM = field.values.float()
+        mask_BT = field.mask
+        if mask_BT is None:
+            mask_BT = torch.ones_like(values_BTM[:, :, 0], dtype=torch.bool)
+        values_BTM = values_BTM.masked_fill(~mask_BT[..., None], 0)
+        more = -values_BTM.shape[1] % stack
+        tokens_BTD = F.pad(values_BTM, (0, 0, 0, more))
+        tokens_BTD = tokens_BTD.reshape(len(field), -1, self.dim)
+        mask_BT = mask_BT[:, ::stack]
+        return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, "mean"))
+
+
+@dataclass(frozen=True)
+class StackedFramesConfig(Config[Encoder]):
+    """Frames of a sound, some at a time."""
+
+    bands: int
+    """Width of a frame: mel bands or cepstra."""
+    stack: int = 4
+    """So many frames are one token."""
+
+    def __post_init__(self) -> None:
+        require(self, bands=COUNT, stack=COUNT)
+
+    def build(self) -> StackedFrames:
+        return StackedFrames(self)

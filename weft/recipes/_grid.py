@@ -1,0 +1,105 @@
+"""Shared by the recipes of GRID: how a speaker is heard and seen."""
+
+from collections.abc import Mapping
+
+from weft.architectures.model import ModelConfig
+from weft.core.config import Config
+from weft.core.interfaces import JOINT, Encoder, Modality
+from weft.data.sources import FilesConfig
+from weft.data.targets.transcript import TranscriptConfig
+from weft.decoders.ctc import CTCDecoderConfig
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.over_time import OverTimeConfig
+from weft.encoders.pictures import PicturesEncoderConfig
+from weft.encoders.stacked_frames import StackedFramesConfig
+from weft.fusion.in_time import InTimeConfig
+from weft.heads.head import HeadConfig
+from weft.heads.transcripts import TranscriptOutput
+from weft.modalities.audio import AudioConfig
+from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
+from weft.modalities.frame_sampling import FrameSamplingConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.moving_part import MovingPartConfig
+from weft.modalities.spectrogram import SpectrogramConfig
+from weft.modalities.video import VideoConfig
+from weft.objectives.ctc import CTCConfig
+from weft.recipes._data import folder
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.transcription import TranscriptionTaskConfig
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+MELS, STACK, DIM = 40, 4, 256
+UNITS = 60
+"""More than the 51 words of GRID and the blank."""
+RATE, FRAMES = 12.5, 38
+"""Frames a second of the clips, and the most of one: each stands at two of the places in time, of which the sound has
+25 a second."""
+NOISE = (-10.0, 25.0), 0.75
+"""Decibels between speech and white noise in training, and the share of the sounds that get it."""
+MOUTH, WIDTHS = 40, (16, 32, 64, 96)
+
+
+def heard(noise: tuple[float, float], share: float) -> AudioConfig:
+    """Log-mel frames of 10 ms. noise: decibels between speech and the white noise of training; share: of the sounds
+    that get it."""
+    return AudioConfig(
+        rate=16_000,
+        level="rms",
+        normalise="row",
+        spectrogram=SpectrogramConfig(mels=MELS, window=0.032, low=60.0, floor=70.0),
+        changes=SoundChangesConfig(noise=noise, noise_chance=share),
+        masks=SpecAugmentConfig(bands=2, bands_share=0.15, times=2, times_share=0.05),
+    )
+
+
+def seen() -> VideoConfig:
+    """The mouth in every frame: what moves most."""
+    return VideoConfig(
+        FrameSamplingConfig("dense", frames=FRAMES, rate=RATE),
+        ImageConfig(size=MOUTH, fit="squash", crop_scale=None, flip=0.5),
+        part=MovingPartConfig(share=0.32, shift=0.08),
+    )
+
+
+def encoder(stream: str, depth: int) -> Config[Encoder]:
+    """Of the sound or of the mouth: `depth` layers of a GRU in both directions over the frames."""
+    frames: Config[Encoder] = StackedFramesConfig(MELS, STACK)
+    if stream == "video":
+        frames = PicturesEncoderConfig(ConvNetConfig(WIDTHS, halvings=4))
+    return OverTimeConfig(frames, dim=DIM, kind="gru", depth=depth, dropout=0.3)
+
+
+def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
+    """Words of GRID by CTC, from these streams: one alone, or both with a gate at each place in time."""
+    both = len(streams) > 1
+    data = DataConfig(
+        source=FilesConfig(folder() / "grid_s1"),
+        streams=dict(streams),
+        targets={"transcript": TranscriptConfig("text", unit="word")},
+    )
+    if both:
+        data = data.replace(optional=tuple(streams), modality_dropout={"audio": 0.2, "video": 0.2})
+    context = JOINT if both else next(iter(streams))
+    decoder = CTCDecoderConfig(DIM, UNITS, dropout=0.3)
+    return Recipe(
+        data=data,
+        model=ModelConfig(
+            encoders={name: encoder(name, 1 if both else 2) for name in streams},
+            fusion=InTimeConfig(dict.fromkeys(streams, DIM), DIM, repeat={"video": 2}, dropout=0.3)
+            if both
+            else None,
+            heads={"transcript": HeadConfig(decoder, TranscriptOutput(), context)},
+        ),
+        objectives={"transcript": CTCConfig()},
+        tasks={"transcription": TranscriptionTaskConfig()},
+        optim=OptimConfig(lr=2e-3, weight_decay=0.01, ema=0.99),
+        run=RunConfig(
+            steps=steps,
+            batch_size=16,
+            evaluate_every=steps // 6,
+            checkpoint_every=steps,
+            monitor="transcription/WER",
+            workers=0,
+        ),
+    )
