@@ -15,6 +15,7 @@ from weft.core.config import Settings
 from weft.recipes import recipe, recipes
 
 MAY_BE_NEGATIVE = {
+    "AudioConfig.eval_noise",  # decibels
     "ClassifierConfig.shift",  # the mean of numbers
     "SigmoidContrastiveConfig.bias",
     "NearConfig.similarity",  # a cosine

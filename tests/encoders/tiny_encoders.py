@@ -35,6 +35,7 @@ from weft.encoders.speech_transformer import SpeechTransformerConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.encoders.table import TableEncoderConfig
 from weft.encoders.tfidf import TfidfConfig
+from weft.encoders.time_convolutions import TimeConvolutionsConfig
 from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.values import ValuesConfig
@@ -103,6 +104,7 @@ CASES = {
     "points": Case("panels", PointsConfig(5, dim=16, size=32, max_objects=4, prior=0.5)),
     "pictures": Case("pictures", PicturesEncoderConfig(ConvNetConfig(widths=(4, 8)))),
     "pictures-tokens": Case("pictures", PicturesEncoderConfig(VIT, tokens=True)),
+    "time-convolutions": Case("frames", TimeConvolutionsConfig(8, (8, 6), 3, halvings=1)),
     "stacked-frames": Case("frames", StackedFramesConfig(8, 3)),
     "frame-statistics": Case("frames", FrameStatisticsConfig(8)),
     "spectrogram-cnn": Case("frames", SpectrogramCNNConfig(8, (4, 8, 8), time_halvings=1)),

@@ -192,3 +192,21 @@ def test_a_recording_is_not_read_whole(tmp_path: Path) -> None:
     media = Media("audio", Place(), "wav")  # type: ignore[arg-type]
     assert len(read_sound(media, RATE, offset=60, seconds=1)) == RATE
     assert opened[0].count < 200_000
+
+
+def test_noise_of_evaluation_has_its_ratio_and_is_the_same_each_time() -> None:
+    samples = tone(1.0)
+    media = Media.encoded(sound_file(samples), "audio")
+    generator = torch.Generator()
+    config = AudioConfig(rate=RATE, output="waveform")
+    clean = config.build()
+    noisy = config.replace(eval_noise=6.0).build()
+    first, again = (
+        noisy.transform(noisy.decode(media), train=False, generator=generator) for _ in range(2)
+    )
+    assert torch.equal(first, again)
+    plain = clean.transform(clean.decode(media), train=False, generator=generator)
+    ratio = 10 * torch.log10(plain.square().mean() / (first - plain).square().mean())
+    assert ratio.item() == pytest.approx(6.0, abs=0.2)
+    in_training = noisy.transform(noisy.decode(media), train=True, generator=generator)
+    assert torch.equal(in_training, plain)

@@ -26,9 +26,7 @@ class FrameStatistics(nn.Module):
         """Mask (B, T), or None where all frames are real. A sound without frames gives zeros."""
         check_shape(field.values, "B T M", "frames of a sound", M=self.bands)
         values_BTM = field.values.float()
-        mask_BT = field.mask
-        if mask_BT is None:
-            mask_BT = torch.ones_like(values_BTM[:, :, 0], dtype=torch.bool)
+        mask_BT = field.real
         values_BTM = values_BTM.masked_fill(~mask_BT[..., None], 0)
         steps_BTM = values_BTM.diff(dim=1).abs()
         both_BT = mask_BT[:, 1:] & mask_BT[:, :-1]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -28,13 +27,12 @@ class StackedFrames(nn.Module):
         stack = self.config.stack
         check_shape(field.values, "B T M", "frames of a sound", M=self.config.bands)
         values_BTM = field.values.float()
-        mask_BT = field.mask
-        if mask_BT is None:
-            mask_BT = torch.ones_like(values_BTM[:, :, 0], dtype=torch.bool)
+        mask_BT = field.real
         values_BTM = values_BTM.masked_fill(~mask_BT[..., None], 0)
         more = -values_BTM.shape[1] % stack
         tokens_BTD = F.pad(values_BTM, (0, 0, 0, more))
-        tokens_BTD = tokens_BTD.reshape(len(field), -1, self.dim)
+        places = tokens_BTD.shape[1] // stack
+        tokens_BTD = tokens_BTD.reshape(tokens_BTD.shape[0], places, self.dim)
         mask_BT = mask_BT[:, ::stack]
         return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, "mean"))
 

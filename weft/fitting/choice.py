@@ -27,7 +27,7 @@ from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
 from weft.modalities.video import VideoConfig
 from weft.recipes._data import folder
-from weft.recipes._own_media import FRAMES, RATE, SECONDS
+from weft.recipes._own_streams import FRAMES, RATE, SECONDS
 
 SIDE = 48
 """Pixels of the pictures that features without weights see."""
