@@ -1,13 +1,16 @@
 """Batches that hold whole groups."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from weft.core.samples import Sample
-from weft.data.loader import Loader, groups_of
+from weft.data.loader import Loader
 from weft.data.no_data import NoDataConfig
 from weft.data.sampler import GroupedSampler
 from weft.runs.recipe import DataConfig
+from weft.runs.sampling import groups_of
 
 FILMS, PARTS = 7, 3
 GROUPS = np.tile(np.arange(FILMS), PARTS)
@@ -42,15 +45,12 @@ def test_a_step_is_a_function_of_the_seed_and_its_number() -> None:
 def test_the_loader_reads_the_groups_of_the_rows() -> None:
     rows = [Sample(f"r{n}", f"film{group}", {}, f"made:{n}") for n, group in enumerate(GROUPS)]
     assert groups_of(rows).tolist() == GROUPS.tolist()
-    loader = Loader(rows, {}, batch_size=2 * PARTS, seed=0, workers=0, by_group=True)
+    sampler = GroupedSampler(groups_of(rows), 2 * PARTS, seed=0)
+    options: dict[str, Any] = {"batch_size": 2 * PARTS, "seed": 0, "workers": 0, "sampler": sampler}
+    loader = Loader(rows, {}, **options)
     for step in range(FILMS // 2):
         assert len(set(loader.batch(step).groups.tolist())) == 2
-    halves = [
-        Loader(
-            rows, {}, batch_size=2 * PARTS, seed=0, workers=0, by_group=True, rank=r, world_size=2
-        )
-        for r in (0, 1)
-    ]
+    halves = [Loader(rows, {}, **options, rank=r, world_size=2) for r in (0, 1)]
     for step in range(4):
         whole = loader.batch(step).ids
         assert [name for half in halves for name in half.batch(step).ids] == list(whole)

@@ -117,29 +117,12 @@ def test_whisper_encoder() -> None:
     torch.testing.assert_close(found.tokens, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_conformer_blocks(tmp_path: Path) -> None:
-    """Those of transformers' Wav2Vec2Conformer with relative positions; its input is another."""
-    from transformers import Wav2Vec2ConformerConfig
-    from transformers.models.wav2vec2_conformer import modeling_wav2vec2_conformer as theirs_of
-
-    config = Wav2Vec2ConformerConfig(
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_depthwise_kernel_size=5,
-        position_embeddings_type="relative",
-        hidden_act="swish",
-        layerdrop=0.0,
-        max_source_positions=40,
-    )
-    model = shaken(theirs_of.Wav2Vec2ConformerEncoder(config))
-    theirs = {k: v + 0.1 if "running" in k else v for k, v in model.state_dict().items()}
-    model.load_state_dict(theirs)
+def conformer_tensors(theirs: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    """The weights of transformers' blocks of width 16 by the names of ours."""
     # Their codes of distances are sine, cosine, sine, ...; ours all sines first.
     order = torch.arange(16).view(8, 2).T.flatten()
     tensors: dict[str, Tensor] = {}
-    for number in range(2):
+    for number in range(blocks):
         their, our = f"layers.{number}", f"transformer.blocks.{number}"
         attention, convolution = f"{our}.attention", f"{our}.convolution"
         maps = [f"self_attn.linear_{part}" for part in "qkv"]
@@ -177,8 +160,30 @@ def test_conformer_blocks(tmp_path: Path) -> None:
             "final_layer_norm": "norm",
         }.items():
             tensors |= layer(theirs, f"{their}.{one}", f"{our}.{other}")
+    return tensors
+
+
+def test_conformer_blocks(tmp_path: Path) -> None:
+    """Those of transformers' Wav2Vec2Conformer with relative positions; its input is another."""
+    from transformers import Wav2Vec2ConformerConfig
+    from transformers.models.wav2vec2_conformer import modeling_wav2vec2_conformer as theirs_of
+
+    config = Wav2Vec2ConformerConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_depthwise_kernel_size=5,
+        position_embeddings_type="relative",
+        hidden_act="swish",
+        layerdrop=0.0,
+        max_source_positions=40,
+    )
+    model = shaken(theirs_of.Wav2Vec2ConformerEncoder(config))
+    theirs = {k: v + 0.1 if "running" in k else v for k, v in model.state_dict().items()}
+    model.load_state_dict(theirs)
     encoder = ConformerConfig(8, 2, 4, 16, depth=2, heads=2, mlp=32, kernel=5).build().eval()
-    encoder.load_state_dict({**encoder.state_dict(), **tensors})
+    encoder.load_state_dict({**encoder.state_dict(), **conformer_tensors(theirs, 2)})
     values = torch.randn(3, 11, 16, generator=torch.Generator().manual_seed(1))
     packing = Packing.dense(3, 11, "cpu")
     with torch.no_grad():

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from weft.runs.bucketing import LENGTHS, buckets
 
 from weft.core.errors import WeftError
 from weft.core.samples import Sample
 from weft.data.bucketing import BucketingConfig
 from weft.modalities.text import TextConfig
-from weft.runs.bucketing import LENGTHS, buckets
 
 
 def test_lengths_of_edited_rows_are_refused(tmp_path: Path) -> None:

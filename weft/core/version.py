@@ -16,6 +16,11 @@ def version() -> str:
         tag, commits, node = described.rsplit("-", 2)
         tag = tag.removeprefix("v")
         return tag if commits == "0" else f"{tag}.post1.dev{commits}+{node}"
+    return release()
+
+
+def release() -> str:
+    """The version of the installed package alone, which is the same each time it is asked for."""
     try:
         return metadata.version("weft")
     except metadata.PackageNotFoundError:

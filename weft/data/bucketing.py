@@ -12,14 +12,6 @@ from weft.data.formats import Dataset
 
 
 @dataclass(frozen=True)
-class Buckets:
-    """The length of every row, and the number of batches that are put in order together."""
-
-    lengths: NDArray[np.int64]
-    window: int
-
-
-@dataclass(frozen=True)
 class BucketingConfig(Settings):
     """Batches of rows that are about as long as each other, for parts that compute padding."""
 

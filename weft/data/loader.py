@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
@@ -21,7 +19,6 @@ from weft.core.once import once
 from weft.core.records import Batch, Features, Field
 from weft.core.samples import Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
-from weft.data.bucketing import Buckets
 from weft.data.columns import Source, draws_of, row_of
 from weft.data.formats import Dataset
 from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
@@ -29,9 +26,7 @@ from weft.data.modality_dropout import DRAWS as DROPOUT
 from weft.data.modality_dropout import ModalityDropout
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
-    BucketedSampler,
     Draw,
-    GroupedSampler,
     Sampler,
     ShuffledSampler,
     row_generator,
@@ -87,8 +82,8 @@ class Loader:
     workers: threads that read ahead; 0 reads in the caller's thread.
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
-    buckets: batches of like lengths; see `BucketedSampler`. mixing: rows are mixed in pairs.
-    dropout: rows lose some of their streams. by_group: batches hold whole groups; see `GroupedSampler`.
+    sampler: which rows are in which batch, of the same batch_size and seed; shuffled ones if not given.
+    mixing: rows are mixed in pairs. dropout: rows lose some of their streams.
     """
 
     def __init__(
@@ -102,10 +97,9 @@ class Loader:
         rank: int = 0,
         world_size: int = 1,
         errors: ErrorPolicy | None = None,
-        buckets: Buckets | None = None,
+        sampler: Sampler | None = None,
         mixing: Mixing | None = None,
         dropout: ModalityDropout | None = None,
-        by_group: bool = False,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -121,8 +115,7 @@ class Loader:
         self._mixing = mixing
         self._dropout = dropout
         self._examples: dict[str, Field | Features | None] = {}
-        groups = groups_of(dataset) if by_group else None
-        self._sampler = _sampler(len(dataset), batch_size, seed, buckets, groups)
+        self._sampler = sampler or ShuffledSampler(len(dataset), batch_size, seed)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -247,37 +240,6 @@ def _keys(names: Iterable[str]) -> Tensor:
 def _bytes(batch: Batch) -> int:
     fields = [list(vars(value).values()) for value in batch.inputs.values()]
     return bytes_of([fields, list(batch.targets.values())])
-
-
-def groups_of(dataset: Dataset) -> NDArray[np.int64]:
-    """The number of each row's group; a row that cannot be read is alone. No media is read."""
-    numbers: dict[str, int] = {}
-    found = np.empty(len(dataset), dtype=np.int64)
-    for row in range(len(dataset)):
-        try:
-            name = row_of(dataset, row).group
-        except DataError:
-            name = f"/unreadable {row}"
-        found[row] = numbers.setdefault(name, len(numbers))
-    return found
-
-
-def _sampler(
-    rows: int,
-    batch_size: int,
-    seed: int,
-    buckets: Buckets | None,
-    groups: NDArray[np.int64] | None,
-) -> Sampler:
-    if groups is not None:
-        if buckets is not None:
-            raise ValueError("got buckets and by_group, expected one of them")
-        return GroupedSampler(groups, batch_size, seed)
-    if buckets is None:
-        return ShuffledSampler(rows, batch_size, seed)
-    if len(buckets.lengths) != rows:
-        raise ValueError(f"buckets hold {len(buckets.lengths)} lengths, expected {rows}, the rows")
-    return BucketedSampler(buckets.lengths, batch_size, seed, buckets.window)
 
 
 def _check(rows: int, batch_size: int, seed: int, workers: int, rank: int, world_size: int) -> None:

@@ -8,18 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
-from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.weights import WithWeights
+from weft.encoders.space_time import SpaceTimeSettings, frame_numbers
 from weft.layers.convolution import Normalize
 from weft.layers.packing import Packing
-from weft.layers.padded import is_padded
 from weft.layers.patches import grid_of, patches_of, resized
 from weft.layers.pooling import pool
-from weft.layers.transformer import Activation, Transformer, TransformerBlock, TransformerConfig
+from weft.layers.transformer import Transformer, TransformerBlock, TransformerConfig
 
 
 class FilmPacking:
@@ -136,58 +133,9 @@ class TimeSformer(nn.Module):
         return class_B1D.to(patches_BFPD.dtype), patches_BFPD + places_PD + times_BFD[:, :, None]
 
 
-def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
-    """(B, F) the number of real frames before each, 0 in the padding. Raises WeftError for more than `longest`."""
-    frames = mask_BF.shape[1]
-    if not is_padded():
-        frames = int(mask_BF.sum(1).amax()) if mask_BF.numel() else 0
-    if frames > longest:
-        raise WeftError(
-            f"a video has {frames} frames, expected at most {longest}, which the encoder reads"
-        )
-    return (mask_BF.cumsum(dim=1) - 1).clamp(0, longest - 1)
-
-
 @dataclass(frozen=True)
-class TimeSformerConfig(WithWeights, Config[Encoder]):
+class TimeSformerConfig(SpaceTimeSettings, Config[Encoder]):
     """TimeSformer: divided attention over time and space, pre-norm."""
-
-    image_size: int = 112
-    """Side in pixels for which positions are learned."""
-    patch_size: int = 16
-    frames: int = 8
-    """The longest film, for which positions in time are learned."""
-    dim: int = 192
-    depth: int = 6
-    heads: int = 3
-    mlp: int | None = None
-    activation: Activation = "gelu"
-    norm_eps: float = 1e-6
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
-    drop_path: float = 0.0
-    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
-    """Of pixels in [0, 1], as published."""
-    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
-    weights: str | None = None
-    """Safetensors file with this class's keys, or none for random weights."""
-
-    def __post_init__(self) -> None:
-        require(self, image_size=COUNT, patch_size=COUNT, frames=COUNT, mean=FINITE, std=POSITIVE)
-        if self.image_size % self.patch_size:
-            raise ValueError(
-                f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"
-            )
-        self.transformer()
-
-    @property
-    def side(self) -> int:
-        """Patches along a side."""
-        return self.image_size // self.patch_size
-
-    def transformer(self) -> TransformerConfig:
-        """The stack of blocks."""
-        return TransformerConfig.of(self)
 
     def build(self) -> TimeSformer:
         return self.filled(TimeSformer(self))

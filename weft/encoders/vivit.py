@@ -8,15 +8,14 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
-from weft.core.ranges import COUNT, FINITE, POSITIVE, require
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.encoders.timesformer import frame_numbers
-from weft.encoders.weights import WithWeights
+from weft.encoders.space_time import SpaceTimeSettings, frame_numbers
 from weft.layers.convolution import Normalize
 from weft.layers.packing import Packing
 from weft.layers.patches import grid_of, patches_of, resized
-from weft.layers.transformer import Activation, TransformerConfig
+from weft.layers.transformer import Activation
 
 
 class ViViT(nn.Module):
@@ -101,48 +100,24 @@ def filled_up(mask_BF: Tensor, tubelet: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ViViTConfig(WithWeights, Config[Encoder]):
+class ViViTConfig(SpaceTimeSettings, Config[Encoder]):
     """ViViT: a transformer over tubelets, pre-norm."""
 
-    image_size: int = 112
-    """Side in pixels for which positions are learned."""
-    patch_size: int = 16
     frames: int = 16
-    """The longest film, for which positions in time are learned: a multiple of `tubelet`."""
+    """The longest video, for which positions in time are learned: a multiple of `tubelet`."""
+    activation: Activation = "gelu_tanh"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     tubelet: int = 2
     """Frames of a tubelet."""
-    dim: int = 192
-    depth: int = 6
-    heads: int = 3
-    mlp: int | None = None
-    activation: Activation = "gelu_tanh"
-    norm_eps: float = 1e-6
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
-    drop_path: float = 0.0
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Of pixels in [0, 1], as published."""
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    weights: str | None = None
-    """Safetensors file with this class's keys, or none for random weights."""
 
     def __post_init__(self) -> None:
-        require(self, image_size=COUNT, patch_size=COUNT, frames=COUNT, tubelet=COUNT)
-        require(self, mean=FINITE, std=POSITIVE)
-        for name, part in (("image_size", "patch_size"), ("frames", "tubelet")):
-            whole, least = getattr(self, name), getattr(self, part)
-            if whole % least:
-                raise ValueError(f"{name} is {whole}, expected a multiple of {part}, {least}")
-        self.transformer()
-
-    @property
-    def side(self) -> int:
-        """Patches along a side."""
-        return self.image_size // self.patch_size
-
-    def transformer(self) -> TransformerConfig:
-        """The stack of blocks."""
-        return TransformerConfig.of(self)
+        super().__post_init__()
+        require(self, tubelet=COUNT)
+        if self.frames % self.tubelet:
+            raise ValueError(
+                f"frames is {self.frames}, expected a multiple of tubelet, {self.tubelet}"
+            )
 
     def build(self) -> ViViT:
         return self.filled(ViViT(self))

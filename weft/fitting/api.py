@@ -11,7 +11,7 @@ from weft.data.memory import write_table
 from weft.fitting.fit import fit as fit_target
 from weft.fitting.opening import open_table
 from weft.fitting.pair import fit_pair
-from weft.fitting.result import FitResult, folder_of, require_target
+from weft.fitting.result import PAIRED, FitResult, folder_of, require_target
 from weft.fitting.settings import FitSettings
 
 SETTINGS = FitSettings()
@@ -70,10 +70,11 @@ def fit(
     path = Path("table.parquet") if in_memory else Path(data)
     folder = Path(out) if out is not None else default_folder(path)
     if in_memory:
-        if (
-            isinstance(target, str) or pair is not None
-        ):  # before the table of another result is replaced
-            require_target(folder, target if isinstance(target, str) else " and ".join(pair or ()))
+        # Before the table of another result is replaced; several targets have folders of their own.
+        if pair is not None:
+            require_target(folder, PAIRED.join(pair))
+        elif isinstance(target, str):
+            require_target(folder, target)
         path = write_table(data, folder / path)
         images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
     images = None if images_dir is None else Path(images_dir).absolute()

@@ -75,7 +75,7 @@ def candidates(
     fine_tuned: bool = False,
 ) -> list[Candidate]:
     """The candidates in the order in which they are tried: a constant, a linear model of all columns, each column
-    alone, the slower ones, then those outside the contest.
+    alone, the slower ones, then those that are not compared.
 
     kinds: column -> its kind, of those that a model may use. named: columns that name rows. networks: the recipes, too.
     fine_tuned: there are published towers that can be trained further.

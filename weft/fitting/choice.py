@@ -124,7 +124,7 @@ def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
     """Which features recordings and texts have had, and what could be tried besides: sentences."""
     found = []
     if {"image", "images", "video"} & kinds:
-        weights = mobilenet_weights() if choices.image_model is None else None
+        weights = _mobilenet(choices)
         found.append(
             f"Features of pictures: of MobileNetV2 ({weights})."
             if weights
@@ -134,8 +134,8 @@ def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
         if choices.image_model is None and weights is None:
             found.append(_better("pictures", "--image-model google/vit-base-patch16-224"))
     if "audio" in kinds:
-        weights_used = _mobilenet(choices)
-        seen = f"; the spectrogram as MobileNetV2 sees it ({weights_used})" if weights_used else ""
+        weights = _mobilenet(choices)
+        seen = f"; the spectrogram as MobileNetV2 sees it ({weights})" if weights else ""
         found.append(f"Features of sounds: statistics of frequency bands over time{seen}.")
     if "text" in kinds:
         found.append(

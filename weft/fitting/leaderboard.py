@@ -80,15 +80,15 @@ class Leaderboard:
         }
 
     def _entry_json(self, entry: Entry) -> dict[str, Any]:
-        of = entry.difference
+        compared = entry.difference
         return {
             "name": entry.candidate.name,
             "model": entry.candidate.model,
             "columns": list(entry.candidate.columns),
             "role": entry.candidate.role,
             "score": entry.estimate.to_json(),
-            "difference_from_best": None if of is None else of.difference.to_json(),
-            "p_value": None if of is None else of.p_value,
+            "difference_from_best": None if compared is None else compared.difference.to_json(),
+            "p_value": None if compared is None else compared.p_value,
             "tied_with_best": entry.tied,
             **{m.name: value for m, value in zip(self.others, entry.others, strict=True)},
             "seconds": round(entry.seconds, 2),

@@ -27,7 +27,7 @@ from weft.fitting.recall import (
     measure_vectors,
     partners_found,
 )
-from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
+from weft.fitting.result import BOARD, PAGE, PAIRED, SPLITS, TRIALS, FitResult, held
 from weft.fitting.settings import FitSettings
 from weft.fitting.source import AssignedConfig
 from weft.fitting.trained_pair import TrainedPair, trained_pairs
@@ -44,7 +44,7 @@ def fit_pair(
     deadline = time.monotonic() + 60 * settings.minutes
     kinds = kinds_of(opened, pair)
     table = with_both(opened.table, pair)
-    with held(folder, " and ".join(pair)):
+    with held(folder, PAIRED.join(pair)):
         count = rows_in_time(table, kinds, settings, folder / TRIALS / KEPT, deadline=deadline)
         rows = part(table, np.zeros(len(table), dtype=np.int64), count, settings.seed)
         notes = () if rows is None else (said_of_part(len(rows), len(table)),)
@@ -83,7 +83,7 @@ def _fitted(
         else:
             measured.append(trial)
     board = ranked(
-        " and ".join(pairs.names),
+        PAIRED.join(pairs.names),
         (RECALL_10, RECALL_1),
         pairs.plan.said,
         measured,

@@ -20,6 +20,9 @@ from weft.runs.run import Run, load
 
 BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
 
+PAIRED = " and "
+"""Between the two columns of a pair, where the leaderboard names what it is of."""
+
 
 @dataclass(frozen=True)
 class FitResult:

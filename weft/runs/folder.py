@@ -10,9 +10,9 @@ from weft.core.errors import WeftError
 from weft.core.lock import locked
 from weft.data.learned import MODALITIES
 from weft.data.memory import FILE as TABLE
-from weft.runs.bucketing import LENGTHS
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS
 from weft.runs.recipe import Recipe
+from weft.runs.sampling import LENGTHS
 from weft.training import checkpoint, distributed
 from weft.training.checkpoint import CHECKPOINTS
 from weft.training.interruption import interruptible

@@ -21,12 +21,10 @@ from weft.inference.missing_table import ABSENT, MEAN, TOKEN, ZEROS, MissingLine
 from weft.runs.measure import Measurement, task_config, training_rows
 from weft.tasks.base import ReadsRows, Task
 from weft.tasks.retrieval import RetrievalConfig
-from weft.tasks.together import found_together
+from weft.tasks.together import Fillings, found_together
 
 MOST = 4
 """Streams of which every subset is measured; of more only all, all but one, each alone and none."""
-Fillings = Mapping[str, Sequence[Mapping[str, Features]]]
-"""Filler -> for each member what it puts in the place of each stream."""
 
 
 def measure_missing(found: Measurement, task: str) -> MissingTable:

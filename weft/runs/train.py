@@ -22,7 +22,6 @@ from weft.data.modality_dropout import ModalityDropout
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
-from weft.runs.bucketing import buckets
 from weft.runs.check import (
     check_columns,
     check_names,
@@ -46,6 +45,7 @@ from weft.runs.parts import (
     target_sources,
 )
 from weft.runs.recipe import Recipe, validation_metrics
+from weft.runs.sampling import sampler_of
 from weft.runs.thresholds import thresholds, write_thresholds
 from weft.training import checkpoint, distributed, loop, sharding
 from weft.training.config import Parallel
@@ -158,10 +158,9 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         rank=rank(),
         world_size=world_size(),
         errors=recipe.data.errors,
-        buckets=buckets(recipe, folder, training, learned.modalities),
+        sampler=sampler_of(recipe, folder, training, learned.modalities),
         mixing=_mixing(recipe, learned, len(training)),
         dropout=_dropout(recipe),
-        by_group=recipe.data.by_group,
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)

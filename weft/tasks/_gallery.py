@@ -66,14 +66,15 @@ def by_group(gallery: Gallery) -> Gallery:
     firsts = sorted(first.values())
     place = {numbers[n]: number for number, n in enumerate(firsts)}
     places_N = torch.tensor([place[group] for group in numbers])
-    units = []
-    for vectors_NE in gallery.vectors:
-        sums_GE = vectors_NE.new_zeros(len(place), vectors_NE.shape[1])
-        units.append(
-            F.normalize(sums_GE.index_add_(0, places_N.to(vectors_NE.device), vectors_NE), dim=-1)
-        )
+    units = [unit_means(vectors_NE, places_N, len(place)) for vectors_NE in gallery.vectors]
     groups = gallery.groups[firsts]
     return Gallery(tuple(gallery.entries[n] for n in firsts), groups, groups, tuple(units))
+
+
+def unit_means(vectors_NE: Tensor, places_N: Tensor, count: int) -> Tensor:
+    """(count, E) the mean of the vectors of each place, of unit length. places_N: from 0 to count - 1."""
+    sums_PE = vectors_NE.new_zeros(count, vectors_NE.shape[1])
+    return F.normalize(sums_PE.index_add_(0, places_N.to(vectors_NE.device), vectors_NE), dim=-1)
 
 
 def both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:

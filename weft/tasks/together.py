@@ -12,7 +12,7 @@ from weft.data.formats import Dataset
 from weft.evaluation.ranking import averaged, dot_product, rank_queries, standardised
 from weft.inference.member import Member
 from weft.inference.missing_table import ABSENT, TOKEN, MissingLine
-from weft.tasks._gallery import Gallery
+from weft.tasks._gallery import Gallery, unit_means
 from weft.tasks._ranks import recall_at
 from weft.tasks.retrieval import RetrievalConfig
 
@@ -72,12 +72,7 @@ class _Entries:
     def of(cls, gallery: Gallery) -> "_Entries":
         """The mean of the entries of each match."""
         keys, places_N = torch.unique(gallery.matches, return_inverse=True)
-        means = []
-        for vectors_NE in gallery.vectors:
-            sums = vectors_NE.new_zeros(len(keys), vectors_NE.shape[1])
-            means.append(
-                F.normalize(sums.index_add_(0, places_N.to(sums.device), vectors_NE), dim=-1)
-            )
+        means = [unit_means(vectors_NE, places_N, len(keys)) for vectors_NE in gallery.vectors]
         return cls({key: n for n, key in enumerate(keys.tolist())}, means)
 
 
