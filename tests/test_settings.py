@@ -28,6 +28,7 @@ MAY_BE_NEGATIVE = {
     "ResNetConfig.mean",
     "MobileNetV2Config.mean",
     "ViTConfig.mean",
+    "SpaceTimeSettings.mean",
     "TimeSformerConfig.mean",
     "ViViTConfig.mean",
     "PretrainedConfig.mean",

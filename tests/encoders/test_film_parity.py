@@ -100,7 +100,7 @@ def test_vivit(tmp_path: Path) -> None:
         **layer(theirs, "layernorm", "norm"),
         **blocks(theirs, VIT_BLOCK, 2),
     }
-    encoder = ViViTConfig(SIDE, PATCH, FRAMES, 2, DIM, depth=2, heads=2, mlp=32).build()
+    encoder = ViViTConfig(SIDE, PATCH, FRAMES, DIM, tubelet=2, depth=2, heads=2, mlp=32).build()
     load(encoder, tensors)
     with torch.no_grad():
         wanted = model(films() / 127.5 - 1).last_hidden_state
@@ -110,6 +110,6 @@ def test_vivit(tmp_path: Path) -> None:
 
 
 def test_a_film_of_more_frames_than_the_encoder_reads_is_said() -> None:
-    for config in (TimeSformerConfig(16, 8, 4, 16, 1, 2), ViViTConfig(16, 8, 4, 2, 16, 1, 2)):
+    for config in (TimeSformerConfig(16, 8, 4, 16, 1, 2), ViViTConfig(16, 8, 4, 16, 1, 2, tubelet=2)):
         with pytest.raises(WeftError, match="a video has 6 frames, expected at most 4"):
             config.build()(Field(films()))
