@@ -21,7 +21,7 @@ MAY_BE_NEGATIVE = {
     "NearConfig.similarity",  # a cosine
     "GenerationConfig.length_exponent",  # prefers short texts
     "NearConfig.sound_similarity",  # a cosine
-    "NearConfig.film_similarity",
+    "NearConfig.video_similarity",
     "AudioConfig.mean",  # of logarithms
     "SoundChangesConfig.noise",  # in decibels
     "ConvNetConfig.mean",

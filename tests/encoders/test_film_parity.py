@@ -110,6 +110,9 @@ def test_vivit(tmp_path: Path) -> None:
 
 
 def test_a_film_of_more_frames_than_the_encoder_reads_is_said() -> None:
-    for config in (TimeSformerConfig(16, 8, 4, 16, 1, 2), ViViTConfig(16, 8, 4, 16, 1, 2, tubelet=2)):
+    for config in (
+        TimeSformerConfig(16, 8, 4, 16, 1, 2),
+        ViViTConfig(16, 8, 4, 16, 1, 2, tubelet=2),
+    ):
         with pytest.raises(WeftError, match="a video has 6 frames, expected at most 4"):
             config.build()(Field(films()))

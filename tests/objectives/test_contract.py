@@ -87,7 +87,7 @@ CASES: dict[str, Config] = {
     "modality-invariant": ModalityInvariantConfig(("image", "text", "regions")),
     "label-alignment": LabelAlignmentConfig("answer", ("image", "text")),
     "hierarchical": HierarchicalContrastiveConfig(("image", "text"), token=0.5),
-    "hierarchical-film": HierarchicalContrastiveConfig(("text", "film"), clip=0, chunk=1),
+    "hierarchical-video": HierarchicalContrastiveConfig(("text", "film"), clip=0, chunk=1),
     "classification": ClassificationConfig(),
     "regression": RegressionConfig(),
     "masked-language": WORDS,

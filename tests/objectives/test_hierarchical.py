@@ -27,7 +27,7 @@ def contrast(cosines: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
 
 def test_films_are_the_means_of_their_clips() -> None:
     rows = tiny.batch(FILMS)
-    config = HierarchicalContrastiveConfig(("image", "text"), clip=0.0, film=1.0, temperature=COLD)
+    config = HierarchicalContrastiveConfig(("image", "text"), clip=0.0, video=1.0, temperature=COLD)
     loss, reader = loss_of(config, rows)
     films = []
     for stream in ("image", "text"):
@@ -37,7 +37,7 @@ def test_films_are_the_means_of_their_clips() -> None:
     torch.testing.assert_close(
         loss.total, contrast(films[0] @ films[1].T, torch.eye(3, dtype=torch.bool))
     )
-    assert set(loss.terms) == {"film", "film_temperature", "film_accuracy"}
+    assert set(loss.terms) == {"video", "video_temperature", "video_accuracy"}
 
 
 def test_a_film_without_one_of_the_streams_is_left_out() -> None:
@@ -54,7 +54,7 @@ def test_a_film_without_one_of_the_streams_is_left_out() -> None:
 def test_tokens_meet_their_nearest_of_the_other_stream() -> None:
     rows = tiny.batch()
     config = HierarchicalContrastiveConfig(
-        ("image", "text"), clip=0.0, film=0.0, token=2.0, temperature=COLD
+        ("image", "text"), clip=0.0, video=0.0, token=2.0, temperature=COLD
     )
     loss, reader = loss_of(config, rows)
     tokens = {}
@@ -82,7 +82,7 @@ def test_tokens_meet_their_nearest_of_the_other_stream() -> None:
 
 def test_levels_add_up_with_their_weights() -> None:
     rows = tiny.batch(FILMS)
-    weighted = HierarchicalContrastiveConfig(("image", "text"), clip=0.5, film=2.0, token=0.25)
+    weighted = HierarchicalContrastiveConfig(("image", "text"), clip=0.5, video=2.0, token=0.25)
     loss, _ = loss_of(weighted, rows)
-    parts = 0.5 * loss.terms["clip"] + 2 * loss.terms["film"] + 0.25 * loss.terms["token"]
+    parts = 0.5 * loss.terms["clip"] + 2 * loss.terms["video"] + 0.25 * loss.terms["token"]
     torch.testing.assert_close(loss.total, parts)

@@ -140,16 +140,18 @@ def _summary(report: DataReport) -> None:
         print(
             f"    {say(f'{RATES[kind]}: {_counts(of.rates)}; channels of sound: {_counts(of.channels)}')}"
         )
-    films = [
+    videos = [
         name for name, column in report.columns.items() if any("video" in k for k in column.kinds)
     ]
     if (
-        films
+        videos
         and "audio" not in report.recordings
         and "video" in report.recordings
         and set(report.recordings["video"].channels) - {"0"}
     ):
-        print(f"  {say(f'--columns audio={films[0]} also reads the sound tracks of these videos')}")
+        print(
+            f"  {say(f'--columns audio={videos[0]} also reads the sound tracks of these videos')}"
+        )
     if report.metadata:
         print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")

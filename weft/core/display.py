@@ -18,7 +18,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound or a film that can be played. weights: of its parts in order of time, (parts,) in [0, 1]."""
+    """A sound or a video that can be played. weights: of its parts in order of time, (parts,) in [0, 1]."""
 
     media: Media
     weights: np.ndarray | None = None

@@ -1,6 +1,6 @@
 """Large raw values: what they are, and where their bytes lie.
 
-A row holds a `Media` in the place of a picture, a sound, a film or an array. Opening a data set, fitting a
+A row holds a `Media` in the place of a picture, a sound, a video or an array. Opening a data set, fitting a
 tokenizer on its texts or reading a label therefore touches no byte of them.
 """
 
@@ -36,7 +36,7 @@ class Alternatives(tuple[Any, ...]):
     """Several values any one of which may stand for the row, such as the captions of a picture.
 
     Training draws one, and each is a view of its own in evaluation. A list is one value: the tags of a
-    picture, the frames of a film.
+    picture, the frames of a video.
     """
 
     __slots__ = ()
@@ -192,7 +192,7 @@ def npy_of(array: np.ndarray) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, a sound, a film or an array that is read when somebody asks.
+    """A picture, a sound, a video or an array that is read when somebody asks.
 
     suffix: of its file's name, in small letters and without the dot; "" where it has none.
     rate: samples or frames a second of a recording that is not encoded.
@@ -244,7 +244,7 @@ class Media:
 
     @classmethod
     def frames(cls, make: np.ndarray | Callable[[], np.ndarray], rate: float) -> Self:
-        """The frames of a film, uint8 (F, H, W, 3), or what makes them. rate: a second."""
+        """The frames of a video, uint8 (F, H, W, 3), or what makes them. rate: a second."""
         return cls("video", _made(make), rate=rate)
 
     def part(self, start: float, end: float | None = None) -> Self:
@@ -255,7 +255,7 @@ class Media:
         return replace(self, start=start, end=end)
 
     def of_kind(self, kind: Kind) -> Self:
-        """The same content read as another kind, such as the sound track of a film."""
+        """The same content read as another kind, such as the sound track of a video."""
         return replace(self, kind=kind)
 
     @property

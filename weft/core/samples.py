@@ -12,7 +12,7 @@ class Sample:
     """One row before batching.
 
     `items` maps a stream or label name to its raw value: a small one (a string, a number, a list, a
-    small array), `Alternatives` (several captions), or a `Media` (a picture, a sound, a film, an array in
+    small array), `Alternatives` (several captions), or a `Media` (a picture, a sound, a video, an array in
     a file), which is read when somebody asks. `group` names what must not be split or counted twice:
     the image of five captions, the patient, the speaker. `match` names what counts as right for each
     other in contrastive targets and retrieval; None where that is the group. `source` (file:line or

@@ -1,4 +1,4 @@
-"""Towers of sounds and of films that stay modules of Hugging Face transformers."""
+"""Towers of sounds and of videos that stay modules of Hugging Face transformers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.by_length import by_length
 from weft.encoders.hugging_face import HuggingFaceTower
-from weft.encoders.read_tower import FILMS
+from weft.encoders.read_tower import VIDEOS
 from weft.modalities.audio import AudioConfig
 from weft.modalities.video import VideoConfig
 
@@ -113,10 +113,10 @@ class SoundTower(HuggingFaceTower):
         return _cleared(found, found.mask, found.pooled)
 
 
-class FilmTower(HuggingFaceTower):
-    """A model of films that reads a fixed number of frames: TimeSformer, VideoMAE or ViViT.
+class VideoTower(HuggingFaceTower):
+    """A model of videos that reads a fixed number of frames: TimeSformer, VideoMAE or ViViT.
 
-    A film of fewer frames has each of them several times, evenly. tokens: the last hidden states. pooled: with pooling
+    A video of fewer frames has each of them several times, evenly. tokens: the last hidden states. pooled: with pooling
     "auto" the class token, of VideoMAE the mean.
     """
 
@@ -124,14 +124,14 @@ class FilmTower(HuggingFaceTower):
         self, model: nn.Module, *, pooling: str, mean: Sequence[float], std: Sequence[float]
     ) -> None:
         settings: Any = model.config
-        pooling = FILMS[settings.model_type] if pooling == "auto" else pooling
+        pooling = VIDEOS[settings.model_type] if pooling == "auto" else pooling
         super().__init__(model, pooling=pooling, mean=mean, std=std)
         self.frames: int = settings.num_frames
 
     def forward(self, field: Field) -> Features:
         """Frames (B, F, 3, H, W) uint8, mask (B, F) or None where all are real."""
-        check_shape(field.values, "B F 3 H W", "films")
-        if not len(field):  # of a black film, so that parameters have gradients
+        check_shape(field.values, "B F 3 H W", "videos")
+        if not len(field):  # of a black video, so that parameters have gradients
             one = field.values.new_zeros(1, *field.values.shape[1:])
             return self.forward(Field(one)).rows(slice(0, 0))
         mask_BF, frames = field.real, self.frames

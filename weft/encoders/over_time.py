@@ -1,4 +1,4 @@
-"""A film as the vectors of its frames, and what is learned over time: a transformer, an LSTM, or their mean."""
+"""A video as the vectors of its frames, and what is learned over time: a transformer, an LSTM, or their mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Towers of Hugging Face transformers, of pictures, texts, sounds and films: frozen, partly frozen, LoRA or trained."""
+"""Towers of Hugging Face transformers, of pictures, texts, sounds and videos: frozen, partly frozen, LoRA or trained."""
 
 import json
 import logging
@@ -16,10 +16,10 @@ from weft.core.ranges import COUNT, FINITE, POSITIVE, at_least, require
 from weft.encoders.convert import convertible, own_config
 from weft.encoders.frozen import Frozen, FrozenConfig, PartlyFrozen, PartlyFrozenConfig
 from weft.encoders.hugging_face import HuggingFaceTower
-from weft.encoders.hugging_face_media import FilmTower, SoundTower
+from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.lora import LoraConfig, lora
 from weft.encoders.own_tower import own_tower, tower_settings
-from weft.encoders.read_tower import FILMS, SOUNDS, read_tower
+from weft.encoders.read_tower import SOUNDS, VIDEOS, read_tower
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.hub import fetched, loading
@@ -45,8 +45,8 @@ class PretrainedConfig(Config[Encoder]):
     model is rebuilt without the files of the pretrained one.
 
     BERT, RoBERTa, ViT, CLIP and SigLIP towers become our own modules, which skip padding; others are wrapped.
-    Towers of sounds (AST, CLAP, Whisper's encoder, Wav2Vec2 and its kin) and of films (TimeSformer, VideoMAE, ViViT) are
-    wrapped; `weft.modalities.published_media` says how their sounds and films are to be read.
+    Towers of sounds (AST, CLAP, Whisper's encoder, Wav2Vec2 and its kin) and of videos (TimeSformer, VideoMAE, ViViT) are
+    wrapped; `weft.modalities.published_media` says how their sounds and videos are to be read.
     The text tower of SigLIP reads padding up to its full length, as in its training.
     """
 
@@ -182,5 +182,5 @@ def _wrapped_tower(
     model = read_tower(settings, source, config.tower)
     if settings["model_type"] in SOUNDS:
         return SoundTower(model, pooling=config.pooling, rate=config.rate, silence=config.silence)
-    kind = FilmTower if settings["model_type"] in FILMS else HuggingFaceTower
+    kind = VideoTower if settings["model_type"] in VIDEOS else HuggingFaceTower
     return kind(model, pooling=config.pooling, mean=config.mean or HALF, std=config.std or HALF)

@@ -42,8 +42,8 @@ SOUNDS = {
     ),
 }
 """Towers of sounds, and what they read."""
-FILMS = {"timesformer": "cls", "videomae": "mean", "vivit": "cls"}
-"""Towers of films, and which of their tokens a classifier reads."""
+VIDEOS = {"timesformer": "cls", "videomae": "mean", "vivit": "cls"}
+"""Towers of videos, and which of their tokens a classifier reads."""
 _WITHOUT_POOLER = ("vivit", *(kind for kind, how in DUAL_TEXT.items() if how == "cls"))
 """Their pooler's output is of no use, and some files lack its weights."""
 
@@ -53,7 +53,7 @@ def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "a
 
     tower: which one of a model with two. Of an encoder and a decoder the encoder. Only safetensors are
     read. Raises WeftError where weights are missing, or the model reads something else than texts, pictures, sounds or
-    films.
+    videos.
     """
     with quiet():
         model = _read(settings, source, tower)
@@ -158,7 +158,7 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
-    """Raises WeftError unless it reads a batch of token ids or of pictures, sounds or films that weft knows, the same
+    """Raises WeftError unless it reads a batch of token ids or of pictures, sounds or videos that weft knows, the same
     way each time."""
     if settings["model_type"] in SOUNDS:
         return
@@ -178,7 +178,7 @@ def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
         raise WeftError(
             f"a '{kind}' tower also needs {', '.join(needed)}, which weft does not give"
         )
-    if "num_frames" in settings and kind not in FILMS:
+    if "num_frames" in settings and kind not in VIDEOS:
         raise WeftError(f"a '{kind}' model reads videos, expected one of a kind of: {_media()}")
     if reads == "pixel_values" and "mask_ratio" in settings:
         raise WeftError(
@@ -187,4 +187,4 @@ def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
 
 
 def _media() -> str:
-    return ", ".join(sorted((*SOUNDS, *FILMS)))
+    return ", ".join(sorted((*SOUNDS, *VIDEOS)))

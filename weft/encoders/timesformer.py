@@ -1,4 +1,4 @@
-"""Films by attention over time, then over space (Bertasius et al. 2021, arXiv:2102.05095: TimeSformer)."""
+"""Videos by attention over time, then over space (Bertasius et al. 2021, arXiv:2102.05095: TimeSformer)."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -19,10 +19,10 @@ from weft.layers.pooling import pool
 from weft.layers.transformer import Transformer, TransformerBlock, TransformerConfig
 
 
-class FilmPacking:
-    """Where the real tokens of films (B, F) lie: a class token first, then the patches of each frame.
+class VideoPacking:
+    """Where the real tokens of videos (B, F) lie: a class token first, then the patches of each frame.
 
-    tokens: of whole films. time: each patch through the frames. space: each frame with a class token.
+    tokens: of whole videos. time: each patch through the frames. space: each frame with a class token.
     """
 
     def __init__(self, mask_BF: Tensor, patches: int) -> None:
@@ -60,36 +60,36 @@ class DividedBlock(nn.Module):
         self.time_out = nn.Linear(config.dim, config.dim)
         self.block = TransformerBlock(config, drop_path)
 
-    def forward(self, tokens_SD: Tensor, film: FilmPacking) -> Tensor:
-        """(S, D) packed by `film.tokens` -> (S, D)."""
-        class_B1D, patches_BFPD = film.unpack(tokens_SD)
-        patches_BFPD = patches_BFPD + self.over_time(patches_BFPD, film)
-        added_BFLD = self.over_space(class_B1D, patches_BFPD, film)
-        class_B1D = class_B1D + pool(added_BFLD[:, :, 0], film.frames, "mean")[:, None]
-        tokens_SD = film.pack(class_B1D, patches_BFPD + added_BFLD[:, :, 1:])
-        return self.block.feed_forward(tokens_SD, film.tokens)
+    def forward(self, tokens_SD: Tensor, video: VideoPacking) -> Tensor:
+        """(S, D) packed by `video.tokens` -> (S, D)."""
+        class_B1D, patches_BFPD = video.unpack(tokens_SD)
+        patches_BFPD = patches_BFPD + self.over_time(patches_BFPD, video)
+        added_BFLD = self.over_space(class_B1D, patches_BFPD, video)
+        class_B1D = class_B1D + pool(added_BFLD[:, :, 0], video.frames, "mean")[:, None]
+        tokens_SD = video.pack(class_B1D, patches_BFPD + added_BFLD[:, :, 1:])
+        return self.block.feed_forward(tokens_SD, video.tokens)
 
-    def over_time(self, patches_BFPD: Tensor, film: FilmPacking) -> Tensor:
+    def over_time(self, patches_BFPD: Tensor, video: VideoPacking) -> Tensor:
         """What the patches (B, F, P, D) learn of the same place in other frames."""
         rows, frames, patches, dim = patches_BFPD.shape
-        tokens_SD = film.time.pack(patches_BFPD.transpose(1, 2).flatten(0, 1))
-        added_SD = self.time_attention(self.time_norm(tokens_SD), film.time)
-        added_SD = self.time_out(self.block.drop(added_SD, film.time))
-        return film.time.unpack(added_SD).view(rows, patches, frames, dim).transpose(1, 2)
+        tokens_SD = video.time.pack(patches_BFPD.transpose(1, 2).flatten(0, 1))
+        added_SD = self.time_attention(self.time_norm(tokens_SD), video.time)
+        added_SD = self.time_out(self.block.drop(added_SD, video.time))
+        return video.time.unpack(added_SD).view(rows, patches, frames, dim).transpose(1, 2)
 
-    def over_space(self, class_B1D: Tensor, patches_BFPD: Tensor, film: FilmPacking) -> Tensor:
+    def over_space(self, class_B1D: Tensor, patches_BFPD: Tensor, video: VideoPacking) -> Tensor:
         """(B, F, 1 + P, D): what class token and patches learn of each other in each frame."""
         rows, frames = patches_BFPD.shape[:2]
         class_BF1D = class_B1D[:, None].expand(-1, frames, -1, -1)
         frames_BFLD = torch.cat([class_BF1D, patches_BFPD], dim=2)
-        tokens_SD = film.space.pack(frames_BFLD.flatten(0, 1))
-        added_SD = self.block.attention(self.block.norm1(tokens_SD), film.space)
-        added_SD = self.block.drop(added_SD, film.space)
-        return film.space.unpack(added_SD).view(rows, frames, *frames_BFLD.shape[2:])
+        tokens_SD = video.space.pack(frames_BFLD.flatten(0, 1))
+        added_SD = self.block.attention(self.block.norm1(tokens_SD), video.space)
+        added_SD = self.block.drop(added_SD, video.space)
+        return video.space.unpack(added_SD).view(rows, frames, *frames_BFLD.shape[2:])
 
 
 class TimeSformer(nn.Module):
-    """Films of uint8 frames -> tokens: class token first, then the patches of each frame, row by row.
+    """Videos of uint8 frames -> tokens: class token first, then the patches of each frame, row by row.
 
     pooled: the class token. Frames of another size than `image_size` get interpolated position embeddings.
     """
@@ -110,14 +110,14 @@ class TimeSformer(nn.Module):
 
     def forward(self, field: Field) -> Features:
         """Frames (B, F, 3, H, W), mask (B, F) or None where all are real; H and W multiples of the patch size."""
-        check_shape(field.values, "B F 3 H W", "films")
+        check_shape(field.values, "B F 3 H W", "videos")
         mask_BF = field.real
         grid = grid_of(field.values, self.config.patch_size)
-        film = FilmPacking(mask_BF, grid[0] * grid[1])
-        tokens_SD = self.dropout(film.pack(*self.embed(field.values, mask_BF, grid)))
-        tokens_SD = self.transformer(tokens_SD, cast(Packing, film))
-        tokens_BTD = film.tokens.unpack(self.norm(tokens_SD))
-        return Features(tokens_BTD, film.tokens.mask, tokens_BTD[:, 0])
+        video = VideoPacking(mask_BF, grid[0] * grid[1])
+        tokens_SD = self.dropout(video.pack(*self.embed(field.values, mask_BF, grid)))
+        tokens_SD = self.transformer(tokens_SD, cast(Packing, video))
+        tokens_BTD = video.tokens.unpack(self.norm(tokens_SD))
+        return Features(tokens_BTD, video.tokens.mask, tokens_BTD[:, 0])
 
     def embed(
         self, frames_BFCHW: Tensor, mask_BF: Tensor, grid: tuple[int, int]

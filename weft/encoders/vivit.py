@@ -1,4 +1,4 @@
-"""Films by attention over all tubelets at once (Arnab et al. 2021, arXiv:2103.15691: ViViT, model 1)."""
+"""Videos by attention over all tubelets at once (Arnab et al. 2021, arXiv:2103.15691: ViViT, model 1)."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,9 @@ from weft.layers.transformer import Activation
 
 
 class ViViT(nn.Module):
-    """Films of uint8 frames -> tokens: class token first, then the tubelets of each stretch of time, row by row.
+    """Videos of uint8 frames -> tokens: class token first, then the tubelets of each stretch of time, row by row.
 
-    A tubelet is the patch at one place in `tubelet` frames one after another (section 3.2). Where a film ends within one,
+    A tubelet is the patch at one place in `tubelet` frames one after another (section 3.2). Where a video ends within one,
     its last frame is repeated. pooled: the class token.
     """
 
@@ -42,7 +42,7 @@ class ViViT(nn.Module):
 
     def forward(self, field: Field) -> Features:
         """Frames (B, F, 3, H, W), mask (B, F) or None where all are real; H and W multiples of the patch size."""
-        check_shape(field.values, "B F 3 H W", "films")
+        check_shape(field.values, "B F 3 H W", "videos")
         mask_BF = field.real
         frame_numbers(mask_BF, self.config.frames)
         tokens_BTD, mask_BT = self.embed(field.values, mask_BF)
@@ -93,7 +93,7 @@ def filled_up(mask_BF: Tensor, tubelet: int) -> Tensor:
     """(B, F') numbers of frames, real ones first and then the last of them, F' a multiple of `tubelet`."""
     frames = mask_BF.shape[1]
     longest = -(-frames // tubelet) * tubelet
-    # A film without frames takes what stands in its first place, which the mask of tubelets hides.
+    # A video without frames takes what stands in its first place, which the mask of tubelets hides.
     last_B1 = (mask_BF.sum(1, keepdim=True) - 1).clamp_min(0)
     numbers_F = torch.arange(longest, device=mask_BF.device)
     return (~mask_BF).long().argsort(dim=1, stable=True).gather(1, numbers_F.minimum(last_B1))

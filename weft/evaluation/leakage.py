@@ -29,8 +29,8 @@ class Finding:
 class Leakage:
     """What the evaluated split shares with the training split.
 
-    Whatever a row holds is compared, in any column with any column: pictures, sounds, films, arrays and files
-    by their content (identical), pictures, sounds and films also by their fingerprints (near_duplicates), captions and sentences
+    Whatever a row holds is compared, in any column with any column: pictures, sounds, videos, arrays and files
+    by their content (identical), pictures, sounds and videos also by their fingerprints (near_duplicates), captions and sentences
     without regard to case, punctuation, width and blanks (texts), and of a row that holds nothing of these all
     values together (values). Both mappings have the kinds that the evaluated rows hold. not_compared:
     what could not be, in words.
@@ -55,7 +55,7 @@ class Leakage:
 
     @property
     def shared(self) -> bool:
-        """A row, a group, or the very picture, sound, film or file is in both."""
+        """A row, a group, or the very picture, sound, video or file is in both."""
         recordings = [finding for kind, finding in self.identical.items() if kind != "array"]
         return any(finding.found for finding in (self.ids, self.groups, *recordings))
 
@@ -209,7 +209,7 @@ def _shared(train: Keyed, evaluated: Keyed) -> Finding:
 
 
 def _looks(facts: Sequence[RowFacts], kind: Kind) -> list[tuple[str, Look]]:
-    """Each picture, sound or film once, with the id of the first row that has it."""
+    """Each picture, sound or video once, with the id of the first row that has it."""
     found: dict[str, tuple[str, Look]] = {}
     for each in looks_of(facts):
         if each.kind == kind:

@@ -24,7 +24,7 @@ class Given:
 def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
     """stream -> one value, or a list of N, None where the row lacks the stream.
 
-    A single value goes with every row. What a value of a picture, sound or film may be is said in `own_values`; an
+    A single value goes with every row. What a value of a picture, sound or video may be is said in `own_values`; an
     array of strings is a list of them. Raises WeftError for an unknown stream, a value that cannot be read, a file
     that is not there, and lists of other lengths.
     """

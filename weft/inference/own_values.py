@@ -43,7 +43,7 @@ def names_of(value: Any) -> Any:
 
 
 def media_value(raw: Any, kind: Kind) -> Any:
-    """One value of a stream of that kind; a list, such as the frames of a film, becomes one of pictures.
+    """One value of a stream of that kind; a list, such as the frames of a video, becomes one of pictures.
 
     Raises WeftError for anything that is none.
     """

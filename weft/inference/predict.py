@@ -31,7 +31,7 @@ class Predictions:
 
     rows: their numbers in the data set, ids: their ids, groups: (N,). streams: what was read. values:
     N classes, numbers or texts. targets: name -> (N, ...) as read from the rows. swapped: stream -> the
-    N values where that stream is another row's. reordered: film -> the N values where its frames are in
+    N values where that stream is another row's. reordered: video -> the N values where its frames are in
     random order.
     """
 
@@ -75,7 +75,7 @@ class Predictions:
 
     @property
     def altered(self) -> dict[str, Values]:
-        """Baseline -> the values of the same model that sees less: a stream of another row, or a film whose frames
+        """Baseline -> the values of the same model that sees less: a stream of another row, or a video whose frames
         are in random order.
         """
         return {
@@ -107,7 +107,7 @@ def predict(
 
     Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
     rows too. swap: also with each stream of another row of the batch, where the head reads several, and with
-    the frames of each film in random order, where they are read and not cached.
+    the frames of each video in random order, where they are read and not cached.
     selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
     """
     check_members(members)
@@ -209,15 +209,15 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str])
 def _in_random_order(
     seen: Sequence[_View], read: EncodedRows, stream: str
 ) -> list[dict[str, Features]] | None:
-    """The encoded streams with the frames of that film in random order; None where it is none that is read."""
+    """The encoded streams with the frames of that video in random order; None where it is none that is read."""
     found: list[dict[str, Features]] = []
     for one, batch, encoded in zip(seen, read.batches, read.streams, strict=True):
         modality, value = one.member.modalities.get(stream), batch.inputs.get(stream)
         if not isinstance(modality, InTime) or not isinstance(value, StreamField):
             return None
         places_BT = batch.uniform("predict: order of frames", value.values.shape[1])
-        film = one.member.model.encode(stream, modality.reordered(value, places_BT))
-        found.append({**encoded, stream: film})
+        video = one.member.model.encode(stream, modality.reordered(value, places_BT))
+        found.append({**encoded, stream: video})
     return found
 
 

@@ -5,7 +5,7 @@ from weft.core.naming import plain
 OF_ANOTHER = " of another"
 """Ends the name of the baseline that is the model itself with a stream of another row."""
 IN_RANDOM_ORDER = " in random order"
-"""Ends the name of the baseline that is the model itself with the frames of a film in random order."""
+"""Ends the name of the baseline that is the model itself with the frames of a video in random order."""
 PERSON = "person"
 """The baseline that is a person: what can be hoped for, not what is to be beaten."""
 

@@ -1,6 +1,6 @@
 """Encoded sounds -> float32 samples of one channel, whatever the format; only the part that is asked for.
 
-WAV, FLAC, Ogg and AIFF go through soundfile (libsndfile); MP3, other formats and the sound track of a film through
+WAV, FLAC, Ogg and AIFF go through soundfile (libsndfile); MP3, other formats and the sound track of a video through
 PyAV. Neither needs programs of the system.
 """
 

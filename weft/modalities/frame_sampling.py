@@ -1,4 +1,4 @@
-"""At which times of a film its frames are read."""
+"""At which times of a video its frames are read."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +11,16 @@ from weft.core.ranges import COUNT, POSITIVE, require
 
 @dataclass(frozen=True)
 class FrameSamplingConfig(Settings):
-    """Which frames stand for a film."""
+    """Which frames stand for a video."""
 
     method: Literal["uniform", "random", "dense"] = "uniform"
     """uniform: the middles of equal segments of the window. random: in training a random place of each segment
     (Wang et al., Temporal Segment Networks, 2016, section 3.1), else as uniform. dense: `rate` frames a second, from
     the window's start."""
     frames: int = 8
-    """How many frames; with dense the most of them, a shorter film has fewer."""
+    """How many frames; with dense the most of them, a shorter video has fewer."""
     seconds: float | None = None
-    """Length of the window, in training at a random place, else in the middle; None: the whole film."""
+    """Length of the window, in training at a random place, else in the middle; None: the whole video."""
     rate: float = 8.0
     """With dense: frames a second."""
 
@@ -28,14 +28,14 @@ class FrameSamplingConfig(Settings):
         require(self, frames=COUNT, seconds=POSITIVE, rate=POSITIVE)
 
     def window(self, length: float) -> float:
-        """Seconds of the window in a film of so many."""
+        """Seconds of the window in a video of so many."""
         whole = length if self.seconds is None else min(self.seconds, length)
         return min(whole, self.frames / self.rate) if self.method == "dense" else whole
 
     def times(self, length: float, place: float, generator: torch.Generator | None) -> list[float]:
-        """Seconds from the film's start, rising.
+        """Seconds from the video's start, rising.
 
-        length: of the film, in seconds. place: of the window, from 0 (at the start) to 1 (at the end). generator:
+        length: of the video, in seconds. place: of the window, from 0 (at the start) to 1 (at the end). generator:
         of training, else None.
         """
         window = self.window(length)

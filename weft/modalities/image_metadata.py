@@ -155,7 +155,7 @@ def _next_segment(data: bytes, place: int) -> int:
 
 def _jpeg_without(data: bytes) -> bytes | None:
     """Of APPn segments JFIF, Adobe's (what the colours are) and the colour profile stay. What follows
-    the end mark goes: further pictures with metadata of their own, a film, what a camera adds."""
+    the end mark goes: further pictures with metadata of their own, a video, what a camera adds."""
     kept, kind = [data[:2]], 0
     for kind, start, end in _segments(data):
         content = data[start + 4 : end]

@@ -1,4 +1,4 @@
-"""How a pretrained model wants its sounds and films: as the file of its feature extractor says."""
+"""How a pretrained model wants its sounds and videos: as the file of its feature extractor says."""
 
 import math
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def audio_of(name: str) -> AudioConfig:
 
 
 def video_of(name: str) -> VideoConfig:
-    """The settings with which films are read as the pretrained model `name` was trained, as many frames as it reads."""
+    """The settings with which videos are read as the pretrained model `name` was trained, as many frames as it reads."""
     folder = fetched(name, weights=False)
     image = read_processor(folder).image(ImageConfig())
     frames = read_settings(name, folder).get("num_frames")

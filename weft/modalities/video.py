@@ -1,4 +1,4 @@
-"""Films: an encoded recording -> frames at chosen times -> augmented or evaluation view -> Field (B, F, 3, S, S)."""
+"""Videos: an encoded recording -> frames at chosen times -> augmented or evaluation view -> Field (B, F, 3, S, S)."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _KEPT: RecentBytes[NDArray[np.uint8]] = RecentBytes(KEPT_BYTES)
 
 
 class Video(PanelParts):
-    """The modality of films, and of lists of pictures that are the frames of one.
+    """The modality of videos, and of lists of pictures that are the frames of one.
 
     `decode` reads the header alone, `transform` the frames that it takes. All frames of a clip are cut, mirrored
     and changed in colour alike.
@@ -56,11 +56,11 @@ class Video(PanelParts):
                 raise WeftError(f"is {brief(raw)}, expected one frame or more")
             pictures = tuple(expected(picture, "image") for picture in raw)
             return Clip(pictures, len(pictures) / self.config.list_rate)
-        film = expected(raw, self.media)
-        seconds = video_facts(film).seconds
+        video = expected(raw, self.media)
+        seconds = video_facts(video).seconds
         if not math.isfinite(seconds):
             raise WeftError("video does not say how long it is, give its part (start and end)")
-        return Clip(film, seconds)
+        return Clip(video, seconds)
 
     def transform(
         self, item: "Clip", *, train: bool, generator: torch.Generator, view: int = 0
@@ -87,7 +87,7 @@ class Video(PanelParts):
         return stacked(items)
 
     def reordered(self, field: Field, places_BT: Tensor) -> Field:
-        """The frames of each film in rising order of `places_BT`, padding last."""
+        """The frames of each video in rising order of `places_BT`, padding last."""
         mask_BF, values = field.mask, field.values
         if mask_BF is not None:
             places_BT = places_BT.masked_fill(~mask_BF, torch.inf)
@@ -100,7 +100,7 @@ class Video(PanelParts):
         )
 
     def show(self, raw: Any) -> Display:
-        """The film, to be played; the first pictures of a list."""
+        """The video, to be played; the first pictures of a list."""
         if isinstance(raw, list | tuple):
             return Display(
                 pictures=tuple(Picture(each) for each in raw[: self.config.sampling.frames])
@@ -120,16 +120,16 @@ class Video(PanelParts):
         chosen = [min(int(time * self.config.list_rate + 1e-6), last) for time in times]
         return [self._image.decode(item.frames[number]) for number in chosen]
 
-    def _read(self, film: Media, times: Sequence[float]) -> NDArray[np.uint8]:
+    def _read(self, video: Media, times: Sequence[float]) -> NDArray[np.uint8]:
         """(F, H, W, 3) the frames, or of each the moving part; kept where the next epoch reads the same ones."""
         config = self.config
         same = config.sampling.seconds is None and config.sampling.method != "random"
         key = None
-        if same and film.place.changed():
-            key = (film.stamp(times=True), tuple(times), self._min_side, config.part)
+        if same and video.place.changed():
+            key = (video.stamp(times=True), tuple(times), self._min_side, config.part)
             if (kept := _KEPT.get(key)) is not None:
                 return kept
-        pixels = read_frames(film, times, min_side=self._min_side)
+        pixels = read_frames(video, times, min_side=self._min_side)
         if config.part is not None:
             pixels = config.part.cut(pixels)
         if key is not None:
@@ -144,7 +144,7 @@ class Video(PanelParts):
 
 @dataclass(frozen=True)
 class Clip:
-    """What has been opened: a film, or pictures in order of time. seconds: its length."""
+    """What has been opened: a video, or pictures in order of time. seconds: its length."""
 
     frames: Media | tuple[Media, ...]
     seconds: float
@@ -159,7 +159,7 @@ class VideoConfig(Config[Modality]):
     image: ImageConfig = field(default_factory=lambda: ImageConfig(size=112))
     """How frames are cut, augmented and brought to one size."""
     part: MovingPartConfig | None = None
-    """Of films: only the part that moves most is seen, such as a mouth; None: whole frames."""
+    """Of videos: only the part that moves most is seen, such as a mouth; None: whole frames."""
     eval_windows: int = 1
     """With sampling.seconds or dense: how many evenly placed windows are evaluation views."""
     list_rate: float = 8.0

@@ -1,7 +1,7 @@
-"""Encoded films -> uint8 RGB frames at the times that are asked for, upright; nothing else is kept.
+"""Encoded videos -> uint8 RGB frames at the times that are asked for, upright; nothing else is kept.
 
 Decoding starts at the key frame before a time and goes on from time to time; where the next time is far away, the
-file is sought again. A film of two hours is therefore neither read nor held whole.
+file is sought again. A video of two hours is therefore neither read nor held whole.
 """
 
 import math
@@ -33,7 +33,7 @@ EARLY = 1e-4
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is known of a film before it is decoded.
+    """What is known of a video before it is decoded.
 
     seconds: length of the part that is meant, as the file says; infinite where it says nothing. rate: frames a
     second on average; 0 where the file does not say it.
@@ -77,7 +77,7 @@ def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> F
 
 @dataclass(frozen=True)
 class Walked:
-    """A frame on the way through a film. time: seconds from the start of the part; None for one that cannot be decoded.
+    """A frame on the way through a video. time: seconds from the start of the part; None for one that cannot be decoded.
 
     pixels: (side, side, 3) uint8 of frames that are far enough from the one before.
     """
@@ -90,7 +90,7 @@ def walk(media: Media, every: float, side: int) -> Iterator[Walked]:
     """All frames of the part that `media` means, one after the other; damaged ones are counted, not raised.
 
     every: seconds between those whose pixels are given, squeezed into a square of `side` pixels. Raises WeftError
-    without the source where the file is no film.
+    without the source where the file is no video.
     """
     if media.rate is not None:
         frames = _array(media)

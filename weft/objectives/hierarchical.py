@@ -27,7 +27,7 @@ from weft.objectives.temperature import TemperatureConfig
 class HierarchicalContrastive(nn.Module):
     """The weighted sum of a softmax contrastive loss on each level, each with a temperature of its own.
 
-    clip: rows that match are positives, as in every contrastive objective. film: groups are, by the mean of the unit
+    clip: rows that match are positives, as in every contrastive objective. video: groups are, by the mean of the unit
     embeddings of their rows in the batch; the rows of a video need not match each other. token: rows again, by the mean over
     the tokens of one stream of the highest cosine with a token of the other. `data.by_group` brings the rows of a
     group into one batch.
@@ -48,8 +48,8 @@ class HierarchicalContrastive(nn.Module):
             found["token"] = token_directions(model, batch, streams, names)
         if "clip" in self.levels:
             found["clip"] = directions(batch, streams, names)
-        if "film" in self.levels:
-            found["film"] = film_directions(batch, streams, names)
+        if "video" in self.levels:
+            found["video"] = video_directions(batch, streams, names)
         totals: list[Tensor] = []
         terms: dict[str, Tensor] = {}
         for level, pair in found.items():
@@ -62,12 +62,12 @@ class HierarchicalContrastive(nn.Module):
         return Loss(torch.stack(totals).sum(), terms)
 
 
-def film_directions(
+def video_directions(
     batch: Batch, streams: EncodedStreams, names: tuple[str, str]
 ) -> tuple[Direction, Direction]:
     """The groups of all ranks that have both streams, each rank's share of them against all."""
-    keys_F, first_FE = _films(batch, streams, names[0])
-    keys_G, second_GE = _films(batch, streams, names[1])
+    keys_F, first_FE = _videos(batch, streams, names[0])
+    keys_G, second_GE = _videos(batch, streams, names[1])
     first_FE, second_FE = (
         first_FE[torch.isin(keys_F, keys_G)],
         second_GE[torch.isin(keys_G, keys_F)],
@@ -86,7 +86,7 @@ def film_directions(
     )
 
 
-def _films(batch: Batch, streams: EncodedStreams, name: str) -> tuple[Tensor, Tensor]:
+def _videos(batch: Batch, streams: EncodedStreams, name: str) -> tuple[Tensor, Tensor]:
     """(F,) the groups of all ranks that have the stream, in rising order, and (F, E) the mean of their rows, unit."""
     there, chosen = rows_with(batch, streams, (name,))
     vectors_AE, groups_A = gather(chosen.embedding(name).float()), gather(there.groups)
@@ -103,7 +103,7 @@ class HierarchicalContrastiveConfig(Config[Objective]):
     """The two streams, each with a projection to one width."""
     clip: float = 1.0
     """Weight of the contrast of rows: clip and sentence; 0 leaves it out."""
-    film: float = 1.0
+    video: float = 1.0
     """Weight of the contrast of groups, the whole videos and their paragraphs; 0 leaves it out."""
     token: float = 0.0
     """Weight of the contrast of rows by their tokens, such as frames and words; 0 leaves it out."""
@@ -113,18 +113,18 @@ class HierarchicalContrastiveConfig(Config[Objective]):
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 
     def __post_init__(self) -> None:
-        require(self, clip=NOT_NEGATIVE, film=NOT_NEGATIVE, token=NOT_NEGATIVE, chunk=COUNT)
+        require(self, clip=NOT_NEGATIVE, video=NOT_NEGATIVE, token=NOT_NEGATIVE, chunk=COUNT)
         if self.streams[0] == self.streams[1]:
             raise ValueError(f"both streams are '{self.streams[0]}', expected two different ones")
         if not self.weights:
             raise ValueError(
-                "clip, film and token are 0, expected a weight above 0 for one of them"
+                "clip, video and token are 0, expected a weight above 0 for one of them"
             )
 
     @property
     def weights(self) -> dict[str, float]:
         """Level -> its weight, of those that count."""
-        every = {"token": self.token, "clip": self.clip, "film": self.film}
+        every = {"token": self.token, "clip": self.clip, "video": self.video}
         return {level: weight for level, weight in every.items() if weight}
 
     @property

@@ -121,7 +121,7 @@ class MaskedVideoConfig(Config[Objective]):
     mask_ratio: float = 0.75
     """Share of the tubes, or of all patches, that is hidden."""
     tubes: bool = True
-    """A patch is hidden in all frames of a film; False: each by itself."""
+    """A patch is hidden in all frames of a video; False: each by itself."""
 
     def __post_init__(self) -> None:
         require(self, dim=COUNT, patch_size=COUNT, pixels=COUNT, mask_ratio=POSITIVE_SHARE)

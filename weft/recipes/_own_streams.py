@@ -146,7 +146,7 @@ def stream_of(column: Column, towers: Towers, tokens: bool) -> Stream | None:
         case "audio":
             return _sounds()
         case "video":
-            return _films(towers)
+            return _videos(towers)
         case "tags":
             return _tags(column.distinct)
         case _:
@@ -198,7 +198,7 @@ def _sounds() -> Stream:
     return Stream(modality, SpectrogramCNNConfig(MELS, CNN, convolutions=1), CNN[-1])
 
 
-def _films(towers: Towers) -> Stream:
+def _videos(towers: Towers) -> Stream:
     """Frames at even distances, each by the encoder of pictures, and a transformer over time."""
     picture, encoder, _, cache = _picture(towers, tokens=False)
     sampling = FrameSamplingConfig("random" if cache is None else "uniform", frames=FRAMES)

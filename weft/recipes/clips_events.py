@@ -1,4 +1,4 @@
-"""What happens first in a clip, from its film, its sound and its caption, of which any may be missing."""
+"""What happens first in a clip, from its video, its sound and its caption, of which any may be missing."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.classes import ClassesConfig
@@ -21,7 +21,7 @@ DROPOUT = 0.3
 
 
 def clips_events() -> Recipe:
-    """The kind of the first event of a clip, from film, sound and caption, trained with modality dropout."""
+    """The kind of the first event of a clip, from video, sound and caption, trained with modality dropout."""
     found = encoders()
     return Recipe(
         data=data(*STREAMS).replace(

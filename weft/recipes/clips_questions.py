@@ -33,7 +33,7 @@ CLASSES = (len(SIMPLE.shapes), len(SIMPLE.colors), len(SIZES), len(DIRECTIONS) +
 
 def clips_questions() -> Recipe:
     """Questions about generated clips; --init RUN takes the video encoder of `clips_any_to_any`."""
-    known, film = streams(), encoders(tokens=True)["video"]
+    known, video = streams(), encoders(tokens=True)["video"]
     return Recipe(
         data=DataConfig(
             source=GeneratedClipsConfig(train=8000, clips=SIMPLE, rows="questions"),
@@ -45,7 +45,7 @@ def clips_questions() -> Recipe:
         ),
         model=ModelConfig(
             encoders={
-                "video": film,
+                "video": video,
                 "question": TextTransformerConfig(
                     VOCABULARY, dim=DIM, depth=0, heads=4, max_length=LENGTH
                 ),

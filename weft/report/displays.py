@@ -29,7 +29,7 @@ DRAWN_SIDE = 320
 def figures(display: Display, caption: str, width: int, *, played: bool = True) -> Html:
     """The pictures, `width` CSS pixels wide; what does not matter of those that have weights is dark.
 
-    Sounds and films are drawn, with a player where `played`.
+    Sounds and videos are drawn, with a player where `played`.
     """
     found = [html.figure(drawn(p), caption, width) for p in display.pictures]
     found += [recording(one, caption, width, played=played) for one in display.recordings]

@@ -1,4 +1,4 @@
-"""Sounds and films in a page: what can be seen of them, and a player. Everything is inside the page."""
+"""Sounds and videos in a page: what can be seen of them, and a player. Everything is inside the page."""
 
 import base64
 import html as escaping
@@ -21,11 +21,11 @@ from weft.report.html import Html
 RATE = 16_000
 LONGEST = 20.0
 """Seconds of a sound that a page holds, from its start."""
-LARGEST_FILM = 400_000
-"""Bytes of the largest film that a page holds; of others it has frames alone."""
+LARGEST_VIDEO = 400_000
+"""Bytes of the largest video that a page holds; of others it has frames alone."""
 FRAMES, FRAME_SIDE = 4, 120
 CONTAINERS = {"mp4": "mp4", "m4v": "mp4", "webm": "webm"}
-"""Suffix -> the kind of film that browsers play."""
+"""Suffix -> the kind of video that browsers play."""
 
 
 def recording(found: Recording, caption: str, width: int, *, played: bool = True) -> Html:
@@ -76,10 +76,10 @@ def audio(media: Media) -> Html:
 
 
 def video(media: Media) -> Html:
-    """A player of a small film that browsers know; nothing of any other."""
+    """A player of a small video that browsers know; nothing of any other."""
     kind = CONTAINERS.get(media.suffix)
     size = media.place.size()
-    if kind is None or size is None or size > LARGEST_FILM:
+    if kind is None or size is None or size > LARGEST_VIDEO:
         return Html("")
     source = f"data:video/{kind};base64,{base64.b64encode(media.read()).decode()}"
     part = "" if not media.start and media.end is None else f"#t={media.start:g}"

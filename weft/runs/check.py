@@ -22,7 +22,7 @@ from weft.data.formats import Dataset
 from weft.data.learned import Learned
 from weft.data.mixing import MixConfig
 from weft.encoders.hugging_face import HuggingFaceTower
-from weft.encoders.hugging_face_media import FilmTower, SoundTower
+from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.vit import ViT
 from weft.evaluation.metric import find
 from weft.modalities.audio import Audio, AudioConfig
@@ -124,9 +124,9 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
 
 
 def _check_media(name: str, modality: Audio | Video, encoder: nn.Module) -> None:
-    """Raises WeftError where sounds or films are read in another way than a pretrained tower was trained with."""
+    """Raises WeftError where sounds or videos are read in another way than a pretrained tower was trained with."""
     config: Any = modality.config
-    kind = SoundTower if isinstance(modality, Audio) else FilmTower
+    kind = SoundTower if isinstance(modality, Audio) else VideoTower
     for tower in encoder.modules():
         problem = tower.problem(config) if isinstance(tower, kind) else None
         if problem is not None:

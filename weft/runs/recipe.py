@@ -44,7 +44,7 @@ class DataConfig(Settings):
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
     """Whether training batches hold rows of like lengths."""
     by_group: bool = False
-    """Whether training batches hold all rows of a group together, such as the clips of a film."""
+    """Whether training batches hold all rows of a group together, such as the clips of a video."""
     train: str = "train"
     """Split to train on."""
     validation: str = "validation"

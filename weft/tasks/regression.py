@@ -42,7 +42,7 @@ class RegressionTaskConfig(SlicedConfig):
     in `weft.evaluation.regression`. Baselines: one number for all rows, the mean (which has the least RMSE)
     and the median (which has the least MAE) of the training rows, or of the measured rows where those are
     not at hand; and, where the model reads several streams, the model itself with one of them of another row; the model itself with
-    the frames of a film in random order.
+    the frames of a video in random order.
     """
 
     head: str = "score"

@@ -47,7 +47,7 @@ class RetrievalConfig(TaskConfig):
 
     streams: with two or more names, every pair of them is searched both ways, in place of first and second; what
     each stream has is embedded once. by_group: all entries of a group are one, whose embedding is the mean of theirs:
-    the clips of a film, found by the sentences of its paragraph (video-paragraph retrieval). ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
+    the clips of a video, found by the sentences of its paragraph (video-paragraph retrieval). ks: recall is measured among the first k. standardise: in an ensemble, divide each model's
     scores by their standard deviation before they are averaged. examples: queries a direction that are
     kept to be shown, half of them found at rank 1, half not.
     """

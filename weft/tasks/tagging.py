@@ -47,7 +47,7 @@ class TaggingConfig(SlicedConfig):
 
     Baselines: every row gets the frequencies of the tags among the measured rows as its probabilities;
     and, where the model reads several streams, the model itself with one of them of another row; the model itself with
-    the frames of a film in random order.
+    the frames of a video in random order.
     """
 
     head: str = "tags"

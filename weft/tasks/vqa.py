@@ -55,7 +55,7 @@ class VQA:
     Written answers are compared in the spelling of VQA v2's evaluation. Baselines: the most frequent
     answer of all; the most frequent answer to the very words of the question, the best that is to be
     had without a picture; and, where answers are chosen, the model itself with the picture, or the
-    question, of another row, and with the frames of a film in random order. The first two are learned from the training rows, where they are at hand,
+    question, of another row, and with the frames of a video in random order. The first two are learned from the training rows, where they are at hand,
     and otherwise only the first is given, from the rows measured.
     """
 

@@ -25,14 +25,14 @@ TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment
 NAMED_KINDS: dict[str, Kind] = {
     name: kind for kind in COLUMN_KINDS if kind != "image" for name in (kind, f"{kind}_path")
 }
-"""Columns of sounds and films by their names; the item is called after the kind."""
+"""Columns of sounds and videos by their names; the item is called after the kind."""
 PROBED_ROWS = 100
 _USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROLES, "label"))
 _NUMBERED = re.compile(r"(.+?)[ _-]?(\d+)")
 
 
 class Columns:
-    """What the columns of a table hold: pictures, sounds, films, captions, or values as they are.
+    """What the columns of a table hold: pictures, sounds, videos, captions, or values as they are.
 
     image, text: the columns of the known names that most rows have, where the user says nothing; every row
     must have them, and a null says that this row has none. kinds: the columns of files, `image` included,
@@ -87,7 +87,7 @@ class Columns:
     def _named_recordings(
         self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int]
     ) -> dict[str, Kind]:
-        """Columns such as `file_name` that hold names of sounds or films, at most one of each kind."""
+        """Columns such as `file_name` that hold names of sounds or videos, at most one of each kind."""
         found: dict[str, Kind] = {}
         for name in FILE_COLUMNS:
             if name in counts and name not in self.kinds:

@@ -56,5 +56,5 @@ def files_below(
 
 
 def has_media(folder: Path) -> bool:
-    """Whether there is a picture, a sound or a film somewhere below `folder`."""
+    """Whether there is a picture, a sound or a video somewhere below `folder`."""
     return any(kind_of(file.name) in COLUMN_KINDS for file in files_below(folder, lambda _: None))

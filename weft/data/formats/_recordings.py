@@ -1,4 +1,4 @@
-"""Where the sounds and films of published data sets lie: anywhere below a folder, known by their names."""
+"""Where the sounds and videos of published data sets lie: anywhere below a folder, known by their names."""
 
 import os
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from weft.data.formats._pictures import files_below
 
 
 class RecordingFiles:
-    """The sounds, or the films, below `folder`, by their names without the suffix."""
+    """The sounds, or the videos, below `folder`, by their names without the suffix."""
 
     def __init__(self, folder: Path, kind: Kind) -> None:
         self._folder, self._kind = folder, kind

@@ -86,22 +86,22 @@ class Said:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row with its columns under the names that they are said to mean.
 
-        A column that had such a name before is left out: `image=Bild` where there is a column `image`. Films that are
-        said to be sounds (`audio=clip`) stay films besides: the sound is their sound track.
+        A column that had such a name before is left out: `image=Bild` where there is a column `image`. Videos that are
+        said to be sounds (`audio=clip`) stay videos besides: the sound is their sound track.
         """
         renames = self.renames
         if not renames:
             return dict(row)
         taken = {to for name, to in renames.items() if name in row and name != to}
         kept = ((n, v) for n, v in row.items() if n in renames or n not in taken)
-        films = {n: row[n] for n, to in renames.items() if to == "audio" and _is_film(row.get(n))}
-        return films | {renames.get(name, name): value for name, value in kept}
+        videos = {n: row[n] for n, to in renames.items() if to == "audio" and _is_video(row.get(n))}
+        return videos | {renames.get(name, name): value for name, value in kept}
 
 
 NOTHING_SAID = Said()
 
 
-def _is_film(value: Any) -> bool:
+def _is_video(value: Any) -> bool:
     kind = value.kind if isinstance(value, Media) else kind_of(str(value))
     return kind == "video"
 

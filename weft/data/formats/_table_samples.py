@@ -18,7 +18,7 @@ from weft.data.formats._rows import OnError, TableRows, UniqueIds
 from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 
 RECORDING_FOLDERS = ("audio", "sounds", "recordings", "wavs", "clips", "video", "videos")
-"""Where sounds and films lie beside a table; pictures lie in images/."""
+"""Where sounds and videos lie beside a table; pictures lie in images/."""
 Row = tuple[str, dict[str, Any]]
 """(file:line, columns)."""
 
@@ -79,7 +79,7 @@ def table_samples(
 
 
 def _has_recordings(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the first rows name sounds or films."""
+    """Whether the first rows name sounds or videos."""
     values = (value for row in rows[:PROBED_ROWS] for value in row.values())
     return any(
         (v.kind if isinstance(v, Media) else kind_of(v)) in RECORDINGS

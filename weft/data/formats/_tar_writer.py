@@ -33,7 +33,7 @@ LISTS = "__lists__"
 """In a sample's JSON: column -> how many files it has, such as pictures; they are the members COLUMN.0.jpg, ..."""
 RECORDINGS = "__recordings__"
 """In a sample's JSON: column -> [kind, rate, start, end] of a member whose name does not say all of it: a part of a
-recording, samples that are not encoded, the sound track of a film."""
+recording, samples that are not encoded, the sound track of a video."""
 RESERVED = ("id", "group", "match", "json", ALTERNATIVES, LISTS, RECORDINGS)
 
 
@@ -118,7 +118,7 @@ def _media(column: str, media: Media) -> tuple[str, bytes]:
 
 
 def _recording(column: str, media: Media, extension: str) -> dict[str, list[Any]]:
-    """What the extension does not say of a sound or a film."""
+    """What the extension does not say of a sound or a video."""
     part = [media.rate, media.start, media.end]
     if media.kind not in RECORDED or (kind_of(f"x.{extension}"), part) == (
         media.kind,

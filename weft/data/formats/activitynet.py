@@ -1,6 +1,6 @@
-"""ActivityNet Captions (Krishna et al. 2017): train.json, val_1.json, val_2.json, and films named v_ID.mp4.
+"""ActivityNet Captions (Krishna et al. 2017): train.json, val_1.json, val_2.json, and videos named v_ID.mp4.
 
-Each file maps the id of a film to its duration, timestamps [[start, end], ...] in seconds and as many sentences.
+Each file maps the id of a video to its duration, timestamps [[start, end], ...] in seconds and as many sentences.
 """
 
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a sentence; the film is the group, the part of it what the sentence matches.
+    """One sample a sentence; the video is the group, the part of it what the sentence matches.
 
-    Items: video (the part), text, duration (seconds of the film), split.
+    Items: video (the part), text, duration (seconds of the video), split.
     """
     files = [file for file in (_files(path) if path.is_dir() else [path]) if _fits(file)]
-    films = RecordingFiles(path if path.is_dir() else path.parent, "video")
-    return [sample for file in files for sample in _read_file(file, films, on_error)]
+    videos = RecordingFiles(path if path.is_dir() else path.parent, "video")
+    return [sample for file in files for sample in _read_file(file, videos, on_error)]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -49,7 +49,7 @@ def _fits(path: Path) -> bool:
     return b'"timestamps"' in head and b'"sentences"' in head
 
 
-def _read_file(file: Path, films: RecordingFiles, on_error: OnError) -> Iterator[Sample]:
+def _read_file(file: Path, videos: RecordingFiles, on_error: OnError) -> Iterator[Sample]:
     content = read_json(file)
     if not isinstance(content, dict):
         raise DataError("is not a JSON object of videos", source=str(file))
@@ -57,7 +57,7 @@ def _read_file(file: Path, films: RecordingFiles, on_error: OnError) -> Iterator
         source = f"{file}:{name}"
         try:
             clips = list(_clips(told, source))
-            film = films.find([name, name.removeprefix("v_")], source)
+            video = videos.find([name, name.removeprefix("v_")], source)
         except DataError as error:
             on_error(error)
             continue
@@ -68,7 +68,7 @@ def _read_file(file: Path, films: RecordingFiles, on_error: OnError) -> Iterator
                 on_error(DataError(reason, source=place))
                 continue
             items = {
-                "video": film.part(start, end),
+                "video": video.part(start, end),
                 "text": sentence.strip(),
                 "duration": told.get("duration"),
             }

@@ -33,7 +33,7 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a caption; captions of one clip match it and each other.
 
-    Items: audio, text, youtube_id, start_time (seconds of the clip in its film), split.
+    Items: audio, text, youtube_id, start_time (seconds of the clip in its video), split.
     """
     sounds = RecordingFiles(path if path.is_dir() else path.parent, "audio")
     ids = UniqueIds()
@@ -66,18 +66,18 @@ def _read_file(
 def _sample(
     file: Path, row: dict[str, Any], sounds: RecordingFiles, ids: UniqueIds, source: str
 ) -> Sample:
-    name, film, start, caption = (
+    name, video, start, caption = (
         column(row, key, str, source)
         for key in ("audiocap_id", "youtube_id", "start_time", "caption")
     )
     if not start.isdigit():
         raise DataError(f"'start_time' is {start!r:.40}, expected whole seconds", source=source)
     first, last = int(start), int(start) + SECONDS
-    own = (film, f"{film}_{first}", f"{film}_{1000 * first}_{1000 * last}")
-    dotted = f"{film}_{first:.3f}_{last:.3f}"
+    own = (video, f"{video}_{first}", f"{video}_{1000 * first}_{1000 * last}")
+    dotted = f"{video}_{first:.3f}_{last:.3f}"
     media = sounds.find([*own, dotted, *(f"Y{each}" for each in (*own, dotted)), name], source)
     ids.claim(name, source)
-    items = {"audio": media, "text": caption, "youtube_id": film, "start_time": first}
+    items = {"audio": media, "text": caption, "youtube_id": video, "start_time": first}
     if (split := known_split(file.stem)) is not None:
         items["split"] = split
-    return Sample(name, film, items, source)
+    return Sample(name, video, items, source)

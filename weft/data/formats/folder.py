@@ -1,6 +1,6 @@
-"""A folder of pictures, sounds or films: a folder for each class, or captions in .txt files or in metadata tables.
+"""A folder of pictures, sounds or videos: a folder for each class, or captions in .txt files or in metadata tables.
 
-Files that differ in the suffix alone (1.mp4, 1.wav, 1.txt) are one sample. In a folder of pictures, sounds and films that go
+Files that differ in the suffix alone (1.mp4, 1.wav, 1.txt) are one sample. In a folder of pictures, sounds and videos that go
 with no picture are left out.
 """
 
@@ -44,10 +44,10 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
-    """One sample a picture, sound or film, or one a row of the metadata.
+    """One sample a picture, sound or video, or one a row of the metadata.
 
     Text is the list of the lines of the .txt file with the file's stem; in a folder with such files
-    a picture, sound or film without one is an error. metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...)
+    a picture, sound or video without one is an error. metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...)
     describes those beside and below it. Others are labelled by their folder. Top
     folders are splits where all are named train, val, test, ... Linked folders are read as folders;
     links to one file are one group.
@@ -84,8 +84,8 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
 
 @dataclass
 class _Contents:
-    """What lies below the folder. pictures: or sounds or films, of each sample the first file. beside: stem -> the other
-    files of its sample. strays: sounds and films beside no picture. texts: stem -> .txt file. captioned: folders that
+    """What lies below the folder. pictures: or sounds or videos, of each sample the first file. beside: stem -> the other
+    files of its sample. strays: sounds and videos beside no picture. texts: stem -> .txt file. captioned: folders that
     have such files for pictures. groups: real place of a picture -> its name."""
 
     pictures: list[File] = field(default_factory=list)
@@ -121,7 +121,7 @@ def _contents(root: Path, on_error: OnError) -> _Contents:
 
 
 def _put_beside(found: _Contents, recordings: list[File]) -> None:
-    """Sounds and films as files of the samples of their stems; where there are no pictures, as samples of their own."""
+    """Sounds and videos as files of the samples of their stems; where there are no pictures, as samples of their own."""
     firsts = {file.stem: file for file in found.pictures}
     of_pictures = bool(firsts)
     for file in recordings:
@@ -202,7 +202,7 @@ def _with_split(sample: Sample, root: Path) -> Sample:
 
 
 def _files_of(sample: Sample) -> Iterator[Path]:
-    """Of its pictures, sounds and films."""
+    """Of its pictures, sounds and videos."""
     for value in sample.items.values():
         if isinstance(value, Media) and value.kind in COLUMN_KINDS and value.path is not None:
             yield value.path

@@ -1,4 +1,4 @@
-"""GRID (Cooke et al. 2006): films of a face that says a sentence, with the time of each word.
+"""GRID (Cooke et al. 2006): videos of a face that says a sentence, with the time of each word.
 
 As published: s1/ with bbaf2n.mpg and s1/align/ or align/ with bbaf2n.align, whose lines are begin, end (in 1/25000 s)
 and word. Or one table: clips.jsonl with {"clip", "id", "text", "words": [{"word", "start", "end"}], "split"} a line.

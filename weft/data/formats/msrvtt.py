@@ -1,7 +1,7 @@
-"""MSR-VTT (Xu et al. 2016): train_val_videodatainfo.json, test_videodatainfo.json or MSRVTT_data.json, films video0.mp4.
+"""MSR-VTT (Xu et al. 2016): train_val_videodatainfo.json, test_videodatainfo.json or MSRVTT_data.json, videos video0.mp4.
 
 A file holds `videos` (video_id, category, split, start time, end time of the original) and `sentences` (video_id,
-caption). The films are the clips themselves.
+caption). The videos are the clips themselves.
 """
 
 from collections.abc import Iterator
@@ -31,11 +31,11 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a film with all its captions. Items: video, text, category, split."""
-    films = RecordingFiles(path if path.is_dir() else path.parent, "video")
+    """One sample a video with all its captions. Items: video, text, category, split."""
+    videos = RecordingFiles(path if path.is_dir() else path.parent, "video")
     ids = UniqueIds()
     files = _files(path) if path.is_dir() else [path]
-    return [sample for file in files for sample in _read_file(file, films, ids, on_error)]
+    return [sample for file in files for sample in _read_file(file, videos, ids, on_error)]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -53,7 +53,7 @@ def _fits(path: Path) -> bool:
 
 
 def _read_file(
-    file: Path, films: RecordingFiles, ids: UniqueIds, on_error: OnError
+    file: Path, videos: RecordingFiles, ids: UniqueIds, on_error: OnError
 ) -> Iterator[Sample]:
     content = read_json(file)
     captions = _captions(file, content, on_error)
@@ -65,7 +65,7 @@ def _read_file(
             if not texts:
                 raise DataError(f"{name} has no sentences", source=source)
             items: dict[str, Any] = {
-                "video": films.find([name], source),
+                "video": videos.find([name], source),
                 "text": Alternatives(texts),
             }
             if row.get("category") is not None:

@@ -89,7 +89,7 @@ class ShardDataset:
     """Samples of tar shards, read by number from the offsets in the index.
 
     Texts and JSON are read with the sample, and those of the samples read last are kept; pictures,
-    sounds, films and arrays are Media, whose bytes are read when somebody asks.
+    sounds, videos and arrays are Media, whose bytes are read when somebody asks.
     """
 
     def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:

@@ -268,12 +268,12 @@ def _spread(places: Sequence[Place], count: int) -> list[Place]:
 
 
 def _is_seen(media: MediaFacts) -> bool:
-    """Whether there is a picture of it: the picture, or a frame of the film."""
+    """Whether there is a picture of it: the picture, or a frame of the video."""
     return media.size is not None or media.kind == "video"
 
 
 def _pixels(media: Media) -> np.ndarray:
-    """The picture, or the frame in the middle of the film."""
+    """The picture, or the frame in the middle of the video."""
     if media.kind != "video":
         return read_image(media.load(), max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
     seconds = video_facts(media).seconds

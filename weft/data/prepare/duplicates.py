@@ -12,7 +12,7 @@ Looks = Mapping[str, set[str]]
 
 
 def like_pictures(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bool]) -> Looks:
-    """Of the rows that are good, the pictures, sounds and films that are alike in any columns."""
+    """Of the rows that are good, the pictures, sounds and videos that are alike in any columns."""
     pictures = list(distinct_looks(each for each in looks_of(facts) if good[each.row]))
     like = like_looks(pictures, near)
     found: dict[str, set[str]] = defaultdict(set)

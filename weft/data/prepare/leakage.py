@@ -1,4 +1,4 @@
-"""Pictures, sounds, films and files that are there twice, and what two splits have in common."""
+"""Pictures, sounds, videos and files that are there twice, and what two splits have in common."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ from weft.data.prepare.report import NO_SPLIT, Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
 FURTHER = 0.9
-"""Least cosine similarity of what moves in two films, and of their sound tracks."""
+"""Least cosine similarity of what moves in two videos, and of their sound tracks."""
 
 
 class Look(NamedTuple):
-    """A picture, sound or film of a row, with its digest and its perceptual fingerprint.
+    """A picture, sound or video of a row, with its digest and its perceptual fingerprint.
 
-    further: the other fingerprints of a film.
+    further: the other fingerprints of a video.
     """
 
     row: int
@@ -32,7 +32,7 @@ class Look(NamedTuple):
 
 
 def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
-    """The pictures, sounds and films of all rows that have a fingerprint, in order."""
+    """The pictures, sounds and videos of all rows that have a fingerprint, in order."""
     return [
         Look(
             row,
@@ -112,7 +112,7 @@ def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
 def near_listing(
     facts: Sequence[RowFacts], near: NearConfig, named: int, *, shown: bool = False
 ) -> Listing:
-    """Pairs of pictures, sounds or films that are alike without being the same file; each is compared once a split.
+    """Pairs of pictures, sounds or videos that are alike without being the same file; each is compared once a split.
 
     shown: progress goes to stderr.
     """

@@ -1,4 +1,4 @@
-"""What one pass learns about the pictures, sounds, films and arrays of a row, wherever they stand in it.
+"""What one pass learns about the pictures, sounds, videos and arrays of a row, wherever they stand in it.
 
 Every kind has a digest of its content. What more is known of a kind is its entry in `FINGERPRINTS`.
 """
@@ -15,7 +15,7 @@ from weft.core.errors import WeftError
 from weft.core.kinds import Kind
 from weft.core.media import RECORDINGS, Media, digest_of
 from weft.data.prepare.fingerprints import SIDE, fingerprint
-from weft.data.prepare.recordings import RecordingFacts, film_recording, sound_recording
+from weft.data.prepare.recordings import RecordingFacts, sound_recording, video_recording
 from weft.modalities.image_decoding import read_image
 from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
@@ -34,7 +34,7 @@ class MediaFacts:
     kind: `image` too for a file of unknown kind that is a picture. digest: of the content; None for an
     array of fewer than FEW_VALUES different values. file_size: bytes. size: width and height of the
     upright picture. look: its perceptual fingerprint. metadata: the kinds of private metadata in its file.
-    recording: of a sound or a film, whose look is made of all of it (see `recordings`).
+    recording: of a sound or a video, whose look is made of all of it (see `recordings`).
     """
 
     kind: Kind
@@ -78,8 +78,8 @@ def media_facts(media: Media) -> MediaFacts:
 
 
 def _recording(media: Media) -> MediaFacts:
-    """Of a sound or a film, which is never in memory whole."""
-    read = sound_recording if media.kind == "audio" else film_recording
+    """Of a sound or a video, which is never in memory whole."""
+    read = sound_recording if media.kind == "audio" else video_recording
     recording, look = read(media)
     size = media.place.size() or 0
     return MediaFacts(media.kind, media.digest(), size, look=look, recording=recording)

@@ -44,20 +44,20 @@ class NearConfig(Settings):
     """Also compare each picture with the others turned by 90, 180 and 270 degrees."""
     sound_similarity: float = 0.97
     """Least similarity of the fingerprints of two sounds."""
-    film_similarity: float = 0.97
+    video_similarity: float = 0.97
     """Least similarity of the mean frames of two videos; what moves in them and their sound tracks must be alike, too."""
 
     def __post_init__(self) -> None:
         require(self, distance=at_least(0, 64), colour=at_least(0))
         cosine = Range(-1.0, 1.0, "a cosine")
-        require(self, similarity=cosine, sound_similarity=cosine, film_similarity=cosine)
+        require(self, similarity=cosine, sound_similarity=cosine, video_similarity=cosine)
 
     def of_kind(self, kind: Kind) -> "NearConfig":
         """As two of that kind are compared: only pictures are turned or mirrored."""
         if kind == "audio":
             return self.replace(similarity=self.sound_similarity, mirrored=False, turned=False)
         if kind == "video":
-            return self.replace(similarity=self.film_similarity, mirrored=False, turned=False)
+            return self.replace(similarity=self.video_similarity, mirrored=False, turned=False)
         return self
 
     def turns(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What a check says of sounds and films: what looks wrong in one, and how long they are."""
+"""What a check says of sounds and videos: what looks wrong in one, and how long they are."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ CLIPPED = 0.001
 SHORTER, SECONDS_SHORTER = 0.05, 0.5
 """A header is wrong where it differs from what is decoded by more than this share, and by more than so many seconds."""
 MOST = 0.5
-"""Share of a column's films that have sound from which one without is named."""
+"""Share of a column's videos that have sound from which one without is named."""
 
 
 def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
-    """What looks wrong. voiced: the column's other films have sound."""
+    """What looks wrong. voiced: the column's other videos have sound."""
     if facts.silent:
         yield f"silent: no sample is above {SILENT:g} dB of full scale"
     if facts.clipped > CLIPPED:
@@ -38,17 +38,17 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
 
 
 def voiced_columns(facts: Sequence[RowFacts]) -> set[str]:
-    """The columns most of whose films have sound."""
-    films: dict[str, list[bool]] = defaultdict(list)
+    """The columns most of whose videos have sound."""
+    videos: dict[str, list[bool]] = defaultdict(list)
     for fact in facts:
         for column, media in fact.media.items():
             if media.kind == "video" and media.recording is not None:
-                films[column].append(media.recording.channels > 0)
-    return {column for column, found in films.items() if sum(found) > MOST * len(found)}
+                videos[column].append(media.recording.channels > 0)
+    return {column for column, found in videos.items() if sum(found) > MOST * len(found)}
 
 
 def recordings_of(facts: Sequence[RowFacts]) -> dict[Kind, Recordings]:
-    """Of sounds and films, each row's for itself: several rows may mean parts of one file."""
+    """Of sounds and videos, each row's for itself: several rows may mean parts of one file."""
     found: dict[Kind, Recordings] = {}
     for kind in RECORDINGS:
         media = [m.recording for f in facts for m in f.media.values() if m.kind == kind]

@@ -1,6 +1,6 @@
-"""What one pass learns about a sound or a film: lengths, levels, damage, and fingerprints.
+"""What one pass learns about a sound or a video: lengths, levels, damage, and fingerprints.
 
-A sound is known by its spectrogram, a film by the mean of its frames, by what moves in them, and by its sound track.
+A sound is known by its spectrogram, a video by the mean of its frames, by what moves in them, and by its sound track.
 Each is a picture whose perceptual fingerprint (`fingerprints`) is compared as those of pictures are. Of a spectrogram
 the mean of each band is taken away first: rain sounds like other rain, but its course differs.
 """
@@ -32,7 +32,7 @@ FRAME = 0.064
 RANGE = 60.0
 """dB below the loudest that are told apart."""
 FRAMES, SIDE = 16, 64
-"""Frames of a film that make its fingerprints, and their width and height in pixels."""
+"""Frames of a video that make its fingerprints, and their width and height in pixels."""
 UNSAID = 1.0
 """Seconds between these frames where the file does not say how long it is."""
 MOTION_GAIN = 4.0
@@ -40,7 +40,7 @@ MOTION_GAIN = 4.0
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known of a sound or a film.
+    """What is known of a sound or a video.
 
     seconds: as decoded; said: as the header says, of the part that is meant. beyond: seconds by which
     the end of that part lies behind the end of the recording. rate: samples or frames a second.
@@ -93,8 +93,8 @@ def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
     return facts, None if facts.silent else _spectrogram_look(np.concatenate(bands))
 
 
-def film_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
-    """The facts of a film, all of whose frames are decoded, and the fingerprint of their mean. Raises WeftError."""
+def video_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
+    """The facts of a video, all of whose frames are decoded, and the fingerprint of their mean. Raises WeftError."""
     said = video_facts(media)
     every = said.seconds / FRAMES if math.isfinite(said.seconds) else UNSAID
     frames: list[NDArray[np.float32]] = []
@@ -127,7 +127,7 @@ def film_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
 
 
 def _track(media: Media) -> tuple[RecordingFacts | None, bytes | None]:
-    """The sound track of a film; nothing where there is none that can be read."""
+    """The sound track of a video; nothing where there is none that can be read."""
     if media.rate is not None:
         return None, None
     try:

@@ -52,7 +52,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same content, or nearly the same picture, sound or film, and in which columns.
+    """Two rows that hold the same content, or nearly the same picture, sound or video, and in which columns.
 
     turn: how one is turned, or nothing.
     """
@@ -90,10 +90,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Recordings:
-    """What is to be said of the sounds, or of the films.
+    """What is to be said of the sounds, or of the videos.
 
     shortest, median, longest, total: seconds. rates: samples or frames a second -> how many. channels: of the sound,
-    0 where a film has none -> how many.
+    0 where a video has none -> how many.
     """
 
     shortest: float
@@ -147,7 +147,7 @@ class DataReport:
     metadata: Shares = field(default_factory=dict)
     """Kind of private metadata in the files of pictures -> pictures that have it."""
     recordings: dict[Kind, Recordings] = field(default_factory=dict)
-    """Of sounds and films, where there are any."""
+    """Of sounds and videos, where there are any."""
     shown: tuple[tuple[int, str], ...] = ()
     thumbnails: Mapping[tuple[int, str], bytes] = field(
         default_factory=dict, repr=False, compare=False

@@ -60,7 +60,7 @@ class RowFacts:
 
     @functools.cached_property
     def content(self) -> dict[str, str]:
-        """Column -> digest of what makes rows duplicates: pictures, sounds, films and files.
+        """Column -> digest of what makes rows duplicates: pictures, sounds, videos and files.
 
         Arrays often stand beside them, such as boxes, or are the same in every row, such as times. Those
         of a row that holds nothing else count as one.

@@ -1,4 +1,4 @@
-"""What lies where in a picture, or in each frame of a film: the attributes of the object in each cell of a grid."""
+"""What lies where in a picture, or in each frame of a video: the attributes of the object in each cell of a grid."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Cells:
 
     An object is a dict with its box (x0, y0, x1, y1 in [0, 1]) and its attributes. It belongs to the
     cell of its centre; of several in one cell the last counts, since it covers the others. Classes count
-    from 1, in the order of their names; cells run row by row. Of a film with F frames T is F grids one after another,
+    from 1, in the order of their names; cells run row by row. Of a video with F frames T is F grids one after another,
     and an object says with `frame` in which one it is, from 0.
     """
 
@@ -113,7 +113,7 @@ class CellsConfig(Config[Target]):
     attributes: tuple[str, ...] = ("shape", "color", "size")
     """What is to be told of each object."""
     frames: int = 1
-    """Of a film, whose objects say in which frame they are."""
+    """Of a video, whose objects say in which frame they are."""
 
     def __post_init__(self) -> None:
         if min(self.cells, self.frames) < 1 or not self.attributes:

@@ -1,4 +1,4 @@
-"""The generated world in motion: short films, their sounds, one of their pictures and captions of the same events.
+"""The generated world in motion: short videos, their sounds, one of their pictures and captions of the same events.
 
 Any row is a pure function of (seed, split, index), on every machine and in every process.
 """

@@ -10,7 +10,7 @@ from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.worlds.clips import chinese, english
 from weft.worlds.clips.captions import plan
-from weft.worlds.clips.drawing import draw, film, times_of
+from weft.worlds.clips.drawing import draw, times_of, video
 from weft.worlds.clips.questions import QUESTION_TYPES, questions
 from weft.worlds.clips.sampling import sample_clip
 from weft.worlds.clips.score import score
@@ -136,14 +136,14 @@ class Clips(DrawnRows):
         return [[say(fact, draws) for _ in range(self.config.captions)] for fact in plan(clip)]
 
     def media(self, clip: Clip, index: int) -> dict[str, Media]:
-        """The picture in the middle, the film and the sound."""
+        """The picture in the middle, the video and the sound."""
         config = self.config
         return {
             "image": Media.array_of(
                 lambda: draw(clip, SECONDS / 2, config.size, config.noise), "image"
             ),
             "video": Media.frames(
-                lambda: film(clip, config.frames, config.size, config.noise),
+                lambda: video(clip, config.frames, config.size, config.noise),
                 config.frames / SECONDS,
             ),
             "audio": Media.sound(lambda: self._sound(clip, index), config.rate),

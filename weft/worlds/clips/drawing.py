@@ -21,12 +21,12 @@ def times_of(frames: int) -> list[float]:
     return [(number + 0.5) * SECONDS / frames for number in range(frames)]
 
 
-def film(clip: Clip, frames: int, size: int, noise: int) -> np.ndarray:
+def video(clip: Clip, frames: int, size: int, noise: int) -> np.ndarray:
     """(frames, size, size, 3) uint8."""
     return np.stack([draw(clip, time, size, noise) for time in times_of(frames)])
 
 
-def film_of_turn(clip: Clip, start: float, frames: int, size: int, noise: int) -> np.ndarray:
+def video_of_turn(clip: Clip, start: float, frames: int, size: int, noise: int) -> np.ndarray:
     """(frames, size, size, 3) uint8: evenly spaced over the turn of an event. start: of the turn, in seconds."""
     times = [start + (number + 0.5) * TURN / frames for number in range(frames)]
     return np.stack([draw(clip, time, size, noise) for time in times])

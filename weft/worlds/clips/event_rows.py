@@ -1,4 +1,4 @@
-"""The world of clips as films of several parts: one row an event, with the sentence that says it."""
+"""The world of clips as videos of several parts: one row an event, with the sentence that says it."""
 
 import functools
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.worlds.clips.dataset import Clips, ClipsConfig
-from weft.worlds.clips.drawing import film_of_turn
+from weft.worlds.clips.drawing import video_of_turn
 from weft.worlds.clips.world import OBJECTS, SECONDS, TURN, Clip
 from weft.worlds.drawn import DrawnRows
 
 
 class ClipEvents(DrawnRows):
-    """The events of each clip in order of time, as clips and sentences of a film with its paragraph.
+    """The events of each clip in order of time, as clips and sentences of a video with its paragraph.
 
     A row's group is the whole clip; what its part shows matches its own sentence. Items: video: the frames of its turn.
     text: sentences in the first of the chosen languages; another language's are text_zh or text_en. turn: "1" to "3".
@@ -38,7 +38,7 @@ class ClipEvents(DrawnRows):
         start = clip.events[turn].start
         items: dict[str, Any] = {
             "video": Media.frames(
-                lambda: film_of_turn(clip, start, frames, config.size, config.noise), frames / TURN
+                lambda: video_of_turn(clip, start, frames, config.size, config.noise), frames / TURN
             ),
             "text": Alternatives(sentences[first][turn]),
             **{f"text_{one}": Alternatives(sentences[one][turn]) for one in others},

@@ -1,4 +1,4 @@
-"""The world of clips as files: pictures, films and sounds beside a table."""
+"""The world of clips as files: pictures, videos and sounds beside a table."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def _written(sample: Sample, folder: Path, config: ClipsConfig) -> dict[str, Any
     names = {c: f"{c}/{config.split}/{sample.id}.{suffix}" for c, suffix in SUFFIXES.items()}
     media: dict[str, Media] = {column: sample.items[column] for column in SUFFIXES}
     Image.fromarray(media["image"].array()).save(folder / names["image"], compress_level=1)
-    _write_film(folder / names["video"], media["video"].array(), media["video"].rate or 1.0)
+    _write_video(folder / names["video"], media["video"].array(), media["video"].rate or 1.0)
     _write_sound(folder / names["audio"], media["audio"].array(), config.rate)
     rest = {k: v for k, v in sample.items.items() if k not in SUFFIXES}
     return {"id": sample.id, "group": sample.group, **names, **rest}
@@ -64,7 +64,7 @@ def _write_sound(path: Path, samples: np.ndarray, rate: int) -> None:
         file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
 
 
-def _write_film(path: Path, frames: np.ndarray, rate: float) -> None:
+def _write_video(path: Path, frames: np.ndarray, rate: float) -> None:
     try:
         import av
     except ImportError:
