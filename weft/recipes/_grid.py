@@ -33,22 +33,22 @@ MELS, STACK, DIM = 40, 4, 256
 UNITS = 60
 """More than the 51 words of GRID and the blank."""
 RATE, FRAMES = 12.5, 38
-"""Frames a second of the clips, and the most of one: each stands at two of the places in time, of which the sound has
-25 a second."""
-NOISE = (-10.0, 25.0), 0.75
+"""Frames of a clip a second, and the most of them. The sound has 25 tokens a second, so that each frame stands beside two."""
+NOISE, NOISY = (-10.0, 25.0), 0.75
 """Decibels between speech and white noise in training, and the share of the sounds that get it."""
 MOUTH, WIDTHS = 40, (16, 32, 64, 96)
+"""Pixels of a side of the mouth, and channels of its CNN."""
 
 
-def heard(noise: tuple[float, float], share: float) -> AudioConfig:
-    """Log-mel frames of 10 ms. noise: decibels between speech and the white noise of training; share: of the sounds
-    that get it."""
+def heard(speed: tuple[float, float] | None = None) -> AudioConfig:
+    """Log-mel frames of 10 ms. speed: least and greatest factor by which training plays a sound faster; None where the
+    mouth is seen, too, which keeps its own speed."""
     return AudioConfig(
         rate=16_000,
         level="rms",
         normalise="row",
         spectrogram=SpectrogramConfig(mels=MELS, window=0.032, low=60.0, floor=70.0),
-        changes=SoundChangesConfig(noise=noise, noise_chance=share),
+        changes=SoundChangesConfig(speed=speed, noise=NOISE, noise_chance=NOISY),
         masks=SpecAugmentConfig(bands=2, bands_share=0.15, times=2, times_share=0.05),
     )
 
