@@ -148,7 +148,7 @@ def clips(folder: Path) -> None:
 def my_speech(folder: Path) -> None:
     """Sounds with a .txt of what is said beside each."""
     (folder / "my_speech").mkdir()
-    names = ["7_theo_3", "4_lucas_9", *map(str, range(22))]
+    names = ["7_theo_1", "4_lucas_12", *map(str, range(22))]
     for n, name in enumerate(names):
         sound = sound_file(bursts(n, 0.5), format="FLAC")
         (folder / "my_speech" / f"{name}.flac").write_bytes(sound)
