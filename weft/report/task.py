@@ -41,7 +41,7 @@ def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
         *_charts(result),
         *_map(measured, number),
         *_examples(measured, all_open=tasks <= FEW_TASKS),
-        *_lost_streams(measured.lost),
+        *_missing_streams(measured.missing),
         html.details("All numbers", *_numbers(result)),
         html.details("How it was measured", _protocol(result)),
     ]
@@ -132,7 +132,7 @@ def _map(measured: Measured, number: int) -> list[Html]:
     return [html.details("Map of the embeddings", drawn, unfolded=True)]
 
 
-def _lost_streams(table: MissingTable | None) -> list[Html]:
+def _missing_streams(table: MissingTable | None) -> list[Html]:
     """The numbers where streams are missing: a chart of what is left without a filling, and all of them."""
     if table is None:
         return []
