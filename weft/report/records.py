@@ -87,7 +87,7 @@ class Measured:
     modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
     why none is explained, or nothing. map: of the rows' embeddings. nearest: the training rows most like some
     rows, of `training`, among `searched` of which they were looked for. column: what is predicted, if it is
-    a column. missing: the numbers where streams are missing, if they were measured.
+    a column. without_streams: the numbers where streams are missing, if they were measured.
     """
 
     title: str
@@ -101,7 +101,7 @@ class Measured:
     training: Dataset | None = None
     searched: int = 0
     column: str | None = None
-    missing: MissingTable | None = None
+    without_streams: MissingTable | None = None
 
     @property
     def rows(self) -> Rows:

@@ -41,7 +41,7 @@ def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
         *_charts(result),
         *_map(measured, number),
         *_examples(measured, all_open=tasks <= FEW_TASKS),
-        *_missing_streams(measured.missing),
+        *_missing_streams(measured.without_streams),
         html.details("All numbers", *_numbers(result)),
         html.details("How it was measured", _protocol(result)),
     ]
