@@ -20,7 +20,7 @@ from weft.data.targets.labels import LabelsConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.data.targets.tags import TagsConfig
-from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.transcript import BLANK, TranscriptConfig
 
 THINGS = [
     {"shape": "star", "color": "red", "size": "small", "box": [0.0, 0.0, 0.4, 0.4]},
@@ -195,6 +195,14 @@ def test_numbers_as_classes_are_said(
 ) -> None:
     ClassesConfig("price").build().fit(prices)
     assert ("column 'price' holds numbers such as 1.5" in caplog.text) is said
+
+
+def test_an_empty_transcript_is_the_blank_alone_and_another_alphabet_is_none() -> None:
+    target = TranscriptConfig("text").build()
+    target.fit(["ab", ""])
+    items = [target.read(text) for text in ("ba", "", "<silence>", "xyz")]
+    assert target.collate(items).tolist() == [[2, 1], [BLANK, -1], [BLANK, -1], [-1, -1]]
+    assert target.unknown("axxb") == ["x"]
 
 
 def test_one_caption_is_a_transcript_and_two_are_none() -> None:

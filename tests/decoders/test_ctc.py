@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from weft.core.records import Features
-from weft.decoders.ctc import BLANK, CTCDecoderConfig, greedy, prefix_beam, text_costs
+from weft.decoders.ctc import BLANK, CTCDecoderConfig, greedy, prefix_beam, repeats, text_costs
 
 
 def chances(places: int = 4, units: int = 3, seed: int = 0) -> torch.Tensor:
@@ -50,6 +50,18 @@ def test_costs_are_those_of_all_alignments() -> None:
     assert text_costs(
         rows[:0], torch.tensor([]).long(), ids[:0], torch.tensor([]).long()
     ).shape == (0,)
+
+
+def test_an_empty_text_has_one_alignment() -> None:
+    rows = torch.stack([chances(seed=seed) for seed in range(2)])
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    found = text_costs(rows, torch.tensor([4, 3]), none, torch.tensor([0, 0]))
+    wanted = [by_hand(rows[0])[()], by_hand(rows[1][:3])[()]]
+    torch.testing.assert_close((-found).exp(), torch.tensor(wanted))
+
+
+def test_repeats_need_a_blank_between_them() -> None:
+    assert repeats(torch.tensor([[1, 1, 1], [1, 2, 1], [0, -1, -1]])).tolist() == [2, 0, 0]
 
 
 def test_padding_and_nothing() -> None:

@@ -108,6 +108,15 @@ class Mixable(Protocol):
 
 
 @runtime_checkable
+class MakesNoise(Protocol):
+    """A modality of sounds that makes one in which nothing is said, for training."""
+
+    def noise(self, seconds: float, generator: torch.Generator) -> Tensor:
+        """Silence or noise of that length, as `transform` gives a sound."""
+        ...
+
+
+@runtime_checkable
 class NamedParts(Protocol):
     """A modality that names the parts of a row for a person: words of a text, columns of a table."""
 

@@ -24,6 +24,8 @@ from weft.data.formats import Dataset
 from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
 from weft.data.modality_dropout import DRAWS as DROPOUT
 from weft.data.modality_dropout import ModalityDropout
+from weft.data.noise_only import DRAWS as NOISE
+from weft.data.noise_only import NoiseOnly
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
 from weft.data.sampler import (
     Draw,
@@ -83,7 +85,7 @@ class Loader:
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
     sampler: which rows are in which batch, of the same batch_size and seed; shuffled ones if not given.
-    mixing: rows are mixed in pairs. dropout: rows lose some of their streams.
+    mixing: rows are mixed in pairs. dropout: rows lose some of their streams. noise_only: rows become noise.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Loader:
         sampler: Sampler | None = None,
         mixing: Mixing | None = None,
         dropout: ModalityDropout | None = None,
+        noise_only: NoiseOnly | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -114,6 +117,7 @@ class Loader:
         self._bad_indices: set[int] = set()
         self._mixing = mixing
         self._dropout = dropout
+        self._noise_only = noise_only
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = sampler or ShuffledSampler(len(dataset), batch_size, seed)
 
@@ -191,6 +195,8 @@ class Loader:
             values = self._mixing(values, generator, lambda row: self._values(draw, row))
         if self._dropout is not None:
             values = self._dropout(values, row_generator(self._seed, draw, DROPOUT))
+        if self._noise_only is not None:
+            values = self._noise_only(values, row_generator(self._seed, draw, NOISE))
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:

@@ -101,6 +101,11 @@ def _sum(one: float, other: float) -> float:
     return high if low == -math.inf else high + math.log1p(math.exp(low - high))
 
 
+def repeats(ids_BL: Tensor) -> Tensor:
+    """(B,) units that repeat the one before them: each needs one place more, for the blank between them."""
+    return ((ids_BL[:, 1:] == ids_BL[:, :-1]) & (ids_BL[:, 1:] > BLANK)).sum(1)
+
+
 def text_costs(
     log_probs_BTV: Tensor, lengths_B: Tensor, ids_BL: Tensor, counts_B: Tensor
 ) -> Tensor:

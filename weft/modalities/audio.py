@@ -20,6 +20,7 @@ from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
 from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig, with_noise
+from weft.modalities.noise import noise
 from weft.modalities.pictures import stacked
 from weft.modalities.sound_parts import SoundParts
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
@@ -69,10 +70,7 @@ class Audio(SoundParts):
         """
         config = self.config
         share = torch.rand((), generator=generator).item() if train else self._place(view)
-        samples_S = levelled(
-            trimmed(self._window(item, share), config.trim, config.rate), config.level
-        )
-        samples_S = filled(samples_S, config.fill, round((config.seconds or 0) * config.rate))
+        samples_S = self._prepared(self._window(item, share))
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
         elif config.eval_noise is not None:
@@ -82,16 +80,35 @@ class Audio(SoundParts):
             )
             noise = torch.Generator().manual_seed(seed)
             samples_S = with_noise(samples_S, config.eval_noise, noise)
-        if config.output == "waveform":
+        values_TM = self._values(samples_S)
+        return self._masks(values_TM, generator) if train and self._framed else values_TM
+
+    def noise(self, seconds: float, generator: torch.Generator) -> Tensor:
+        """Silence or noise of that length (see `weft.modalities.noise`), at the level at which sounds are read."""
+        rate = self.config.rate
+        return self._values(self._prepared(noise(max(1, round(seconds * rate)), rate, generator)))
+
+    @property
+    def _framed(self) -> bool:
+        return self.config.output == "spectrogram"
+
+    def _prepared(self, samples_S: Tensor) -> Tensor:
+        """The sound without its ends, at its level, as long as the window."""
+        config = self.config
+        samples_S = levelled(trimmed(samples_S, config.trim, config.rate), config.level)
+        return filled(samples_S, config.fill, round((config.seconds or 0) * config.rate))
+
+    def _values(self, samples_S: Tensor) -> Tensor:
+        """(T, M) normalised frames; with output waveform (S, 1)."""
+        config = self.config
+        if not self._framed:
             return samples_S[:, None]
         values_TM = self.spectrogram(samples_S)
         if config.normalise == "fixed":
-            values_TM = (values_TM - config.mean) / config.std
-        else:
-            over = 0 if config.normalise == "row" else (0, 1)
-            deviation = values_TM.std(over, correction=0, keepdim=True).clamp_min(0.1)
-            values_TM = (values_TM - values_TM.mean(over, keepdim=True)) / deviation
-        return self._masks(values_TM, generator) if train else values_TM
+            return (values_TM - config.mean) / config.std
+        over = 0 if config.normalise == "row" else (0, 1)
+        deviation = values_TM.std(over, correction=0, keepdim=True).clamp_min(0.1)
+        return (values_TM - values_TM.mean(over, keepdim=True)) / deviation
 
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B sounds (T, M) -> Field (B, T, M) with a mask (B, T), padded with zeros to the longest."""

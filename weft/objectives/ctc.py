@@ -11,7 +11,8 @@ from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.records import Batch, Loss
 from weft.data.targets import NO_CLASS
-from weft.decoders.ctc import text_costs
+from weft.data.targets.transcript import BLANK
+from weft.decoders.ctc import repeats, text_costs
 from weft.heads.transcripts import TranscriptOutput
 from weft.objectives._presence import rows_of
 
@@ -21,7 +22,8 @@ class CTC(nn.Module):
     by its units; a mean over the rows of all ranks whose transcript fits.
 
     A transcript needs as many tokens as it has units, and one more for each unit that repeats the one before it;
-    the term `fits` is the share of rows where there are as many.
+    the term `fits` is the share of rows where there are as many. An empty transcript has one alignment, of blanks
+    alone; its cost is divided by 1.
     """
 
     def __init__(self, config: "CTCConfig") -> None:
@@ -38,10 +40,10 @@ class CTC(nn.Module):
         context = head.reads(streams.fused())
         ids_BL = batch.targets[head.output.target]
         logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
-        real_BL = ids_BL != NO_CLASS
-        counts_B, lengths_B = real_BL.sum(1), context.mask.sum(1)
-        repeats_B = ((ids_BL[:, 1:] == ids_BL[:, :-1]) & real_BL[:, 1:]).sum(1)
-        fits_B = (counts_B > 0) & (lengths_B >= counts_B + repeats_B)
+        there_B = (ids_BL != NO_CLASS).any(1)
+        units_BL = ids_BL > BLANK
+        counts_B, lengths_B = units_BL.sum(1), context.mask.sum(1)
+        fits_B = there_B & (lengths_B >= counts_B + repeats(ids_BL)) & (lengths_B > 0)
         costs_B = text_costs(logits_BTV.log_softmax(2), lengths_B, ids_BL, counts_B)
         shares_B = torch.where(fits_B, costs_B / counts_B.clamp_min(1), 0)
         return Loss(

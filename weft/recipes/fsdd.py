@@ -20,22 +20,25 @@ from weft.training.optim import OptimConfig
 MELS, WIDTHS, DIGITS = 40, (24, 48, 96), 10
 
 
+def heard(noise: tuple[float, float] = (5.0, 30.0)) -> AudioConfig:
+    """Log-mel frames of a digit, cut at its ends, of one level. noise: decibels between it and white noise in training."""
+    return AudioConfig(
+        rate=8000,
+        level="rms",
+        trim=35.0,
+        normalise="sound",
+        spectrogram=SpectrogramConfig(mels=MELS, low=60.0, floor=60.0),
+        changes=SoundChangesConfig(speed=(0.8, 1.25), noise=noise),
+        masks=SpecAugmentConfig(bands=1, times=1),
+    )
+
+
 def fsdd() -> Recipe:
     """Spoken digits, by a CNN; the official split, or speaker by speaker with weft crossval --by speaker."""
     return Recipe(
         data=DataConfig(
             source=FilesConfig(folder() / "fsdd"),
-            streams={
-                "audio": AudioConfig(
-                    rate=8000,
-                    level="rms",
-                    trim=35.0,
-                    normalise="sound",
-                    spectrogram=SpectrogramConfig(mels=MELS, low=60.0, floor=60.0),
-                    changes=SoundChangesConfig(speed=(0.8, 1.25), noise=(5.0, 30.0)),
-                    masks=SpecAugmentConfig(bands=1, times=1),
-                )
-            },
+            streams={"audio": heard()},
             targets={"digit": ClassesConfig("digit")},
         ),
         model=ModelConfig(

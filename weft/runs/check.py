@@ -21,6 +21,8 @@ from weft.core.records import Field
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
 from weft.data.mixing import MixConfig
+from weft.data.noise_only import NoiseOnlyConfig
+from weft.data.targets.transcript import TranscriptConfig
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.vit import ViT
@@ -54,6 +56,8 @@ def check_names(recipe: Recipe) -> None:
     _check_there("stream in data.modality_dropout", data.modality_dropout, data.streams)
     if data.mix is not None:
         _check_mix(recipe, data.mix)
+    if data.noise_only is not None:
+        _check_noise_only(recipe, data.noise_only)
     if data.bucketing.stream is not None:
         _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:
@@ -80,6 +84,31 @@ def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
                 f"data.mix mixes rows, but objectives.{name} ({type(objective).__name__}) does not weigh its cost by "
                 "their ratio, expected classification or regression"
             )
+
+
+def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
+    """Raises WeftError where what is replaced is no sound and transcript, or rows cannot lose the other streams."""
+    data = recipe.data
+    _check_there("stream in data.noise_only", [config.stream], data.streams)
+    _check_there("target in data.noise_only", [config.target], data.targets)
+    stream, target = data.streams[config.stream], data.targets[config.target]
+    if not isinstance(stream, AudioConfig):
+        raise WeftError(
+            f"data.noise_only.stream '{config.stream}' is a {type(stream).__name__}, expected an AudioConfig"
+        )
+    if not isinstance(target, TranscriptConfig):
+        raise WeftError(
+            f"data.noise_only.target '{config.target}' is a {type(target).__name__}, expected a TranscriptConfig"
+        )
+    for name in data.streams:
+        if name not in (config.stream, *data.optional):
+            raise WeftError(
+                f"data.noise_only: rows lose stream '{name}', expected it in data.optional"
+            )
+    if config.stream in data.cache:
+        raise WeftError(
+            f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
+        )
 
 
 def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from weft.core.needs import Needing
 from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
+from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
 from weft.evaluation.metric import Metric
@@ -39,6 +40,8 @@ class DataConfig(Settings):
     """What happens to a row that cannot be read."""
     mix: MixConfig | None = None
     """Training rows are mixed in pairs; None: they are not."""
+    noise_only: NoiseOnlyConfig | None = None
+    """Some training rows become noise in which nothing is said; None: none does."""
     modality_dropout: dict[str, float] = field(default_factory=dict)
     """Stream -> probability that a training row loses it; each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)

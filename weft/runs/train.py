@@ -19,6 +19,7 @@ from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.data.mixing import Mixing
 from weft.data.modality_dropout import ModalityDropout
+from weft.data.noise_only import NoiseOnly
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
@@ -46,6 +47,7 @@ from weft.runs.parts import (
 )
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.runs.sampling import sampler_of
+from weft.runs.speech_check import check_speech
 from weft.runs.thresholds import thresholds, write_thresholds
 from weft.training import checkpoint, distributed, loop, sharding
 from weft.training.config import Parallel
@@ -148,6 +150,8 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     # Before the players: what is cached of frozen encoders is computed while the model is whole.
     sources = build_sources(recipe, training, model, learned.modalities, train=True, device=device)
     sources_and_targets = {**sources, **target_sources(training, learned.targets)}
+    if checkpoint.latest(folder) is None:
+        check_speech(recipe, folder, model, learned, sources, training)
     validate = validation(recipe, model, learned, device)
     loader = Loader(
         training,
@@ -161,6 +165,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         sampler=sampler_of(recipe, folder, training, learned.modalities),
         mixing=_mixing(recipe, learned, len(training)),
         dropout=_dropout(recipe),
+        noise_only=_noise_only(recipe, learned),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -188,6 +193,12 @@ def _dropout(recipe: Recipe) -> ModalityDropout | None:
     """How training rows lose streams, if they do."""
     chances = recipe.data.modality_dropout
     return ModalityDropout(chances, tuple(recipe.data.streams)) if chances else None
+
+
+def _noise_only(recipe: Recipe, learned: Learned) -> NoiseOnly | None:
+    """How training rows become noise, if some do."""
+    config = recipe.data.noise_only
+    return None if config is None else NoiseOnly(config, learned.modalities, learned.targets)
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:

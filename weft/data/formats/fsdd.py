@@ -19,6 +19,7 @@ from weft.data.formats._zip_members import ZipMember
 NAME = "fsdd"
 DESCRIPTION = "Free Spoken Digit Dataset: recordings/ or recordings.zip with 7_theo_36.wav"
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+CHINESE = "零一二三四五六七八九"
 TEST_RECORDINGS = 5
 _RECORDING = re.compile(r"(\d)_([^_/]+)_(\d+)\.(wav|flac)", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a recording, which is its own group.
 
-    Items: audio, digit, text (its English word), speaker, index, split.
+    Items: audio, digit, text (its English word), chinese (its character), speaker, index, split.
     """
     return list(_samples(path, on_error))
 
@@ -48,6 +49,7 @@ def _samples(path: Path, on_error: OnError) -> Iterator[Sample]:
             "audio": media,
             "digit": digit,
             "text": WORDS[int(digit)],
+            "chinese": CHINESE[int(digit)],
             "speaker": speaker,
             "index": index,
             "split": "test" if index < TEST_RECORDINGS else "train",

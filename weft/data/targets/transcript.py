@@ -22,8 +22,9 @@ BLANK = 0
 class Transcript:
     """A text -> the ids of its units (B, L) int64, padded with NO_CLASS; BLANK is never among them.
 
-    Units that no training row has are left out of the target; who measures compares texts and counts them as
-    errors.
+    Where nothing is said the target is BLANK alone: every place in time is blank. A row of NO_CLASS alone has no
+    transcript that could be learned. Units that no training row has are left out of the target; who measures compares
+    texts and counts them as errors.
     """
 
     def __init__(self, config: "TranscriptConfig") -> None:
@@ -42,6 +43,8 @@ class Transcript:
         if not isinstance(raw, str):
             raise WeftError(f"'{self.column}' is {brief(raw)}, expected a transcript")
         text = normalised(raw)
+        if text == self.config.silence:
+            return ""
         return text.lower() if self.config.lowercase else text
 
     def split(self, text: str) -> list[str]:
@@ -57,13 +60,18 @@ class Transcript:
         """The ids of the units that are known."""
         return [self._places[unit] for unit in self.split(text) if unit in self._places]
 
+    def unknown(self, text: str) -> list[str]:
+        """The units that no training row has, each once."""
+        return [unit for unit in dict.fromkeys(self.split(text)) if unit not in self._places]
+
     @property
     def size(self) -> int:
         """How many outputs a decoder needs: the units, and BLANK."""
         return len(self.units) + 1
 
     def read(self, raw: Any) -> list[int]:
-        return self.encode(self.text(raw))
+        text = self.text(raw)
+        return self.encode(text) if text else [BLANK]
 
     def collate(self, items: Sequence[list[int]]) -> Tensor:
         longest = max((len(item) for item in items), default=0)
@@ -108,6 +116,8 @@ class TranscriptConfig(Config[Target]):
     """What is recognised one after the other; characters can spell words that no training row has."""
     lowercase: bool = True
     """Whether capitals are learned as small letters."""
+    silence: str = "<silence>"
+    """What a transcript says where nothing is said, as an empty one does: an empty cell of a table is a missing value."""
     most: int = 1000
     """So many of the most frequent units are learned."""
 

@@ -1,0 +1,286 @@
+"""What is looked at before a recogniser of speech trains: transcripts, sounds, and whether the ones fit the others.
+
+Only some rows are read, drawn by the run's seed. What makes training impossible is an error; all else is said and
+kept in PREFLIGHT in the run directory.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from weft.architectures.model import Model
+from weft.core.distributed import rank
+from weft.core.documents import write_checked
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.core.media import Media, small_value
+from weft.core.records import Batch, Features, Field
+from weft.core.samples import group_key
+from weft.data.formats import Dataset
+from weft.data.learned import Learned
+from weft.data.prepare.recording_checks import CLIPPED
+from weft.data.prepare.recordings import FULL_SCALE, SILENT
+from weft.data.sources import read_once
+from weft.data.targets.transcript import Transcript
+from weft.decoders.ctc import repeats
+from weft.heads.transcripts import TranscriptOutput
+from weft.inference.member import ViewedSource
+from weft.modalities.audio import Audio
+from weft.modalities.audio_decoding import read_sound, sound_facts
+from weft.objectives.ctc import CTCConfig
+from weft.runs.parts import open_split
+from weft.runs.recipe import Recipe
+from weft.training.streams import Streams
+
+log = logging.getLogger("weft.runs")
+PREFLIGHT = "preflight.json"
+"""In a run directory: what was found."""
+TRANSCRIPTS, HEADERS, SOUNDS, GROUP = 2000, 256, 32, 8
+"""Most rows of which the transcript is read, of which the header of the sound, and of which the sound; and rows that
+the model reads at a time."""
+LONGEST = 30.0
+"""Seconds of a sound that are read."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with `count` of `read`; example: the file, and the line, of the first."""
+
+    what: str
+    count: int
+    read: int
+    example: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.count:,} of {self.read:,} read, first {self.example})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row, and its transcript; None where it has none."""
+
+    index: int
+    source: str
+    text: str | None
+
+
+def check_speech(
+    recipe: Recipe,
+    folder: Path,
+    model: Model,
+    learned: Learned,
+    sources: Mapping[str, ViewedSource],
+    training: Dataset,
+) -> None:
+    """Says what is found of each head that learns transcripts by CTC; of other recipes nothing is read.
+
+    Raises WeftError where no transcript can be learned: none fits its sound, or every sound is silent.
+    """
+    found: list[Finding] = []
+    for objective in recipe.objectives.values():
+        if isinstance(objective, CTCConfig):
+            output = model.head(objective.head).output
+            assert isinstance(output, TranscriptOutput)  # the recipe has been checked
+            target = output.transcript(learned)
+            rows = _rows(training, target, recipe.run.seed)
+            found += _of_texts(recipe, target, rows)
+            rows = [row for row in rows if row.text is not None]
+            streams = model.streams_of(objective.head)
+            for stream in streams:
+                found += _of_sounds(stream, learned, training, rows)
+            used = {stream: sources[stream] for stream in streams}
+            found += _of_lengths(model, objective.head, target, used, training, rows)
+    if found and rank() == 0:
+        write_checked(folder / PREFLIGHT, {"findings": [asdict(one) for one in found]})
+        for one in found:
+            log.warning("%s", say(str(one)))
+
+
+def _rows(dataset: Dataset, target: Transcript, seed: int) -> list[Row]:
+    """At most TRANSCRIPTS drawn rows. Those that cannot be read are left out, since the loader says them."""
+    drawn = np.random.default_rng(seed).permutation(len(dataset))[:TRANSCRIPTS]
+    found = []
+    for index in sorted(drawn.tolist()):
+        with suppress(WeftError):
+            sample = dataset[index]
+            raw = sample.items.get(target.column)
+            text = None if raw is None else target.text(small_value(raw))
+            found.append(Row(index, sample.source, text))
+    return found
+
+
+def _of_texts(recipe: Recipe, target: Transcript, training: Sequence[Row]) -> Iterator[Finding]:
+    """Missing and empty transcripts, and units that training lacks."""
+    splits = {recipe.data.train: training}
+    with read_once():
+        for split in (recipe.data.validation, recipe.data.test):
+            with suppress(WeftError):  # a split that is not there
+                splits[split] = _rows(open_split(recipe, split), target, recipe.run.seed)
+    for split, rows in splits.items():
+        for text, what in (
+            (None, f"{split}: transcript is missing"),
+            ("", f"{split}: transcript is empty, which means that nothing is said"),
+        ):
+            such = [row for row in rows if row.text == text]
+            if such:
+                yield Finding(what, len(such), len(rows), such[0].source)
+        lacking = [(row, unit) for row in rows for unit in target.unknown(row.text or "")]
+        if lacking:
+            first, unit = lacking[0]
+            names = Counter(unit for _, unit in lacking)
+            shown = ", ".join(f"'{name}'" for name, _ in names.most_common(5))
+            other = next((one for one in target.units if one.casefold() == unit.casefold()), None)
+            hint = f"; training has '{other}', see lowercase" if other else ""
+            what = f"{split}: transcript has units that are not learned: {shown}{hint}"
+            count = len({row.index for row, _ in lacking})
+            yield Finding(what, count, len(rows), first.source)
+
+
+def _of_sounds(
+    stream: str, learned: Learned, dataset: Dataset, rows: Sequence[Row]
+) -> Iterator[Finding]:
+    """Sounds of too few samples a second, clipped ones, silent ones."""
+    modality = learned.modalities[stream]
+    if not isinstance(modality, Audio):
+        return
+    config = modality.config
+    high = (config.spectrogram.high or config.rate / 2) if config.output == "spectrogram" else None
+    needed = config.rate if high is None else 2 * high
+    slow, silent, clipped = [], [], []
+    headers, sounds = 0, 0
+    for row in _spread(rows, HEADERS):
+        with suppress(WeftError):
+            sound = dataset[row.index].items.get(stream)
+            if not isinstance(sound, Media):
+                continue
+            if sound_facts(sound).rate < needed:
+                slow.append(row)
+            headers += 1
+    for row in _spread(rows, SOUNDS):
+        with suppress(WeftError):
+            sound = dataset[row.index].items.get(stream)
+            if not isinstance(sound, Media):
+                continue
+            loud_S = np.abs(read_sound(sound, round(sound_facts(sound).rate), seconds=LONGEST))
+            if loud_S.max() < 10 ** (SILENT / 20):
+                silent.append(row)
+            if (loud_S >= FULL_SCALE).mean() > CLIPPED:
+                clipped.append(row)
+            sounds += 1
+    if silent and len(silent) == sounds:
+        raise WeftError(
+            f"{silent[0].source}: {stream}: all {sounds} sounds that were read are silent: no sample is above "
+            f"{SILENT:g} dB of full scale"
+        )
+    if slow:
+        what = f"{stream}: sound has fewer than the {needed:g} samples a second that the highest frequency needs"
+        yield Finding(what, len(slow), headers, slow[0].source)
+    if silent:
+        what = f"{stream}: sound with a transcript is silent: no sample is above {SILENT:g} dB of full scale"
+        yield Finding(what, len(silent), sounds, silent[0].source)
+    if clipped:
+        what = f"{stream}: sound is clipped: more than {100 * CLIPPED:g} % of the samples are at full scale"
+        yield Finding(what, len(clipped), sounds, clipped[0].source)
+
+
+def _of_lengths(
+    model: Model,
+    head: str,
+    target: Transcript,
+    sources: Mapping[str, ViewedSource],
+    dataset: Dataset,
+    rows: Sequence[Row],
+) -> Iterator[Finding]:
+    """Transcripts that need more places in time than their row has.
+
+    The model reads those with the least time for their units first, and no more once all of a group fit.
+    """
+    needed = {row.index: _needed(target, row.text or "") for row in rows}
+    chosen = [row for row in _spread(rows, HEADERS) if needed[row.index] > 0]
+    chosen.sort(key=lambda row: _seconds(dataset, row, sources) / needed[row.index])
+    short: list[Row] = []
+    worst = ""
+    read = 0
+    for first in range(0, len(chosen), GROUP):
+        places = _places(model, head, sources, chosen[first : first + GROUP])
+        failing = [row for row, count in places if count < needed[row.index]]
+        read += len(places)
+        if failing and not short:
+            row, count = next(one for one in places if one[0] == failing[0])
+            worst = f"{needed[row.index]} places in time needed, {count} there"
+        short += failing
+        if places and not failing:
+            break
+    if not short:
+        return
+    what = f"transcript needs more places in time than its row has, and is not learned: {worst}"
+    if read == len(short):
+        raise WeftError(
+            f"{short[0].source}: no transcript of the {read} rows that were read can be learned: {worst} "
+            "(an encoder that halves time less often gives more)"
+        )
+    yield Finding(what, len(short), len(chosen), short[0].source)
+
+
+def _needed(target: Transcript, text: str) -> int:
+    """Places in time of the shortest alignment."""
+    ids = target.encode(text)
+    return len(ids) + int(repeats(torch.tensor([ids], dtype=torch.int64).view(1, -1)))
+
+
+def _seconds(dataset: Dataset, row: Row, sources: Mapping[str, ViewedSource]) -> float:
+    """Of the row's sound, by its header; 1 where there is none."""
+    with suppress(WeftError):
+        for stream in sources:
+            sound = dataset[row.index].items.get(stream)
+            if isinstance(sound, Media) and sound.kind == "audio":
+                return sound_facts(sound).seconds
+    return 1.0
+
+
+def _places(
+    model: Model,
+    head: str,
+    sources: Mapping[str, ViewedSource],
+    rows: Sequence[Row],
+) -> list[tuple[Row, int]]:
+    """How many places in time the head reads of each row that has all its streams."""
+    kept, values = [], []
+    for row in rows:
+        with suppress(WeftError):
+            generator = torch.Generator()
+            found = {
+                name: source.load(row.index, train=False, generator=generator, view=0)
+                for name, source in sources.items()
+            }
+            if all(value is not None for value in found.values()):
+                kept.append(row)
+                values.append(found)
+    if not kept:
+        return []
+    inputs = {
+        name: field
+        for name, source in sources.items()
+        if isinstance(field := source.collate([one[name] for one in values]), Field | Features)
+    }
+    groups = torch.tensor([group_key(row.source) for row in kept])
+    batch = Batch(inputs, [row.source for row in kept], groups)
+    batch = batch.to(next(model.parameters()).device)
+    training = model.training
+    with torch.no_grad():
+        context = model.eval().head(head).reads(Streams(model, batch).fused())
+    model.train(training)
+    return list(zip(kept, context.mask.sum(1).tolist(), strict=True))
+
+
+def _spread(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """At most so many of the rows, evenly spaced."""
+    if len(rows) <= most:
+        return rows
+    return [rows[n * len(rows) // most] for n in range(most)]
