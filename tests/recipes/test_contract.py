@@ -35,6 +35,7 @@ from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
+from weft.tasks.transcription import TranscriptionTaskConfig
 from weft.tasks.vqa import VQAConfig
 
 SCENES = (
@@ -85,6 +86,7 @@ MEASURES = (
     ReasoningConfig,
     RerankingConfig,
     RetrievalConfig,
+    TranscriptionTaskConfig,
     VQAConfig,
 )
 
