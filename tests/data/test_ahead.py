@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from weft.data import ahead
-from weft.data.ahead import bytes_of, loaded_ahead, windows
+from weft.data.ahead import batches, bytes_of, loaded_ahead, windows
 
 
 def test_sizes() -> None:
@@ -63,6 +63,21 @@ def test_windows_close_at_their_count_or_their_bytes(monkeypatch: pytest.MonkeyP
     assert [len(part) for part in windows(small, most=lambda _: 3)] == [3, 3, 1]
     assert [len(part) for part in windows(large, most=lambda _: 100)] == [3, 3, 1]
     assert list(windows([], most=lambda _: 3)) == []
+
+
+def test_batches_close_at_their_count_or_their_padded_bytes() -> None:
+    def sizes(lengths: list[int], most: int) -> list[list[int]]:
+        pairs = [(n, np.zeros(length, np.uint8)) for n, length in enumerate(lengths)]
+        found = list(batches(pairs, most=most, most_bytes=1000))
+        assert [n for part in found for n, _ in part] == list(range(len(lengths)))
+        return [[len(value) for _, value in part] for part in found]
+
+    assert sizes([10] * 7, 3) == [[10] * 3, [10] * 3, [10]]
+    assert sizes([400] * 5, 100) == [[400, 400], [400, 400], [400]]
+    assert sizes([100, 100, 500, 100], 100) == [[100, 100], [500, 100]]  # padded: 3 x 500
+    assert sizes([5000] * 4, 100) == [[5000] * 2] * 2  # never one alone that could have company
+    assert sizes([5000] * 2, 1) == [[5000]] * 2
+    assert sizes([], 3) == []
 
 
 def test_an_error_of_one_ends_the_work() -> None:

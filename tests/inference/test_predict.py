@@ -62,6 +62,21 @@ def test_a_row_among_others_is_that_row_alone() -> None:
         assert alone.said == [found.said[row]]
 
 
+@pytest.mark.parametrize("most", [1, 20_000])
+def test_batches_of_few_bytes_change_nothing_and_swap_still_finds_another_row(most: int) -> None:
+    samples = rows()
+    whole = predict([member(samples)], samples, "kind", ROWS.replace(batch_size=12))
+    small = ROWS.replace(batch_size=12, batch_bytes=most)
+    found = predict([member(samples)], samples, "kind", small, swap=True)
+    assert found.rows == whole.rows
+    torch.testing.assert_close(
+        found.values.probabilities, whole.values.probabilities, atol=1e-6, rtol=0
+    )
+    for other in found.swapped.values():
+        same = (other.probabilities - found.values.probabilities).abs().amax(dim=1) == 0
+        assert not same.any()
+
+
 def test_rows_with_nothing_to_read_are_left_out() -> None:
     samples = lacking(lacking(rows(), "image", {1, 5, 6, 7, 8, 9}), "text", {1, 2, 5, 6, 7, 8, 9})
     found = predict([member(samples)], samples, "kind", ROWS, swap=True)

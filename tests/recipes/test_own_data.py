@@ -215,6 +215,8 @@ def test_sizes_follow_the_table() -> None:
     assert large.model.heads["label"].decoder.outputs == 90  # type: ignore[attr-defined]
     assert large.run.steps <= 1500
     assert large.run.batch_size == 128
+    sounds = made(classify, 100_000, label, column("call", "audio"))
+    assert sounds.run.batch_size == 64
     slices = made(classify, 200, label, column("ward", "category"), column("age", "number"))
     task = slices.tasks["classification"]
     assert isinstance(task, ClassificationTaskConfig)

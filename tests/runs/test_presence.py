@@ -1,6 +1,7 @@
 """Evaluation, report, explanation and questions where rows lack a stream: each row with what it has."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tiny_runs import done, refused
 import weft
 from weft.architectures.captioner import captioner
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig
+from weft.core.errors import DataError
+from weft.core.media import Media
+from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.decoders.classifier import ClassifierConfig
@@ -23,7 +27,10 @@ from weft.fusion.late import LateConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
 from weft.inference.config import InferenceConfig
-from weft.inference.lost_streams import filled, mean_features
+from weft.inference.encoded_once import encoded_once
+from weft.inference.lost_streams import filled, mean_features, without, zero_features
+from weft.inference.member import Member
+from weft.inference.predict import predict
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
@@ -229,6 +236,53 @@ def test_a_table_says_what_missing_streams_cost(runs: dict[str, Path], tmp_path:
     labels = [row.items["label"] for n, row in enumerate(measured.dataset) if n != 7]
     shares = [100 * labels.count(name) / len(labels) for name in ("red", "blue")]
     assert any(abs(found.lines[-1].score.value - share) < 1e-6 for share in shares)
+
+
+def test_each_line_of_the_table_reads_what_was_encoded_once(runs: dict[str, Path]) -> None:
+    run = weft.load(runs["labels"])
+    dataset = open_split(run.recipe, "all")
+    member = run.member(dataset)
+    rows = dict.fromkeys(STREAMS, 0)
+
+    def count(stream: str) -> Any:
+        def hook(_: Any, inputs: Any, __: Any) -> None:
+            rows[stream] += len(inputs[0])
+
+        return hook
+
+    for stream in STREAMS:
+        run.model.encoder(stream).register_forward_hook(count(stream))
+    once = encoded_once(member, dataset, STREAMS, InferenceConfig(batch_size=5))
+    zeros = zero_features(member, STREAMS)
+    alterations: list[Callable[[Member], Member]] = [
+        lambda one: one,
+        lambda one: without(one, ["text"]),
+        lambda one: without(one, ["image"]),
+        lambda one: filled(one, {"image": zeros["image"]}),
+    ]
+    encoded = [ROWS - len(WITHOUT[stream]) for stream in STREAMS]
+    for alter in alterations:
+        before = predict([alter(member)], dataset, "label", InferenceConfig(batch_size=7))
+        rows.update(dict.fromkeys(STREAMS, 0))
+        after = predict([alter(once)], dataset, "label", InferenceConfig(batch_size=7), swap=True)
+        assert rows == dict.fromkeys(STREAMS, 0)
+        assert after.rows == before.rows
+        torch.testing.assert_close(after.values.probabilities, before.values.probabilities)
+    encoded_once(member, dataset, STREAMS, InferenceConfig(batch_size=5))
+    assert list(rows.values()) == encoded
+
+
+def test_what_cannot_be_read_is_met_by_whoever_reads_it(runs: dict[str, Path]) -> None:
+    run = weft.load(runs["labels"])
+    dataset = list(open_split(run.recipe, "all"))
+    broken = {**dataset[1].items, "image": Media.encoded(b"no picture", "image")}
+    dataset[1] = replace(dataset[1], items=broken)
+    once = encoded_once(run.member(dataset), dataset, STREAMS, InferenceConfig(batch_size=5))
+    with pytest.raises(DataError, match=r"rows.jsonl:2: "):
+        predict([once], dataset, "label", InferenceConfig())
+    lenient = InferenceConfig(errors=ErrorPolicy("skip", limit=0.2))
+    found = predict([once], dataset, "label", lenient)
+    assert found.rows == tuple(row for row in range(ROWS) if row not in (1, 7))
 
 
 def test_the_table_is_printed_kept_and_reported(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 AHEAD_BYTES = 128 << 20
 """What is loaded before it is asked for holds about so many bytes at most, or one value."""
+LEAST = 2
+"""Rows of a batch, however large they are: some baselines give a row the stream of another one."""
 
 Key = TypeVar("Key")
 
@@ -72,5 +74,24 @@ def windows(
         if len(part) >= most(pair[1]) or size >= AHEAD_BYTES:
             yield part
             part, size = [], 0
+    if part:
+        yield part
+
+
+def batches(
+    pairs: Iterable[tuple[Key, Any]], *, most: int, most_bytes: int
+) -> Iterator[list[tuple[Key, Any]]]:
+    """The pairs in parts of at most `most`, which close earlier, but not below LEAST, where their values, each padded
+    to the largest of them, would hold more than `most_bytes`."""
+    part: list[tuple[Key, Any]] = []
+    largest = 0
+    for pair in pairs:
+        size = bytes_of(pair[1])
+        large = len(part) >= LEAST and (len(part) + 1) * max(largest, size) > most_bytes
+        if large or len(part) == most:
+            yield part
+            part, largest = [], 0
+        part.append(pair)
+        largest = max(largest, size)
     if part:
         yield part

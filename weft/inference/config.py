@@ -13,7 +13,10 @@ class InferenceConfig(Settings):
     """How a model is run over a data set, to embed its entries or to predict its rows."""
 
     batch_size: int = 256
-    """Entries, or rows, at once."""
+    """Entries, or rows, at once, at most."""
+    batch_bytes: int = 8 << 20
+    """So many bytes at most are what is read of them at once, padded, or two rows: what a model computes of long sounds
+    and videos takes many times as much memory."""
     workers: int = 2
     """Threads that read ahead."""
     precision: Precision = "fp32"
@@ -22,4 +25,4 @@ class InferenceConfig(Settings):
     """What happens to a row that cannot be read."""
 
     def __post_init__(self) -> None:
-        require(self, batch_size=COUNT, workers=WORKERS)
+        require(self, batch_size=COUNT, batch_bytes=COUNT, workers=WORKERS)

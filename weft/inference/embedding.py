@@ -17,7 +17,7 @@ from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
 from weft.core.records import Features, Field
 from weft.core.samples import Sample
-from weft.data.ahead import loaded_ahead, windows
+from weft.data.ahead import batches, loaded_ahead, windows
 from weft.data.columns import row_of
 from weft.data.formats import Dataset
 from weft.data.policy import BadRows
@@ -121,7 +121,7 @@ def encode_entries(
             loaded = [one for one in window if not isinstance(one[1], DataError)]
             for n, (member, take) in enumerate(takers):
                 of_member = [(view, values[n]) for view, values in loaded]
-                for batch in _by_length(of_member, config.batch_size):
+                for batch in _by_length(of_member, config):
                     inputs = _inputs(sources[n].collate([value for _, value in batch]), device)
                     features = member.model.encode(stream, inputs)
                     for one in take:
@@ -211,7 +211,8 @@ def _sample(dataset: Dataset, row: int) -> Sample | None:
         return None
 
 
-def _by_length(window: list[tuple[View, Any]], batch_size: int) -> Iterator[list[tuple[View, Any]]]:
+def _by_length(
+    window: list[tuple[View, Any]], config: InferenceConfig
+) -> Iterator[list[tuple[View, Any]]]:
     window.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
-    for start in range(0, len(window), batch_size):
-        yield window[start : start + batch_size]
+    yield from batches(window, most=config.batch_size, most_bytes=config.batch_bytes)

@@ -37,16 +37,17 @@ def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
     fillings: one row each.
     """
 
-    class Filled(Model):
+    class Filled(type(member.model)):  # type: ignore[misc]
         def encode(self, stream: str, value: Field | Features) -> Features:
             if stream not in fillings:
-                return super().encode(stream, value)
+                encoded: Features = super().encode(stream, value)
+                return encoded
             rows = torch.zeros(len(value), dtype=torch.int64)
             filling = fillings[stream].to(next(self.parameters()).device)
             found = filling.take(rows.to(filling.tokens.device))
             return found if value.present is None else found.where(value.present)
 
-    model = copy.copy(member.model)  # shares every part
+    model: Model = copy.copy(member.model)  # shares every part
     model.__class__ = Filled
     return replace(member, model=model)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 
@@ -11,7 +10,7 @@ from weft.core.once import once
 from weft.core.progress import progress
 from weft.core.records import Batch
 from weft.core.samples import Sample
-from weft.data.ahead import loaded_ahead
+from weft.data.ahead import batches, loaded_ahead
 from weft.data.columns import Source, TargetSource, row_of
 from weft.data.formats import Dataset
 from weft.data.loader import OBJECTIVES, LoadedRow, collate_rows
@@ -100,15 +99,15 @@ def read_rows(
     loaded = loaded_ahead(load, rows, workers=config.workers, most=ahead)
     empty = True
     with progress(what, len(rows)) as advance:
-        while batch := [found for _, found in islice(loaded, config.batch_size)]:
-            read = [found for found in batch if found is not None]
+        for batch in batches(loaded, most=config.batch_size, most_bytes=config.batch_bytes):
+            read = [found for _, found in batch if found is not None]
             if read:
-                batches = [
+                collated = [
                     collate_rows([of_row[n] for _, of_row in read], reading.sources).to(device)
                     for n, reading in enumerate(readings)
                 ]
                 empty = False
-                yield Rows([row for row, _ in read], batches)
+                yield Rows([row for row, _ in read], collated)
             advance(len(batch))
     if empty and bad.rows:
         last = bad.rows[-1]

@@ -9,6 +9,7 @@ from weft.core.interfaces import JOINT
 from weft.core.needs import Needing
 from weft.core.records import Features
 from weft.evaluation.metric import Score
+from weft.inference.encoded_once import encoded_once
 from weft.inference.lost_streams import (
     filled,
     mask_tokens,
@@ -64,6 +65,9 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
         return MissingTable(task, lines)
     first, whole = next(iter(found.result.metrics.items()))
     lines = [MissingLine(streams, ABSENT, whole)]
+    members = [
+        encoded_once(member, found.dataset, streams, config.inference, device) for member in members
+    ]
     settings: Config[Task] = task_config(found.runs[0].recipe, task)
     measured = settings.build()
 

@@ -1,5 +1,6 @@
 """Rows as batches, read once for all that look at them."""
 
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -14,5 +15,5 @@ def as_batches(
     readings: Sequence[Reading], rows: Sequence[Sample], device: torch.device
 ) -> list[Batch]:
     """All rows in one batch, as each reading sees them."""
-    config = InferenceConfig(batch_size=max(1, len(rows)), workers=0)
+    config = InferenceConfig(batch_size=max(1, len(rows)), batch_bytes=sys.maxsize, workers=0)
     return list(next(read_rows(readings, rows, config, device=device)).batches)

@@ -12,12 +12,12 @@ from weft.core.needs import Needs
 from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.candidates import chance, chance_ndcg, ndcg, rank_of_right
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import PERCENT, Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
-from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Entry, Member
@@ -170,7 +170,7 @@ class Dialog:
         samples = [Sample(name, name, {stream: name}, f"candidate '{name}'") for name in names]
         source = ModalitySource(samples, stream, member.modalities[stream])
         entries = [Entry(stream, row, 0) for row in range(len(samples))]
-        settings = InferenceConfig(config.batch_size, config.workers, config.precision)
+        settings = config.replace(errors=ErrorPolicy())
         bad = settings.errors.build(len(samples))
         reader = Member(member.model, {stream: source})
         return embed_entries([reader], entries, samples, settings, bad, device).vectors[0]

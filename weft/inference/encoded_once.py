@@ -1,0 +1,99 @@
+"""A member whose rows are encoded once, however often they are read: for measuring a task again and again."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from weft.architectures.model import Model
+from weft.core.errors import DataError
+from weft.core.records import Features, Field
+from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
+from weft.data.presence import collate_present
+from weft.inference.config import InferenceConfig
+from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all
+from weft.inference.member import Member, ViewedSource
+from weft.inference.rows import Reading, Selection
+
+
+def encoded_once(
+    member: Member,
+    dataset: Dataset,
+    streams: Sequence[str],
+    config: InferenceConfig,
+    device: torch.device | str = "cpu",
+) -> Member:
+    """The member that reads what its encoders gave of each row, in each evaluation view, for these streams.
+
+    The Features lie in temporary files that go with the member. What is fused, projected or decoded is computed anew.
+    """
+    found = {s: _kept(member, dataset, s, config, device) for s in member.sources if s in streams}
+
+    class Encoded(type(member.model)):  # type: ignore[misc]
+        def encode(self, stream: str, value: Field | Features) -> Features:
+            if stream in found and isinstance(value, Features):
+                return value
+            encoded: Features = super().encode(stream, value)
+            return encoded
+
+    model: Model = copy.copy(member.model)  # shares every part
+    model.__class__ = Encoded
+    return replace(member, model=model, sources={**member.sources, **found})
+
+
+@dataclass(frozen=True)
+class _KeptSource:
+    """places: (row, view) -> number of the row of the features; None where it lacks the stream."""
+
+    source: ViewedSource
+    places: dict[tuple[int, int], int | None]
+    features: KeptFeatures
+
+    def views(self, index: int) -> int:
+        return self.source.views(index)
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int | None:
+        key = (index, view) if (index, view) in self.places else (index, 0)
+        if key not in self.places:
+            self.source.load(index, train=train, generator=generator, view=view)  # says why
+            raise DataError("could not be encoded", source=f"row {index}")
+        return self.places[key]
+
+    def collate(self, items: Sequence[int | None]) -> Field | Features | None:
+        return collate_present(items, lambda rows: self.features.take(torch.tensor(rows)))
+
+
+def _kept(
+    member: Member,
+    dataset: Dataset,
+    stream: str,
+    config: InferenceConfig,
+    device: torch.device | str,
+) -> _KeptSource:
+    """Rows that cannot be read are left out; whoever reads them meets the error."""
+    found = _KeptSource(member.sources[stream], {}, KeptFeatures())
+    lenient = config.replace(errors=ErrorPolicy("skip", limit=1.0))
+    rows, view = list(range(len(dataset))), 0
+    with evaluating_all([member], config, device):
+        while rows:
+            reader = (member, Reading.of(member, dataset, [stream], view))
+            chosen = Selection([(row,) for row in rows])
+            what = f"encoding '{stream}'"
+            for read in encode_rows([reader], dataset, lenient, chosen, device=device, what=what):
+                _add(found, read.numbers, view, read.streams[0].get(stream))
+            view += 1
+            there = [row for row in rows if found.places.get((row, view - 1)) is not None]
+            rows = [row for row in there if found.source.views(row) > view]
+    return found
+
+
+def _add(found: _KeptSource, rows: Sequence[int], view: int, features: Features | None) -> None:
+    """The rows of a batch; those that lack the stream, or all where it has none."""
+    there = [] if features is None else features.present.nonzero()[:, 0].tolist()
+    first = len(found.features)
+    found.places.update(dict.fromkeys(((row, view) for row in rows), None))
+    found.places.update({(rows[n], view): first + k for k, n in enumerate(there)})
+    if features is not None and there:
+        found.features.add(features.take(torch.tensor(there, device=features.tokens.device)))
