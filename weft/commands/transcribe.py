@@ -3,14 +3,20 @@
 weft transcribe RUN FILE [FILE ...]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
+
+if TYPE_CHECKING:
+    from weft.core.kinds import Kind
+    from weft.core.media import Media
+    from weft.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -19,33 +25,108 @@ class Arguments(Trusting):
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
-    files: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Sounds, or videos with a sound track."""
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    """Sounds, or videos with a sound track; of a folder all that lie in it."""
     head: str | None = None
     """Head of the model that writes transcripts; the first one if not given."""
+    noise: float = 0.0
+    """Also transcribe so many minutes of digital silence and as many of white noise, in which nothing is said."""
 
 
 def main(words: list[str]) -> None:
-    """Prints one line for each file: its name, a tab and the transcript."""
+    """Prints one line for each file: its name, a tab and the transcript; of folders and of noise words a minute, too."""
     arguments = parse(Arguments, words, "weft transcribe")
-    if not arguments.files:
+    if not arguments.files and not arguments.noise:
         raise WeftError("weft transcribe needs one file or more")
-    from weft.core.interfaces import ReadsMedia
-    from weft.core.media import Media
+    if not 0 <= arguments.noise < float("inf"):
+        raise WeftError(f"--noise is {arguments.noise:g}, expected minutes")
     from weft.heads.transcripts import TranscriptOutput
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, TranscriptOutput)
-    streams = run.model.streams_of(head)
-    values = {}
-    for stream in streams:
+    kinds = _kinds(run, head)
+    files = _found(arguments.files, set(kinds.values()))
+    if files:
+        from weft.core.media import Media
+
+        recordings = {s: [Media.file(file, kind) for file in files] for s, kind in kinds.items()}
+        said = run.predict(head=head, **recordings).said
+        for file, text in zip(files, said, strict=True):
+            print(f"{file}\t{text}")
+        if any(file.is_dir() for file in arguments.files):
+            first = next(iter(recordings.values()))
+            _print_rate("recordings", said, [_seconds(one) for one in first])
+    if arguments.noise:
+        _transcribe_noise(run, head, kinds, arguments.noise)
+
+
+def _kinds(run: "Run", head: str) -> "dict[str, Kind]":
+    """Stream that the head reads -> what it is read from. Raises WeftError where that is no recording."""
+    from weft.core.interfaces import ReadsMedia
+
+    found: dict[str, Kind] = {}
+    for stream in run.model.streams_of(head):
         modality = run.modalities[stream]
         if not isinstance(modality, ReadsMedia) or modality.media not in ("audio", "video"):
             raise WeftError(
                 f"{run.folder}: stream '{stream}' reads neither sounds nor videos; use weft ask"
             )
-        values[stream] = [Media.file(file, modality.media) for file in arguments.files]
-    found = run.predict(head=head, **values)
-    for row, text in zip(found.rows, found.said, strict=True):
-        print(f"{arguments.files[row]}\t{text}")
+        found[stream] = modality.media
+    return found
+
+
+def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
+    """The files, and those in folders that can be read as all of these kinds, in order of their names."""
+    from weft.core.kinds import kind_of
+
+    wanted = ("video",) if "video" in kinds else ("audio", "video")
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = [one for one in sorted(path.rglob("*")) if kind_of(one.name) in wanted]
+        if not inside:
+            raise WeftError(f"{path}: holds no {' and no '.join(wanted)} file")
+        found += inside
+    return found
+
+
+def _transcribe_noise(run: "Run", head: str, kinds: "dict[str, Kind]", minutes: float) -> None:
+    """Raises WeftError where the head reads more than sounds."""
+    import numpy as np
+
+    from weft.core.media import Media
+    from weft.evaluation.false_words import PIECE, pieces, white_noise
+    from weft.modalities.audio import Audio
+
+    for stream, kind in kinds.items():
+        if kind != "audio":
+            raise WeftError(f"{run.folder}: stream '{stream}' reads videos, --noise needs sounds")
+    modality = run.modalities[next(iter(kinds))]
+    assert isinstance(modality, Audio)
+    rate = modality.config.rate
+    noise = white_noise(rate, minutes)
+    silence = [np.zeros(round(PIECE * rate), np.float32)] * pieces(minutes)
+    for name, sounds in (("silence", silence), ("white noise", noise)):
+        given = {stream: [Media.sound(one, rate) for one in sounds] for stream in kinds}
+        said = run.predict(head=head, **given).said
+        for number, text in enumerate(said):
+            if text:
+                print(f"{name}, {number * PIECE:g} s\t{text}")
+        _print_rate(name, said, [PIECE] * len(said))
+
+
+def _print_rate(of: str, said: Sequence[str], seconds: Sequence[float]) -> None:
+    from weft.evaluation.false_words import words_a_minute
+
+    print(words_a_minute(said, seconds).line(of))
+
+
+def _seconds(recording: "Media") -> float:
+    from weft.modalities.audio_decoding import sound_facts
+    from weft.modalities.video_decoding import video_facts
+
+    facts = video_facts if recording.kind == "video" else sound_facts
+    return float(facts(recording).seconds)

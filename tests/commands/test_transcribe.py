@@ -1,0 +1,101 @@
+"""`weft transcribe`: files, folders, and noise in which nothing is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_media import sound_file, tone
+
+from weft.architectures.model import ModelConfig
+from weft.commands.transcribe import main
+from weft.core.errors import WeftError
+from weft.data.sources import FilesConfig
+from weft.data.targets.transcript import TranscriptConfig
+from weft.decoders.ctc import CTCDecoderConfig
+from weft.encoders.stacked_frames import StackedFramesConfig
+from weft.evaluation.false_words import words_a_minute
+from weft.heads.head import HeadConfig
+from weft.heads.transcripts import TranscriptOutput
+from weft.modalities.audio import AudioConfig
+from weft.modalities.spectrogram import SpectrogramConfig
+from weft.objectives.ctc import CTCConfig
+from weft.runs.recipe import DataConfig, Recipe
+from weft.runs.train import train
+from weft.training.config import RunConfig
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose head writes words at random, and beside it a folder of three sounds."""
+    folder = tmp_path_factory.mktemp("transcribe")
+    sounds = folder / "sounds" / "deeper"
+    sounds.mkdir(parents=True)
+    for number in range(3):
+        (sounds / f"{number}.wav").write_bytes(sound_file(tone(2.0, 200.0 * (number + 1))))
+    (sounds / "notes.md").write_text("no sound")
+    rows = "".join(f"{sounds}/{n}.wav,w{n},{s}\n" for n, s in enumerate(("train", "train", "test")))
+    (folder / "rows.csv").write_text("audio,text,split\n" + rows)
+    recipe = Recipe(
+        data=DataConfig(
+            source=FilesConfig(folder / "rows.csv"),
+            streams={"audio": AudioConfig(spectrogram=SpectrogramConfig(mels=8))},
+            targets={"transcript": TranscriptConfig("text", unit="word")},
+        ),
+        model=ModelConfig(
+            encoders={"audio": StackedFramesConfig(8, 10)},
+            heads={"transcript": HeadConfig(CTCDecoderConfig(80, 3), TranscriptOutput(), "audio")},
+        ),
+        objectives={"transcript": CTCConfig()},
+        tasks={},
+        run=RunConfig(steps=1, batch_size=2, workers=0),
+    )
+    train(recipe, folder / "run")
+    return folder
+
+
+def test_of_a_folder_every_sound_and_words_a_minute(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(run / "run"), str(run / "sounds")])
+    *lines, rate = capsys.readouterr().out.splitlines()
+    said = dict(line.split("\t") for line in lines)
+    assert [Path(name).name for name in said] == ["0.wav", "1.wav", "2.wav"]
+    words = sum(len(text.split()) for text in said.values())
+    assert rate.startswith(f"recordings: {words} words in 0.1 minutes: {words * 10:.2f} a minute (")
+    main([str(run / "run"), str(run / "sounds" / "deeper" / "1.wav")])
+    assert capsys.readouterr().out.splitlines() == [lines[1]]
+
+
+def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(run / "run"), "--noise", "0.1"])
+    lines = capsys.readouterr().out.splitlines()
+    rates = [line for line in lines if "\t" not in line]
+    assert [line.split(" words")[0].split(":")[0] for line in rates] == ["silence", "white noise"]
+    for line in rates:
+        name = line.split(":")[0]
+        words = sum(len(o.split("\t")[1].split()) for o in lines if o.startswith(f"{name}, "))
+        assert f": {words} words in 0.2 minutes: {6 * words:.2f} a minute" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "weft transcribe needs one file or more"),
+        (["--noise", "-1"], "--noise is -1, expected minutes"),
+        (["{}/empty"], "empty: holds no audio and no video file"),
+    ],
+)
+def test_what_cannot_be(words: list[str], said: str, run: Path) -> None:
+    (run / "empty").mkdir(exist_ok=True)
+    with pytest.raises(WeftError, match=said):
+        main([str(run / "run"), *(word.format(run) for word in words)])
+
+
+def test_intervals_of_words_a_minute() -> None:
+    none = words_a_minute([""] * 4, [15.0] * 4)
+    assert (none.words, none.minutes, none.rate.low, none.rate.high) == (0, 1.0, 0.0, 3.0)
+    some = words_a_minute(["a, b", "", "", "c"] * 20, [30.0] * 80)
+    assert some.words == 60
+    assert some.rate.value == pytest.approx(1.5)
+    spread = np.std([2, 0, 0, 1]) / 0.5 / np.sqrt(80)
+    assert some.rate.high - some.rate.low == pytest.approx(2 * 1.96 * spread, rel=0.15)
