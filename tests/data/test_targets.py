@@ -37,6 +37,7 @@ CASES = {
     "labels": (LabelsConfig("grid"), [np.array([[1, 0], [2, 2]]), [[0, 0], [0, 1]]]),
     "numbers": (NumbersConfig("score"), [1, -0.5, "2.5"]),
     "transcript": (TranscriptConfig("text"), ["Bin blue", "at f now", "now now"]),
+    "transcript of subwords": (TranscriptConfig("text", "subword"), ["Bin blue", "at f", "blue"]),
     "transcript of words": (TranscriptConfig("text", "word"), ["Bin blue", "at f", "blue"]),
     "tags": (TagsConfig("tags"), [["red", "round"], [], "red, new ; red;", ["blue", " red "]]),
 }

@@ -14,11 +14,13 @@ from weft.core.records import Features, Field
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
+from weft.decoders.joint import JointDecoderConfig
 from weft.decoders.trees import TreesConfig
 
 OTHERS = {
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
+    "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }
 texts = pytest.mark.parametrize("config", OF_TEXT.values(), ids=OF_TEXT)
@@ -38,7 +40,7 @@ def test_the_folder_holds_these_decoders_and_no_others() -> None:
         }
     tested = {type(config) for config in (*OF_TEXT.values(), *OTHERS.values())}
     assert found == tested
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize("config", [*OF_TEXT.values(), *OTHERS.values()])

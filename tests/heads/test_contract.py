@@ -24,6 +24,7 @@ from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.generation import GenerationConfig
+from weft.decoders.joint import JointDecoderConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import Head, HeadConfig
@@ -65,6 +66,10 @@ CASES: dict[str, tuple[Output, Config]] = {
     "classes-at-once": (ClassOutput("votes", exclusive=False), ClassifierConfig(WIDTH, 3)),
     "tags": (TagOutput("tags", threshold=0.4), ClassifierConfig(WIDTH, 4)),
     "transcripts": (TranscriptOutput(), CTCDecoderConfig(WIDTH, 30)),
+    "transcripts-joint": (
+        TranscriptOutput(search="joint", beams=3),
+        JointDecoderConfig(WIDTH, 30, dim=8, heads=2, max_length=12),
+    ),
     "transcripts-beam": (TranscriptOutput(search="beam"), CTCDecoderConfig(WIDTH, 30)),
     "named-classes": (MATCHING, ClassifierConfig(WIDTH, 2)),
     "numbers": (NumberOutput("score", unit="kg"), ClassifierConfig(WIDTH, 1)),

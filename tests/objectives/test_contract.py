@@ -22,7 +22,7 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
-from weft.decoders.ctc import CTCDecoderConfig
+from weft.decoders.joint import JointDecoderConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
@@ -61,6 +61,7 @@ from weft.objectives.matching import MatchingConfig
 from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
 from weft.objectives.similarity import Likeness
 from weft.objectives.temperature import TemperatureConfig
+from weft.objectives.transcript_attention import TranscriptAttentionConfig
 from weft.training.step import TrainStep
 from weft.training.streams import Streams
 
@@ -110,6 +111,7 @@ CASES: dict[str, Config] = {
     "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
     "ctc": CTCConfig(),
+    "transcript-attention": TranscriptAttentionConfig(),
     "self-critical": SelfCriticalConfig(captions=2, max_length=6),
     "detection": DetectionConfig(stream="panels", share=0.5),
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
@@ -141,7 +143,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 23
+    assert len(config_classes()) == 24
 
 
 def model() -> Model:
@@ -170,7 +172,9 @@ def model() -> Model:
             "answer": HeadConfig(ClassifierConfig(tiny.DIM, 4), ClassOutput("answer")),
             "score": HeadConfig(ClassifierConfig(tiny.DIM, 1), NumberOutput("score")),
             "transcript": HeadConfig(
-                CTCDecoderConfig(tiny.DIM, 5), TranscriptOutput(), context="image"
+                JointDecoderConfig(tiny.DIM, 5, dim=8, heads=2, max_length=6, dropout=0.0),
+                TranscriptOutput(),
+                context="image",
             ),
             "caption": HeadConfig(
                 TransformerDecoderConfig(

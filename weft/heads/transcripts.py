@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -11,10 +11,13 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.core.ranges import COUNT, require
+from weft.core.ranges import COUNT, SHARE, require
 from weft.data.learned import Learned
 from weft.data.targets.transcript import Transcript
+from weft.decoders.autoregressive import AutoregressiveDecoder
+from weft.decoders.autoregressive import Part as Writer
 from weft.decoders.ctc import greedy, prefix_beam, text_costs
+from weft.decoders.joint import JointDecoder, JointDecoderConfig, joint_beam
 from weft.heads.output import Output, Part, Scores, Values, require_outputs
 from weft.heads.texts import TextValues
 
@@ -25,13 +28,16 @@ class TranscriptOutput(Output):
 
     target: str = "transcript"
     """Target whose units they are."""
-    search: Literal["greedy", "beam"] = "greedy"
-    """greedy: the most probable unit at each token; beam: the most probable text among `beams`."""
+    search: Literal["greedy", "beam", "joint"] = "greedy"
+    """greedy: the most probable unit at each token; beam: the most probable text among `beams`; joint: the same under
+    CTC and attention, of a `JointDecoder`."""
     beams: int = 8
-    """Of the beam search."""
+    """Of the beam searches."""
+    ctc_weight: float = 0.3
+    """With joint: the weight of CTC's log-probability; the attention decoder's has the rest."""
 
     def __post_init__(self) -> None:
-        require(self, beams=COUNT)
+        require(self, beams=COUNT, ctc_weight=SHARE)
 
     @property
     def needs(self) -> Needs:
@@ -52,6 +58,10 @@ class TranscriptOutput(Output):
         size = self.transcript(learned).size
         of = f"the units of data.targets.{self.target} and the blank"
         require_outputs(decoder, size, of, where)
+        if self.search == "joint" and not isinstance(decoder, JointDecoderConfig):
+            raise WeftError(
+                f"{where}.output.search is joint, its decoder a {type(decoder).__name__}, expected a JointDecoderConfig"
+            )
 
     def read(self, parts: Sequence[Part]) -> TextValues:
         """The parts' probabilities are averaged at each token."""
@@ -65,8 +75,8 @@ class TranscriptOutput(Output):
         log_probs_BTV = chances.clamp_min(1e-30).log().detach().cpu()
         lengths_B = parts[0].context.mask.sum(1).cpu()
         found = [
-            self._searched(of_row[:length])
-            for of_row, length in zip(log_probs_BTV, lengths_B.tolist(), strict=True)
+            self._searched(log_probs_BTV[row, :length], parts, row)
+            for row, length in enumerate(lengths_B.tolist())
         ]
         costs_B = _costs(log_probs_BTV, lengths_B, found)
         return TextValues(tuple(map(target.join, found)), (-costs_B).exp())
@@ -94,10 +104,20 @@ class TranscriptOutput(Output):
         logits_BTV: Tensor = part.decoder(part.context)[..., :size]
         return logits_BTV.float().log_softmax(2)
 
-    def _searched(self, log_probs_TV: Tensor) -> list[int]:
+    def _searched(self, log_probs_TV: Tensor, parts: Sequence[Part], row: int) -> list[int]:
         if self.search == "greedy":
             return greedy(log_probs_TV)
-        return prefix_beam(log_probs_TV, self.beams)
+        if self.search == "beam":
+            return prefix_beam(log_probs_TV, self.beams)
+        writers = [_attention(part, row) for part in parts]
+        return joint_beam(log_probs_TV, writers, self.beams, self.ctc_weight)
+
+
+def _attention(part: Part, row: int) -> Writer:
+    """The attention decoder and what it reads of one row."""
+    decoder = cast(JointDecoder, part.decoder).attention
+    assert isinstance(decoder, AutoregressiveDecoder)
+    return decoder, part.context.rows(slice(row, row + 1))
 
 
 def _costs(log_probs_BTV: Tensor, lengths_B: Tensor, ids: Sequence[Sequence[int]]) -> Tensor:

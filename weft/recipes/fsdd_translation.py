@@ -6,5 +6,5 @@ from weft.runs.recipe import Recipe
 
 
 def fsdd_translation() -> Recipe:
-    """Speech translation: spoken English digits to Chinese characters, by CTC."""
-    return spoken(TranscriptConfig("chinese"), 800)
+    """Speech translation: spoken English digits to Chinese characters, by CTC and attention."""
+    return spoken(TranscriptConfig("chinese"))

@@ -14,6 +14,7 @@ from weft.core.interfaces import Target
 from weft.core.ranges import COUNT, require
 from weft.core.text import normalised
 from weft.data.targets import NO_CLASS
+from weft.modalities.tokenization import SPECIAL, Tokens, train_bpe
 
 BLANK = 0
 """The id that stands between units, of connectionist temporal classification."""
@@ -32,6 +33,7 @@ class Transcript:
         self.column = config.column
         self.units: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
+        self._tokens: Tokens | None = None
 
     def text(self, raw: Any) -> str:
         """The transcript in the form in which it is learned; of a column of captions the only one.
@@ -49,11 +51,18 @@ class Transcript:
 
     def split(self, text: str) -> list[str]:
         """Its units."""
+        if self._tokens is not None:
+            return self._tokens.tokenizer.encode(text, add_special_tokens=False).tokens
         return text.split() if self.config.unit == "word" else list(text)
 
     def join(self, ids: Sequence[int]) -> str:
         """The text of ids, without BLANK."""
         units = [self.units[one - 1] for one in ids if 0 < one <= len(self.units)]
+        if self._tokens is not None:
+            tokenizer = self._tokens.tokenizer
+            tokens = [tokenizer.token_to_id(unit) for unit in units]
+            found: str = tokenizer.decode([token for token in tokens if token is not None])
+            return found.strip()
         return (" " if self.config.unit == "word" else "").join(units).strip()
 
     def encode(self, text: str) -> list[int]:
@@ -80,30 +89,50 @@ class Transcript:
 
     def fit(self, raws: Iterable[Any]) -> None:
         """Learns the units, in order of their names. Raises WeftError where no row has a transcript."""
-        counts: Counter[str] = Counter()
-        first_error: WeftError | None = None
+        texts, first_error = [], None
         for raw in raws:
             try:
-                counts.update(self.split(self.text(raw)))
+                texts.append(self.text(raw))
             except WeftError as error:
                 first_error = first_error or error
-        if not counts:
+        if not any(texts):
             raise first_error or WeftError(f"no training row has a transcript in '{self.column}'")
+        if self.config.unit == "subword":
+            self._tokens = train_bpe(filter(None, texts), self.config.most + len(SPECIAL), False)
+            self._use(_vocabulary(self._tokens))
+            return
+        counts = Counter(unit for text in texts for unit in self.split(text))
         most = sorted(counts, key=lambda unit: (-counts[unit], unit))[: self.config.most]
         self._use(sorted(most))
 
     def state(self) -> dict[str, Any]:
-        return {"units": list(self.units)}
+        kept: dict[str, Any] = {"units": list(self.units)}
+        return kept if self._tokens is None else {**kept, "tokens": self._tokens.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         units = state.get("units")
         if not isinstance(units, list) or not all(isinstance(unit, str) and unit for unit in units):
             raise WeftError(f"is {brief(state)}, expected the units of transcripts")
+        if self.config.unit == "subword":
+            self._tokens = Tokens.from_json(state.get("tokens", {}))
+            if _vocabulary(self._tokens) != units:
+                raise WeftError("has a tokenizer of other units than it names")
         self._use(units)
 
     def _use(self, units: Sequence[str]) -> None:
         self.units = tuple(units)
         self._places = {unit: place for place, unit in enumerate(units, start=BLANK + 1)}
+
+
+def _vocabulary(tokens: Tokens) -> list[str]:
+    """The tokens in order of their ids, without the special ones."""
+    vocabulary = tokens.tokenizer.get_vocab()
+    special = set(tokens.special.values())
+    return [
+        unit
+        for unit in sorted(vocabulary, key=vocabulary.__getitem__)
+        if vocabulary[unit] not in special
+    ]
 
 
 @dataclass(frozen=True)
@@ -112,14 +141,15 @@ class TranscriptConfig(Config[Target]):
 
     column: str = "text"
     """The column that holds the transcript."""
-    unit: Literal["character", "word"] = "character"
-    """What is recognised one after the other; characters can spell words that no training row has."""
+    unit: Literal["character", "word", "subword"] = "character"
+    """What is recognised one after the other; characters can spell words that no training row has, and so can subwords:
+    frequent parts of words, by byte-pair encoding."""
     lowercase: bool = True
     """Whether capitals are learned as small letters."""
     silence: str = "<silence>"
     """What a transcript says where nothing is said, as an empty one does: an empty cell of a table is a missing value."""
     most: int = 1000
-    """So many of the most frequent units are learned."""
+    """So many of the most frequent units are learned; of subwords at least 256 are, one for each byte."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT)
