@@ -42,6 +42,12 @@ class Alternatives(tuple[Any, ...]):
     __slots__ = ()
 
 
+class Joined(tuple["Media", ...]):
+    """Parts of recordings, one after the other, that are one recording."""
+
+    __slots__ = ()
+
+
 class Place(Protocol):
     """Where the content of a Media lies."""
 

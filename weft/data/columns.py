@@ -1,7 +1,7 @@
 """One column of a data set's rows, as a stream or a target of a batch."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -74,19 +74,31 @@ class ModalitySource:
         Within `once` each row is decoded once, and transformed once for each evaluation view.
         """
         sample = row_of(self.dataset, index)
+        key = (id(self.dataset), index, self.key, id(self.modality))
+
+        def transformed(raw: Any) -> Tensor:
+            place = view if view < _views(raw, self.modality) else 0
+            item = kept(key, lambda: self.modality.decode(raw))
+            return self.modality.transform(item, train=train, generator=generator, view=place)
+
+        if train:
+            return self._of(sample, transformed)
+        return self._of(sample, lambda raw: kept((*key, view), lambda: transformed(raw)))
+
+    def read(self, sample: Sample, generator: torch.Generator) -> Tensor | None:
+        """A row of training that the data set does not have, such as one that was put together of several."""
+        modality = self.modality
+        return self._of(
+            sample,
+            lambda raw: modality.transform(modality.decode(raw), train=True, generator=generator),
+        )
+
+    def _of(self, sample: Sample, transformed: Callable[[Any], Tensor]) -> Tensor | None:
+        """Its raw value transformed. Raises DataError that names the row."""
         if self.lacks(sample):
             return None
-        raw, modality = self._raw(sample), self.modality
-        if view and view >= _views(raw, modality):
-            view = 0
-        key = (id(self.dataset), index, self.key, id(modality))
-
-        def transformed() -> Tensor:
-            item = kept(key, lambda: modality.decode(raw))
-            return modality.transform(item, train=train, generator=generator, view=view)
-
         try:
-            return transformed() if train else kept((*key, view), transformed)
+            return transformed(self._raw(sample))
         except DataError:
             raise
         except WeftError as error:
@@ -94,6 +106,15 @@ class ModalitySource:
 
     def collate(self, items: Sequence[Tensor | None]) -> Field | Features | None:
         return collate_present(items, self.modality.collate)
+
+
+@runtime_checkable
+class ReadsSamples(Protocol):
+    """A source that reads rows which the data set does not have."""
+
+    def read(self, sample: Sample, generator: torch.Generator) -> Any:
+        """The row's value in training, ready to be collated. Raises WeftError where it cannot be used."""
+        ...
 
 
 def draws_of(name: str, source: Source) -> str:
@@ -111,7 +132,10 @@ class TargetSource:
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
         """The row's target, the same in every view. Raises NoTargetError where it has none."""
-        sample = row_of(self._dataset, index)
+        return self.read(row_of(self._dataset, index), generator)
+
+    def read(self, sample: Sample, generator: torch.Generator) -> Any:  # noqa: ARG002
+        """The target of a row, which the data set need not have."""
         raw = sample.items.get(self._target.column)
         if raw is None:
             known = ", ".join(sample.items) or "nothing"

@@ -19,7 +19,7 @@ from weft.core.once import once
 from weft.core.records import Batch, Features, Field
 from weft.core.samples import Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
-from weft.data.columns import Source, draws_of, row_of
+from weft.data.columns import ReadsSamples, Source, draws_of, row_of
 from weft.data.formats import Dataset
 from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
 from weft.data.modality_dropout import DRAWS as DROPOUT
@@ -34,6 +34,8 @@ from weft.data.sampler import (
     row_generator,
     row_seed,
 )
+from weft.data.splicing import DRAWS as SPLICE
+from weft.data.splicing import Splicing
 
 PREFETCH = 2
 """Batches that are prepared ahead of the one being used, where there is room for them (AHEAD_BYTES)."""
@@ -85,7 +87,8 @@ class Loader:
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
     sampler: which rows are in which batch, of the same batch_size and seed; shuffled ones if not given.
-    mixing: rows are mixed in pairs. dropout: rows lose some of their streams. noise_only: rows become noise.
+    splicing: rows are put together of parts of several. mixing: rows are mixed in pairs. dropout: rows lose some of
+    their streams. noise_only: rows become noise.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Loader:
         mixing: Mixing | None = None,
         dropout: ModalityDropout | None = None,
         noise_only: NoiseOnly | None = None,
+        splicing: Splicing | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -118,6 +122,7 @@ class Loader:
         self._mixing = mixing
         self._dropout = dropout
         self._noise_only = noise_only
+        self._splicing = splicing
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = sampler or ShuffledSampler(len(dataset), batch_size, seed)
 
@@ -189,7 +194,7 @@ class Loader:
         raise WeftError(f"none of the {len(self._dataset)} rows can be read")
 
     def _read(self, sample: Sample, draw: Draw) -> LoadedRow:
-        values = self._values(draw)
+        sample, values = self._spliced(sample, draw)
         if self._mixing is not None:
             generator = row_generator(self._seed, draw, DRAWS)
             values = self._mixing(values, generator, lambda row: self._values(draw, row))
@@ -198,6 +203,20 @@ class Loader:
         if self._noise_only is not None:
             values = self._noise_only(values, row_generator(self._seed, draw, NOISE))
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
+
+    def _spliced(self, sample: Sample, draw: Draw) -> tuple[Sample, dict[str, Any]]:
+        """The row and its values, or one that is put together of parts of several."""
+        if self._splicing is not None:
+            generator = row_generator(self._seed, draw, SPLICE)
+            spliced = self._splicing(sample, generator, lambda row: row_of(self._dataset, row))
+            if spliced is not None:
+                return spliced, {
+                    name: cast(ReadsSamples, source).read(
+                        spliced, row_generator(self._seed, draw, draws_of(name, source))
+                    )
+                    for name, source in self._sources.items()
+                }
+        return sample, self._values(draw)
 
     def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:
         """What each source gives of the row, by default that of the draw."""

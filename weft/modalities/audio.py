@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -14,7 +14,7 @@ from weft.core.config import Config
 from weft.core.display import Display, Recording
 from weft.core.interfaces import Modality
 from weft.core.kinds import Kind
-from weft.core.media import Media, expected
+from weft.core.media import Joined, Media, expected
 from weft.core.ranges import COUNT, FINITE, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
@@ -52,8 +52,11 @@ class Audio(SoundParts):
         self._changes = config.changes.build()
         self._masks = config.masks.build()
 
-    def decode(self, raw: Media) -> "Opened":
+    def decode(self, raw: Media | Joined) -> "Opened":
         """Raises WeftError without the source, which the caller adds."""
+        if isinstance(raw, Joined):
+            sound_S = torch.cat([self._part(part) for part in raw])
+            return Opened(raw[0], len(sound_S) / self.config.rate, joined=sound_S)
         sound = expected(raw, self.media)
         key = (sound.stamp(times=True), self.config.rate) if sound.place.changed() else None
         kept = None if key is None else _KEPT.get(key)
@@ -154,18 +157,32 @@ class Audio(SoundParts):
     def _window(self, item: "Opened", share: float) -> Tensor:
         """(S,) the window that begins after `share` of what is left beside it."""
         rate, seconds = self.config.rate, self.config.seconds
-        if item.seconds > SHORT:
+        if item.joined is None and item.seconds > SHORT:
             offset = 0.0 if seconds is None else max(0.0, item.seconds - seconds) * share
             return torch.from_numpy(read_sound(item.media, rate, offset=offset, seconds=seconds))
-        whole = None if item.key is None else _KEPT.get(item.key)
-        if whole is None:
-            whole = torch.from_numpy(read_sound(item.media, rate))
-            if item.key is not None:
-                _KEPT.put(item.key, whole, whole.numel() * whole.element_size())
+        whole = self._whole(item) if item.joined is None else item.joined
         # Placed in what was decoded: a header may say that there is more.
         count = len(whole) if seconds is None else min(len(whole), round(seconds * rate))
         first = round((len(whole) - count) * share)
         return whole[first : first + count]
+
+    def _whole(self, item: "Opened") -> Tensor:
+        """(S,) a short sound."""
+        whole = None if item.key is None else _KEPT.get(item.key)
+        if whole is None:
+            whole = torch.from_numpy(read_sound(item.media, self.config.rate))
+            if item.key is not None:
+                _KEPT.put(item.key, whole, whole.numel() * whole.element_size())
+        return whole
+
+    def _part(self, part: Media) -> Tensor:
+        """(S,) a part, which is cut out of a short sound that is kept."""
+        item = self.decode(replace(expected(part, self.media), start=0.0, end=None))
+        if item.seconds > SHORT:
+            return torch.from_numpy(read_sound(part, self.config.rate))
+        whole, rate = self._whole(item), self.config.rate
+        end = len(whole) if part.end is None else round(part.end * rate)
+        return whole[round(part.start * rate) : end]
 
     def _place(self, view: int) -> float:
         """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
@@ -175,11 +192,12 @@ class Audio(SoundParts):
 @dataclass(frozen=True)
 class Opened:
     """A sound whose header has been read; seconds: its length as that says. key: of what is kept of it, if it is a
-    file."""
+    file. joined: the samples of one that was put together of parts."""
 
     media: Media
     seconds: float
     key: tuple[str, int] | None = None
+    joined: Tensor | None = None
 
 
 @dataclass(frozen=True)

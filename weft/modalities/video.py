@@ -1,8 +1,9 @@
 """Videos: an encoded recording -> frames at chosen times -> augmented or evaluation view -> Field (B, F, 3, S, S)."""
 
+import bisect
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from weft.core.display import Display, Picture, Recording
 from weft.core.errors import WeftError, brief
 from weft.core.interfaces import Modality, views_of
 from weft.core.kinds import Kind
-from weft.core.media import Media, expected
+from weft.core.media import Joined, Media, expected
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
@@ -51,16 +52,21 @@ class Video(PanelParts):
 
     def decode(self, raw: Any) -> "Clip":
         """Raises WeftError without the source, which the caller adds."""
+        if isinstance(raw, Joined):
+            return Clip(raw, sum(self._length(part) for part in raw))
         if isinstance(raw, list | tuple):
             if not raw:
                 raise WeftError(f"is {brief(raw)}, expected one frame or more")
             pictures = tuple(expected(picture, "image") for picture in raw)
             return Clip(pictures, len(pictures) / self.config.list_rate)
-        video = expected(raw, self.media)
-        seconds = video_facts(video).seconds
+        return Clip(raw, self._length(raw))
+
+    def _length(self, raw: Any) -> float:
+        """Seconds of a video. Raises WeftError."""
+        seconds = video_facts(expected(raw, self.media)).seconds
         if not math.isfinite(seconds):
             raise WeftError("video does not say how long it is, give its part (start and end)")
-        return Clip(video, seconds)
+        return seconds
 
     def transform(
         self, item: "Clip", *, train: bool, generator: torch.Generator, view: int = 0
@@ -111,14 +117,41 @@ class Video(PanelParts):
         self, item: "Clip", times: Sequence[float], generator: torch.Generator | None
     ) -> list[Tensor]:
         """(3, H, W) each. generator: of training, else None."""
+        if isinstance(item.frames, Joined):
+            return self._joined(item.frames, times, generator)
         if isinstance(item.frames, Media):
-            pixels, part = self._read(item.frames, times), self.config.part
-            if part is not None:
-                pixels = part.shifted(pixels, generator)
-            return list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+            return self._shifted(self._read(item.frames, times), generator)
         last = len(item.frames) - 1
         chosen = [min(int(time * self.config.list_rate + 1e-6), last) for time in times]
         return [self._image.decode(item.frames[number]) for number in chosen]
+
+    def _shifted(
+        self, pixels: NDArray[np.uint8], generator: torch.Generator | None
+    ) -> list[Tensor]:
+        """(3, H, W) each: the frames, or their moving part."""
+        if self.config.part is not None:
+            pixels = self.config.part.shifted(pixels, generator)
+        return list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+
+    def _joined(
+        self, parts: Joined, times: Sequence[float], generator: torch.Generator | None
+    ) -> list[Tensor]:
+        """Frames of the part that is shown at each time, out of those that are read of the whole videos, which are kept."""
+        found: list[Tensor] = []
+        state = None if generator is None else generator.get_state()
+        before = 0.0
+        for part in parts:
+            whole = replace(part, start=0.0, end=None)
+            grid = self.config.sampling.times(self._length(whole), 0.0, None)
+            end = before + self._length(part)
+            wanted = [time - before + part.start for time in times if before <= time < end]
+            places = [max(0, bisect.bisect(grid, time + 1e-6) - 1) for time in wanted]
+            if places:
+                if generator is not None and state is not None:
+                    generator.set_state(state)  # all parts are moved alike
+                found += self._shifted(self._read(whole, grid)[places], generator)
+            before = end
+        return found
 
     def _read(self, video: Media, times: Sequence[float]) -> NDArray[np.uint8]:
         """(F, H, W, 3) the frames, or of each the moving part; kept where the next epoch reads the same ones."""
@@ -146,7 +179,7 @@ class Video(PanelParts):
 class Clip:
     """What has been opened: a video, or pictures in order of time. seconds: its length."""
 
-    frames: Media | tuple[Media, ...]
+    frames: Media | Joined | tuple[Media, ...]
     seconds: float
 
 

@@ -23,6 +23,7 @@ from weft.data.learned import Learned
 from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.splicing import SpliceConfig
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.vit import ViT
@@ -30,7 +31,7 @@ from weft.evaluation.metric import find
 from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.image import Image
 from weft.modalities.text import Text
-from weft.modalities.video import Video
+from weft.modalities.video import Video, VideoConfig
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
@@ -58,6 +59,8 @@ def check_names(recipe: Recipe) -> None:
         _check_mix(recipe, data.mix)
     if data.noise_only is not None:
         _check_noise_only(recipe, data.noise_only)
+    if data.splice is not None:
+        _check_splice(recipe, data.splice)
     if data.bucketing.stream is not None:
         _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:
@@ -109,6 +112,28 @@ def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
         raise WeftError(
             f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
         )
+
+
+def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
+    """Raises WeftError where a stream is no recording that is read anew, or cannot be told apart in time."""
+    _check_there("stream in data.splice", splice.streams, recipe.data.streams)
+    cached = sorted(recipe.data.cache)
+    if cached:
+        raise WeftError(
+            f"data.splice puts rows together, whose streams are read anew, but data.cache has {', '.join(cached)}: "
+            "leave one of them out"
+        )
+    for stream in splice.streams:
+        config = recipe.data.streams[stream]
+        if not isinstance(config, AudioConfig | VideoConfig):
+            raise WeftError(
+                f"data.splice.streams names '{stream}', a {type(config).__name__}, expected sounds or videos"
+            )
+        if isinstance(config, VideoConfig) and config.sampling.method != "dense":
+            raise WeftError(
+                f"data.splice.streams names '{stream}', of which {config.sampling.method} frames are read, expected "
+                "sampling.method dense"
+            )
 
 
 def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import DataSource
+from weft.data.splicing import SpliceConfig
 from weft.evaluation.metric import Metric
 from weft.heads.numbers import NumberOutput
 from weft.tasks.base import Task
@@ -42,6 +43,8 @@ class DataConfig(Settings):
     """Training rows are mixed in pairs; None: they are not."""
     noise_only: NoiseOnlyConfig | None = None
     """Some training rows become noise in which nothing is said; None: none does."""
+    splice: SpliceConfig | None = None
+    """Training rows are put together of parts of several; None: they are not."""
     modality_dropout: dict[str, float] = field(default_factory=dict)
     """Stream -> probability that a training row loses it; each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)

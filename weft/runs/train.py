@@ -20,6 +20,7 @@ from weft.data.loader import Loader
 from weft.data.mixing import Mixing
 from weft.data.modality_dropout import ModalityDropout
 from weft.data.noise_only import NoiseOnly
+from weft.data.splicing import Splicing
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
 from weft.inference.member import Member
@@ -166,6 +167,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         mixing=_mixing(recipe, learned, len(training)),
         dropout=_dropout(recipe),
         noise_only=_noise_only(recipe, learned),
+        splicing=_splicing(recipe, len(training)),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -187,6 +189,12 @@ def _mixing(recipe: Recipe, learned: Learned, rows: int) -> Mixing | None:
     """How training rows are mixed, if they are."""
     config = recipe.data.mix
     return None if config is None else Mixing(config, learned.modalities, rows)
+
+
+def _splicing(recipe: Recipe, rows: int) -> Splicing | None:
+    """How training rows are put together of several, if they are."""
+    config = recipe.data.splice
+    return None if config is None else Splicing(config, rows)
 
 
 def _dropout(recipe: Recipe) -> ModalityDropout | None:

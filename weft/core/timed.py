@@ -1,0 +1,40 @@
+"""Words with the times at which they are said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.errors import WeftError, brief
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word with its times, in seconds of the recording."""
+
+    word: str
+    start: float
+    end: float
+
+
+def timed_words(raw: Any) -> list[TimedWord]:
+    """The words of a list of objects with word, start and end. Raises WeftError where they are none, or not in order."""
+    found: list[TimedWord] = []
+    for value in raw if isinstance(raw, list | tuple) else [raw]:
+        word = _timed(value)
+        if word is None or (found and word.start < found[-1].start):
+            raise WeftError(
+                f"has {brief(value)}, expected word, start and end in seconds, in order of time"
+            )
+        found.append(word)
+    return found
+
+
+def _timed(value: Any) -> TimedWord | None:
+    if not isinstance(value, Mapping):
+        return None
+    word, start, end = (value.get(name) for name in ("word", "start", "end"))
+    if not (
+        isinstance(word, str) and isinstance(start, int | float) and isinstance(end, int | float)
+    ):
+        return None
+    return TimedWord(word, float(start), float(end)) if 0 <= start <= end else None

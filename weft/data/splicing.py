@@ -1,0 +1,129 @@
+"""Splicing: training rows put together of parts of several recordings, cut between words.
+
+Few recordings are soon learned by heart; put together anew, their words are said in sentences that nobody recorded
+(compare Lam et al. 2021, On-the-fly aligned data augmentation for sequence-to-sequence ASR, arXiv:2104.01393).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from weft.core.config import Settings
+from weft.core.errors import DataError, WeftError, brief
+from weft.core.media import Joined, Media
+from weft.core.ranges import POSITIVE_SHARE, require
+from weft.core.samples import Sample
+from weft.core.timed import TimedWord, timed_words
+
+DRAWS = "/splice"
+"""Names the random numbers of a row by which it is put together."""
+
+
+@dataclass(frozen=True)
+class SpliceConfig(Settings):
+    """Which training rows are put together, and of how many parts.
+
+    A row of n words is cut before some of them. Each part is then taken from a row of the training split drawn at
+    random: its words at the same places, as shares of its own words. What is before the first word comes with it, and so
+    does what is behind the last.
+    """
+
+    streams: tuple[str, ...]
+    """Recordings of the row that run together: sounds, and videos."""
+    words: str = "words"
+    """Column with the times of the words: a list of objects with word, start and end, in seconds of the recording."""
+    transcript: str = "text"
+    """Column that gets the words of the parts, with blanks between them."""
+    share: float = 0.5
+    """Share of the rows that are put together."""
+    parts: int = 3
+    """Most parts; 2 to so many are equally frequent."""
+
+    def __post_init__(self) -> None:
+        require(self, share=POSITIVE_SHARE)
+        if self.parts < 2:
+            raise ValueError(f"parts is {self.parts}, expected 2 or more")
+
+
+class Splicing:
+    """Puts rows together; all is drawn from the row's generator."""
+
+    def __init__(self, config: SpliceConfig, rows: int) -> None:
+        self._config, self._rows = config, rows
+
+    def __call__(
+        self, sample: Sample, generator: torch.Generator, row_of: Callable[[int], Sample]
+    ) -> Sample | None:
+        """The row of parts, under the name of `sample`; None where it stays as it is.
+
+        row_of: the row of that number. A row that lacks a recording, or the times of two words, stays. One that cannot
+        be read, or lacks them, gives no part: `sample` gives it instead. Raises DataError for times that are none.
+        """
+        chance, most = torch.rand(2, generator=generator).tolist()
+        own = self._words(sample)
+        parts = min(2 + int(most * (self._config.parts - 1)), len(own))
+        cuts = 1 + torch.randperm(max(1, len(own) - 1), generator=generator)[: parts - 1]
+        drawn = torch.randint(self._rows, (parts,), generator=generator).tolist()
+        if chance >= self._config.share or parts < 2:
+            return None
+        bounds = [0.0, *(cut / len(own) for cut in sorted(cuts.tolist())), 1.0]
+        recordings: dict[str, list[Media]] = {name: [] for name in self._config.streams}
+        said: list[TimedWord] = []
+        length = 0.0
+        for row, low, high in zip(drawn, bounds[:-1], bounds[1:], strict=True):
+            given = self._other(row, row_of) or sample
+            words = self._words(given)
+            first, last = round(low * len(words)), round(high * len(words))
+            if first == last:
+                continue
+            start = 0.0 if first == 0 else _before(words, first)
+            end = None if last == len(words) else _before(words, last)
+            for name, parts_of_stream in recordings.items():
+                parts_of_stream.append(_part(given.items[name], start, end))
+            moved = length - start
+            said += [TimedWord(w.word, w.start + moved, w.end + moved) for w in words[first:last]]
+            length = moved + (words[-1].end if end is None else end)
+        joined = {name: Joined(parts_of_stream) for name, parts_of_stream in recordings.items()}
+        transcript = " ".join(word.word for word in said)
+        texts = {
+            self._config.words: [asdict(word) for word in said],
+            self._config.transcript: transcript,
+        }
+        return replace(sample, items={**sample.items, **joined, **texts})
+
+    def _other(self, row: int, row_of: Callable[[int], Sample]) -> Sample | None:
+        """The row, where it can give a part."""
+        try:
+            other = row_of(row)
+            return other if self._words(other) else None
+        except DataError:
+            return None
+
+    def _words(self, sample: Sample) -> list[TimedWord]:
+        """The words in order of time; none where the row lacks them, or a recording. Raises DataError."""
+        column = self._config.words
+        words = sample.items.get(column)
+        recordings = {name: sample.items.get(name) for name in self._config.streams}
+        if words is None or None in recordings.values():
+            return []
+        for name, recording in recordings.items():
+            if not isinstance(recording, Media):
+                raise DataError(
+                    f"'{name}' is {brief(recording)}, expected a recording", source=sample.source
+                )
+        try:
+            return timed_words(words)
+        except WeftError as error:
+            raise DataError(f"'{column}' {error}", source=sample.source) from None
+
+
+def _before(words: Sequence[TimedWord], place: int) -> float:
+    """Seconds of the middle between the word of that place and the one before it."""
+    return (words[place - 1].end + words[place].start) / 2
+
+
+def _part(recording: Media, start: float, end: float | None) -> Media:
+    """The part of a recording that may itself be a part; the times are counted from its start."""
+    last = recording.end if end is None else recording.start + end
+    return recording.part(recording.start + start, last)

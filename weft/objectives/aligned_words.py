@@ -1,0 +1,90 @@
+"""Recognition of words whose times are known: what is said at each moment."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.needs import Needs
+from weft.core.ranges import POSITIVE, require
+from weft.core.records import Batch, Loss
+from weft.data.targets import NO_CLASS
+from weft.decoders.ctc import BLANK
+from weft.heads.transcripts import TranscriptOutput
+from weft.objectives._presence import rows_of
+
+PADDING = -100
+
+
+class AlignedWords(nn.Module):
+    """Cross-entropy between what the head gives at each token and the word that is said in its middle, or the blank where
+    none is (the frame-wise training of hybrid recognisers; Graves et al. 2006, section 5); a mean over the tokens of
+    all ranks."""
+
+    def __init__(self, config: "AlignedWordsConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        head = model.head(self.config.head)
+        if not isinstance(head.output, TranscriptOutput):
+            raise ValueError(
+                f"head '{self.config.head}' has a {type(head.output).__name__}, expected a TranscriptOutput"
+            )
+        batch, streams = rows_of(model, batch, streams, self.config.head)
+        context = head.reads(streams.fused())
+        logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
+        said_BT = said_at(
+            batch.targets[head.output.target],
+            batch.targets[self.config.times],
+            context.mask,
+            self.config.rate,
+        )
+        real_BT = said_BT != PADDING
+        costs_BT = F.cross_entropy(
+            logits_BTV.transpose(1, 2), said_BT, ignore_index=PADDING, reduction="none"
+        )
+        right_BT = (logits_BTV.argmax(2) == said_BT) & real_BT
+        return Loss(
+            mean_of_all(costs_BT.sum(1), real_BT.sum()),
+            {"accuracy": mean_of_all(right_BT.sum(1).float(), real_BT.sum())},
+        )
+
+
+def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> Tensor:
+    """(B, T) the unit that is said in the middle of each token, BLANK where none is, PADDING where there is no token."""
+    middles_T = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / rate
+    count = min(ids_BL.shape[1], times_BL2.shape[1])
+    ids_BL, times_BL2 = ids_BL[:, :count], times_BL2[:, :count]
+    inside_BTL = (times_BL2[:, None, :, 0] <= middles_T[None, :, None]) & (
+        middles_T[None, :, None] < times_BL2[:, None, :, 1]
+    )
+    inside_BTL &= (ids_BL != NO_CLASS)[:, None]
+    said_BT = (inside_BTL * ids_BL[:, None]).amax(2) if count else torch.zeros_like(mask_BT).long()
+    return said_BT.clamp_min(BLANK).masked_fill(~mask_BT, PADDING)
+
+
+@dataclass(frozen=True)
+class AlignedWordsConfig(Config[Objective]):
+    """Words at the times at which they are said; of a transcript whose units are words."""
+
+    head: str = "transcript"
+    """Head whose transcripts are learned."""
+    times: str = "times"
+    """Target of `WordTimes`, of the same words."""
+    rate: float = 25.0
+    """Tokens of the head a second."""
+
+    def __post_init__(self) -> None:
+        require(self, rate=POSITIVE)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: TranscriptOutput}, targets=(self.times,))
+
+    def build(self) -> AlignedWords:
+        return AlignedWords(self)
