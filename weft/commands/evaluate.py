@@ -1,8 +1,9 @@
 """Evaluate a run, or an ensemble of runs, on a split: metrics with intervals, chance level, leakage audit."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -11,6 +12,10 @@ from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable
 from weft.core.language import say
+
+if TYPE_CHECKING:
+    from weft.runs.measure import Measurement
+    from weft.runs.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -31,27 +36,25 @@ class Arguments(OwnData, Trusting):
     """Columns by whose values the score is given, too, instead of those of the recipe."""
     missing: bool = False
     """Also measure every set of the streams that the task reads, the others absent or filled."""
+    noise: float | None = None
+    """Decibels from each sound down to the white noise that is added to it; negative where noise is louder."""
+    against: Path | None = None
+    """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
 
-def main(words: list[str]) -> None:
-    """Prints the result and writes it as JSON."""
-    arguments = parse(Arguments, words, "weft evaluate")
-    if not arguments.runs:
-        raise WeftError("weft evaluate needs one run directory or more")
-    from weft.inference.missing_table import path_beside
-    from weft.runs.measure import METRICS, first_task, measure, save_result
+def _loaded(folder: Path, arguments: Arguments) -> "TrainedModel":
+    """The run, whose sounds have noise where that is asked for."""
     from weft.runs.run import load
-    from weft.tasks.printing import print_result
 
-    own = len(arguments.runs) == 1 and arguments.data is None
-    if arguments.json is not None:
-        check_writable(arguments.json)
-    elif own:
-        check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
-    runs = [load(folder, trust=arguments.trust) for folder in arguments.runs]
-    task = arguments.task or first_task(runs[0])
+    run = load(folder, trust=arguments.trust)
+    return run if arguments.noise is None else run.in_noise(arguments.noise)
+
+
+def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -> "Measurement":
+    from weft.runs.measure import measure
+
     found = measure(
         runs,
         task,
@@ -61,7 +64,37 @@ def main(words: list[str]) -> None:
         audited=arguments.audit,
         slices=arguments.slices,
     )
+    if arguments.noise is None:
+        return found
+    protocol = {"white noise": f"{arguments.noise:g} dB from sound to noise"}
+    return replace(found, result=found.result.extended(protocol=protocol))
+
+
+def main(words: list[str]) -> None:
+    """Prints the result and writes it as JSON."""
+    arguments = parse(Arguments, words, "weft evaluate")
+    if not arguments.runs:
+        raise WeftError("weft evaluate needs one run directory or more")
+    from weft.inference.missing_table import path_beside
+    from weft.runs.measure import METRICS, first_task, save_result
+    from weft.tasks.printing import print_result
+
+    own = len(arguments.runs) == 1 and arguments.data is None
+    if arguments.json is not None:
+        check_writable(arguments.json)
+    elif own:
+        check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
+    runs = [_loaded(folder, arguments) for folder in arguments.runs]
+    task = arguments.task or first_task(runs[0])
+    found = _measured(runs, task, arguments)
     print_result(found.result)
+    against = None
+    if arguments.against is not None:
+        from weft.runs.against import held_against
+
+        other = _measured([_loaded(arguments.against, arguments)], task, arguments)
+        against = held_against(found.result, other.result, str(arguments.against))
+        print(against.table().text())
     table = None
     if arguments.missing:
         from weft.runs.missing import measure_missing
@@ -71,9 +104,10 @@ def main(words: list[str]) -> None:
     path = arguments.json
     if path is None and own:
         split = found.result.protocol["split"]
-        path = runs[0].folder / METRICS / f"{task}-{split}.json"
+        noise = "" if arguments.noise is None else f"-noise{arguments.noise:g}"
+        path = runs[0].folder / METRICS / f"{task}-{split}{noise}.json"
     if path is not None:
-        save_result(found.result, path)
+        save_result(found.result, path, against)
         print(say(f"written: {path}"))
         if table is not None:
             beside = path_beside(path)

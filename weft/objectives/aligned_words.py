@@ -18,6 +18,8 @@ from weft.heads.transcripts import TranscriptOutput
 from weft.objectives._presence import rows_of
 
 PADDING = -100
+LATE = 1.0
+"""Seconds by which a word may end after the last token: rounding, and a sound that is shorter than its video."""
 
 
 class AlignedWords(nn.Module):
@@ -38,6 +40,7 @@ class AlignedWords(nn.Module):
         batch, streams = rows_of(model, batch, streams, self.config.head)
         context = head.reads(streams.fused())
         logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
+        _check_rate(batch.targets[self.config.times], context.mask, self.config.rate)
         said_BT = said_at(
             batch.targets[head.output.target],
             batch.targets[self.config.times],
@@ -52,6 +55,20 @@ class AlignedWords(nn.Module):
         return Loss(
             mean_of_all(costs_BT.sum(1), real_BT.sum()),
             {"accuracy": mean_of_all(right_BT.sum(1).float(), real_BT.sum())},
+        )
+
+
+def _check_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float) -> None:
+    """Raises ValueError where words are said after the last token, so that the rate must be another one."""
+    last_B = times_BL2[..., 1].nan_to_num(0).amax(1) if times_BL2.shape[1] else None
+    if last_B is None:
+        return
+    ends_B = mask_BT.sum(1) / rate
+    if bool((last_B > ends_B + LATE).any()):
+        worst = int((last_B - ends_B).argmax())
+        raise ValueError(
+            f"a word ends at {float(last_B[worst]):.2f} s, but the head's tokens at {float(ends_B[worst]):.2f} s with "
+            f"rate {rate:g}, expected the tokens a second, of sounds that are neither cut nor played faster"
         )
 
 
@@ -70,7 +87,8 @@ def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> 
 
 @dataclass(frozen=True)
 class AlignedWordsConfig(Config[Objective]):
-    """Words at the times at which they are said; of a transcript whose units are words."""
+    """Words at the times at which they are said; of a transcript whose units are words, and of recordings that training
+    neither cuts nor plays faster."""
 
     head: str = "transcript"
     """Head whose transcripts are learned."""

@@ -6,7 +6,9 @@ from weft.architectures.model import ModelConfig
 from weft.core.config import Config
 from weft.core.interfaces import JOINT, Encoder, Modality
 from weft.data.sources import FilesConfig
+from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.over_time import OverTimeConfig
@@ -16,12 +18,13 @@ from weft.fusion.in_time import InTimeConfig
 from weft.heads.head import HeadConfig
 from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.audio import AudioConfig
-from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
+from weft.modalities.audio_transforms import SoundChangesConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.moving_part import MovingPartConfig
 from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.video import VideoConfig
+from weft.objectives.aligned_words import AlignedWordsConfig
 from weft.objectives.ctc import CTCConfig
 from weft.recipes._data import folder
 from weft.runs.recipe import DataConfig, Recipe
@@ -34,22 +37,23 @@ UNITS = 60
 """More than the 51 words of GRID and the blank."""
 RATE, FRAMES = 12.5, 38
 """Frames of a clip a second, and the most of them. The sound has 25 tokens a second, so that each frame stands beside two."""
+TOKENS = 25.0
+"""Tokens of the sound a second."""
+DROPOUT = 0.1
 NOISE, NOISY = (-10.0, 25.0), 0.75
 """Decibels between speech and white noise in training, and the share of the sounds that get it."""
 MOUTH, WIDTHS = 40, (16, 32, 64, 96)
 """Pixels of a side of the mouth, and channels of its CNN."""
 
 
-def heard(speed: tuple[float, float] | None = None) -> AudioConfig:
-    """Log-mel frames of 10 ms. speed: least and greatest factor by which training plays a sound faster; None where the
-    mouth is seen, too, which keeps its own speed."""
+def heard() -> AudioConfig:
+    """Log-mel frames of 10 ms, in training often with noise."""
     return AudioConfig(
         rate=16_000,
         level="rms",
         normalise="row",
         spectrogram=SpectrogramConfig(mels=MELS, window=0.032, low=60.0, floor=70.0),
-        changes=SoundChangesConfig(speed=speed, noise=NOISE, noise_chance=NOISY),
-        masks=SpecAugmentConfig(bands=2, bands_share=0.15, times=2, times_share=0.05),
+        changes=SoundChangesConfig(noise=NOISE, noise_chance=NOISY),
     )
 
 
@@ -67,7 +71,7 @@ def encoder(stream: str, depth: int) -> Config[Encoder]:
     frames: Config[Encoder] = StackedFramesConfig(MELS, STACK)
     if stream == "video":
         frames = PicturesEncoderConfig(ConvNetConfig(WIDTHS, halvings=4))
-    return OverTimeConfig(frames, dim=DIM, kind="gru", depth=depth, dropout=0.3)
+    return OverTimeConfig(frames, dim=DIM, kind="gru", depth=depth, dropout=DROPOUT)
 
 
 def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
@@ -76,22 +80,32 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
     data = DataConfig(
         source=FilesConfig(folder() / "grid_s1"),
         streams=dict(streams),
-        targets={"transcript": TranscriptConfig("text", unit="word")},
+        targets={
+            "transcript": TranscriptConfig("text", unit="word"),
+            "times": WordTimesConfig("words"),
+        },
+        splice=SpliceConfig(tuple(streams), share=0.8, parts=6),
     )
     if both:
         data = data.replace(optional=tuple(streams), modality_dropout={"audio": 0.2, "video": 0.2})
     context = JOINT if both else next(iter(streams))
-    decoder = CTCDecoderConfig(DIM, UNITS, dropout=0.3)
+    decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
     return Recipe(
         data=data,
         model=ModelConfig(
             encoders={name: encoder(name, 1 if both else 2) for name in streams},
-            fusion=InTimeConfig(dict.fromkeys(streams, DIM), DIM, repeat={"video": 2}, dropout=0.3)
+            fusion=InTimeConfig(
+                dict.fromkeys(streams, DIM), DIM, repeat={"video": 2}, dropout=DROPOUT
+            )
             if both
             else None,
             heads={"transcript": HeadConfig(decoder, TranscriptOutput(), context)},
         ),
-        objectives={"transcript": CTCConfig()},
+        objectives={
+            "transcript": CTCConfig(),
+            "aligned": AlignedWordsConfig(rate=TOKENS if "audio" in streams else RATE),
+        },
+        weights={"aligned": 0.5},
         tasks={"transcription": TranscriptionTaskConfig()},
         optim=OptimConfig(lr=2e-3, weight_decay=0.01, ema=0.99),
         run=RunConfig(

@@ -32,6 +32,7 @@ from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.modalities.video import Video, VideoConfig
+from weft.objectives.aligned_words import AlignedWordsConfig
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
@@ -69,6 +70,8 @@ def check_names(recipe: Recipe) -> None:
     for name in data.targets:
         if name in data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
+    if any(isinstance(one, AlignedWordsConfig) for one in recipe.objectives.values()):
+        _check_aligned(recipe)
     for where, needs in _all_needs(recipe).items():
         _check_needs(recipe, where, needs)
 
@@ -134,6 +137,24 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
                 f"data.splice.streams names '{stream}', of which {config.sampling.method} frames are read, expected "
                 "sampling.method dense"
             )
+
+
+def _check_aligned(recipe: Recipe) -> None:
+    """Raises WeftError where sounds of training are not as long as those in which the words have their times."""
+    for name, config in recipe.data.streams.items():
+        if not isinstance(config, AudioConfig):
+            continue
+        changes = {
+            "changes.speed": config.changes.speed,
+            "trim": config.trim,
+            "seconds": config.seconds,
+        }
+        for setting, value in changes.items():
+            if value is not None:
+                raise WeftError(
+                    f"data.streams.{name}.{setting} is {value}, but words are aligned at their times in the recording: "
+                    "expected None"
+                )
 
 
 def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
+from weft.runs.against import Against
 from weft.runs.check import check_task, default_tasks, fitting_tasks
 from weft.runs.own_columns import on_files
 from weft.runs.parts import open_split
@@ -140,9 +141,13 @@ def sliced(settings: Config[Task], name: str, columns: Sequence[str]) -> Config[
     return settings.replace(slices=tuple(columns))
 
 
-def save_result(result: TaskResult, path: Path) -> None:
-    """Writes {task, protocol, metrics, baselines, leakage, diagnostics} as JSON."""
-    write_text(path, json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
+def save_result(result: TaskResult, path: Path, against: Against | None = None) -> None:
+    """Writes {task, protocol, metrics, baselines, leakage, diagnostics} as JSON, and the differences from another run
+    where there are some."""
+    found = result.to_json()
+    if against is not None:
+        found["against"] = against.to_json()
+    write_text(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
 def training_rows(run: TrainedModel) -> Dataset | None:

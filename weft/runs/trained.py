@@ -26,6 +26,7 @@ from weft.inference.given import given
 from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading
+from weft.modalities.audio import Audio
 from weft.runs.new_rows import rows_like, said_of
 from weft.runs.parts import MODEL, build_sources
 from weft.runs.reading import as_batches
@@ -58,6 +59,21 @@ class TrainedModel:
     @property
     def targets(self) -> dict[str, Target]:
         return self.learned.targets
+
+    def in_noise(self, decibels: float) -> "TrainedModel":
+        """The same model, for which white noise is added to every sound, so many decibels below its power.
+
+        Raises WeftError where no stream holds sounds.
+        """
+        noisy: dict[str, Modality] = {
+            name: modality.config.replace(eval_noise=decibels).build()
+            for name, modality in self.modalities.items()
+            if isinstance(modality, Audio)
+        }
+        if not noisy:
+            raise WeftError(f"{self.folder}: reads no sounds, to which noise could be added")
+        learned = replace(self.learned, modalities={**self.modalities, **noisy})
+        return TrainedModel(self.folder, self.recipe, self.model, learned, self.device)
 
     def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
         """Unit-length embeddings (N, E), float32, of values that the run's modalities read.

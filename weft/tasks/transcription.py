@@ -87,7 +87,10 @@ def _measure(asked: Found) -> TaskResult:
         },
         metrics=by_name(scores),
         baselines=baselines,
-        values={EXACT.name: Values(EXACT.scale * exact_N, found.groups)},
+        values={
+            WER.name: Values(WER.scale * _shares(words), found.groups),
+            EXACT.name: Values(EXACT.scale * exact_N, found.groups),
+        },
         predictions=_shown(asked, right, said, _drawn(len(right), config)),
         worst=_shown(asked, right, said, _worst(rates_N)),
         diagnostics=Diagnostics(slices=asked.slices(EXACT, exact_N)),
@@ -114,6 +117,11 @@ def _rates(
     bootstrap = asked.config.bootstrap(groups_N)
     found = bootstrap.ratios(above_NK, below_NK, groups_N)
     return [metric.score(one.estimate()) for metric, one in zip(metrics, found, strict=True)]
+
+
+def _shares(errors: WordErrors) -> Tensor:
+    """(N,) each row's errors by the mean number of units of a row, so that their mean is the rate of the corpus."""
+    return torch.from_numpy(errors.errors / max(1.0, float(errors.units.mean()))).double()
 
 
 def _of(said: Sequence[str], right: Sequence[str]) -> dict[str, float]:

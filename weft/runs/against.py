@@ -1,0 +1,98 @@
+"""Two runs on the same rows: the differences of their numbers, paired row by row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.core.tables import TableColumn, TextTable
+from weft.evaluation.comparison import Comparison, compare
+from weft.evaluation.metric import Metric
+from weft.inference.results import TaskResult
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of two runs. compared: second is the run that was measured, first the one that it is held against."""
+
+    metric: Metric
+    compared: Comparison
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a share of the other run's number; None where that is 0."""
+        other = self.compared.first.value
+        return self.compared.difference.value / other if other else None
+
+
+@dataclass(frozen=True)
+class Against:
+    """metric -> its difference, of every metric that is a mean over rows. other: the run, by its name."""
+
+    other: str
+    differences: Mapping[str, Difference]
+
+    def table(self) -> TextTable:
+        """A row for each metric."""
+        columns = [
+            TableColumn(say("metric"), long="whole"),
+            TableColumn(say("value"), right=True),
+            TableColumn(self.other, right=True),
+            TableColumn(say("difference"), right=True),
+            TableColumn(say("95% interval"), right=True),
+            TableColumn(say("relative"), right=True),
+            TableColumn("p", right=True),
+        ]
+        rows = []
+        for name, found in self.differences.items():
+            shown, compared = found.metric.shown, found.compared
+            change = "" if found.relative is None else f"{100 * found.relative:+.0f} %"
+            rows.append(
+                [
+                    name,
+                    shown(compared.second.value),
+                    shown(compared.first.value),
+                    f"{compared.difference.value:+.{found.metric.digits}f}",
+                    compared.difference.interval(found.metric.digits),
+                    change,
+                    "<0.001" if compared.p_value < 0.001 else f"{compared.p_value:.3f}",
+                ]
+            )
+        return TextTable(columns, rows)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "other": self.other,
+            "differences": {
+                name: {
+                    "value": found.compared.second.to_json(),
+                    "other": found.compared.first.to_json(),
+                    "difference": found.compared.difference.to_json(),
+                    "relative": found.relative,
+                    "p_value": found.compared.p_value,
+                }
+                for name, found in self.differences.items()
+            },
+        }
+
+
+def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:
+    """The differences `result` - `other`. Raises WeftError where they have no metric by rows, or other rows."""
+    shared = [metric for metric in result.values if metric in other.values]
+    if not shared:
+        raise WeftError(
+            f"{name}: shares no metric of task '{result.task}' that is a mean over rows, so nothing can be paired"
+        )
+    found = {}
+    for metric in shared:
+        one, two = result.values[metric], other.values[metric]
+        if not torch.equal(one.groups, two.groups):
+            raise WeftError(
+                f"{name}: was measured on {len(two.groups)} rows, expected the {len(one.groups)} rows of the other run"
+            )
+        compared = compare(two.values.numpy(), one.values.numpy(), one.groups.numpy())
+        found[metric] = Difference(result.metrics[metric].metric, compared)
+    return Against(name, found)
