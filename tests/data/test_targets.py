@@ -21,6 +21,7 @@ from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import BLANK, TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 
 THINGS = [
     {"shape": "star", "color": "red", "size": "small", "box": [0.0, 0.0, 0.4, 0.4]},
@@ -39,6 +40,10 @@ CASES = {
     "transcript": (TranscriptConfig("text"), ["Bin blue", "at f now", "now now"]),
     "transcript of subwords": (TranscriptConfig("text", "subword"), ["Bin blue", "at f", "blue"]),
     "transcript of words": (TranscriptConfig("text", "word"), ["Bin blue", "at f", "blue"]),
+    "word times": (
+        WordTimesConfig(),
+        [[{"word": "bin", "start": 0.1, "end": 0.4}, {"word": "blue", "start": 0.5, "end": 1}]],
+    ),
     "tags": (TagsConfig("tags"), [["red", "round"], [], "red, new ; red;", ["blue", " red "]]),
 }
 
@@ -50,7 +55,7 @@ def test_every_config_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Config) and cls is not Config:
                 found.add(cls)
     assert found == {type(config) for config, _ in CASES.values()}
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 @pytest.mark.parametrize("name", CASES)

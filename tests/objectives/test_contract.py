@@ -37,6 +37,7 @@ from weft.heads.numbers import NumberOutput
 from weft.heads.texts import TextOutput
 from weft.heads.transcripts import TranscriptOutput
 from weft.layers.transformer import TransformerConfig
+from weft.objectives.aligned_words import AlignedWordsConfig
 from weft.objectives.alignment import AlignmentConfig
 from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.objectives.attraction import LabelAlignmentConfig, ModalityInvariantConfig
@@ -112,6 +113,7 @@ CASES: dict[str, Config] = {
     "captioning": CaptioningConfig(),
     "ctc": CTCConfig(),
     "transcript-attention": TranscriptAttentionConfig(),
+    "aligned-words": AlignedWordsConfig(),
     "self-critical": SelfCriticalConfig(captions=2, max_length=6),
     "detection": DetectionConfig(stream="panels", share=0.5),
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
@@ -143,7 +145,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 24
+    assert len(config_classes()) == 25
 
 
 def model() -> Model:
@@ -199,6 +201,7 @@ def batch() -> Batch:
         "answer": torch.tensor([0, 1, -1, 3, 2, 1]),
         "score": torch.rand(6, generator=generator),
         "transcript": torch.tensor([[1, 2], [3, 3], [4, -1], [1, 1], [2, 3], [-1, -1]]),
+        "times": torch.tensor([[[0.0, 0.2], [0.3, 0.5]]] * 6),
         "objects": torch.randint(3, (6, 4, 2), generator=generator),
         # More objects in every row than in the one before.
         "cells": torch.randint(1, CLASSES + 1, (6, CELLS), generator=generator)

@@ -40,13 +40,15 @@ class AlignedWords(nn.Module):
         batch, streams = rows_of(model, batch, streams, self.config.head)
         context = head.reads(streams.fused())
         logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
-        _check_rate(batch.targets[self.config.times], context.mask, self.config.rate)
-        said_BT = said_at(
-            batch.targets[head.output.target],
-            batch.targets[self.config.times],
-            context.mask,
-            self.config.rate,
+        ids_BL = batch.targets[head.output.target]
+        times_BL2 = batch.targets[self.config.times]
+        count = min(ids_BL.shape[1], times_BL2.shape[1])
+        # A row that noise has replaced has times, but no words.
+        times_BL2 = times_BL2[:, :count].masked_fill(
+            (ids_BL[:, :count] == NO_CLASS)[..., None], torch.nan
         )
+        require_rate(times_BL2, context.mask, self.config.rate)
+        said_BT = said_at(ids_BL[:, :count], times_BL2, context.mask, self.config.rate)
         real_BT = said_BT != PADDING
         costs_BT = F.cross_entropy(
             logits_BTV.transpose(1, 2), said_BT, ignore_index=PADDING, reduction="none"
@@ -58,14 +60,14 @@ class AlignedWords(nn.Module):
         )
 
 
-def _check_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float) -> None:
+def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float) -> None:
     """Raises ValueError where words are said after the last token, so that the rate must be another one."""
-    last_B = times_BL2[..., 1].nan_to_num(0).amax(1) if times_BL2.shape[1] else None
-    if last_B is None:
+    if not times_BL2.numel():
         return
+    last_B = times_BL2[..., 1].nan_to_num(0).amax(1)
     ends_B = mask_BT.sum(1) / rate
-    if bool((last_B > ends_B + LATE).any()):
-        worst = int((last_B - ends_B).argmax())
+    worst = int((last_B - ends_B).argmax())
+    if last_B[worst] > ends_B[worst] + LATE:
         raise ValueError(
             f"a word ends at {float(last_B[worst]):.2f} s, but the head's tokens at {float(ends_B[worst]):.2f} s with "
             f"rate {rate:g}, expected the tokens a second, of sounds that are neither cut nor played faster"
@@ -75,14 +77,15 @@ def _check_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float) -> None:
 def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> Tensor:
     """(B, T) the unit that is said in the middle of each token, BLANK where none is, PADDING where there is no token."""
     middles_T = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / rate
-    count = min(ids_BL.shape[1], times_BL2.shape[1])
-    ids_BL, times_BL2 = ids_BL[:, :count], times_BL2[:, :count]
-    inside_BTL = (times_BL2[:, None, :, 0] <= middles_T[None, :, None]) & (
-        middles_T[None, :, None] < times_BL2[:, None, :, 1]
-    )
-    inside_BTL &= (ids_BL != NO_CLASS)[:, None]
-    said_BT = (inside_BTL * ids_BL[:, None]).amax(2) if count else torch.zeros_like(mask_BT).long()
-    return said_BT.clamp_min(BLANK).masked_fill(~mask_BT, PADDING)
+    said_BT = torch.full(mask_BT.shape, BLANK, dtype=torch.int64, device=mask_BT.device)
+    for unit_B, times_B2 in zip(ids_BL.unbind(1), times_BL2.unbind(1), strict=True):
+        starts_B1, ends_B1 = (
+            times_B2[:, :1],
+            times_B2[:, 1:],
+        )  # NaN in the padding, which nothing is inside of
+        inside_BT = (starts_B1 <= middles_T) & (middles_T < ends_B1)
+        said_BT = torch.where(inside_BT, unit_B[:, None], said_BT)
+    return said_BT.masked_fill(~mask_BT, PADDING)
 
 
 @dataclass(frozen=True)

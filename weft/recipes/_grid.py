@@ -111,7 +111,7 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
         run=RunConfig(
             steps=steps,
             batch_size=16,
-            evaluate_every=steps // 6,
+            evaluate_every=250,
             checkpoint_every=steps,
             monitor="transcription/WER",
             workers=0,

@@ -6,4 +6,4 @@ from weft.runs.recipe import Recipe
 
 def grid() -> Recipe:
     """GRID: speech to text from sound, also in noise: a GRU in both directions over frames and CTC over words."""
-    return speech({"audio": heard()}, 1500)
+    return speech({"audio": heard()}, 2500)

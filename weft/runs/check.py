@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, cast
 
@@ -13,17 +13,13 @@ from torch import nn
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.config import Config, Settings
 from weft.core.distributed import rank
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT, Encoder, Positions, TokenIds
 from weft.core.missing import is_missing
-from weft.core.needs import Needing, Needs, WeighsMixed
+from weft.core.needs import Needing, Needs
 from weft.core.records import Field
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
-from weft.data.mixing import MixConfig
-from weft.data.noise_only import NoiseOnlyConfig
-from weft.data.targets.transcript import TranscriptConfig
-from weft.data.splicing import SpliceConfig
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.vit import ViT
@@ -31,8 +27,8 @@ from weft.evaluation.metric import find
 from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.image import Image
 from weft.modalities.text import Text
-from weft.modalities.video import Video, VideoConfig
-from weft.objectives.aligned_words import AlignedWordsConfig
+from weft.modalities.video import Video
+from weft.runs.check_rows import check_rows, check_there
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
@@ -49,119 +45,24 @@ def check_names(recipe: Recipe) -> None:
     data, monitor = recipe.data, recipe.run.monitor
     if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
         raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
-    _check_there("objective in weights", recipe.weights, recipe.objectives)
+    check_there("objective in weights", recipe.weights, recipe.objectives)
     for name, player in recipe.players.items():
-        _check_there(f"objective of players.{name}", player.objectives, recipe.objectives)
-    _check_there("stream in data.cache", data.cache, data.streams)
-    _check_there("encoder of a stream in data.cache", data.cache, recipe.model.encoders)
-    _check_there("stream in data.optional", data.optional, data.streams)
-    _check_there("stream in data.modality_dropout", data.modality_dropout, data.streams)
-    if data.mix is not None:
-        _check_mix(recipe, data.mix)
-    if data.noise_only is not None:
-        _check_noise_only(recipe, data.noise_only)
-    if data.splice is not None:
-        _check_splice(recipe, data.splice)
+        check_there(f"objective of players.{name}", player.objectives, recipe.objectives)
+    check_there("stream in data.cache", data.cache, data.streams)
+    check_there("encoder of a stream in data.cache", data.cache, recipe.model.encoders)
+    check_there("stream in data.optional", data.optional, data.streams)
+    check_there("stream in data.modality_dropout", data.modality_dropout, data.streams)
+    check_rows(recipe)
     if data.bucketing.stream is not None:
-        _check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
+        check_there("stream in data.bucketing", [data.bucketing.stream], data.streams)
     if recipe.tasks and monitor is not None:
-        _check_there("task in run.monitor", [monitor.partition("/")[0]], recipe.tasks)
+        check_there("task in run.monitor", [monitor.partition("/")[0]], recipe.tasks)
         find(validation_metrics(recipe), monitor, "metric in run.monitor")
     for name in data.targets:
         if name in data.streams:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
-    if any(isinstance(one, AlignedWordsConfig) for one in recipe.objectives.values()):
-        _check_aligned(recipe)
     for where, needs in _all_needs(recipe).items():
         _check_needs(recipe, where, needs)
-
-
-def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
-    """Raises WeftError where a stream cannot be mixed, or an objective would compare mixed rows with plain targets."""
-    _check_there("stream in data.mix", mix.streams, recipe.data.streams)
-    for stream in mix.streams:
-        if stream in recipe.data.cache:
-            raise WeftError(
-                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
-            )
-    for name, objective in recipe.objectives.items():
-        if not isinstance(objective, WeighsMixed):
-            raise WeftError(
-                f"data.mix mixes rows, but objectives.{name} ({type(objective).__name__}) does not weigh its cost by "
-                "their ratio, expected classification or regression"
-            )
-
-
-def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
-    """Raises WeftError where what is replaced is no sound and transcript, or rows cannot lose the other streams."""
-    data = recipe.data
-    _check_there("stream in data.noise_only", [config.stream], data.streams)
-    _check_there("target in data.noise_only", [config.target], data.targets)
-    stream, target = data.streams[config.stream], data.targets[config.target]
-    if not isinstance(stream, AudioConfig):
-        raise WeftError(
-            f"data.noise_only.stream '{config.stream}' is a {type(stream).__name__}, expected an AudioConfig"
-        )
-    if not isinstance(target, TranscriptConfig):
-        raise WeftError(
-            f"data.noise_only.target '{config.target}' is a {type(target).__name__}, expected a TranscriptConfig"
-        )
-    for name in data.streams:
-        if name not in (config.stream, *data.optional):
-            raise WeftError(
-                f"data.noise_only: rows lose stream '{name}', expected it in data.optional"
-            )
-    if config.stream in data.cache:
-        raise WeftError(
-            f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
-        )
-
-
-def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
-    """Raises WeftError where a stream is no recording that is read anew, or cannot be told apart in time."""
-    _check_there("stream in data.splice", splice.streams, recipe.data.streams)
-    cached = sorted(recipe.data.cache)
-    if cached:
-        raise WeftError(
-            f"data.splice puts rows together, whose streams are read anew, but data.cache has {', '.join(cached)}: "
-            "leave one of them out"
-        )
-    for stream in splice.streams:
-        config = recipe.data.streams[stream]
-        if not isinstance(config, AudioConfig | VideoConfig):
-            raise WeftError(
-                f"data.splice.streams names '{stream}', a {type(config).__name__}, expected sounds or videos"
-            )
-        if isinstance(config, VideoConfig) and config.sampling.method != "dense":
-            raise WeftError(
-                f"data.splice.streams names '{stream}', of which {config.sampling.method} frames are read, expected "
-                "sampling.method dense"
-            )
-
-
-def _check_aligned(recipe: Recipe) -> None:
-    """Raises WeftError where sounds of training are not as long as those in which the words have their times."""
-    for name, config in recipe.data.streams.items():
-        if not isinstance(config, AudioConfig):
-            continue
-        changes = {
-            "changes.speed": config.changes.speed,
-            "trim": config.trim,
-            "seconds": config.seconds,
-        }
-        for setting, value in changes.items():
-            if value is not None:
-                raise WeftError(
-                    f"data.streams.{name}.{setting} is {value}, but words are aligned at their times in the recording: "
-                    "expected None"
-                )
-
-
-def _check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Raises WeftError for the first name that is not known."""
-    for name in names:
-        if name not in known:
-            raise unknown_name(kind, name, known)
 
 
 def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
@@ -367,11 +268,11 @@ def _check_needs(recipe: Recipe, where: str, needs: Needs) -> None:
     data, model = recipe.data, recipe.model
     embedded = tuple(name for name in needs.embeddings if name != JOINT)
     encoded = (*needs.encoders, *needs.raw, *embedded)
-    _check_there(f"stream of {where}", (*needs.streams, *encoded), data.streams)
-    _check_there(f"encoder of {where}", encoded, model.encoders)
-    _check_there(f"projection of {where}", needs.embeddings, model.projections)
-    _check_there(f"target of {where}", needs.targets, data.targets)
-    _check_there(f"head of {where}", needs.heads, model.heads)
+    check_there(f"stream of {where}", (*needs.streams, *encoded), data.streams)
+    check_there(f"encoder of {where}", encoded, model.encoders)
+    check_there(f"projection of {where}", needs.embeddings, model.projections)
+    check_there(f"target of {where}", needs.targets, data.targets)
+    check_there(f"head of {where}", needs.heads, model.heads)
     for name in needs.raw:
         if name in data.cache:
             raise WeftError(

@@ -1,0 +1,41 @@
+"""Words at their times: which word each token is compared with."""
+
+import pytest
+import torch
+
+from weft.data.targets.word_times import WordTimesConfig
+from weft.objectives.aligned_words import PADDING, AlignedWordsConfig, require_rate, said_at
+
+NAN = float("nan")
+
+
+def test_each_token_is_compared_with_the_word_said_in_its_middle() -> None:
+    ids = torch.tensor([[3, 5], [4, -1]])
+    times = torch.tensor([[[0.0, 0.2], [0.35, 0.5]], [[0.1, 0.3], [NAN, NAN]]])
+    mask = torch.arange(6) < torch.tensor([6, 4])[:, None]
+    # Middles of tokens at 10 a second: 0.05, 0.15, 0.25, 0.35, 0.45, 0.55 s.
+    expected = [[3, 3, 0, 5, 5, 0], [0, 4, 4, 0, PADDING, PADDING]]
+    assert said_at(ids, times, mask, 10.0).tolist() == expected
+
+
+def test_no_word_at_all_is_the_blank_everywhere() -> None:
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    none = torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, 0, 2)
+    assert said_at(*none, mask, 10.0).tolist() == [[0, 0, 0]]
+
+
+def test_another_rate_than_that_of_the_tokens_is_told() -> None:
+    times, mask = torch.tensor([[[2.0, 3.0]]]), torch.ones(1, 30, dtype=torch.bool)
+    require_rate(times, mask, 10.0)
+    with pytest.raises(ValueError, match=r"ends at 3.00 s, but the head's tokens at 1.20 s"):
+        require_rate(times, mask, 25.0)
+    with pytest.raises(ValueError, match="rate is 0"):
+        AlignedWordsConfig(rate=0)
+
+
+def test_times_of_rows_of_different_lengths() -> None:
+    target = WordTimesConfig().build()
+    one = [{"word": "a", "start": 0.5, "end": 1}]
+    found = target.collate([target.read(one), target.read(one * 2), target.read([])])
+    assert found.shape == (3, 2, 2)
+    assert found.isnan().all(2).tolist() == [[False, True], [False, False], [True, True]]

@@ -1,0 +1,116 @@
+"""Mistakes in what a recipe does to its training rows: mixing, splicing, noise in their place, words at their times."""
+
+from collections.abc import Iterable
+
+from weft.core.errors import WeftError, unknown_name
+from weft.core.needs import WeighsMixed
+from weft.data.mixing import MixConfig
+from weft.data.noise_only import NoiseOnlyConfig
+from weft.data.splicing import SpliceConfig
+from weft.data.targets.transcript import TranscriptConfig
+from weft.modalities.audio import AudioConfig
+from weft.modalities.video import VideoConfig
+from weft.objectives.aligned_words import AlignedWordsConfig
+from weft.runs.recipe import Recipe
+
+
+def check_rows(recipe: Recipe) -> None:
+    """Raises WeftError where the streams, targets or objectives do not fit what is done to the rows."""
+    data = recipe.data
+    if data.mix is not None:
+        _check_mix(recipe, data.mix)
+    if data.noise_only is not None:
+        _check_noise_only(recipe, data.noise_only)
+    if data.splice is not None:
+        _check_splice(recipe, data.splice)
+    if any(isinstance(one, AlignedWordsConfig) for one in recipe.objectives.values()):
+        _check_aligned(recipe)
+
+
+def check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises WeftError for the first name that is not known."""
+    for name in names:
+        if name not in known:
+            raise unknown_name(kind, name, known)
+
+
+def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
+    """Raises WeftError where a stream cannot be mixed, or an objective would compare mixed rows with plain targets."""
+    check_there("stream in data.mix", mix.streams, recipe.data.streams)
+    for stream in mix.streams:
+        if stream in recipe.data.cache:
+            raise WeftError(
+                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
+            )
+    for name, objective in recipe.objectives.items():
+        if not isinstance(objective, WeighsMixed):
+            raise WeftError(
+                f"data.mix mixes rows, but objectives.{name} ({type(objective).__name__}) does not weigh its cost by "
+                "their ratio, expected classification or regression"
+            )
+
+
+def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
+    """Raises WeftError where what is replaced is no sound and transcript, or rows cannot lose the other streams."""
+    data = recipe.data
+    check_there("stream in data.noise_only", [config.stream], data.streams)
+    check_there("target in data.noise_only", [config.target], data.targets)
+    stream, target = data.streams[config.stream], data.targets[config.target]
+    if not isinstance(stream, AudioConfig):
+        raise WeftError(
+            f"data.noise_only.stream '{config.stream}' is a {type(stream).__name__}, expected an AudioConfig"
+        )
+    if not isinstance(target, TranscriptConfig):
+        raise WeftError(
+            f"data.noise_only.target '{config.target}' is a {type(target).__name__}, expected a TranscriptConfig"
+        )
+    for name in data.streams:
+        if name not in (config.stream, *data.optional):
+            raise WeftError(
+                f"data.noise_only: rows lose stream '{name}', expected it in data.optional"
+            )
+    if config.stream in data.cache:
+        raise WeftError(
+            f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
+        )
+
+
+def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
+    """Raises WeftError where a stream is no recording that is read anew, or cannot be told apart in time."""
+    check_there("stream in data.splice", splice.streams, recipe.data.streams)
+    cached = sorted(recipe.data.cache)
+    if cached:
+        raise WeftError(
+            f"data.splice puts rows together, whose streams are read anew, but data.cache has {', '.join(cached)}: "
+            "leave one of them out"
+        )
+    for stream in splice.streams:
+        config = recipe.data.streams[stream]
+        if not isinstance(config, AudioConfig | VideoConfig):
+            raise WeftError(
+                f"data.splice.streams names '{stream}', a {type(config).__name__}, expected sounds or videos"
+            )
+        if isinstance(config, VideoConfig) and config.sampling.method != "dense":
+            raise WeftError(
+                f"data.splice.streams names '{stream}', of which {config.sampling.method} frames are read, expected "
+                "sampling.method dense"
+            )
+
+
+def _check_aligned(recipe: Recipe) -> None:
+    """Raises WeftError where sounds of training are not as long as those in which the words have their times."""
+    for name, config in recipe.data.streams.items():
+        if not isinstance(config, AudioConfig):
+            continue
+        changes = {
+            "changes.speed": config.changes.speed,
+            "changes.shift": config.changes.shift or None,
+            "trim": config.trim,
+            "seconds": config.seconds,
+        }
+        for setting, value in changes.items():
+            if value is not None:
+                raise WeftError(
+                    f"data.streams.{name}.{setting} is {value}, but words are aligned at their times in the recording: "
+                    "expected None"
+                )
