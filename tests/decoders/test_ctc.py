@@ -1,5 +1,6 @@
 """Connectionist temporal classification: searches against all alignments counted one by one."""
 
+import itertools
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from alignments import by_hand, chances, collapsed
 
 from weft.core.records import Features
-from weft.decoders.ctc import CTCDecoderConfig, greedy, prefix_beam, repeats, text_costs
+from weft.decoders.ctc import CTCDecoderConfig, aligned, greedy, prefix_beam, repeats, text_costs
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -52,3 +53,20 @@ def test_padding_and_nothing() -> None:
     tokens = torch.randn(2, 4, 5)
     logits = decoder(Features(tokens, torch.ones(2, 4, dtype=torch.bool), tokens.mean(1)))
     assert logits.shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_alignment_is_the_most_probable_one_of_the_text(seed: int) -> None:
+    log_probs_TV = chances(places=5, seed=seed)
+    for text in ([], [1], [2, 1], [1, 1], [2, 2, 1]):
+        paths = [
+            path for path in itertools.product(range(3), repeat=5) if collapsed(path) == tuple(text)
+        ]
+        best = max(
+            paths, key=lambda path: sum(float(log_probs_TV[t, u]) for t, u in enumerate(path))
+        )
+        runs = [list(run) for _, run in itertools.groupby(enumerate(best), key=lambda one: one[1])]
+        wanted = [(run[0][0], run[-1][0]) for run in runs if run[0][1]]
+        assert aligned(log_probs_TV, text) == wanted
+    assert aligned(log_probs_TV, [1, 1, 1, 2]) is None
+    assert aligned(log_probs_TV[:0], []) == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.evaluation.word_errors import character_errors, normalise, word_errors
+from weft.evaluation.word_errors import character_errors, normalise, same_words, word_errors
 
 texts = st.lists(st.sampled_from(["red", "blue", "at", "f"]), max_size=6).map(" ".join)
 
@@ -48,3 +48,8 @@ def test_texts_are_compared_in_one_form() -> None:
     assert normalise("  Don't STOP, now! ") == "don't stop now"
     assert normalise("'quoted' well-known") == "quoted well known"
     assert normalise("ＡＢＣ 图") == "abc 图"
+
+
+def test_words_that_are_the_same_have_their_numbers() -> None:
+    assert same_words("bin blue at f two", "bin at f f too") == [(0, 0), (2, 1), (3, 2)]
+    assert same_words("", "a") == same_words("a", "") == []

@@ -51,6 +51,7 @@ BROKEN = 5
 NOT_IN_THESE_ROWS = {
     "captioning": {"METEOR"},  # is switched off: it needs Java
     "dialog": {"ndcg"},  # of rows with relevances
+    "transcription": {"word_time_error", "words_within_100ms"},  # of rows with the times of words
     "vqa": {"soft_accuracy"},  # of rows with the answers of several annotators
     "vqa-written": {"soft_accuracy", "macro_f1"},  # written answers are of no classes
 }

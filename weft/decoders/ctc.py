@@ -1,8 +1,10 @@
 """Connectionist temporal classification (Graves et al. 2006): units for each stretch of time, and how to read them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -82,6 +84,39 @@ def prefix_beam(log_probs_TV: Tensor, beams: int, least: float = -12.0) -> list[
         ending = dict(kept)
     (best, _), *_ = sorted(ending.items(), key=lambda one: (-_sum(*one[1]), one[0]))
     return list(best)
+
+
+def aligned(log_probs_TV: Tensor, ids: Sequence[int]) -> list[tuple[int, int]] | None:
+    """The first and the last place of each unit in the most probable alignment of the text; None where there is none.
+
+    The Viterbi path through the units with a blank before, between and after them.
+    """
+    states = [BLANK]
+    for unit in ids:
+        states += [unit, BLANK]
+    scores_TS = log_probs_TV.detach().cpu().double().numpy()[:, states]
+    if not len(scores_TS):
+        return None if ids else []
+    skips_S = np.array([i > 1 and s != BLANK and s != states[i - 2] for i, s in enumerate(states)])
+    best_S = np.full(len(states), -np.inf)
+    best_S[:2] = scores_TS[0, :2]
+    steps = []
+    for scores_S in scores_TS[1:]:
+        moved_3S = np.full((3, len(states)), -np.inf)
+        moved_3S[0] = best_S
+        moved_3S[1, 1:] = best_S[:-1]
+        moved_3S[2, 2:] = np.where(skips_S[2:], best_S[:-2], -np.inf)
+        steps.append(moved_3S.argmax(0))
+        best_S = moved_3S.max(0) + scores_S
+    state = len(states) - 1 - int(len(states) > 1 and best_S[-2] > best_S[-1])
+    if best_S[state] == -np.inf:
+        return None
+    path = [state]
+    for moved_S in reversed(steps):
+        path.append(path[-1] - int(moved_S[path[-1]]))
+    path.reverse()
+    places = [[t for t, one in enumerate(path) if one == 2 * n + 1] for n in range(len(ids))]
+    return [(found[0], found[-1]) for found in places]
 
 
 def _add(

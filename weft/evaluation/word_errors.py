@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,29 @@ def character_errors(references: Sequence[str], found: Sequence[str]) -> WordErr
     return _errors(references, found, "process_characters")
 
 
-def _errors(references: Sequence[str], found: Sequence[str], process: str) -> WordErrors:
+def same_words(right: str, said: str) -> list[tuple[int, int]]:
+    """The words of two normalised texts that are the same in the alignment with the fewest errors: their numbers in
+    each."""
+    if not right or not said:
+        return []
+    return [
+        (chunk.ref_start_idx + n, chunk.hyp_start_idx + n)
+        for chunk in _jiwer().process_words(right, said).alignments[0]
+        if chunk.type == "equal"
+        for n in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]
+
+
+def _jiwer() -> Any:
     if importlib.util.find_spec("jiwer") is None:
         raise MissingExtraError("jiwer", extra="speech", purpose="counting word errors")
     import jiwer
 
+    return jiwer
+
+
+def _errors(references: Sequence[str], found: Sequence[str], process: str) -> WordErrors:
+    jiwer = _jiwer()
     counts = np.zeros((4, len(references)), dtype=np.int64)
     for row, (right, said) in enumerate(zip(references, found, strict=True)):
         size = len(said.split() if process == "process_words" else said)

@@ -16,10 +16,31 @@ from weft.data.learned import Learned
 from weft.data.targets.transcript import Transcript
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.autoregressive import Part as Writer
-from weft.decoders.ctc import greedy, prefix_beam, text_costs
+from weft.decoders.ctc import aligned, greedy, prefix_beam, text_costs
 from weft.decoders.joint import JointDecoder, JointDecoderConfig, joint_beam
 from weft.heads.output import Output, Part, Scores, Values, require_outputs
 from weft.heads.texts import TextValues
+
+Span = tuple[float, float]
+"""Begin and end of a word in its recording, as shares of its length."""
+
+
+@dataclass(frozen=True)
+class TranscriptValues(TextValues):
+    """N transcripts, and where in its recording each word of them is said, by the alignment of CTC."""
+
+    spans: tuple[tuple[Span, ...], ...] = ()
+
+    def take(self, rows: Sequence[int]) -> "TranscriptValues":
+        found = super().take(rows)
+        spans = tuple(self.spans[row] for row in rows)
+        return TranscriptValues(found.texts, found.probabilities, spans)
+
+    @classmethod
+    def join(cls, parts: Sequence[TextValues]) -> "TranscriptValues":
+        found = TextValues.join(parts)
+        spans = tuple(s for part in parts if isinstance(part, TranscriptValues) for s in part.spans)
+        return cls(found.texts, found.probabilities, spans)
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,11 @@ class TranscriptOutput(Output):
             for row, length in enumerate(lengths_B.tolist())
         ]
         costs_B = _costs(log_probs_BTV, lengths_B, found)
-        return TextValues(tuple(map(target.join, found)), (-costs_B).exp())
+        spans = (
+            _word_spans(target, ids, log_probs_BTV[row, :length])
+            for row, (ids, length) in enumerate(zip(found, lengths_B.tolist(), strict=True))
+        )
+        return TranscriptValues(tuple(map(target.join, found)), (-costs_B).exp(), tuple(spans))
 
     def scores(self, part: Part, said: Values) -> Scores:
         """The mean log-probability of a unit of each text."""
@@ -111,6 +136,22 @@ class TranscriptOutput(Output):
             return prefix_beam(log_probs_TV, self.beams)
         writers = [_attention(part, row) for part in parts]
         return joint_beam(log_probs_TV, writers, self.beams, self.ctc_weight)
+
+
+def _word_spans(target: Transcript, ids: Sequence[int], log_probs_TV: Tensor) -> tuple[Span, ...]:
+    """Where each word is said: from the first to the last place of its units. Nothing where no alignment is possible."""
+    places = aligned(log_probs_TV, ids)
+    found: list[Span] = []
+    for number, (first, last) in enumerate(places or ()):
+        if not target.join(ids[number : number + 1]):
+            continue  # a blank between words
+        begin, end = first / len(log_probs_TV), (last + 1) / len(log_probs_TV)
+        words = len(target.join(ids[: number + 1]).split())
+        found = [
+            *found[: words - 1],
+            (found[words - 1][0], end) if words <= len(found) else (begin, end),
+        ]
+    return tuple(found)
 
 
 def _attention(part: Part, row: int) -> Writer:
