@@ -12,7 +12,6 @@ from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
 from weft.core.records import Batch, Loss
-from weft.data.targets import NO_CLASS
 from weft.decoders.ctc import BLANK
 from weft.heads.transcripts import TranscriptOutput
 from weft.objectives._presence import rows_of
@@ -45,7 +44,7 @@ class AlignedWords(nn.Module):
         count = min(ids_BL.shape[1], times_BL2.shape[1])
         # A row that noise has replaced has times, but no words.
         times_BL2 = times_BL2[:, :count].masked_fill(
-            (ids_BL[:, :count] == NO_CLASS)[..., None], torch.nan
+            (ids_BL[:, :count] <= BLANK)[..., None], torch.nan
         )
         require_rate(times_BL2, context.mask, self.config.rate)
         said_BT = said_at(ids_BL[:, :count], times_BL2, context.mask, self.config.rate)

@@ -20,6 +20,7 @@ from weft.core.documents import write_checked
 from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.media import Media, small_value
+from weft.core.needs import Needing
 from weft.core.records import Batch, Features, Field
 from weft.core.samples import group_key
 from weft.data.formats import Dataset
@@ -33,7 +34,6 @@ from weft.heads.transcripts import TranscriptOutput
 from weft.inference.member import ViewedSource
 from weft.modalities.audio import Audio
 from weft.modalities.audio_decoding import read_sound, sound_facts
-from weft.objectives.ctc import CTCConfig
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.training.streams import Streams
@@ -78,28 +78,33 @@ def check_speech(
     sources: Mapping[str, ViewedSource],
     training: Dataset,
 ) -> None:
-    """Says what is found of each head that learns transcripts by CTC; of other recipes nothing is read.
+    """Says what is found of each head that learns transcripts; of other recipes nothing is read.
 
     Raises WeftError where no transcript can be learned: none fits its sound, or every sound is silent.
     """
     found: list[Finding] = []
-    for objective in recipe.objectives.values():
-        if isinstance(objective, CTCConfig):
-            output = model.head(objective.head).output
-            assert isinstance(output, TranscriptOutput)  # the recipe has been checked
+    for head in _heads(recipe):
+        output = model.head(head).output
+        if isinstance(output, TranscriptOutput):
             target = output.transcript(learned)
             rows = _rows(training, target, recipe.run.seed)
             found += _of_texts(recipe, target, rows)
             rows = [row for row in rows if row.text is not None]
-            streams = model.streams_of(objective.head)
+            streams = model.streams_of(head)
             for stream in streams:
                 found += _of_sounds(stream, learned, training, rows)
             used = {stream: sources[stream] for stream in streams}
-            found += _of_lengths(model, objective.head, target, used, training, rows)
+            found += _of_lengths(model, head, target, used, training, rows)
     if found and rank() == 0:
         write_checked(folder / PREFLIGHT, {"findings": [asdict(one) for one in found]})
         for one in found:
             log.warning("%s", say(str(one)))
+
+
+def _heads(recipe: Recipe) -> list[str]:
+    """The heads that an objective learns, each once."""
+    needs = [one.needs for one in recipe.objectives.values() if isinstance(one, Needing)]
+    return list(dict.fromkeys(name for one in needs for name in one.heads))
 
 
 def _rows(dataset: Dataset, target: Transcript, seed: int) -> list[Row]:

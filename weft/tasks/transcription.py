@@ -1,7 +1,7 @@
 """Speech recognition: the words that a model hears, against those that were said."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from weft.core.media import Media
 from weft.core.missing import is_missing
 from weft.core.needs import Needs
 from weft.core.samples import group_key
+from weft.core.timed import timed_words
 from weft.data.targets.transcript import Transcript
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.word_errors import (
@@ -171,12 +172,9 @@ def _word_times(asked: Found, column: str, right: Sequence[str], said: Sequence[
 
 def _timed_words(raw: Any) -> list[tuple[str, float]]:
     """Each word, normalised, and the middle of it in seconds; nothing where the value holds no times."""
-    found = []
-    for one in raw if isinstance(raw, list) else ():
-        if not isinstance(one, Mapping) or not {"word", "start", "end"} <= one.keys():
-            return []
-        found.append((normalise(str(one["word"])), (float(one["start"]) + float(one["end"])) / 2))
-    return found
+    with suppress(WeftError):
+        return [(normalise(one.word), (one.start + one.end) / 2) for one in timed_words(raw)]
+    return []
 
 
 def _seconds(recordings: Sequence[Any]) -> float | None:
