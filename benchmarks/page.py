@@ -56,6 +56,9 @@ PACKAGES = (
     "torchvision",
     "webdataset",
     "numpy",
+    "librosa",
+    "decord",
+    "torchcodec",
 )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from weft.architectures.model import Model
 from weft.core.errors import DataError, unknown_name
+from weft.core.memory import return_free_memory
 from weft.core.once import once
 from weft.core.precision import Precision, autocast
 from weft.core.progress import progress
@@ -23,7 +24,7 @@ from weft.data.formats import Dataset
 from weft.data.policy import BadRows
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Entry, Member, ViewedSource
-from weft.inference.rows import PREFETCHED_BATCHES
+from weft.inference.rows import PREFETCHED_BATCHES, holds_much
 
 SORTED_BATCHES = 64
 """So many batches of short entries are loaded before they are put in order of length."""
@@ -126,6 +127,8 @@ def encode_entries(
                     features = member.model.encode(stream, inputs)
                     for one in take:
                         one([view for view, _ in batch], features)
+                    if holds_much(batch, config):
+                        return_free_memory()  # see `read_rows`
             advance(len(window))
     return read_N
 

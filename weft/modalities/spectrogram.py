@@ -18,6 +18,8 @@ Bands = Literal["hertz", "area", "mel"]
 PRE_EMPHASIS = 0.97
 DECIBELS = 10 / math.log(10)
 """Of one unit of the natural logarithm of energies."""
+AT_ONCE = 128
+"""Frames whose Fourier transforms are in memory at once: they stay in the processor's cache."""
 
 
 class Spectrogram:
@@ -42,38 +44,47 @@ class Spectrogram:
                 f"low is {config.low} Hz and high {high} Hz, expected low < high up to {rate / 2:g} Hz, "
                 "half of the rate"
             )
-        self._bands_FM = mel_bands(
+        window = torch.hann_window(self.window, periodic=config.method == "centred")
+        self._sum = float(window.sum())
+        bands_FM = mel_bands(
             rate, self.fft, config.mels, config.low, high, config.scale, config.bands
         )
-        self._window = torch.hann_window(self.window, periodic=config.method == "centred")
+        self._bands_PM = (bands_FM / self._sum**2).repeat_interleave(2, dim=0)
+        before = 0 if config.method == "kaldi" else (self.fft - self.window) // 2
+        after = 0 if config.method == "kaldi" else self.fft - self.window - before
+        self._window = F.pad(window, (before, after))
         self.width = config.cepstra or config.mels
         self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
 
     def __call__(self, samples_S: Tensor) -> Tensor:
         """(T, M) float32 natural logarithms; of silence `floor` dB below full scale."""
-        power_TF = self._power(samples_S) / self._window.sum() ** 2
-        mel_TM = (power_TF @ self._bands_FM).clamp_min(10 ** (-self.config.floor / 10)).log()
+        frames_TW = self._frames(samples_S)
+        mel_TM = torch.cat([self._energies(part) for part in torch.split(frames_TW, AT_ONCE)])
+        mel_TM = mel_TM.clamp_min(10 ** (-self.config.floor / 10)).log()
         if self.config.range is not None:
             mel_TM = mel_TM.clamp_min(float(mel_TM.max()) - self.config.range / DECIBELS)
         return mel_TM if self._dct_MC is None else mel_TM @ self._dct_MC
 
-    def _power(self, samples_S: Tensor) -> Tensor:
-        """(T, F) of each frame and frequency."""
+    def _frames(self, samples_S: Tensor) -> Tensor:
+        """(T, W) each frame's samples, of which none is copied."""
         if self.config.method == "kaldi":
             missing = max(0, self.window - len(samples_S))
-            frames_TW = F.pad(samples_S, (0, missing)).unfold(0, self.window, self.hop)
+            return F.pad(samples_S, (0, missing)).unfold(0, self.window, self.hop)
+        # The sound is continued by its mirror image, and a very short one by silence.
+        count, half = self.frames(len(samples_S)), self.fft // 2
+        missing = max(0, half + 1 - len(samples_S))
+        around_S = F.pad(F.pad(samples_S, (0, missing))[None], (half, half), mode="reflect")[0]
+        return around_S.unfold(0, self.fft, self.hop)[:count]
+
+    def _energies(self, frames_TW: Tensor) -> Tensor:
+        """(T, M) of each frame and band."""
+        if self.config.method == "kaldi":
             frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
             before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)
-            emphasised_TW = (frames_TW - PRE_EMPHASIS * before_TW) * self._window
-            spectrum_TF: Tensor = torch.fft.rfft(emphasised_TW, self.fft)
-            return spectrum_TF.abs().square()
-        # The sound is continued by its mirror image, and a very short one by silence.
-        missing = max(0, self.fft // 2 + 1 - len(samples_S))
-        spectrum_FT = torch.stft(
-            F.pad(samples_S, (0, missing)), self.fft, self.hop, self.window, self._window,
-            center=True, return_complex=True,
-        )  # fmt: skip
-        return spectrum_FT[:, : self.frames(len(samples_S))].abs().square().T
+            frames_TW = frames_TW - PRE_EMPHASIS * before_TW
+        spectrum_TF = torch.fft.rfft(frames_TW * self._window, self.fft)
+        # Real and imaginary parts lie in turn; their squares are added by the product with the bands, each twice.
+        return torch.view_as_real(spectrum_TF).flatten(1).square() @ self._bands_PM
 
     def frames(self, samples: int) -> int:
         """How many frames a sound of so many samples has."""
@@ -84,7 +95,7 @@ class Spectrogram:
     @property
     def gain(self) -> float:
         """Logarithm of what energies are divided by, so that 0 is full scale."""
-        return 2 * math.log(float(self._window.sum()))
+        return 2 * math.log(self._sum)
 
 
 @dataclass(frozen=True)

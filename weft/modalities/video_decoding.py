@@ -72,7 +72,11 @@ def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> F
         return found
     with media.open() as file, opened_container(file, "video", EXTRA) as container:
         track = _Track(container, min_side)
-        return np.stack([track.shown_at(media.start + time) for time in times])
+        first = track.shown_at(media.start + times[0])
+        found = np.empty((len(times), *first.shape), np.uint8)
+        for number, time in enumerate(times):
+            found[number] = track.shown_at(media.start + time)
+        return found
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,12 @@ class _Track:
     """The first video track of a container, read forwards."""
 
     def __init__(self, container: Any, min_side: int) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._container, self._min_side = container, min_side
+        self._reformatter = (
+            VideoReformatter()
+        )  # of all frames: setting one up takes a third of a small frame
         self._track = track_of(container, "video")
         self._track.thread_type = "SLICE"  # the loader has threads of its own
         self._begin = origin_of(container)
@@ -155,7 +164,7 @@ class _Track:
         if self._shown is None:
             raise WeftError("video has no frame that can be decoded")
         if self._pixels is None:
-            self._pixels = _upright(self._shown, self._min_side)
+            self._pixels = _upright(self._shown, self._min_side, self._reformatter)
         return self._pixels
 
     def _seek(self, time: float) -> None:
@@ -173,20 +182,23 @@ class _Track:
             return None, 0.0
         if frame.pts is None:
             raise WeftError("video has frames without a time")
-        return frame, float(frame.pts * frame.time_base) - self._begin
+        return frame, frame.time - self._begin
 
 
-def _upright(frame: Any, min_side: int) -> Frames:
+def _upright(frame: Any, min_side: int, reformatter: Any) -> Frames:
     """The pixels as they are to be seen: smaller, and turned where the file says so."""
     shorter = min(frame.width, frame.height)
     scale = min(1.0, min_side / shorter) if min_side else 1.0
-    pixels: Frames = frame.to_ndarray(
+    found = reformatter.reformat(
+        frame,
         format="rgb24",
         width=max(1, round(frame.width * scale)),
         height=max(1, round(frame.height * scale)),
         interpolation="AREA" if scale < 1 else "BILINEAR",
     )
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+    pixels: Frames = found.to_ndarray()
+    turns = round(frame.rotation / 90)
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
 def _array(media: Media) -> Frames:
