@@ -316,6 +316,10 @@ ODD_RECORDINGS: dict[str, tuple[Callable[[], Media], str]] = {
         lambda: Media.encoded(sound_file(np.clip(9 * tone(), -1, 1)), "audio"),
         r"clipped: \d\d\.\d % of the samples",
     ),
+    "a cut sound": (
+        lambda: Media.encoded(_cut(sound_file(tone(1.0))), "audio"),
+        r"header says 1.0 s, but 0.5 s can be decoded",
+    ),
     "a cut film": (
         lambda: Media.encoded(_cut(film(200, 10, format="matroska")), "video"),
         r"header says 20.0 s, but \d+\.\d s can be decoded",

@@ -39,18 +39,22 @@ LONGEST_GAP = 600.0
 LOUDEST = 8.0
 """Samples of an array up to this may be sound that was made louder than full scale; larger ones have another scale."""
 EMPTY = "sound is empty (0 samples)"
+_UNKNOWN = 0x7FFF_0000
+"""Sizes in the header from here on, 2 GiB, stand for one that was not known."""
 
 
 @dataclass(frozen=True)
 class SoundFacts:
     """What is known of a sound before it is decoded.
 
-    seconds: length of the part that is meant, as the file says. rate: samples a second.
+    seconds: length of the part that is meant, as the file says. rate: samples a second. lacking: seconds that the
+    header says and the file does not hold, as after a copy that broke off.
     """
 
     seconds: float
     rate: float
     channels: int
+    lacking: float = 0.0
 
 
 def sound_facts(media: Media) -> SoundFacts:
@@ -59,7 +63,8 @@ def sound_facts(media: Media) -> SoundFacts:
         seconds = part_length(media, source.seconds)
         if seconds <= 0:
             raise WeftError(EMPTY)
-        return SoundFacts(seconds, source.rate, source.channels)
+        lacking = getattr(source, "lacking", 0.0) if media.end is None else 0.0
+        return SoundFacts(seconds, source.rate, source.channels, lacking)
 
 
 def read_sound(
@@ -151,10 +156,12 @@ class _Array:
 class _SoundFile:
     """What soundfile reads."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, share: float) -> None:
+        """share: of the bytes that the header says, those that the file holds."""
         self._file = file
         self.rate, self.channels = file.samplerate, file.channels
         self.seconds = file.frames / file.samplerate
+        self.lacking = self.seconds / share - self.seconds
 
     def read(self, start: float, seconds: float) -> Samples:
         import soundfile
@@ -228,13 +235,27 @@ def _source(media: Media) -> Iterator[Any]:
         yield _Array(media)
         return
     with media.open() as file:
+        share = _held(file)
         opened = _sound_file(file)
         if opened is not None:
             with opened:
-                yield _SoundFile(opened)
+                yield _SoundFile(opened, share)
             return
         with opened_container(file, "sound", EXTRA) as container:
             yield _Track(container)
+
+
+def _held(file: BinaryIO) -> float:
+    """The share of a WAV or AIFF file that is there of what its header says: libsndfile reads a cut one as a shorter
+    one. Writers that do not know the length say 0 or the largest number."""
+    head = file.read(8)
+    size = file.seek(0, 2)
+    file.seek(0)
+    orders: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"FORM": "big"}
+    if len(head) < 8 or head[:4] not in orders:
+        return 1.0
+    said = int.from_bytes(head[4:], orders[head[:4]]) + 8
+    return size / said if size < said < _UNKNOWN else 1.0
 
 
 def _sound_file(file: BinaryIO) -> Any:

@@ -14,7 +14,8 @@ from weft.data.prepare.scan import RowFacts
 CLIPPED = 0.001
 """Share of samples at full scale from which a sound counts as clipped; a limiter leaves single ones."""
 SHORTER, SECONDS_SHORTER = 0.05, 0.5
-"""A header is wrong where it differs from what is decoded by more than this share, and by more than so many seconds."""
+"""A header is wrong where it differs from what is decoded by more than this share, and by more than so many seconds or a
+third of what it says."""
 MOST = 0.5
 """Share of a column's videos that have sound from which one without is named."""
 
@@ -33,7 +34,7 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
         yield f"the part ends {facts.beyond:.1f} s behind the end of the recording"
     if facts.said is not None:
         off = abs(facts.said - facts.seconds)
-        if off > max(SECONDS_SHORTER, SHORTER * facts.said):
+        if off > max(min(SECONDS_SHORTER, facts.said / 3), SHORTER * facts.said):
             yield f"header says {facts.said:.1f} s, but {facts.seconds:.1f} s can be decoded"
 
 

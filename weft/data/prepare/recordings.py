@@ -83,7 +83,7 @@ def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
         raise WeftError(EMPTY)
     facts = RecordingFacts(
         seconds=count / said.rate,
-        said=_finite(said.seconds),
+        said=_finite(said.seconds + said.lacking),
         beyond=_beyond(media, said.seconds),
         rate=said.rate,
         channels=said.channels,
