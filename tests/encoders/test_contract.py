@@ -38,7 +38,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 33
+    assert len(config_classes()) == 34
 
 
 def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
@@ -215,7 +215,7 @@ def test_convolutions_work_pixel_by_pixel() -> None:
             shape = (2, 3, 3, 32, 32) if several else (2, 3, 64, 64)
             pixels = Field(torch.zeros(shape, dtype=torch.uint8))
             encoder(inputs("frames") if case.kind == "frames" else pixels)
-    assert len(outputs) == 20
+    assert len(outputs) == 21
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

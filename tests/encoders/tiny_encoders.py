@@ -28,6 +28,7 @@ from weft.encoders.recurrent import RecurrentConfig
 from weft.encoders.reduced import ReducedConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.space_time_convolutions import SpaceTimeConvolutionsConfig
 from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
 from weft.encoders.spectrogram_picture import SpectrogramPictureConfig
 from weft.encoders.spectrogram_transformer import SpectrogramTransformerConfig
@@ -83,6 +84,7 @@ CASES = {
     ),
     "convnet-positions": Case("image", ConvNetConfig(widths=(4, 8), positions=True)),
     "mobilenet": Case("image", MobileNetV2Config(width=0.35, classes="logits")),
+    "mobilenet-levels": Case("image", MobileNetV2Config(width=0.35, levels=(1, 3))),
     "mobilenet-batchnorm": Case("image", MobileNetV2Config(form="batchnorm", width=0.35)),
     "vit": Case("image", VIT),
     "vit-mean": Case("image", VIT.replace(class_token=False, pooling="mean")),
@@ -135,6 +137,13 @@ CASES = {
     ),
     "speech-transformer": Case("frames", SpeechTransformerConfig(8, 16, depth=2, heads=2)),
     "conformer": Case("frames", ConformerConfig(8, 4, 4, 16, depth=2, heads=2, kernel=5)),
+    "space-time-convolutions": Case("pictures", SpaceTimeConvolutionsConfig(16, (4, 6))),
+    "frames-as-they-are": Case(
+        "pictures",
+        OverTimeConfig(
+            SpaceTimeConvolutionsConfig(16, ()), 8, "gru", bidirectional=True, input_norm=False
+        ),
+    ),
     "timesformer": Case("pictures", TimeSformerConfig(16, 8, frames=12, dim=16, depth=2, heads=2)),
     "vivit": Case("pictures", ViViTConfig(16, 8, frames=12, tubelet=2, dim=16, depth=2, heads=2)),
     "table": Case("table", TableEncoderConfig(2, 2, 1, max_categories=5, dim=16, depth=2)),

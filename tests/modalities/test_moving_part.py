@@ -9,7 +9,7 @@ from made_media import film
 from weft.core.media import Media
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
-from weft.modalities.moving_part import MovingPartConfig, moving_place
+from weft.modalities.moving_part import GREY, MovingPartConfig, moving_place
 from weft.modalities.video import VideoConfig
 
 
@@ -40,6 +40,15 @@ def test_the_square_stays_within_the_frame_and_shifts_in_training_alone() -> Non
     assert (middle == cut[:, 2:22, 2:22]).all()
     drawn = {part.shifted(cut, torch.Generator().manual_seed(n)).tobytes() for n in range(8)}
     assert len(drawn) > 2
+
+
+def test_changes_are_those_from_the_mean_of_the_clip() -> None:
+    part = MovingPartConfig(share=0.5, window=0.15, change=True)
+    dark, light = part.cut(flickering()), part.cut(flickering() + np.uint8(3))
+    assert (dark == light).all()
+    assert abs(float(dark.mean()) - GREY) < 1
+    still = part.cut(np.full((5, 40, 60, 3), 9, np.uint8))
+    assert (still == GREY).all()
 
 
 def test_a_stream_sees_the_part_alone() -> None:

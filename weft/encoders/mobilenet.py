@@ -11,6 +11,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.core.ranges import FINITE, POSITIVE, require
 from weft.core.records import Features, Field
+from weft.encoders.values import vector_features
 from weft.encoders.weights import WithWeights
 from weft.layers.convolution import (
     IMAGENET_MEAN,
@@ -32,6 +33,7 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+MOST_STAGES = 2 + sum(repeats for _, _, repeats, _ in STAGES)
 IMAGENET_CLASSES = 1000
 
 
@@ -41,6 +43,10 @@ class MobileNetV2(nn.Module):
     State-dict keys are torchvision's; the folded form has biases in place of BatchNorm entries.
     It can be cut after any of its `depth` stages: the stem, 17 blocks, the last convolution, whose
     input has a quarter of the channels and is that much cheaper to keep.
+
+    With `levels` pooled is the mean and the maximum over the picture of the grid after each of these stages, one token is
+    the same, and what lies behind the last of them is left out. Pictures unlike photographs, such as spectrograms,
+    are told apart better by these than by the last stage (compare Yosinski et al. 2014, arXiv:1411.1792).
     """
 
     def __init__(self, config: "MobileNetV2Config") -> None:
@@ -50,29 +56,46 @@ class MobileNetV2(nn.Module):
         conv = _ConvolutionBuilder(folded=config.form == "folded")
         channels = _divisible(32 * config.width)
         stages: list[nn.Module] = [conv(3, channels, kernel=3, stride=2)]
+        widths = [channels]
         for expansion, base, repeats, first_stride in STAGES:
             after = _divisible(base * config.width)
             for repeat in range(repeats):
                 stride = first_stride if repeat == 0 else 1
                 stages.append(InvertedResidual(conv, channels, after, stride, expansion))
                 channels = after
+            widths += [after] * repeats
         last = _divisible(1280 * max(1.0, config.width))
         stages.append(conv(channels, last, kernel=1))
+        widths.append(last)
+        if config.levels:
+            stages = stages[: config.levels[-1]]
         self.features = nn.Sequential(*stages)
         initialize_convolutions(self.features)
         channels_last(self.features)
         self.depth = len(stages)
-        self.dim = last
+        self.dim = sum(2 * widths[level - 1] for level in config.levels) or last
         if config.classes != "none":
             self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, IMAGENET_CLASSES))
             self.dim += IMAGENET_CLASSES
 
     def forward(self, field: Field) -> Features:
         """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
-        return self._finish(self.features(self._pixels(field)))
+        grid_BDHW, pooled = self._pixels(field), []
+        if not self.config.levels:
+            return self._finish(self.features(grid_BDHW))
+        for number, stage in enumerate(self.features, start=1):
+            grid_BDHW = stage(grid_BDHW)
+            if number in self.config.levels:
+                pooled += [grid_BDHW.mean((2, 3)), grid_BDHW.amax((2, 3))]
+        return vector_features(torch.cat(pooled, dim=1))
 
     def lower(self, field: Field, layers: int) -> Features:
-        """The square grid after the first `layers` stages as tokens; `upper` takes it from there."""
+        """The square grid after the first `layers` stages as tokens; `upper` takes it from there.
+
+        Raises ValueError with `levels`, which pool what lies below.
+        """
+        if self.config.levels:
+            raise ValueError(f"levels is {self.config.levels}, expected () where layers are frozen")
         grid_BDHW = self._stages(slice(layers))(self._pixels(field))
         if grid_BDHW.shape[2] != grid_BDHW.shape[3]:
             raise ValueError(f"the grid is {tuple(grid_BDHW.shape[2:])}, expected square images")
@@ -176,7 +199,8 @@ class MobileNetV2Config(WithWeights, Config[Encoder]):
     form: "folded" has BatchNorm folded into the convolutions, pads right and bottom as TensorFlow
     does and sees pixels in [-1, 1]; "batchnorm" is torchvision's. weights: safetensors file of that
     form, or None for random ones. classes: append ImageNet logits or probabilities to the features.
-    width: multiplier of the channels. mean, std: of pixels in [0, 1], None for those of the form.
+    width: multiplier of the channels. mean, std: of pixels in [0, 1], None for those of the form. levels: rising numbers
+    of stages, from 1 to 19, after which the grid is pooled; none: pooled is the mean of the last one.
     """
 
     form: Literal["folded", "batchnorm"] = "folded"
@@ -185,9 +209,21 @@ class MobileNetV2Config(WithWeights, Config[Encoder]):
     width: float = 1.0
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         require(self, width=POSITIVE, mean=FINITE, std=POSITIVE)
+        rising = all(
+            one < other for one, other in zip((0, *self.levels), self.levels, strict=False)
+        )
+        if not rising or max(self.levels, default=0) > MOST_STAGES:
+            raise ValueError(
+                f"levels is {self.levels}, expected rising numbers from 1 to {MOST_STAGES}"
+            )
+        if self.levels and self.classes != "none":
+            raise ValueError(
+                f"levels leave out the classifier, expected classes 'none', got '{self.classes}'"
+            )
 
     @property
     def pixel_mean(self) -> tuple[float, float, float]:
@@ -199,4 +235,6 @@ class MobileNetV2Config(WithWeights, Config[Encoder]):
 
     def build(self) -> MobileNetV2:
         ignore = ["classifier."] if self.classes == "none" else []
+        if self.levels:
+            ignore += [f"features.{number}." for number in range(self.levels[-1], MOST_STAGES)]
         return self.filled(MobileNetV2(self), ignore=ignore)

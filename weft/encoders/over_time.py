@@ -30,7 +30,9 @@ class OverTime(nn.Module):
         self.encoder = encoder
         self.dim = config.dim
         inner = cast(Encoder, encoder).dim
-        self.input_norm = nn.LayerNorm(inner, elementwise_affine=False)
+        self.input_norm = (
+            nn.LayerNorm(inner, elementwise_affine=False) if config.input_norm else nn.Identity()
+        )
         self.map = nn.Linear(inner, self.dim)
         nn.init.normal_(self.map.weight, std=inner**-0.5)
         nn.init.zeros_(self.map.bias)
@@ -101,6 +103,9 @@ class OverTimeConfig(Config[Encoder]):
     """Of a transformer."""
     bidirectional: bool = True
     """Of an LSTM or GRU: both directions, each of half the width."""
+    input_norm: bool = True
+    """Whether each token is normalised first; not where its size says something, as that of frames which have been
+    normalised over the whole recording."""
     dropout: float = 0.0
     """Of the mapped tokens, and in the blocks of a transformer."""
 

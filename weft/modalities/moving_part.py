@@ -11,6 +11,8 @@ from weft.core.config import Settings
 from weft.core.ranges import POSITIVE_SHARE, SHARE_BELOW_1, require
 
 Frames = NDArray[np.uint8]
+GREY, DEVIATION = 128, 40
+"""Of pictures of changes."""
 WIDER = 1.5
 """The window in which motion is counted is so many times as wide as high."""
 
@@ -23,6 +25,9 @@ class MovingPartConfig(Settings):
     """Its side, as a share of the shorter side of a frame."""
     window: float = 0.14
     """Height of the window whose changes are summed to find the place, as a share of the frame's height."""
+    change: bool = False
+    """Whether what is seen is how each frame differs from the mean of the clip's frames, grey where it does not: the same
+    mouth then looks the same whatever the light, and parts of several clips can be put together."""
     shift: float = 0.0
     """Training: most that the square is moved in each direction, at random, as a share of its side."""
 
@@ -37,7 +42,8 @@ class MovingPartConfig(Settings):
         side = max(1, min(side, height, width))
         top = min(max(0, y - side // 2), height - side)
         left = min(max(0, x - side // 2), width - side)
-        return np.ascontiguousarray(frames[:, top : top + side, left : left + side])
+        found = frames[:, top : top + side, left : left + side]
+        return changes(found) if self.change else np.ascontiguousarray(found)
 
     def shifted(self, frames: Frames, generator: torch.Generator | None) -> Frames:
         """The square out of what `cut` gives: at a random place of it, without a generator in its middle."""
@@ -46,6 +52,15 @@ class MovingPartConfig(Settings):
         places = [0.5, 0.5] if generator is None else torch.rand(2, generator=generator).tolist()
         top, left = (round(place * (room - side)) for place in places)
         return frames[:, top : top + side, left : left + side]
+
+
+def changes(frames: Frames) -> Frames:
+    """(F, H, W, C) how each frame differs from their mean: GREY where it does not, so that the standard deviation is
+    DEVIATION, and what is farther away than that allows is black or white."""
+    values = frames.astype(np.float32)
+    values -= values.mean(0)
+    values *= DEVIATION / max(float(values.std()), 1e-3)
+    return (values + GREY).round().clip(0, 255).astype(np.uint8)
 
 
 def moving_place(frames: Frames, window: float) -> tuple[int, int]:

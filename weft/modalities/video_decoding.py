@@ -6,7 +6,7 @@ file is sought again. A video of two hours is therefore neither read nor held wh
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
+from weft.core.recent import RecentBytes
 from weft.modalities.containers import (
     opened_container,
     origin_of,
@@ -29,6 +30,8 @@ FAR = 3.0
 """Seconds ahead from which the file is sought instead of decoded through."""
 EARLY = 1e-4
 """Seconds by which a frame may come later than asked for: times are rounded in files."""
+FACTS_BYTES = 256
+"""About what is kept of a header."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,33 @@ class VideoFacts:
     height: int
 
 
+_FACTS: RecentBytes[VideoFacts] = RecentBytes(1 << 20)
+"""Headers that were read last: a row that is put together of parts asks for each of them again."""
+
+
 def video_facts(media: Media) -> VideoFacts:
-    """Reads the header alone. Raises WeftError without the source, which the caller adds."""
+    """Reads the header alone, once for all parts. Raises WeftError without the source, which the caller adds."""
     if media.rate is not None:
         frames = _array(media)
         seconds = part_length(media, len(frames) / media.rate)
         return VideoFacts(seconds, media.rate, frames.shape[2], frames.shape[1])
+    whole = _whole_facts(media)
+    return replace(whole, seconds=part_length(media, whole.seconds))
+
+
+def _whole_facts(media: Media) -> VideoFacts:
+    """Of the file, whatever part of it is meant."""
+    key = media.place.stamp(times=True) if media.place.changed() else None
+    if key is not None and (kept := _FACTS.get(key)) is not None:
+        return kept
     with media.open() as file, opened_container(file, "video", EXTRA) as container:
         track = track_of(container, "video")
         size = track.codec_context.width, track.codec_context.height
         rate = float(track.average_rate or 0)
-        return VideoFacts(part_length(media, seconds_of(container, track)), rate, *size)
+        facts = VideoFacts(seconds_of(container, track), rate, *size)
+    if key is not None:
+        _FACTS.put(key, facts, FACTS_BYTES)
+    return facts
 
 
 def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> Frames:

@@ -10,9 +10,8 @@ from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.data.targets.word_times import WordTimesConfig
 from weft.decoders.ctc import CTCDecoderConfig
-from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.over_time import OverTimeConfig
-from weft.encoders.pictures import PicturesEncoderConfig
+from weft.encoders.space_time_convolutions import SpaceTimeConvolutionsConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.fusion.in_time import InTimeConfig
 from weft.heads.head import HeadConfig
@@ -42,8 +41,8 @@ TOKENS = 25.0
 DROPOUT = 0.1
 NOISE, NOISY = (-10.0, 25.0), 0.75
 """Decibels between speech and white noise in training, and the share of the sounds that get it."""
-MOUTH, WIDTHS = 40, (16, 32, 64, 96)
-"""Pixels of a side of the mouth, and channels of its CNN."""
+MOUTH, WIDTHS = 32, (16, 32, 48)
+"""Pixels of a side of the mouth, and channels of its convolutions."""
 
 
 def heard() -> AudioConfig:
@@ -66,12 +65,12 @@ def seen() -> VideoConfig:
     )
 
 
-def encoder(stream: str, depth: int) -> Config[Encoder]:
-    """Of the sound or of the mouth: `depth` layers of a GRU in both directions over the frames."""
+def encoder(stream: str) -> Config[Encoder]:
+    """Of the sound or of the mouth: two layers of a GRU in both directions over the frames."""
     frames: Config[Encoder] = StackedFramesConfig(MELS, STACK)
     if stream == "video":
-        frames = PicturesEncoderConfig(ConvNetConfig(WIDTHS, halvings=4))
-    return OverTimeConfig(frames, dim=DIM, kind="gru", depth=depth, dropout=DROPOUT)
+        frames = SpaceTimeConvolutionsConfig(MOUTH, WIDTHS, dropout=DROPOUT)
+    return OverTimeConfig(frames, dim=DIM, kind="gru", depth=2, dropout=DROPOUT)
 
 
 def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
@@ -87,13 +86,13 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
         splice=SpliceConfig(tuple(streams), share=0.8, parts=6),
     )
     if both:
-        data = data.replace(optional=tuple(streams), modality_dropout={"audio": 0.2, "video": 0.2})
+        data = data.replace(optional=tuple(streams), modality_dropout={"audio": 0.2, "video": 0.1})
     context = JOINT if both else next(iter(streams))
     decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
     return Recipe(
         data=data,
         model=ModelConfig(
-            encoders={name: encoder(name, 1 if both else 2) for name in streams},
+            encoders={name: encoder(name) for name in streams},
             fusion=InTimeConfig(
                 dict.fromkeys(streams, DIM), DIM, repeat={"video": 2}, dropout=DROPOUT
             )

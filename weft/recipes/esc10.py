@@ -24,16 +24,16 @@ from weft.training.optim import OptimConfig
 MELS, CLASSES = 128, 10
 SHRINKS = (1, 2)
 """The spectrogram is read with frames of 10 ms and of 20 ms."""
-WIDTH = len(SHRINKS) * 2 * 1280
+LEVELS = (11, 14, 17)
+"""Stages of MobileNetV2 behind which it is pooled: its last ones know photographs, these edges and textures."""
+WIDTH = len(SHRINKS) * 2 * (64 + 96 + 160)
 
 
 def esc10() -> Recipe:
     """ESC-10: ten kinds of sounds, by a frozen picture encoder over spectrograms; weft crossval esc10 --by fold."""
     weights = folder() / "mobilenet_v2" / "mobilenet_v2_1.0_224_folded_fp16.safetensors"
-    picture = MobileNetV2Config(weights=str(weights))
-    encoder = JoinedConfig(
-        tuple(SpectrogramPictureConfig(picture, shrink, pooling="both") for shrink in SHRINKS)
-    )
+    picture = MobileNetV2Config(weights=str(weights), levels=LEVELS)
+    encoder = JoinedConfig(tuple(SpectrogramPictureConfig(picture, shrink) for shrink in SHRINKS))
     return Recipe(
         data=DataConfig(
             source=FilesConfig(
