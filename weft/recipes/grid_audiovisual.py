@@ -6,4 +6,4 @@ from weft.runs.recipe import Recipe
 
 def grid_audiovisual() -> Recipe:
     """GRID: speech to text from sound and mouth; a gate says at each moment how far either is believed."""
-    return speech({"audio": heard(), "video": seen()}, 2000)
+    return speech({"audio": heard(), "video": seen()}, 2500)

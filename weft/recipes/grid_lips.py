@@ -6,4 +6,4 @@ from weft.runs.recipe import Recipe
 
 def grid_lips() -> Recipe:
     """GRID: lip reading: what is said, from the moving mouth without sound."""
-    return speech({"video": seen()}, 2000)
+    return speech({"video": seen()}, 2500)
