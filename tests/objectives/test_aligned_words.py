@@ -1,9 +1,13 @@
 """Words at their times: which word each token is compared with."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from weft.core.records import Batch, Features, Field
 from weft.data.targets.word_times import WordTimesConfig
+from weft.heads.transcripts import TranscriptOutput
 from weft.objectives.aligned_words import PADDING, AlignedWordsConfig, require_rate, said_at
 
 NAN = float("nan")
@@ -31,6 +35,29 @@ def test_another_rate_than_that_of_the_tokens_is_told() -> None:
         require_rate(times, mask, 25.0)
     with pytest.raises(ValueError, match="rate is 0"):
         AlignedWordsConfig(rate=0)
+
+
+def test_rows_without_times_count_nothing_and_noise_is_blank() -> None:
+    """Words without times, an empty transcript, and words with times."""
+    torch.manual_seed(0)
+    logits = torch.randn(3, 4, 6, requires_grad=True)
+    head = SimpleNamespace(
+        output=TranscriptOutput(),
+        decoder=None,
+        reads=lambda streams: Features(logits, torch.ones(3, 4, dtype=torch.bool), logits[:, 0]),
+        context="audio",
+    )
+    reader = SimpleNamespace(head=lambda _: head, fused_streams=("audio",))
+    streams = SimpleNamespace(fused=dict, by_rows=lambda decoder, context: [context.tokens])
+    times = torch.full((3, 1, 2), NAN)
+    times[1:] = torch.tensor([0.0, 0.08])
+    targets = {"transcript": torch.tensor([[3], [0], [4]]), "times": times}
+    inputs = {"audio": Field(torch.zeros(3, 4, 1))}
+    batch = Batch(inputs, "abc", torch.arange(3), targets)
+    loss = AlignedWordsConfig().build()(reader, batch, streams)
+    expected = torch.tensor([[0, 0, 0, 0], [4, 4, 0, 0]])
+    costs = torch.nn.functional.cross_entropy(logits[1:].transpose(1, 2), expected)
+    torch.testing.assert_close(loss.total, costs)
 
 
 def test_times_of_rows_of_different_lengths() -> None:

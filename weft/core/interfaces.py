@@ -286,6 +286,16 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class MayLack(Protocol):
+    """A target that a row may lack: it then has `nothing`, of which objectives make nothing."""
+
+    @property
+    def nothing(self) -> Any:
+        """Of one row, ready to be collated."""
+        ...
+
+
+@runtime_checkable
 class Learner(Protocol):
     """A modality or a target that learns from the training rows: words, names, classes.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, NoTargetError, WeftError
-from weft.core.interfaces import Modality, ReadsColumns, SharedDraws, Target, views_of
+from weft.core.interfaces import MayLack, Modality, ReadsColumns, SharedDraws, Target, views_of
 from weft.core.media import Alternatives, small_value
 from weft.core.missing import is_missing
 from weft.core.once import kept
@@ -137,6 +137,8 @@ class TargetSource:
     def read(self, sample: Sample, generator: torch.Generator) -> Any:  # noqa: ARG002
         """The target of a row, which the data set need not have."""
         raw = sample.items.get(self._target.column)
+        if raw is None and isinstance(self._target, MayLack):
+            return self._target.nothing
         if raw is None:
             known = ", ".join(sample.items) or "nothing"
             raise NoTargetError(

@@ -24,7 +24,7 @@ LATE = 1.0
 class AlignedWords(nn.Module):
     """Cross-entropy between what the head gives at each token and the word that is said in its middle, or the blank where
     none is (the frame-wise training of hybrid recognisers; Graves et al. 2006, section 5); a mean over the tokens of
-    all ranks."""
+    all ranks. A row whose words have no times counts nothing."""
 
     def __init__(self, config: "AlignedWordsConfig") -> None:
         super().__init__()
@@ -47,7 +47,10 @@ class AlignedWords(nn.Module):
             (ids_BL[:, :count] <= BLANK)[..., None], torch.nan
         )
         require_rate(times_BL2, context.mask, self.config.rate)
-        said_BT = said_at(ids_BL[:, :count], times_BL2, context.mask, self.config.rate)
+        nothing_said_B = (ids_BL == BLANK).any(1)
+        timed_B = times_BL2.isfinite().flatten(1).any(1) | nothing_said_B
+        mask_BT = context.mask & timed_B[:, None]
+        said_BT = said_at(ids_BL[:, :count], times_BL2, mask_BT, self.config.rate)
         real_BT = said_BT != PADDING
         costs_BT = F.cross_entropy(
             logits_BTV.transpose(1, 2), said_BT, ignore_index=PADDING, reduction="none"

@@ -8,6 +8,7 @@ from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.audio import AudioConfig
 from weft.modalities.video import VideoConfig
 from weft.objectives.aligned_words import AlignedWordsConfig
@@ -23,8 +24,9 @@ def check_rows(recipe: Recipe) -> None:
         _check_noise_only(recipe, data.noise_only)
     if data.splice is not None:
         _check_splice(recipe, data.splice)
-    if any(isinstance(one, AlignedWordsConfig) for one in recipe.objectives.values()):
-        _check_aligned(recipe)
+    for name, objective in recipe.objectives.items():
+        if isinstance(objective, AlignedWordsConfig) and recipe.weights.get(name) != 0:
+            _check_aligned(recipe, name, objective)
 
 
 def check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -97,9 +99,21 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
             )
 
 
-def _check_aligned(recipe: Recipe) -> None:
-    """Raises WeftError where sounds of training are not as long as those in which the words have their times."""
-    for name, config in recipe.data.streams.items():
+def _check_aligned(recipe: Recipe, name: str, objective: AlignedWordsConfig) -> None:
+    """Raises WeftError where units are no words, or sounds of training have another length than those in which the words
+    have their times."""
+    head = recipe.model.heads.get(objective.head)
+    target = (
+        recipe.data.targets.get(head.output.target)
+        if head and isinstance(head.output, TranscriptOutput)
+        else None
+    )
+    if isinstance(target, TranscriptConfig) and target.unit != "word":
+        raise WeftError(
+            f"objectives.{name} aligns words, but the transcript's unit is {target.unit}, expected word, or a weight of 0 "
+            f"(--weights.{name} 0)"
+        )
+    for stream, config in recipe.data.streams.items():
         if not isinstance(config, AudioConfig):
             continue
         changes = {
@@ -111,6 +125,6 @@ def _check_aligned(recipe: Recipe) -> None:
         for setting, value in changes.items():
             if value is not None:
                 raise WeftError(
-                    f"data.streams.{name}.{setting} is {value}, but words are aligned at their times in the recording: "
+                    f"data.streams.{stream}.{setting} is {value}, but words are aligned at their times in the recording: "
                     "expected None"
                 )

@@ -14,7 +14,10 @@ from weft.core.timed import timed_words
 
 
 class WordTimes:
-    """Start and end of each word, in seconds of the recording: a list -> float32 (B, L, 2), NaN in the padding."""
+    """Start and end of each word, in seconds of the recording: a list -> float32 (B, L, 2), NaN in the padding, of rows
+    that lack the column everywhere."""
+
+    nothing: tuple[tuple[float, float], ...] = ()
 
     def __init__(self, config: "WordTimesConfig") -> None:
         self.config = config
@@ -27,7 +30,7 @@ class WordTimes:
         except WeftError as error:
             raise WeftError(f"'{self.column}' {error}") from None
 
-    def collate(self, items: Sequence[list[tuple[float, float]]]) -> Tensor:
+    def collate(self, items: Sequence[Sequence[tuple[float, float]]]) -> Tensor:
         longest = max((len(item) for item in items), default=0)
         found = torch.full((len(items), longest, 2), torch.nan)
         for row, item in zip(found, items, strict=True):
