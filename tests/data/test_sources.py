@@ -12,6 +12,7 @@ from PIL import Image
 
 from weft.core.errors import DataError, WeftError
 from weft.data import sources
+from weft.data.formats import Chained
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import SplitConfig
 from weft.data.sources import FilesConfig
@@ -228,3 +229,13 @@ def test_rows_of_a_value_are_held_out(tmp_path: Path) -> None:
     ):
         with pytest.raises(WeftError, match=message):
             FilesConfig(path, held_out=held_out).open("train")
+
+
+def test_data_sets_one_after_another(tmp_path: Path) -> None:
+    source = FilesConfig(table(tmp_path / "t.jsonl", ["train", "test", "validation", "test"]))
+    both = Chained([source.open("test"), source.open("validation")])
+    assert [sample.id for sample in both] == ["1", "3", "2"]
+    assert both[-1].id == both[2].id == "2"
+    assert both.splits == ["test", "test", "validation"]
+    with pytest.raises(IndexError):
+        both[3]

@@ -29,7 +29,8 @@ class Arguments(OwnData, Trusting):
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to evaluate on, or all; the recipe's test split if not given."""
+    """Split to evaluate on, several with a plus between them (validation+test), or all; the recipe's test split if not
+    given."""
     json: Path | None = None
     """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
     slices: tuple[str, ...] = ()

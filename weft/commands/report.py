@@ -19,7 +19,8 @@ class Arguments(Trusting):
     data: Path | None = None
     """Other rows than those of the recipe: a file or folder in any known format."""
     split: str | None = None
-    """Split to evaluate on, or all; the recipe's test split if not given."""
+    """Split to evaluate on, several with a plus between them (validation+test), or all; the recipe's test split if not
+    given."""
     card: bool = True
     """Also check the evaluated rows and show their data card."""
     missing: bool = False

@@ -1,97 +1,73 @@
-"""GRID: the sound, the frames and the words of a short video of a speaker in one space."""
+"""GRID: the sound, the mouth and the words of a short video of a speaker in one space."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.data.sources import FilesConfig
+from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 from weft.decoders.ctc import CTCDecoderConfig
-from weft.encoders.convnet import ConvNetConfig
-from weft.encoders.over_time import OverTimeConfig
-from weft.encoders.pictures import PicturesEncoderConfig
-from weft.encoders.spectrogram_cnn import SpectrogramCNNConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.heads.head import HeadConfig
 from weft.heads.transcripts import TranscriptOutput
-from weft.modalities.audio import AudioConfig
-from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig
-from weft.modalities.frame_sampling import FrameSamplingConfig
-from weft.modalities.image import ImageConfig
-from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
-from weft.modalities.video import VideoConfig
+from weft.objectives.aligned_words import AlignedWordsConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
-from weft.objectives.ctc import CTCConfig
 from weft.recipes._data import folder
+from weft.recipes._grid import DIM, DROPOUT, RATE, TOKENS, UNITS, encoder, heard, seen
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.retrieval import RetrievalConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
 STREAMS = ("audio", "video", "text")
-MELS, WIDTHS, DIM, EMBEDDING, UNITS = 40, (16, 32, 64), 128, 128, 40
-FRAMES, SIDE = 25, 48
+EMBEDDING = 128
 VOCABULARY, LENGTH = 300, 24
+RATES = {"audio": TOKENS, "video": RATE}
+"""Tokens a second."""
 
 
 def grid_any_to_any() -> Recipe:
-    """GRID: sound, video and words in one space: contrast between all pairs, and CTC that finds the words in sound."""
+    """GRID: sound, video and words in one space: contrast between all pairs, and the word that is said at each moment."""
     return Recipe(
         data=DataConfig(
             source=FilesConfig(folder() / "grid_s1"),
             streams={
-                "audio": AudioConfig(
-                    rate=16_000,
-                    level="rms",
-                    normalise="row",
-                    spectrogram=SpectrogramConfig(
-                        mels=MELS, window=0.04, hop=0.02, low=60.0, floor=70.0
-                    ),
-                    changes=SoundChangesConfig(noise=(5.0, 30.0)),
-                    masks=SpecAugmentConfig(bands=2, bands_share=0.15, times=2, times_share=0.05),
-                ),
-                "video": VideoConfig(
-                    FrameSamplingConfig(frames=FRAMES),
-                    ImageConfig(size=SIDE, crop_scale=None, flip=0.0),
-                ),
+                "audio": heard(),
+                "video": seen(),
                 "text": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH),
             },
-            targets={"transcript": TranscriptConfig("text")},
+            targets={
+                "transcript": TranscriptConfig("text", unit="word"),
+                "times": WordTimesConfig("words"),
+            },
+            splice=SpliceConfig(tuple(RATES), share=0.8, parts=6),
         ),
         model=ModelConfig(
             encoders={
-                "audio": OverTimeConfig(
-                    SpectrogramCNNConfig(MELS, WIDTHS, convolutions=1, time_halvings=1),
-                    dim=DIM,
-                    kind="gru",
-                    dropout=0.1,
-                ),
-                "video": OverTimeConfig(
-                    PicturesEncoderConfig(ConvNetConfig(widths=(16, 32, 64, DIM), halvings=4)),
-                    dim=DIM,
-                    dropout=0.1,
-                ),
+                **{name: encoder(name) for name in RATES},
                 "text": TextTransformerConfig(
-                    VOCABULARY, dim=DIM, depth=1, heads=4, max_length=LENGTH
+                    VOCABULARY, dim=DIM, depth=2, heads=4, max_length=LENGTH
                 ),
             },
             projections={name: ProjectionConfig(DIM, EMBEDDING) for name in STREAMS},
             heads={
-                "transcript": HeadConfig(
-                    CTCDecoderConfig(DIM, UNITS, dropout=0.1), TranscriptOutput(), "audio"
+                name: HeadConfig(
+                    CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT), TranscriptOutput(), name
                 )
+                for name in RATES
             },
         ),
         objectives={
             "contrastive": SoftmaxContrastiveConfig(STREAMS),
-            "transcript": CTCConfig(),
+            **{name: AlignedWordsConfig(name, rate=rate) for name, rate in RATES.items()},
         },
         tasks={"retrieval": RetrievalConfig(streams=STREAMS)},
-        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        optim=OptimConfig(lr=2e-3, weight_decay=0.01, warmup=0.1, ema=0.99),
         run=RunConfig(
-            steps=260,
-            batch_size=30,
-            evaluate_every=0,
-            checkpoint_every=260,
-            precision="auto",
-            workers=2,
+            steps=1200,
+            batch_size=32,
+            evaluate_every=200,
+            checkpoint_every=1200,
+            workers=0,
         ),
     )

@@ -16,7 +16,7 @@ from weft.core.interfaces import CacheableEncoder, Learner, Modality, NeedsModal
 from weft.core.tensors import LEARNED, NUMBERS, read_state, write_tensors
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
-from weft.data.formats import Dataset
+from weft.data.formats import Chained, Dataset
 from weft.data.learned import MODALITIES
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
@@ -47,10 +47,13 @@ def load_recipe(folder: Path) -> Recipe:
 
 
 def open_split(recipe: Recipe, split: str | None) -> Dataset:
-    """The rows of one split of the recipe's data; None or "all" is every row.
+    """The rows of one split of the recipe's data, or of several with a plus between them; None or "all" is every row.
 
     Raises WeftError where there are none.
     """
+    if split is not None and "+" in split:
+        names = dict.fromkeys(name.strip() for name in split.split("+"))
+        return Chained([open_split(recipe, name) for name in names])
     dataset = recipe.data.source.open(None if split == ALL else split, recipe.data.errors)
     if len(dataset) == 0:
         raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")

@@ -15,6 +15,7 @@ from weft.data.formats._columns import is_text_column
 from weft.data.formats._files import listed_once, said_of_nothing
 from weft.data.formats._remote import address_of
 from weft.data.formats._rows import (
+    Chained,
     Dataset,
     OnError,
     Subset,
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "NOTHING_SAID",
     "ROLES",
+    "Chained",
     "Dataset",
     "Format",
     "OnError",

@@ -1,5 +1,7 @@
 """What all formats share: data sets, splits, ids, pictures' places, error handling."""
 
+import bisect
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,6 +106,24 @@ class Subset(Sequence[Sample]):
         if not self._given:
             return sample
         return replace(sample, items={**sample.items, "split": self.splits[index]})
+
+
+class Chained(Sequence[Sample]):
+    """The rows of several data sets, one after another."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self.known_columns = columns_of(datasets[0])
+        self.splits = [split for dataset in datasets for split in splits_of(dataset)]
+        self._datasets = list(datasets)
+        self._ends = list(itertools.accumulate(map(len, datasets)))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        place = range(len(self))[index]
+        number = bisect.bisect(self._ends, place)
+        return self._datasets[number][place - (self._ends[number - 1] if number else 0)]
 
 
 def raise_error(error: DataError) -> None:
