@@ -104,7 +104,7 @@ def main(words: list[str]) -> None:
         print(table.table().text())
     path = arguments.json
     if path is None and own:
-        split = found.result.protocol["split"]
+        split = arguments.split or found.result.protocol["split"]
         noise = "" if arguments.noise is None else f"-noise{arguments.noise:g}"
         path = runs[0].folder / METRICS / f"{task}-{split}{noise}.json"
     if path is not None:
