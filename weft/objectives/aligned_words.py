@@ -14,7 +14,7 @@ from weft.core.ranges import POSITIVE, require
 from weft.core.records import Batch, Loss
 from weft.decoders.ctc import BLANK
 from weft.heads.transcripts import TranscriptOutput
-from weft.objectives._presence import rows_of
+from weft.objectives._transcripts import units_of
 
 PADDING = -100
 LATE = 1.0
@@ -31,25 +31,17 @@ class AlignedWords(nn.Module):
         self.config = config
 
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
-        head = model.head(self.config.head)
-        if not isinstance(head.output, TranscriptOutput):
-            raise ValueError(
-                f"head '{self.config.head}' has a {type(head.output).__name__}, expected a TranscriptOutput"
-            )
-        batch, streams = rows_of(model, batch, streams, self.config.head)
-        context = head.reads(streams.fused())
-        logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
-        ids_BL = batch.targets[head.output.target]
+        logits_BTV, mask_BT, ids_BL, batch = units_of(model, batch, streams, self.config.head)
         times_BL2 = batch.targets[self.config.times]
         count = min(ids_BL.shape[1], times_BL2.shape[1])
         # A row that noise has replaced has times, but no words.
         times_BL2 = times_BL2[:, :count].masked_fill(
             (ids_BL[:, :count] <= BLANK)[..., None], torch.nan
         )
-        require_rate(times_BL2, context.mask, self.config.rate)
+        require_rate(times_BL2, mask_BT, self.config.rate)
         nothing_said_B = (ids_BL == BLANK).any(1)
         timed_B = times_BL2.isfinite().flatten(1).any(1) | nothing_said_B
-        mask_BT = context.mask & timed_B[:, None]
+        mask_BT = mask_BT & timed_B[:, None]
         said_BT = said_at(ids_BL[:, :count], times_BL2, mask_BT, self.config.rate)
         real_BT = said_BT != PADDING
         costs_BT = F.cross_entropy(

@@ -14,7 +14,7 @@ from weft.data.targets import NO_CLASS
 from weft.data.targets.transcript import BLANK
 from weft.decoders.ctc import repeats, text_costs
 from weft.heads.transcripts import TranscriptOutput
-from weft.objectives._presence import rows_of
+from weft.objectives._transcripts import units_of
 
 
 class CTC(nn.Module):
@@ -31,18 +31,10 @@ class CTC(nn.Module):
         self.config = config
 
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
-        head = model.head(self.config.head)
-        if not isinstance(head.output, TranscriptOutput):
-            raise ValueError(
-                f"head '{self.config.head}' has a {type(head.output).__name__}, expected a TranscriptOutput"
-            )
-        batch, streams = rows_of(model, batch, streams, self.config.head)
-        context = head.reads(streams.fused())
-        ids_BL = batch.targets[head.output.target]
-        logits_BTV = torch.cat(streams.by_rows(head.decoder, context)).float()
+        logits_BTV, mask_BT, ids_BL, _ = units_of(model, batch, streams, self.config.head)
         there_B = (ids_BL != NO_CLASS).any(1)
         units_BL = ids_BL > BLANK
-        counts_B, lengths_B = units_BL.sum(1), context.mask.sum(1)
+        counts_B, lengths_B = units_BL.sum(1), mask_BT.sum(1)
         fits_B = there_B & (lengths_B >= counts_B + repeats(ids_BL)) & (lengths_B > 0)
         costs_B = text_costs(logits_BTV.log_softmax(2), lengths_B, ids_BL, counts_B)
         shares_B = torch.where(fits_B, costs_B / counts_B.clamp_min(1), 0)
