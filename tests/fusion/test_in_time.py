@@ -38,13 +38,13 @@ def test_each_frame_stands_at_two_places_of_the_sound() -> None:
 
 def test_weights_are_shares_of_the_streams_that_are_there() -> None:
     model = fusion()
-    weights = model.weights(streams())
+    weights = model.place_weights(streams())
     assert weights.shape == (2, 6, 2)
     torch.testing.assert_close(weights.sum(2), torch.tensor([[1.0] * 6, [1.0] * 4 + [0.0] * 2]))
-    longer = model.weights(
+    longer = model.place_weights(
         streams((4, 2))
     )  # the video of row 0 goes on for two places without sound
     assert longer[0, 6:].tolist() == [[0, 1], [0, 1]]
-    alone = model.weights({"audio": streams()["audio"]})
+    alone = model.place_weights({"audio": streams()["audio"]})
     assert alone[..., 1].count_nonzero() == 0
     assert alone[0, :, 0].tolist() == [1.0] * 6

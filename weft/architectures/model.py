@@ -12,7 +12,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import unknown_name
-from weft.core.interfaces import CacheableEncoder, Encoder, Fusion, ProjectionHead
+from weft.core.interfaces import (
+    JOINT,
+    CacheableEncoder,
+    Encoder,
+    Fusion,
+    ProjectionHead,
+    WeighsPlaces,
+)
 from weft.core.named_modules import NamedModules
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features, Field
@@ -72,6 +79,13 @@ class Model(nn.Module):
     def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         """The streams after fusion, and JOINT; the streams unchanged where the model has none."""
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
+
+    def place_weights(self, head: str, streams: Mapping[str, Features]) -> dict[str, Tensor]:
+        """Stream -> (B, T) how much of each token that the head reads comes from it, where the fusion says so."""
+        fusion = self.fusion
+        if not isinstance(fusion, WeighsPlaces) or self.head(head).context != JOINT:
+            return {}
+        return dict(zip(fusion.streams, fusion.place_weights(streams).unbind(2), strict=True))
 
     def embed(self, stream: str, features: Features) -> Tensor:
         """(B, E) embeddings of unit length, in fp32; zeros of rows that lack the stream."""

@@ -12,10 +12,14 @@ import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.core.naming import plain
 
 if TYPE_CHECKING:
     from weft.core.kinds import Kind
     from weft.core.media import Media
+    from weft.core.tables import TextTable
+    from weft.heads.output import Values
     from weft.runs.run import Run
 
 
@@ -29,12 +33,15 @@ class Arguments(Trusting):
     """Sounds, or videos with a sound track; of a folder all that lie in it."""
     head: str | None = None
     """Head of the model that writes transcripts; the first one if not given."""
+    words: bool = False
+    """Of each word when it is said and, where the model weighs its streams at each moment, how far it believed each."""
     noise: float = 0.0
     """Also transcribe so many minutes of digital silence and as many of white noise, in which nothing is said."""
 
 
 def main(words: list[str]) -> None:
-    """Prints one line for each file: its name, a tab and the transcript; of folders and of noise words a minute, too."""
+    """Prints one line for each file: its name, a tab and the transcript, and below it a table of its words where asked for;
+    of folders and of noise words a minute, too."""
     arguments = parse(Arguments, words, "weft transcribe")
     if not arguments.files and not arguments.noise:
         raise WeftError("weft transcribe needs one file or more")
@@ -51,9 +58,13 @@ def main(words: list[str]) -> None:
         from weft.core.media import Media
 
         recordings = {s: [Media.file(file, kind) for file in files] for s, kind in kinds.items()}
-        said = run.predict(head=head, **recordings).said
-        for file, text in zip(files, said, strict=True):
+        found = run.predict(head=head, **recordings)
+        said = found.said
+        for number, (file, text) in enumerate(zip(files, said, strict=True)):
             print(f"{file}\t{text}")
+            if arguments.words and text:
+                of_file = {stream: some[number] for stream, some in recordings.items()}
+                print(_word_table(run, found.values, number, of_file).text())
         if any(file.is_dir() for file in arguments.files):
             first = next(iter(recordings.values()))
             _print_rate("recordings", said, [_seconds(one) for one in first])
@@ -91,6 +102,30 @@ def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
             raise WeftError(f"{path}: holds no {' and no '.join(wanted)} file")
         found += inside
     return found
+
+
+def _word_table(
+    run: "Run", values: "Values", row: int, recordings: "dict[str, Media]"
+) -> "TextTable":
+    """A line for each word: seconds from the begin of the recording, and the weights of the streams in percent."""
+    from weft.core.tables import TableColumn, TextTable
+    from weft.heads.transcripts import TranscriptValues
+    from weft.tasks.recognised_words import sound_seconds
+
+    words = values.said(row).split()
+    if not isinstance(values, TranscriptValues):
+        raise TypeError(f"values is a {type(values).__name__}, expected TranscriptValues")
+    spans, weights = values.spans[row], values.weights[row] if values.weights else ()
+    seconds = sound_seconds(run.modalities, recordings)
+    streams = tuple(weights[0]) if weights else ()
+    lines = []
+    for number, word in enumerate(words if len(spans) == len(words) else ()):
+        times = ["–" if seconds is None else f"{one * seconds:.2f}" for one in spans[number]]
+        lines.append([word, *times, *(f"{100 * weights[number][s]:.0f}" for s in streams)])
+    columns = [say("word"), say("begin (s)"), say("end (s)")]
+    columns += [f"{say(plain(stream))} (%)" for stream in streams]
+    named = [TableColumn(name, right=number > 0) for number, name in enumerate(columns)]
+    return TextTable(named, lines)
 
 
 def _transcribe_noise(run: "Run", head: str, kinds: "dict[str, Kind]", minutes: float) -> None:

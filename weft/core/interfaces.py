@@ -230,6 +230,18 @@ class Filling(Protocol):
 
 
 @runtime_checkable
+class WeighsPlaces(Protocol):
+    """A fusion whose gate weighs the streams at each of the P places of JOINT, and that says how."""
+
+    streams: tuple[str, ...]
+
+    def place_weights(self, streams: Mapping[str, Features]) -> Tensor:
+        """(B, P, S) how much of each place comes from each stream, in the order of `streams`; of a real place they
+        add up to 1, of padding to 0."""
+        ...
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """Context, and what is already produced where there is such a thing -> logits or pixels."""
 

@@ -60,7 +60,7 @@ class InTime(nn.Module):
         pooled_BD = pool(tokens_BPD, mask_BP, "mean")
         return {**given, JOINT: Features(tokens_BPD, mask_BP, pooled_BD)}
 
-    def weights(self, streams: Mapping[str, Features]) -> Tensor:
+    def place_weights(self, streams: Mapping[str, Features]) -> Tensor:
         """(B, P, S) how much of each place comes from each stream, in the order of `widths`; 0 in the padding."""
         _, tokens_BPSD, there_BPS = self._places(streams)
         return self._weights(tokens_BPSD, there_BPS)

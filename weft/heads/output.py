@@ -1,8 +1,8 @@
 """The protocol of outputs: from a decoder's numbers to values that a person reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, runtime_checkable
 
 import torch
@@ -20,12 +20,19 @@ from weft.data.learned import Learned
 class Part:
     """A decoder, the context that it reads (B rows), and what its run has learned.
 
-    Several parts are an ensemble: other models, or other views of the same rows.
+    Several parts are an ensemble: other models, or other views of the same rows. weights: stream -> (B, T) how much
+    of each token of the context comes from it, where the fusion says so (`WeighsPlaces`).
     """
 
     decoder: nn.Module
     context: Features
     learned: Learned
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def take(self, rows: Tensor) -> "Part":
+        """These rows, in this order."""
+        weights = {stream: weights_BT[rows] for stream, weights_BT in self.weights.items()}
+        return replace(self, context=self.context.take(rows), weights=weights)
 
 
 class Values(Protocol):

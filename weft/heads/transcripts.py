@@ -1,6 +1,6 @@
 """A transcript: what is said in a sound, read from the units of its tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -27,20 +27,27 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class TranscriptValues(TextValues):
-    """N transcripts, and where in its recording each word of them is said, by the alignment of CTC."""
+    """N transcripts, and where in its recording each word of them is said, by the alignment of CTC.
+
+    weights: of each word stream -> its mean weight over the tokens of the word; nothing where the fusion says none.
+    """
 
     spans: tuple[tuple[Span, ...], ...] = ()
+    weights: tuple[tuple[Mapping[str, float], ...], ...] = ()
 
     def take(self, rows: Sequence[int]) -> "TranscriptValues":
         found = super().take(rows)
         spans = tuple(self.spans[row] for row in rows)
-        return TranscriptValues(found.texts, found.probabilities, spans)
+        weights = tuple(self.weights[row] for row in rows if self.weights)
+        return TranscriptValues(found.texts, found.probabilities, spans, weights)
 
     @classmethod
     def join(cls, parts: Sequence[TextValues]) -> "TranscriptValues":
         found = TextValues.join(parts)
-        spans = tuple(s for part in parts if isinstance(part, TranscriptValues) for s in part.spans)
-        return cls(found.texts, found.probabilities, spans)
+        known = [part for part in parts if isinstance(part, TranscriptValues)]
+        spans = tuple(spans for part in known for spans in part.spans)
+        weights = tuple(weights for part in known for weights in part.weights)
+        return cls(found.texts, found.probabilities, spans, weights)
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,16 @@ class TranscriptOutput(Output):
             for row, length in enumerate(lengths_B.tolist())
         ]
         costs_B = _costs(log_probs_BTV, lengths_B, found)
-        spans = (
-            _word_spans(target, ids, log_probs_BTV[row, :length])
+        places = [
+            _word_places(target, ids, log_probs_BTV[row, :length])
             for row, (ids, length) in enumerate(zip(found, lengths_B.tolist(), strict=True))
+        ]
+        spans = tuple(
+            tuple((first / length, end / length) for first, end in of_row)
+            for of_row, length in zip(places, lengths_B.tolist(), strict=True)
         )
-        return TranscriptValues(tuple(map(target.join, found)), (-costs_B).exp(), tuple(spans))
+        texts, chances_B = tuple(map(target.join, found)), (-costs_B).exp()
+        return TranscriptValues(texts, chances_B, spans, _word_weights(parts, places))
 
     def scores(self, part: Part, said: Values) -> Scores:
         """The mean log-probability of a unit of each text."""
@@ -138,20 +150,41 @@ class TranscriptOutput(Output):
         return joint_beam(log_probs_TV, writers, self.beams, self.ctc_weight)
 
 
-def _word_spans(target: Transcript, ids: Sequence[int], log_probs_TV: Tensor) -> tuple[Span, ...]:
-    """Where each word is said: from the first to the last place of its units. Nothing where no alignment is possible."""
+def _word_places(
+    target: Transcript, ids: Sequence[int], log_probs_TV: Tensor
+) -> list[tuple[int, int]]:
+    """Where each word is said: the first place of its units, and that behind the last. Nothing where no alignment is
+    possible."""
     places = aligned(log_probs_TV, ids)
-    found: list[Span] = []
+    found: list[tuple[int, int]] = []
     for number, (first, last) in enumerate(places or ()):
         if not target.join(ids[number : number + 1]):
             continue  # a blank between words
-        begin, end = first / len(log_probs_TV), (last + 1) / len(log_probs_TV)
         words = len(target.join(ids[: number + 1]).split())
-        found = [
-            *found[: words - 1],
-            (found[words - 1][0], end) if words <= len(found) else (begin, end),
-        ]
-    return tuple(found)
+        begin = found[words - 1][0] if words <= len(found) else first
+        found = [*found[: words - 1], (begin, last + 1)]
+    return found
+
+
+def _word_weights(
+    parts: Sequence[Part], places: Sequence[Sequence[tuple[int, int]]]
+) -> tuple[tuple[dict[str, float], ...], ...]:
+    """Of each word stream -> its mean weight over the places of the word and the parts, which all weigh the same
+    streams; else nothing."""
+    streams = parts[0].weights.keys()
+    if not streams or any(part.weights.keys() != streams for part in parts):
+        return ()
+    means = {
+        stream: torch.stack([part.weights[stream].float() for part in parts]).mean(0).cpu()
+        for stream in streams
+    }
+    return tuple(
+        tuple(
+            {stream: float(mean_BT[row, first:end].mean()) for stream, mean_BT in means.items()}
+            for first, end in of_row
+        )
+        for row, of_row in enumerate(places)
+    )
 
 
 def _attention(part: Part, row: int) -> Writer:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.metric import Score
 
 
@@ -133,6 +134,14 @@ class Residuals:
 
 
 @dataclass(frozen=True)
+class StreamWeight:
+    """How far a stream was believed: its mean weight over all recognised words, in percent."""
+
+    stream: str
+    percent: Estimate
+
+
+@dataclass(frozen=True)
 class Diagnostics:
     """All that a task has of these; None, or nothing, where it does not measure it."""
 
@@ -141,6 +150,7 @@ class Diagnostics:
     class_counts: ClassCounts | None = None
     slices: tuple[Slices, ...] = ()
     residuals: Residuals | None = None
+    stream_weights: tuple[StreamWeight, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Only what there is."""
@@ -151,6 +161,8 @@ def _plain(value: Any) -> Any:
     """A record as JSON values; a score says its metric, too."""
     if isinstance(value, Score):
         return {"metric": value.metric.name, **value.to_json()}
+    if isinstance(value, Estimate):
+        return value.to_json()
     if hasattr(value, "__dataclass_fields__"):
         return {name: _plain(one) for name, one in vars(value).items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -157,7 +157,8 @@ class _View:
         head = model.head(self.head)
         if not encoded or (head.context in model.fused_streams and head.context not in encoded):
             return None
-        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member.learned)
+        weights = model.place_weights(self.head, encoded)
+        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member.learned, weights)
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def _parts(seen: Sequence[_View], encoded: Sequence[Encoded]) -> list[Part] | No
 
 def _values(first: _View, parts: Sequence[Part], there_R: Tensor) -> Values:
     if len(there_R) < len(parts[0].context):
-        parts = [Part(one.decoder, one.context.take(there_R), one.learned) for one in parts]
+        parts = [one.take(there_R) for one in parts]
     return first.member.model.head(first.head).output.read(parts)
 
 

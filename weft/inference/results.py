@@ -38,12 +38,21 @@ class Example:
 
 
 @dataclass(frozen=True)
+class WeighedWord:
+    """A recognised word, and stream -> how far it was believed: its mean weight in [0, 1] while the word was said."""
+
+    word: str
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model made of a row: the entries that it saw, its answer, and what would have been right.
 
     right is None where there is no right or wrong, as for a caption. score: the model's probability,
     or a metric's value. others: further answers and their scores, the best first. given: stream -> what
-    it saw that is no entry of a row, such as the candidate that it chose.
+    it saw that is no entry of a row, such as the candidate that it chose. words: those of `predicted`, where
+    the model says how far it believed each stream.
     """
 
     inputs: tuple[Entry, ...]
@@ -53,6 +62,7 @@ class Prediction:
     score: float | None = None
     others: tuple[tuple[str, float], ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[WeighedWord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,17 @@
 """What stands behind a task's scores, drawn: confused classes, calibration, class counts, slices, residuals."""
 
+from collections.abc import Sequence
+
 from weft.core.language import say
 from weft.core.naming import plain
-from weft.inference.diagnostics import ClassCounts, Confusion, Diagnostics, Residuals, Slices
+from weft.inference.diagnostics import (
+    ClassCounts,
+    Confusion,
+    Diagnostics,
+    Residuals,
+    Slices,
+    StreamWeight,
+)
 from weft.report import charts, html
 from weft.report.html import Html
 from weft.report.squares import confusion_matrix, reliability_diagram, scatter
@@ -22,6 +31,8 @@ def diagnostic_charts(found: Diagnostics) -> list[Html]:
         parts.append(reliability_diagram(found.reliability, "Calibration"))
     if found.class_counts is not None:
         parts.append(_counts(found.class_counts))
+    if found.stream_weights:
+        parts.append(_stream_weights(found.stream_weights))
     return parts
 
 
@@ -47,6 +58,15 @@ def _counts(found: ClassCounts) -> Html:
     )
     series = ["training rows", "measured rows"] if trained else []
     return charts.grouped_bars(rows, series, "Rows of each class", "rows", note)
+
+
+def _stream_weights(found: Sequence[StreamWeight]) -> Html:
+    rows = [
+        (say(plain(one.stream)), one.percent.value, one.percent.low, one.percent.high)
+        for one in found
+    ]
+    axis = say("percent, mean over the recognised words")
+    return charts.interval_chart(rows, "How far each stream was believed", axis)
 
 
 def _slices(found: Slices) -> Html:

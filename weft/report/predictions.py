@@ -16,6 +16,7 @@ from weft.report.explanations import (
     explained_legend,
 )
 from weft.report.html import Html
+from weft.report.weighed_words import weighed_legend, weighed_words
 
 PICTURE_WIDTH = 160
 
@@ -35,6 +36,7 @@ def predictions(
     known = explained or {}
     parts: list[Html] = [html.paragraph(missing)] if missing else []
     parts.append(explained_legend([known[number] for number in known]))
+    parts.append(weighed_legend(found))
     for title, right in (("Wrong", False), ("Right", True), ("", None)):
         some = [
             _prediction(one, rows, known.get(number))
@@ -49,7 +51,8 @@ def predictions(
 
 def worst_predictions(found: Sequence[Prediction], rows: Rows) -> list[Html]:
     """The worst errors, the first one shown at once."""
-    return folded([_prediction(one, rows, None) for one in found], 1, "worst errors")
+    shown = folded([_prediction(one, rows, None) for one in found], 1, "worst errors")
+    return [weighed_legend(found), *shown] if shown else []
 
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
@@ -82,8 +85,9 @@ def _answer(prediction: Prediction) -> list[str]:
     """What was answered, what would have been right, and what came next."""
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
     sign = {True: '<span class="yes">✓</span> ', False: '<span class="no">✗</span> ', None: ""}
+    said = weighed_words(prediction.words) if prediction.words else prediction.predicted
     lines = [
-        f'<div>{sign[prediction.right]}<span class="answer">{html.text(prediction.predicted)}</span>{score}</div>'
+        f'<div>{sign[prediction.right]}<span class="answer">{html.text(said)}</span>{score}</div>'
     ]
     if not prediction.right:
         expected = html.text(" / ".join(prediction.expected))

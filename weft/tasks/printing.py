@@ -1,12 +1,17 @@
 """A result on the terminal: leakage above the scores, chance beside each number."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from weft.core.language import say
+from weft.core.naming import plain
 from weft.evaluation.leakage import Leakage
-from weft.inference.diagnostics import Slices
+from weft.inference.diagnostics import Slices, StreamWeight
 from weft.inference.results import TaskResult
 from weft.inference.wording import protocol_words
+
+BELIEVED = "how far each stream was believed, mean over the recognised words:"
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:
@@ -22,6 +27,7 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
     console.print(table, highlight=False, markup=False, soft_wrap=True)
     for one in result.diagnostics.slices:
         _print_slices(one, console)
+    _print_weights(result.diagnostics.stream_weights, console)
 
 
 def _print_slices(found: Slices, console: Console) -> None:
@@ -31,6 +37,16 @@ def _print_slices(found: Slices, console: Console) -> None:
     for part in found.slices:
         score = part.score
         line = f"  {part.value}: {score.shown} {say(score.metric.unit)} ({score.interval}), {part.rows:,}"
+        console.print(line, highlight=False, markup=False)
+
+
+def _print_weights(found: Sequence[StreamWeight], console: Console) -> None:
+    """How far each stream was believed, a line each."""
+    if found:
+        console.print(say(BELIEVED), highlight=False, markup=False)
+    for one in found:
+        interval = f" ({one.percent.interval()})" if one.percent.interval() else ""
+        line = f"  {say(plain(one.stream))}: {one.percent.value:.1f} %{interval}"
         console.print(line, highlight=False, markup=False)
 
 

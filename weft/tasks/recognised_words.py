@@ -1,0 +1,130 @@
+"""The words that a recogniser wrote: when each was said, and how far each stream was believed meanwhile."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.interfaces import Modality
+from weft.core.media import Media
+from weft.core.timed import timed_words
+from weft.evaluation.metric import Metric, Score
+from weft.evaluation.word_errors import normalise, same_words
+from weft.heads.output import Values
+from weft.heads.transcripts import TranscriptValues
+from weft.inference.diagnostics import StreamWeight
+from weft.inference.results import WeighedWord
+from weft.modalities.audio import Audio
+from weft.modalities.audio_decoding import sound_facts
+from weft.tasks._of_target import Found
+from weft.tasks.base import SlicedConfig
+
+TIME_ERROR = Metric(
+    "word_time_error", "ms", "lower", digits=0, said="error of the middle of recognised words"
+)
+IN_TIME = Metric(
+    "words_within_100ms", said="recognised words whose middle is at most 100 ms from the true one"
+)
+IN_TIME_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class WordTimes:
+    """Seconds between the true middle of recognised words and where they were heard, and the row of each."""
+
+    errors_W: NDArray[np.float64]  # noqa: N815
+    rows_W: NDArray[np.int64]  # noqa: N815
+
+    @property
+    def protocol(self) -> dict[str, int]:
+        return {"words with times": len(self.rows_W)} if len(self.rows_W) else {}
+
+    def scores(self, config: SlicedConfig, groups_N: Tensor) -> list[Score]:
+        if not len(self.rows_W):
+            return []
+        groups_W = groups_N.numpy()[self.rows_W]
+        bootstrap = config.bootstrap(groups_N)
+        found = bootstrap.means(
+            np.stack([1000 * self.errors_W, self.errors_W <= IN_TIME_SECONDS], axis=1), groups_W
+        )
+        return [
+            m.score(one.estimate()) for m, one in zip((TIME_ERROR, IN_TIME), found, strict=True)
+        ]
+
+
+def word_times(asked: Found, column: str, right: Sequence[str], said: Sequence[str]) -> WordTimes:
+    """Of the rows that have times; of no row where the head reads no whole sound, or does not say when words are said."""
+    found, errors, rows = asked.predictions, [], []
+    spans = found.values.spans if isinstance(found.values, TranscriptValues) else ()
+    modalities = asked.members[0].modalities
+    for number, row in enumerate(found.rows if spans else ()):
+        items = asked.dataset[row].items
+        words = _timed_words(items.get(column))
+        seconds = sound_seconds(modalities, {stream: items.get(stream) for stream in found.streams})
+        alike = len(spans[number]) == len(said[number].split())
+        if seconds is None or not alike or " ".join(w for w, _ in words) != right[number]:
+            continue
+        for true, heard in same_words(right[number], said[number]):
+            begin, end = spans[number][heard]
+            errors.append(abs((begin + end) / 2 * seconds - words[true][1]))
+            rows.append(number)
+    return WordTimes(np.array(errors), np.array(rows, dtype=np.int64))
+
+
+def _timed_words(raw: Any) -> list[tuple[str, float]]:
+    """Each word, normalised, and the middle of it in seconds; nothing where the value holds no times."""
+    with suppress(WeftError):
+        return [(normalise(one.word), (one.start + one.end) / 2) for one in timed_words(raw)]
+    return []
+
+
+def sound_seconds(
+    modalities: Mapping[str, Modality], recordings: Mapping[str, Any]
+) -> float | None:
+    """The length of the first sound that is read from its begin to its end, so that a share of the places is one of the
+    time; None where there is none. recordings: stream -> what it is read from."""
+    for stream, recording in recordings.items():
+        modality = modalities[stream]
+        whole = (
+            isinstance(modality, Audio)
+            and modality.config.seconds is None
+            and modality.config.trim is None
+        )
+        if whole and isinstance(recording, Media) and recording.kind == "audio":
+            with suppress(WeftError):
+                return sound_facts(recording).seconds
+    return None
+
+
+def weighed_words(values: Values, row: int, said: str) -> tuple[WeighedWord, ...]:
+    """Of each word of `said`, which is row `row` of the values, how far each stream was believed.
+
+    Nothing where the model does not weigh its streams, or the alignment has other words.
+    """
+    weights = values.weights if isinstance(values, TranscriptValues) else ()
+    words = said.split()
+    if not weights or len(weights[row]) != len(words):
+        return ()
+    return tuple(WeighedWord(word, one) for word, one in zip(words, weights[row], strict=True))
+
+
+def stream_weights(asked: Found, groups_N: Tensor) -> tuple[StreamWeight, ...]:
+    """Of each stream its mean weight over all recognised words; nothing where the model weighs none."""
+    values = asked.predictions.values
+    of_rows = values.weights if isinstance(values, TranscriptValues) else ()
+    found = [(row, one) for row, of_row in enumerate(of_rows) for one in of_row]
+    if not found:
+        return ()
+    streams = tuple(found[0][1])
+    weights_WS = np.array([[one[stream] for stream in streams] for _, one in found])
+    groups_W = groups_N.numpy()[[row for row, _ in found]]
+    means = asked.config.bootstrap(groups_N).means(weights_WS, groups_W)
+    return tuple(
+        StreamWeight(stream, mean.estimate().percent())
+        for stream, mean in zip(streams, means, strict=True)
+    )
