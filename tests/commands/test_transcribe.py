@@ -14,6 +14,7 @@ from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.evaluation.false_words import words_a_minute
+from weft.fusion.in_time import InTimeConfig
 from weft.heads.head import HeadConfig
 from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.audio import AudioConfig
@@ -33,7 +34,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(3):
         (sounds / f"{number}.wav").write_bytes(sound_file(tone(2.0, 200.0 * (number + 1))))
     (sounds / "notes.md").write_text("no sound")
-    rows = "".join(f"{sounds}/{n}.wav,w{n},{s}\n" for n, s in enumerate(("train", "train", "test")))
+    rows = "".join(
+        f"{sounds}/{n}.wav,w{n},{s}\n" for n, s in enumerate(("train", "validation", "test"))
+    )
     (folder / "rows.csv").write_text("audio,text,split\n" + rows)
     recipe = Recipe(
         data=DataConfig(
@@ -43,11 +46,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         model=ModelConfig(
             encoders={"audio": StackedFramesConfig(8, 10)},
-            heads={"transcript": HeadConfig(CTCDecoderConfig(80, 3), TranscriptOutput(), "audio")},
+            fusion=InTimeConfig({"audio": 80}, dim=8),
+            heads={"transcript": HeadConfig(CTCDecoderConfig(8, 3), TranscriptOutput())},
         ),
         objectives={"transcript": CTCConfig()},
         tasks={},
-        run=RunConfig(steps=1, batch_size=2, workers=0),
+        run=RunConfig(steps=1, batch_size=1, workers=0),
     )
     train(recipe, folder / "run")
     return folder
@@ -64,6 +68,22 @@ def test_of_a_folder_every_sound_and_words_a_minute(
     assert rate.startswith(f"recordings: {words} words in 0.1 minutes: {words * 10:.2f} a minute (")
     main([str(run / "run"), str(run / "sounds" / "deeper" / "1.wav")])
     assert capsys.readouterr().out.splitlines() == [lines[1]]
+
+
+def test_of_each_word_its_times_and_the_weights_of_the_streams(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = str(run / "sounds" / "deeper" / "0.wav")
+    main([str(run / "run"), sound, "--words"])
+    line, header, *words = capsys.readouterr().out.splitlines()
+    said = line.split("\t")[1].split()
+    assert header.split() == ["word", "begin", "(s)", "end", "(s)", "audio", "(%)"]
+    assert said
+    assert [one.split()[0] for one in words] == said
+    times = [float(time) for one in words for time in one.split()[1:3]]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= 2
+    assert {one.split()[3] for one in words} == {"100"}  # the only stream has all of the weight
 
 
 def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,9 @@ from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Finding, audit
 from weft.evaluation.metric import RANK, Metric, Score
-from weft.inference.diagnostics import Diagnostics, Slice, Slices
+from weft.inference.diagnostics import Diagnostics, Slice, Slices, StreamWeight
 from weft.inference.member import Entry
-from weft.inference.results import Prediction
+from weft.inference.results import Prediction, WeighedWord
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import render, write_report
@@ -312,6 +312,29 @@ def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
     assert page.count("said 0") == 2
     worst = max(example.rank for example in result.worst_examples["image_to_text"])
     assert f"right answer at rank {worst}" in page
+
+
+def test_below_each_word_how_far_each_stream_was_believed(parts):
+    w, result = parts
+    words = (
+        WeighedWord("bin", {"audio": 0.9, "video": 0.1}),
+        WeighedWord("<blue>", {"audio": 0.25, "video": 0.75}),
+    )
+    said = Prediction((Entry("text", 0, 0),), "bin <blue>", ("bin blue",), False, words=words)
+    weights = (
+        StreamWeight("audio", Estimate(57.5, 50.0, 60.0)),
+        StreamWeight("video", Estimate(42.5, 40.0, 50.0)),
+    )
+    seen = dataclasses.replace(
+        result, predictions=[said], worst=[said], diagnostics=Diagnostics(stream_weights=weights)
+    )
+    page = render(report_of(w, seen))
+    assert page.count("below each word how far each stream was believed") == 2
+    assert page.count('title="audio 25 %, video 75 %"><b>&lt;blue&gt;</b>') == 2
+    assert page.count("flex:0.900;background:var(--s0)") == 2
+    assert page.count("flex:0.100;background:var(--s1)") == 2
+    assert "<figcaption>How far each stream was believed</figcaption>" in page
+    assert "how far each stream was believed while" not in render(report_of(w, result))
 
 
 def test_page_is_a_pure_function(parts, tmp_path):

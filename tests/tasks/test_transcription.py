@@ -1,22 +1,29 @@
-"""Times of recognised words: where the alignment has them, against those of the rows."""
+"""Recognised words: when they were said, against the times of the rows, and how far each stream was believed."""
+
+import io
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from weft.architectures.model import ModelConfig
 from weft.core.media import Media
+from weft.core.records import Features
 from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned
 from weft.data.targets.transcript import Transcript, TranscriptConfig
 from weft.decoders.ctc import CTCDecoder, CTCDecoderConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
+from weft.fusion.in_time import InTime, InTimeConfig
 from weft.heads.head import HeadConfig
+from weft.heads.output import Part
 from weft.heads.transcripts import TranscriptOutput
 from weft.inference.member import Member
 from weft.modalities.audio import AudioConfig
 from weft.modalities.spectrogram import SpectrogramConfig
+from weft.tasks.printing import print_result
 from weft.tasks.transcription import TranscriptionTaskConfig
 
 RATE, MELS = 8000, 4
@@ -59,8 +66,7 @@ def hears_beeps(target: Transcript, config: AudioConfig) -> Member:
 
 @pytest.mark.parametrize("trim", [None, 30.0])
 def test_the_middle_of_each_word_against_the_true_one(trim: float | None) -> None:
-    target = TranscriptConfig("text", "word").build()
-    target.fit(["beep beep"])
+    target = beeps()
     spectrogram = SpectrogramConfig(mels=MELS, low=300.0, high=700.0)
     config = AudioConfig(
         rate=RATE, spectrogram=spectrogram, normalise="sound", level="peak", trim=trim
@@ -74,3 +80,83 @@ def test_the_middle_of_each_word_against_the_true_one(trim: float | None) -> Non
     assert found.metrics["word_time_error"].value == pytest.approx(140, abs=25)
     assert found.metrics["words_within_100ms"].value == 50
     assert found.protocol["words with times"] == 4
+
+
+def beeps() -> Transcript:
+    target = TranscriptConfig("text", "word").build()
+    target.fit(["beep beep"])
+    return target
+
+
+def test_weights_of_a_word_are_the_mean_over_its_places() -> None:
+    """Two words, at places 1 and 2 and at place 4 of six."""
+    logits = torch.full((2, 6, 2), -9.0)
+    logits[:, [0, 3, 5], 0] = logits[:, [1, 2, 4], 1] = 9.0
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    decoder = CTCDecoderConfig(2, 2).build()
+    with torch.no_grad():
+        decoder.map.weight.copy_(torch.eye(2))
+        decoder.map.bias.zero_()
+    heard_BT = torch.tensor([[0.0, 1.0, 0.5, 0.0, 0.25, 0.0], [1.0] * 6])
+    weights = {"audio": heard_BT, "video": 1 - heard_BT}
+    part = Part(
+        decoder,
+        Features(logits, mask, logits.mean(1)),
+        Learned({}, {"transcript": beeps()}),
+        weights,
+    )
+    values = TranscriptOutput().read([part])
+    assert values.texts == ("beep beep",) * 2
+    assert values.weights[0] == ({"audio": 0.75, "video": 0.25}, {"audio": 0.25, "video": 0.75})
+    assert values.take([1, 0]).weights == values.weights[::-1]
+    assert type(values).join([values, values]).weights == values.weights * 2
+    # Of an ensemble the mean, and nothing where not all weigh the same streams.
+    other = Part(decoder, part.context, part.learned, {"audio": 1 - heard_BT, "video": heard_BT})
+    assert TranscriptOutput().read([part, other]).weights[0][0] == {"audio": 0.5, "video": 0.5}
+    none = Part(decoder, part.context, part.learned)
+    assert TranscriptOutput().read([part, none]).weights == ()
+    kept = part.take(torch.tensor([1]))
+    assert kept.weights["audio"].tolist() == [[1.0] * 6]
+
+
+def test_how_far_each_stream_was_believed() -> None:
+    """The gate gives three quarters to the first stream where both are there; the second row lacks the second one."""
+    rows_of_both = [
+        Sample(one.id, one.group, {**one.items, **other}, one.source)
+        for one, other in zip(rows(), ({"second": rows()[0].items["audio"]}, {}), strict=True)
+    ]
+    width = 5 * MELS
+    model = ModelConfig(
+        encoders={s: StackedFramesConfig(MELS, 5) for s in ("audio", "second")},
+        fusion=InTimeConfig({"audio": width, "second": width}, dim=4),
+        heads={"transcript": HeadConfig(CTCDecoderConfig(4, 2), TranscriptOutput())},
+    ).build()
+    fusion, decoder = model.fusion, model.head("transcript").decoder
+    assert isinstance(fusion, InTime)
+    assert isinstance(decoder, CTCDecoder)
+    with torch.no_grad():
+        fusion.gate.weight.zero_()
+        fusion.gate.bias.copy_(torch.tensor([3.0, 1.0]).log())
+        decoder.map.weight.zero_()
+        decoder.map.bias.copy_(torch.tensor([0.0, 1.0]))  # one word, of all places
+    audio = AudioConfig(rate=RATE, spectrogram=SpectrogramConfig(mels=MELS)).build()
+    names = ("audio", "second")
+    member = Member(
+        model.eval(),
+        {name: ModalitySource(rows_of_both, name, audio, optional=True) for name in names},
+        Learned(dict.fromkeys(names, audio), {"transcript": beeps()}),
+    )
+    found = TranscriptionTaskConfig(resamples=20).build().evaluate([member], rows_of_both)
+    weights = {shown.inputs[0].row: shown.words for shown in (*found.predictions, *found.worst)}
+    assert [[word.word for word in words] for words in weights.values()] == [["beep"]] * 2
+    assert weights[0][0].weights == pytest.approx({"audio": 0.75, "second": 0.25})
+    assert weights[1][0].weights == {"audio": 1, "second": 0}
+    means = {
+        one["stream"]: one["percent"] for one in found.to_json()["diagnostics"]["stream_weights"]
+    }
+    assert means["audio"]["value"] == pytest.approx(87.5)
+    assert means["second"]["value"] == pytest.approx(12.5)
+    assert means["second"]["groups"] == 2
+    out = io.StringIO()
+    print_result(found, Console(file=out, width=100))
+    assert "  audio: 87.5 % (75.0 – 100.0" in out.getvalue()
