@@ -223,3 +223,19 @@ def test_a_recipe_without_tasks_is_measured_by_one_that_fits(scenes_copy: Path) 
     assert line.startswith("task 'vqa' does not fit this run, these do: ")
     assert "retrieval" in line
     assert line.endswith("(unknown head of tasks.vqa 'answer': known: none)")
+
+
+def test_against_another_run_row_by_row(scenes_run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    words = ("evaluate", scenes_run, "--task", "retrieval", "--audit", "False", "--json", file)
+    out = done(*words, "--split", "test+validation", "--against", scenes_run)
+    against = result(file)["against"]
+    assert against["other"] == str(scenes_run)
+    assert "relative" in out
+    for difference in against["differences"].values():
+        assert difference["difference"]["value"] == 0
+        assert difference["p_value"] == 1
+    assert len(against["differences"]) > 1
+    assert "is not a trained run" in refused(*words, "--against", tmp_path / "nothing")
+    assert "reads no sounds, to which noise" in refused(*words, "--noise", 0)
+    assert refused(*words, "--noise", "loud").endswith("--noise is 'loud', expected a number")

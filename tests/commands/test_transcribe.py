@@ -1,5 +1,6 @@
 """`weft transcribe`: files, folders, and noise in which nothing is said."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from made_media import sound_file, tone
 
 from weft.architectures.model import ModelConfig
+from weft.commands.evaluate import main as evaluate
 from weft.commands.transcribe import main
 from weft.core.errors import WeftError
 from weft.data.sources import FilesConfig
@@ -119,3 +121,12 @@ def test_intervals_of_words_a_minute() -> None:
     assert some.rate.value == pytest.approx(1.5)
     spread = np.std([2, 0, 0, 1]) / 0.5 / np.sqrt(80)
     assert some.rate.high - some.rate.low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+
+
+def test_errors_in_noise(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "noisy.json"
+    evaluate(f"{run / 'run'} --noise -5 --audit False --split all --json {file}".split())
+    assert "-5 dB from sound to noise" in capsys.readouterr().out
+    found = json.loads(file.read_text())
+    assert found["protocol"]["white noise"] == "-5 dB from sound to noise"
+    assert "WER" in found["metrics"]

@@ -11,6 +11,7 @@ from weft.architectures.model import ModelConfig
 from weft.core.errors import WeftError
 from weft.data.sources import FilesConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.heads.head import HeadConfig
@@ -124,3 +125,11 @@ def test_what_cannot_be_trained_is_an_error(
     folder = written(tmp_path / "data", rows)
     with pytest.raises(WeftError, match=f"rows.jsonl:1: .*{said}"):
         train(recipe(folder), tmp_path / "run")
+
+
+def test_missing_times_of_words_are_told(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data", [(GOOD, RATE, "on", s) for s in ("train", "validation")])
+    plain = recipe(folder)
+    times = {**plain.data.targets, "times": WordTimesConfig("spoken")}
+    train(plain.replace(data=plain.data.replace(targets=times)), tmp_path / "run")
+    assert found(tmp_path / "run")["'spoken' is missing, so that"][:2] == (1, 1)

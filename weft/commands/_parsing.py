@@ -111,6 +111,14 @@ REWORDED = (
         r"^Error parsing (\S+): no type matching .*\{(STR(?: STR)+)\} could be instantiated from (.*)\.",
         r"\1 is \3, expected \2",
     ),
+    (
+        r"^Error parsing (\S+): no type matching \{None\}\|FLOAT could be instantiated from \[(.*)\]\.",
+        r"\1 is \2, expected a number",
+    ),
+    (
+        r"^Error parsing (\S+): no type matching \{None\}\|INT could be instantiated from \[(.*)\]\.",
+        r"\1 is \2, expected a whole number",
+    ),
     (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
     (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)\.",

@@ -86,15 +86,16 @@ def main(words: list[str]) -> None:
     elif own:
         check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
     runs = [_loaded(folder, arguments) for folder in arguments.runs]
+    other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
     found = _measured(runs, task, arguments)
     print_result(found.result)
     against = None
-    if arguments.against is not None:
+    if other is not None:
         from weft.runs.against import held_against
 
-        other = _measured([_loaded(arguments.against, arguments)], task, arguments)
-        against = held_against(found.result, other.result, str(arguments.against))
+        theirs = _measured([other], task, arguments)
+        against = held_against(found.result, theirs.result, str(arguments.against))
         print(against.table().text())
     table = None
     if arguments.missing:

@@ -29,6 +29,7 @@ from weft.data.prepare.recording_checks import CLIPPED
 from weft.data.prepare.recordings import FULL_SCALE, SILENT
 from weft.data.sources import read_once
 from weft.data.targets.transcript import Transcript
+from weft.data.targets.word_times import WordTimes
 from weft.decoders.ctc import repeats
 from weft.heads.transcripts import TranscriptOutput
 from weft.inference.member import ViewedSource
@@ -89,6 +90,7 @@ def check_speech(
             target = output.transcript(learned)
             rows = _rows(training, target, recipe.run.seed)
             found += _of_texts(recipe, target, rows)
+            found += _of_times(learned, training, rows)
             rows = [row for row in rows if row.text is not None]
             streams = model.streams_of(head)
             for stream in streams:
@@ -145,6 +147,17 @@ def _of_texts(recipe: Recipe, target: Transcript, training: Sequence[Row]) -> It
             what = f"{split}: transcript has units that are not learned: {shown}{hint}"
             count = len({row.index for row, _ in lacking})
             yield Finding(what, count, len(rows), first.source)
+
+
+def _of_times(learned: Learned, dataset: Dataset, rows: Sequence[Row]) -> Iterator[Finding]:
+    """Rows without times of their words, where these are a target."""
+    columns = [t.column for t in learned.targets.values() if isinstance(t, WordTimes)]
+    read = _spread(rows, HEADERS)
+    for column in columns:
+        lacking = [row for row in read if dataset[row.index].items.get(column) is None]
+        if lacking:
+            what = f"'{column}' is missing, so that words are not learned at their times"
+            yield Finding(what, len(lacking), len(read), lacking[0].source)
 
 
 def _of_sounds(
