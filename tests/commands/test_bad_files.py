@@ -104,7 +104,7 @@ def test_a_recipe_of_foreign_classes(scenes_copy: Path) -> None:
     path.write_text(whole.replace('"batch_size": 8', '"batch_size": 0'))
     assert "batch_size is 0" in refused("evaluate", scenes_copy)
     path.write_text(whole.replace('"batch_size"', '"batch_sise"'))
-    assert "did you mean batch_size?" in refused("evaluate", scenes_copy)
+    assert "did you mean batch_size" in refused("evaluate", scenes_copy)
 
 
 def test_a_run_without_its_model(scenes_copy: Path) -> None:
