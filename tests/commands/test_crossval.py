@@ -63,6 +63,17 @@ def test_every_fold_is_measured_by_a_run_without_it(sounds: Path, tmp_path: Path
     assert json.loads((out / "crossval.json").read_text())["pooled"] == found["pooled"]
 
 
+def test_several_values_are_left_out_together(sounds: Path, tmp_path: Path) -> None:
+    out = tmp_path / "folds"
+    words = ("classify", "--target", "label", "--by", "src_file", "--together", 12)
+    done = weft("crossval", *words, "--data", sounds, "--out", out, *FAST)
+    assert done.code == 0, done.err
+    folds = json.loads((out / "crossval.json").read_text())["folds"]
+    halves = (range(12), range(12, 24))
+    assert list(folds) == ["|".join(map(str, half)) for half in halves]
+    assert [fold["metrics"]["accuracy"]["groups"] for fold in folds.values()] == [12, 12]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -70,6 +81,11 @@ def test_every_fold_is_measured_by_a_run_without_it(sounds: Path, tmp_path: Path
         (["classify", "--target", "label", "--by", "ward"], "column 'ward' has 0 different values"),
         (["classify", "--target", "label", "--by", "fold", "--task", "no"], "unknown task 'no'"),
         (["--by", "fold"], "expected a recipe's name"),
+        (
+            ["classify", "--target", "label", "--by", "fold", "--together", "2"],
+            "expected a divisor",
+        ),
+        (["classify", "--target", "label", "--by", "fold", "--together", "x"], "--together is 'x'"),
         (["clip", "--by", "fold"], "needs rows from files"),
     ],
 )

@@ -231,6 +231,44 @@ def test_rows_of_a_value_are_held_out(tmp_path: Path) -> None:
             FilesConfig(path, held_out=held_out).open("train")
 
 
+def test_rows_of_several_values_are_held_out(tmp_path: Path) -> None:
+    kinds = ("dog", "rain", "sea", "fire")
+    path = tmp_path / "t.jsonl"
+    rows = [{"id": str(n), "text": kinds[n % 4], "kind": kinds[n % 4]} for n in range(80)]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+
+    def kinds_of(held_out: str) -> set[str]:
+        test = FilesConfig(path, held_out={"kind": held_out}).open("test")
+        return {sample.items["kind"] for sample in test}
+
+    assert kinds_of("dog|fire") == {"dog", "fire"}
+    with pytest.raises(WeftError, match="unknown kind 'cat'"):
+        kinds_of("dog|cat")
+
+
+def test_values_are_exchanged_as_a_control(tmp_path: Path) -> None:
+    kinds = ("dog", "rain", "sea", "fire", "wind")
+    path = tmp_path / "t.jsonl"
+    rows = [{"id": str(n), "text": kinds[n % 5], "kind": kinds[n % 5]} for n in range(100)]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+
+    def names(seed: int) -> dict[str, str]:
+        found: dict[str, set[str]] = {kind: set() for kind in kinds}
+        source = FilesConfig(path, held_out={"kind": "dog|sea"}, shuffled={"text": seed})
+        for split in ("train", "validation", "test"):
+            for sample in source.open(split):
+                found[sample.items["kind"]].add(sample.items["text"])
+        assert {len(said) for said in found.values()} == {1}  # in all splits the same
+        return {kind: said.pop() for kind, said in found.items()}
+
+    assert sorted(names(1).values()) == sorted(kinds)
+    assert all(kind != said for kind, said in names(1).items())
+    assert names(1) == names(1)
+    assert len({tuple(names(seed).values()) for seed in range(5)}) > 1
+    with pytest.raises(WeftError, match="column 'ward' has 0 different texts"):
+        FilesConfig(path, shuffled={"ward": 1}).open("test")
+
+
 def test_data_sets_one_after_another(tmp_path: Path) -> None:
     source = FilesConfig(table(tmp_path / "t.jsonl", ["train", "test", "validation", "test"]))
     both = Chained([source.open("test"), source.open("validation")])

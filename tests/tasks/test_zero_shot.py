@@ -31,6 +31,7 @@ def test_classes_are_the_nearest_mean_description(world):
         expected = (order[:, :k] == labels[:, None]).any(1).double().mean()
         assert result.metrics[f"accuracy@{k}"].value == pytest.approx(100 * float(expected))
     right = (order[:, 0] == labels).double()
+    assert result.values["accuracy@1"].values.tolist() == (100 * right).tolist()
     per_class = [100 * float(right[labels == c].mean()) for c in range(4)]
     assert result.metrics["macro_accuracy"].value == pytest.approx(np.mean(per_class))
     for c in range(4):

@@ -1,8 +1,9 @@
 """Cross-validate a recipe: one run a fold, each measured on the rows that it was trained without.
 
-weft crossval RECIPE --by COLUMN [--data PATH] [--out FOLDER] [--SETTING VALUE ...]
+weft crossval RECIPE --by COLUMN [--together N] [--task NAME] [--data PATH] [--out FOLDER] [--SETTING VALUE ...]
 
 COLUMN names the folds: a column `fold`, or one whose values are left out in turn, such as `speaker` or `patient`.
+With --together, N of its values are left out of each run: whole classes, for zero-shot classification.
 """
 
 import json
@@ -23,16 +24,21 @@ def main(words: list[str]) -> None:
     from weft.commands._training import settings_of, taken
     from weft.runs.cross_validation import cross_validate
 
-    given, rest = taken(("by", "task"), words[1:])
+    given, rest = taken(("by", "task", "together"), words[1:])
     if words[0].startswith("-"):
         raise WeftError(
             f"the first word after 'weft crossval' is '{words[0]}', expected a recipe's name"
         )
     if "by" not in given:
         raise WeftError("weft crossval needs --by COLUMN, whose values are left out in turn")
+    together = given.get("together", "1")
+    if not together.isdecimal():
+        raise WeftError(f"--together is '{together}', expected a number of values")
     name, arguments = settings_of(words[0], rest, "weft crossval")
     folder = arguments.out or Path("runs") / f"{name}-folds"
-    found = cross_validate(arguments.recipe, folder, given["by"], task=given.get("task"))
+    found = cross_validate(
+        arguments.recipe, folder, given["by"], task=given.get("task"), together=int(together)
+    )
     print(found)
     path = folder / "crossval.json"
     write_text(path, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")

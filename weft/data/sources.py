@@ -16,6 +16,7 @@ from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.samples import Sample
+from weft.data.exchanged import exchanged
 from weft.data.formats import (
     Dataset,
     Said,
@@ -40,6 +41,9 @@ from weft.data.prepare.split import (
 )
 
 log = logging.getLogger("weft.data")
+
+BETWEEN = "|"
+"""Between several values of a column that are held out together."""
 
 _READ: ContextVar[dict[str, Dataset] | None] = ContextVar("read", default=None)
 
@@ -110,8 +114,12 @@ class FilesConfig(DataSource):
     by a stable hash."""
 
     held_out: dict[str, str] = field(default_factory=dict)
-    """Column -> value: rows with these values are the test split, whatever split the data name; all others are
-    divided into train and validation. So a fold, or all rows of a speaker, are left out of training."""
+    """Column -> value, or several with | between them: rows with these values are the test split, whatever split the
+    data name; all others are divided into train and validation. So a fold, all rows of a speaker, or whole classes are
+    left out of training."""
+    shuffled: dict[str, int] = field(default_factory=dict)
+    """Column -> seed: its values are exchanged, in all rows each value for the same other one. A control: a model that
+    uses what the values mean loses by it."""
 
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
@@ -138,6 +146,8 @@ class FilesConfig(DataSource):
         for name, path in self.joined.items():
             other = _opened(path, None, errors or ErrorPolicy(), Said())
             dataset = Joined(dataset, name, other, str(path))
+        for column, seed in self.shuffled.items():
+            dataset = exchanged(dataset, column, seed, self.open_every(), str(self.path))
         return dataset
 
     def open_every(self) -> Dataset:
@@ -176,19 +186,18 @@ class FilesConfig(DataSource):
 
     def _held_out(self, every: Dataset) -> list[str | None]:
         """TEST of the rows that are held out. Raises WeftError where no row has the values, or all have."""
-        given: list[str | None] = []
-        seen: dict[str, set[str]] = {column: set() for column in self.held_out}
-        for sample in every:
-            values = {column: sample.items.get(column) for column in self.held_out}
-            for column, value in values.items():
-                seen[column].update([] if value is None else [str(value)])
-            same = all(str(values[column]) == value for column, value in self.held_out.items())
-            given.append(TEST if same else None)
-        for column, value in self.held_out.items():
-            if not seen[column]:
+        rows = [[sample.items.get(column) for column in self.held_out] for sample in every]
+        same = [True] * len(rows)
+        for place, (column, said) in enumerate(self.held_out.items()):
+            values = [None if row[place] is None else str(row[place]) for row in rows]
+            seen = {value for value in values if value is not None}
+            if not seen:
                 raise WeftError(f"{self.path}: held_out names column '{column}', which no row has")
-            if value not in seen[column]:
-                raise WeftError(f"{self.path}: {unknown_name(column, value, seen[column])}")
+            asked = set(said.split(BETWEEN))
+            for value in sorted(asked - seen):
+                raise WeftError(f"{self.path}: {unknown_name(column, value, seen)}")
+            same = [one and value in asked for one, value in zip(same, values, strict=True)]
+        given: list[str | None] = [TEST if one else None for one in same]
         if TEST not in given or None not in given:
             raise WeftError(
                 f"{self.path}: held_out {self.held_out} leaves {given.count(None)} rows for training and "

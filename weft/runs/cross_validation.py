@@ -10,7 +10,7 @@ import torch
 from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
-from weft.data.sources import FilesConfig
+from weft.data.sources import BETWEEN, FilesConfig
 from weft.evaluation.metric import Metric, Score, by_name, mean_score
 from weft.inference.results import NOTEBOOK, TaskResult
 from weft.runs.compare import trained
@@ -83,18 +83,18 @@ class CrossValidation:
 
 
 def cross_validate(
-    recipe: Recipe, folder: Path, column: str, *, task: str | None = None
+    recipe: Recipe, folder: Path, column: str, *, task: str | None = None, together: int = 1
 ) -> CrossValidation:
     """Trains one run for each value of `column` into a folder of `folder`, and measures each on the rows that it
     did not see. What `folder` already holds of the same recipe is taken over or gone on with.
 
-    task: the recipe's first if not given. Raises WeftError where the rows do not come from files, or have no
-    such column, or too many values of it.
+    task: the recipe's first if not given. together: how many values, in their order, are left out of one run. Raises
+    WeftError where the rows do not come from files, or have no such column, or too many values of it.
     """
     source = recipe.data.source
     if not isinstance(source, FilesConfig):
         raise WeftError(f"cross-validation needs rows from files, the recipe has {source.words}")
-    values = _values(source, column)
+    values = _parts(_values(source, column), together, f"{source.path}: column '{column}'")
     name = task or next(iter(recipe.tasks), None)
     if name is None:
         raise WeftError("the recipe has no task to measure: name one (--task)")
@@ -118,6 +118,15 @@ def pooled(results: Sequence[TaskResult]) -> list[Score]:
         groups = torch.cat([column.groups for column in columns])
         found.append(mean_score(results[0].metrics[name].metric, values, groups))
     return found
+
+
+def _parts(values: Sequence[str], together: int, where: str) -> list[str]:
+    """So many values at a time, as `held_out` takes them."""
+    if not 1 <= together < len(values) or len(values) % together:
+        raise WeftError(
+            f"{where} has {len(values)} values, {together} are to be left out together, expected a divisor"
+        )
+    return [BETWEEN.join(values[n : n + together]) for n in range(0, len(values), together)]
 
 
 def _values(source: FilesConfig, column: str) -> list[str]:

@@ -33,7 +33,7 @@ from weft.inference.embedding import Embedded, embed_entries
 from weft.inference.entries import list_entries
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult
-from weft.tasks._accuracy import ACCURACY, by_kind
+from weft.tasks._accuracy import ACCURACY, as_values, by_kind
 from weft.tasks.base import WORST, TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5
@@ -149,6 +149,7 @@ class ZeroShot:
             baselines=self._baselines(labels, classes),
             leakage=leakage,
             queries={WAY: Queries(ranks.rank, groups)},
+            values=as_values({accuracy_at(k): ranks.hits(k).double() for k in config.ks}, groups),
             examples={
                 WAY: shown(right_and_wrong(ranks.rank, config.examples, config.seed)),
             },

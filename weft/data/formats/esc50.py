@@ -28,7 +28,8 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a clip; the group is the recording that it was cut from.
+    """One sample a clip; the group is the recording that it was cut from. Clips of a category
+    match: each has the same name.
 
     Items: audio, label (the category), text (the same in words), fold, and the other columns of the table.
     """
@@ -67,4 +68,4 @@ def _sample(path: Path, row: dict[str, Any], source: str, ids: UniqueIds) -> Sam
         "fold": fold,
         **{key: value for key, value in row.items() if key not in ("filename", "category", "fold")},
     }
-    return Sample(name, str(recording), items, source)
+    return Sample(name, str(recording), items, source, match=label)
