@@ -84,7 +84,7 @@ svg .cell { fill: rgb(var(--heat)); } svg text.on { fill: var(--on-heat); } svg 
 .shown > .pictures { display: flex; flex-wrap: wrap; gap: .6rem; } .shown > .told { min-width: 0; overflow-wrap: anywhere; }
 .shown > .told { max-height: 32rem; overflow-y: auto; } .shown > .told:only-child { grid-column: 1 / -1; }
 .answer { font-weight: 600; } .yes { color: var(--good); } .no { color: var(--bad); }
-.weighed { display: inline-flex; flex-wrap: wrap; gap: .3rem .9rem; vertical-align: top; } .weighed > span { display: grid; min-width: 3.2rem; line-height: 1.3; }
+.weighed { display: inline-flex; flex-wrap: wrap; max-width: calc(100% - 1.6rem); gap: .3rem .9rem; vertical-align: top; } .weighed > span { display: grid; min-width: 3.2rem; line-height: 1.3; }
 .weighed .bar { display: flex; height: .4rem; margin: .12rem 0; border-radius: 2px; overflow: hidden; } .weighed small { font-weight: 400; }
 .marked { line-height: 1.9; } .marked span { background: rgba(var(--mark), var(--w)); padding: .1em .12em; border-radius: 3px; }
 .framed { outline: 3px solid var(--good); outline-offset: 2px; border-radius: 5px; }
