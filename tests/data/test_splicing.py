@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from weft.core.errors import DataError
+from weft.core.errors import DataError, WeftError
 from weft.core.media import Joined, Media
 from weft.core.records import Field
 from weft.core.samples import Sample
+from weft.core.timed import timed_words
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.loader import Loader
+from weft.data.policy import ErrorPolicy
 from weft.data.splicing import SpliceConfig, Splicing
 from weft.data.targets.transcript import TranscriptConfig
 from weft.modalities.audio import AudioConfig
@@ -153,6 +155,93 @@ def test_a_part_of_a_part_is_counted_from_its_start() -> None:
     assert [word["start"] for word in spliced.items["words"]] == pytest.approx([0, WORD])
 
 
+def said(name: str, count: int) -> Sample:
+    """A row of so many words of WORD seconds, half a second before them and one behind, in which nothing is said."""
+    times = [0.5 + n * WORD for n in range(count)]
+    sound = np.zeros(round((1.5 + count * WORD) * RATE), np.float32)
+    for start in times:
+        sound[round(start * RATE) : round((start + WORD) * RATE)] = ord(name) / 1000
+    words = [{"word": name, "start": start, "end": start + WORD} for start in times]
+    items = {"audio": Media.sound(sound, RATE), "words": words, "text": " ".join(name * count)}
+    return Sample(name, name, items, f"t.csv:{name}")
+
+
+def test_words_are_where_they_are_heard_whatever_the_number_of_words() -> None:
+    """A part may be a whole short row, and a row of one word may give no part."""
+    dataset = [said("abcdef"[n], count) for n, count in enumerate((1, 1, 2, 3, 5, 6))]
+    splicing = Splicing(SpliceConfig(("audio",), share=1.0, parts=6), len(dataset))
+    put_together = 0
+    for seed in range(60):
+        draws = torch.Generator().manual_seed(seed)
+        spliced = splicing(dataset[4 + seed % 2], draws, lambda row: dataset[row])
+        if spliced is None:
+            continue
+        put_together += 1
+        item = AUDIO.decode(spliced.items["audio"])
+        heard = AUDIO.transform(item, train=False, generator=draws)[:, 0]
+        for word in spliced.items["words"]:
+            middle = heard[round((word["start"] + word["end"]) / 2 * RATE)]
+            assert round(float(middle) * 1000) == ord(word["word"])
+    assert put_together > 40
+
+
+def test_a_part_that_ends_behind_its_recording_is_as_long_as_its_words() -> None:
+    """So that sound and video stay side by side; a part that begins there is an error of the row."""
+    first, second = rows(2)
+    short = {"audio": Media.sound(np.ones(round(0.35 * RATE), np.float32), RATE)}
+    part = Joined([short["audio"].part(0, 0.4), second.items["audio"].part(0, 0.4)])
+    item = AUDIO.decode(part)
+    assert len(AUDIO.transform(item, train=False, generator=torch.Generator())) == round(0.8 * RATE)
+    seen = Joined([first.items["video"].part(0.8, 1.6), second.items["video"].part(0, 0.4)])
+    frames = VIDEO.transform(VIDEO.decode(seen), train=False, generator=torch.Generator())
+    assert frames[:, 0, 0, 0].tolist() == [2] * 8 + [10] * 4
+    with pytest.raises(
+        WeftError, match="the part begins at 0.5 s, but the recording ends at 0.350"
+    ):
+        AUDIO.decode(Joined([short["audio"].part(0.5, 0.6)]))
+
+
+def test_all_of_a_long_video_is_seen() -> None:
+    """Also what lies behind the most frames of a clip, and parts of videos that are not kept whole."""
+    for seconds in (10, 40):
+        pixels = np.arange(seconds * FRAME_RATE, dtype=np.uint16).astype(np.uint8)
+        video = Media.frames(
+            np.broadcast_to(pixels[:, None, None, None], (len(pixels), 8, 8, 3)).copy(), FRAME_RATE
+        )
+        joined = Joined([video.part(seconds - 2, seconds - 1.5), video.part(1, 1.3)])
+        frames = VIDEO.transform(VIDEO.decode(joined), train=False, generator=torch.Generator())
+        begin = (seconds - 2) * FRAME_RATE
+        expected = [*range(begin, begin + 5), 10, 11, 12]
+        assert frames[:, 0, 0, 0].tolist() == [number % 256 for number in expected]
+
+
+def test_a_row_of_which_a_part_cannot_be_read_stays(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = rows(4)
+    bad = dataset[3]
+    gone = bad.items["audio"].of_kind("image")
+    dataset[3] = Sample(bad.id, bad.group, {**bad.items, "audio": gone}, bad.source)
+    made = loader(dataset, BOTH, errors=ErrorPolicy("skip", limit=1.0))
+    for step in range(4):
+        made.batch(step)
+    assert [row.source for row in made.bad] == [bad.source]
+    assert caplog.text.count("a row stays as it is, since a part cannot be read") == 1
+
+
+def test_words_that_overlap_are_in_order_of_time() -> None:
+    words = [
+        {"word": "a", "start": 0.0, "end": 1.0},
+        {"word": "b", "start": 0.1, "end": 0.3},
+        {"word": "c", "start": 0.1, "end": 0.3},
+        {"word": "d", "start": 0.5, "end": 1.1},
+    ]
+    row = Sample("s", "s", {**rows(1)[0].items, "words": words}, "t.csv:1")
+    splicing = Splicing(SpliceConfig(("audio",), share=1.0, parts=4), 1)
+    for seed in range(20):
+        spliced = splicing(row, torch.Generator().manual_seed(seed), lambda _: row)
+        assert spliced is not None
+        assert timed_words(spliced.items["words"])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -163,6 +252,8 @@ def test_a_part_of_a_part_is_counted_from_its_start() -> None:
             "in order of time",
         ),
         ([{"word": "a", "start": float("nan"), "end": 2}], "expected word, start and end"),
+        ([{"word": "a", "start": 1, "end": float("inf")}], "expected word, start and end"),
+        ('[{"word": "a", "start": 1, "end": 2}]', "'words' has .* expected word, start and end"),
     ],
 )
 def test_times_that_are_none_are_an_error_of_the_row(words: Any, message: str) -> None:
@@ -175,6 +266,8 @@ def test_times_that_are_none_are_an_error_of_the_row(words: Any, message: str) -
 def test_what_cannot_be_put_together_is_refused() -> None:
     with pytest.raises(ValueError, match="parts is 1, expected 2 or more"):
         SpliceConfig(("audio",), parts=1)
+    with pytest.raises(ValueError, match=r"streams is \(\), expected one recording or more"):
+        SpliceConfig(())
     row = Sample("s", "s", {**rows(1)[0].items, "audio": "a.wav"}, "t.csv:1")
     with pytest.raises(DataError, match="'audio' is 'a.wav', expected a recording"):
         Splicing(BOTH, 1)(row, torch.Generator(), lambda _: row)

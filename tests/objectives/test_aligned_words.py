@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.data.targets.word_times import WordTimesConfig
 from weft.heads.transcripts import TranscriptOutput
@@ -30,34 +31,38 @@ def test_no_word_at_all_is_the_blank_everywhere() -> None:
 
 def test_another_rate_than_that_of_the_tokens_is_told() -> None:
     times, mask = torch.tensor([[[2.0, 3.0]]]), torch.ones(1, 30, dtype=torch.bool)
-    require_rate(times, mask, 10.0)
-    with pytest.raises(ValueError, match=r"ends at 3.00 s, but the head's tokens at 1.20 s"):
-        require_rate(times, mask, 25.0)
+    require_rate(times, mask, 10.0, ["s1"])
+    with pytest.raises(
+        WeftError, match=r"row 's1': a word ends at 3.00 s, but the head's tokens at 1.20 s"
+    ):
+        require_rate(times, mask, 25.0, ["s1"])
     with pytest.raises(ValueError, match="rate is 0"):
         AlignedWordsConfig(rate=0)
 
 
-def test_rows_without_times_count_nothing_and_noise_is_blank() -> None:
-    """Words without times, an empty transcript, and words with times."""
+def test_rows_without_a_time_for_each_unit_count_nothing_and_noise_is_blank() -> None:
+    """Words without times, an empty transcript, words with times, a word less than times."""
     torch.manual_seed(0)
-    logits = torch.randn(3, 4, 6, requires_grad=True)
+    logits = torch.randn(4, 4, 6, requires_grad=True)
     head = SimpleNamespace(
         output=TranscriptOutput(),
         decoder=None,
-        reads=lambda streams: Features(logits, torch.ones(3, 4, dtype=torch.bool), logits[:, 0]),
+        reads=lambda streams: Features(logits, torch.ones(4, 4, dtype=torch.bool), logits[:, 0]),
         context="audio",
     )
     reader = SimpleNamespace(head=lambda _: head, fused_streams=("audio",))
     streams = SimpleNamespace(fused=dict, by_rows=lambda decoder, context: [context.tokens])
-    times = torch.full((3, 1, 2), NAN)
-    times[1:] = torch.tensor([0.0, 0.08])
-    targets = {"transcript": torch.tensor([[3], [0], [4]]), "times": times}
-    inputs = {"audio": Field(torch.zeros(3, 4, 1))}
-    batch = Batch(inputs, "abc", torch.arange(3), targets)
+    times = torch.full((4, 2, 2), NAN)
+    times[1:, 0] = torch.tensor([0.0, 0.08])
+    times[3, 1] = torch.tensor([0.08, 0.16])
+    targets = {"transcript": torch.tensor([[3], [0], [4], [5]]), "times": times}
+    inputs = {"audio": Field(torch.zeros(4, 4, 1))}
+    batch = Batch(inputs, "abcd", torch.arange(4), targets)
     loss = AlignedWordsConfig().build()(reader, batch, streams)
     expected = torch.tensor([[0, 0, 0, 0], [4, 4, 0, 0]])
-    costs = torch.nn.functional.cross_entropy(logits[1:].transpose(1, 2), expected)
+    costs = torch.nn.functional.cross_entropy(logits[1:3].transpose(1, 2), expected)
     torch.testing.assert_close(loss.total, costs)
+    assert loss.terms["fits"] == 0.5
 
 
 def test_times_of_rows_of_different_lengths() -> None:

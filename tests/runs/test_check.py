@@ -8,6 +8,10 @@ from weft.core.errors import WeftError
 from weft.core.samples import Sample
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
+from weft.data.splicing import SpliceConfig
+from weft.data.targets.transcript import TranscriptConfig
+from weft.modalities.frame_sampling import FrameSamplingConfig
+from weft.modalities.video import VideoConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe
 from weft.runs.check import check_columns, check_names
@@ -46,6 +50,53 @@ def test_rows_are_mixed_for_objectives_that_know_the_ratio() -> None:
         WeftError, match="data.mix.streams names 'image', whose features are cached"
     ):
         check_names(mixing(recipe("easy_vqa"), cache={"image": CacheConfig()}))
+
+
+def test_rows_are_put_together_of_all_their_recordings() -> None:
+    made = recipe("grid_audiovisual")
+    check_names(made)
+
+    def spliced(names: tuple[str, ...], **data: object) -> Recipe:
+        return made.replace(data=made.data.replace(splice=SpliceConfig(names), **data))
+
+    with pytest.raises(WeftError, match=r"data\.splice\.streams lacks 'video', which would stay"):
+        check_names(spliced(("audio",)))
+    with pytest.raises(WeftError, match=r"unknown stream in data\.splice 'mouth'"):
+        check_names(spliced(("audio", "video", "mouth")))
+    with pytest.raises(
+        WeftError, match=r"data\.splice puts rows together, .* data.cache has video"
+    ):
+        check_names(spliced(("audio", "video"), cache={"video": CacheConfig()}))
+    video = made.data.streams["video"]
+    assert isinstance(video, VideoConfig)
+    uniform = video.replace(sampling=FrameSamplingConfig("uniform"))
+    with pytest.raises(WeftError, match="uniform frames are read, expected sampling.method dense"):
+        check_names(spliced(("audio", "video"), streams={**made.data.streams, "video": uniform}))
+
+
+def test_words_are_aligned_with_times_of_the_whole_recording() -> None:
+    made = recipe("grid")
+    check_names(made)
+    aligned = made.objectives["aligned"]
+    other = made.replace(
+        objectives={**made.objectives, "aligned": aligned.replace(times="transcript")}
+    )
+    with pytest.raises(
+        WeftError, match="is 'transcript', a TranscriptConfig, expected a WordTimes"
+    ):
+        check_names(other)
+    audio = made.data.streams["audio"]
+    for setting, value in (("trim", 30.0), ("seconds", 2.0)):
+        streams = {**made.data.streams, "audio": audio.replace(**{setting: value})}
+        with pytest.raises(
+            WeftError, match=rf"data\.streams\.audio\.{setting} is {value}, but words"
+        ):
+            check_names(made.replace(data=made.data.replace(streams=streams)))
+    targets = {**made.data.targets, "transcript": TranscriptConfig("text")}
+    characters = made.replace(data=made.data.replace(targets=targets))
+    with pytest.raises(WeftError, match="unit is character, expected word, or a weight of 0"):
+        check_names(characters)
+    check_names(characters.replace(weights={"aligned": 0}))
 
 
 def test_a_metric_that_no_task_measures_is_refused_before_training() -> None:

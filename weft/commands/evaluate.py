@@ -77,7 +77,7 @@ def main(words: list[str]) -> None:
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
     from weft.inference.missing_table import path_beside
-    from weft.runs.measure import METRICS, first_task, save_result
+    from weft.runs.measure import METRICS, first_task, save_result, task_config
     from weft.tasks.printing import print_result
 
     own = len(arguments.runs) == 1 and arguments.data is None
@@ -88,14 +88,17 @@ def main(words: list[str]) -> None:
     runs = [_loaded(folder, arguments) for folder in arguments.runs]
     other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
+    if other is not None:
+        task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
     print_result(found.result)
     against = None
     if other is not None:
         from weft.runs.against import held_against
 
-        theirs = _measured([other], task, arguments)
-        against = held_against(found.result, theirs.result, str(arguments.against))
+        same = replace(arguments, split=arguments.split or runs[0].recipe.data.test)
+        result = _measured([other], task, same).result
+        against = held_against(found.result, result, str(arguments.against))
         print(against.table().text())
     table = None
     if arguments.missing:

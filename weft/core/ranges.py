@@ -28,6 +28,7 @@ POSITIVE = Range(ABOVE_0, LARGEST, "a finite number above 0")
 SHARE = Range(0.0, 1.0, "a share between 0 and 1")
 POSITIVE_SHARE = Range(ABOVE_0, 1.0, "a share above 0, up to 1")
 SHARE_BELOW_1 = Range(0.0, BELOW_1, "a share from 0 to below 1")
+DECIBELS = Range(-200.0, 200.0, "decibels from -200 to 200")
 LARGEST_COUNT = 2**63 - 1
 
 

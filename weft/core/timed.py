@@ -1,5 +1,6 @@
 """Words with the times at which they are said."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,4 +38,4 @@ def _timed(value: Any) -> TimedWord | None:
         isinstance(word, str) and isinstance(start, int | float) and isinstance(end, int | float)
     ):
         return None
-    return TimedWord(word, float(start), float(end)) if 0 <= start <= end else None
+    return TimedWord(word, float(start), float(end)) if 0 <= start <= end < math.inf else None

@@ -7,6 +7,7 @@ have seen. Threads are enough: decoding and resizing release the interpreter's l
 
 import collections
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
+from weft.core.language import say
 from weft.core.once import once
 from weft.core.records import Batch, Features, Field
 from weft.core.samples import Sample, group_key
@@ -37,6 +39,7 @@ from weft.data.sampler import (
 from weft.data.splicing import DRAWS as SPLICE
 from weft.data.splicing import Splicing
 
+log = logging.getLogger("weft.data")
 PREFETCH = 2
 """Batches that are prepared ahead of the one being used, where there is room for them (AHEAD_BYTES)."""
 OBJECTIVES = "/objectives"
@@ -123,6 +126,7 @@ class Loader:
         self._dropout = dropout
         self._noise_only = noise_only
         self._splicing = splicing
+        self._said_of_parts = False
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = sampler or ShuffledSampler(len(dataset), batch_size, seed)
 
@@ -205,18 +209,32 @@ class Loader:
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _spliced(self, sample: Sample, draw: Draw) -> tuple[Sample, dict[str, Any]]:
-        """The row and its values, or one that is put together of parts of several."""
+        """The row and its values, or one that is put together of parts of several.
+
+        A row of which a part cannot be read stays as it is; the first such is said.
+        """
         if self._splicing is not None:
             generator = row_generator(self._seed, draw, SPLICE)
             spliced = self._splicing(sample, generator, lambda row: row_of(self._dataset, row))
-            if spliced is not None:
-                return spliced, {
-                    name: cast(ReadsSamples, source).read(
-                        spliced, row_generator(self._seed, draw, draws_of(name, source))
+            try:
+                if spliced is not None:
+                    return spliced, self._values_of(spliced, draw)
+            except DataError as error:
+                if not self._said_of_parts:
+                    self._said_of_parts = True
+                    log.warning(
+                        "%s", say(f"a row stays as it is, since a part cannot be read: {error}")
                     )
-                    for name, source in self._sources.items()
-                }
         return sample, self._values(draw)
+
+    def _values_of(self, spliced: Sample, draw: Draw) -> dict[str, Any]:
+        """What each source gives of a row that the data set does not have."""
+        return {
+            name: cast(ReadsSamples, source).read(
+                spliced, row_generator(self._seed, draw, draws_of(name, source))
+            )
+            for name, source in self._sources.items()
+        }
 
     def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:
         """What each source gives of the row, by default that of the draw."""

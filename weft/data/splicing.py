@@ -44,6 +44,8 @@ class SpliceConfig(Settings):
         require(self, share=POSITIVE_SHARE)
         if self.parts < 2:
             raise ValueError(f"parts is {self.parts}, expected 2 or more")
+        if not self.streams:
+            raise ValueError("streams is (), expected one recording or more")
 
 
 class Splicing:
@@ -58,7 +60,8 @@ class Splicing:
         """The row of parts, under the name of `sample`; None where it stays as it is.
 
         row_of: the row of that number. A row that lacks a recording, or the times of two words, stays. One that cannot
-        be read, or lacks them, gives no part: `sample` gives it instead. Raises DataError for times that are none.
+        be read, or lacks them, gives no part: `sample` gives it instead. Where all parts are too short for a word, the
+        row stays, too. Raises DataError for times that are none.
         """
         chance, most = torch.rand(2, generator=generator).tolist()
         own = self._words(sample)
@@ -78,12 +81,17 @@ class Splicing:
             if first == last:
                 continue
             start = 0.0 if first == 0 else _before(words, first)
-            end = None if last == len(words) else _before(words, last)
+            end = words[-1].end if last == len(words) else _before(words, last)
+            if not start < end:
+                continue  # words at the same time cannot be told apart
+            # What is behind the last word comes with the last part alone: later words would be later than they are said.
+            to_end = high == 1 and last == len(words)
             for name, parts_of_stream in recordings.items():
-                parts_of_stream.append(_part(given.items[name], start, end))
-            moved = length - start
-            said += [TimedWord(w.word, w.start + moved, w.end + moved) for w in words[first:last]]
-            length = moved + (words[-1].end if end is None else end)
+                parts_of_stream.append(_part(given.items[name], start, None if to_end else end))
+            said += [_moved(word, length - start, length) for word in words[first:last]]
+            length += end - start
+        if not said:
+            return None
         joined = {name: Joined(parts_of_stream) for name, parts_of_stream in recordings.items()}
         transcript = " ".join(word.word for word in said)
         texts = {
@@ -121,6 +129,12 @@ class Splicing:
 def _before(words: Sequence[TimedWord], place: int) -> float:
     """Seconds of the middle between the word of that place and the one before it."""
     return (words[place - 1].end + words[place].start) / 2
+
+
+def _moved(word: TimedWord, by: float, begin: float) -> TimedWord:
+    """The word so many seconds later, where its part begins or after that: words may overlap where they are cut."""
+    start = max(begin, word.start + by)
+    return TimedWord(word.word, start, max(start, word.end + by))
 
 
 def _part(recording: Media, start: float, end: float | None) -> Media:

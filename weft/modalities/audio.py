@@ -15,11 +15,12 @@ from weft.core.display import Display, Recording
 from weft.core.interfaces import Modality
 from weft.core.kinds import Kind
 from weft.core.media import Joined, Media, expected
-from weft.core.ranges import COUNT, FINITE, POSITIVE, require
+from weft.core.ranges import COUNT, DECIBELS, FINITE, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.audio_decoding import read_sound, sound_facts
 from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConfig, with_noise
+from weft.modalities.containers import SHORT, part_length
 from weft.modalities.noise import noise
 from weft.modalities.pictures import stacked
 from weft.modalities.sound_parts import SoundParts
@@ -28,8 +29,6 @@ from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
 QUIET = 1e-4
 """A sound whose largest sample is below this share of full scale (-80 dB) is not made louder."""
 
-SHORT = 30.0
-"""Seconds up to which a sound is decoded whole, whatever window of it is wanted."""
 KEPT_BYTES = 256 << 20
 _KEPT: RecentBytes[Tensor] = RecentBytes(KEPT_BYTES)
 """Short sounds as they were decoded last: an epoch reads each again, and decoding takes longer than the rest."""
@@ -176,13 +175,22 @@ class Audio(SoundParts):
         return whole
 
     def _part(self, part: Media) -> Tensor:
-        """(S,) a part, which is cut out of a short sound that is kept."""
-        item = self.decode(replace(expected(part, self.media), start=0.0, end=None))
+        """(S,) a part, which is cut out of a short sound that is kept; silence where it ends behind the sound.
+
+        Raises WeftError where it lies outside.
+        """
+        item, rate = (
+            self.decode(replace(expected(part, self.media), start=0.0, end=None)),
+            self.config.rate,
+        )
+        first, end = round(part.start * rate), round((part.end or 0) * rate)
         if item.seconds > SHORT:
-            return torch.from_numpy(read_sound(part, self.config.rate))
-        whole, rate = self._whole(item), self.config.rate
-        end = len(whole) if part.end is None else round(part.end * rate)
-        return whole[round(part.start * rate) : end]
+            found_S = torch.from_numpy(read_sound(part, rate))
+        else:
+            whole_S = self._whole(item)
+            part_length(part, len(whole_S) / rate)
+            found_S = whole_S[first : end or None]
+        return F.pad(found_S, (0, max(0, end - first - len(found_S))))
 
     def _place(self, view: int) -> float:
         """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
@@ -240,7 +248,7 @@ class AudioConfig(Config[Modality]):
 
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
-        require(self, trim=POSITIVE, eval_noise=FINITE)
+        require(self, trim=POSITIVE, eval_noise=DECIBELS)
         if self.fill != "nothing" and self.seconds is None:
             raise ValueError(
                 f"fill is '{self.fill}' without seconds, expected the length of a window, or fill 'nothing'"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Config
-from weft.core.ranges import FINITE, NOT_NEGATIVE, POSITIVE, SHARE, require
+from weft.core.ranges import DECIBELS, NOT_NEGATIVE, POSITIVE, SHARE, require
 from weft.modalities.audio_decoding import resampled
 
 
@@ -48,7 +48,7 @@ class SoundChangesConfig(Config[SoundChanges]):
     """With noise: the share of sounds that get it."""
 
     def __post_init__(self) -> None:
-        require(self, gain=NOT_NEGATIVE, shift=NOT_NEGATIVE, noise=FINITE, noise_chance=SHARE)
+        require(self, gain=NOT_NEGATIVE, shift=NOT_NEGATIVE, noise=DECIBELS, noise_chance=SHARE)
         require(self, speed=POSITIVE)
         if self.speed is not None and not self.speed[0] <= self.speed[1]:
             raise ValueError(f"speed is {self.speed}, expected the lowest factor first")

@@ -17,6 +17,8 @@ _FORMATS = (
 # fmt: on
 MAX_PIXELS = 1 << 26
 """Of a frame: 8192 x 8192."""
+SHORT = 30.0
+"""Seconds up to which a recording is decoded whole and kept, whatever part of it is wanted."""
 FAR_BEHIND = 5.0
 """How many times the length of a recording an end may be; tables name ends that lie a little behind it."""
 Track = Literal["audio", "video"]

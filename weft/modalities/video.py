@@ -20,6 +20,7 @@ from weft.core.media import Joined, Media, expected
 from weft.core.ranges import COUNT, POSITIVE, require
 from weft.core.recent import RecentBytes
 from weft.core.records import Field
+from weft.modalities.containers import SHORT
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.moving_part import MovingPartConfig
@@ -53,7 +54,7 @@ class Video(PanelParts):
     def decode(self, raw: Any) -> "Clip":
         """Raises WeftError without the source, which the caller adds."""
         if isinstance(raw, Joined):
-            return Clip(raw, sum(self._length(part) for part in raw))
+            return Clip(raw, sum(self._joined_length(part) for part in raw))
         if isinstance(raw, list | tuple):
             if not raw:
                 raise WeftError(f"is {brief(raw)}, expected one frame or more")
@@ -67,6 +68,11 @@ class Video(PanelParts):
         if not math.isfinite(seconds):
             raise WeftError("video does not say how long it is, give its part (start and end)")
         return seconds
+
+    def _joined_length(self, part: Media) -> float:
+        """Seconds of a part that others follow: as long as it says, also where the video ends before."""
+        length = self._length(part)
+        return length if part.end is None else part.end - part.start
 
     def transform(
         self, item: "Clip", *, train: bool, generator: torch.Generator, view: int = 0
@@ -136,14 +142,21 @@ class Video(PanelParts):
     def _joined(
         self, parts: Joined, times: Sequence[float], generator: torch.Generator | None
     ) -> list[Tensor]:
-        """Frames of the part that is shown at each time, out of those that are read of the whole videos, which are kept."""
+        """Frames of the part that is shown at each time, out of those that are read of whole short videos, which are kept."""
         found: list[Tensor] = []
         state = None if generator is None else generator.get_state()
         before = 0.0
         for part in parts:
             whole = replace(part, start=0.0, end=None)
-            grid = self.config.sampling.times(self._length(whole), 0.0, None)
-            end = before + self._length(part)
+            length, rate = self._length(whole), self.config.sampling.rate
+            end = before + self._joined_length(part)
+            first, last = (
+                (0.0, length) if length <= SHORT else (part.start, part.start + end - before)
+            )
+            numbers = range(
+                begin := int(first * rate), max(begin + 1, int(min(last, length) * rate + 1e-6))
+            )
+            grid = [number / rate for number in numbers]
             wanted = [time - before + part.start for time in times if before <= time < end]
             places = [max(0, bisect.bisect(grid, time + 1e-6) - 1) for time in wanted]
             if places:

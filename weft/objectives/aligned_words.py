@@ -1,5 +1,6 @@
 """Recognition of words whose times are known: what is said at each moment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.distributed import mean_of_all
+from weft.core.errors import WeftError
 from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
@@ -24,7 +26,9 @@ LATE = 1.0
 class AlignedWords(nn.Module):
     """Cross-entropy between what the head gives at each token and the word that is said in its middle, or the blank where
     none is (the frame-wise training of hybrid recognisers; Graves et al. 2006, section 5); a mean over the tokens of
-    all ranks. A row whose words have no times counts nothing."""
+    all ranks. A row whose words have no times counts nothing, nor does one that has another number of times than of
+    units, as where the transcript is written otherwise or has a word that is not learned; the term `fits` is the share of
+    rows that count."""
 
     def __init__(self, config: "AlignedWordsConfig") -> None:
         super().__init__()
@@ -33,15 +37,14 @@ class AlignedWords(nn.Module):
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         logits_BTV, mask_BT, ids_BL, batch = units_of(model, batch, streams, self.config.head)
         times_BL2 = batch.targets[self.config.times]
+        units_B, times_B = (ids_BL > BLANK).sum(1), times_BL2.isfinite().all(2).sum(1)
+        # A row that noise has replaced has times, but no words: all of it is the blank.
+        fits_B = ((units_B == times_B) & (units_B > 0)) | (ids_BL == BLANK).any(1)
         count = min(ids_BL.shape[1], times_BL2.shape[1])
-        # A row that noise has replaced has times, but no words.
-        times_BL2 = times_BL2[:, :count].masked_fill(
-            (ids_BL[:, :count] <= BLANK)[..., None], torch.nan
-        )
-        require_rate(times_BL2, mask_BT, self.config.rate)
-        nothing_said_B = (ids_BL == BLANK).any(1)
-        timed_B = times_BL2.isfinite().flatten(1).any(1) | nothing_said_B
-        mask_BT = mask_BT & timed_B[:, None]
+        there_BL = (ids_BL[:, :count] > BLANK) & fits_B[:, None]
+        times_BL2 = times_BL2[:, :count].masked_fill(~there_BL[..., None], torch.nan)
+        require_rate(times_BL2, mask_BT, self.config.rate, batch.ids)
+        mask_BT = mask_BT & fits_B[:, None]
         said_BT = said_at(ids_BL[:, :count], times_BL2, mask_BT, self.config.rate)
         real_BT = said_BT != PADDING
         costs_BT = F.cross_entropy(
@@ -50,20 +53,24 @@ class AlignedWords(nn.Module):
         right_BT = (logits_BTV.argmax(2) == said_BT) & real_BT
         return Loss(
             mean_of_all(costs_BT.sum(1), real_BT.sum()),
-            {"accuracy": mean_of_all(right_BT.sum(1).float(), real_BT.sum())},
+            {
+                "accuracy": mean_of_all(right_BT.sum(1).float(), real_BT.sum()),
+                "fits": mean_of_all(fits_B.float()),
+            },
         )
 
 
-def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float) -> None:
-    """Raises ValueError where words are said after the last token, so that the rate must be another one."""
+def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float, ids: Sequence[str]) -> None:
+    """Raises WeftError where words are said after the last token, so that the rate must be another one, or the times are
+    not those of the recording."""
     if not times_BL2.numel():
         return
     last_B = times_BL2[..., 1].nan_to_num(0).amax(1)
     ends_B = mask_BT.sum(1) / rate
     worst = int((last_B - ends_B).argmax())
     if last_B[worst] > ends_B[worst] + LATE:
-        raise ValueError(
-            f"a word ends at {float(last_B[worst]):.2f} s, but the head's tokens at {float(ends_B[worst]):.2f} s with "
+        raise WeftError(
+            f"row '{ids[worst]}': a word ends at {float(last_B[worst]):.2f} s, but the head's tokens at {float(ends_B[worst]):.2f} s with "
             f"rate {rate:g}, expected the tokens a second, of sounds that are neither cut nor played faster"
         )
 

@@ -8,6 +8,7 @@ from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.audio import AudioConfig
 from weft.modalities.video import VideoConfig
@@ -86,6 +87,12 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
             f"data.splice puts rows together, whose streams are read anew, but data.cache has {', '.join(cached)}: "
             "leave one of them out"
         )
+    for stream, config in recipe.data.streams.items():
+        if isinstance(config, AudioConfig | VideoConfig) and stream not in splice.streams:
+            raise WeftError(
+                f"data.splice.streams lacks '{stream}', which would stay as it is beside parts of other rows: expected "
+                "every stream of sounds or videos"
+            )
     for stream in splice.streams:
         config = recipe.data.streams[stream]
         if not isinstance(config, AudioConfig | VideoConfig):
@@ -100,8 +107,13 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
 
 
 def _check_aligned(recipe: Recipe, name: str, objective: AlignedWordsConfig) -> None:
-    """Raises WeftError where units are no words, or sounds of training have another length than those in which the words
-    have their times."""
+    """Raises WeftError where units are no words, there are no times of words, or sounds of training have another length
+    than those in which the words have their times."""
+    times = recipe.data.targets.get(objective.times)
+    if times is not None and not isinstance(times, WordTimesConfig):
+        raise WeftError(
+            f"objectives.{name}.times is '{objective.times}', a {type(times).__name__}, expected a WordTimesConfig"
+        )
     head = recipe.model.heads.get(objective.head)
     target = (
         recipe.data.targets.get(head.output.target)

@@ -16,7 +16,7 @@ from weft.core.interfaces import CacheableEncoder, Learner, Modality, NeedsModal
 from weft.core.tensors import LEARNED, NUMBERS, read_state, write_tensors
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
-from weft.data.formats import Chained, Dataset
+from weft.data.formats import Chained, Dataset, split_name
 from weft.data.learned import MODALITIES
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
@@ -52,7 +52,13 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
     Raises WeftError where there are none.
     """
     if split is not None and "+" in split:
-        names = dict.fromkeys(name.strip() for name in split.split("+"))
+        names = dict.fromkeys(split_name(name) for name in split.split("+"))
+        if not all(names):
+            raise WeftError(
+                f"split is '{split}', expected the name of a split on both sides of each plus"
+            )
+        if ALL in names:
+            return open_split(recipe, ALL)  # which has the rows of the others
         return Chained([open_split(recipe, name) for name in names])
     dataset = recipe.data.source.open(None if split == ALL else split, recipe.data.errors)
     if len(dataset) == 0:
