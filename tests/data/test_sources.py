@@ -16,6 +16,8 @@ from weft.data.formats import Chained
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import SplitConfig
 from weft.data.sources import FilesConfig
+from weft.recipes import recipe
+from weft.runs.parts import open_split
 
 SPLITS = ("train", "validation", "test")
 
@@ -277,3 +279,18 @@ def test_data_sets_one_after_another(tmp_path: Path) -> None:
     assert both.splits == ["test", "test", "validation"]
     with pytest.raises(IndexError):
         both[3]
+
+
+def test_splits_with_a_plus_between_them(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.jsonl", ["train", "test", "validation", "test"])
+    made = recipe("clip")
+    made = made.replace(data=made.data.replace(source=FilesConfig(path)))
+
+    def ids(split: str) -> list[str]:
+        return [sample.id for sample in open_split(made, split)]
+
+    assert ids("test+validation") == ids("test + dev+val") == ["1", "3", "2"]
+    assert ids("test+all") == ids("all") == ["0", "1", "2", "3"]  # no row twice
+    for wrong in ("test+", "+", "+test"):
+        with pytest.raises(WeftError, match="expected the name of a split on both sides"):
+            ids(wrong)

@@ -13,6 +13,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.modalities.audio import AudioConfig
 from weft.modalities.audio_decoding import read_sound, resampled, sound_facts
+from weft.modalities.audio_transforms import SoundChangesConfig
 
 ENCODINGS = {
     "8 bit": ("WAV", "PCM_U8", 0.01),
@@ -210,3 +211,11 @@ def test_noise_of_evaluation_has_its_ratio_and_is_the_same_each_time() -> None:
     assert ratio.item() == pytest.approx(6.0, abs=0.2)
     in_training = noisy.transform(noisy.decode(media), train=True, generator=generator)
     assert torch.equal(in_training, plain)
+
+
+@pytest.mark.parametrize("decibels", [float("nan"), float("inf"), -1e300, 4000.0])
+def test_noise_is_in_decibels_that_can_be_computed(decibels: float) -> None:
+    with pytest.raises(ValueError, match="eval_noise is .* expected decibels from -200 to 200"):
+        AudioConfig(eval_noise=decibels)
+    with pytest.raises(ValueError, match="noise.* is .* expected decibels from -200 to 200"):
+        SoundChangesConfig(noise=(decibels, decibels))
