@@ -36,7 +36,7 @@ from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.image_transforms import JitterConfig
 from weft.modalities.ngrams import NgramsConfig
-from weft.modalities.parts import parts_of, shown_by
+from weft.modalities.parts import PanelParts, parts_of, shown_by
 from weft.modalities.pictures import PicturesConfig
 from weft.modalities.regions import RegionsConfig
 from weft.modalities.spectrogram import SpectrogramConfig
@@ -610,4 +610,23 @@ def test_panels_are_taken_away_cell_by_cell() -> None:
     assert [name for name, _ in shown.strongest(1)] == [
         "picture 1, row 8 of 8, column 8 of 8",
         "picture 2, row 8 of 8, column 8 of 8",
+    ]
+
+
+def test_of_many_frames_an_explanation_shows_those_that_matter_most() -> None:
+    frames = torch.arange(12, dtype=torch.uint8)[None, :, None, None, None].expand(1, 12, 3, 8, 8)
+    field = Field(frames.contiguous(), torch.arange(12)[None] < 10)
+    weights = torch.zeros(12, 8, 8)
+    weights[:10] = torch.tensor([5.0, 1, 4, 9, 2, 8, 3, 7, 0, 6])[:, None, None]
+    weights[11] = 99  # padding
+    shown = PanelParts().weighed(field, weights).pictures
+    assert [int(np.asarray(picture.pixels)[0, 0, 0]) for picture in shown] == [
+        0,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        9,
     ]

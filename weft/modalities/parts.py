@@ -19,6 +19,8 @@ from weft.core.interfaces import NamedParts, Removable, Shown
 from weft.core.media import Media
 from weft.core.records import Field
 
+MOST_SHOWN = 8
+"""Pictures of a row that an explanation shows: a video has many."""
 LARGEST_GRID = 8
 """Cells along the longer side of a picture."""
 
@@ -129,10 +131,16 @@ class PanelParts:
         return None if grid is None else (pictures, *grid)
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The pictures as the model sees them."""
-        found = zip(field.values[0].cpu(), weights.numpy(), _real(field)[0].tolist(), strict=True)
+        """The pictures as the model sees them; of many those that matter most, in their order."""
+        values = field.values[0].cpu()
+        real = [place for place, there in enumerate(_real(field)[0].tolist()) if there]
+        heats = [float(weights[place].clamp_min(0).sum()) for place in real]
+        order = sorted(range(len(real)), key=lambda number: -heats[number])[:MOST_SHOWN]
+        shown = [real[number] for number in sorted(order)]
         return Display(
-            pictures=tuple(Picture(pixels_of(one), heat) for one, heat, there in found if there)
+            pictures=tuple(
+                Picture(pixels_of(values[place]), weights[place].numpy()) for place in shown
+            )
         )
 
 
