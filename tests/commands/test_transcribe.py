@@ -126,7 +126,7 @@ def test_intervals_of_words_a_minute() -> None:
 def test_errors_in_noise(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "noisy.json"
     evaluate(f"{run / 'run'} --noise -5 --audit False --split all --json {file}".split())
-    assert "-5 dB from sound to noise" in capsys.readouterr().out
+    assert "-5 dB, white noise" in capsys.readouterr().out
     found = json.loads(file.read_text())
-    assert found["protocol"]["white noise"] == "-5 dB from sound to noise"
+    assert found["protocol"]["signal-to-noise ratio"] == "-5 dB, white noise"
     assert "WER" in found["metrics"]

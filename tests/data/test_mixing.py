@@ -11,6 +11,7 @@ from weft.core.samples import Sample
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.loader import Loader
 from weft.data.mixing import OTHER, RATIO, MixConfig, Mixing, mixed_target
+from weft.data.row_changes import RowChanges
 from weft.data.targets.classes import ClassesConfig
 from weft.modalities.audio import AudioConfig
 from weft.modalities.image import ImageConfig
@@ -42,7 +43,9 @@ def loader(dataset: list[Sample], mix: MixConfig | None, **options: Any) -> Load
         "label": TargetSource(dataset, classes),
     }
     mixing = None if mix is None else Mixing(mix, {"audio": AUDIO}, len(dataset))
-    return Loader(dataset, sources, batch_size=4, seed=3, mixing=mixing, **options)
+    return Loader(
+        dataset, sources, batch_size=4, seed=3, changes=RowChanges(mixing=mixing), **options
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 3])

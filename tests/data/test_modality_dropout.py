@@ -12,6 +12,7 @@ from weft.data.columns import ModalitySource
 from weft.data.loader import Loader
 from weft.data.modality_dropout import ModalityDropout
 from weft.data.no_data import NoDataConfig
+from weft.data.row_changes import RowChanges
 from weft.modalities.audio import AudioConfig
 from weft.runs.recipe import DataConfig
 
@@ -51,7 +52,7 @@ def loader(**options: Any) -> Loader:
     audio = AudioConfig(rate=8000).build()
     sources = {name: ModalitySource(rows, name, audio) for name in STREAMS}
     dropout = ModalityDropout(dict.fromkeys(STREAMS, 0.5), STREAMS)
-    return Loader(rows, sources, seed=3, dropout=dropout, **options)
+    return Loader(rows, sources, seed=3, changes=RowChanges(dropout=dropout), **options)
 
 
 def present(batch: Any, rows: int) -> list[list[bool]]:

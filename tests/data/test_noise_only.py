@@ -12,6 +12,7 @@ from weft.core.samples import Sample
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.loader import Loader
 from weft.data.noise_only import NoiseOnly, NoiseOnlyConfig
+from weft.data.row_changes import RowChanges
 from weft.data.targets import NO_CLASS
 from weft.data.targets.transcript import BLANK, TranscriptConfig
 from weft.modalities.audio import AudioConfig
@@ -43,7 +44,9 @@ def loader(
     }
     config = None if share is None else NoiseOnlyConfig(share, seconds=seconds)
     only = config and NoiseOnly(config, {"audio": AUDIO}, {"transcript": target})
-    return Loader(ROWS, sources, batch_size=6, seed=3, noise_only=only, **options)
+    return Loader(
+        ROWS, sources, batch_size=6, seed=3, changes=RowChanges(noise_only=only), **options
+    )
 
 
 def sounds(batch: Batch) -> Field:

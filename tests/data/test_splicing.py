@@ -14,6 +14,7 @@ from weft.core.timed import timed_words
 from weft.data.columns import ModalitySource, TargetSource
 from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
+from weft.data.row_changes import RowChanges
 from weft.data.splicing import SpliceConfig, Splicing
 from weft.data.targets.transcript import TranscriptConfig
 from weft.modalities.audio import AudioConfig
@@ -69,7 +70,9 @@ def loader(dataset: list[Sample], splice: SpliceConfig | None, **options: Any) -
         "transcript": TargetSource(dataset, transcript(dataset)),
     }
     splicing = None if splice is None else Splicing(splice, len(dataset))
-    return Loader(dataset, sources, batch_size=4, seed=3, splicing=splicing, **options)
+    return Loader(
+        dataset, sources, batch_size=4, seed=3, changes=RowChanges(splicing=splicing), **options
+    )
 
 
 BOTH = SpliceConfig(("audio", "video"), share=1.0, parts=3)

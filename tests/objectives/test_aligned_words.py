@@ -33,7 +33,8 @@ def test_another_rate_than_that_of_the_tokens_is_told() -> None:
     times, mask = torch.tensor([[[2.0, 3.0]]]), torch.ones(1, 30, dtype=torch.bool)
     require_rate(times, mask, 10.0, ["s1"])
     with pytest.raises(
-        WeftError, match=r"row 's1': a word ends at 3.00 s, but the head's tokens at 1.20 s"
+        WeftError,
+        match=r"row 's1': a word ends at 3.00 s, but at rate 25 the head's tokens end at 1.20 s",
     ):
         require_rate(times, mask, 25.0, ["s1"])
     with pytest.raises(ValueError, match="rate is 0"):

@@ -38,7 +38,7 @@ class Arguments(OwnData, Trusting):
     missing: bool = False
     """Also measure every set of the streams that the task reads, the others absent or filled."""
     noise: float | None = None
-    """Decibels from each sound down to the white noise that is added to it; negative where noise is louder."""
+    """Signal-to-noise ratio in decibels: so much white noise is added to every sound; negative where the noise is louder."""
     against: Path | None = None
     """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
     audit: bool = True
@@ -67,7 +67,7 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     )
     if arguments.noise is None:
         return found
-    protocol = {"white noise": f"{arguments.noise:g} dB from sound to noise"}
+    protocol = {"signal-to-noise ratio": f"{arguments.noise:g} dB, white noise"}
     return replace(found, result=found.result.extended(protocol=protocol))
 
 

@@ -23,12 +23,9 @@ from weft.core.samples import Sample, group_key
 from weft.data.ahead import AHEAD_BYTES, bytes_of
 from weft.data.columns import ReadsSamples, Source, draws_of, row_of
 from weft.data.formats import Dataset
-from weft.data.mixing import DRAWS, OTHER, RATIO, Mixing
-from weft.data.modality_dropout import DRAWS as DROPOUT
-from weft.data.modality_dropout import ModalityDropout
-from weft.data.noise_only import DRAWS as NOISE
-from weft.data.noise_only import NoiseOnly
+from weft.data.mixing import OTHER, RATIO
 from weft.data.policy import BadRow, BadRows, ErrorPolicy
+from weft.data.row_changes import RowChanges
 from weft.data.sampler import (
     Draw,
     Sampler,
@@ -37,7 +34,6 @@ from weft.data.sampler import (
     row_seed,
 )
 from weft.data.splicing import DRAWS as SPLICE
-from weft.data.splicing import Splicing
 
 log = logging.getLogger("weft.data")
 PREFETCH = 2
@@ -90,8 +86,7 @@ class Loader:
     errors: what happens to a row that cannot be read. One that is left out is replaced by the next
     row of the data set.
     sampler: which rows are in which batch, of the same batch_size and seed; shuffled ones if not given.
-    splicing: rows are put together of parts of several. mixing: rows are mixed in pairs. dropout: rows lose some of
-    their streams. noise_only: rows become noise.
+    changes: what is done to rows beside what their modalities do.
     """
 
     def __init__(
@@ -106,10 +101,7 @@ class Loader:
         world_size: int = 1,
         errors: ErrorPolicy | None = None,
         sampler: Sampler | None = None,
-        mixing: Mixing | None = None,
-        dropout: ModalityDropout | None = None,
-        noise_only: NoiseOnly | None = None,
-        splicing: Splicing | None = None,
+        changes: RowChanges | None = None,
     ) -> None:
         _check(len(dataset), batch_size, seed, workers, rank, world_size)
         if batch_size % world_size:
@@ -122,10 +114,7 @@ class Loader:
         self._world_size = world_size
         self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
         self._bad_indices: set[int] = set()
-        self._mixing = mixing
-        self._dropout = dropout
-        self._noise_only = noise_only
-        self._splicing = splicing
+        self._changes = changes or RowChanges()
         self._said_of_parts = False
         self._examples: dict[str, Field | Features | None] = {}
         self._sampler = sampler or ShuffledSampler(len(dataset), batch_size, seed)
@@ -199,13 +188,11 @@ class Loader:
 
     def _read(self, sample: Sample, draw: Draw) -> LoadedRow:
         sample, values = self._spliced(sample, draw)
-        if self._mixing is not None:
-            generator = row_generator(self._seed, draw, DRAWS)
-            values = self._mixing(values, generator, lambda row: self._values(draw, row))
-        if self._dropout is not None:
-            values = self._dropout(values, row_generator(self._seed, draw, DROPOUT))
-        if self._noise_only is not None:
-            values = self._noise_only(values, row_generator(self._seed, draw, NOISE))
+        values = self._changes.changed(
+            values,
+            lambda name: row_generator(self._seed, draw, name),
+            lambda row: self._values(draw, row),
+        )
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _spliced(self, sample: Sample, draw: Draw) -> tuple[Sample, dict[str, Any]]:
@@ -213,9 +200,10 @@ class Loader:
 
         A row of which a part cannot be read stays as it is; the first such is said.
         """
-        if self._splicing is not None:
+        splicing = self._changes.splicing
+        if splicing is not None:
             generator = row_generator(self._seed, draw, SPLICE)
-            spliced = self._splicing(sample, generator, lambda row: row_of(self._dataset, row))
+            spliced = splicing(sample, generator, lambda row: row_of(self._dataset, row))
             try:
                 if spliced is not None:
                     return spliced, self._values_of(spliced, draw)

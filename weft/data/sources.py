@@ -193,7 +193,7 @@ class FilesConfig(DataSource):
             seen = {value for value in values if value is not None}
             if not seen:
                 raise WeftError(f"{self.path}: held_out names column '{column}', which no row has")
-            asked = set(said.split(BETWEEN))
+            asked = {said} if said in seen else set(said.split(BETWEEN))
             for value in sorted(asked - seen):
                 raise WeftError(f"{self.path}: {unknown_name(column, value, seen)}")
             same = [one and value in asked for one, value in zip(same, values, strict=True)]

@@ -179,10 +179,8 @@ class Audio(SoundParts):
 
         Raises WeftError where it lies outside.
         """
-        item, rate = (
-            self.decode(replace(expected(part, self.media), start=0.0, end=None)),
-            self.config.rate,
-        )
+        rate = self.config.rate
+        item = self.decode(replace(expected(part, self.media), start=0.0, end=None))
         first, end = round(part.start * rate), round((part.end or 0) * rate)
         if item.seconds > SHORT:
             found_S = torch.from_numpy(read_sound(part, rate))

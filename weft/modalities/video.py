@@ -150,12 +150,11 @@ class Video(PanelParts):
             whole = replace(part, start=0.0, end=None)
             length, rate = self._length(whole), self.config.sampling.rate
             end = before + self._joined_length(part)
-            first, last = (
-                (0.0, length) if length <= SHORT else (part.start, part.start + end - before)
-            )
-            numbers = range(
-                begin := int(first * rate), max(begin + 1, int(min(last, length) * rate + 1e-6))
-            )
+            # The same frames of a short video for every part of it; of a long one no more than the part.
+            short = length <= SHORT
+            first = int((0.0 if short else part.start) * rate)
+            last = length if short else min(part.start + end - before, length)
+            numbers = range(first, max(first + 1, int(last * rate + 1e-6)))
             grid = [number / rate for number in numbers]
             wanted = [time - before + part.start for time in times if before <= time < end]
             places = [max(0, bisect.bisect(grid, time + 1e-6) - 1) for time in wanted]

@@ -70,8 +70,9 @@ def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float, ids: Sequence[
     worst = int((last_B - ends_B).argmax())
     if last_B[worst] > ends_B[worst] + LATE:
         raise WeftError(
-            f"row '{ids[worst]}': a word ends at {float(last_B[worst]):.2f} s, but the head's tokens at {float(ends_B[worst]):.2f} s with "
-            f"rate {rate:g}, expected the tokens a second, of sounds that are neither cut nor played faster"
+            f"row '{ids[worst]}': a word ends at {float(last_B[worst]):.2f} s, but at rate {rate:g} the head's tokens "
+            f"end at {float(ends_B[worst]):.2f} s: set rate to the head's tokens a second, and neither cut sounds nor "
+            "play them faster"
         )
 
 
@@ -80,10 +81,8 @@ def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> 
     middles_T = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / rate
     said_BT = torch.full(mask_BT.shape, BLANK, dtype=torch.int64, device=mask_BT.device)
     for unit_B, times_B2 in zip(ids_BL.unbind(1), times_BL2.unbind(1), strict=True):
-        starts_B1, ends_B1 = (
-            times_B2[:, :1],
-            times_B2[:, 1:],
-        )  # NaN in the padding, which nothing is inside of
+        starts_B1, ends_B1 = times_B2[:, :1], times_B2[:, 1:]
+        # Times of the padding are NaN, which nothing lies between.
         inside_BT = (starts_B1 <= middles_T) & (middles_T < ends_B1)
         said_BT = torch.where(inside_BT, unit_B[:, None], said_BT)
     return said_BT.masked_fill(~mask_BT, PADDING)

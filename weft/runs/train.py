@@ -20,6 +20,7 @@ from weft.data.loader import Loader
 from weft.data.mixing import Mixing
 from weft.data.modality_dropout import ModalityDropout
 from weft.data.noise_only import NoiseOnly
+from weft.data.row_changes import RowChanges
 from weft.data.splicing import Splicing
 from weft.encoders.weights import architecture
 from weft.evaluation.metric import Metric, Score
@@ -164,10 +165,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         world_size=world_size(),
         errors=recipe.data.errors,
         sampler=sampler_of(recipe, folder, training, learned.modalities),
-        mixing=_mixing(recipe, learned, len(training)),
-        dropout=_dropout(recipe),
-        noise_only=_noise_only(recipe, learned),
-        splicing=_splicing(recipe, len(training)),
+        changes=_changes(recipe, learned, len(training)),
     )
 
     run = recipe.run.resolved(loader.steps_per_epoch)
@@ -185,28 +183,19 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     return TrainResult(folder, fitted, validation_metrics(recipe))
 
 
-def _mixing(recipe: Recipe, learned: Learned, rows: int) -> Mixing | None:
-    """How training rows are mixed, if they are."""
-    config = recipe.data.mix
-    return None if config is None else Mixing(config, learned.modalities, rows)
-
-
-def _splicing(recipe: Recipe, rows: int) -> Splicing | None:
-    """How training rows are put together of several, if they are."""
-    config = recipe.data.splice
-    return None if config is None else Splicing(config, rows)
-
-
-def _dropout(recipe: Recipe) -> ModalityDropout | None:
-    """How training rows lose streams, if they do."""
-    chances = recipe.data.modality_dropout
-    return ModalityDropout(chances, tuple(recipe.data.streams)) if chances else None
-
-
-def _noise_only(recipe: Recipe, learned: Learned) -> NoiseOnly | None:
-    """How training rows become noise, if some do."""
-    config = recipe.data.noise_only
-    return None if config is None else NoiseOnly(config, learned.modalities, learned.targets)
+def _changes(recipe: Recipe, learned: Learned, rows: int) -> RowChanges:
+    """What is done to training rows."""
+    data = recipe.data
+    streams = learned.modalities
+    lost = data.modality_dropout
+    return RowChanges(
+        splicing=None if data.splice is None else Splicing(data.splice, rows),
+        mixing=None if data.mix is None else Mixing(data.mix, streams, rows),
+        dropout=ModalityDropout(lost, tuple(data.streams)) if lost else None,
+        noise_only=None
+        if data.noise_only is None
+        else NoiseOnly(data.noise_only, streams, learned.targets),
+    )
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:
