@@ -89,7 +89,7 @@ def test_of_each_word_its_times_and_the_weights_of_the_streams(
 
 
 def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([str(run / "run"), "--noise", "0.1"])
+    main([str(run / "run"), "--silence", "0.1"])
     lines = capsys.readouterr().out.splitlines()
     rates = [line for line in lines if "\t" not in line]
     assert [line.split(" words")[0].split(":")[0] for line in rates] == ["silence", "white noise"]
@@ -103,7 +103,8 @@ def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFi
     ("words", "said"),
     [
         ([], "weft transcribe needs one file or more"),
-        (["--noise", "-1"], "--noise is -1, expected minutes"),
+        (["--silence", "-1"], "--silence is -1, expected 0 to 600 minutes"),
+        (["--silence", "601"], "--silence is 601, expected 0 to 600 minutes"),
         (["{}/empty"], "empty: holds no audio and no video file"),
     ],
 )

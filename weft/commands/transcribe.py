@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from weft.heads.output import Values
     from weft.runs.run import Run
 
+MOST_MINUTES = 600
+"""Of silence and of noise, which lie in memory."""
+
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
@@ -35,7 +38,7 @@ class Arguments(Trusting):
     """Head of the model that writes transcripts; the first one if not given."""
     words: bool = False
     """Of each word when it is said and, where the model weighs its streams at each moment, how far it believed each."""
-    noise: float = 0.0
+    silence: float = 0.0
     """Also transcribe so many minutes of digital silence and as many of white noise, in which nothing is said."""
 
 
@@ -43,10 +46,12 @@ def main(words: list[str]) -> None:
     """Prints one line for each file: its name, a tab and the transcript, and below it a table of its words where asked for;
     of folders and of noise words a minute, too."""
     arguments = parse(Arguments, words, "weft transcribe")
-    if not arguments.files and not arguments.noise:
+    if not arguments.files and not arguments.silence:
         raise WeftError("weft transcribe needs one file or more")
-    if not 0 <= arguments.noise < float("inf"):
-        raise WeftError(f"--noise is {arguments.noise:g}, expected minutes")
+    if not 0 <= arguments.silence <= MOST_MINUTES:
+        raise WeftError(
+            f"--silence is {arguments.silence:g}, expected 0 to {MOST_MINUTES:,} minutes"
+        )
     from weft.heads.transcripts import TranscriptOutput
     from weft.runs.run import load
 
@@ -68,8 +73,8 @@ def main(words: list[str]) -> None:
         if any(file.is_dir() for file in arguments.files):
             first = next(iter(recordings.values()))
             _print_rate("recordings", said, [_seconds(one) for one in first])
-    if arguments.noise:
-        _transcribe_noise(run, head, kinds, arguments.noise)
+    if arguments.silence:
+        _transcribe_noise(run, head, kinds, arguments.silence)
 
 
 def _kinds(run: "Run", head: str) -> "dict[str, Kind]":
@@ -138,7 +143,7 @@ def _transcribe_noise(run: "Run", head: str, kinds: "dict[str, Kind]", minutes: 
 
     for stream, kind in kinds.items():
         if kind != "audio":
-            raise WeftError(f"{run.folder}: stream '{stream}' reads videos, --noise needs sounds")
+            raise WeftError(f"{run.folder}: stream '{stream}' reads videos, --silence needs sounds")
     modality = run.modalities[next(iter(kinds))]
     assert isinstance(modality, Audio)
     rate = modality.config.rate
