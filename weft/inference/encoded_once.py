@@ -1,12 +1,10 @@
 """A member whose rows are encoded once, however often they are read: for measuring a task again and again."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from weft.architectures.model import Model
 from weft.core.errors import DataError
 from weft.core.records import Features, Field
 from weft.data.formats import Dataset
@@ -15,6 +13,7 @@ from weft.data.presence import collate_present
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import KeptFeatures, encode_rows, evaluating_all
 from weft.inference.member import Member, ViewedSource
+from weft.inference.other_encoding import encoding_by
 from weft.inference.rows import Reading, Selection
 
 
@@ -31,15 +30,10 @@ def encoded_once(
     """
     found = {s: _kept(member, dataset, s, config, device) for s in member.sources if s in streams}
 
-    class Encoded(type(member.model)):  # type: ignore[misc]
-        def encode(self, stream: str, value: Field | Features) -> Features:
-            if stream in found and isinstance(value, Features):
-                return value
-            encoded: Features = super().encode(stream, value)
-            return encoded
+    def kept(stream: str, value: Field | Features) -> Features | None:
+        return value if stream in found and isinstance(value, Features) else None
 
-    model: Model = copy.copy(member.model)  # shares every part
-    model.__class__ = Encoded
+    model = encoding_by(member.model, kept)
     return replace(member, model=model, sources={**member.sources, **found})
 
 

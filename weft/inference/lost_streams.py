@@ -7,7 +7,6 @@ from typing import cast
 
 import torch
 
-from weft.architectures.model import Model
 from weft.core.interfaces import Encoder
 from weft.core.records import Features, Field
 from weft.data.formats import Dataset
@@ -15,6 +14,7 @@ from weft.fusion.mask_tokens import MaskTokens
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Member
+from weft.inference.other_encoding import encoding_by
 from weft.inference.rows import Reading, Selection
 
 AVERAGED = 512
@@ -37,19 +37,16 @@ def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
     fillings: one row each.
     """
 
-    class Filled(type(member.model)):  # type: ignore[misc]
-        def encode(self, stream: str, value: Field | Features) -> Features:
-            if stream not in fillings:
-                encoded: Features = super().encode(stream, value)
-                return encoded
-            rows = torch.zeros(len(value), dtype=torch.int64)
-            filling = fillings[stream].to(next(self.parameters()).device)
-            found = filling.take(rows.to(filling.tokens.device))
-            return found if value.present is None else found.where(value.present)
+    device = next(member.model.parameters()).device
 
-    model: Model = copy.copy(member.model)  # shares every part
-    model.__class__ = Filled
-    return replace(member, model=model)
+    def instead(stream: str, value: Field | Features) -> Features | None:
+        if stream not in fillings:
+            return None
+        rows = torch.zeros(len(value), dtype=torch.int64, device=device)
+        found = fillings[stream].to(device).take(rows)
+        return found if value.present is None else found.where(value.present)
+
+    return replace(member, model=encoding_by(member.model, instead))
 
 
 def one_row(vector_D: torch.Tensor) -> Features:
