@@ -41,6 +41,8 @@ class Arguments(OwnData, Trusting):
     """Signal-to-noise ratio in decibels: so much white noise is added to every sound; negative where the noise is louder."""
     against: Path | None = None
     """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
+    judge: tuple[Path, ...] = ()
+    """Runs that were trained on real values and say what they see in those that this run draws, by their first task."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -91,6 +93,11 @@ def main(words: list[str]) -> None:
     if other is not None:
         task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
+    if arguments.judge:
+        from weft.runs.judged import judged
+
+        for judge in (_loaded(folder, arguments) for folder in arguments.judge):
+            found = judged(found, judge, judge.folder.name)
     print_result(found.result)
     against = None
     if other is not None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weft.core.draws import uniform
+from weft.core.draws import normal, uniform
 
 
 @dataclass(frozen=True)
@@ -254,10 +254,16 @@ class Batch:
 
     def uniform(self, name: str, *shape: int) -> Tensor:
         """(B, *shape) random numbers in [0, 1) of the rows, for what `name` says is drawn."""
-        seeds_B = self.seeds
-        if seeds_B is None:
-            seeds_B = torch.randint(2**62, (len(self),), device=self.groups.device)
-        return uniform(seeds_B, name, *shape)
+        return uniform(self._seeds(), name, *shape)
+
+    def normal(self, name: str, *shape: int) -> Tensor:
+        """(B, *shape) random numbers of the standard normal distribution, as `uniform`."""
+        return normal(self._seeds(), name, *shape)
+
+    def _seeds(self) -> Tensor:
+        if self.seeds is not None:
+            return self.seeds
+        return torch.randint(2**62, (len(self),), device=self.groups.device)
 
     def with_inputs(self, **inputs: Field | Features) -> "Batch":
         return replace(self, inputs={**self.inputs, **inputs})

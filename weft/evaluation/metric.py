@@ -21,7 +21,9 @@ POINTS = "points"
 RANK = "rank"
 TARGET_UNIT = "unit of the target"
 """Of numbers in the unit of what is predicted, which the head of the model says: see `Metric.in_unit`."""
-SCALES = {PERCENT: 100.0, POINTS: 100.0}
+THOUSANDTHS = "x 0.001"
+"""Of small numbers, as the field prints the kernel distance."""
+SCALES = {PERCENT: 100.0, POINTS: 100.0, THOUSANDTHS: 1000.0}
 """Unit -> by what a raw value is multiplied to be in it; 1 in any other."""
 FAMILY = "{}"
 """Stands in the name of a family of metrics for what its members are named by, such as a class."""

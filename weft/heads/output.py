@@ -21,18 +21,21 @@ class Part:
     """A decoder, the context that it reads (B rows), and what its run has learned.
 
     Several parts are an ensemble: other models, or other views of the same rows. weights: stream -> (B, T) how much
-    of each token of the context comes from it, where the fusion says so (`WeighsPlaces`).
+    of each token of the context comes from it, where the fusion says so (`WeighsPlaces`). seeds: (B,) of the rows,
+    which what is drawn for a row is drawn from.
     """
 
     decoder: nn.Module
     context: Features
     learned: Learned
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    seeds: Tensor | None = None
 
     def take(self, rows: Tensor) -> "Part":
         """These rows, in this order."""
         weights = {stream: weights_BT[rows] for stream, weights_BT in self.weights.items()}
-        return replace(self, context=self.context.take(rows), weights=weights)
+        seeds = None if self.seeds is None else self.seeds[rows]
+        return replace(self, context=self.context.take(rows), weights=weights, seeds=seeds)
 
 
 class Values(Protocol):

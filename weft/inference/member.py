@@ -1,10 +1,11 @@
 """A trained model with what it needs to read a data set, and the entries of the rows that it reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from weft.architectures.model import Model
+from weft.core.errors import unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.data.columns import Source
 from weft.data.formats import Dataset
@@ -39,6 +40,21 @@ class Member:
     @property
     def targets(self) -> Mapping[str, Target]:
         return self.learned.targets
+
+
+def seeing(member: Member, head: str, streams: Sequence[str]) -> Member:
+    """The member whose head reads these streams alone; all that it reads if none is named.
+
+    Raises WeftError for one that it does not read.
+    """
+    if not streams:
+        return member
+    read = member.model.streams_of(head)
+    for stream in streams:
+        if stream not in read:
+            raise unknown_name(f"stream of head '{head}'", stream, read)
+    hidden = set(read) - set(streams)
+    return replace(member, sources={s: one for s, one in member.sources.items() if s not in hidden})
 
 
 def check_members(members: Sequence[Member]) -> None:

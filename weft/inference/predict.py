@@ -151,14 +151,15 @@ class _View:
             )
         return tuple(stream for stream in self.member.sources if stream in read)
 
-    def part(self, encoded: Encoded) -> Part | None:
+    def part(self, encoded: Encoded, seeds_B: Tensor | None) -> Part | None:
         """The head's decoder and what it reads of the rows; None where no row has its context."""
         model = self.member.model
         head = model.head(self.head)
         if not encoded or (head.context in model.fused_streams and head.context not in encoded):
             return None
         weights = model.place_weights(self.head, encoded)
-        return Part(head.decoder, head.reads(model.fuse(encoded)), self.member.learned, weights)
+        context = head.reads(model.fuse(encoded))
+        return Part(head.decoder, context, self.member.learned, weights, seeds_B)
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ class _Part:
 
 def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str]) -> _Part | None:
     """The values of those rows that have something to be read. altered: streams that are altered, too."""
-    parts = _parts(seen, read.streams)
+    seeds_B = read.batch.seeds
+    parts = _parts(seen, read.streams, seeds_B)
     if parts is None:
         return None
     there_R = parts[0].context.mask.any(dim=1).nonzero()[:, 0]
@@ -189,9 +191,9 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str])
             {s: f.take(partner_B) if s == stream else f for s, f in one.items()}
             for one in read.streams
         ]
-        others[stream] = _values(seen[0], _parts(seen, mixed) or parts, there_R)
+        others[stream] = _values(seen[0], _parts(seen, mixed, seeds_B) or parts, there_R)
     reordered = {
-        stream: _values(seen[0], _parts(seen, found) or parts, there_R)
+        stream: _values(seen[0], _parts(seen, found, seeds_B) or parts, there_R)
         for stream in altered
         if (found := _in_random_order(seen, read, stream)) is not None
     }
@@ -222,8 +224,10 @@ def _in_random_order(
     return found
 
 
-def _parts(seen: Sequence[_View], encoded: Sequence[Encoded]) -> list[Part] | None:
-    found = [one.part(streams) for one, streams in zip(seen, encoded, strict=True)]
+def _parts(
+    seen: Sequence[_View], encoded: Sequence[Encoded], seeds_B: Tensor | None
+) -> list[Part] | None:
+    found = [one.part(streams, seeds_B) for one, streams in zip(seen, encoded, strict=True)]
     parts = [part for part in found if part is not None]
     return parts if len(parts) == len(found) else None
 

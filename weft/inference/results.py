@@ -6,10 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
+from weft.core.display import Display
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
+from weft.heads.drawn import DrawnValues
 from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry
 
@@ -66,6 +68,28 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """What was drawn for a row.
+
+    inputs: the entries that it was drawn from. drawn: as a person is shown it. others: what is shown beside it, such as the
+    true value and the training value that is most like it.
+    """
+
+    inputs: tuple[Entry, ...]
+    drawn: Display
+    others: Mapping[str, Display] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """All that was drawn: a value of the stream for each of the rows, by their numbers in the data set."""
+
+    stream: str
+    rows: Sequence[int]
+    values: DrawnValues
+
+
+@dataclass(frozen=True)
 class Values:
     """A number for each of Q rows and their groups, both (Q,): what paired comparisons need."""
 
@@ -88,7 +112,8 @@ class TaskResult:
     protocol: what was measured and how (split, sizes, captions an image). metrics: name -> the number,
     which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
     examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
-    rows. predictions: some rows to be shown, drawn at random. worst: the worst errors, the worst first;
+    rows. predictions: some rows to be shown, drawn at random; drawings: the same of rows for which pictures or
+    sounds were drawn, and drawn: all of these. worst: the worst errors, the worst first;
     worst_examples: the same of queries, by direction. head: the head of the model that was measured, if it was one.
     similarity: the two embeddings whose cosine was, streams or JOINT, if it was one. diagnostics: confused
     classes, calibration, class counts, errors by slice, where the task has them.
@@ -103,6 +128,8 @@ class TaskResult:
     examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     predictions: Sequence[Prediction] = ()
+    drawings: Sequence[Drawing] = ()
+    drawn: Drawn | None = None
     worst: Sequence[Prediction] = ()
     worst_examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     head: str | None = None

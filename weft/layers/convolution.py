@@ -14,7 +14,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Normalize(nn.Module):
-    """uint8 pixels (B, 3, H, W) -> (x / 255 - mean) / std, on the pixels' device in `dtype`."""
+    """Pixels (B, 3, H, W) of 0 to 255 -> (x / 255 - mean) / std, on the pixels' device in `dtype`.
+
+    uint8, as pictures are read, or floats, with a gradient, as they are drawn.
+    """
 
     scale: Tensor
     shift: Tensor
@@ -31,10 +34,11 @@ class Normalize(nn.Module):
 
     def forward(self, pixels_BCHW: Tensor, dtype: torch.dtype) -> Tensor:
         check_shape(pixels_BCHW, "B 3 H W", "images")
-        if pixels_BCHW.dtype != torch.uint8:
+        drawn = pixels_BCHW.requires_grad or pixels_BCHW.grad_fn is not None
+        if pixels_BCHW.dtype != torch.uint8 and not drawn:
             raise ValueError(f"images have dtype {pixels_BCHW.dtype}, expected torch.uint8")
         values = pixels_BCHW.to(dtype)
-        if is_padded():
+        if is_padded() or drawn:
             return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype))
         # In place: memory of the size of a batch that is new each time costs more than the sum.
         return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype), out=values)

@@ -130,6 +130,23 @@ class Text:
         """Ids with the special tokens at both ends, at most max_length of them."""
         return self._ids(normalised(text))
 
+    def problem(self, text: str) -> str | None:
+        """Why the model would not read all of the text: it is too long, or has words that the tokenizer does not know."""
+        tokens = self._ready()
+        encoding = tokens.tokenizer.encode(normalised(text))
+        unknown = [
+            normalised(text)[slice(*encoding.offsets[place])]
+            for place, token in enumerate(encoding.ids)
+            if token == tokens.special.get("unk")
+        ]
+        if unknown:
+            return (
+                f"has words that were never seen in training: {', '.join(dict.fromkeys(unknown))}"
+            )
+        if encoding.overflowing:
+            return f"has {len(text):,} characters, more than the {self.config.max_length} tokens that are read"
+        return None
+
     def decode_ids(self, ids: Sequence[int]) -> str:
         """The text of these ids, without special tokens."""
         text: str = self._ready().tokenizer.decode(list(ids), skip_special_tokens=True)

@@ -38,24 +38,35 @@ class Captioning(nn.Module):
             return nothing(head, batch, "tokens")
 
         def measure(context: Features, text: Field) -> tuple[Tensor, Tensor]:
-            texts = separate_texts(text)
-            assert texts.mask is not None
-            prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
-            hidden_SD, packing = decoder.hidden(context, prefix)
-            targets_S = packing.pack(texts.values[:, 1:])
-            costs_S = F.cross_entropy(
-                decoder.logits(hidden_SD).float(),
-                targets_S,
-                label_smoothing=config.label_smoothing,
-                reduction="none",
-            )
-            # Where nothing is packed away, there are costs of padding as well.
-            return packing.unpack(costs_S).sum(), packing.mask.sum()
+            costs_RT, mask_RT = token_costs(decoder, context, text, config.label_smoothing)
+            return costs_RT.sum(), mask_RT.sum()
 
         context, text = head.reads(streams.fused()), text_field(batch, stream)
         parts = streams.by_rows(measure, context, text)
         costs, tokens = (torch.stack(column).sum() for column in zip(*parts, strict=True))
         return Loss(mean_of_all(costs, tokens), {"tokens": tokens.to(costs.dtype)})
+
+
+def token_costs(
+    decoder: AutoregressiveDecoder, context: Features, text: Field, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """(R, T) what each next token costs, zero where there is none, and where there is one.
+
+    R is B times the most texts of a row; see `separate_texts`.
+    """
+    texts = separate_texts(text)
+    assert texts.mask is not None
+    prefix = Field(texts.values[:, :-1], texts.mask[:, 1:])
+    hidden_SD, packing = decoder.hidden(context, prefix)
+    targets_S = packing.pack(texts.values[:, 1:])
+    costs_S = F.cross_entropy(
+        decoder.logits(hidden_SD).float(),
+        targets_S,
+        label_smoothing=label_smoothing,
+        reduction="none",
+    )
+    # Where nothing is packed away, there are costs of padding as well.
+    return packing.unpack(costs_S), packing.mask
 
 
 def writer(head: HeadReader, name: str) -> tuple[AutoregressiveDecoder, str]:

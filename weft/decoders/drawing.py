@@ -1,0 +1,66 @@
+"""Decoders that draw a value, such as a picture, out of what they read and, most of them, out of noise."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from weft.core.config import Settings
+from weft.core.ranges import COUNT, FINITE, at_least, require
+from weft.core.records import Features, Field
+
+
+@dataclass(frozen=True)
+class DrawingConfig(Settings):
+    """How values are drawn."""
+
+    steps: int = 16
+    """Steps of a flow; other decoders draw in one."""
+    guidance: float = 1.0
+    """How far a flow goes from what it draws without the context towards what it draws with it, and beyond
+    (classifier-free guidance, Ho & Salimans 2022, arXiv:2207.12598): 1 as it was trained, 2 truer to the context and
+    less varied."""
+    solver: Literal["euler", "heun"] = "euler"
+    """Of a flow: euler, or heun with two evaluations a step."""
+    seed: int = 0
+    """Of the noise. What is drawn of a row depends on it and on the row, and on no other row."""
+
+    def __post_init__(self) -> None:
+        require(self, steps=COUNT, guidance=FINITE, seed=at_least(0))
+
+
+@runtime_checkable
+class Drawer(Protocol):
+    """A decoder that draws.
+
+    shape: of one value: (3, H, W) of a picture in [-1, 1], (T, M) of the frames of a sound. noise: shape of the noise
+    that it draws a value from, () of one that reads its context alone. As a decoder, (context, noise) -> values
+    with the settings that it has; without noise that of zeros.
+    """
+
+    shape: tuple[int, ...]
+    noise: tuple[int, ...]
+
+    def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor: ...
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
+
+    def __call__(self, context: Features, prefix: Field | None = None) -> Tensor: ...
+
+
+@runtime_checkable
+class Shaped(Protocol):
+    """The config of a part that draws: the shape of one value."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) -> Tensor:
+    """The noise that a decoder was given, (B, *shape); zeros without any. Raises ValueError for another shape."""
+    if prefix is None:
+        return context.pooled.new_zeros(len(context), *shape)
+    expected = (len(context), *shape)
+    if tuple(prefix.values.shape) != expected:
+        raise ValueError(f"noise has shape {tuple(prefix.values.shape)}, expected {expected}")
+    return prefix.values

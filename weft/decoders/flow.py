@@ -1,0 +1,134 @@
+"""Rectified flow: a value is drawn by moving noise along a velocity (Liu et al. 2022, arXiv:2209.03003)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.building import build
+from weft.core.config import Config
+from weft.core.interfaces import Decoder
+from weft.core.records import Features, Field
+from weft.decoders.drawing import DrawingConfig, Shaped, noise_of
+from weft.decoders.sampler import sample
+from weft.decoders.velocity.base import Velocity
+
+
+class Flow(nn.Module):
+    """Noise at time 0 -> a value at time 1, along the straight lines between them that the network has learned.
+
+    A learned token and vector stand in the place of a context that is left out, for classifier-free guidance.
+    """
+
+    def __init__(self, config: "FlowConfig") -> None:
+        super().__init__()
+        self.config = config
+        network = build(config.network)
+        assert isinstance(network, Velocity)
+        self.network = network
+        self.shape = self.noise = network.shape
+        self.no_context = nn.Parameter(torch.zeros(2, network.context_dim))
+
+    def velocity(self, values_BX: Tensor, times_B: Tensor, context: Features) -> Tensor:
+        """(B, *shape) how values move at these times, 0 to 1."""
+        found: Tensor = self.network(values_BX, times_B, context)
+        return found
+
+    def without_context(self, context: Features, gone_B: Tensor) -> Features:
+        """The context with the learned one in the rows that are marked, and in those that have none."""
+        if not context.tokens.shape[1]:
+            context = replace(
+                context,
+                tokens=context.pooled.new_zeros(len(context), 1, context.pooled.shape[1]),
+                mask=context.mask.new_zeros(len(context), 1),
+            )
+        gone_B = gone_B | ~context.present
+        token_D, pooled_D = self.no_context.to(context.tokens.dtype)
+        first_T = torch.arange(context.tokens.shape[1], device=gone_B.device) == 0
+        tokens = torch.where(gone_B[:, None, None], token_D, context.tokens)
+        mask = torch.where(gone_B[:, None], first_T, context.mask)
+        return Features(tokens, mask, torch.where(gone_B[:, None], pooled_D, context.pooled))
+
+    def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
+        """(B, *shape) drawn from noise of that shape."""
+        if noise is None:
+            raise ValueError("a flow got no noise, expected some to draw from")
+        return sample(FlowSampler(way), (self, context, noise))
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
+        """Draws from the noise that the prefix holds, with default settings."""
+        return self.draw(context, noise_of(prefix, context, self.shape), DrawingConfig())
+
+
+@dataclass
+class FlowProgress:
+    """values: (B, ...) at time `step / steps`. contexts: with and, where guidance needs it, without what is said."""
+
+    flow: Flow
+    contexts: tuple[Features, ...]
+    values: Tensor
+    step: int
+    steps: int
+
+    @property
+    def done(self) -> bool:
+        return self.step == self.steps
+
+
+@dataclass(frozen=True)
+class FlowSampler:
+    """Solves the flow's differential equation in equal steps of time."""
+
+    way: DrawingConfig
+
+    def start(self, source: tuple[Flow, Features, Tensor]) -> FlowProgress:
+        flow, context, noise = source
+        none_B = torch.zeros(len(context), dtype=torch.bool, device=noise.device)
+        contexts = [flow.without_context(context, none_B)]
+        if self.way.guidance != 1:
+            contexts.append(flow.without_context(context, ~none_B))
+        return FlowProgress(flow, tuple(contexts), noise, 0, self.way.steps)
+
+    def step(self, progress: FlowProgress) -> FlowProgress:
+        values, size = progress.values, 1 / progress.steps
+        time = progress.step * size
+        velocity = self._velocity(progress, values, time)
+        # The last step has no second evaluation at time 1, where the network was hardly trained.
+        if self.way.solver == "heun" and progress.step < progress.steps - 1:
+            ahead = self._velocity(progress, values + size * velocity, time + size)
+            velocity = (velocity + ahead) / 2
+        return replace(progress, values=values + size * velocity, step=progress.step + 1)
+
+    def finish(self, progress: FlowProgress) -> Tensor:
+        return progress.values
+
+    def _velocity(self, progress: FlowProgress, values: Tensor, time: float) -> Tensor:
+        times_B = torch.full((len(values),), time, device=values.device)
+        found = [
+            progress.flow.velocity(values, times_B, context).float()
+            for context in progress.contexts
+        ]
+        if len(found) == 1:
+            return found[0]
+        # Ho & Salimans 2022, equation 6, with guidance = 1 + w.
+        return found[1] + self.way.guidance * (found[0] - found[1])
+
+
+@dataclass(frozen=True)
+class FlowConfig(Config[Decoder]):
+    """A rectified flow: draws in several steps with a network of velocities."""
+
+    network: Config[Velocity]
+    """The network."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is drawn."""
+        if not isinstance(self.network, Shaped):
+            raise ValueError(
+                f"network is a {type(self.network).__name__}, expected one that says its `shape`"
+            )
+        return self.network.shape
+
+    def build(self) -> Flow:
+        return Flow(self)

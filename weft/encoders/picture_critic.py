@@ -1,0 +1,102 @@
+"""Convolutions without normalisation over a batch, as a GAN's critic needs them: its score of a picture depends on no other."""
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Encoder
+from weft.core.ranges import COUNT, require
+from weft.core.records import Features, Field
+from weft.encoders.weights import WithWeights
+from weft.layers.convolution import Normalize, by_pixel, channels_last
+
+MIDDLE = (0.5, 0.5, 0.5)
+
+
+class CriticStage(nn.Module):
+    """Two 3 x 3 convolutions around a residual, then half of both sides.
+
+    The second one begins as nothing (fixup initialisation, as in R3GAN: Huang et al. 2024, arXiv:2501.05441,
+    section 3.3).
+    """
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.skip = nn.Conv2d(width_in, width, 1, bias=False)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, grid_BCHW: Tensor) -> Tensor:
+        hidden = self.conv1(F.leaky_relu(grid_BCHW, 0.2))
+        hidden = self.conv2(F.leaky_relu(hidden, 0.2))
+        return F.avg_pool2d(self.skip(grid_BCHW) + hidden, 2)
+
+
+class PictureCritic(nn.Module):
+    """Pictures (B, 3, H, W) -> tokens: the last grid (B, T, D), row by row; pooled: a linear map of the whole grid.
+
+    Pixels are uint8, or floats of 0 to 255 that were drawn, with their gradient.
+    """
+
+    def __init__(self, config: "PictureCriticConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.dim = config.dim
+        self.normalize = Normalize(MIDDLE, MIDDLE)
+        widths = config.widths
+        self.first = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.stages = nn.ModuleList(
+            CriticStage(before, after) for before, after in itertools.pairwise(widths)
+        )
+        side = config.size // 2 ** (len(widths) - 1)
+        self.last = nn.Linear(widths[-1] * side**2, config.dim)
+        channels_last(self)
+
+    def forward(self, field: Field) -> Features:
+        size = self.config.size
+        if field.values.shape[-2:] != (size, size):
+            raise ValueError(
+                f"pictures are {field.values.shape[-2]} x {field.values.shape[-1]} pixels, expected {size} x {size}"
+            )
+        pixels = self.normalize(field.values, self.first.weight.dtype)
+        grid = self.first(by_pixel(pixels))
+        for stage in self.stages:
+            grid = stage(grid)
+        grid = F.leaky_relu(grid, 0.2)
+        tokens_BTD = grid.flatten(2).transpose(1, 2)
+        pooled_BD = F.leaky_relu(self.last(grid.flatten(1)), 0.2)
+        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        if tokens_BTD.shape[2] != self.dim:  # tokens and pooled vector have one width
+            tokens_BTD, mask_BT = pooled_BD[:, None], mask_BT[:, :1]
+        return Features(tokens_BTD, mask_BT, pooled_BD)
+
+
+@dataclass(frozen=True)
+class PictureCriticConfig(WithWeights, Config[Encoder]):
+    """Residual convolutions without normalisation, for the critic of a GAN."""
+
+    size: int
+    """Side of the picture in pixels."""
+    widths: tuple[int, ...] = (32, 64, 128, 128)
+    """Channels of each grid, each with half the sides of the one before."""
+    dim: int = 128
+    """Width of the pooled vector."""
+    weights: str | None = None
+    """Safetensors file with this class's keys, or none for random weights."""
+
+    def __post_init__(self) -> None:
+        require(self, size=COUNT, widths=COUNT, dim=COUNT)
+        if not self.widths:
+            raise ValueError("widths is (), expected one grid or more")
+        if self.size % 2 ** (len(self.widths) - 1):
+            raise ValueError(
+                f"size is {self.size}, expected a multiple of {2 ** (len(self.widths) - 1)} for {len(self.widths)} widths"
+            )
+
+    def build(self) -> PictureCritic:
+        return self.filled(PictureCritic(self))

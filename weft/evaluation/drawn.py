@@ -1,0 +1,162 @@
+"""How drawn values compare with real ones, by the features of both: KID, FID, precision, recall, nearest rows.
+
+All take features (N, D) of any encoder as float64 arrays: which encoder it was belongs beside every number.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.evaluation.bootstrap import Estimate
+
+Floats = NDArray[np.float64]
+
+FEW = 10_000
+"""Below so many samples FID is biased upwards so much that values of other numbers of samples cannot be compared
+(Chong & Forsyth 2020, arXiv:1911.07023)."""
+CHUNK = 2048
+"""Rows whose distances are in memory at once."""
+
+
+def kid(real_ND: Floats, drawn_MD: Floats) -> float:
+    """Kernel inception distance: the unbiased squared MMD with the kernel (x . y / D + 1) ** 3.
+
+    Binkowski et al. 2018, arXiv:1801.01401, equation 4 and section 4. Near 0 for two samples of one distribution,
+    and then as often below it as above. Needs two rows of each.
+    """
+    return _mmd(*_sums(real_ND, drawn_MD))
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """within: sums over pairs of two different rows of a set; between: over all pairs. counts: rows of each set."""
+
+    real: float
+    drawn: float
+    between: float
+
+
+def _sums(real_ND: Floats, drawn_MD: Floats) -> tuple[_Sums, int, int]:
+    def off_diagonal(kernel: Floats) -> float:
+        return float(kernel.sum() - np.trace(kernel))
+
+    sums = _Sums(
+        off_diagonal(_kernel(real_ND, real_ND)),
+        off_diagonal(_kernel(drawn_MD, drawn_MD)),
+        float(_kernel(real_ND, drawn_MD).sum()),
+    )
+    return sums, len(real_ND), len(drawn_MD)
+
+
+def _mmd(sums: _Sums, n: int, m: int) -> float:
+    return sums.real / (n * (n - 1)) + sums.drawn / (m * (m - 1)) - 2 * sums.between / (n * m)
+
+
+def _kernel(one: Floats, other: Floats) -> Floats:
+    kernel: Floats = (one @ other.T / one.shape[1] + 1) ** 3
+    return kernel
+
+
+def kid_estimate(
+    real_ND: Floats, drawn_MD: Floats, *, subsets: int = 100, size: int = 1000, seed: int = 0
+) -> Estimate:
+    """KID of all rows, with the interval of a 95 % bootstrap over rows of both sets.
+
+    A resample draws rows with replacement; pairs of a row with itself are left out, so that it stays unbiased. size:
+    the most rows of a set in a resample; the interval of larger sets is narrowed by the square root of the ratio.
+    """
+    value = kid(real_ND, drawn_MD)
+    generator = np.random.default_rng(seed)
+    n, m = min(size, len(real_ND)), min(size, len(drawn_MD))
+    found = []
+    for _ in range(subsets):
+        rows = generator.integers(len(real_ND), size=n)
+        others = generator.integers(len(drawn_MD), size=m)
+        found.append(_resampled(real_ND, drawn_MD, rows, others))
+    spread = (np.asarray(found) - np.mean(found)) * np.sqrt(
+        (n + m) / (len(real_ND) + len(drawn_MD))
+    )
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return Estimate(value, value + float(low), value + float(high))
+
+
+def _resampled(
+    real_ND: Floats, drawn_MD: Floats, rows: NDArray[np.int64], others: NDArray[np.int64]
+) -> float:
+    def within(values: Floats, chosen: NDArray[np.int64]) -> float:
+        kernel = _kernel(values[chosen], values[chosen])
+        different = chosen[:, None] != chosen[None]
+        return float(kernel[different].mean())
+
+    between = float(_kernel(real_ND[rows], drawn_MD[others]).mean())
+    return within(real_ND, rows) + within(drawn_MD, others) - 2 * between
+
+
+def fid(real_ND: Floats, drawn_MD: Floats) -> float:
+    """Frechet distance of two normal distributions with the means and covariances of the features.
+
+    Heusel et al. 2017, arXiv:1706.08500, equation 6. Biased upwards: see `FEW`.
+    """
+    means = real_ND.mean(0) - drawn_MD.mean(0)
+    one, other = np.cov(real_ND, rowvar=False), np.cov(drawn_MD, rowvar=False)
+    one, other = np.atleast_2d(one), np.atleast_2d(other)
+    # The trace of the root of the product is the sum of the roots of its eigenvalues, which are those of a
+    # symmetric matrix: root(one) @ other @ root(one).
+    values, vectors = np.linalg.eigh(one)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    cross = np.sqrt(np.linalg.eigvalsh(root @ other @ root).clip(0)).sum()
+    return float(means @ means + np.trace(one) + np.trace(other) - 2 * cross)
+
+
+def precision_recall(real_ND: Floats, drawn_MD: Floats, k: int = 3) -> tuple[float, float]:
+    """Share of the drawn rows near a real one, and of the real rows near a drawn one.
+
+    Kynkaanniemi et al. 2019, arXiv:1904.06991, equation 1: near is within the distance from the other row to its
+    k-th neighbour in its own set.
+    """
+    return _near(real_ND, drawn_MD, k), _near(drawn_MD, real_ND, k)
+
+
+def _near(known_ND: Floats, asked_MD: Floats, k: int) -> float:
+    """Share of the asked rows that lie within the reach of a known one."""
+    reach_N = np.concatenate(
+        [
+            np.sort(part, axis=1)[:, min(k, part.shape[1] - 1)]
+            for part in _distances(known_ND, known_ND)
+        ]
+    )
+    near = [(part <= reach_N).any(axis=1) for part in _distances(asked_MD, known_ND)]
+    return float(np.concatenate(near).mean())
+
+
+def nearest(known_ND: Floats, asked_MD: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The nearest known row of each asked one, and how far it is."""
+    rows, distances = [], []
+    for part in _distances(asked_MD, known_ND):
+        rows.append(part.argmin(axis=1))
+        distances.append(part.min(axis=1))
+    return np.concatenate(rows).astype(np.int64), np.concatenate(distances)
+
+
+def _distances(asked_MD: Floats, known_ND: Floats) -> Iterator[Floats]:
+    """(M', N) Euclidean distances, some of the asked rows at a time."""
+    squares_N = np.square(known_ND).sum(1)
+    for start in range(0, len(asked_MD), CHUNK):
+        part = asked_MD[start : start + CHUNK]
+        squared = np.square(part).sum(1)[:, None] + squares_N - 2 * part @ known_ND.T
+        # A row with itself is 0 and not the rounding of large numbers.
+        yield np.sqrt(squared.clip(0))
+
+
+def spread_within(features_ND: Floats, groups_N: NDArray[np.int64]) -> float:
+    """Mean distance of two rows of one group, a mean over the groups of two rows or more; NaN without any."""
+    found = []
+    for group in np.unique(groups_N):
+        rows = features_ND[groups_N == group]
+        if len(rows) < 2:
+            continue
+        distances = np.concatenate(list(_distances(rows, rows)))
+        found.append(distances.sum() / (len(rows) * (len(rows) - 1)))
+    return float(np.mean(found)) if found else float("nan")

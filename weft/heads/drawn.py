@@ -1,0 +1,73 @@
+"""What outputs of drawn values share: pictures, sounds."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from weft.core.display import Display
+from weft.core.draws import normal
+from weft.core.errors import WeftError
+from weft.core.media import Media
+from weft.core.records import Field
+from weft.decoders.drawing import Drawer, DrawingConfig
+from weft.heads.output import Output, Part, Values
+
+
+@runtime_checkable
+class DrawnValues(Values, Protocol):
+    """Values that were drawn for N rows."""
+
+    def field(self) -> Field:
+        """All, as an encoder of their stream reads them."""
+        ...
+
+    def media(self, row: int) -> Media:
+        """That of a row, as a row of data holds it."""
+        ...
+
+    def display(self, row: int) -> Display:
+        """That of a row, as a person is shown it."""
+        ...
+
+    def encoded(self, row: int) -> tuple[str, bytes]:
+        """A file of it: its suffix, and its content."""
+        ...
+
+
+@dataclass(frozen=True)
+class DrawnOutput(Output):
+    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`."""
+
+    stream: str
+    drawing: DrawingConfig
+
+    @abstractmethod
+    def values_of(self, field: Field) -> Tensor:
+        """(B, *shape) the stream's values in the decoder's scale, as it is trained to draw them."""
+
+    @abstractmethod
+    def field_of(self, values: Tensor) -> Field:
+        """The reverse, with its gradient, as an encoder of the stream reads it."""
+
+
+def drawn(output: DrawnOutput, parts: Sequence[Part]) -> Tensor:
+    """(B, *shape) float32 values in the decoder's scale, of the one part.
+
+    The noise of a row comes from its seed. Raises WeftError for several parts: an ensemble draws nothing in common.
+    """
+    if len(parts) > 1:
+        raise WeftError(
+            f"{len(parts)} models or views cannot draw together, expected one: the mean of two pictures is none"
+        )
+    part = parts[0]
+    decoder, noise = cast(Drawer, part.decoder), None
+    if decoder.noise:
+        if part.seeds is None:
+            raise ValueError("rows have no seeds, expected some to draw from")
+        noise = normal(part.seeds, f"drawn {output.drawing.seed}", *decoder.noise)
+    with torch.no_grad():
+        return decoder.draw(part.context, noise, output.drawing).float()

@@ -1,0 +1,127 @@
+"""A picture that is drawn: from a text, from another picture, from a latent."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import torch
+from PIL import Image as PILImage
+from torch import Tensor
+
+from weft.core.config import Config
+from weft.core.display import Display, Picture
+from weft.core.errors import WeftError
+from weft.core.interfaces import Decoder
+from weft.core.media import Media
+from weft.core.needs import Needs
+from weft.core.records import Field
+from weft.data.learned import Learned
+from weft.decoders.drawing import DrawingConfig, Shaped
+from weft.heads.drawn import DrawnOutput, drawn
+from weft.heads.output import Part
+from weft.modalities.image import Image
+
+MARGIN = 2
+"""Pixels between the pictures of a grid."""
+
+
+@dataclass(frozen=True)
+class PictureValues:
+    """pixels: (N, 3, H, W) uint8, on the CPU."""
+
+    pixels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def said(self, row: int) -> str:  # noqa: ARG002
+        height, width = self.pixels.shape[-2:]
+        return f"picture of {width} x {height} pixels"
+
+    def best(self, row: int, k: int) -> list[tuple[str, float | None]]:  # noqa: ARG002
+        return [(self.said(row), None)]
+
+    def take(self, rows: Sequence[int]) -> Self:
+        return type(self)(self.pixels[list(rows)])
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        return cls(torch.cat([part.pixels for part in parts]))
+
+    def grid(self, columns: int | None = None) -> "PictureValues":
+        """All as one picture, row by row, with a margin of two pixels between them; `columns`: as many as rows by default."""
+        if len(self) == 1:
+            return self
+        columns = columns or math.ceil(math.sqrt(len(self)))
+        rows = math.ceil(len(self) / columns)
+        height, width = (side + MARGIN for side in self.pixels.shape[-2:])
+        whole = torch.full(
+            (3, rows * height - MARGIN, columns * width - MARGIN), 255, dtype=torch.uint8
+        )
+        for number, pixels in enumerate(self.pixels):
+            top, left = (number // columns) * height, (number % columns) * width
+            whole[:, top : top + height - MARGIN, left : left + width - MARGIN] = pixels
+        return PictureValues(whole[None])
+
+    def field(self) -> Field:
+        """uint8 (N, 3, H, W)."""
+        return Field(self.pixels)
+
+    def array(self, row: int) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.pixels[row].permute(1, 2, 0).contiguous().numpy()
+
+    def media(self, row: int) -> Media:
+        return Media.array_of(self.array(row), "image")
+
+    def display(self, row: int) -> Display:
+        return Display(pictures=(Picture(self.array(row)),))
+
+    def encoded(self, row: int) -> tuple[str, bytes]:
+        """A PNG."""
+        out = io.BytesIO()
+        PILImage.fromarray(self.array(row)).save(out, format="png")
+        return ".png", out.getvalue()
+
+
+@dataclass(frozen=True)
+class PictureOutput(DrawnOutput):
+    """The decoder draws a picture as a stream of pictures has them."""
+
+    stream: str = "image"
+    """Stream of pictures that are drawn; it needs no encoder."""
+    drawing: DrawingConfig = field(default_factory=DrawingConfig)
+    """How pictures are drawn."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(streams=(self.stream,))
+
+    def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
+        modality = learned.modalities.get(self.stream)
+        if not isinstance(modality, Image):
+            raise WeftError(
+                f"{where}.output.stream is '{self.stream}', expected a stream of pictures of data.streams"
+            )
+        wanted = (3, modality.config.size, modality.config.size)
+        if not isinstance(decoder, Shaped) or decoder.shape != wanted:
+            shape = decoder.shape if isinstance(decoder, Shaped) else "nothing that is drawn"
+            raise WeftError(
+                f"{where}.decoder draws {shape}, expected {wanted}, the pictures of data.streams.{self.stream}"
+            )
+
+    def values_of(self, field: Field) -> Tensor:
+        """(B, 3, H, W) uint8 -> float32 in [-1, 1]."""
+        return field.values.float() / 127.5 - 1
+
+    def field_of(self, values: Tensor) -> Field:
+        """(B, 3, H, W) in [-1, 1] -> pixels of 0 to 255 as floats, with their gradient, for an encoder of pictures."""
+        return Field((values + 1) * 127.5)
+
+    def read(self, parts: Sequence[Part]) -> PictureValues:
+        """Drawn with the first part; an ensemble has no picture in common."""
+        found = drawn(self, parts)
+        return PictureValues(((found.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())

@@ -1,0 +1,239 @@
+"""Adversarial objectives of two players: a generator draws values, a critic tells them from real ones.
+
+Each is an objective of its own for a player of its own (`weft.training.players`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.needs import Needs
+from weft.core.ranges import NOT_NEGATIVE, POSITIVE_SHARE, require
+from weft.core.records import Batch, Features, Loss
+from weft.heads.drawn import DrawnOutput
+from weft.heads.numbers import NumberOutput
+from weft.objectives._drawn import column, context_of, drawer, rows_to_draw
+from weft.objectives._presence import nothing
+
+Game = Literal["relativistic", "non_saturating", "hinge", "wasserstein"]
+
+
+class Costs(NamedTuple):
+    """(B,) what a row costs the critic, and what it costs the generator."""
+
+    critic: Tensor
+    generator: Tensor
+
+
+def costs_of(game: Game, real_B: Tensor, drawn_B: Tensor) -> Costs:
+    """Of the critic's scores of real values and of drawn ones, a pair a row.
+
+    relativistic: Jolicoeur-Martineau 2019, arXiv:1807.00734, equations 5 and 6, as in R3GAN (arXiv:2501.05441,
+    equation 2). non_saturating: Goodfellow et al. 2014, arXiv:1406.2661, section 3. hinge: Miyato et al. 2018,
+    arXiv:1802.05957, equations 16 and 17. wasserstein: Arjovsky et al. 2017, arXiv:1701.07875, equation 3.
+    """
+    if game == "relativistic":
+        return Costs(F.softplus(drawn_B - real_B), F.softplus(real_B - drawn_B))
+    if game == "non_saturating":
+        return Costs(F.softplus(-real_B) + F.softplus(drawn_B), F.softplus(-drawn_B))
+    if game == "hinge":
+        return Costs(F.relu(1 - real_B) + F.relu(1 + drawn_B), -drawn_B)
+    return Costs(drawn_B - real_B, -drawn_B)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What both players read of the model. stream: of what is drawn."""
+
+    model: Reader
+    config: "AdversarialConfig"
+
+    @property
+    def output(self) -> DrawnOutput:
+        return drawer(self.model.head(self.config.head), self.config.head)[1]
+
+    def draw(self, context: Features, noise: Tensor) -> Tensor:
+        decoder, output = drawer(self.model.head(self.config.head), self.config.head)
+        return decoder.draw(context, noise if decoder.noise else None, output.drawing).float()
+
+    def noise(self, batch: Batch, player: str) -> Tensor:
+        decoder, _ = drawer(self.model.head(self.config.head), self.config.head)
+        return batch.normal(f"{player}: noise", *(decoder.noise or (1,)))
+
+    def scores(self, values: Tensor, condition: Features) -> Tensor:
+        """(B,) the critic's scores of values in the decoder's scale."""
+        field = self.output.field_of(values)
+        seen = self.model.encode(self.output.stream, field)
+        pooled = torch.cat([seen.pooled, condition.pooled.to(seen.pooled.dtype)], dim=1)
+        both = Features(seen.tokens, seen.mask, pooled)
+        found: Tensor = self.model.head(self.config.critic).decoder(both)
+        return found.float()[:, 0]
+
+
+class Critic(nn.Module):
+    """Scores of real values above those of drawn ones, and above those of real ones beside another row's condition.
+
+    The latter make the critic look at the condition (Reed et al. 2016, arXiv:1605.05396, section 4.2). Gradient
+    penalties keep it smooth: R1 at real values (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 at drawn ones
+    (equation 10), and for wasserstein at points between them (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
+    """
+
+    def __init__(self, config: "CriticConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        config, parts = self.config, _Parts(model, self.config)
+        batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
+        critic = model.head(config.critic)
+        if real_BX is None:
+            return nothing(critic, batch, "apart", "penalty")
+        context = context_of(model, config.head, streams)
+        noise_BN = parts.noise(batch, "critic")
+        # In the order of a roll by one: equal conditions are no wrong pairs.
+        other = torch.arange(len(batch), device=real_BX.device).roll(1)
+        wrong_B = (context.pooled != context.pooled[other]).any(dim=1)
+        share_B = batch.uniform("critic: between", 1)[:, 0]
+
+        def costs(
+            real: Tensor,
+            noise: Tensor,
+            context: Features,
+            others: Features,
+            wrong: Tensor,
+            share: Tensor,
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            with torch.no_grad():
+                drawn = parts.draw(context, noise)
+            of_real, of_drawn = (
+                _with_gradient(parts, real, context),
+                _with_gradient(parts, drawn, context),
+            )
+            cost = costs_of(config.game, of_real, of_drawn).critic
+            if config.wrong:
+                of_wrong = _with_gradient(parts, real, others)
+                unfit = costs_of(config.game, of_real, of_wrong).critic
+                cost = cost + config.wrong * torch.where(wrong, unfit, 0)
+            return cost, of_real - of_drawn, self._penalty(parts, real, drawn, context, share)
+
+        found = streams.by_rows(
+            costs, real_BX, noise_BN, context, context.take(other), wrong_B, share_B
+        )
+        cost_B, apart_B, penalty_R = (torch.cat(part) for part in zip(*found, strict=True))
+        penalty = mean_of_all(penalty_R)
+        terms = {"apart": mean_of_all(apart_B.detach()), "penalty": penalty.detach()}
+        return Loss(mean_of_all(cost_B) + penalty, terms)
+
+    def _penalty(
+        self, parts: _Parts, real: Tensor, drawn: Tensor, context: Features, share: Tensor
+    ) -> Tensor:
+        """(R,) of the first rows, as many as are punished."""
+        config = self.config
+        rows = slice(0, max(1, round(config.punished * len(real)))) if len(real) else slice(0)
+        context, real, drawn = context.rows(rows), real[rows], drawn[rows]
+        found = real.new_zeros(len(real))
+        for weight, values in ((config.r1, real), (config.r2, drawn)):
+            if weight:
+                found = found + weight / 2 * _steepness(parts, values, context)
+        if config.between:
+            ratio = column(share[rows], real)
+            steep = _steepness(parts, ratio * real + (1 - ratio) * drawn, context)
+            found = found + config.between * (steep.clamp_min(1e-12).sqrt() - 1).square()
+        return found
+
+
+def _with_gradient(parts: _Parts, values: Tensor, context: Features) -> Tensor:
+    """(B,) scores; values have a gradient, so that encoders take them as drawn ones."""
+    return parts.scores(values.detach().requires_grad_(), context)
+
+
+def _steepness(parts: _Parts, values: Tensor, context: Features) -> Tensor:
+    """(B,) the squared norm of the gradient of each score by its value, in float32."""
+    with torch.autocast(values.device.type, enabled=False):
+        values = values.detach().requires_grad_()
+        plain = Features(context.tokens.float(), context.mask, context.pooled.float())
+        scores = parts.scores(values, plain)
+        (gradient,) = torch.autograd.grad(scores.sum(), values, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+class Generator(nn.Module):
+    """Values that the critic scores like real ones. Other noise is drawn than for the critic's turn."""
+
+    def __init__(self, config: "GeneratorConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        config, parts = self.config, _Parts(model, self.config)
+        batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
+        head = model.head(config.head)
+        if real_BX is None:
+            return nothing(head, batch)
+        context = context_of(model, config.head, streams)
+
+        def costs(real: Tensor, noise: Tensor, context: Features) -> Tensor:
+            of_drawn = parts.scores(parts.draw(context, noise), context)
+            # Only the relativistic game compares with real values.
+            of_real = (
+                _with_gradient(parts, real, context)
+                if config.game == "relativistic"
+                else torch.zeros_like(of_drawn)
+            )
+            return costs_of(config.game, of_real, of_drawn).generator
+
+        found = streams.by_rows(costs, real_BX, parts.noise(batch, "generator"), context)
+        return Loss(mean_of_all(torch.cat(found)), {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialConfig(Config[Objective]):
+    """What both players of a GAN name."""
+
+    head: str = "picture"
+    """Head that draws: the generator."""
+    critic: str = "critic"
+    """Head that scores what the encoder of the drawn stream sees, and its condition: the critic."""
+    game: Game = "relativistic"
+    """relativistic: each drawn value against a real one (R3GAN); non_saturating; hinge; wasserstein."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: DrawnOutput, self.critic: NumberOutput})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CriticConfig(AdversarialConfig):
+    """The critic of a GAN: it owns the encoder of the drawn stream and the head that scores."""
+
+    r1: float = 1.0
+    """Weight of the gradient penalty at real values."""
+    r2: float = 1.0
+    """The same at drawn values."""
+    between: float = 0.0
+    """Weight of the penalty between real and drawn values, 10 for wasserstein."""
+    punished: float = 0.25
+    """Share of the rows for which the penalties are computed; they cost as much as the rest."""
+    wrong: float = 0.5
+    """Weight of real values beside the condition of another row."""
+
+    def __post_init__(self) -> None:
+        require(self, r1=NOT_NEGATIVE, r2=NOT_NEGATIVE, between=NOT_NEGATIVE, wrong=NOT_NEGATIVE)
+        require(self, punished=POSITIVE_SHARE)
+
+    def build(self) -> Critic:
+        return Critic(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig(AdversarialConfig):
+    """The generator of a GAN: it owns the head that draws, and the encoder of what it is drawn from."""
+
+    def build(self) -> Generator:
+        return Generator(self)

@@ -1,0 +1,61 @@
+"""Cycle consistency between modalities: what is drawn from a row says, to its own encoder, what it was drawn from."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.needs import Needs
+from weft.core.records import Batch, Features, Loss
+from weft.heads.drawn import DrawnOutput
+from weft.objectives._drawn import context_of, drawer
+from weft.objectives._presence import nothing, rows_with
+
+
+class Cycle(nn.Module):
+    """1 - the cosine of the embeddings of a drawn value and of the stream that it was drawn from.
+
+    After Zhu et al. 2017, arXiv:1703.10593, section 3.2, with the way back into the embedding space in the place of a
+    second generator. Rows need not have the drawn stream.
+    """
+
+    def __init__(self, config: "CycleConfig") -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
+        config, head = self.config, model.head(self.config.head)
+        decoder, output = drawer(head, config.head)
+        batch, streams = rows_with(batch, streams, (config.source,))
+        if config.source not in batch.inputs:
+            return nothing(head, batch)
+        context = context_of(model, config.head, streams)
+        noise_BN = batch.normal("cycle: noise", *(decoder.noise or (1,)))
+
+        def costs(context: Features, noise: Tensor, given: Tensor) -> Tensor:
+            made = decoder.draw(context, noise if decoder.noise else None, output.drawing).float()
+            seen = model.encode(output.stream, output.field_of(made))
+            return 1 - (model.embed(output.stream, seen) * given).sum(1)
+
+        given_BE = streams.embedding(config.source)
+        return Loss(mean_of_all(torch.cat(streams.by_rows(costs, context, noise_BN, given_BE))), {})
+
+
+@dataclass(frozen=True)
+class CycleConfig(Config[Objective]):
+    """A drawn value is embedded where its source is."""
+
+    head: str = "picture"
+    """Head that draws, from the source."""
+    source: str = "text"
+    """Stream that it is drawn from; it and the drawn stream have embeddings."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: DrawnOutput}, embeddings=(self.source,))
+
+    def build(self) -> Cycle:
+        return Cycle(self)

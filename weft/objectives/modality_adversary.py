@@ -1,0 +1,92 @@
+"""Adversarial alignment: a classifier cannot tell which modality an embedding comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.distributed import mean_of_all
+from weft.core.interfaces import EncodedStreams, Objective, Reader
+from weft.core.needs import Needs
+from weft.core.ranges import COUNT, NOT_NEGATIVE, require
+from weft.core.records import ACCURACY, Batch, Loss
+
+
+class _Reversed(torch.autograd.Function):
+    """The identity, whose gradient is turned round and scaled."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.scale * gradients[0], None
+
+
+class ModalityAdversary(nn.Module):
+    """A classifier learns from which stream an embedding comes; by the reversed gradient, the encoders learn to hide it.
+
+    Ganin et al. 2016, arXiv:1505.07818, section 4.2, with modalities in the place of domains; one player does both.
+    """
+
+    def __init__(self, config: "ModalityAdversaryConfig") -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.dim, *config.hidden)
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, config.hidden, strict=False):
+            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], len(config.streams)))
+
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+        costs: list[Tensor] = []
+        right: list[Tensor] = []
+        for number, stream in enumerate(self.config.streams):
+            embedded_BE = streams.embedding(stream)
+            there_B = batch.present((stream,))
+            if there_B is not None:
+                embedded_BE = embedded_BE[there_B]
+            hidden_BE: Tensor = _Reversed.apply(embedded_BE, self.config.strength)  # type: ignore[no-untyped-call]
+            logits_RS = self.layers(hidden_BE).float()
+            target_R = torch.full((len(logits_RS),), number, device=logits_RS.device)
+            costs.append(F.cross_entropy(logits_RS, target_R, reduction="none"))
+            right.append((logits_RS.argmax(1) == target_R).float())
+        return Loss(
+            mean_of_all(torch.cat(costs)), {ACCURACY: mean_of_all(torch.cat(right)).detach()}
+        )
+
+
+@dataclass(frozen=True)
+class ModalityAdversaryConfig(Config[Objective]):
+    """A classifier of modalities that the encoders learn to deceive."""
+
+    dim: int
+    """Width of the embeddings."""
+    streams: tuple[str, ...] = ("image", "text")
+    """Streams whose embeddings shall not be told apart."""
+    hidden: tuple[int, ...] = (128,)
+    """Widths of the classifier's hidden layers."""
+    strength: float = 1.0
+    """Scale of the reversed gradient: how much the encoders hide."""
+
+    def __post_init__(self) -> None:
+        require(self, dim=COUNT, hidden=COUNT, strength=NOT_NEGATIVE)
+        _check_streams(self.streams)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=self.streams)
+
+    def build(self) -> ModalityAdversary:
+        return ModalityAdversary(self)
+
+
+def _check_streams(streams: Sequence[str]) -> None:
+    if len(set(streams)) < 2:
+        raise ValueError(f"streams are {tuple(streams)}, expected two or more")

@@ -1,0 +1,67 @@
+"""easy-VQA: pictures drawn from a short description by a conditional GAN."""
+
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.picture_convolutions import PictureConvolutionsConfig
+from weft.decoders.projection_critic import ProjectionCriticConfig
+from weft.encoders.picture_critic import PictureCriticConfig
+from weft.encoders.word_vectors import WordVectorsConfig
+from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput
+from weft.objectives.adversarial import CriticConfig, GeneratorConfig
+from weft.recipes.easy_vqa_flow import SIZE, VOCABULARY, WORDS, described, drawing_model
+from weft.runs.recipe import Recipe
+from weft.tasks.generation import GenerationTaskConfig
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+from weft.training.players import PlayerConfig
+
+NOISE, SEEN = 32, 128
+
+
+def easy_vqa_gan() -> Recipe:
+    """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
+    model = drawing_model(
+        WordVectorsConfig(VOCABULARY, dim=WORDS),
+        PictureConvolutionsConfig(WORDS, widths=(128, 96, 64, 48, 32), noise=NOISE, condition=128),
+        DrawingConfig(),
+    )
+    optim = OptimConfig(
+        lr=2e-4,
+        betas=(0.0, 0.99),
+        weight_decay=0.0,
+        warmup=0.0,
+        schedule="constant",
+        clip_norm=None,
+    )
+    return Recipe(
+        data=described(),
+        model=model.replace(
+            encoders={
+                **model.encoders,
+                "image": PictureCriticConfig(SIZE, widths=(24, 48, 64, 96, 128), dim=SEEN),
+            },
+            heads={
+                **model.heads,
+                "critic": HeadConfig(
+                    ProjectionCriticConfig(SEEN, condition=WORDS), NumberOutput(), "image"
+                ),
+            },
+        ),
+        objectives={"critic": CriticConfig(), "generator": GeneratorConfig()},
+        players={
+            "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), optim),
+            "generator": PlayerConfig(
+                ("generator",), ("encoders.text", "heads.picture"), optim.replace(ema=0.998)
+            ),
+        },
+        tasks={"generation": GenerationTaskConfig()},
+        run=RunConfig(
+            steps=4000,
+            batch_size=32,
+            evaluate_every=1000,
+            checkpoint_every=1000,
+            monitor="generation/KID",
+            precision="auto",
+            workers=1,
+        ),
+    )

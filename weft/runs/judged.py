@@ -1,0 +1,116 @@
+"""What a run draws, judged by another run that was trained on real values alone."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from weft.core.errors import WeftError
+from weft.core.samples import Sample
+from weft.data.formats import Dataset, Subset
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.metric import Metric, Score
+from weft.heads.classes import ClassValues
+from weft.inference.config import InferenceConfig
+from weft.inference.predict import predict
+from weft.inference.results import Drawn, TaskResult
+from weft.runs.measure import Measurement, first_task, task_config
+from weft.runs.trained import BATCH, TrainedModel
+
+REAL, OF_ANOTHER = "real ones", "drawn for another row"
+
+
+def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
+    """The measurement with what the judge's first task says of the drawn values, as numbers called `name`/METRIC.
+
+    Beside them the judge's numbers of the real values of the same rows, and of what was drawn for the row before.
+    Where the judge tells classes apart, also the rarest: of each class how often it was drawn, as a share of how often it
+    is real, and of these the least. Raises WeftError where nothing was drawn, or the judge does not read it.
+    """
+    drawn = found.result.drawn
+    if drawn is None:
+        raise WeftError(f"task '{found.result.task}' draws nothing that a judge could see")
+    if drawn.stream not in judge.model.encoders:
+        raise WeftError(
+            f"{judge.folder}: the judge does not see '{drawn.stream}', which is drawn, it reads: "
+            f"{', '.join(judge.model.encoders)}"
+        )
+    rows = Subset(found.dataset, drawn.rows)
+    task = first_task(judge)
+    by_what = {
+        "": _With(rows, drawn, shift=0),
+        REAL: rows,
+        OF_ANOTHER: _With(rows, drawn, shift=1),
+    }
+    results = {what: _measured(judge, task, dataset) for what, dataset in by_what.items()}
+    metrics = _renamed(results[""].metrics, name)
+    rarest = _rarest(judge, by_what[""], rows)
+    if rarest is not None:
+        metric = Metric("rarest_class", digits=0, said="least share of a class's real frequency")
+        metrics |= _renamed(
+            {metric.name: Score(metric, Estimate(100 * rarest, *[float("nan")] * 2))}, name
+        )
+    baselines = {
+        what: {
+            **found.result.baselines.get(what, {}),
+            **{f"{name}/{key}": score.value for key, score in results[what].metrics.items()},
+        }
+        for what in (REAL, OF_ANOTHER)
+    }
+    result = found.result.extended(
+        protocol={f"judge {name}": str(judge.folder)},
+        metrics=metrics,
+        baselines={**found.result.baselines, **baselines},
+    )
+    return replace(found, result=result)
+
+
+class _With(Sequence[Sample]):
+    """Rows with drawn values in the place of their own. shift: those of so many rows before."""
+
+    def __init__(self, rows: Dataset, drawn: Drawn, shift: int) -> None:
+        self._rows, self._drawn, self._shift = rows, drawn, shift
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = self._rows[index]
+        value = self._drawn.values.media((index - self._shift) % len(self))
+        return replace(sample, items={**sample.items, self._drawn.stream: value})
+
+
+def _measured(judge: TrainedModel, task: str, rows: Dataset) -> TaskResult:
+    built = task_config(judge.recipe, task).build()
+    found: TaskResult = built.evaluate(
+        [judge.member(rows, cached=False)], rows, device=judge.device
+    )
+    return found
+
+
+def _renamed(scores: Mapping[str, Score], name: str) -> dict[str, Score]:
+    return {
+        f"{name}/{key}": Score(
+            replace(score.metric.of(name), headline=score.metric.headline), score.estimate
+        )
+        for key, score in scores.items()
+    }
+
+
+def _rarest(judge: TrainedModel, drawn: Dataset, real: Dataset) -> float | None:
+    """The least ratio over classes of how often one is drawn and how often it is real, by the judge's eye."""
+    counts = [_classes(judge, rows) for rows in (drawn, real)]
+    if any(count is None for count in counts):
+        return None
+    of_drawn, of_real = (count or Counter() for count in counts)
+    return min(of_drawn[name] / count for name, count in of_real.items())
+
+
+def _classes(judge: TrainedModel, rows: Dataset) -> Counter[str] | None:
+    """How often the judge's first head says each class; None where it says none."""
+    if not judge.model.heads:
+        return None
+    config = InferenceConfig(batch_size=BATCH)
+    found = predict(
+        [judge.member(rows, cached=False)], rows, judge.head(), config, device=judge.device
+    )
+    return Counter(found.said) if isinstance(found.values, ClassValues) else None

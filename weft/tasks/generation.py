@@ -1,0 +1,339 @@
+"""Generation: pictures or sounds that a model draws, compared with the real ones of the rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from weft.core.building import build
+from weft.core.config import Config
+from weft.core.display import Display
+from weft.core.errors import WeftError
+from weft.core.interfaces import Encoder
+from weft.core.needs import Needs
+from weft.core.ranges import COUNT, at_least, require
+from weft.core.records import Field
+from weft.core.samples import group_key
+from weft.core.short_names import short_name
+from weft.data.columns import ModalitySource, value_of
+from weft.data.formats import Dataset, Subset
+from weft.encoders.histograms import HistogramsConfig
+from weft.evaluation import drawn as distances
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import THOUSANDTHS, Metric, Score, by_name
+from weft.heads.drawn import DrawnOutput, DrawnValues
+from weft.inference.member import Entry, Member, check_members, seeing
+from weft.inference.predict import Predictions, predict
+from weft.inference.results import Drawing, Drawn, TaskResult
+from weft.inference.rows import Reading, Selection, read_rows
+from weft.modalities.parts import shown_by
+from weft.tasks.base import TaskConfig
+
+KID = Metric(
+    "KID",
+    THOUSANDTHS,
+    better="lower",
+    digits=2,
+    headline=True,
+    said="kernel distance to real ones (KID)",
+)
+FID = Metric("FID", "", better="lower", digits=3, said="Fréchet distance to real ones (FID)")
+PRECISION = Metric("precision", said="drawn ones near a real one (precision)")
+RECALL = Metric("recall", said="real ones near a drawn one (recall)")
+VARIETY = Metric(
+    "variety",
+    digits=0,
+    said="distance of two drawn from one input, as a share of that of real ones",
+)
+CLOSE = Metric(
+    "close_to_training",
+    better="lower",
+    said="drawn ones nearer to a training row than half of the real ones",
+)
+METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
+HALVES, MEAN = "half of the real ones", "their mean, always"
+
+
+@dataclass(frozen=True)
+class GenerationTaskConfig(TaskConfig):
+    """What a head draws, against the real values of the rows.
+
+    Distances are those of the features of an encoder, which the protocol names. Baselines: one half of the real values against
+    the other, and the mean of the real ones for every row.
+    """
+
+    head: str = "picture"
+    """Head that draws."""
+    inputs: tuple[str, ...] = ()
+    """Streams that it is drawn from; if empty, all that the head reads."""
+    features: Config[Encoder] = field(default_factory=HistogramsConfig)
+    """Encoder whose features are compared. Histograms of colours and edges need no weights; of photographs, a
+    pretrained picture encoder says more."""
+    limit: int | None = None
+    """Only so many of the first rows, to save time; None measures all."""
+    searched: int = 4000
+    """Training rows among which the ones most like those that are drawn are looked for; 0 looks for none."""
+    neighbours: int = 3
+    """Of the reach of a row, for precision and recall."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, limit=COUNT, searched=at_least(0), neighbours=COUNT)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(heads={self.head: DrawnOutput})
+
+    def build(self) -> "GenerationTask":
+        return GenerationTask(self)
+
+
+@dataclass(frozen=True)
+class _Real:
+    """The real values of rows: their numbers and (N, D) features."""
+
+    rows: list[int]
+    features: distances.Floats
+
+
+class GenerationTask:
+    """KID with its interval, FID, precision and recall; how varied what is drawn from one input is; and whether it repeats training rows.
+
+    Rows are drawn once each, from noise that is a function of the row. Models are not averaged: one draws.
+    """
+
+    name = "generation"
+    metrics = METRICS
+
+    def __init__(self, config: GenerationTaskConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Raises WeftError where fewer than four rows have what is drawn, or several models are given."""
+        check_members(members)
+        config, (member, *others) = self.config, members
+        if others:
+            raise WeftError(f"{len(members)} models cannot draw together, expected one")
+        if config.limit is not None:
+            dataset = Subset(dataset, range(min(config.limit, len(dataset))))
+        reading = seeing(member, config.head, config.inputs)
+        found = predict([reading], dataset, config.head, config.inference, device=device)
+        values = found.values
+        output = member.model.head(config.head).output
+        if not isinstance(values, DrawnValues) or not isinstance(output, DrawnOutput):
+            raise WeftError(f"head '{config.head}' draws nothing, expected one that does")
+        encoder = build(config.features).eval().to(device)
+        real = self._real(member, dataset, found.rows, output.stream, encoder, device)
+        if len(real.rows) < 4:
+            raise WeftError(
+                f"{len(real.rows)} rows have a '{output.stream}' to compare with, expected 4 or more"
+            )
+        drawn_ND = _features(encoder, values.field(), config.inference.batch_size, device)
+        conditions = _conditions(dataset, found)
+        training = self._training(member, output.stream, encoder, device)
+        scores = self._scores(real, drawn_ND, conditions, training)
+        return TaskResult(
+            task=self.name,
+            protocol=self._protocol(member, dataset, found, real, output),
+            metrics=by_name(scores),
+            baselines=self._baselines(real),
+            leakage=leakage,
+            drawn=Drawn(output.stream, found.rows, values),
+            drawings=self._drawings(member, dataset, found, output.stream, drawn_ND, training),
+        )
+
+    def _real(
+        self,
+        member: Member,
+        dataset: Dataset,
+        rows: Sequence[int],
+        stream: str,
+        encoder: torch.nn.Module,
+        device: torch.device | str,
+    ) -> _Real:
+        reading = Reading.of(member, dataset, [stream])
+        numbers, found = [], []
+        selection = Selection(rows=[[row] for row in rows])
+        for read in read_rows(
+            [reading], dataset, self.config.inference, selection, what="real values"
+        ):
+            value = read.batches[0].inputs.get(stream)
+            if not isinstance(value, Field):
+                continue
+            there = (
+                torch.ones(len(value), dtype=torch.bool) if value.present is None else value.present
+            )
+            kept = there.nonzero()[:, 0]
+            numbers += [read.numbers[int(place)] for place in kept]
+            found.append(_features(encoder, value.take(kept), len(kept) or 1, device))
+        return _Real(numbers, np.concatenate(found) if found else np.zeros((0, 1)))
+
+    def _training(
+        self, member: Member, stream: str, encoder: torch.nn.Module, device: torch.device | str
+    ) -> "_Training | None":
+        """Some training rows, drawn at random, where they are at hand."""
+        rows, most = member.training, self.config.searched
+        if rows is None or not most:
+            return None
+        order = np.random.default_rng(self.config.seed).permutation(len(rows))[:most].tolist()
+        reader = _at(member, rows, stream)
+        real = self._real(reader, rows, order, stream, encoder, device)
+        return _Training(rows, real) if len(real.rows) else None
+
+    def _scores(
+        self,
+        real: _Real,
+        drawn_ND: distances.Floats,
+        conditions: NDArray[np.int64],
+        training: "_Training | None",
+    ) -> list[Score]:
+        config = self.config
+        precision, recall = distances.precision_recall(real.features, drawn_ND, config.neighbours)
+        scores = [
+            KID.score(
+                distances.kid_estimate(
+                    real.features, drawn_ND, subsets=min(200, config.resamples), seed=config.seed
+                )
+            ),
+            FID.score(_alone(distances.fid(real.features, drawn_ND))),
+            PRECISION.score(_alone(precision)),
+            RECALL.score(_alone(recall)),
+        ]
+        if len(real.rows) == len(drawn_ND):
+            within = distances.spread_within(drawn_ND, conditions)
+            of_real = distances.spread_within(real.features, conditions)
+            if of_real > 0:
+                scores.append(VARIETY.score(_alone(within / of_real)))
+        if training is not None:
+            _, of_drawn = distances.nearest(training.real.features, drawn_ND)
+            _, of_real_N = distances.nearest(training.real.features, real.features)
+            scores.append(CLOSE.score(_alone(float((of_drawn < np.median(of_real_N)).mean()))))
+        return scores
+
+    def _baselines(self, real: _Real) -> dict[str, dict[str, float]]:
+        order = np.random.default_rng(self.config.seed).permutation(len(real.rows))
+        one, other = (real.features[order[part::2]] for part in (0, 1))
+        mean = np.repeat(real.features.mean(0, keepdims=True), len(real.rows), axis=0)
+        return {
+            HALVES: self._compared(one, other),
+            MEAN: {**self._compared(real.features, mean), VARIETY.name: 0.0},
+        }
+
+    def _compared(self, real: distances.Floats, other: distances.Floats) -> dict[str, float]:
+        precision, recall = distances.precision_recall(real, other, self.config.neighbours)
+        return {
+            KID.name: KID.scale * distances.kid(real, other),
+            FID.name: distances.fid(real, other),
+            PRECISION.name: 100 * precision,
+            RECALL.name: 100 * recall,
+        }
+
+    def _protocol(
+        self, member: Member, dataset: Dataset, found: Predictions, real: _Real, output: DrawnOutput
+    ) -> dict[str, Any]:
+        config, way = self.config, output.drawing
+        few = " (biased: few rows)" if len(real.rows) < distances.FEW else ""
+        return {
+            "drawn": len(found),
+            "real": len(real.rows),
+            "features": f"{short_name(type(config.features))}, {real.features.shape[1]} numbers",
+            "size": "as the stream is read",
+            "FID of": f"{min(len(found), len(real.rows)):,} rows{few}",
+            "steps": way.steps,
+            "guidance": way.guidance,
+            "seed": way.seed,
+            **config.protocol([member], dataset, found, "rows"),
+        }
+
+    def _drawings(
+        self,
+        member: Member,
+        dataset: Dataset,
+        found: Predictions,
+        stream: str,
+        drawn_ND: distances.Floats,
+        training: "_Training | None",
+    ) -> tuple[Drawing, ...]:
+        """Some rows, drawn at random, each with its real value and the training row most like what was drawn."""
+        chosen = np.random.default_rng(self.config.seed).permutation(len(found))
+        places = sorted(chosen[: self.config.examples].tolist())
+        modality = member.modalities[stream]
+        nearest = (
+            {}
+            if training is None
+            else dict(
+                zip(
+                    places,
+                    distances.nearest(training.real.features, drawn_ND[places])[0].tolist(),
+                    strict=True,
+                )
+            )
+        )
+        values = cast(DrawnValues, found.values)
+        drawings = []
+        for place in places:
+            row = found.rows[place]
+            others: dict[str, Display] = {}
+            raw = value_of(dataset[row], stream, modality)
+            if raw is not None:
+                others["real"] = shown_by(modality).show(raw)
+            if training is not None:
+                like = training.rows[training.real.rows[nearest[place]]]
+                others["nearest training row"] = shown_by(modality).show(
+                    value_of(like, stream, modality)
+                )
+            inputs = tuple(Entry(name, row) for name in found.streams)
+            drawings.append(Drawing(inputs, values.display(place), others))
+        return tuple(drawings)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Training rows, and the features of some of them."""
+
+    rows: Dataset
+    real: _Real
+
+
+def _at(member: Member, rows: Dataset, stream: str) -> Member:
+    """The member with the stream of other rows."""
+    source = ModalitySource(rows, stream, member.modalities[stream], optional=True)
+    return Member(member.model, {stream: source}, member.learned)
+
+
+def _alone(value: float) -> Estimate:
+    """A number without an interval."""
+    return Estimate(value, float("nan"), float("nan"))
+
+
+def _conditions(dataset: Dataset, found: Predictions) -> NDArray[np.int64]:
+    """(N,) a number for each row, the same of rows whose texts are the same."""
+
+    def key(row: int) -> str:
+        items: Mapping[str, Any] = dataset[row].items
+        return repr([items.get(stream) for stream in found.streams])
+
+    return np.array([group_key(key(row)) for row in found.rows], dtype=np.int64)
+
+
+@torch.no_grad()
+def _features(
+    encoder: torch.nn.Module, field: Field, at_once: int, device: torch.device | str
+) -> distances.Floats:
+    """(N, D) pooled features."""
+    parts = [
+        encoder(field.rows(slice(start, start + at_once)).to(device)).pooled.float().cpu()
+        for start in range(0, len(field), at_once)
+    ]
+    return np.asarray(torch.cat(parts).numpy(), np.float64) if parts else np.zeros((0, 1))
