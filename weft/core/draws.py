@@ -31,7 +31,8 @@ def normal(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
     """(B, *shape) float32 of the standard normal distribution, drawn as `uniform` draws: at most 5.3 from 0."""
     # In float64, which has room for the middle between two numbers: never 0 or 1, which are at infinity.
     middle = uniform(seeds_B, name, *shape).double() + 2.0 ** -(BITS + 1)
-    return torch.special.ndtri(middle).float()
+    found: Tensor = torch.special.ndtri(middle).float()
+    return found
 
 
 def _mix(number: Tensor) -> Tensor:

@@ -36,7 +36,8 @@ class ProjectionCritic(nn.Module):
         if not condition_BC.shape[1]:
             return score_B1
         fit_B = (self.value(value_BD) * self.condition(condition_BC)).sum(1)
-        return score_B1 + fit_B[:, None] * self.config.dim**-0.5
+        found: Tensor = score_B1 + fit_B[:, None] * self.config.dim**-0.5
+        return found
 
 
 @dataclass(frozen=True)

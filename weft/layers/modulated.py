@@ -1,5 +1,7 @@
 """Transformer blocks whose norms are scaled and shifted by a condition (DiT: Peebles & Xie 2023, arXiv:2212.09748)."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ class ModulatedTransformerBlock(nn.Module):
         parts = [
             spread(part_BD, packing) for part_BD in self.modulation(condition_BK).chunk(9, dim=1)
         ]
-        branches = (
+        branches: tuple[Callable[[Tensor], Tensor], ...] = (
             lambda given: self.attention(given, packing),
             lambda given: self.context(given, context_SC, pairing),
             lambda given: self.fc2(F.gelu(self.fc1(given), approximate="tanh")),

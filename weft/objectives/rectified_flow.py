@@ -1,7 +1,6 @@
 """Rectified flow: the velocity on the straight line from noise to the true value."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +38,7 @@ class RectifiedFlow(nn.Module):
             raise ValueError(
                 f"the decoder of head '{config.head}' is a {type(head.decoder).__name__}, expected a Flow"
             )
-        flow = cast(Flow, head.decoder)
+        flow = head.decoder
         noise_BX = batch.normal("flow: noise", *values_BX.shape[1:])
         times_B = torch.sigmoid(config.mean + config.std * batch.normal("flow: time", 1)[:, 0])
         gone_B = batch.uniform("flow: context", 1)[:, 0] < config.unconditional

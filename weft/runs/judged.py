@@ -1,5 +1,6 @@
 """What a run draws, judged by another run that was trained on real values alone."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -47,7 +48,7 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     if rarest is not None:
         metric = Metric("rarest_class", digits=0, said="least share of a class's real frequency")
         metrics |= _renamed(
-            {metric.name: Score(metric, Estimate(100 * rarest, *[float("nan")] * 2))}, name
+            {metric.name: Score(metric, Estimate(100 * rarest, math.nan, math.nan))}, name
         )
     baselines = {
         what: {

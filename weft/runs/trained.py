@@ -140,7 +140,7 @@ class TrainedModel:
         config = InferenceConfig(batch_size=BATCH, workers=0)
         return predict([member], dataset, self.head(head), config, device=self.device)
 
-    def head(self, name: str | None = None, kind: type[Output] = Output) -> str:
+    def head(self, name: str | None = None, kind: type[Any] = Output) -> str:
         """The head of that name; without a name the first whose output is of that kind.
 
         Raises WeftError where the model has none.

@@ -157,7 +157,7 @@ class ReconstructionTask:
 
 def _sets(streams: Sequence[str]) -> list[tuple[str, ...]]:
     """Each alone, and all together."""
-    alone = [(stream,) for stream in streams]
+    alone: list[tuple[str, ...]] = [(stream,) for stream in streams]
     return alone if len(streams) == 1 else [*alone, tuple(streams)]
 
 
