@@ -22,7 +22,7 @@ from weft.training.player import Player
 from weft.training.players import single_player
 
 SCALE = "itc.temperature.log_scale"
-Validation = Callable[[], Mapping[str, Score]]
+Validation = Callable[[int], Mapping[str, Score]]
 RUN = RunConfig(steps=12, evaluate_every=3, checkpoint_every=4, log_every=2, device="cpu")
 
 
@@ -67,7 +67,7 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
     scales: list[float] = []
     given = numbered(0.1, 0.7, 0.3, 0.2)
 
-    def validate() -> Mapping[str, Score]:
+    def validate(step: int) -> Mapping[str, Score]:
         assert not one.step.training
         seen.append({name: t.clone() for name, t in one.step.model.state_dict().items()})
         scales.append(one.step.state_dict()[f"objectives.{SCALE}"].item())

@@ -80,7 +80,7 @@ def scored(metric: Metric, value: float) -> Score:
 def validation(step: TrainStep) -> Callable[[], dict[str, Score]]:
     """Validation loss; it draws random numbers on purpose, which must not disturb the training."""
 
-    def validate() -> dict[str, Score]:
+    def validate(step: int) -> dict[str, Score]:
         torch.rand(3)
         return {"loss": scored(LOSS, step(batch_at(10_000)).total.item())}
 
@@ -138,7 +138,7 @@ def train_on_ranks(folder: Path, poisoned: bool) -> FitResult:
 
     calls: list[int] = []
 
-    def validate() -> dict[str, Score]:
+    def validate(step: int) -> dict[str, Score]:
         calls.append(1)
         value = float(len(calls) if rank() == 0 else -len(calls))
         return {"recall": scored(Metric("recall", "share"), value)}

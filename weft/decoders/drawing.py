@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from weft.core.config import Settings
 from weft.core.ranges import COUNT, FINITE, at_least, require
 from weft.core.records import Features, Field
+from weft.core.shapes import check_shape
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,18 @@ def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) ->
     if tuple(prefix.values.shape) != expected:
         raise ValueError(f"noise has shape {tuple(prefix.values.shape)}, expected {expected}")
     return prefix.values
+
+
+def with_noise(
+    context: Features, width: int, noise: Tensor | None, shape: tuple[int, ...]
+) -> Tensor:
+    """(B, width + noise) the pooled context and the noise of that shape beside it, where there is any.
+
+    Raises ValueError for a context of another width, and where noise is missing.
+    """
+    check_shape(context.pooled, "B D", "the context", D=width)
+    if not shape:
+        return context.pooled
+    if noise is None:
+        raise ValueError("a decoder with noise got none, expected some to draw from")
+    return torch.cat([context.pooled, noise.to(context.pooled.dtype)], dim=1)

@@ -1,6 +1,7 @@
 """Rectified flow: a value is drawn by moving noise along a velocity (Liu et al. 2022, arXiv:2209.03003)."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from weft.core.records import Features, Field
 from weft.decoders.drawing import DrawingConfig, Shaped, noise_of
 from weft.decoders.sampler import sample
 from weft.decoders.velocity.base import Velocity
+
+NEAREST = 0.05
+"""The least time ahead by which is divided."""
 
 
 class Flow(nn.Module):
@@ -32,7 +36,11 @@ class Flow(nn.Module):
     def velocity(self, values_BX: Tensor, times_B: Tensor, context: Features) -> Tensor:
         """(B, *shape) how values move at these times, 0 to 1."""
         found: Tensor = self.network(values_BX, times_B, context)
-        return found
+        if self.config.predicts == "velocity":
+            return found
+        # On the straight line the value lies 1 - time ahead.
+        ahead_B = (1 - times_B).clamp_min(NEAREST)
+        return (found - values_BX) / ahead_B.view(-1, *(1,) * (values_BX.ndim - 1))
 
     def without_context(self, context: Features, gone_B: Tensor) -> Features:
         """The context with the learned one in the rows that are marked, and in those that have none."""
@@ -120,6 +128,9 @@ class FlowConfig(Config[Decoder]):
 
     network: Config[Velocity]
     """The network."""
+    predicts: Literal["value", "velocity"] = "value"
+    """What the network says: the value at the end, from which the velocity follows, or the velocity itself. Values
+    have fewer dimensions than noise, so that a small network can say them (Li & He 2025, arXiv:2511.13720, section 3)."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,52 +1,18 @@
 """Convolutions that draw a picture, coarse to fine, from one vector: of a GAN's generator, of an autoencoder."""
 
-import itertools
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
-from weft.core.shapes import check_shape
-from weft.decoders.drawing import DrawingConfig, noise_of
-from weft.layers.convolution import by_pixel, channels_last
+from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
+from weft.layers.upsampling import Upsampling
 
-CHANNELS = 3
-
-
-class ModulatedStage(nn.Module):
-    """Doubles both sides; two 3 x 3 convolutions around a residual, modulated by the vector.
-
-    Each channel is scaled by a linear map of the vector after a normalisation of each picture by itself (conditional
-    normalisation: Dumoulin et al. 2017, arXiv:1610.07629, equation 5).
-    """
-
-    def __init__(self, width_in: int, width: int, condition: int) -> None:
-        super().__init__()
-        self.modulation1, self.modulation2 = (
-            nn.Linear(condition, 2 * one) for one in (width_in, width)
-        )
-        self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.skip = nn.Conv2d(width_in, width, 1, bias=False)
-
-    def forward(self, grid_BCHW: Tensor, vector_BD: Tensor) -> Tensor:
-        grid_BCHW = F.interpolate(grid_BCHW, scale_factor=2.0, mode="nearest")
-        hidden = self.conv1(F.leaky_relu(_modulated(grid_BCHW, self.modulation1(vector_BD)), 0.2))
-        hidden = self.conv2(F.leaky_relu(_modulated(hidden, self.modulation2(vector_BD)), 0.2))
-        found: Tensor = self.skip(grid_BCHW) + hidden
-        return found
-
-
-def _modulated(grid_BCHW: Tensor, scale_and_shift_BK: Tensor) -> Tensor:
-    """Every picture by its own mean and variance over all channels, then each channel scaled and shifted."""
-    normal = F.group_norm(grid_BCHW, 1)
-    scale, shift = scale_and_shift_BK[:, :, None, None].chunk(2, dim=1)
-    return normal * (1 + scale) + shift
+CHANNELS, START = 3, 4
+"""Of a picture; sides of the coarsest grid."""
 
 
 class PictureConvolutions(nn.Module):
@@ -60,19 +26,8 @@ class PictureConvolutions(nn.Module):
         self.config = config
         self.shape = config.shape
         self.noise = (config.noise,) if config.noise else ()
-        wide, widths = config.condition, config.widths
-        self.mapping = nn.Sequential(
-            nn.Linear(config.context_dim + config.noise, wide),
-            nn.LeakyReLU(0.2),
-            nn.Linear(wide, wide),
-            nn.LeakyReLU(0.2),
-        )
-        self.first = nn.Linear(wide, widths[0] * START**2)
-        self.stages = nn.ModuleList(
-            ModulatedStage(before, after, wide) for before, after in itertools.pairwise(widths)
-        )
-        self.last = nn.Conv2d(widths[-1], CHANNELS, 3, padding=1)
-        channels_last(self)
+        width = config.context_dim + config.noise
+        self.layers = Upsampling(width, config.widths, (START, START), CHANNELS, config.condition)
 
     def draw(
         self,
@@ -81,27 +36,15 @@ class PictureConvolutions(nn.Module):
         way: DrawingConfig,  # noqa: ARG002
     ) -> Tensor:
         """(B, 3, S, S) drawn in one step."""
-        check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
-        vector_BK = context.pooled
-        if self.noise:
-            if noise is None:
-                raise ValueError("a decoder with noise got none, expected some to draw from")
-            vector_BK = torch.cat([vector_BK, noise.to(vector_BK.dtype)], dim=1)
-        vector_BD = self.mapping(vector_BK)
-        grid = by_pixel(self.first(vector_BD).view(-1, self.config.widths[0], START, START))
-        for stage in self.stages:
-            grid = stage(grid, vector_BD)
-        pixels: Tensor = self.last(F.leaky_relu(F.group_norm(grid, 1), 0.2))
+        pixels: Tensor = self.layers(
+            with_noise(context, self.config.context_dim, noise, self.noise)
+        )
         return pixels.tanh()
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
         """Draws from the noise that the prefix holds, (B, noise)."""
         noise = noise_of(prefix, context, self.noise) if self.noise else None
         return self.draw(context, noise, DrawingConfig())
-
-
-START = 4
-"""Side of the coarsest grid."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
-from weft.core.shapes import check_shape
-from weft.decoders.drawing import DrawingConfig, noise_of
+from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
 from weft.layers.modulated import ModulatedTransformerBlock
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
@@ -56,12 +55,7 @@ class PicturePatches(nn.Module):
         way: DrawingConfig,  # noqa: ARG002
     ) -> Tensor:
         """(B, 3, S, S) drawn in one step."""
-        check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
-        vector_BK = context.pooled
-        if self.noise:
-            if noise is None:
-                raise ValueError("a decoder with noise got none, expected some to draw from")
-            vector_BK = torch.cat([vector_BK, noise.to(vector_BK.dtype)], dim=1)
+        vector_BK = with_noise(context, self.config.context_dim, noise, self.noise)
         vector_BD = self.mapping(vector_BK)
         tokens_BTD = self.first(vector_BD)[:, None] + self.places
         rows, length, _ = tokens_BTD.shape

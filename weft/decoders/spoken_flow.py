@@ -108,7 +108,7 @@ def words_first(context: Features) -> Features:
 class SpokenFlowConfig(FlowConfig):
     """Speech from words: predicted durations and a flow over frames."""
 
-    context_dim: int
+    context_dim: int = 64
     """Width of the words. The network's context is 32 wider, for the place in the word."""
     usual: float = 50.0
     """Frames of a word before anything is learned."""

@@ -82,8 +82,9 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """All that was drawn: a value of the stream for each of the rows, by their numbers in the data set."""
+    """All that a head drew: a value of the stream for each of the rows, by their numbers in the data set."""
 
+    head: str
     stream: str
     rows: Sequence[int]
     values: DrawnValues

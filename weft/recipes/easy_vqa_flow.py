@@ -20,7 +20,7 @@ from weft.tasks.held_out_loss import HeldOutLossConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-SIZE, VOCABULARY, WORDS = 64, 300, 64
+SIZE, VOCABULARY, WORDS = 32, 300, 64
 
 
 def described() -> DataConfig:
@@ -50,7 +50,7 @@ def easy_vqa_flow() -> Recipe:
         data=described(),
         model=drawing_model(
             WordVectorsConfig(VOCABULARY, dim=WORDS),
-            FlowConfig(UNetConfig(SIZE, WORDS, widths=(48, 96, 128), patch=4, attention=False)),
+            FlowConfig(UNetConfig(SIZE, WORDS, widths=(48, 96, 128), patch=2, attention=False)),
             DrawingConfig(guidance=2.0),
         ),
         objectives={"flow": RectifiedFlowConfig()},

@@ -22,7 +22,7 @@ def easy_vqa_gan() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
     model = drawing_model(
         WordVectorsConfig(VOCABULARY, dim=WORDS),
-        PictureConvolutionsConfig(WORDS, widths=(128, 96, 64, 48, 32), noise=NOISE, condition=128),
+        PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=NOISE, condition=128),
         DrawingConfig(),
     )
     optim = OptimConfig(
@@ -38,7 +38,7 @@ def easy_vqa_gan() -> Recipe:
         model=model.replace(
             encoders={
                 **model.encoders,
-                "image": PictureCriticConfig(SIZE, widths=(24, 48, 64, 96, 128), dim=SEEN),
+                "image": PictureCriticConfig(SIZE, widths=(16, 32, 64, 128), dim=SEEN),
             },
             heads={
                 **model.heads,

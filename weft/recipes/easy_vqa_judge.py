@@ -13,7 +13,7 @@ from weft.tasks.classification import ClassificationTaskConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-WIDTHS, KINDS = (32, 64, 128, 128), 24
+WIDTHS, KINDS = (48, 96, 128), 24
 
 
 def easy_vqa_judge() -> Recipe:
@@ -24,7 +24,7 @@ def easy_vqa_judge() -> Recipe:
             streams={"image": data.streams["image"]}, targets={"kind": ClassesConfig("kind")}
         ),
         model=ModelConfig(
-            encoders={"image": ConvNetConfig(widths=WIDTHS, halvings=4, pooling="max")},
+            encoders={"image": ConvNetConfig(widths=WIDTHS, halvings=3, pooling="max")},
             heads={
                 "kind": HeadConfig(
                     ClassifierConfig(WIDTHS[-1], KINDS, hidden=(128,)), ClassOutput("kind"), "image"
@@ -35,10 +35,10 @@ def easy_vqa_judge() -> Recipe:
         tasks={"classification": ClassificationTaskConfig("kind")},
         optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99),
         run=RunConfig(
-            steps=600,
+            steps=1500,
             batch_size=64,
-            evaluate_every=200,
-            checkpoint_every=600,
+            evaluate_every=500,
+            checkpoint_every=1500,
             monitor="classification/accuracy",
             precision="auto",
             workers=1,

@@ -58,7 +58,7 @@ def fsdd_speech() -> Recipe:
                 "speech": HeadConfig(
                     SpokenFlowConfig(
                         FrameVelocityConfig(MELS, WORDS + PLACES, frames=LONGEST, dim=128, depth=8),
-                        WORDS,
+                        context_dim=WORDS,
                     ),
                     SoundOutput(drawing=DrawingConfig(steps=8, guidance=2.0)),
                     "text",

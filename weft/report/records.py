@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from weft.core.documents import parse_json
 from weft.core.errors import WeftError
 from weft.core.files import read_file
@@ -87,7 +89,8 @@ class Measured:
     modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
     why none is explained, or nothing. map: of the rows' embeddings. nearest: the training rows most like some
     rows, of `training`, among `searched` of which they were looked for. column: what is predicted, if it is
-    a column. without_streams: the numbers where streams are missing, if they were measured.
+    a column. without_streams: the numbers where streams are missing, if they were measured. strip: pictures
+    drawn on the way from one noise to another. animation: what was drawn while the run was trained, as WebP.
     """
 
     title: str
@@ -102,6 +105,8 @@ class Measured:
     searched: int = 0
     column: str | None = None
     without_streams: MissingTable | None = None
+    strip: np.ndarray | None = None
+    animation: bytes | None = None
 
     @property
     def rows(self) -> Rows:

@@ -10,6 +10,7 @@ from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
 from weft.report.diagnostics import confused_pairs, diagnostic_charts, slice_charts
+from weft.report.drawings import animated, drawings, strip
 from weft.report.embedding_map import embedding_map, neighbour_rows
 from weft.report.examples import FIRST, Rows, examples, folded, worst_examples
 from weft.report.html import Html
@@ -97,6 +98,11 @@ def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
     if result.predictions:
         found = predictions(result.predictions, rows, measured.explained, measured.missing, first)
         blocks.append(("Predictions, drawn at random", found))
+    if result.drawings:
+        parts = [*drawings(result.drawings, rows, first)]
+        parts += [] if measured.strip is None else [strip(measured.strip)]
+        parts += [] if measured.animation is None else [animated(measured.animation)]
+        blocks.append(("Drawn, rows at random", parts))
     worst = [
         *worst_predictions(result.worst, rows),
         *(

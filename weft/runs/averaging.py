@@ -105,7 +105,7 @@ def _curve(
     for alpha in sorted(set(alphas)):
         model.load_state_dict(mixed(*ends, alpha))
         with torch.no_grad():
-            scores = validate()
+            scores = validate(0)
         name = name or next(iter(scores))
         points[alpha] = scores[name]
     assert name is not None

@@ -26,6 +26,7 @@ from weft.report.records import (
     read_log,
 )
 from weft.report.run import write_report
+from weft.runs.drawing_progress import animation, strip
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
 from weft.runs.measure import METRICS, Measurement, measure, save_result, training_rows
@@ -112,6 +113,9 @@ def _all_measured(measurements: Sequence[tuple[str, Measurement]]) -> list[Measu
 def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
     """mapped: with a map of the embeddings, and the nearest training rows."""
     first = found.runs[0]
+    task = next(
+        (n for n, t in first.recipe.tasks.items() if t.build().name == found.result.task), None
+    )
     training = training_rows(first) if mapped else None
     explanations = explain_predictions(found.runs, found.result, found.dataset)
     return Measured(
@@ -127,6 +131,8 @@ def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
         min(SEARCHED, len(training or ())),
         target_column(first, found.result.head),
         found.missing,
+        strip(first, found.result, found.dataset),
+        None if task is None else animation(first.folder, task),
     )
 
 

@@ -33,6 +33,7 @@ from weft.runs.check import (
     check_presence,
     check_slices,
 )
+from weft.runs.drawing_progress import keep_drawn
 from weft.runs.folder import begun, held
 from weft.runs.moved import with_moved_data
 from weft.runs.own_columns import require_streams
@@ -155,7 +156,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     sources_and_targets = {**sources, **target_sources(training, learned.targets)}
     if checkpoint.latest(folder) is None:
         check_speech(recipe, folder, model, learned, sources, training)
-    validate = validation(recipe, model, learned, device)
+    validate = validation(recipe, model, learned, device, folder)
     loader = Loader(
         training,
         sources_and_targets,
@@ -247,9 +248,16 @@ def _start_from(model: Model, run: Path) -> None:
 
 
 def validation(
-    recipe: Recipe, model: Model, learned: Learned, device: torch.device
-) -> Callable[[], Mapping[str, Score]] | None:
-    """Measures every task on the validation split."""
+    recipe: Recipe,
+    model: Model,
+    learned: Learned,
+    device: torch.device,
+    folder: Path | None = None,
+) -> Callable[[int], Mapping[str, Score]] | None:
+    """Measures every task on the validation split after a step.
+
+    folder: of the run, in which some of what tasks draw is kept (`weft.runs.drawing_progress`).
+    """
     if not recipe.tasks:
         return None
     dataset = open_split(recipe, recipe.data.validation)
@@ -259,11 +267,13 @@ def validation(
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, learned)
 
-    def validate() -> dict[str, Score]:
+    def validate(step: int) -> dict[str, Score]:
         metrics: dict[str, Score] = {}
         for name, task in tasks.items():
             result = task.evaluate([member], dataset, device=device)
             metrics |= {f"{name}/{key}": score for key, score in result.metrics.items()}
+            if folder is not None and rank() == 0:
+                keep_drawn(folder, name, step, result)
         return metrics
 
     return validate

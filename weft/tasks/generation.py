@@ -149,7 +149,7 @@ class GenerationTask:
             metrics=by_name(scores),
             baselines=self._baselines(real) if scores else {},
             leakage=leakage,
-            drawn=Drawn(output.stream, found.rows, values),
+            drawn=Drawn(config.head, output.stream, found.rows, values),
             drawings=self._drawings(member, dataset, found, output.stream, drawn_ND, training),
         )
 

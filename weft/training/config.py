@@ -36,6 +36,8 @@ class RunConfig(Settings):
     """Steps between checkpoints; 0 writes only the last."""
     evaluate_every: int = 200
     """Steps between evaluations on the validation split; 0 evaluates only at the end."""
+    evaluate_raw: bool = False
+    """Where weights are averaged, also measure them as they are: validation/raw/... in the log."""
     log_every: int = 10
     """Steps between lines of log.jsonl."""
     keep: int = 2

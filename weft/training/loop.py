@@ -29,6 +29,8 @@ from weft.training.player import NonFiniteError, Player
 from weft.training.step import numbers_of
 
 MODEL_FILE = "model.safetensors"
+RAW = "raw"
+"""In the log, before what validation measures of the weights without their average."""
 NONFINITE = "nonfinite.json"
 """In a run directory: the rows of the step whose loss was not finite."""
 
@@ -55,14 +57,14 @@ def fit(
     batches: Callable[[int, int], Iterator[Batch]],
     run: RunConfig,
     folder: Path,
-    validate: Callable[[], Mapping[str, Score]] | None = None,
+    validate: Callable[[int], Mapping[str, Score]] | None = None,
     recipe: Settings | None = None,
     resume: bool = False,
     learned: str | None = None,
 ) -> FitResult:
     """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.
 
-    batches(start, stop): this rank's rows of steps start to stop - 1. validate: runs on every rank
+    batches(start, stop): this rank's rows of steps start to stop - 1. validate(step): runs on every rank
     with the model in eval mode and holding its averaged weights if there are any; the first rank's
     numbers count. The monitored number's metric says whether more or less of it is better. recipe: what a checkpoint
     must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
@@ -204,17 +206,14 @@ def evaluation(players: Sequence[Player]) -> Iterator[None]:
 
 def _evaluate(
     players: Sequence[Player],
-    validate: Callable[[], Mapping[str, Score]],
+    validate: Callable[[int], Mapping[str, Score]],
     state: TrainState,
     run: RunConfig,
     save: Callable[[], None],
 ) -> tuple[dict[str, float], TrainState]:
     """Validation numbers, and where the run stands now; a new best is saved."""
     with evaluation(players):
-        with sharding.gathered(players[0].step), torch.no_grad():
-            found = validate()
-            own = {name: score.value for name, score in found.items()}
-            metrics = distributed.from_first(own, players[0].device)
+        found, metrics = _measured(players, validate, state.step)
         monitor = run.monitor or next(iter(metrics))
         if monitor not in metrics:
             raise unknown_name("validation metric to monitor", monitor, metrics)
@@ -225,7 +224,23 @@ def _evaluate(
         else:
             state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)
             save()
-    return {f"validation/{name}": number for name, number in metrics.items()}, state
+    shown = {f"validation/{name}": number for name, number in metrics.items()}
+    if run.evaluate_raw and any(player.ema is not None for player in players):
+        players[0].step.eval()
+        _, raw = _measured(players, validate, state.step)
+        players[0].step.train()
+        shown |= {f"validation/{RAW}/{name}": number for name, number in raw.items()}
+    return shown, state
+
+
+def _measured(
+    players: Sequence[Player], validate: Callable[[int], Mapping[str, Score]], step: int
+) -> tuple[Mapping[str, Score], dict[str, float]]:
+    """This rank's scores, and the first rank's numbers, which count."""
+    with sharding.gathered(players[0].step), torch.no_grad():
+        found = validate(step)
+        own = {name: score.value for name, score in found.items()}
+        return found, distributed.from_first(own, players[0].device)
 
 
 def _write_checkpoint(

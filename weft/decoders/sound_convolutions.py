@@ -1,0 +1,85 @@
+"""Convolutions that draw the frames of a sound of fixed length, coarse to fine, from one vector: of an autoencoder."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from weft.core.config import Config
+from weft.core.interfaces import Decoder
+from weft.core.ranges import COUNT, at_least, require
+from weft.core.records import Features, Field
+from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
+from weft.layers.upsampling import Upsampling
+
+
+class SoundConvolutions(nn.Module):
+    """The pooled context (B, D), and noise beside it, -> normalised log-mel frames (B, T, M).
+
+    Time and bands are the two sides of a grid, which each stage doubles.
+    """
+
+    def __init__(self, config: "SoundConvolutionsConfig") -> None:
+        super().__init__()
+        self.config = config
+        self.shape = config.shape
+        self.noise = (config.noise,) if config.noise else ()
+        scale = 2 ** (len(config.widths) - 1)
+        start = config.frames // scale, config.bands // scale
+        self.layers = Upsampling(
+            config.context_dim + config.noise, config.widths, start, 1, config.condition
+        )
+
+    def draw(
+        self,
+        context: Features,
+        noise: Tensor | None,
+        way: DrawingConfig,  # noqa: ARG002
+    ) -> Tensor:
+        """(B, T, M) drawn in one step."""
+        frames: Tensor = self.layers(
+            with_noise(context, self.config.context_dim, noise, self.noise)
+        )
+        return frames[:, 0]
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
+        """Draws from the noise that the prefix holds, (B, noise)."""
+        noise = noise_of(prefix, context, self.noise) if self.noise else None
+        return self.draw(context, noise, DrawingConfig())
+
+
+@dataclass(frozen=True)
+class SoundConvolutionsConfig(Config[Decoder]):
+    """Convolutions that draw the frames of a sound of fixed length from one vector."""
+
+    context_dim: int
+    """Width of the context."""
+    frames: int = 64
+    """Frames T of a sound."""
+    bands: int = 40
+    """Mel bands M of a frame."""
+    widths: tuple[int, ...] = (128, 64, 32, 16)
+    """Channels of each grid, each with twice the frames and bands of the one before."""
+    noise: int = 0
+    """Width of the noise beside the context; 0: what is drawn depends on the context alone."""
+    condition: int = 128
+    """Width of the vector that modulates the stages."""
+
+    def __post_init__(self) -> None:
+        require(self, context_dim=COUNT, frames=COUNT, bands=COUNT, widths=COUNT)
+        require(self, noise=at_least(0), condition=COUNT)
+        if not self.widths:
+            raise ValueError("widths is (), expected one grid or more")
+        scale = 2 ** (len(self.widths) - 1)
+        if self.frames % scale or self.bands % scale:
+            raise ValueError(
+                f"frames is {self.frames} and bands {self.bands}, expected multiples of {scale} for "
+                f"{len(self.widths)} widths"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a sound's frames."""
+        return self.frames, self.bands
+
+    def build(self) -> SoundConvolutions:
+        return SoundConvolutions(self)

@@ -1,0 +1,49 @@
+"""What was drawn: each value beside what it was drawn from, the real one, and the training row most like it."""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+
+from weft.core.language import say
+from weft.inference.results import Drawing
+from weft.report import html
+from weft.report.displays import figures, shown, words
+from weft.report.examples import Rows, folded
+from weft.report.html import Html
+
+WIDTH = 128
+STRIP_WIDTH = 640
+
+
+def drawings(found: Sequence[Drawing], rows: Rows, first: int) -> list[Html]:
+    """The `first` of them, the others folded."""
+    return folded([_drawing(one, rows) for one in found], first, "drawn")
+
+
+def _drawing(drawing: Drawing, rows: Rows) -> Html:
+    inputs = [rows.display(entry) for entry in drawing.inputs]
+    pictures = [figures(display, say("given"), WIDTH) for display in inputs if display.drawn]
+    pictures.append(figures(drawing.drawn, say("drawn"), WIDTH))
+    pictures += [
+        figures(display, say(name), WIDTH, played=False) for name, display in drawing.others.items()
+    ]
+    return shown(
+        pictures,
+        [f'<div class="answer">{words(display)}</div>' for display in inputs if display.words],
+    )
+
+
+def strip(pixels: np.ndarray) -> Html:
+    """From one noise to another, for one input."""
+    return html.figure(pixels, say("from one noise to another, the same input"), STRIP_WIDTH)
+
+
+def animated(content: bytes) -> Html:
+    """The same inputs while the run was trained."""
+    source = base64.b64encode(content).decode()
+    told = html.text(say("the same inputs and noise, after each validation of the training"))
+    return Html(
+        f'<figure class="picture"><img src="data:image/webp;base64,{source}" alt="{told}">'
+        f"<figcaption>{told}</figcaption></figure>"
+    )

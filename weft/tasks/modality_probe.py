@@ -1,0 +1,156 @@
+"""How far embeddings of different streams can be told apart: a linear probe of the modality, and the gap between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.needs import Needs
+from weft.core.ranges import POSITIVE, require
+from weft.data.formats import Dataset
+from weft.evaluation.leakage import Leakage
+from weft.evaluation.metric import Metric, by_name, mean_score
+from weft.inference.embedding import embed_entries
+from weft.inference.entries import list_entries
+from weft.inference.member import Member, check_members
+from weft.inference.results import TaskResult
+from weft.tasks.base import TaskConfig
+
+PROBE = Metric("probe", better="lower", headline=True, said="modality told by a linear probe")
+GAP = Metric("gap", "", better="lower", digits=3, said="distance of the streams' means")
+METRICS = (PROBE, GAP)
+ROUNDS = 100
+"""Of the probe's fit by L-BFGS."""
+
+
+@dataclass(frozen=True)
+class ModalityProbeConfig(TaskConfig):
+    """A linear classifier of the stream from which an embedding comes: fitted on half of the groups, measured on the others.
+
+    Where the streams cannot be told apart it is right as often as chance.
+    """
+
+    streams: tuple[str, ...] = ("image", "text")
+    """Streams whose embeddings are compared; of several captions of a row the first."""
+    decay: float = 1e-3
+    """Weight of the squared coefficients beside the mean loss."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, decay=POSITIVE)
+        if len(set(self.streams)) < 2:
+            raise ValueError(f"streams are {self.streams}, expected two or more")
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        return self.streams
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(embeddings=self.streams)
+
+    def build(self) -> "ModalityProbe":
+        return ModalityProbe(self)
+
+
+class ModalityProbe:
+    """Accuracy of the probe on groups that it was not fitted on, beside chance; every stream counts as much."""
+
+    name = "modality_probe"
+    metrics = METRICS
+
+    def __init__(self, config: ModalityProbeConfig) -> None:
+        self.config = config
+
+    def evaluate(
+        self,
+        members: Sequence[Member],
+        dataset: Dataset,
+        *,
+        device: torch.device | str = "cpu",
+        leakage: Leakage | None = None,
+    ) -> TaskResult:
+        """Raises WeftError for several models, and where a stream has fewer than two groups."""
+        check_members(members)
+        config, (member, *others) = self.config, members
+        if others:
+            raise WeftError(f"{len(members)} models have no embeddings in common, expected one")
+        bad = config.inference.errors.build(len(dataset))
+        listing = list_entries(dataset, config.streams, bad)
+        vectors: list[Tensor] = []
+        groups: list[int] = []
+        labels: list[int] = []
+        for number, stream in enumerate(config.streams):
+            entries = list(
+                {entry.row: entry for entry in reversed(listing.entries[stream])}.values()
+            )
+            found = embed_entries([member], entries, dataset, config.inference, bad, device)
+            vectors.append(found.vectors[0])
+            groups += [listing.groups[entry.row] for entry in found.entries]
+            labels += [number] * len(found.entries)
+        embedded_NE, group_N = torch.cat(vectors).double(), torch.tensor(groups)
+        label_N = torch.tensor(labels)
+        fitted_N = _half(group_N, config.seed)
+        if fitted_N.all() or not fitted_N.any():
+            raise WeftError(
+                "the rows have one group, expected two or more: the probe is measured on others"
+            )
+        right_N = self._right(embedded_NE, label_N, fitted_N)
+        rest = group_N[~fitted_N]
+        means_SE = torch.stack([one.double().mean(0) for one in vectors])
+        gap = float(torch.cdist(means_SE, means_SE).max())
+        score = mean_score(PROBE, 100 * right_N, rest, config.bootstrap(rest))
+        all_groups = config.bootstrap(group_N)
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "streams": ", ".join(config.streams),
+                "fitted on": int(fitted_N.sum()),
+                "measured on": len(right_N),
+                **config.protocol([member], dataset, dataset),
+            },
+            metrics=by_name(
+                [
+                    score,
+                    mean_score(GAP, torch.full((len(group_N),), gap).double(), group_N, all_groups),
+                ]
+            ),
+            baselines={"chance": {PROBE.name: 100 / len(config.streams)}},
+            leakage=leakage,
+        )
+
+    def _right(self, embedded_NE: Tensor, label_N: Tensor, fitted_N: Tensor) -> Tensor:
+        """(M,) whether the probe is right on the rows that it was not fitted on; weighted so that streams count alike."""
+        scale_E = embedded_NE[fitted_N].std(0).clamp_min(1e-6)
+        inputs = (embedded_NE - embedded_NE[fitted_N].mean(0)) / scale_E
+        classes = len(self.config.streams)
+        weight = torch.zeros(inputs.shape[1], classes, dtype=torch.float64, requires_grad=True)
+        bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
+        share_S = torch.bincount(label_N[fitted_N], minlength=classes).double().reciprocal()
+        optimizer = torch.optim.LBFGS(
+            [weight, bias], max_iter=ROUNDS, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            logits = inputs[fitted_N] @ weight + bias
+            loss = torch.nn.functional.cross_entropy(logits, label_N[fitted_N], weight=share_S)
+            loss = loss + self.config.decay * weight.square().sum()
+            torch.autograd.backward(loss)
+            return loss
+
+        with torch.enable_grad():
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+        rest = ~fitted_N
+        said = (inputs[rest] @ weight + bias).argmax(1)
+        return (said == label_N[rest]).double().detach()
+
+
+def _half(group_N: Tensor, seed: int) -> Tensor:
+    """(N,) True for the rows of half of the groups, drawn from the seed."""
+    names, number_N = torch.unique(group_N, return_inverse=True)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(names)))
+    return order[number_N] < len(names) // 2
