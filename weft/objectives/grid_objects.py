@@ -11,8 +11,9 @@ from weft.core.distributed import mean_of_all
 from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, POSITIVE_SHARE, require
-from weft.core.records import Batch, Loss
+from weft.core.records import Batch, Features, Loss
 from weft.data.targets.cells import NOTHING
+from weft.heads.cells import CellsOutput
 from weft.objectives._presence import rows_with
 
 
@@ -30,9 +31,10 @@ class Objects(nn.Module):
         super().__init__()
         self.config = config
         # One class more: nothing.
-        self.heads = nn.ModuleList(nn.Linear(config.dim, n + 1) for n in config.classes)
+        own = () if config.head is not None else config.classes
+        self.heads = nn.ModuleList(nn.Linear(config.dim, n + 1) for n in own)
 
-    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
+    def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
         config = self.config
         batch, streams = rows_with(batch, streams, (config.stream,))
         cells_BTA = self._cells(batch)
@@ -49,8 +51,7 @@ class Objects(nn.Module):
         weights_BT = weights_BT / weights_BT.sum(dim=1, keepdim=True)
         costs_B = tokens_BTD.new_zeros(len(batch), dtype=torch.float32)
         right_BT = filled_BT
-        for place, head in enumerate(self.heads):
-            logits_BTV: Tensor = head(tokens_BTD).float()
+        for place, logits_BTV in enumerate(self._logits(model, tokens_BTD)):
             wanted_BT = cells_BTA[:, :, place]
             costs_BT = F.cross_entropy(
                 logits_BTV.flatten(0, 1), wanted_BT.flatten(), reduction="none"
@@ -59,15 +60,24 @@ class Objects(nn.Module):
             right_BT = right_BT & (logits_BTV.argmax(2) == wanted_BT)
         return Loss(mean_of_all(costs_B), {"found": mean_of_all(right_BT, filled_BT.sum())})
 
+    def _logits(self, model: Reader, tokens_BTD: Tensor) -> list[Tensor]:
+        """(B, T, V) of each attribute, by own maps or those of the head."""
+        if self.config.head is None:
+            return [head(tokens_BTD).float() for head in self.heads]
+        mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
+        context = Features(tokens_BTD, mask_BT, tokens_BTD.sum(1))
+        found: Tensor = model.head(self.config.head).decoder(context)
+        return list(torch.split(found.float(), [n + 1 for n in self.config.classes], dim=2))
+
     def _cells(self, batch: Batch) -> Tensor:
         if self.config.target not in batch.targets:
             known = ", ".join(batch.targets) or "none"
             raise ValueError(f"the batch has no target '{self.config.target}', it has: {known}")
         cells_BTA = batch.targets[self.config.target]
-        if cells_BTA.ndim != 3 or cells_BTA.shape[2] != len(self.heads):
+        if cells_BTA.ndim != 3 or cells_BTA.shape[2] != len(self.config.classes):
             raise ValueError(
                 f"target '{self.config.target}' has shape {tuple(cells_BTA.shape)}, "
-                f"expected (B, T, {len(self.heads)}), an attribute for each of `classes`"
+                f"expected (B, T, {len(self.config.classes)}), an attribute for each of `classes`"
             )
         return cells_BTA
 
@@ -84,6 +94,8 @@ class GridObjectsConfig(Config[Objective]):
     """Whose tokens; as many as the target has cells."""
     target: str = "objects"
     """Target of the batch."""
+    head: str | None = None
+    """Head of the model that says it, with a `CellsOutput`; None: maps of the objective's own, which are not kept."""
     nothing: float = 0.1
     """Weight of a cell without an object, beside 1 of one with."""
 
@@ -94,7 +106,8 @@ class GridObjectsConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(encoders=(self.stream,), targets=(self.target,))
+        heads: dict[str, type] = {} if self.head is None else {self.head: CellsOutput}
+        return Needs(encoders=(self.stream,), targets=(self.target,), heads=heads)
 
     def build(self) -> Objects:
         return Objects(self)

@@ -6,6 +6,7 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
+from weft.modalities.image import ImageConfig
 from weft.objectives.classification import ClassificationConfig
 from weft.recipes.easy_vqa_flow import described
 from weft.runs.recipe import Recipe
@@ -13,7 +14,7 @@ from weft.tasks.classification import ClassificationTaskConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-WIDTHS, KINDS = (48, 96, 128), 24
+SIZE, WIDTHS, KINDS = 64, (32, 64, 128, 128), 24
 
 
 def easy_vqa_judge() -> Recipe:
@@ -21,10 +22,11 @@ def easy_vqa_judge() -> Recipe:
     data = described()
     return Recipe(
         data=data.replace(
-            streams={"image": data.streams["image"]}, targets={"kind": ClassesConfig("kind")}
+            streams={"image": ImageConfig(size=SIZE, crop_scale=None, flip=0.5)},
+            targets={"kind": ClassesConfig("kind")},
         ),
         model=ModelConfig(
-            encoders={"image": ConvNetConfig(widths=WIDTHS, halvings=3, pooling="max")},
+            encoders={"image": ConvNetConfig(widths=WIDTHS, halvings=4, pooling="max")},
             heads={
                 "kind": HeadConfig(
                     ClassifierConfig(WIDTHS[-1], KINDS, hidden=(128,)), ClassOutput("kind"), "image"
@@ -35,10 +37,10 @@ def easy_vqa_judge() -> Recipe:
         tasks={"classification": ClassificationTaskConfig("kind")},
         optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99),
         run=RunConfig(
-            steps=1500,
+            steps=800,
             batch_size=64,
-            evaluate_every=500,
-            checkpoint_every=1500,
+            evaluate_every=400,
+            checkpoint_every=800,
             monitor="classification/accuracy",
             precision="auto",
             workers=1,
