@@ -1,0 +1,46 @@
+"""Flickr8k: photographs of 32 pixels drawn from their captions by a rectified flow."""
+
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import FlowConfig
+from weft.decoders.velocity.unet import UNetConfig
+from weft.modalities.image import ImageConfig
+from weft.objectives.rectified_flow import RectifiedFlowConfig
+from weft.recipes._flickr8k import TEXT_DIM, english, minilm, minilm_tokens, mobilenet
+from weft.recipes.easy_vqa_flow import drawing_model
+from weft.runs.recipe import Recipe
+from weft.tasks.generation import GenerationTaskConfig
+from weft.tasks.held_out_loss import HeldOutLossConfig
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+SIZE = 32
+
+
+def flickr8k_flow() -> Recipe:
+    """Flickr8k: small photographs from captions, by a flow over pixels that reads MiniLM's vector of the caption."""
+    data = english(text=minilm_tokens())
+    cache = {stream: kept for stream, kept in data.cache.items() if stream != "image"}
+    small = ImageConfig(size=SIZE, fit="squash", crop_scale=None, flip=0.5)
+    return Recipe(
+        data=data.replace(streams={**data.streams, "image": small}, cache=cache),
+        model=drawing_model(
+            minilm(),
+            FlowConfig(UNetConfig(SIZE, TEXT_DIM, widths=(64, 128, 192), patch=2, attention=False)),
+            DrawingConfig(steps=24, guidance=3.0),
+        ),
+        objectives={"flow": RectifiedFlowConfig()},
+        tasks={
+            "generation": GenerationTaskConfig(features=mobilenet(), limit=1000),
+            "loss": HeldOutLossConfig(),
+        },
+        optim=OptimConfig(lr=1e-3, weight_decay=0.01, ema=0.998),
+        run=RunConfig(
+            steps=4000,
+            batch_size=64,
+            evaluate_every=2000,
+            checkpoint_every=1000,
+            monitor="loss/loss",
+            precision="auto",
+            workers=1,
+        ),
+    )
