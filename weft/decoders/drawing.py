@@ -56,11 +56,17 @@ class Shaped(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
 
+def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...]) -> Tensor:
+    """The noise (B, *shape). Raises ValueError where there is none, or it has another shape."""
+    expected = (len(context), *shape)
+    found = None if noise is None else tuple(noise.shape)
+    if noise is None or found != expected:
+        raise ValueError(f"noise has shape {found}, expected {expected}")
+    return noise
+
+
 def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) -> Tensor:
     """The noise that a decoder was given, (B, *shape); zeros without any. Raises ValueError for another shape."""
     if prefix is None:
         return context.pooled.new_zeros(len(context), *shape)
-    expected = (len(context), *shape)
-    if tuple(prefix.values.shape) != expected:
-        raise ValueError(f"noise has shape {tuple(prefix.values.shape)}, expected {expected}")
-    return prefix.values
+    return checked_noise(prefix.values, context, shape)

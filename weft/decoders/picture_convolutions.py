@@ -12,7 +12,7 @@ from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.decoders.drawing import DrawingConfig, noise_of
+from weft.decoders.drawing import DrawingConfig, checked_noise, noise_of
 from weft.layers.convolution import by_pixel, channels_last
 
 CHANNELS = 3
@@ -84,9 +84,8 @@ class PictureConvolutions(nn.Module):
         check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
         vector_BK = context.pooled
         if self.noise:
-            if noise is None:
-                raise ValueError("a decoder with noise got none, expected some to draw from")
-            vector_BK = torch.cat([vector_BK, noise.to(vector_BK.dtype)], dim=1)
+            noise_BN = checked_noise(noise, context, self.noise)
+            vector_BK = torch.cat([vector_BK, noise_BN.to(vector_BK.dtype)], dim=1)
         vector_BD = self.mapping(vector_BK)
         grid = by_pixel(self.first(vector_BD).view(-1, self.config.widths[0], START, START))
         for stage in self.stages:

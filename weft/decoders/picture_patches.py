@@ -11,7 +11,7 @@ from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
-from weft.decoders.drawing import DrawingConfig, noise_of
+from weft.decoders.drawing import DrawingConfig, checked_noise, noise_of
 from weft.layers.modulated import ModulatedTransformerBlock
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
@@ -59,9 +59,8 @@ class PicturePatches(nn.Module):
         check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
         vector_BK = context.pooled
         if self.noise:
-            if noise is None:
-                raise ValueError("a decoder with noise got none, expected some to draw from")
-            vector_BK = torch.cat([vector_BK, noise.to(vector_BK.dtype)], dim=1)
+            noise_BN = checked_noise(noise, context, self.noise)
+            vector_BK = torch.cat([vector_BK, noise_BN.to(vector_BK.dtype)], dim=1)
         vector_BD = self.mapping(vector_BK)
         tokens_BTD = self.first(vector_BD)[:, None] + self.places
         rows, length, _ = tokens_BTD.shape
