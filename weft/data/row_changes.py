@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from weft.data import mixing, modality_dropout, noise_only
+from weft.data.chaining import Chaining
 from weft.data.mixing import Mixing
 from weft.data.modality_dropout import ModalityDropout
 from weft.data.noise_only import NoiseOnly
@@ -15,10 +16,10 @@ from weft.data.splicing import Splicing
 
 @dataclass(frozen=True)
 class RowChanges:
-    """splicing: rows are put together of parts of several, before they are read. mixing: rows are mixed in pairs.
+    """splicing: rows are put together of several, or of parts of them, before they are read. mixing: rows are mixed in pairs.
     dropout: rows lose some of their streams. noise_only: rows become noise. None: not at all."""
 
-    splicing: Splicing | None = None
+    splicing: Splicing | Chaining | None = None
     mixing: Mixing | None = None
     dropout: ModalityDropout | None = None
     noise_only: NoiseOnly | None = None

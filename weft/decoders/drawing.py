@@ -49,6 +49,15 @@ class Drawer(Protocol):
 
 
 @runtime_checkable
+class DrawsLengths(Protocol):
+    """A decoder whose values are of different lengths, such as sounds; what it draws is padded to the longest."""
+
+    def lengths(self, context: Features) -> Tensor:
+        """(B,) int64 the length of each row's value."""
+        ...
+
+
+@runtime_checkable
 class Shaped(Protocol):
     """The config of a part that draws: the shape of one value."""
 

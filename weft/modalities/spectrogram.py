@@ -49,6 +49,7 @@ class Spectrogram:
         bands_FM = mel_bands(
             rate, self.fft, config.mels, config.low, high, config.scale, config.bands
         )
+        self.bands = bands_FM
         self._bands_PM = (bands_FM / self._sum**2).repeat_interleave(2, dim=0)
         before = 0 if config.method == "kaldi" else (self.fft - self.window) // 2
         after = 0 if config.method == "kaldi" else self.fft - self.window - before
@@ -91,6 +92,11 @@ class Spectrogram:
         if self.config.method == "kaldi":
             return 1 + max(0, samples - self.window) // self.hop
         return 1 + samples // self.hop
+
+    @property
+    def gain_factor(self) -> float:
+        """What energies are divided by."""
+        return self._sum**2
 
     @property
     def gain(self) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from weft.core.errors import WeftError, unknown_name
 from weft.core.needs import WeighsMixed
+from weft.data.chaining import ChainConfig
 from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
 from weft.data.splicing import SpliceConfig
@@ -25,6 +26,8 @@ def check_rows(recipe: Recipe) -> None:
         _check_noise_only(recipe, data.noise_only)
     if data.splice is not None:
         _check_splice(recipe, data.splice)
+    if data.chain is not None:
+        _check_chain(recipe, data.chain)
     for name, objective in recipe.objectives.items():
         if isinstance(objective, AlignedWordsConfig) and recipe.weights.get(name) != 0:
             _check_aligned(recipe, name, objective)
@@ -75,6 +78,21 @@ def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
     if config.stream in data.cache:
         raise WeftError(
             f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
+        )
+
+
+def _check_chain(recipe: Recipe, chain: ChainConfig) -> None:
+    """Raises WeftError where the stream is no sound that is read anew and whole."""
+    check_there("stream in data.chain", [chain.stream], recipe.data.streams)
+    config = recipe.data.streams[chain.stream]
+    if not isinstance(config, AudioConfig):
+        raise WeftError(
+            f"data.chain.stream '{chain.stream}' is a {type(config).__name__}, expected an AudioConfig"
+        )
+    if recipe.data.cache:
+        raise WeftError(
+            "data.chain puts rows together, whose streams are read anew, but data.cache has "
+            f"{', '.join(sorted(recipe.data.cache))}: leave one of them out"
         )
 
 

@@ -8,6 +8,7 @@ from weft.core.config import Config, Settings
 from weft.core.interfaces import Modality, Objective, Target
 from weft.core.needs import Needing
 from weft.data.bucketing import BucketingConfig
+from weft.data.chaining import ChainConfig
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
 from weft.data.noise_only import NoiseOnlyConfig
@@ -45,6 +46,8 @@ class DataConfig(Settings):
     """Some training rows become noise in which nothing is said; None: none does."""
     splice: SpliceConfig | None = None
     """Training rows are put together of parts of several; None: they are not."""
+    chain: ChainConfig | None = None
+    """Training rows are several recordings, one after another; None: they are not."""
     modality_dropout: dict[str, float] = field(default_factory=dict)
     """Stream -> probability that a training row loses it; each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
@@ -62,6 +65,10 @@ class DataConfig(Settings):
         if self.by_group and self.bucketing.stream is not None:
             raise ValueError(
                 "data.by_group and data.bucketing both say which rows are in a batch, expected one of them"
+            )
+        if self.splice is not None and self.chain is not None:
+            raise ValueError(
+                "data.splice and data.chain both put rows together, expected one of them"
             )
         for stream, chance in self.modality_dropout.items():
             if not 0 <= chance < 1:

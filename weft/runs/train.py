@@ -15,6 +15,7 @@ from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.trust import trust_modules
+from weft.data.chaining import Chaining
 from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.data.mixing import Mixing
@@ -47,7 +48,7 @@ from weft.runs.parts import (
     open_split,
     target_sources,
 )
-from weft.runs.recipe import Recipe, validation_metrics
+from weft.runs.recipe import DataConfig, Recipe, validation_metrics
 from weft.runs.sampling import sampler_of
 from weft.runs.speech_check import check_speech
 from weft.runs.thresholds import thresholds, write_thresholds
@@ -189,13 +190,20 @@ def _changes(recipe: Recipe, learned: Learned, rows: int) -> RowChanges:
     streams = learned.modalities
     lost = data.modality_dropout
     return RowChanges(
-        splicing=None if data.splice is None else Splicing(data.splice, rows),
+        splicing=_together(data, rows),
         mixing=None if data.mix is None else Mixing(data.mix, streams, rows),
         dropout=ModalityDropout(lost, tuple(data.streams)) if lost else None,
         noise_only=None
         if data.noise_only is None
         else NoiseOnly(data.noise_only, streams, learned.targets),
     )
+
+
+def _together(data: DataConfig, rows: int) -> Splicing | Chaining | None:
+    """What puts training rows together."""
+    if data.chain is not None:
+        return Chaining(data.chain, rows)
+    return None if data.splice is None else Splicing(data.splice, rows)
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:

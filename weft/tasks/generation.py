@@ -55,6 +55,8 @@ CLOSE = Metric(
     said="drawn ones nearer to a training row than half of the real ones",
 )
 METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
+FEWEST = 4
+"""Real values without which nothing is compared, as where rows are texts alone: a judge then says what was drawn."""
 HALVES, MEAN = "half of the real ones", "their mean, always"
 
 
@@ -120,7 +122,7 @@ class GenerationTask:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where fewer than four rows have what is drawn, or several models are given."""
+        """Raises WeftError where several models are given."""
         check_members(members)
         config, (member, *others) = self.config, members
         if others:
@@ -135,19 +137,17 @@ class GenerationTask:
             raise WeftError(f"head '{config.head}' draws nothing, expected one that does")
         encoder = build(config.features).eval().to(device)
         real = self._real(member, dataset, found.rows, output.stream, encoder, device)
-        if len(real.rows) < 4:
-            raise WeftError(
-                f"{len(real.rows)} rows have a '{output.stream}' to compare with, expected 4 or more"
-            )
         drawn_ND = _features(encoder, values.field(), config.inference.batch_size, device)
         conditions = _conditions(dataset, found)
         training = self._training(member, output.stream, encoder, device)
-        scores = self._scores(real, drawn_ND, conditions, training)
+        scores = (
+            self._scores(real, drawn_ND, conditions, training) if len(real.rows) >= FEWEST else []
+        )
         return TaskResult(
             task=self.name,
             protocol=self._protocol(member, dataset, found, real, output),
             metrics=by_name(scores),
-            baselines=self._baselines(real),
+            baselines=self._baselines(real) if scores else {},
             leakage=leakage,
             drawn=Drawn(output.stream, found.rows, values),
             drawings=self._drawings(member, dataset, found, output.stream, drawn_ND, training),

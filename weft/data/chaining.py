@@ -1,0 +1,109 @@
+"""Chaining: training rows of several recordings, one after another, with the words of all: numbers from single digits."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from weft.core.config import Settings
+from weft.core.errors import DataError, WeftError
+from weft.core.media import Joined, Media
+from weft.core.ranges import COUNT, require
+from weft.core.samples import Sample
+from weft.core.timed import TimedWord, timed_words
+from weft.modalities.audio_decoding import sound_facts
+
+TRIES = 32
+"""Rows that are looked at for one that fits."""
+
+
+@dataclass(frozen=True)
+class ChainConfig(Settings):
+    """Which recordings are put one after another, and how many.
+
+    Their words follow each other, too. Where rows have no times of their words, each recording is one word, and is said from its
+    start to its end.
+    """
+
+    stream: str = "audio"
+    """Sounds that are put one after another."""
+    transcript: str = "text"
+    """Column that gets the words of all, with blanks between them."""
+    words: str = "words"
+    """Column that gets the words with their times: objects with word, start and end, in seconds."""
+    rows: tuple[int, int] = (1, 5)
+    """Fewest and most recordings; all numbers of them are equally frequent."""
+    same: str | None = None
+    """Column whose value all recordings of a row share, such as the speaker; None: any."""
+
+    def __post_init__(self) -> None:
+        require(self, rows=COUNT)
+        if self.rows[0] > self.rows[1]:
+            raise ValueError(f"rows is {self.rows}, expected the fewest first")
+
+
+class Chaining:
+    """Puts rows one after another; all is drawn from the row's generator."""
+
+    def __init__(self, config: ChainConfig, rows: int) -> None:
+        self._config, self._rows = config, rows
+        self._lengths: dict[str, float] = {}
+
+    def __call__(
+        self, sample: Sample, generator: torch.Generator, row_of: Callable[[int], Sample]
+    ) -> Sample | None:
+        """The row and others behind it, under its name. A row that cannot be read, or has another value of `same`, is replaced by the
+        next one that can; after `TRIES` of them by the row itself.
+
+        Raises DataError where the row has no recording or no words.
+        """
+        config = self._config
+        fewest, most = config.rows
+        count = int(torch.randint(fewest, most + 1, (), generator=generator))
+        drawn = torch.randint(self._rows, (count - 1, TRIES), generator=generator).tolist()
+        chosen = [sample, *(self._fitting(sample, tries, row_of) for tries in drawn)]
+        recordings: list[Media] = []
+        said: list[TimedWord] = []
+        length = 0.0
+        for one in chosen:
+            recording, words, seconds = self._told(one)
+            recordings.append(recording)
+            said += [TimedWord(w.word, w.start + length, w.end + length) for w in words]
+            length += seconds
+        texts = {
+            config.words: [asdict(word) for word in said],
+            config.transcript: " ".join(word.word for word in said),
+        }
+        joined = Joined(recordings) if len(recordings) > 1 else recordings[0]
+        return replace(sample, items={**sample.items, config.stream: joined, **texts})
+
+    def _fitting(self, sample: Sample, tries: list[int], row_of: Callable[[int], Sample]) -> Sample:
+        same = self._config.same
+        for row in tries:
+            try:
+                other = row_of(row)
+                if same is None or other.items.get(same) == sample.items.get(same):
+                    self._told(other)
+                    return other
+            except DataError:
+                continue
+        return sample
+
+    def _told(self, sample: Sample) -> tuple[Media, list[TimedWord], float]:
+        """The recording, its words and its seconds."""
+        config = self._config
+        recording, text = sample.items.get(config.stream), sample.items.get(config.transcript)
+        if not isinstance(recording, Media) or not isinstance(text, str) or not text.split():
+            raise DataError(
+                f"has no '{config.stream}' and '{config.transcript}' to be put one after another",
+                source=sample.source,
+            )
+        try:
+            key = recording.stamp(times=True)
+            if key not in self._lengths:
+                self._lengths[key] = sound_facts(recording).seconds
+            seconds, raw = self._lengths[key], sample.items.get(config.words)
+            words = timed_words(raw) if raw is not None else [TimedWord(text.strip(), 0.0, seconds)]
+        except WeftError as error:
+            raise DataError(str(error), source=sample.source) from None
+        return recording, words, seconds

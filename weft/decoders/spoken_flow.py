@@ -1,0 +1,120 @@
+"""Speech from words: how long each is said, and a flow that draws the frames of all."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weft.core.ranges import COUNT, POSITIVE, require
+from weft.core.records import Features
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import Flow, FlowConfig, FlowSampler
+from weft.decoders.sampler import sample
+from weft.layers.positions import sine_positions
+
+PLACES = 32
+"""Numbers that say where in its word a frame lies."""
+STEPS = 20.0
+"""Places along a word, for the sine codes."""
+
+
+class SpokenFlow(Flow):
+    """Each real token of the context is a word, or a part of one; it is said for as many frames as is predicted.
+
+    Each frame is told its word and where in it it lies (the length regulator of FastSpeech: Ren et al. 2019,
+    arXiv:1905.09263, section 3.2); a flow then draws all frames at once. Durations are predicted from each word and its
+    neighbours.
+    """
+
+    def __init__(self, config: "SpokenFlowConfig") -> None:
+        super().__init__(config)
+        self.spoken = config
+        width = config.context_dim
+        self.around = nn.Conv1d(width, width, 3, padding=1)
+        self.duration = nn.Linear(width, 1)
+        nn.init.zeros_(self.duration.weight)
+        nn.init.constant_(self.duration.bias, torch.tensor(config.usual).log().item())
+
+    def log_durations(self, context: Features) -> Tensor:
+        """(B, L) natural logarithms of the frames of each token; anything where there is none."""
+        tokens_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
+        hidden_BLD = F.gelu(self.around(tokens_BLD.transpose(1, 2)).transpose(1, 2)) + tokens_BLD
+        found: Tensor = self.duration(hidden_BLD)[..., 0]
+        return found.float()
+
+    def durations(self, context: Features) -> Tensor:
+        """(B, L) whole frames of each token, one at least; of a row that would be too long, all are shortened."""
+        frames_BL = self.log_durations(context).clamp(max=8).exp().masked_fill(~context.mask, 0)
+        share_B = (self.shape[0] / frames_BL.sum(1).clamp_min(1)).clamp_max(1)
+        return (
+            (frames_BL * share_B[:, None]).round().clamp_min(1).masked_fill(~context.mask, 0).long()
+        )
+
+    def lengths(self, context: Features) -> Tensor:
+        """(B,) frames of each row; 1 of a row without words."""
+        return self.durations(context).sum(1).clamp(1, self.shape[0])
+
+    def frames(self, context: Features, ends_BL: Tensor) -> Features:
+        """The context of each frame: (B, T, D), up to the longest row.
+
+        ends_BL: the frame behind each token, not falling, 0 where nothing is said.
+        """
+        starts_BL = F.pad(ends_BL, (1, 0))[:, :-1]
+        lengths_B = ends_BL.amax(1) if ends_BL.shape[1] else ends_BL.new_zeros(len(ends_BL))
+        places_T = torch.arange(max(1, int(lengths_B.max())), device=ends_BL.device)
+        mask_BT = places_T < lengths_B.clamp_min(1)[:, None]
+        # The number of words that have ended before a frame is that of its word.
+        word_BT = (ends_BL[:, None, :] <= places_T[None, :, None]).sum(2)
+        word_BT = word_BT.clamp_max(max(0, ends_BL.shape[1] - 1))
+        begin_BT, end_BT = starts_BL.gather(1, word_BT), ends_BL.gather(1, word_BT)
+        share_BT = (places_T - begin_BT + 0.5) / (end_BT - begin_BT).clamp_min(1)
+        codes_BTP = sine_positions((share_BT * STEPS).flatten(), PLACES).view(
+            *share_BT.shape, PLACES
+        )
+        index_BTD = word_BT[..., None].expand(*word_BT.shape, context.tokens.shape[2])
+        tokens_BTD = context.tokens.gather(1, index_BTD)
+        tokens_BTK = torch.cat([tokens_BTD, codes_BTP.to(tokens_BTD.dtype)], dim=2)
+        pooled_BK = F.pad(context.pooled, (0, PLACES))
+        return Features(tokens_BTK.masked_fill(~mask_BT[..., None], 0), mask_BT, pooled_BK)
+
+    def without_context(self, context: Features, gone_B: Tensor) -> Features:
+        """Frames without their words; how many there are stays known."""
+        token_D, pooled_D = self.no_context.to(context.tokens.dtype)
+        tokens = torch.where(gone_B[:, None, None], token_D, context.tokens)
+        return Features(
+            tokens, context.mask, torch.where(gone_B[:, None], pooled_D, context.pooled)
+        )
+
+    def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
+        """(B, T, M) from noise (B, frames, M), of which the first T are used; T is the longest row's."""
+        if noise is None:
+            raise ValueError("a flow got no noise, expected some to draw from")
+        packed = words_first(context)
+        frames = self.frames(packed, self.durations(packed).cumsum(1))
+        return sample(FlowSampler(way), (self, frames, noise[:, : frames.tokens.shape[1]]))
+
+
+def words_first(context: Features) -> Features:
+    """The real tokens of each row first, so that words follow each other."""
+    order_BL = (~context.mask).int().argsort(dim=1, stable=True)
+    index_BLD = order_BL[..., None].expand_as(context.tokens)
+    return Features(
+        context.tokens.gather(1, index_BLD), context.mask.gather(1, order_BL), context.pooled
+    )
+
+
+@dataclass(frozen=True)
+class SpokenFlowConfig(FlowConfig):
+    """Speech from words: predicted durations and a flow over frames."""
+
+    context_dim: int
+    """Width of the words. The network's context is 32 wider, for the place in the word."""
+    usual: float = 50.0
+    """Frames of a word before anything is learned."""
+
+    def __post_init__(self) -> None:
+        require(self, context_dim=COUNT, usual=POSITIVE)
+
+    def build(self) -> SpokenFlow:
+        return SpokenFlow(self)

@@ -1,0 +1,146 @@
+"""Log-mel frames -> samples: Griffin-Lim, or a vocoder of transformers."""
+
+import functools
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.config import Settings
+from weft.core.errors import WeftError
+from weft.core.ranges import COUNT, FINITE, SHARE_BELOW_1, require
+from weft.modalities.spectrogram import Spectrogram
+
+SEED = 0
+"""Of the phases with which Griffin-Lim begins."""
+
+
+@dataclass(frozen=True)
+class Vocoder(Settings):
+    """How frames become samples."""
+
+    @abstractmethod
+    def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
+        """(S,) float32 of (T, M) natural logarithms of the energies of `spectrogram`'s bands."""
+
+
+@dataclass(frozen=True)
+class GriffinLim(Vocoder):
+    """Phases that agree with the magnitudes, found by turns (Griffin & Lim 1984, doi:10.1109/TASSP.1984.1164317) with momentum
+    (Perraudin et al. 2013, doi:10.1109/WASPAA.2013.6701851)."""
+
+    rounds: int = 32
+    """Turns between samples and magnitudes."""
+    momentum: float = 0.99
+
+    def __post_init__(self) -> None:
+        require(self, rounds=COUNT, momentum=SHARE_BELOW_1)
+
+    def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
+        """Raises WeftError for frames that lie within the sound, or are cepstra."""
+        config = spectrogram.config
+        if config.method != "centred" or config.cepstra:
+            raise WeftError(
+                f"frames are {config.method} with {config.cepstra} cepstra, expected centred ones without cepstra"
+            )
+        magnitudes_FT = linear_magnitudes(log_mel_TM, spectrogram)
+        return griffin_lim(
+            magnitudes_FT, spectrogram.fft, spectrogram.hop, spectrogram.window,
+            rounds=self.rounds, momentum=self.momentum,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HifiGan(Vocoder):
+    """A vocoder of transformers in the layout of SpeechT5HifiGan, such as microsoft/speecht5_hifigan."""
+
+    pretrained: str = "microsoft/speecht5_hifigan"
+    """Folder or hub name."""
+    scale: float = 0.4342944819
+    """It was trained on scale x natural logarithm of the magnitude + shift; this scale gives decimal ones."""
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self, scale=FINITE, shift=FINITE)
+
+    def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
+        """Raises WeftError where it was trained on another number of bands."""
+        network = _hifi_gan(self.pretrained)
+        bands = network.config.model_in_dim
+        if bands != log_mel_TM.shape[1]:
+            raise WeftError(
+                f"{self.pretrained}: reads {bands} bands, but frames have {log_mel_TM.shape[1]}"
+            )
+        # Energies are squares of magnitudes, and are divided by the sum of the window.
+        log_magnitude = (log_mel_TM + spectrogram.gain) / 2
+        with torch.no_grad():
+            found: Tensor = network(log_magnitude * self.scale + self.shift)
+        return found.flatten()
+
+
+@functools.lru_cache(maxsize=2)
+def _hifi_gan(name: str) -> Any:
+    from weft.modalities.audio_decoding import require as require_package
+
+    require_package("transformers", "a vocoder of transformers")
+    from transformers import SpeechT5HifiGan
+
+    try:
+        return SpeechT5HifiGan.from_pretrained(name).eval()
+    except (OSError, ValueError) as error:
+        raise WeftError(
+            f"{name}: is no vocoder that can be read: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def linear_magnitudes(log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
+    """(F, T) magnitudes of the short-time Fourier transform whose bands have these energies, none of them negative.
+
+    By multiplicative updates of non-negative least squares (Lee & Seung 2001), which spread a band's energy over its
+    frequencies.
+    """
+    bands_FM = spectrogram.bands
+    mel_MT = log_mel_TM.double().exp().T * spectrogram.gain_factor
+    bands_MF = bands_FM.double().T
+    power_FT = (bands_MF.T @ mel_MT).clamp_min(1e-12)
+    wanted_FT = bands_MF.T @ mel_MT
+    for _ in range(30):
+        power_FT = power_FT * wanted_FT / (bands_MF.T @ (bands_MF @ power_FT)).clamp_min(1e-12)
+    return power_FT.sqrt().float()
+
+
+def griffin_lim(
+    magnitudes_FT: Tensor,
+    fft: int,
+    hop: int,
+    window: int,
+    *,
+    rounds: int = 32,
+    momentum: float = 0.99,
+) -> Tensor:
+    """(S,) samples whose short-time Fourier transform has about these magnitudes; S = hop * (T - 1)."""
+    frames, count = magnitudes_FT.shape[1], hop * (magnitudes_FT.shape[1] - 1)
+    if frames < 2:
+        return torch.zeros(0)
+    shape = torch.hann_window(window)
+    before = (fft - window) // 2
+    shape = F.pad(shape, (before, fft - window - before))
+    turns = torch.rand(magnitudes_FT.shape, generator=torch.Generator().manual_seed(SEED))
+    phases = torch.polar(torch.ones_like(turns), 2 * torch.pi * turns)
+    last = torch.zeros_like(phases)
+    for _ in range(rounds):
+        samples_S = torch.istft(magnitudes_FT * phases, fft, hop, window=shape, length=count)
+        again = torch.stft(
+            samples_S,
+            fft,
+            hop,
+            window=shape,
+            return_complex=True,
+            pad_mode="reflect" if count > fft else "constant",
+        )
+        ahead = again - momentum / (1 + momentum) * last
+        last, phases = again, ahead / ahead.abs().clamp_min(1e-12)
+    return torch.istft(magnitudes_FT * phases, fft, hop, window=shape, length=count)
