@@ -17,13 +17,18 @@ from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.joint import JointDecoderConfig
 from weft.decoders.projection_critic import ProjectionCriticConfig
+from weft.decoders.spoken_flow import PLACES, SpokenFlowConfig
 from weft.decoders.trees import TreesConfig
+from weft.decoders.velocity.frames import FrameVelocityConfig
 
 OTHERS = {
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
     "projection critic": ProjectionCriticConfig(WIDTH, condition=4, dim=5),
+    "spoken flow": SpokenFlowConfig(
+        FrameVelocityConfig(4, WIDTH + PLACES, frames=9, dim=8, depth=2, heads=2), WIDTH, usual=2.0
+    ),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }
 EVERY = (*OF_TEXT.values(), *DRAWN.values(), *OTHERS.values())
@@ -43,7 +48,7 @@ def test_the_folder_holds_these_decoders_and_no_others() -> None:
             and hasattr(value, "build")
         }
     assert found == {type(config) for config in EVERY}
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 @pytest.mark.parametrize("config", EVERY)
