@@ -9,7 +9,7 @@ import pytest
 from weft.core.config import Config
 
 NEVER = (math.nan, math.inf, -math.inf)
-SIGNED = {"bias"}
+SIGNED = {"bias", "mean"}
 """Any finite number will do."""
 
 

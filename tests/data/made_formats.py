@@ -38,6 +38,8 @@ class Made:
     damage: Callable[[Path], object]
     item: str = "image"
     """The picture, sound or film that every row has."""
+    asked: str | None = None
+    """Its name, where it is read only if it is asked for by that."""
     opened: str = ""
     """What of the folder is opened; all of it if empty."""
 
@@ -215,6 +217,14 @@ def vqa(root: Path) -> None:
 
 def easy_vqa(root: Path) -> None:
     rows = [{"image": n, "question": f"что {n}?", "answer": "да"} for n in range(ROWS)]
+    write(root / "train_questions.jsonl", lines(rows))
+    np.savez(root / "train_images.npz", images=np.zeros((ROWS, 8, 8, 3), np.uint8))
+
+
+def easy_vqa_shapes(root: Path) -> None:
+    rows = [
+        {"image": n, "question": "is there a red circle?", "answer": "yes"} for n in range(ROWS)
+    ]
     write(root / "train_questions.jsonl", lines(rows))
     np.savez(root / "train_images.npz", images=np.zeros((ROWS, 8, 8, 3), np.uint8))
 
@@ -399,6 +409,9 @@ MADE = {
     "conceptual_captions": Made(conceptual_captions, "Train_GCC-training.tsv", spoil_line),
     "vqa": Made(vqa, "v2_OpenEnded_mscoco_val2014_questions.json", spoil_entry("questions")),
     "easy_vqa": Made(easy_vqa, "train_questions.jsonl", spoil_line),
+    "easy_vqa_shapes": Made(
+        easy_vqa_shapes, "train_questions.jsonl", spoil_line, asked="easy_vqa_shapes"
+    ),
     "snli_ve": Made(snli_ve, "snli_ve_dev.jsonl", spoil_line),
     "nlvr": Made(nlvr, "train/train.json", spoil_line),
     "nlvr2": Made(nlvr2, "data/dev.json", spoil_line),

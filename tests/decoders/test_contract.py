@@ -6,6 +6,7 @@ import pkgutil
 import pytest
 import torch
 from tiny_decoders import OF_TEXT, SMALL, VOCABULARY, WIDTH, built, contexts, prefixes
+from tiny_drawing import DRAWN
 
 import weft.decoders
 from weft.core.config import Config, from_json, to_json
@@ -15,14 +16,22 @@ from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.joint import JointDecoderConfig
+from weft.decoders.projection_critic import ProjectionCriticConfig
+from weft.decoders.spoken_flow import PLACES, SpokenFlowConfig
 from weft.decoders.trees import TreesConfig
+from weft.decoders.velocity.frames import FrameVelocityConfig
 
 OTHERS = {
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
+    "projection critic": ProjectionCriticConfig(WIDTH, condition=4, dim=5),
+    "spoken flow": SpokenFlowConfig(
+        FrameVelocityConfig(4, WIDTH + PLACES, frames=9, dim=8, depth=2, heads=2), WIDTH, usual=2.0
+    ),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }
+EVERY = (*OF_TEXT.values(), *DRAWN.values(), *OTHERS.values())
 texts = pytest.mark.parametrize("config", OF_TEXT.values(), ids=OF_TEXT)
 
 
@@ -38,12 +47,11 @@ def test_the_folder_holds_these_decoders_and_no_others() -> None:
             and value.__module__ == module.__name__
             and hasattr(value, "build")
         }
-    tested = {type(config) for config in (*OF_TEXT.values(), *OTHERS.values())}
-    assert found == tested
-    assert len(found) == 6
+    assert found == {type(config) for config in EVERY}
+    assert len(found) == 11
 
 
-@pytest.mark.parametrize("config", [*OF_TEXT.values(), *OTHERS.values()])
+@pytest.mark.parametrize("config", EVERY)
 def test_built_from_a_config_that_survives_json(config: Config) -> None:
     assert isinstance(config.build(), Decoder)
     assert from_json(to_json(config), Config, "here") == config

@@ -18,6 +18,7 @@ from weft.architectures.model import Model
 from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import CacheableEncoder, Encoder, Recomputing
 from weft.core.records import Features, Field
+from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.points import Points
 from weft.encoders.weights import architecture
 from weft.encoders.word_vectors import WordVectorsConfig
@@ -38,7 +39,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 34
+    assert len(config_classes()) == 36
 
 
 def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:
@@ -212,10 +213,11 @@ def test_convolutions_work_pixel_by_pixel() -> None:
                 module.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output))
         if name in outputs:
             several = case.kind in ("panels", "pictures")
-            shape = (2, 3, 3, 32, 32) if several else (2, 3, 64, 64)
+            side = case.config.size if isinstance(case.config, PictureCriticConfig) else 64
+            shape = (2, 3, 3, 32, 32) if several else (2, 3, side, side)
             pixels = Field(torch.zeros(shape, dtype=torch.uint8))
             encoder(inputs("frames") if case.kind == "frames" else pixels)
-    assert len(outputs) == 21
+    assert len(outputs) == 24
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

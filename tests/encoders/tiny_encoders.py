@@ -13,6 +13,7 @@ from weft.core.records import Field
 from weft.encoders.conformer import ConformerConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
+from weft.encoders.flattened import FlattenedConfig
 from weft.encoders.frame_statistics import FrameStatisticsConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.histograms import HistogramsConfig
@@ -21,6 +22,7 @@ from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.over_time import OverTimeConfig
 from weft.encoders.patches import PatchesConfig
+from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.pretrained import PretrainedConfig
@@ -182,6 +184,11 @@ CASES = {
     "patches": Case("image", PatchesConfig(size=4, centroids=5)),
     "joined": Case("image", JoinedConfig((HistogramsConfig(cells=2), PatchesConfig(centroids=3)))),
     "histograms": Case("image", HistogramsConfig(cells=2)),
+    "picture-critic": Case("image", PictureCriticConfig(32, widths=(4, 6, 8), dim=8)),
+    "picture-critic-vector": Case("image", PictureCriticConfig(32, widths=(4, 8), dim=6)),
+    "flattened": Case("image", FlattenedConfig(ConvNetConfig(widths=(4, 8)), 6, tokens=4)),
+    "flattened-text": Case("text", FlattenedConfig(RecurrentConfig(VOCABULARY, 8, 8), 6)),
+    "flattened-frames": Case("frames", FlattenedConfig(SpeechTransformerConfig(8, 16, 1, 2), 6, 5)),
 }
 
 

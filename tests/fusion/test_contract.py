@@ -33,7 +33,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 10
+    assert len(config_classes()) == 11
     for kind in config_classes():
         sizes = {len(widths(config)) for config in CASES.values() if type(config) is kind}
         assert {2, 3} <= sizes, f"{kind.__name__} is tried with {sizes} streams, expected 2 and 3"

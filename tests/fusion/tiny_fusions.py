@@ -14,6 +14,7 @@ from weft.fusion.cross_modality import CrossModalityConfig
 from weft.fusion.early import EarlyConfig
 from weft.fusion.hierarchical import HierarchicalConfig
 from weft.fusion.in_time import InTimeConfig
+from weft.fusion.joint_posterior import JointPosteriorConfig
 from weft.fusion.late import LateConfig
 from weft.fusion.mask_tokens import MaskTokensConfig
 from weft.fusion.side_by_side import SideBySideConfig
@@ -74,6 +75,11 @@ CASES: dict[str, Config] = {
     "side-by-side-three": SideBySideConfig(THREE),
     "in-time": InTimeConfig(TWO, dim=8, repeat={"image": 2}),
     "in-time-three": InTimeConfig(THREE, dim=6, depth=2),
+    # The mean of a mixture needs no variances: tests/fusion/test_joint_posterior.py.
+    "joint-mean": JointPosteriorConfig(tuple(TWO), 8, "mean"),
+    "joint-product": JointPosteriorConfig(tuple(THREE), 8),
+    "joint-mixture-of-products": JointPosteriorConfig(tuple(THREE), 8, "mixture_of_products"),
+    "joint-total-correlation": JointPosteriorConfig(tuple(TWO), 6, "total_correlation"),
     "similarity": SimilarityConfig(TWO, dim=8),
     "similarity-three": SimilarityConfig(THREE, dim=16, queries="audio"),
 }

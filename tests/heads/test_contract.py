@@ -1,6 +1,7 @@
 """What every kind of output keeps, found by walking weft/heads."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 from dataclasses import dataclass
@@ -23,19 +24,36 @@ from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import FlowConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.joint import JointDecoderConfig
+from weft.decoders.picture_convolutions import PictureConvolutionsConfig
+from weft.decoders.spoken_flow import PLACES, SpokenFlowConfig
 from weft.decoders.text import TransformerDecoderConfig
+from weft.decoders.velocity.frames import FrameVelocityConfig
+from weft.decoders.velocity.unet import UNetConfig
 from weft.heads.classes import MATCHING, ClassOutput
+from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.head import Head, HeadConfig
 from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Output, Part, Values
+from weft.heads.pictures import PictureOutput, PictureValues
+from weft.heads.sounds import SoundOutput
 from weft.heads.tags import NO_TAG, TagOutput, TagValues
 from weft.heads.texts import TextOutput, TextValues
 from weft.heads.transcripts import TranscriptOutput
+from weft.modalities.audio import AudioConfig
+from weft.modalities.image import ImageConfig
+from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
 
 WIDTH, ROWS = 8, 5
+SIDE, BANDS = 8, 16
+AUDIO = AudioConfig(
+    rate=8000, output="spectrogram", normalise="fixed", spectrogram=SpectrogramConfig(mels=BANDS)
+)
+STEPS = DrawingConfig(steps=2)
 TEXTS = ["a red star", "two blue rings", "nothing at all"]
 
 
@@ -58,7 +76,8 @@ def learned() -> Learned:
         "score": score,
         "tags": tags,
     }
-    return Learned({"text": text}, targets)
+    modalities = {"text": text, "image": ImageConfig(size=SIDE).build(), "audio": AUDIO.build()}
+    return Learned(modalities, targets)
 
 
 CASES: dict[str, tuple[Output, Config]] = {
@@ -76,6 +95,19 @@ CASES: dict[str, tuple[Output, Config]] = {
     "texts": (
         TextOutput(generation=GenerationConfig(max_length=5)),
         TransformerDecoderConfig(40, WIDTH, dim=8, depth=1, heads=2, max_length=6),
+    ),
+    "pictures": (PictureOutput(), PictureConvolutionsConfig(WIDTH, (4, 4), noise=3)),
+    "pictures-flow": (
+        PictureOutput(drawing=STEPS.replace(guidance=2.0)),
+        FlowConfig(UNetConfig(SIDE, WIDTH, (4, 8), condition=4, heads=2)),
+    ),
+    "sounds": (
+        SoundOutput(drawing=STEPS),
+        SpokenFlowConfig(
+            FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=30, dim=8, depth=2, heads=2),
+            WIDTH,
+            usual=4.0,
+        ),
     ),
 }
 
@@ -101,10 +133,10 @@ def test_every_output_is_in_the_suite() -> None:
     found = set()
     for info in pkgutil.iter_modules(weft.heads.__path__):
         for cls in vars(importlib.import_module(f"weft.heads.{info.name}")).values():
-            if isinstance(cls, type) and issubclass(cls, Output) and cls is not Output:
+            if isinstance(cls, type) and issubclass(cls, Output) and not inspect.isabstract(cls):
                 found.add(cls)
     assert found == {type(output) for output, _ in CASES.values()}
-    assert len(found) == 5
+    assert len(found) == 7
 
 
 def context(rows: int = ROWS) -> Features:
@@ -119,6 +151,10 @@ def built(decoder: Any, seed: int = 0) -> nn.Module:
     return made
 
 
+def part_of(decoder: Any, known: Learned, rows: slice = slice(0, ROWS)) -> Part:
+    return Part(decoder, context().rows(rows), known, seeds=torch.arange(20, 20 + ROWS)[rows])
+
+
 def said(values: Values) -> list[str]:
     return [values.said(row) for row in range(len(values))]
 
@@ -126,11 +162,9 @@ def said(values: Values) -> list[str]:
 @every_output
 def test_values_of_a_batch_are_those_of_its_rows(output: Output, decoder: Config) -> None:
     part, known = built(decoder), learned()
-    together = output.read([Part(part, context(), known)])
+    together = output.read([part_of(part, known)])
     assert len(together) == ROWS
-    each = [
-        output.read([Part(part, context().rows(slice(row, row + 1)), known)]) for row in range(ROWS)
-    ]
+    each = [output.read([part_of(part, known, slice(row, row + 1))]) for row in range(ROWS)]
     assert said(type(together).join(each)) == said(together)
     for row in range(ROWS):
         best = together.best(row, 2)
@@ -143,7 +177,11 @@ def test_values_of_a_batch_are_those_of_its_rows(output: Output, decoder: Config
 @every_output
 def test_a_part_twice_is_that_part_and_another_changes_it(output: Output, decoder: Config) -> None:
     known = learned()
-    one, other = (Part(built(decoder, seed), context(), known) for seed in (0, 1))
+    one, other = (part_of(built(decoder, seed), known) for seed in (0, 1))
+    if isinstance(output, DrawnOutput):
+        with pytest.raises(WeftError, match="2 models or views cannot draw together"):
+            output.read([one, other])
+        return
     assert said(output.read([one, one])) == said(output.read([one]))
     mean = output.read([one, other])
     if isinstance(output, TextOutput | TranscriptOutput):
@@ -159,8 +197,12 @@ def test_a_part_twice_is_that_part_and_another_changes_it(output: Output, decode
 def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> None:
     """Differentiable, of each row by itself, and what `read` shows where it shows a number."""
     known = learned()
-    part = Part(built(decoder), context(), known)
+    part = part_of(built(decoder), known)
     said_values = output.read([part])
+    if isinstance(output, DrawnOutput):
+        with pytest.raises(WeftError, match="has no score"):
+            output.scores(part, said_values)
+        return
     scores = output.scores(part, said_values)
     assert scores.logits.shape == scores.values.shape == (ROWS,)
     assert scores.logits.requires_grad
@@ -180,6 +222,52 @@ def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> N
     short = Part(part.decoder, context().rows(slice(0, 1)), known)
     alone = output.scores(short, output.read([short]))
     torch.testing.assert_close(alone.values[0], scores.values[0], atol=1e-5, rtol=0)
+
+
+drawn_outputs = pytest.mark.parametrize(
+    ("output", "decoder"),
+    [case for case in CASES.values() if isinstance(case[0], DrawnOutput)],
+    ids=[name for name, case in CASES.items() if isinstance(case[0], DrawnOutput)],
+)
+
+
+@drawn_outputs
+def test_what_is_drawn_is_a_function_of_the_row_and_the_seed(
+    output: DrawnOutput, decoder: Config
+) -> None:
+    """It is read back as it was, and what is written is a file of its kind."""
+    part, known = built(decoder), learned()
+    together = output.read([part_of(part, known)])
+    assert isinstance(together, DrawnValues)
+    whole = output.values_of(together.field())
+    for row in range(ROWS):
+        alone = output.read([part_of(part, known, slice(row, row + 1))])
+        own = output.values_of(alone.field())[0]
+        torch.testing.assert_close(own, whole[row, : len(own)], atol=0.01, rtol=0)
+    assert not torch.allclose(whole[0, :2], whole[1, :2])
+    drawing = output.drawing.replace(seed=1)
+    again = type(output)(drawing=drawing).read([part_of(part, known)])
+    other = output.values_of(again.field())
+    assert other.shape != whole.shape or not torch.allclose(other, whole)
+    raw = known.modalities[output.stream].decode(together.media(0))
+    suffix, content = together.encoded(0)
+    assert suffix in (".png", ".wav")
+    assert len(content) > 40
+    if isinstance(together, PictureValues):
+        assert torch.equal(torch.as_tensor(raw), together.pixels[0])
+    assert len(together.take([1, 0])) == 2
+    assert together.display(0)
+
+
+def test_pictures_become_a_grid_row_by_row() -> None:
+    pixels = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 4, 6)
+    grid = PictureValues(pixels).grid()
+    assert grid.pixels.shape == (1, 3, 2 * 6 - 2, 3 * 8 - 2)
+    for number in range(5):
+        top, left = number // 3 * 6, number % 3 * 8
+        assert (grid.pixels[0, :, top : top + 4, left : left + 6] == number).all()
+    assert (grid.pixels[0, :, 6:, 16:] == 255).all()
+    assert PictureValues(pixels[:1]).grid().pixels.shape == (1, 3, 4, 6)
 
 
 def test_the_score_of_a_text_is_the_mean_log_probability_of_its_tokens() -> None:
@@ -270,6 +358,17 @@ def test_a_decoder_that_is_large_enough_passes(output: Output, decoder: Config) 
         (TextOutput(), Sized(99), "max_length is 0, expected at least 6"),
         (ClassOutput("score"), ClassifierConfig(WIDTH, 2), "expected classes or answers"),
         (ClassOutput("age"), ClassifierConfig(WIDTH, 2), "unknown target 'age'"),
+        (
+            PictureOutput(),
+            PictureConvolutionsConfig(WIDTH, (4,)),
+            r"decoder draws \(3, 4, 4\), expected \(3, 8, 8\), the pictures of data.streams.image",
+        ),
+        (PictureOutput(), ClassifierConfig(WIDTH, 2), "draws nothing that is drawn"),
+        (
+            PictureOutput("text"),
+            PictureConvolutionsConfig(WIDTH, (4, 4)),
+            "output.stream is 'text', expected a stream of pictures",
+        ),
         (TextOutput("title"), ClassifierConfig(WIDTH, 2), "no stream of texts 'title'"),
     ],
 )

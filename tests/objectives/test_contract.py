@@ -6,6 +6,7 @@ import json
 import pkgutil
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import tiny_objectives as tiny
@@ -22,8 +23,16 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import JOINT, Objective
 from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import FlowConfig
 from weft.decoders.joint import JointDecoderConfig
+from weft.decoders.picture_convolutions import PictureConvolutionsConfig
+from weft.decoders.projection_critic import ProjectionCriticConfig
+from weft.decoders.spoken_flow import PLACES, SpokenFlowConfig
 from weft.decoders.text import TransformerDecoderConfig
+from weft.decoders.velocity.frames import FrameVelocityConfig
+from weft.decoders.velocity.unet import UNetConfig
+from weft.encoders.flattened import FlattenedConfig
 from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.points import PointsConfig
 from weft.encoders.regions import RegionsConfig
@@ -31,12 +40,16 @@ from weft.encoders.speech_transformer import SpeechTransformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.fusion.early import EarlyConfig
+from weft.fusion.joint_posterior import Joining, JointPosteriorConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
+from weft.heads.pictures import PictureOutput
+from weft.heads.sounds import SoundOutput
 from weft.heads.texts import TextOutput
 from weft.heads.transcripts import TranscriptOutput
 from weft.layers.transformer import TransformerConfig
+from weft.objectives.adversarial import AdversarialConfig, CriticConfig, GeneratorConfig
 from weft.objectives.aligned_words import AlignedWordsConfig
 from weft.objectives.alignment import AlignmentConfig
 from weft.objectives.answer_ranking import AnswerRankingConfig
@@ -49,7 +62,9 @@ from weft.objectives.contrastive import (
     SoftmaxContrastiveConfig,
 )
 from weft.objectives.ctc import CTCConfig
+from weft.objectives.cycle import CycleConfig
 from weft.objectives.detection import DetectionConfig
+from weft.objectives.evidence import EvidenceConfig
 from weft.objectives.grid_objects import GridObjectsConfig
 from weft.objectives.grounding import GroundingConfig
 from weft.objectives.hierarchical import HierarchicalContrastiveConfig
@@ -59,8 +74,12 @@ from weft.objectives.masked_patches import MaskedPatchesConfig
 from weft.objectives.masked_regions import MaskedRegionClassesConfig, MaskedRegionsConfig
 from weft.objectives.masked_video import MaskedVideoConfig
 from weft.objectives.matching import MatchingConfig
+from weft.objectives.modality_adversary import ModalityAdversaryConfig
+from weft.objectives.reconstruction import ReconstructionConfig
+from weft.objectives.rectified_flow import RectifiedFlowConfig
 from weft.objectives.self_critical import SelfCritical, SelfCriticalConfig
 from weft.objectives.similarity import Likeness
+from weft.objectives.spoken_flow import SpokenFlowObjectiveConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.objectives.transcript_attention import TranscriptAttentionConfig
 from weft.training.step import TrainStep
@@ -69,6 +88,8 @@ from weft.training.streams import Streams
 FEATURES, CLASSES, PANELS = 5, 3, 2
 BANDS, FRAMES = 4, 3
 CELLS = 4 * PANELS
+LATENT = ("text", "image", "regions")
+"""Streams of the models of one latent."""
 WORDS = MaskedLanguageConfig(dim=tiny.DIM, vocab_size=tiny.WORDS, hidden=12, whole_words=True)
 REGIONS = MaskedRegionsConfig(dim=tiny.DIM, feature_dim=FEATURES, masked="regions")
 REGION_CLASSES = MaskedRegionClassesConfig(dim=tiny.DIM, classes=CLASSES, masked="regions")
@@ -118,17 +139,39 @@ CASES: dict[str, Config] = {
     "detection": DetectionConfig(stream="panels", share=0.5),
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
     "answer-ranking": AnswerRankingConfig(),
+    "flow": RectifiedFlowConfig("flow", unconditional=0.3),
+    "spoken-flow": SpokenFlowObjectiveConfig(rate=10.0, unconditional=0.3),
+    "critic": CriticConfig(punished=0.5),
+    "critic-wasserstein": CriticConfig(
+        game="wasserstein", r1=0, r2=0, between=10, punished=1, wrong=0
+    ),
+    "generator": GeneratorConfig(),
+    "generator-flow": GeneratorConfig(head="flow", game="hinge"),
+    "cycle": CycleConfig(),
+    "cycle-flow": CycleConfig("flow"),
+    "reconstruction": ReconstructionConfig(
+        {"drawing": 1.0, "caption": 0.5},
+        spectral=0.5,
+        perceptual=ViTConfig(image_size=16, patch_size=8, dim=8, depth=1, heads=2),
+    ),
+    "modality-adversary": ModalityAdversaryConfig(6, ("image", "text", "regions"), hidden=(5,)),
 }
+JOINED = ReconstructionConfig({"drawing": 1.0, "caption": 0.5})
+OF_ONE_LATENT: dict[Joining, Config] = {
+    joining: EvidenceConfig(JOINED, divergence=0.1) for joining in get_args(Joining)
+}
+"""Of models whose fusion is a joint posterior of that kind, and no other."""
+CASES |= {f"evidence-{joining}": config for joining, config in OF_ONE_LATENT.items()}
 MASKING = {
     "text": 1,
-    "image": 1,
+    "image": 14,
     "regions": 3,
     "panels": 0,
     "answer": 0,
     "sound": 1,
     "film": 2,
 }
-"""How many of the cases alter each stream."""
+"""How often the cases encode a stream anew, which they have altered or drawn."""
 every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
 
@@ -140,36 +183,57 @@ def config_classes() -> set[type[Config]]:
             own = member.__module__ == module.__name__
             if own and issubclass(member, Config):
                 found.add(member)
-    return found - {TemperatureConfig}  # a part of objectives
+    return found - {TemperatureConfig, AdversarialConfig}  # parts of objectives
 
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 25
+    assert len(config_classes()) == 33
 
 
-def model() -> Model:
+def model(config: Config | None = None) -> Model:
+    """With the fusion that the objective works with; they share one but for those of one latent."""
     torch.manual_seed(0)
+    joining = next((name for name, one in OF_ONE_LATENT.items() if one is config), None)
     widths = {"text": 12, "image": 8, "regions": 10, "panels": 6, "sound": 8, "film": 8}
     projected = {**widths, "answer": 12, JOINT: tiny.DIM}
     words = TextTransformerConfig(tiny.WORDS, dim=12, depth=1, heads=2, max_length=12)
+    encoders: dict[str, Config] = {
+        "text": words,
+        "answer": words,
+        "image": ViTConfig(image_size=16, patch_size=4, dim=8, depth=1, heads=2),
+        "regions": RegionsConfig(FEATURES, dim=10),
+        "sound": SpeechTransformerConfig(BANDS, dim=8, depth=1, heads=2),
+        "film": PicturesEncoderConfig(
+            ViTConfig(image_size=8, patch_size=4, dim=8, depth=1, heads=2), tokens=True
+        ),
+        "panels": PointsConfig(
+            CLASSES, 6, size=8, panels=PANELS, max_objects=3, prior=0.7, widths=(4, 4, 6)
+        ),
+    }
+    fusion: Config = EarlyConfig(widths, TransformerConfig(tiny.DIM, 1, 2))
+    if joining is not None:
+        encoders |= {s: FlattenedConfig(encoders[s], tiny.DIM) for s in LATENT}
+        projected |= dict.fromkeys(LATENT, tiny.DIM)
+        fusion = JointPosteriorConfig(LATENT, tiny.DIM, joining)
+    picture = PictureConvolutionsConfig(tiny.DIM, (4, 6, 4), condition=8)
+    two_steps = DrawingConfig(steps=2, guidance=1.5)
+    unet = UNetConfig(16, tiny.DIM, (4, 8), condition=4, heads=2)
+    frames = FrameVelocityConfig(BANDS, tiny.DIM + PLACES, frames=12, dim=8, depth=2, heads=2)
     return ModelConfig(
-        encoders={
-            "text": words,
-            "answer": words,
-            "image": ViTConfig(image_size=16, patch_size=4, dim=8, depth=1, heads=2),
-            "regions": RegionsConfig(FEATURES, dim=10),
-            "sound": SpeechTransformerConfig(BANDS, dim=8, depth=1, heads=2),
-            "film": PicturesEncoderConfig(
-                ViTConfig(image_size=8, patch_size=4, dim=8, depth=1, heads=2), tokens=True
-            ),
-            "panels": PointsConfig(
-                CLASSES, 6, size=8, panels=PANELS, max_objects=3, prior=0.7, widths=(4, 4, 6)
-            ),
-        },
+        encoders=encoders,
         projections={stream: ProjectionConfig(width, 6) for stream, width in projected.items()},
-        fusion=EarlyConfig(widths, TransformerConfig(tiny.DIM, 1, 2)),
+        fusion=fusion,
         heads={
+            "drawing": HeadConfig(picture, PictureOutput()),
+            "picture": HeadConfig(picture.replace(noise=3), PictureOutput(), "text"),
+            "flow": HeadConfig(FlowConfig(unet), PictureOutput(drawing=two_steps), "text"),
+            "critic": HeadConfig(
+                ProjectionCriticConfig(8, condition=tiny.DIM, dim=4), NumberOutput(), "image"
+            ),
+            "speech": HeadConfig(
+                SpokenFlowConfig(frames, tiny.DIM, usual=2.0), SoundOutput("sound"), "text"
+            ),
             "matching": HeadConfig(ClassifierConfig(tiny.DIM, 2), MATCHING),
             "answer": HeadConfig(ClassifierConfig(tiny.DIM, 4), ClassOutput("answer")),
             "score": HeadConfig(ClassifierConfig(tiny.DIM, 1), NumberOutput("score")),
@@ -238,7 +302,7 @@ def built(config: Config) -> nn.Module:
 
 def run(config: Config, rows: Batch, seed: int = 1):
     """Loss, model and objective after a backward pass."""
-    reader, objective = model(), built(config)
+    reader, objective = model(config), built(config)
     torch.manual_seed(seed)
     loss = objective(reader, rows, Streams(reader, rows))
     loss.total.backward()
@@ -255,6 +319,8 @@ def test_finite_and_the_gradient_reaches_model_and_objective(config: Config) -> 
         assert term.isfinite()
         assert not term.requires_grad
     for name, parameter in objective.named_parameters():
+        if not parameter.requires_grad:  # a frozen encoder that looks at what is drawn
+            continue
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
@@ -353,16 +419,21 @@ def test_objectives_share_one_encoding_of_what_they_leave_as_it_is() -> None:
             calls[stream] += 1
 
         encoder.register_forward_hook(count)
-    step = TrainStep(reader, {name: built(config) for name, config in CASES.items()})
+    shared = {
+        name: config
+        for name, config in CASES.items()
+        if not any(config is one for one in OF_ONE_LATENT.values())
+    }
+    step = TrainStep(reader, {name: built(config) for name, config in shared.items()})
     loss = step(batch())
     loss.total.backward()
     assert calls == {stream: 1 + altered for stream, altered in MASKING.items()}
-    assert {name.partition("/")[0] for name in loss.terms} == set(CASES)
+    assert {name.partition("/")[0] for name in loss.terms} == set(shared)
 
 
 def gradients(config: Config, rows: Batch, micro_batch: int = 0) -> dict[str, torch.Tensor]:
     """The loss, its terms, and its gradient by every parameter that it has one by."""
-    reader, objective = model(), built(config)
+    reader, objective = model(config), built(config)
     loss = objective(reader, rows, Streams(reader, rows, micro_batch))
     loss.total.backward()
     parameters = nn.ModuleDict({"model": reader, "objective": objective}).named_parameters()
@@ -398,7 +469,7 @@ def test_accumulation_has_the_gradient_of_the_whole_batch(config: Config, parts:
 
 @every_objective
 def test_accumulation_fuses_and_encodes_some_rows_at_a_time(config: Config) -> None:
-    rows, reader, objective = uneven(), model(), built(config)
+    rows, reader, objective = uneven(), model(config), built(config)
     sizes: list[int] = []
 
     def seen(_: nn.Module, arguments: tuple) -> None:

@@ -67,14 +67,20 @@ class Shaped(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
 
+def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...]) -> Tensor:
+    """The noise (B, *shape). Raises ValueError where there is none, or it has another shape."""
+    expected = (len(context), *shape)
+    found = None if noise is None else tuple(noise.shape)
+    if noise is None or found != expected:
+        raise ValueError(f"noise has shape {found}, expected {expected}")
+    return noise
+
+
 def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) -> Tensor:
     """The noise that a decoder was given, (B, *shape); zeros without any. Raises ValueError for another shape."""
     if prefix is None:
         return context.pooled.new_zeros(len(context), *shape)
-    expected = (len(context), *shape)
-    if tuple(prefix.values.shape) != expected:
-        raise ValueError(f"noise has shape {tuple(prefix.values.shape)}, expected {expected}")
-    return prefix.values
+    return checked_noise(prefix.values, context, shape)
 
 
 def with_noise(
@@ -87,6 +93,5 @@ def with_noise(
     check_shape(context.pooled, "B D", "the context", D=width)
     if not shape:
         return context.pooled
-    if noise is None:
-        raise ValueError("a decoder with noise got none, expected some to draw from")
-    return torch.cat([context.pooled, noise.to(context.pooled.dtype)], dim=1)
+    found = checked_noise(noise, context, shape)
+    return torch.cat([context.pooled, found.to(context.pooled.dtype)], dim=1)

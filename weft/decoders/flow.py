@@ -10,7 +10,8 @@ from weft.core.building import build
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
-from weft.decoders.drawing import DrawingConfig, Shaped, noise_of
+from weft.core.shapes import check_shape
+from weft.decoders.drawing import DrawingConfig, Shaped, checked_noise, noise_of
 from weft.decoders.sampler import sample
 from weft.decoders.velocity.base import Velocity
 
@@ -44,6 +45,7 @@ class Flow(nn.Module):
 
     def without_context(self, context: Features, gone_B: Tensor) -> Features:
         """The context with the learned one in the rows that are marked, and in those that have none."""
+        check_shape(context.pooled, "B D", "the context", D=self.no_context.shape[1])
         if not context.tokens.shape[1]:
             context = replace(
                 context,
@@ -58,10 +60,8 @@ class Flow(nn.Module):
         return Features(tokens, mask, torch.where(gone_B[:, None], pooled_D, context.pooled))
 
     def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
-        """(B, *shape) drawn from noise of that shape."""
-        if noise is None:
-            raise ValueError("a flow got no noise, expected some to draw from")
-        return sample(FlowSampler(way), (self, context, noise))
+        """(B, *shape) drawn from noise of that shape, with the gradient through all steps."""
+        return sample(FlowSampler(way), (self, context, checked_noise(noise, context, self.noise)))
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
         """Draws from the noise that the prefix holds, with default settings."""

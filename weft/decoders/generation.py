@@ -54,6 +54,7 @@ class GenerationConfig(Settings):
             )
 
 
+@torch.no_grad()
 def generate(
     parts: Sequence[Part],
     vocabulary: Vocabulary,

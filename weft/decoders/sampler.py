@@ -7,8 +7,6 @@ to do, and finishes with what was made.
 
 from typing import Protocol, TypeVar
 
-import torch
-
 
 class Progress(Protocol):
     """How far a sampler has come."""
@@ -44,9 +42,8 @@ class Sampler(Protocol[Source_contra, P, Made_co]):
         ...
 
 
-@torch.no_grad()
 def sample(sampler: Sampler[Source_contra, P, Made_co], source: Source_contra) -> Made_co:
-    """What the sampler makes of the source."""
+    """What the sampler makes of the source, with its gradient where the sampler has one."""
     progress = sampler.start(source)
     while not progress.done:
         progress = sampler.step(progress)

@@ -39,7 +39,9 @@ class SpokenFlow(Flow):
     def log_durations(self, context: Features) -> Tensor:
         """(B, L) natural logarithms of the frames of each token; anything where there is none."""
         tokens_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
-        hidden_BLD = F.gelu(self.around(tokens_BLD.transpose(1, 2)).transpose(1, 2)) + tokens_BLD
+        # One place more, as a convolution of nothing is an error.
+        around_BDL = self.around(F.pad(tokens_BLD.transpose(1, 2), (0, 1)))[..., :-1]
+        hidden_BLD = F.gelu(around_BDL.transpose(1, 2)) + tokens_BLD
         found: Tensor = self.duration(hidden_BLD)[..., 0]
         return found.float()
 
@@ -62,7 +64,8 @@ class SpokenFlow(Flow):
         """
         starts_BL = F.pad(ends_BL, (1, 0))[:, :-1]
         lengths_B = ends_BL.amax(1) if ends_BL.shape[1] else ends_BL.new_zeros(len(ends_BL))
-        places_T = torch.arange(max(1, int(lengths_B.max())), device=ends_BL.device)
+        longest = int(lengths_B.max()) if len(lengths_B) else 0
+        places_T = torch.arange(max(1, longest), device=ends_BL.device)
         mask_BT = places_T < lengths_B.clamp_min(1)[:, None]
         # The number of words that have ended before a frame is that of its word.
         word_BT = (ends_BL[:, None, :] <= places_T[None, :, None]).sum(2)

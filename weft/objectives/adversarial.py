@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from weft.core.config import Config
-from weft.core.distributed import mean_of_all
+from weft.core.distributed import gather, mean_of_all, rows_before
 from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import NOT_NEGATIVE, POSITIVE_SHARE, require
@@ -21,6 +22,8 @@ from weft.heads.numbers import NumberOutput
 from weft.objectives._drawn import column, context_of, drawer, rows_to_draw
 from weft.objectives._presence import nothing
 
+SAME = 1e-4
+"""Conditions that differ by less, as a share of their largest number, are the same one."""
 Game = Literal["relativistic", "non_saturating", "hinge", "wasserstein"]
 
 
@@ -66,11 +69,11 @@ class _Parts:
         decoder, _ = drawer(self.model.head(self.config.head), self.config.head)
         return batch.normal(f"{player}: noise", *(decoder.noise or (1,)))
 
-    def scores(self, values: Tensor, condition: Features) -> Tensor:
-        """(B,) the critic's scores of values in the decoder's scale."""
+    def scores(self, values: Tensor, condition_BC: Tensor) -> Tensor:
+        """(B,) the critic's scores of values in the decoder's scale, each beside the vector of its condition."""
         field = self.output.field_of(values)
         seen = self.model.encode(self.output.stream, field)
-        pooled = torch.cat([seen.pooled, condition.pooled.to(seen.pooled.dtype)], dim=1)
+        pooled = torch.cat([seen.pooled, condition_BC.to(seen.pooled.dtype)], dim=1)
         both = Features(seen.tokens, seen.mask, pooled)
         found: Tensor = self.model.head(self.config.critic).decoder(both)
         return found.float()[:, 0]
@@ -92,73 +95,94 @@ class Critic(nn.Module):
         config, parts = self.config, _Parts(model, self.config)
         batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
         critic = model.head(config.critic)
-        if real_BX is None:
-            return nothing(critic, batch, "apart", "penalty")
         context = context_of(model, config.head, streams)
-        noise_BN = parts.noise(batch, "critic")
-        # In the order of a roll by one: equal conditions are no wrong pairs.
-        other = torch.arange(len(batch), device=real_BX.device).roll(1)
-        wrong_B = (context.pooled != context.pooled[other]).any(dim=1)
-        share_B = batch.uniform("critic: between", 1)[:, 0]
+        other_BC, wrong_B, everyone = _others(context.pooled)
+        if real_BX is None:
+            lost = nothing(critic, batch, "apart", "penalty")
+            return Loss(lost.total + everyone, lost.terms)
+        punished_B = batch.uniform("critic: punished", 1)[:, 0] < config.punished
 
+        # The gradient of a penalty needs attention to be computed plainly, as the fast kernels have no second derivative; and
+        # all of it, since by micro-batches all is computed again for that gradient.
+        @sdpa_kernel(SDPBackend.MATH)  # type: ignore[untyped-decorator]
         def costs(
             real: Tensor,
             noise: Tensor,
             context: Features,
-            others: Features,
+            others: Tensor,
             wrong: Tensor,
+            punished: Tensor,
             share: Tensor,
         ) -> tuple[Tensor, Tensor, Tensor]:
             with torch.no_grad():
                 drawn = parts.draw(context, noise)
             of_real, of_drawn = (
-                _with_gradient(parts, real, context),
-                _with_gradient(parts, drawn, context),
+                _with_gradient(parts, values, context.pooled) for values in (real, drawn)
             )
             cost = costs_of(config.game, of_real, of_drawn).critic
             if config.wrong:
                 of_wrong = _with_gradient(parts, real, others)
                 unfit = costs_of(config.game, of_real, of_wrong).critic
                 cost = cost + config.wrong * torch.where(wrong, unfit, 0)
-            return cost, of_real - of_drawn, self._penalty(parts, real, drawn, context, share)
+            rows = punished.nonzero()[:, 0]
+            few = (values[rows] for values in (real, drawn, context.pooled, share))
+            penalty = torch.zeros_like(cost).index_add(0, rows, self._penalty(parts, *few))
+            return cost, of_real - of_drawn, penalty
 
         found = streams.by_rows(
-            costs, real_BX, noise_BN, context, context.take(other), wrong_B, share_B
+            costs,
+            real_BX,
+            parts.noise(batch, "critic"),
+            context,
+            other_BC,
+            wrong_B,
+            punished_B,
+            batch.uniform("critic: between", 1)[:, 0],
         )
-        cost_B, apart_B, penalty_R = (torch.cat(part) for part in zip(*found, strict=True))
-        penalty = mean_of_all(penalty_R)
+        cost_B, apart_B, penalty_B = (torch.cat(part) for part in zip(*found, strict=True))
+        penalty = mean_of_all(penalty_B, punished_B.sum())
         terms = {"apart": mean_of_all(apart_B.detach()), "penalty": penalty.detach()}
-        return Loss(mean_of_all(cost_B) + penalty, terms)
+        return Loss(mean_of_all(cost_B) + penalty + everyone, terms)
 
     def _penalty(
-        self, parts: _Parts, real: Tensor, drawn: Tensor, context: Features, share: Tensor
+        self, parts: _Parts, real: Tensor, drawn: Tensor, condition: Tensor, share: Tensor
     ) -> Tensor:
-        """(R,) of the first rows, as many as are punished."""
-        config = self.config
-        rows = slice(0, max(1, round(config.punished * len(real)))) if len(real) else slice(0)
-        context, real, drawn = context.rows(rows), real[rows], drawn[rows]
-        found = real.new_zeros(len(real))
+        """(R,) of all rows that are given."""
+        config, found = self.config, real.new_zeros(len(real))
         for weight, values in ((config.r1, real), (config.r2, drawn)):
             if weight:
-                found = found + weight / 2 * _steepness(parts, values, context)
+                found = found + weight / 2 * _steepness(parts, values, condition)
         if config.between:
-            ratio = column(share[rows], real)
-            steep = _steepness(parts, ratio * real + (1 - ratio) * drawn, context)
+            ratio = column(share, real)
+            steep = _steepness(parts, ratio * real + (1 - ratio) * drawn, condition)
             found = found + config.between * (steep.clamp_min(1e-12).sqrt() - 1).square()
         return found
 
 
-def _with_gradient(parts: _Parts, values: Tensor, context: Features) -> Tensor:
+def _others(condition_BC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, C) the condition of the row before, among the rows of all ranks; (B,) whether it is another one; and 0.
+
+    Equal conditions, such as two texts that are the same, are no wrong pair. The 0 must be added to the loss, so that every
+    rank takes part in the gradient of all conditions, whether it has rows or not.
+    """
+    all_AC, rows = gather(condition_BC), len(condition_BC)
+    first = rows_before(rows, condition_BC.device)
+    before_B = (first + torch.arange(rows, device=condition_BC.device) - 1) % max(1, len(all_AC))
+    other_BC = all_AC[before_B]
+    apart_B = (other_BC - condition_BC).abs().amax(1)
+    return other_BC, apart_B > SAME * condition_BC.abs().amax(1), all_AC.sum() * 0
+
+
+def _with_gradient(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
     """(B,) scores; values have a gradient, so that encoders take them as drawn ones."""
-    return parts.scores(values.detach().requires_grad_(), context)
+    return parts.scores(values.detach().requires_grad_(), condition_BC)
 
 
-def _steepness(parts: _Parts, values: Tensor, context: Features) -> Tensor:
+def _steepness(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
     """(B,) the squared norm of the gradient of each score by its value, in float32."""
     with torch.autocast(values.device.type, enabled=False):
         values = values.detach().requires_grad_()
-        plain = Features(context.tokens.float(), context.mask, context.pooled.float())
-        scores = parts.scores(values, plain)
+        scores = parts.scores(values, condition_BC.float())
         (gradient,) = torch.autograd.grad(scores.sum(), values, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 
@@ -179,10 +203,10 @@ class Generator(nn.Module):
         context = context_of(model, config.head, streams)
 
         def costs(real: Tensor, noise: Tensor, context: Features) -> Tensor:
-            of_drawn = parts.scores(parts.draw(context, noise), context)
+            of_drawn = parts.scores(parts.draw(context, noise), context.pooled)
             # Only the relativistic game compares with real values.
             of_real = (
-                _with_gradient(parts, real, context)
+                _with_gradient(parts, real, context.pooled)
                 if config.game == "relativistic"
                 else torch.zeros_like(of_drawn)
             )
@@ -219,7 +243,7 @@ class CriticConfig(AdversarialConfig):
     between: float = 0.0
     """Weight of the penalty between real and drawn values, 10 for wasserstein."""
     punished: float = 0.25
-    """Share of the rows for which the penalties are computed; they cost as much as the rest."""
+    """Share of the rows for which the penalties are computed, drawn anew each step; of all, they cost more than the rest."""
     wrong: float = 0.5
     """Weight of real values beside the condition of another row."""
 
