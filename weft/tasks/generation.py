@@ -15,10 +15,9 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, at_least, require
-from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
-from weft.data.columns import ModalitySource, value_of
+from weft.data.columns import value_of
 from weft.data.formats import Dataset, Subset
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
@@ -29,7 +28,7 @@ from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.inference.member import Entry, Member, check_members, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult
-from weft.inference.rows import Reading, Selection, read_rows
+from weft.inference.value_features import RowFeatures, ValueFeatures
 from weft.modalities.parts import shown_by
 from weft.tasks.base import TaskConfig
 
@@ -94,14 +93,6 @@ class GenerationTaskConfig(TaskConfig):
         return GenerationTask(self)
 
 
-@dataclass(frozen=True)
-class _Real:
-    """The real values of rows: their numbers and (N, D) features."""
-
-    rows: list[int]
-    features: distances.Floats
-
-
 class GenerationTask:
     """KID with its interval, FID, precision and recall; how varied what is drawn from one input is; and whether it repeats training rows.
 
@@ -136,13 +127,12 @@ class GenerationTask:
         if not isinstance(values, DrawnValues) or not isinstance(output, DrawnOutput):
             raise WeftError(f"head '{config.head}' draws nothing, expected one that does")
         encoder = build(config.features).eval().to(device)
-        real = self._real(member, dataset, found.rows, output.stream, encoder, device)
-        drawn_ND = _features(encoder, values.field(), config.inference.batch_size, device)
+        features = ValueFeatures(encoder, config.inference, device)
+        real = features.of_rows(member, dataset, found.rows, output.stream)
+        drawn_ND = features.of_field(values.field())
         conditions = _conditions(dataset, found)
-        training = self._training(member, output.stream, encoder, device)
-        scores = (
-            self._scores(real, drawn_ND, conditions, training) if len(real.rows) >= FEWEST else []
-        )
+        training = self._training(member, output.stream, features)
+        scores = self._scores(real, drawn_ND, conditions, training) if len(real) >= FEWEST else []
         return TaskResult(
             task=self.name,
             protocol=self._protocol(member, dataset, found, real, output),
@@ -153,50 +143,21 @@ class GenerationTask:
             drawings=self._drawings(member, dataset, found, output.stream, drawn_ND, training),
         )
 
-    def _real(
-        self,
-        member: Member,
-        dataset: Dataset,
-        rows: Sequence[int],
-        stream: str,
-        encoder: torch.nn.Module,
-        device: torch.device | str,
-    ) -> _Real:
-        reading = Reading.of(member, dataset, [stream])
-        numbers, found = [], []
-        selection = Selection(rows=[[row] for row in rows])
-        for read in read_rows(
-            [reading], dataset, self.config.inference, selection, what="real values"
-        ):
-            value = read.batches[0].inputs.get(stream)
-            if not isinstance(value, Field):
-                continue
-            there = (
-                torch.ones(len(value), dtype=torch.bool) if value.present is None else value.present
-            )
-            kept = there.nonzero()[:, 0]
-            numbers += [read.numbers[int(place)] for place in kept]
-            found.append(_features(encoder, value.take(kept), len(kept) or 1, device))
-        return _Real(numbers, np.concatenate(found) if found else np.zeros((0, 1)))
-
-    def _training(
-        self, member: Member, stream: str, encoder: torch.nn.Module, device: torch.device | str
-    ) -> "_Training | None":
+    def _training(self, member: Member, stream: str, features: ValueFeatures) -> RowFeatures | None:
         """Some training rows, drawn at random, where they are at hand."""
         rows, most = member.training, self.config.searched
         if rows is None or not most:
             return None
         order = np.random.default_rng(self.config.seed).permutation(len(rows))[:most].tolist()
-        reader = _at(member, rows, stream)
-        real = self._real(reader, rows, order, stream, encoder, device)
-        return _Training(rows, real) if len(real.rows) else None
+        found = features.of_rows(member, rows, order, stream)
+        return found if len(found) else None
 
     def _scores(
         self,
-        real: _Real,
+        real: RowFeatures,
         drawn_ND: distances.Floats,
         conditions: NDArray[np.int64],
-        training: "_Training | None",
+        training: RowFeatures | None,
     ) -> list[Score]:
         config = self.config
         precision, recall = distances.precision_recall(real.features, drawn_ND, config.neighbours)
@@ -210,21 +171,21 @@ class GenerationTask:
             PRECISION.score(_alone(precision)),
             RECALL.score(_alone(recall)),
         ]
-        if len(real.rows) == len(drawn_ND):
+        if len(real) == len(drawn_ND):
             within = distances.spread_within(drawn_ND, conditions)
             of_real = distances.spread_within(real.features, conditions)
             if of_real > 0:
                 scores.append(VARIETY.score(_alone(within / of_real)))
         if training is not None:
-            _, of_drawn = distances.nearest(training.real.features, drawn_ND)
-            _, of_real_N = distances.nearest(training.real.features, real.features)
+            _, of_drawn = distances.nearest(training.features, drawn_ND)
+            _, of_real_N = distances.nearest(training.features, real.features)
             scores.append(CLOSE.score(_alone(float((of_drawn < np.median(of_real_N)).mean()))))
         return scores
 
-    def _baselines(self, real: _Real) -> dict[str, dict[str, float]]:
-        order = np.random.default_rng(self.config.seed).permutation(len(real.rows))
+    def _baselines(self, real: RowFeatures) -> dict[str, dict[str, float]]:
+        order = np.random.default_rng(self.config.seed).permutation(len(real))
         one, other = (real.features[order[part::2]] for part in (0, 1))
-        mean = np.repeat(real.features.mean(0, keepdims=True), len(real.rows), axis=0)
+        mean = np.repeat(real.features.mean(0, keepdims=True), len(real), axis=0)
         return {
             HALVES: self._compared(one, other),
             MEAN: {**self._compared(real.features, mean), VARIETY.name: 0.0},
@@ -240,16 +201,21 @@ class GenerationTask:
         }
 
     def _protocol(
-        self, member: Member, dataset: Dataset, found: Predictions, real: _Real, output: DrawnOutput
+        self,
+        member: Member,
+        dataset: Dataset,
+        found: Predictions,
+        real: RowFeatures,
+        output: DrawnOutput,
     ) -> dict[str, Any]:
         config, way = self.config, output.drawing
-        few = " (biased: few rows)" if len(real.rows) < distances.FEW else ""
+        few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {
             "drawn": len(found),
-            "real": len(real.rows),
+            "real": len(real),
             "features": f"{short_name(type(config.features))}, {real.features.shape[1]} numbers",
             "size": "as the stream is read",
-            "FID of": f"{min(len(found), len(real.rows)):,} rows{few}",
+            "FID of": f"{min(len(found), len(real)):,} rows{few}",
             "steps": way.steps,
             "guidance": way.guidance,
             "seed": way.seed,
@@ -263,7 +229,7 @@ class GenerationTask:
         found: Predictions,
         stream: str,
         drawn_ND: distances.Floats,
-        training: "_Training | None",
+        training: RowFeatures | None,
     ) -> tuple[Drawing, ...]:
         """Some rows, drawn at random, each with its real value and the training row most like what was drawn."""
         chosen = np.random.default_rng(self.config.seed).permutation(len(found))
@@ -275,7 +241,7 @@ class GenerationTask:
             else dict(
                 zip(
                     places,
-                    distances.nearest(training.real.features, drawn_ND[places])[0].tolist(),
+                    distances.nearest(training.features, drawn_ND[places])[0].tolist(),
                     strict=True,
                 )
             )
@@ -289,27 +255,13 @@ class GenerationTask:
             if raw is not None:
                 others["real"] = shown_by(modality).show(raw)
             if training is not None:
-                like = training.rows[training.real.rows[nearest[place]]]
+                like = training.dataset[training.rows[nearest[place]]]
                 others["nearest training row"] = shown_by(modality).show(
                     value_of(like, stream, modality)
                 )
             inputs = tuple(Entry(name, row) for name in found.streams)
             drawings.append(Drawing(inputs, values.display(place), others))
         return tuple(drawings)
-
-
-@dataclass(frozen=True)
-class _Training:
-    """Training rows, and the features of some of them."""
-
-    rows: Dataset
-    real: _Real
-
-
-def _at(member: Member, rows: Dataset, stream: str) -> Member:
-    """The member with the stream of other rows."""
-    source = ModalitySource(rows, stream, member.modalities[stream], optional=True)
-    return Member(member.model, {stream: source}, member.learned)
 
 
 def _alone(value: float) -> Estimate:
@@ -325,15 +277,3 @@ def _conditions(dataset: Dataset, found: Predictions) -> NDArray[np.int64]:
         return repr([items.get(stream) for stream in found.streams])
 
     return np.array([group_key(key(row)) for row in found.rows], dtype=np.int64)
-
-
-@torch.no_grad()
-def _features(
-    encoder: torch.nn.Module, field: Field, at_once: int, device: torch.device | str
-) -> distances.Floats:
-    """(N, D) pooled features."""
-    parts = [
-        encoder(field.rows(slice(start, start + at_once)).to(device)).pooled.float().cpu()
-        for start in range(0, len(field), at_once)
-    ]
-    return np.asarray(torch.cat(parts).numpy(), np.float64) if parts else np.zeros((0, 1))
