@@ -43,6 +43,8 @@ class Arguments(OwnData, Trusting):
     """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
     judge: tuple[Path, ...] = ()
     """Runs that were trained on real values and say what they see in those that this run draws, by their first task."""
+    joint: int = 0
+    """Of an autoencoder: so many samples of its prior, and how often all that it makes of one shows the same to the judges."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -73,6 +75,12 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     return replace(found, result=found.result.extended(protocol=protocol))
 
 
+def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":
+    """Those that see what the task drew; joint coherence needs others, too."""
+    drawn = found.result.drawn
+    return [one for one in judges if drawn is not None and drawn.stream in one.model.encoders]
+
+
 def main(words: list[str]) -> None:
     """Prints the result and writes it as JSON."""
     arguments = parse(Arguments, words, "weft evaluate")
@@ -93,11 +101,18 @@ def main(words: list[str]) -> None:
     if other is not None:
         task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
+    if arguments.joint and not arguments.judge:
+        raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
     if arguments.judge:
         from weft.runs.judged import judged
 
-        for judge in (_loaded(folder, arguments) for folder in arguments.judge):
+        judges = [_loaded(folder, arguments) for folder in arguments.judge]
+        for judge in judges if not arguments.joint else _seeing(judges, found):
             found = judged(found, judge, judge.folder.name)
+        if arguments.joint:
+            from weft.runs.coherence import with_joint_coherence
+
+            found = with_joint_coherence(found, judges, arguments.joint)
     print_result(found.result)
     against = None
     if other is not None:
