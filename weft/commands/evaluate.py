@@ -75,6 +75,21 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     return replace(found, result=found.result.extended(protocol=protocol))
 
 
+def _judged(found: "Measurement", arguments: Arguments) -> "Measurement":
+    """With what the judges say, where there are any."""
+    if arguments.joint and not arguments.judge:
+        raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
+    if not arguments.judge:
+        return found
+    from weft.runs.coherence import with_joint_coherence
+    from weft.runs.judged import judged
+
+    judges = [_loaded(folder, arguments) for folder in arguments.judge]
+    for judge in _seeing(judges, found) if arguments.joint else judges:
+        found = judged(found, judge, judge.folder.name)
+    return with_joint_coherence(found, judges, arguments.joint) if arguments.joint else found
+
+
 def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":
     """Those that see what the task drew; joint coherence needs others, too."""
     drawn = found.result.drawn
@@ -101,18 +116,7 @@ def main(words: list[str]) -> None:
     if other is not None:
         task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
-    if arguments.joint and not arguments.judge:
-        raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
-    if arguments.judge:
-        from weft.runs.judged import judged
-
-        judges = [_loaded(folder, arguments) for folder in arguments.judge]
-        for judge in judges if not arguments.joint else _seeing(judges, found):
-            found = judged(found, judge, judge.folder.name)
-        if arguments.joint:
-            from weft.runs.coherence import with_joint_coherence
-
-            found = with_joint_coherence(found, judges, arguments.joint)
+    found = _judged(found, arguments)
     print_result(found.result)
     against = None
     if other is not None:
