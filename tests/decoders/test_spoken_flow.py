@@ -1,59 +1,94 @@
-"""Speech from words: which frames say which word."""
+"""Speech from words: lengths, the frames of each word, and that rows, padding and empty batches change nothing."""
 
+import pytest
 import torch
+from tiny_decoders import WIDTH, built, contexts
+from torch import nn
 
 from weft.core.records import Features
-from weft.decoders.drawing import DrawingConfig
+from weft.decoders.drawing import DrawingConfig, DrawsLengths
 from weft.decoders.spoken_flow import PLACES, SpokenFlow, SpokenFlowConfig, words_first
 from weft.decoders.velocity.frames import FrameVelocityConfig
 
-BANDS, WIDTH, LONGEST = 3, 8, 30
+BANDS, MOST = 4, 9
+NETWORK = FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=MOST, dim=8, depth=2, heads=2)
+CONFIG = SpokenFlowConfig(NETWORK, context_dim=WIDTH, usual=2.0)
+WAY = DrawingConfig(steps=3, guidance=1.5)
+NOISE = torch.randn(3, MOST, BANDS, generator=torch.Generator().manual_seed(4))
 
 
-def flow(usual: float = 5.0) -> SpokenFlow:
-    torch.manual_seed(0)
-    network = FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=LONGEST, dim=8, depth=2, heads=2)
-    made = SpokenFlowConfig(network, context_dim=WIDTH, usual=usual).build().eval()
-    for parameter in made.parameters():  # so that nothing begins as nothing
-        torch.nn.init.normal_(parameter, std=0.2) if parameter.ndim > 1 else None
-    return made
+def flow() -> SpokenFlow:
+    part = built(CONFIG)
+    assert isinstance(part, SpokenFlow)
+    assert isinstance(part, DrawsLengths)
+    return part
 
 
-def context() -> Features:
-    generator = torch.Generator().manual_seed(1)
-    tokens = torch.randn(3, 4, WIDTH, generator=generator)
-    mask = torch.tensor([[True] * 4, [False, True, True, False], [False] * 4])
-    return Features(tokens, mask, tokens.mean(1))
+def test_a_row_alone_is_drawn_as_in_a_batch_and_padding_is_never_read() -> None:
+    part, context = flow(), contexts()
+    lengths = part.lengths(context)
+    together = part.draw(context, NOISE, WAY)
+    assert together.shape == (3, int(lengths.max()), BANDS)
+    spoiled = context.tokens.masked_fill(~context.mask[..., None], torch.nan)
+    again = part.draw(Features(spoiled, context.mask, context.pooled), NOISE, WAY)
+    for row, length in enumerate(lengths.tolist()):
+        one, tokens = slice(row, row + 1), int(context.mask[row].sum())
+        alone = Features(
+            context.tokens[one, :tokens], context.mask[one, :tokens], context.pooled[one]
+        )
+        assert part.lengths(alone).tolist() == [length]
+        found = part.draw(alone, NOISE[one], WAY)[0]
+        torch.testing.assert_close(found[:length], together[row, :length], atol=1e-5, rtol=0)
+        torch.testing.assert_close(again[row, :length], together[row, :length], atol=1e-5, rtol=0)
 
 
-def test_each_frame_has_its_word_and_its_place_in_it() -> None:
-    ends = torch.tensor([[2, 5, 6, 9], [3, 4, 4, 4], [0, 0, 0, 0]])
-    given = words_first(context())
-    frames = flow().frames(given, ends)
-    assert frames.mask.sum(1).tolist() == [9, 4, 1]
-    words = [0, 0, 1, 1, 1, 2, 3, 3, 3]
-    for place, word in enumerate(words):
-        assert torch.equal(frames.tokens[0, place, :WIDTH], given.tokens[0, word])
-    assert not torch.equal(frames.tokens[0, 0, WIDTH:], frames.tokens[0, 1, WIDTH:])
-    # Words of other lengths have the same codes at the same share of their way.
-    torch.testing.assert_close(frames.tokens[0, 3, WIDTH:], frames.tokens[0, 7, WIDTH:])
+@pytest.mark.parametrize("count", [0, 3])
+def test_no_rows_and_no_words_have_gradients(count: int) -> None:
+    part = flow().train()
+    found = part.draw(Features.absent(count, WIDTH), NOISE[:count], WAY)
+    assert found.shape[0] == count
+    assert found.isfinite().all()
+    (found.sum() + part.log_durations(Features.absent(count, WIDTH)).sum()).backward()
+    for name, parameter in part.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
 
 
-def test_padding_between_words_changes_nothing() -> None:
-    made, padded = flow(), context()
-    alone = Features(padded.tokens[1:2, 1:3], padded.mask[1:2, 1:3], padded.pooled[1:2])
-    noise = torch.randn(3, LONGEST, BANDS, generator=torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        length = int(made.lengths(alone)[0])
-        assert made.lengths(words_first(padded))[1] == length
-        one = made.draw(alone, noise[1:2], DrawingConfig(steps=2))
-        among = made.draw(padded, noise, DrawingConfig(steps=2))
-    torch.testing.assert_close(one[0], among[1, :length], atol=1e-5, rtol=0)
+def test_each_frame_is_told_its_word() -> None:
+    context = contexts()
+    ends = torch.tensor([[2, 3, 5, 6, 7], [1, 4, 4, 4, 4], [0, 0, 0, 0, 0]])
+    frames = flow().frames(context, ends)
+    assert frames.mask.sum(1).tolist() == [7, 4, 1]
+    words = [0, 0, 1, 2, 2, 3, 4]
+    torch.testing.assert_close(frames.tokens[0, :, :WIDTH], context.tokens[0, words])
+    torch.testing.assert_close(frames.tokens[1, :4, :WIDTH], context.tokens[1, [0, 1, 1, 1]])
 
 
-def test_sounds_are_never_longer_than_the_network_draws() -> None:
-    made = flow(usual=100.0)
-    assert made.lengths(context()).tolist()[0] <= LONGEST
-    assert made.lengths(context()).min() >= 1
-    noise = torch.zeros(3, LONGEST, BANDS)
-    assert made.draw(context(), noise, DrawingConfig(steps=1)).shape[1] <= LONGEST
+def test_words_come_first_in_their_order() -> None:
+    tokens = torch.arange(4.0)[None, :, None]
+    mask = torch.tensor([[False, True, False, True]])
+    found = words_first(Features(tokens, mask, torch.zeros(1, 1)))
+    assert found.tokens[0, :2, 0].tolist() == [1, 3]
+    assert found.mask.tolist() == [[True, True, False, False]]
+
+
+def test_frames_that_are_padding_are_not_heard_and_all_parameters_learn() -> None:
+    network: nn.Module = built(NETWORK)
+    mask = torch.arange(6) < torch.tensor([6, 3, 1])[:, None]
+    generator = torch.Generator().manual_seed(5)
+    tokens = torch.randn(3, 6, WIDTH + PLACES, generator=generator)
+    noisy = torch.randn(3, 6, BANDS, generator=generator)
+    pooled, times = tokens[:, 0], torch.tensor([0.0, 0.5, 1.0])
+    together = network(noisy, times, Features(tokens, mask, pooled))
+    hidden = (part.masked_fill(~mask[..., None], torch.nan) for part in (noisy, tokens))
+    noisy_too, tokens_too = hidden
+    spoiled = network(noisy_too, times, Features(tokens_too, mask, pooled))
+    assert torch.equal(spoiled, together)
+    short = network(
+        noisy[1:2, :3], times[1:2], Features(tokens[1:2, :3], mask[1:2, :3], pooled[1:2])
+    )
+    torch.testing.assert_close(short[0], together[1, :3], atol=1e-5, rtol=0)
+    together.square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.any(), name

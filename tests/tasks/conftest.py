@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_world import tiny_world
 
-from weft.evaluation import bootstrap, comparison
+from weft.evaluation import bootstrap, comparison, drawn
 from weft.evaluation.metric import find
 from weft.tasks import tasks
 
@@ -37,7 +37,8 @@ def _check_seeds(config, evaluate, arguments, options):
     def noted(function):
         @functools.wraps(function)
         def noting(*given, **settings):
-            used.append((settings.get("seed"), settings.get("resamples")))
+            resamples = settings.get("resamples", settings.get("subsets"))
+            used.append((settings.get("seed"), resamples))
             return function(*given, **settings)
 
         return noting
@@ -49,6 +50,7 @@ def _check_seeds(config, evaluate, arguments, options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap.Bootstrap, "__init__", noted(bootstrap.Bootstrap.__init__))
         patch.setattr(comparison, "randomisation_test", noted(comparison.randomisation_test))
+        patch.setattr(drawn, "kid_estimate", noted(drawn.kid_estimate))
         evaluate(config.build(), *arguments, **options)
     assert used
     assert set(used) == {(11, 13)}

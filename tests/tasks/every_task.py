@@ -19,14 +19,19 @@ from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
+from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import FlowConfig
 from weft.decoders.generation import GenerationConfig
+from weft.decoders.picture_convolutions import PictureConvolutionsConfig
 from weft.decoders.text import TransformerDecoderConfig
+from weft.decoders.velocity.unet import UNetConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
+from weft.heads.pictures import PictureOutput
 from weft.heads.tags import TagOutput
 from weft.heads.texts import TextOutput
 from weft.heads.transcripts import TranscriptOutput
@@ -35,11 +40,15 @@ from weft.inference.member import Member
 from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.text import TextConfig
+from weft.objectives.rectified_flow import RectifiedFlowConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
+from weft.tasks.generation import GenerationTaskConfig
+from weft.tasks.held_out_loss import HeldOutLossConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
+from weft.tasks.reconstruction import ReconstructionTaskConfig
 from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
@@ -64,6 +73,13 @@ CASES: dict[str, Config] = {
     "vqa-written": VQAConfig("caption", question="text", answer="label", inference=SETTINGS),
     "captioning": CaptioningTaskConfig(resamples=20, meteor=False, inference=SETTINGS),
     "matching": MatchingConfig(choices=3, resamples=20, inference=SETTINGS),
+    "generation": GenerationTaskConfig("flow", resamples=20, inference=SETTINGS),
+    "held_out_loss": HeldOutLossConfig(
+        RectifiedFlowConfig("flow"), resamples=20, inference=SETTINGS
+    ),
+    "reconstruction": ReconstructionTaskConfig(
+        ("drawing", "caption"), resamples=20, inference=SETTINGS
+    ),
     "dialog": DialogConfig(ks=(1, 2), resamples=20, inference=SETTINGS),
 }
 STREAMS = ("image", "text")
@@ -121,6 +137,8 @@ def model_config(views: int = 1) -> ModelConfig:
     writer = TransformerDecoderConfig(60, WIDTH, dim=8, depth=1, heads=2, max_length=12)
     written = TextOutput(generation=GenerationConfig(max_length=4))
     words = WordVectorsConfig(60, WIDTH)
+    flow = FlowConfig(UNetConfig(8, WIDTH, (4, 8), condition=4, heads=2))
+    drawn = PictureOutput(drawing=DrawingConfig(steps=2, guidance=2.0))
     return ModelConfig(
         encoders={"image": ConvNetConfig(widths=(4, WIDTH)), "text": words, "answer": words},
         fusion=LateConfig(dict.fromkeys(STREAMS, WIDTH), dim=WIDTH),
@@ -135,6 +153,8 @@ def model_config(views: int = 1) -> ModelConfig:
             "transcript": HeadConfig(
                 CTCDecoderConfig(WIDTH, 16), TranscriptOutput("spoken"), views=views
             ),
+            "flow": HeadConfig(flow, drawn, "text"),
+            "drawing": HeadConfig(PictureConvolutionsConfig(WIDTH, (4, 4), condition=8), drawn),
             "matching": HeadConfig(ClassifierConfig(WIDTH, 2), MATCHING),
         },
     )

@@ -62,8 +62,10 @@ class SpokenFlow(Flow):
 
         ends_BL: the frame behind each token, not falling, 0 where nothing is said.
         """
+        if not ends_BL.shape[1]:  # a word that is none, of no frame, for rows without any
+            ends_BL, context = ends_BL.new_zeros(len(ends_BL), 1), _one_place(context)
         starts_BL = F.pad(ends_BL, (1, 0))[:, :-1]
-        lengths_B = ends_BL.amax(1) if ends_BL.shape[1] else ends_BL.new_zeros(len(ends_BL))
+        lengths_B = ends_BL.amax(1)
         longest = int(lengths_B.max()) if len(lengths_B) else 0
         places_T = torch.arange(max(1, longest), device=ends_BL.device)
         mask_BT = places_T < lengths_B.clamp_min(1)[:, None]
@@ -96,6 +98,13 @@ class SpokenFlow(Flow):
         packed = words_first(context)
         frames = self.frames(packed, self.durations(packed).cumsum(1))
         return sample(FlowSampler(way), (self, frames, noise[:, : frames.tokens.shape[1]]))
+
+
+def _one_place(context: Features) -> Features:
+    """The context without tokens with one place of padding."""
+    rows, width = context.pooled.shape
+    mask = context.mask.new_zeros(rows, 1)
+    return Features(context.pooled.new_zeros(rows, 1, width), mask, context.pooled)
 
 
 def words_first(context: Features) -> Features:

@@ -70,7 +70,7 @@ class HeldOutLoss:
                 f"a {type(objective).__name__} learns weights of its own, which a run does not keep; expected an "
                 "objective without any"
             )
-        reading = Reading.of(member, dataset, [*member.sources, *member.targets])
+        reading = Reading.of(member, dataset, [*member.sources, *config.needs.targets])
         losses: list[float] = []
         sizes: list[int] = []
         with evaluating(member.model, device, config.inference.precision):
@@ -84,7 +84,10 @@ class HeldOutLoss:
         score: Score = mean_score(LOSS, rows_N, batches_N, config.bootstrap(batches_N))
         return TaskResult(
             task=self.name,
-            protocol=config.protocol([member], dataset, rows_N, "batches"),
+            protocol={
+                "rows": len(rows_N),
+                **config.protocol([member], dataset, rows_N, "batches"),
+            },
             metrics=by_name([score]),
             baselines={},
             leakage=leakage,

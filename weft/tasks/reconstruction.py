@@ -99,7 +99,7 @@ class ReconstructionTask:
                     baselines[name][metric.name] = plain
         return TaskResult(
             task=self.name,
-            protocol=config.protocol([member], dataset, range(rows)),
+            protocol={"rows": rows, **config.protocol([member], dataset, range(rows))},
             metrics=by_name(scores),
             baselines={name: values for name, values in baselines.items() if values},
             leakage=leakage,
