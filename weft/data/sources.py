@@ -91,6 +91,11 @@ class DataSource(Settings):
         return f"data of {type(self).__name__}"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the rows, such as that they are a part of all: sentences without full stop."""
+        return ()
+
+    @property
     def files(self) -> "FilesConfig | None":
         """The files that the rows are read from, where they come from files."""
         return None
