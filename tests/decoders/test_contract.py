@@ -27,7 +27,9 @@ OTHERS = {
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
     "projection critic": ProjectionCriticConfig(WIDTH, condition=4, dim=5),
     "spoken flow": SpokenFlowConfig(
-        FrameVelocityConfig(4, WIDTH + PLACES, frames=9, dim=8, depth=2, heads=2), WIDTH, usual=2.0
+        FrameVelocityConfig(4, WIDTH + PLACES, frames=9, dim=8, depth=2, heads=2),
+        context_dim=WIDTH,
+        usual=2.0,
     ),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }

@@ -12,7 +12,7 @@ from weft.decoders.velocity.frames import FrameVelocityConfig
 
 BANDS, MOST = 4, 9
 NETWORK = FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=MOST, dim=8, depth=2, heads=2)
-CONFIG = SpokenFlowConfig(NETWORK, WIDTH, usual=2.0)
+CONFIG = SpokenFlowConfig(NETWORK, context_dim=WIDTH, usual=2.0)
 WAY = DrawingConfig(steps=3, guidance=1.5)
 NOISE = torch.randn(3, MOST, BANDS, generator=torch.Generator().manual_seed(4))
 

@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Output, Config]] = {
         SoundOutput(drawing=STEPS),
         SpokenFlowConfig(
             FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=30, dim=8, depth=2, heads=2),
-            WIDTH,
+            context_dim=WIDTH,
             usual=4.0,
         ),
     ),

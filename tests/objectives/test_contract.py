@@ -232,7 +232,9 @@ def model(config: Config | None = None) -> Model:
                 ProjectionCriticConfig(8, condition=tiny.DIM, dim=4), NumberOutput(), "image"
             ),
             "speech": HeadConfig(
-                SpokenFlowConfig(frames, tiny.DIM, usual=2.0), SoundOutput("sound"), "text"
+                SpokenFlowConfig(frames, context_dim=tiny.DIM, usual=2.0),
+                SoundOutput("sound"),
+                "text",
             ),
             "matching": HeadConfig(ClassifierConfig(tiny.DIM, 2), MATCHING),
             "answer": HeadConfig(ClassifierConfig(tiny.DIM, 4), ClassOutput("answer")),
