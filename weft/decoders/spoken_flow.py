@@ -78,7 +78,9 @@ class SpokenFlow(Flow):
             *share_BT.shape, PLACES
         )
         index_BTD = word_BT[..., None].expand(*word_BT.shape, context.tokens.shape[2])
-        tokens_BTD = context.tokens.gather(1, index_BTD)
+        # A row without words has one frame all the same, which is told nothing.
+        said_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
+        tokens_BTD = said_BLD.gather(1, index_BTD)
         tokens_BTK = torch.cat([tokens_BTD, codes_BTP.to(tokens_BTD.dtype)], dim=2)
         pooled_BK = F.pad(context.pooled, (0, PLACES))
         return Features(tokens_BTK.masked_fill(~mask_BT[..., None], 0), mask_BT, pooled_BK)
