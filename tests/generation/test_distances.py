@@ -81,7 +81,7 @@ def test_precision_and_recall_are_those_of_loops(k: int) -> None:
     precision, recall = drawn.precision_recall(REAL, DRAWN, k)
     assert precision == pytest.approx(near(REAL, DRAWN))
     assert recall == pytest.approx(near(DRAWN, REAL))
-    assert 0 < recall
+    assert recall > 0
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
