@@ -42,6 +42,13 @@ def test_a_machine_too_slow_for_the_time_trains_the_steps_that_are_of_use() -> N
     assert slow.is_late
 
 
+@pytest.mark.parametrize("speed", [215, 250, 300])
+def test_where_one_training_needs_more_than_its_share_the_others_take_less(speed: int) -> None:
+    found = plan(speed, 5.0)
+    assert found.seconds == pytest.approx(300, rel=0.03)
+    assert not found.is_late
+
+
 def test_shares_are_of_the_whole() -> None:
     assert sum(stage.share for stage in STAGES.values()) == pytest.approx(1.0)
     assert all(stage.cost > 0 for stage in STAGES.values())

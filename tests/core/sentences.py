@@ -15,6 +15,7 @@ from typing import Any
 
 from weft import commands, recipes
 from weft.commands import _essentials, _sources
+from weft.commands.list import parts as part_list
 from weft.data.formats import formats
 from weft.data.prepare.check import CheckConfig
 from weft.data.prepare.plan import PrepareConfig
@@ -67,7 +68,9 @@ def help_sentences() -> Iterator[tuple[str, str]]:
 
 
 def _listed() -> Iterator[tuple[str, str]]:
-    """What `weft list` says of formats and tasks."""
+    """What `weft list` says of parts, formats and tasks."""
+    for name, line in part_list().items():
+        yield f"part {name}", line
     for name, module in formats().items():
         yield f"format {name}", module.DESCRIPTION
     for name, task in tasks().items():

@@ -8,8 +8,9 @@ from core import sentences
 
 from weft.cli import main
 from weft.core import language
-from weft.core.language import PLACE, Entry, catalogue, say, speaking
+from weft.core.language import PLACE, Entry, catalogue, full_stop, listed, say, speaking
 from weft.core.language import language as chosen
+from weft.inference.wording import protocol_words
 
 
 @pytest.fixture
@@ -123,3 +124,12 @@ def test_help_is_in_chinese(words: list[str], capsys: pytest.CaptureFixture[str]
 
 def test_a_catalogue_is_read_once() -> None:
     assert catalogue("zh") is language.catalogue("zh")
+
+
+@pytest.mark.usefixtures("chinese")
+def test_sentences_and_protocols_are_listed_with_the_marks_of_the_language() -> None:
+    found = "12 of 500 pictures are identical to a training picture"
+    said = listed(["leakage from training: none found", found]) + full_stop()
+    assert said == "来自训练集的泄漏：没有发现；500 张图片中有 12 张与训练图片完全相同。"
+    assert say(protocol_words("embedded_audios")) == "嵌入的声音数"
+    assert say(protocol_words("embedded_text_zhs")) == "嵌入的中文文本数"

@@ -128,3 +128,14 @@ def test_numbers_with_their_nouns() -> None:
 def test_any_string_has_bytes() -> None:
     assert utf8("für") == "für".encode()
     assert utf8("a\udcff") != utf8("a\udcfe") != utf8("a")
+
+
+def test_texts_of_ascii_are_folded_as_others_are() -> None:
+    """With a word of another script in front nothing of the rest is folded in another way."""
+    for text in (
+        "Don't_ stop-- it's 5 > 3 ^ `x`",
+        "a\x1fb  C's $5",
+        "snake_case 'quoted'",
+        "1'2 | ~",
+    ):
+        assert folded(f"é {text}") == " ".join(["é", *folded(text).split()])

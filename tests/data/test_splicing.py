@@ -1,5 +1,8 @@
 """Rows of training put together of parts of several: a pure function of (seed, step), sound, video and words alike."""
 
+import csv
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,13 @@ from weft.core.records import Field
 from weft.core.samples import Sample
 from weft.core.timed import timed_words
 from weft.data.columns import ModalitySource, TargetSource
+from weft.data.formats import open_dataset
 from weft.data.loader import Loader
 from weft.data.policy import ErrorPolicy
 from weft.data.row_changes import RowChanges
 from weft.data.splicing import SpliceConfig, Splicing
 from weft.data.targets.transcript import TranscriptConfig
+from weft.data.targets.word_times import WordTimesConfig
 from weft.modalities.audio import AudioConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
@@ -256,7 +261,11 @@ def test_words_that_overlap_are_in_order_of_time() -> None:
         ),
         ([{"word": "a", "start": float("nan"), "end": 2}], "expected word, start and end"),
         ([{"word": "a", "start": 1, "end": float("inf")}], "expected word, start and end"),
-        ('[{"word": "a", "start": 1, "end": 2}]', "'words' has .* expected word, start and end"),
+        ('[{"word": "a", "start": 1, "end": 0.5}]', "'words' has .* expected word, start and end"),
+        ('[{"word": "a", "start": 1, "end": NaN}]', "'words' has .* expected word, start and end"),
+        ('[{"word": "a", "start": 1', "'words' has .* expected word, start and end"),
+        ("[" * 100_000, "'words' has .* expected word, start and end"),
+        ("7", "'words' has 7, expected word, start and end"),
     ],
 )
 def test_times_that_are_none_are_an_error_of_the_row(words: Any, message: str) -> None:
@@ -264,6 +273,30 @@ def test_times_that_are_none_are_an_error_of_the_row(words: Any, message: str) -
     bad = Sample(row.id, row.group, {**row.items, "words": words}, row.source)
     with pytest.raises(DataError, match=message):
         Splicing(BOTH, 1)(bad, torch.Generator(), lambda _: bad)
+
+
+def test_words_as_json_text_in_cells_of_a_table_are_read(tmp_path: Path) -> None:
+    """As the lists of JSON lines are, though their pieces between commas occur again and again."""
+    said = [{"word": word, "start": 0.2 * n, "end": 0.2 * n + 0.1} for n, word in enumerate("aba")]
+    times = [said, said[:2], [], said, said[:1], None]
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "words"])
+        writer.writerows(["a b", "" if one is None else json.dumps(one)] for one in times)
+    lines = [json.dumps({"text": "a b", "words": one}) for one in times]
+    (tmp_path / "b.jsonl").write_text("\n".join(lines))
+    target = WordTimesConfig().build()
+    cells, lists = (
+        [row.items.get("words") for row in open_dataset(tmp_path / name)]
+        for name in ("a.csv", "b.jsonl")
+    )
+    assert cells[5] is None
+    read = [[target.read(raw) for raw in values[:5]] for values in (cells, lists)]
+    assert (
+        read[0]
+        == read[1]
+        == [[(w["start"], w["end"]) for w in one] for one in times[:5] if one is not None]
+    )
 
 
 def test_what_cannot_be_put_together_is_refused() -> None:

@@ -13,6 +13,7 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.decoders.autoregressive import AutoregressiveDecoder
+from weft.decoders.cells import CellClassifierConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.joint import JointDecoderConfig
@@ -22,6 +23,7 @@ from weft.decoders.trees import TreesConfig
 from weft.decoders.velocity.frames import FrameVelocityConfig
 
 OTHERS = {
+    "cells": CellClassifierConfig(WIDTH, (3, 4)),
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
@@ -50,7 +52,7 @@ def test_the_folder_holds_these_decoders_and_no_others() -> None:
             and hasattr(value, "build")
         }
     assert found == {type(config) for config in EVERY}
-    assert len(found) == 11
+    assert len(found) == 13
 
 
 @pytest.mark.parametrize("config", EVERY)

@@ -1,4 +1,4 @@
-"""Small decoders that draw, and networks of velocities; all draw pictures of 8 x 8 pixels."""
+"""Small decoders that draw, and networks of velocities; pictures have 8 x 8 pixels."""
 
 import torch
 from tiny_decoders import WIDTH
@@ -8,6 +8,7 @@ from weft.core.config import Config
 from weft.decoders.flow import FlowConfig
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
 from weft.decoders.picture_patches import PicturePatchesConfig
+from weft.decoders.sound_convolutions import SoundConvolutionsConfig
 from weft.decoders.velocity.patches import PatchVelocityConfig
 from weft.decoders.velocity.unet import UNetConfig
 
@@ -20,11 +21,14 @@ VELOCITIES: dict[str, Config] = {
 }
 CONVOLUTIONS = PictureConvolutionsConfig(WIDTH, widths=(8, 6), condition=8)
 PATCHES = PicturePatchesConfig(SIDE, WIDTH, patch=4, dim=8, depth=2, heads=2)
+SOUNDS = SoundConvolutionsConfig(WIDTH, frames=8, bands=4, widths=(8, 6), condition=8)
 DRAWN: dict[str, Config] = {
     "convolutions": CONVOLUTIONS,
     "convolutions with noise": CONVOLUTIONS.replace(noise=NOISE),
     "patches": PATCHES,
     "patches with noise": PATCHES.replace(noise=NOISE),
+    "sounds": SOUNDS,
+    "sounds with noise": SOUNDS.replace(noise=NOISE),
     **{f"flow {name}": FlowConfig(network) for name, network in VELOCITIES.items()},
 }
 

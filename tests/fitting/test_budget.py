@@ -83,7 +83,7 @@ def test_the_speed_of_a_chunk_says_how_many_and_the_same_command_keeps_it(tmp_pa
             clock=lambda: next(ticks),
         )
 
-    # The clock has ticked 13 times before the time that is left is looked at.
-    assert rows(1, 13 * 4.0 + 250) == 500
+    # The clock has ticked 14 times before the time that is left is looked at; words are learned from 192 rows in 4 s.
+    assert rows(1, 14 * 4.0 + 2 * 500 * (0.25 + 4 / 192) + 0.1) == 500
     assert rows(1, 1e9) == 500
     assert rows(2, 1e9) == 3000

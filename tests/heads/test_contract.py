@@ -17,11 +17,13 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT, Decoder
 from weft.core.records import Features, Field
 from weft.data.learned import Learned
+from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.soft_answers import SoftAnswersConfig
 from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.decoders.cells import CellClassifierConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.drawing import DrawingConfig
@@ -33,6 +35,7 @@ from weft.decoders.spoken_flow import PLACES, SpokenFlowConfig
 from weft.decoders.text import TransformerDecoderConfig
 from weft.decoders.velocity.frames import FrameVelocityConfig
 from weft.decoders.velocity.unet import UNetConfig
+from weft.heads.cells import CellsOutput
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.head import Head, HeadConfig
@@ -67,10 +70,21 @@ def learned() -> Learned:
     score = NumbersConfig("score").build()
     tags = TagsConfig("tags").build()
     tags.fit([["red", "round"], ["new"]])
+    objects = CellsConfig(cells=1, attributes=("shape", "color")).build()
+    box = [0.1, 0.1, 0.4, 0.4]
+    objects.fit(
+        [
+            [
+                {"shape": "star", "color": "red", "box": box},
+                {"shape": "heart", "color": "blue", "box": box},
+            ]
+        ]
+    )
     transcript = TranscriptConfig("text").build()
     transcript.fit(TEXTS)
     targets = {
         "transcript": transcript,
+        "objects": objects,
         "answer": answer,
         "votes": votes,
         "score": score,
@@ -96,6 +110,7 @@ CASES: dict[str, tuple[Output, Config]] = {
         TextOutput(generation=GenerationConfig(max_length=5)),
         TransformerDecoderConfig(40, WIDTH, dim=8, depth=1, heads=2, max_length=6),
     ),
+    "cells": (CellsOutput("objects"), CellClassifierConfig(WIDTH, (2, 2))),
     "pictures": (PictureOutput(), PictureConvolutionsConfig(WIDTH, (4, 4), noise=3)),
     "pictures-flow": (
         PictureOutput(drawing=STEPS.replace(guidance=2.0)),
@@ -136,7 +151,7 @@ def test_every_output_is_in_the_suite() -> None:
             if isinstance(cls, type) and issubclass(cls, Output) and not inspect.isabstract(cls):
                 found.add(cls)
     assert found == {type(output) for output, _ in CASES.values()}
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 def context(rows: int = ROWS) -> Features:

@@ -613,6 +613,25 @@ def test_panels_are_taken_away_cell_by_cell() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("frames", "grid"), [(1, (4, 8)), (8, (4, 8)), (9, (4, 7)), (38, (2, 3)), (600, (1, 1))]
+)
+def test_of_many_frames_the_grid_is_coarser(frames: int, grid: tuple[int, int]) -> None:
+    """A row has at most 512 cells, or one a frame; what is taken away is a cell of that grid."""
+    field = Field(
+        torch.arange(16 * 32, dtype=torch.int32).view(16, 32).expand(1, frames, 3, 16, 32)
+    )
+    panels = PanelParts()
+    there = panels.parts(field)
+    assert panels.layout(field) == (frames, *grid)
+    assert there.shape == (1, math.prod((frames, *grid)))
+    changed = panels.without(field, torch.arange(there.shape[1])[None] == 0).values != field.values
+    assert changed[0, 0].any()
+    assert not changed[0, 1:].any()
+    assert not changed[..., math.ceil(16 / grid[0]) :, :].any()
+    assert not changed[..., :, math.ceil(32 / grid[1]) :].any()
+
+
 def test_of_many_frames_an_explanation_shows_those_that_matter_most() -> None:
     frames = torch.arange(12, dtype=torch.uint8)[None, :, None, None, None].expand(1, 12, 3, 8, 8)
     field = Field(frames.contiguous(), torch.arange(12)[None] < 10)

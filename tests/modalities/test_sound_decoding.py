@@ -1,11 +1,13 @@
 """Sounds of every format: the samples, the part that is asked for, and one line for what cannot be read."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from made_media import RATE, film, sound_file, tone
 
@@ -219,3 +221,21 @@ def test_noise_is_in_decibels_that_can_be_computed(decibels: float) -> None:
         AudioConfig(eval_noise=decibels)
     with pytest.raises(ValueError, match="noise.* is .* expected decibels from -200 to 200"):
         SoundChangesConfig(noise=(decibels, decibels))
+
+
+def test_what_soundfile_refuses_is_read_from_its_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ogg with a codec that libsndfile does not know: it has read a part of the file when that is seen."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 600_000), 16_000)
+    assert path.stat().st_size > 140_000
+    known = read_sound(Media.file(path), 16_000)
+
+    def refuse(file: int, **_: object) -> None:
+        os.read(file, 1000)
+        raise soundfile.LibsndfileError(1)
+
+    monkeypatch.setattr(soundfile, "SoundFile", refuse)
+    found = read_sound(Media.file(path), 16_000)
+    assert np.abs(found[: len(known)] - known).max() < 1e-3

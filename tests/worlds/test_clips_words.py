@@ -93,6 +93,20 @@ def test_captions_say_all_events_in_their_order(column: str, read: Any) -> None:
     assert len(texts) > 430
 
 
+@pytest.mark.parametrize("told", [1, 2])
+@pytest.mark.parametrize(("column", "read"), [("text", english), ("text_zh", chinese)])
+def test_captions_leave_out_events_and_keep_their_order(told: int, column: str, read: Any) -> None:
+    left_out: Counter[int] = Counter()
+    for row in ClipsConfig(count=150, languages=("en", "zh"), captions=3, told=told).build():
+        for text in row.items[column]:
+            said, whole = read(text), truth(row)
+            places = [whole.index(fact) for fact in said]
+            assert len(places) == told
+            assert places == sorted(set(places)), text
+            left_out.update(set(range(3)) - set(places))
+    assert min(left_out.values()) > 0.8 * 450 * (3 - told) / 3
+
+
 def named(things: list[dict[str, Any]], words: str) -> int:
     """The number of the object of that colour and shape."""
     (found,) = [n for n, t in enumerate(things) if f"{t['color']} {t['shape']}" == words]

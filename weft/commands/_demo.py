@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from weft.commands._demo_plan import PRETRAINING, Plan, Wanted, plan
 from weft.core.config import save
@@ -38,7 +39,8 @@ COLUMNS = ("text", "text_zh", "objects")
 VALIDATION = 100
 """Most scenes of the validation split."""
 WORKERS = 1
-"""Threads of a training that read rows."""
+"""Threads of a training that read rows, and processes of an audit: to start more of them, each with torch, takes
+longer than to read rows this few and small."""
 SHOWN = (
     (
         PRETRAINING,
@@ -66,9 +68,14 @@ WARM, TIMED = 2, 12
 def run(wanted: Wanted) -> None:
     """Runs all stages, then prints tables and the path of the report."""
     began = time.perf_counter()
-    # Models this small compute little faster on a second core, which reading the rows needs.
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    with read_once():  # an earlier demo's table is gone before this one's is read
+    # Models this small compute little faster on a second core, which reading the rows needs; and threads of NumPy's
+    # that wait for each other keep cores busy that are slow or have other work.
+    threads = max(1, torch.get_num_threads() - 1)
+    torch.set_num_threads(threads)
+    with (
+        threadpool_limits(threads),
+        read_once(),
+    ):  # an earlier demo's table is gone before this one's is read
         _run(wanted, began)
 
 
@@ -242,7 +249,7 @@ def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
         run = runs[name]
         task = next(iter(run.recipe.tasks))
         rows = repr(run.recipe.data.source), split
-        one = measure([run], task, split=split, leakage=audits.get(rows))
+        one = measure([run], task, split=split, leakage=audits.get(rows), workers=WORKERS)
         audits[rows] = one.result.leakage
         save_result(one.result, run.folder / METRICS / f"{task}-{split}.json")
         found[key] = title, one

@@ -25,11 +25,11 @@ STAGES = {
     PRETRAINING: Stage(0.40, 1.0, 80),
     "scenes_zh": Stage(0.13, 1.05, 25),
     "scenes_questions": Stage(0.30, 0.85, 160),
-    "scenes_captions": Stage(0.17, 1.3, 30),
+    "scenes_captions": Stage(0.17, 1.3, 20),
 }
 BATCH = 128
 """Scenes in a pretraining step, by which a machine's speed is measured."""
-FIXED_S, ROWS = 5.0, 30_000
+FIXED_S, ROWS = 5.0, 16_000
 """What is not training: seconds on any machine, and the time for so many scenes of pretraining."""
 TRAIN_ROWS = 4
 """Further scenes of that time for each training scene, which is drawn, written and read again."""
@@ -103,8 +103,21 @@ def _untrained(speed: int, train: int) -> float:
 
 
 def _steps(speed: int, seconds: float) -> dict[str, int]:
-    """Steps of each training that take so many seconds together."""
-    return {
-        name: max(stage.fewest, round(max(0.0, seconds) * stage.share / stage.cost * speed / BATCH))
-        for name, stage in STAGES.items()
-    }
+    """Steps of each training that take so many seconds together, as far as the fewest of each do.
+
+    Where its share is less than its fewest steps, the others share what is left.
+    """
+    steps: dict[str, int] = {}
+    while True:
+        spent = sum(steps[name] * STAGES[name].cost * BATCH / speed for name in steps)
+        others = {name: stage for name, stage in STAGES.items() if name not in steps}
+        shares = sum(stage.share for stage in others.values())
+        found = {
+            name: round((seconds - spent) * stage.share / shares / stage.cost * speed / BATCH)
+            for name, stage in others.items()
+        }
+        short = {name: stage.fewest for name, stage in others.items() if found[name] < stage.fewest}
+        if not short:
+            found |= steps
+            return {name: found[name] for name in STAGES}
+        steps |= short

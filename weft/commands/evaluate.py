@@ -43,6 +43,8 @@ class Arguments(OwnData, Trusting):
     """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
     judge: tuple[Path, ...] = ()
     """Runs that were trained on real values and say what they see in those that this run draws, by their first task."""
+    joint: int = 0
+    """Of an autoencoder: so many samples of its prior, and how often all that it makes of one shows the same to the judges."""
     audit: bool = True
     """Search the training rows for copies of the evaluated rows; reads both once."""
 
@@ -73,6 +75,27 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     return replace(found, result=found.result.extended(protocol=protocol))
 
 
+def _judged(found: "Measurement", arguments: Arguments) -> "Measurement":
+    """With what the judges say, where there are any."""
+    if arguments.joint and not arguments.judge:
+        raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
+    if not arguments.judge:
+        return found
+    from weft.runs.coherence import with_joint_coherence
+    from weft.runs.judged import judged
+
+    judges = [_loaded(folder, arguments) for folder in arguments.judge]
+    for judge in _seeing(judges, found) if arguments.joint else judges:
+        found = judged(found, judge, judge.folder.name)
+    return with_joint_coherence(found, judges, arguments.joint) if arguments.joint else found
+
+
+def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":
+    """Those that see what the task drew; joint coherence needs others, too."""
+    drawn = found.result.drawn
+    return [one for one in judges if drawn is not None and drawn.stream in one.model.encoders]
+
+
 def main(words: list[str]) -> None:
     """Prints the result and writes it as JSON."""
     arguments = parse(Arguments, words, "weft evaluate")
@@ -93,11 +116,7 @@ def main(words: list[str]) -> None:
     if other is not None:
         task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
-    if arguments.judge:
-        from weft.runs.judged import judged
-
-        for judge in (_loaded(folder, arguments) for folder in arguments.judge):
-            found = judged(found, judge, judge.folder.name)
+    found = _judged(found, arguments)
     print_result(found.result)
     against = None
     if other is not None:

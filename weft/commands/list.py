@@ -28,7 +28,7 @@ def main(words: list[str]) -> None:
     what = parse(Arguments, words, "weft list").what
     kinds: dict[Kind, Callable[[], dict[str, str]]] = {
         "recipes": _recipes,
-        "parts": _parts,
+        "parts": parts,
         "tasks": _tasks,
         "formats": _formats,
     }
@@ -47,7 +47,7 @@ def _formats() -> dict[str, str]:
     return {name: say(found.DESCRIPTION) for name, found in formats().items()}
 
 
-def _parts() -> dict[str, str]:
+def parts() -> dict[str, str]:
     """Every config of a part, by its short name, with its description."""
     from weft.core.short_names import classes_of, short_name
 

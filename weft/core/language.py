@@ -9,7 +9,7 @@ English grammar that the translation does without, and `{count}` a number. What 
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,16 @@ def speaking(chosen: str | None) -> Iterator[None]:
         if chosen is not None:
             os.environ.pop(VARIABLE)
             os.environ.update({VARIABLE: before} if before is not None else {})
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Sentences and titles, which may have commas, one after the other in the reader's language."""
+    return ("；" if language() == "zh" else "; ").join(map(say, sentences))
+
+
+def full_stop() -> str:
+    """What ends a sentence of the reader's language."""
+    return "。" if language() == "zh" else "."
 
 
 def say(sentence: str) -> str:

@@ -20,6 +20,8 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u206
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # They choose a form of the character before them and change no word.
 _SELECTORS = re.compile("[\u180b-\u180d\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+# What `_pieces` finds in a text of ASCII, several times as fast.
+_ASCII_PIECES = re.compile("[^\\W_]+(?:'[^\\W_]+)*|[$+<=>|~]", re.ASCII)
 _JOINERS = "\u200c\u200d"
 # No mark, symbol or superscript lies beyond, but for the selectors above.
 _LAST = 0x20000
@@ -31,6 +33,8 @@ def normalised(text: str) -> str:
     Half a surrogate pair, which no encoding can hold, becomes U+FFFD. Joiners stay: words of Persian
     and of Indian scripts are written with them.
     """
+    if text.isascii():
+        return " ".join(_CONTROL.sub(" ", text).split())
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -61,8 +65,9 @@ def folded(text: str) -> str:
 
     Empty for a text without a word or a symbol.
     """
-    plain = compatible(compatible(text).casefold())
-    return " ".join(_pieces().findall(_SELECTORS.sub("", plain)))
+    plain = _SELECTORS.sub("", compatible(compatible(text).casefold()))
+    pieces = _ASCII_PIECES if plain.isascii() else _pieces()
+    return " ".join(pieces.findall(plain))
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -144,5 +149,5 @@ def _pieces() -> re.Pattern[str]:
 def _word() -> str:
     marks = marks_class()
     letter = rf"[^\W_{UNSPACED}]"
-    spelled = rf"{letter}(?:{letter}|[{marks}])*"
+    spelled = rf"{letter}+(?:[{marks}]+{letter}*)*"
     return rf"(?=[^\W_])[{UNSPACED}][{marks}]*|{spelled}(?:['’]{spelled})*"

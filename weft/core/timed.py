@@ -1,5 +1,6 @@
 """Words with the times at which they are said."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +19,13 @@ class TimedWord:
 
 
 def timed_words(raw: Any) -> list[TimedWord]:
-    """The words of a list of objects with word, start and end. Raises WeftError where they are none, or not in order."""
+    """The words of a list of objects with word, start and end, or of its JSON text, as in a cell of a table.
+
+    Raises WeftError where they are none, or not in order.
+    """
     found: list[TimedWord] = []
-    for value in raw if isinstance(raw, list | tuple) else [raw]:
+    values = _read(raw) if isinstance(raw, str) else raw
+    for value in values if isinstance(values, list | tuple) else [values]:
         word = _timed(value)
         if word is None or (found and word.start < found[-1].start):
             raise WeftError(
@@ -28,6 +33,14 @@ def timed_words(raw: Any) -> list[TimedWord]:
             )
         found.append(word)
     return found
+
+
+def _read(text: str) -> Any:
+    """The value of a JSON text; the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _timed(value: Any) -> TimedWord | None:

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -50,12 +50,23 @@ _READ: ContextVar[dict[str, Dataset] | None] = ContextVar("read", default=None)
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Inside, a table whose rows can all be read is read once, for all its splits; its files must not change."""
+    """Inside, a table whose rows can all be read is read once, for all its splits; its files must not change.
+    So are the rows of a generated world."""
     token = _READ.set({} if (kept := _READ.get()) is None else kept)
     try:
         yield
     finally:
         _READ.reset(token)
+
+
+def once(key: str, rows: Callable[[], Dataset]) -> Dataset:
+    """The rows, inside `read_once` those that an earlier call had for the key."""
+    kept = _READ.get()
+    if kept is None:
+        return rows()
+    if key not in kept:
+        kept[key] = rows()
+    return kept[key]
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,11 @@ class DataSource(Settings):
     def words(self) -> str:
         """What the rows are, as a report says it."""
         return f"data of {type(self).__name__}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the rows, such as that they are a part of all: sentences without full stop."""
+        return ()
 
     @property
     def files(self) -> "FilesConfig | None":

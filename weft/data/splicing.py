@@ -32,7 +32,8 @@ class SpliceConfig(Settings):
     streams: tuple[str, ...]
     """Recordings of the row that run together: sounds, and videos."""
     words: str = "words"
-    """Column with the times of the words: a list of objects with word, start and end, in seconds of the recording."""
+    """Column with the times of the words: a list of objects with word, start and end, in seconds of the recording, or its
+    JSON text."""
     transcript: str = "text"
     """Column that gets the words of the parts, with blanks between them."""
     share: float = 0.5

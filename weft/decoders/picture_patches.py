@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
 from weft.layers.modulated import ModulatedTransformerBlock
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
+from weft.layers.positions import grid_positions
 
 CHANNELS = 3
 
@@ -38,7 +38,8 @@ class PicturePatches(nn.Module):
             nn.SiLU(),
         )
         self.first = nn.Linear(dim, dim)
-        self.places = nn.Parameter(torch.randn((config.size // config.patch) ** 2, dim) * 0.02)
+        side = config.size // config.patch
+        self.places = nn.Parameter(grid_positions(side, side, dim))
         self.blocks = nn.ModuleList(
             ModulatedTransformerBlock(
                 dim, config.heads, dim, config.context_dim, config.mlp or 4 * dim
@@ -97,8 +98,10 @@ class PicturePatchesConfig(Config[Decoder]):
         require(self, heads=COUNT, mlp=COUNT, noise=at_least(0))
         if self.size % self.patch:
             raise ValueError(f"size is {self.size}, expected a multiple of patch, {self.patch}")
-        if self.dim % self.heads:
-            raise ValueError(f"dim is {self.dim}, expected a multiple of heads, {self.heads}")
+        if self.dim % self.heads or self.dim % 4:
+            raise ValueError(
+                f"dim is {self.dim}, expected a multiple of 4 and of heads, {self.heads}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:

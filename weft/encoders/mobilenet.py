@@ -194,7 +194,7 @@ def _divisible(channels: float, divisor: int = 8) -> int:
 
 @dataclass(frozen=True)
 class MobileNetV2Config(WithWeights, Config[Encoder]):
-    """MobileNetV2.
+    """MobileNetV2 on pictures.
 
     form: "folded" has BatchNorm folded into the convolutions, pads right and bottom as TensorFlow
     does and sees pixels in [-1, 1]; "batchnorm" is torchvision's. weights: safetensors file of that

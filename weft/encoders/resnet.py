@@ -133,7 +133,7 @@ class Bottleneck(nn.Module):
 
 @dataclass(frozen=True)
 class ResNetConfig(WithWeights, Config[Encoder]):
-    """ResNet.
+    """ResNet on pictures.
 
     depth: number of layers. width: channels of the stem, 64 as published. weights: safetensors file
     with torchvision's keys (its classifier is left behind), or None for random ones. mean, std: of

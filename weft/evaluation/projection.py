@@ -15,11 +15,21 @@ LEAST = 1e-12
 def principal_components(vectors_ND: Floats) -> Floats:
     """(N, 2) the two directions in which the vectors differ most; each direction's largest weight is positive."""
     centred = vectors_ND - vectors_ND.mean(axis=0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    directions = directions[:2]
+    directions = _directions(centred)[:, :2].T
     signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])
     found = centred @ (directions * signs[:, None]).T
     return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+
+
+def _directions(centred_ND: Floats) -> Floats:
+    """(D, min(N, D)) the principal directions, the first first; from the smaller of the products of the vectors with
+    themselves, several times as fast as a singular value decomposition, and exact enough for the first few."""
+    count, dim = centred_ND.shape
+    if dim <= count:
+        return np.asarray(np.linalg.eigh(centred_ND.T @ centred_ND)[1][:, ::-1])
+    values, weights = np.linalg.eigh(centred_ND @ centred_ND.T)
+    found = centred_ND.T @ weights[:, ::-1]
+    return np.asarray(found / np.sqrt(np.maximum(values[::-1], LEAST)))
 
 
 def tsne(vectors_ND: Floats, perplexity: float = PERPLEXITY, steps: int = STEPS) -> Floats:

@@ -23,15 +23,21 @@ def occlusion(
     and for one whose features were cached.
     """
     may_go_BP = removable(decision, batch, stream)
-    whole_B = decision.values(batch, said)
+    field, whole = raw_field(batch, stream), decision.encode(batch)
+    whole_B = decision.scores(whole, said).values
     falls_BP = torch.zeros(may_go_BP.shape, device=whole_B.device)
     every = may_go_BP.nonzero()
     for start in range(0, len(every), most):
         rows, parts = every[start : start + most].unbind(1)
         gone = torch.zeros(len(rows), may_go_BP.shape[1], dtype=torch.bool, device=rows.device)
         gone[torch.arange(len(rows)), parts] = True
-        altered = without_parts(decision, batch.take(rows), stream, gone)
-        left_R = decision.values(altered, said.take(rows.tolist()))
+        altered = decision.parts(stream).without(field.take(rows), gone)
+        # The other streams stay as they are, so they are encoded once.
+        left = {
+            s: decision.model.encode(s, altered) if s == stream else f.take(rows)
+            for s, f in whole.items()
+        }
+        left_R = decision.scores(left, said.take(rows.tolist())).values
         falls_BP[rows, parts] = (whole_B[rows] - left_R).clamp_min(0)
     return falls_BP
 

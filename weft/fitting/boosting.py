@@ -28,6 +28,15 @@ INNER_FOLDS = 4
 """One of these folds of the training rows chooses the number of rounds."""
 
 
+VALUE_S, FEATURE_S = 4e-9, 1e-6
+"""Seconds that a round takes for each value of the matrix, and for each feature."""
+
+
+def trees_seconds(rows: int, width: int, outputs: int) -> float:
+    """About how long boosted trees of these rows take on a core, of which a tree is grown for each output and round."""
+    return 2 * ROUNDS * outputs * width * (rows * VALUE_S + FEATURE_S)
+
+
 @dataclass(frozen=True)
 class Forest:
     """Boosted trees as arrays; see `weft.decoders.trees`."""

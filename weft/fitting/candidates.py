@@ -10,6 +10,7 @@ from weft.fitting.features import Column, Layout, side_by_side
 from weft.fitting.folds import Rows
 from weft.fitting.goal import MANY_CLASSES, Goal
 from weft.fitting.linear import linear
+from weft.fitting.means import class_means
 from weft.fitting.models import Fitted, Training, constant
 from weft.fitting.settings import GoalKind
 from weft.fitting.table import Ints
@@ -138,13 +139,16 @@ def fitted(
     strata: Ints,
     rows: Rows,
     seed: int = 0,
+    *,
+    means: bool = False,
 ) -> Fitted:
-    """The candidate's model, fitted on these rows."""
+    """The candidate's model, fitted on these rows. means: a linear model of classes is that of their means."""
     columns = features.of(candidate)
     matrix = side_by_side(columns)
     training = Training.of(matrix, goal, clusters, strata, rows, seed)
     if candidate.model == "constant":
         return constant(training, goal)
     if candidate.model == "linear":
-        return linear(training, goal, Layout.of(columns))
+        model = class_means if means else linear
+        return model(training, goal, Layout.of(columns))
     return boosted(training, goal)

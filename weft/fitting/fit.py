@@ -16,7 +16,7 @@ from weft.data.schema import target_column
 from weft.evaluation.metric import Metric, Score, mean_score
 from weft.fitting.alarms import alarms
 from weft.fitting.budget import KEPT, part, rows_in_time, said_of_part
-from weft.fitting.candidates import Features, candidates, fitted
+from weft.fitting.candidates import Features, candidates
 from weft.fitting.choice import source_of
 from weft.fitting.features import compute, reduced, side_by_side
 from weft.fitting.folds import LEFT_OUT, Rows, make_plan
@@ -24,6 +24,7 @@ from weft.fitting.goal import Goal, read_goal
 from weft.fitting.importance import importance
 from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard
+from weft.fitting.means import is_long, said_of_means
 from weft.fitting.models import Floats
 from weft.fitting.opening import Opened, usable
 from weft.fitting.page import write_page
@@ -36,10 +37,14 @@ from weft.fitting.table import Ints, Table
 from weft.fitting.trained import Shared, can_be_tuned
 from weft.fitting.trained_recipe import keep_trained
 from weft.fitting.trials import Setting, Trial, run_trials, runs_folder
+from weft.fitting.wide import KEPT as COLUMNS
+from weft.fitting.wide import columns_in_time, said_of_columns, said_of_worth
 from weft.runs.parts import load_recipe
 from weft.runs.thresholds import write_thresholds
 from weft.training import distributed
 
+EXPLAINING = 0.2
+"""Of the time that is given, so much more at most for what each column is worth."""
 STRATA = 5
 """Numbers are divided by these quantiles into as many parts, whose shares the folds keep equal."""
 
@@ -70,6 +75,10 @@ def _fitted(
     schema, seed = opened.schema, settings.seed
     count = rows_in_time(table, used, settings, folder / TRIALS / KEPT, deadline=deadline)
     table, goal = _part(table, goal, count, seed)
+    known, place = len(used), folder / TRIALS / COLUMNS
+    used = columns_in_time(table, used, settings, place, deadline=deadline)
+    if len(used) < known:
+        goal = replace(goal, notes=(said_of_columns(len(used), known), *goal.notes))
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
@@ -78,14 +87,12 @@ def _fitted(
         goal, used, named, networks=settings.networks, fine_tuned=can_be_tuned(settings)
     )
     features = _with_names(features, table, named, plan.development)
-    setting = Setting(
-        goal,
-        table.clusters,
-        strata,
-        plan,
-        seed,
-        stamp_of(table, used, settings, goal.column, goal.kind),
-    )
+    whole = side_by_side([features.plain[name] for name in used])
+    means = is_long(whole, goal, 60 * settings.minutes / len(plan.folds))
+    if means:
+        goal = replace(goal, notes=(said_of_means(len(goal.classes)), *goal.notes))
+    stamp = stamp_of(table, used, settings, goal.column, goal.kind, means)
+    setting = Setting(goal, table.clusters, strata, plan, seed, stamp, means)
     shared = Shared(opened.source, schema, table, table.clusters, strata, features.plain, settings)
     trials, left_out = run_trials(
         tried, features, setting, folder / TRIALS, shared, deadline=deadline
@@ -108,13 +115,18 @@ def _finished(
     test = _keep(folder, chosen, board.metric, features, setting, shared)
     _keep_threshold(folder, chosen, setting)
     explained = _explained(board, trials)
-    important = importance(explained, features, setting, board.metric)
+    until = time.monotonic() + EXPLAINING * 60 * shared.settings.minutes
+    important = importance(explained, features, setting, board.metric, deadline=until)
+    columns = explained.candidate.columns
+    notes = setting.goal.notes
+    if len(important) < len(columns):
+        notes = (*notes, said_of_worth(len(important), len(columns)))
     found = FitResult(
         folder,
         board,
         test,
         alarms(trials, setting),
-        setting.goal.notes,
+        notes,
         important,
         explained.candidate.name,
         left_out,
@@ -157,7 +169,8 @@ def _keep(
     goal, plan, candidate = setting.goal, setting.plan, chosen.candidate
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
     samples = zip(shared.table.samples, plan.splits, strict=True)
-    write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in samples if p != LEFT_OUT}})
+    rows = {s.id: p for s, p in samples if p != LEFT_OUT}
+    write_checked(folder / SPLITS, {"splits": rows, "notes": list(goal.notes)})
     source = AssignedConfig(shared.source, (folder / SPLITS).absolute())
     if candidate.is_trained:
         recipe = shared.of(candidate, goal)
@@ -169,9 +182,7 @@ def _keep(
         if plan.test is None:
             return None
         return _tested(recipe.outputs(run, plan.test), metric, setting)
-    model = fitted(
-        candidate, features, goal, setting.clusters, setting.strata, plan.final, setting.seed
-    )
+    model = setting.fitted(candidate, features, plan.final)
     columns = features.of(candidate)
     keep(folder, columns, goal, model, source, splits)
     if plan.test is None:

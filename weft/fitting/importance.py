@@ -4,6 +4,7 @@ After L. Breiman, Machine Learning 45(1), 2001, section 10, on rows that the mod
 is exchanged among groups, not rows: within a group its values may be much the same.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,16 @@ from scipy import sparse
 
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.metric import Metric
-from weft.fitting.candidates import Features, fitted
+from weft.fitting.candidates import Features
 from weft.fitting.features import Matrix, side_by_side
-from weft.fitting.folds import Rows
 from weft.fitting.models import Fitted, Floats
 from weft.fitting.scores import row_scores
 from weft.fitting.trials import Setting, Trial
 
 REPEATS = 5
 """Exchanges whose mean is taken."""
+LEAST = 20
+"""Columns that are looked at however short the time is."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,24 @@ class Importance:
 
 
 def importance(
-    trial: Trial, features: Features, setting: Setting, metric: Metric
+    trial: Trial, features: Features, setting: Setting, metric: Metric, *, deadline: float
 ) -> list[Importance]:
-    """Of each column that the candidate reads, the most important first."""
+    """Of each column that the candidate reads, the most important first.
+
+    deadline: of time.monotonic(). After it only the first LEAST columns are looked at.
+    """
     columns = features.of(trial.candidate)
     matrix = side_by_side(columns)
     models = trial.models or [
-        _again(trial, features, setting, fold.train) for fold in setting.plan.folds
+        setting.fitted(trial.candidate, features, fold.train) for fold in setting.plan.folds
     ]
     clusters = setting.clusters[setting.plan.held]
     bootstrap = Bootstrap(clusters)
     before = _scores(trial.outputs, setting, metric)
     found, begin = [], 0
-    for column in columns:
+    for number, column in enumerate(columns):
+        if number >= LEAST and time.monotonic() > deadline:
+            break
         end = begin + column.dim + 1  # with the mark of its presence
         after = np.mean(
             [
@@ -62,18 +69,6 @@ def importance(
         found.append(Importance(column.name, bootstrap.mean(worse, clusters).estimate()))
         begin = end
     return sorted(found, key=lambda one: -one.loss.value)
-
-
-def _again(trial: Trial, features: Features, setting: Setting, rows: Rows) -> Fitted:
-    return fitted(
-        trial.candidate,
-        features,
-        setting.goal,
-        setting.clusters,
-        setting.strata,
-        rows,
-        setting.seed,
-    )
 
 
 def _scores(outputs: Floats, setting: Setting, metric: Metric) -> Floats:

@@ -91,7 +91,7 @@ def _fitted(
     )
     chosen = board.recommended.candidate
     kept = next((one for one in recipes if one.candidate == chosen), None)
-    test = _keep(pairs, kept, folder, linear)
+    test = _keep(pairs, kept, folder, linear, notes)
     found = FitResult(
         folder,
         board,
@@ -116,12 +116,17 @@ def _fitted(
 
 
 def _keep(
-    pairs: Pairs, recipe: TrainedPair | None, folder: Path, linear: Sequence[Maps]
+    pairs: Pairs,
+    recipe: TrainedPair | None,
+    folder: Path,
+    linear: Sequence[Maps],
+    notes: Sequence[str],
 ) -> Score | None:
     """The recommended candidate as a run, and its recall among the test rows. recipe: None for the linear maps."""
     plan = pairs.plan
     names = zip(pairs.table.samples, plan.splits, strict=True)
-    write_checked(folder / SPLITS, {"splits": {s.id: p for s, p in names if p != LEFT_OUT}})
+    rows = {s.id: p for s, p in names if p != LEFT_OUT}
+    write_checked(folder / SPLITS, {"splits": rows, "notes": list(notes)})
     source = AssignedConfig(pairs.source, (folder / SPLITS).absolute())
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
     if recipe is not None:

@@ -18,7 +18,7 @@ class AssignedConfig(DataSource):
     source: DataSource
     """Where the rows come from."""
     splits: Path
-    """JSON: {"splits": {id of a row: its split}}."""
+    """JSON: {"splits": {id of a row: its split}, "notes": [what a person should know of the rows]}."""
 
     @property
     def words(self) -> str:
@@ -27,6 +27,14 @@ class AssignedConfig(DataSource):
     @property
     def files(self) -> FilesConfig | None:
         return self.source.files
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        try:
+            said: Any = read_mapping(self.splits).get("notes")
+        except WeftError:
+            return ()  # the rows are not there either, which `open` says
+        return tuple(map(str, said)) if isinstance(said, list) else ()
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self.source.open(None, errors)

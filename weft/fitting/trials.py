@@ -15,9 +15,10 @@ import torch
 from weft.core.errors import WeftError
 from weft.core.progress import progress
 from weft.core.tensors import read_tensors, write_tensors
+from weft.fitting.boosting import trees_seconds
 from weft.fitting.candidates import Candidate, Features, fitted
 from weft.fitting.features import side_by_side
-from weft.fitting.folds import Plan
+from weft.fitting.folds import Plan, Rows
 from weft.fitting.goal import Goal
 from weft.fitting.models import Fitted, Floats
 from weft.fitting.table import Ints
@@ -48,7 +49,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Setting:
-    """All that the trials share. stamp: changes when any of it does."""
+    """All that the trials share. stamp: changes when any of it does. means: linear models of classes are those of their means."""
 
     goal: Goal
     clusters: Ints
@@ -56,6 +57,12 @@ class Setting:
     plan: Plan
     seed: int
     stamp: str
+    means: bool = False
+
+    def fitted(self, candidate: Candidate, features: Features, rows: Rows) -> Fitted:
+        """The candidate's model, fitted on these rows."""
+        of = self.clusters, self.strata
+        return fitted(candidate, features, self.goal, *of, rows, self.seed, means=self.means)
 
 
 def run_trials(
@@ -79,7 +86,9 @@ def run_trials(
             if trial is None and candidate.is_trained:
                 share = (deadline - time.monotonic()) / (len(candidates) - number)
                 trial = _tried_recipe(candidate, shared, setting, folder, share)
-            elif trial is None and (number < ALWAYS or _fits(candidate, found, deadline)):
+            elif trial is None and (
+                number < ALWAYS or _fits(candidate, found, features, setting, deadline)
+            ):
                 trial = _tried(candidate, features, setting, folder)
             if trial is None:
                 left_out.append(candidate.name)
@@ -89,8 +98,20 @@ def run_trials(
     return found, left_out
 
 
-def _fits(candidate: Candidate, before: Sequence[Trial], deadline: float) -> bool:
+def _fits(
+    candidate: Candidate,
+    before: Sequence[Trial],
+    features: Features,
+    setting: Setting,
+    deadline: float,
+) -> bool:
     like = [trial.seconds for trial in before if trial.candidate.model == candidate.model]
+    if candidate.model == "trees":
+        rows, width = (
+            len(setting.plan.folds[0].train),
+            sum(c.dim + 1 for c in features.of(candidate)),
+        )
+        like.append(len(setting.plan.folds) * trees_seconds(rows, width, setting.goal.outputs))
     return time.monotonic() + SETTING_UP * max(like, default=0.0) < deadline
 
 
@@ -127,15 +148,7 @@ def _tried(candidate: Candidate, features: Features, setting: Setting, folder: P
     matrix = side_by_side(features.of(candidate))
     models, parts = [], []
     for fold in setting.plan.folds:
-        model = fitted(
-            candidate,
-            features,
-            setting.goal,
-            setting.clusters,
-            setting.strata,
-            fold.train,
-            setting.seed,
-        )
+        model = setting.fitted(candidate, features, fold.train)
         models.append(model)
         parts.append(model.outputs(matrix[fold.held]))
     seconds = time.monotonic() - began

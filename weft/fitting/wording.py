@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from weft.core.language import say
+from weft.core.language import listed, say
 from weft.evaluation.metric import Metric, Score
 from weft.fitting.leaderboard import Entry, Leaderboard
 
@@ -55,7 +55,7 @@ def no_time(left_out: Sequence[str]) -> list[str]:
     if not left_out:
         return []
     more = len(left_out) - NAMED
-    named = "; ".join(map(say, left_out[:NAMED])) + (say(f", and {more} more") if more > 0 else "")
+    named = listed(left_out[:NAMED]) + (say(f", and {more} more") if more > 0 else "")
     return [f"There was no time for {named}: more --minutes may find a better model."]
 
 

@@ -59,8 +59,11 @@ class ClassValues:
 
 @dataclass(frozen=True)
 class ClassOutput(Output):
-    """A logit for each class; probabilities are their softmax over the known classes, or the sigmoid of
-    each where several classes hold at once."""
+    """A logit for each class.
+
+    Probabilities are their softmax over the known classes, or the sigmoid of each where several classes hold at
+    once.
+    """
 
     target: str | None = None
     """Target whose classes they are, as learned from the training rows or given to it; or ..."""

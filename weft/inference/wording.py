@@ -6,6 +6,8 @@ OF_ANOTHER = " of another"
 """Ends the name of the baseline that is the model itself with a stream of another row."""
 IN_RANDOM_ORDER = " in random order"
 """Ends the name of the baseline that is the model itself with the frames of a video in random order."""
+EMBEDDED = "embedded_"
+"""Begins the name of how many entries of a stream were embedded, with an s behind it: `embedded_text_zhs`."""
 PERSON = "person"
 """The baseline that is a person: what can be hoped for, not what is to be beaten."""
 
@@ -44,6 +46,8 @@ def task_words(name: str) -> str:
 
 def protocol_words(name: str) -> str:
     """What an entry of a result's protocol says, in words."""
+    if name.startswith(EMBEDDED):
+        return f"embedded {plain(name.removeprefix(EMBEDDED))}"
     return PROTOCOL.get(name, plain(name))
 
 

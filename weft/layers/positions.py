@@ -17,3 +17,14 @@ def sine_positions(places_S: Tensor, dim: int, longest: float = 10_000.0) -> Ten
     scales = torch.exp(-math.log(longest) / max(1, half - 1) * steps)
     angles = places_S.float()[:, None] * scales
     return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def grid_positions(rows: int, columns: int, dim: int) -> Tensor:
+    """(rows * columns, dim) row by row: the codes of the row, then those of the column, half of `dim` each.
+
+    The amplitude is 1, as of normalised tokens, so that attention can tell places from the start. dim: a multiple of 4.
+    """
+    places = (torch.arange(count) for count in (rows, columns))
+    down_RK, across_CK = (sine_positions(place, dim // 2, longest=100.0) for place in places)
+    both = [down_RK[:, None].expand(-1, columns, -1), across_CK[None].expand(rows, -1, -1)]
+    return torch.cat(both, dim=2).flatten(0, 1)

@@ -1,25 +1,136 @@
-"""The part of a clip that moves most, such as the mouth of a speaker, found without any model of what it shows."""
+"""The part of a clip that moves most, such as the mouth of a speaker, found without any model of what it shows.
 
+In a single clip the eyes may move more than the mouth. So it is learned how that part looks in most of the training clips, and it is
+found by its looks: all clips are brought to one place (congealing; compare Learned-Miller 2006, Data driven image models
+through continuous joint alignment).
+"""
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
-from weft.core.config import Settings
-from weft.core.ranges import POSITIVE_SHARE, SHARE_BELOW_1, require
+from weft.core.config import Config
+from weft.core.errors import WeftError
+from weft.core.ranges import COUNT, POSITIVE_SHARE, SHARE_BELOW_1, require
 
 Frames = NDArray[np.uint8]
 GREY, DEVIATION = 128, 40
 """Of pictures of changes."""
 WIDER = 1.5
 """The window in which motion is counted is so many times as wide as high."""
+LOOK = 2.0
+"""Sides of what is looked for, beside those of that window."""
+SIDE = 128
+"""Pixels of the shorter side of the pictures in which it is looked for."""
+ROUNDS = 8
+"""Most rounds of looking for it and learning its look anew."""
+FLAT = 2.0
+"""Least standard deviation of grey levels of what is compared: in a plane nothing is found."""
+
+
+class MovingPart:
+    """A square that is cut out of all frames of a clip, at one place. `look` is what is looked for there, (h, w) grey levels of
+    mean 0 and deviation 1; None before `learn` or `restore`: then the square is where the clip changes most."""
+
+    def __init__(self, config: "MovingPartConfig") -> None:
+        self.config = config
+        self.look: Tensor | None = None
+
+    def learn(self, clips: Sequence["Seen"]) -> None:
+        """The mean of the clips around the places where they change most, looked for in all of them, and so on until it
+        stays. Of the first places some are wrong, so that the first look is their median."""
+        if not clips:
+            return
+        places = [clip.moving for clip in clips]
+        for number in range(ROUNDS):
+            around = torch.stack(
+                [
+                    _around(clip.grey, place, self.config.window)
+                    for clip, place in zip(clips, places, strict=True)
+                ]
+            )
+            self.look = _normal(around.median(0).values if number == 0 else around.mean(0))
+            found = [looked_for(clip.grey, self.look) for clip in clips]
+            if found == places:
+                return
+            places = found
+
+    def state(self) -> list[list[float]]:
+        """JSON values of the look; nothing where none is learned."""
+        return (
+            [] if self.look is None else [[round(v, 3) for v in row] for row in self.look.tolist()]
+        )
+
+    def restore(self, state: Any) -> None:
+        """Raises WeftError where it is not what `state` gave."""
+        try:
+            look = torch.tensor(state, dtype=torch.float32)
+        except (TypeError, ValueError):
+            look = torch.zeros(1)
+        if state != [] and look.dim() != 2:
+            raise WeftError(
+                f"the look of the moving part is {state!r:.60}, expected rows of numbers"
+            )
+        self.look = look if state else None
+
+    @property
+    def key(self) -> Hashable:
+        """What is cut depends on it and the frames alone."""
+        return self.config, None if self.look is None else self.look.numpy().tobytes()
+
+    def place(self, frames: Frames) -> tuple[int, int]:
+        """(y, x) the middle of the part in frames (F, H, W, 3)."""
+        if self.look is None:
+            return moving_place(frames, self.config.window)
+        grey, scale = _small(frames)
+        y, x = looked_for(grey, self.look)
+        return round(y / scale), round(x / scale)
+
+    def cut(self, frames: Frames) -> Frames:
+        """(F, H, W, 3) -> (F, S, S, 3) the square, and around it what random shifts need, within the frame."""
+        config = self.config
+        height, width = frames.shape[1:3]
+        y, x = self.place(frames)
+        side = round(config.share * min(height, width) * (1 + 2 * config.shift))
+        side = max(1, min(side, height, width))
+        top = min(max(0, y - side // 2), height - side)
+        left = min(max(0, x - side // 2), width - side)
+        found = frames[:, top : top + side, left : left + side]
+        return changes(found) if config.change else np.ascontiguousarray(found)
+
+    def shifted(self, frames: Frames, generator: torch.Generator | None) -> Frames:
+        """The square out of what `cut` gives: at a random place of it, without a generator in its middle."""
+        room = frames.shape[1]
+        side = max(1, round(room / (1 + 2 * self.config.shift)))
+        places = [0.5, 0.5] if generator is None else torch.rand(2, generator=generator).tolist()
+        top, left = (round(place * (room - side)) for place in places)
+        return frames[:, top : top + side, left : left + side]
 
 
 @dataclass(frozen=True)
-class MovingPartConfig(Settings):
-    """A square that is cut out of all frames of a clip at one place: where they change most from frame to frame."""
+class Seen:
+    """What is learned of a clip: its mean picture, grey and small, and where in it the clip changes most."""
+
+    grey: Tensor
+    moving: tuple[int, int]
+
+    @classmethod
+    def of(cls, frames: Frames, window: float) -> "Seen":
+        grey, scale = _small(frames)
+        y, x = moving_place(frames, window)
+        return cls(grey, (round(y * scale), round(x * scale)))
+
+
+@dataclass(frozen=True)
+class MovingPartConfig(Config[MovingPart]):
+    """A square that is cut out of all frames of a clip at one place: that which changes most from frame to frame in most of
+    the training clips."""
 
     share: float = 0.35
     """Its side, as a share of the shorter side of a frame."""
@@ -31,27 +142,17 @@ class MovingPartConfig(Settings):
     shift: float = 0.0
     """Training: most that the square is moved in each direction, at random, as a share of its side."""
 
+    learned_from: int = 300
+    """Most training clips from which its look is learned."""
+
     def __post_init__(self) -> None:
-        require(self, share=POSITIVE_SHARE, window=POSITIVE_SHARE, shift=SHARE_BELOW_1)
+        require(
+            self, share=POSITIVE_SHARE, window=POSITIVE_SHARE, shift=SHARE_BELOW_1,
+            learned_from=COUNT,
+        )  # fmt: skip
 
-    def cut(self, frames: Frames) -> Frames:
-        """(F, H, W, 3) -> (F, S, S, 3) the square, and around it what random shifts need, within the frame."""
-        height, width = frames.shape[1:3]
-        y, x = moving_place(frames, self.window)
-        side = round(self.share * min(height, width) * (1 + 2 * self.shift))
-        side = max(1, min(side, height, width))
-        top = min(max(0, y - side // 2), height - side)
-        left = min(max(0, x - side // 2), width - side)
-        found = frames[:, top : top + side, left : left + side]
-        return changes(found) if self.change else np.ascontiguousarray(found)
-
-    def shifted(self, frames: Frames, generator: torch.Generator | None) -> Frames:
-        """The square out of what `cut` gives: at a random place of it, without a generator in its middle."""
-        room = frames.shape[1]
-        side = max(1, round(room / (1 + 2 * self.shift)))
-        places = [0.5, 0.5] if generator is None else torch.rand(2, generator=generator).tolist()
-        top, left = (round(place * (room - side)) for place in places)
-        return frames[:, top : top + side, left : left + side]
+    def build(self) -> MovingPart:
+        return MovingPart(self)
 
 
 def changes(frames: Frames) -> Frames:
@@ -79,3 +180,49 @@ def moving_place(frames: Frames, window: float) -> tuple[int, int]:
     sums = F.avg_pool2d(change_FHW.mean(0)[None, None], (high, wide), stride=1)[0, 0]
     y, x = divmod(int(sums.argmax()), sums.shape[1])
     return y + high // 2, x + wide // 2
+
+
+def looked_for(grey: Tensor, look: Tensor) -> tuple[int, int]:
+    """(y, x) the middle of what in a picture (H, W) is most like `look` (h, w), by normalised correlation; the middle of
+    a picture that is smaller."""
+    (height, width), (high, wide) = grey.shape, look.shape
+    if high > height or wide > width:
+        return height // 2, width // 2
+    picture = grey - grey.mean()
+    box = torch.full_like(look, 1 / look.numel())
+    squares, means = _products(picture.square(), box), _products(picture, box)
+    deviation = (squares - means.square()).clamp_min(0).sqrt().clamp_min(FLAT)
+    like = _products(picture, look) / deviation
+    y, x = divmod(int(like.argmax()), like.shape[1])
+    return y + high // 2, x + wide // 2
+
+
+def _products(picture: Tensor, part: Tensor) -> Tensor:
+    """(H - h + 1, W - w + 1) the sums of products of `part` with the picture, by Fourier transforms."""
+    (height, width), (high, wide) = picture.shape, part.shape
+    of_part = torch.fft.rfft2(part, s=picture.shape).conj()
+    found: Tensor = torch.fft.irfft2(torch.fft.rfft2(picture) * of_part, s=picture.shape)
+    return found[: height - high + 1, : width - wide + 1]
+
+
+def _small(frames: Frames) -> tuple[Tensor, float]:
+    """(H, W) the mean of the frames in grey levels, its shorter side SIDE pixels; and how many there are for one."""
+    grey = torch.from_numpy(frames.mean((0, 3), dtype=np.float32))
+    scale = SIDE / min(grey.shape)
+    size = [max(1, round(side * scale)) for side in grey.shape]
+    small = F.interpolate(grey[None, None], size=size, mode="bilinear", antialias=True)
+    return small[0, 0], scale
+
+
+def _around(grey: Tensor, place: tuple[int, int], window: float) -> Tensor:
+    """What is around a place, moved so that it lies within the picture; normalised."""
+    height, width = grey.shape
+    high = min(height, round(LOOK * window * height))
+    wide = min(width, round(LOOK * WIDER * window * height))
+    top = min(max(0, place[0] - high // 2), height - high)
+    left = min(max(0, place[1] - wide // 2), width - wide)
+    return _normal(grey[top : top + high, left : left + wide])
+
+
+def _normal(grey: Tensor) -> Tensor:
+    return (grey - grey.mean()) / grey.std(correction=0).clamp_min(1e-3)

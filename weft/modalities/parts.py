@@ -23,6 +23,8 @@ MOST_SHOWN = 8
 """Pictures of a row that an explanation shows: a video has many."""
 LARGEST_GRID = 8
 """Cells along the longer side of a picture."""
+MOST_CELLS = 512
+"""Cells of all pictures of a row together, as far as each has one: the model looks at the row once for each."""
 
 
 def parts_of(modality: object) -> Removable:
@@ -90,7 +92,8 @@ class PictureParts:
         return torch.ones(shape, dtype=torch.bool, device=field.values.device)
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:
-        return replace(field, values=without_cells(field.values, gone_BP))
+        grid = grid_of(*field.values.shape[-2:])
+        return replace(field, values=without_cells(field.values, gone_BP, grid))
 
     def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
         """Rows and columns."""
@@ -106,24 +109,27 @@ class PictureParts:
 
 
 class PanelParts:
-    """Cells of a grid over each of several pictures (B, N, C, H, W); without those of padding."""
+    """Cells of a grid over each of several pictures (B, N, C, H, W); without those of padding.
+
+    Of many pictures the grid is coarser, so that a row has at most `MOST_CELLS` cells, or one a picture.
+    """
 
     def parts(self, field: Field) -> Tensor:
         """(B, pictures x rows x columns), True of every picture that is there."""
-        cells = math.prod(grid_of(*field.values.shape[-2:]))
+        cells = math.prod(self._grid(field))
         real_BN = _real(field)
         return real_BN[:, :, None].expand(*real_BN.shape, cells).flatten(1)
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:
         """Cells that are taken away have their picture's mean colour."""
         pictures = field.values.flatten(0, 1)
-        values = without_cells(pictures, gone_BP.reshape(len(pictures), -1))
+        values = without_cells(pictures, gone_BP.reshape(len(pictures), -1), self._grid(field))
         return replace(field, values=values.view_as(field.values))
 
     def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
         """Pictures, and rows and columns of each."""
         pictures, _, height, width = field.values.shape[1:]
-        grid: tuple[int, int] | None = grid_of(height, width)
+        grid: tuple[int, int] | None = self._grid(field)
         if tokens is not None:
             each, rest = divmod(tokens, pictures)
             grid = None if rest else token_grid(each, height, width)
@@ -143,20 +149,24 @@ class PanelParts:
             )
         )
 
-
-def grid_of(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the cells of a picture."""
-    longest = max(height, width)
-    return max(1, round(LARGEST_GRID * height / longest)), max(
-        1, round(LARGEST_GRID * width / longest)
-    )
+    def _grid(self, field: Field) -> tuple[int, int]:
+        """Rows and columns of the cells of each picture."""
+        height, width = field.values.shape[-2:]
+        return grid_of(height, width, field.values.shape[1])
 
 
-def without_cells(values_BCHW: Tensor, gone_BP: Tensor) -> Tensor:
-    """The pictures with the marked cells of `grid_of` in the mean colour of each picture."""
+def grid_of(height: int, width: int, pictures: int = 1) -> tuple[int, int]:
+    """Rows and columns of the cells of each of so many pictures of a row."""
+    longest, most = max(height, width), math.isqrt(MOST_CELLS // max(1, pictures))
+    side = min(LARGEST_GRID, most)
+    return max(1, round(side * height / longest)), max(1, round(side * width / longest))
+
+
+def without_cells(values_BCHW: Tensor, gone_BP: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The pictures with the marked cells of that grid in the mean colour of each picture."""
     height, width = values_BCHW.shape[2:]
     gone_B1HW = torch.nn.functional.interpolate(
-        gone_BP.view(-1, 1, *grid_of(height, width)).float(), size=(height, width), mode="nearest"
+        gone_BP.view(-1, 1, *grid).float(), size=(height, width), mode="nearest"
     ).bool()
     mean_BC11 = values_BCHW.float().mean(dim=(2, 3), keepdim=True).to(values_BCHW.dtype)
     return torch.where(gone_B1HW, mean_BC11, values_BCHW)

@@ -51,9 +51,7 @@ class Spectrogram:
         )
         self.bands = bands_FM
         self._bands_PM = (bands_FM / self._sum**2).repeat_interleave(2, dim=0)
-        before = 0 if config.method == "kaldi" else (self.fft - self.window) // 2
-        after = 0 if config.method == "kaldi" else self.fft - self.window - before
-        self._window = F.pad(window, (before, after))
+        self._window = window
         self.width = config.cepstra or config.mels
         self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
 
@@ -61,7 +59,7 @@ class Spectrogram:
         """(T, M) float32 natural logarithms; of silence `floor` dB below full scale."""
         frames_TW = self._frames(samples_S)
         mel_TM = torch.cat([self._energies(part) for part in torch.split(frames_TW, AT_ONCE)])
-        mel_TM = mel_TM.clamp_min(10 ** (-self.config.floor / 10)).log()
+        mel_TM = mel_TM.clamp_min_(10 ** (-self.config.floor / 10)).log_()
         if self.config.range is not None:
             mel_TM = mel_TM.clamp_min(float(mel_TM.max()) - self.config.range / DECIBELS)
         return mel_TM if self._dct_MC is None else mel_TM @ self._dct_MC
@@ -72,10 +70,15 @@ class Spectrogram:
             missing = max(0, self.window - len(samples_S))
             return F.pad(samples_S, (0, missing)).unfold(0, self.window, self.hop)
         # The sound is continued by its mirror image, and a very short one by silence.
-        count, half = self.frames(len(samples_S)), self.fft // 2
-        missing = max(0, half + 1 - len(samples_S))
-        around_S = F.pad(F.pad(samples_S, (0, missing))[None], (half, half), mode="reflect")[0]
-        return around_S.unfold(0, self.fft, self.hop)[:count]
+        count, middle = self.frames(len(samples_S)), self.fft // 2
+        # Where the transform is longer than the window, its frames are the window's samples alone.
+        before = middle - (self.fft - self.window) // 2
+        after = self.window - before
+        missing = max(0, max(middle, after) + 1 - len(samples_S))
+        if missing:
+            samples_S = F.pad(samples_S, (0, missing))
+        begin_S, end_S = samples_S[1 : before + 1].flip(0), samples_S[-after - 1 : -1].flip(0)
+        return torch.cat([begin_S, samples_S, end_S]).unfold(0, self.window, self.hop)[:count]
 
     def _energies(self, frames_TW: Tensor) -> Tensor:
         """(T, M) of each frame and band."""
@@ -85,7 +88,7 @@ class Spectrogram:
             frames_TW = frames_TW - PRE_EMPHASIS * before_TW
         spectrum_TF = torch.fft.rfft(frames_TW * self._window, self.fft)
         # Real and imaginary parts lie in turn; their squares are added by the product with the bands, each twice.
-        return torch.view_as_real(spectrum_TF).flatten(1).square() @ self._bands_PM
+        return torch.view_as_real(spectrum_TF).flatten(1).square_() @ self._bands_PM
 
     def frames(self, samples: int) -> int:
         """How many frames a sound of so many samples has."""

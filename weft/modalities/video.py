@@ -2,7 +2,8 @@
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,19 +19,15 @@ from weft.core.interfaces import Modality, views_of
 from weft.core.kinds import Kind
 from weft.core.media import Joined, Media, expected
 from weft.core.ranges import COUNT, POSITIVE, require
-from weft.core.recent import RecentBytes
 from weft.core.records import Field
 from weft.modalities.containers import SHORT
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
-from weft.modalities.moving_part import MovingPartConfig
+from weft.modalities.kept_frames import frames_of
+from weft.modalities.moving_part import MovingPart, MovingPartConfig, Seen
 from weft.modalities.parts import PanelParts
 from weft.modalities.pictures import stacked
 from weft.modalities.video_decoding import read_frames, video_facts
-
-KEPT_BYTES = 128 << 20
-_KEPT: RecentBytes[NDArray[np.uint8]] = RecentBytes(KEPT_BYTES)
-"""Frames that were decoded last: where an epoch reads the same ones again, decoding takes longer than the rest."""
 
 
 class Video(PanelParts):
@@ -46,6 +43,7 @@ class Video(PanelParts):
         self.config = config
         self.draws = config.draws
         self._image = config.image.build()
+        self._part: MovingPart | None = None
         self._image_views = views_of(self._image)
         self.views = config.eval_windows * self._image_views
         share = 1.0 if config.part is None else config.part.share
@@ -135,8 +133,8 @@ class Video(PanelParts):
         self, pixels: NDArray[np.uint8], generator: torch.Generator | None
     ) -> list[Tensor]:
         """(3, H, W) each: the frames, or their moving part."""
-        if self.config.part is not None:
-            pixels = self.config.part.shifted(pixels, generator)
+        if self._part is not None:
+            pixels = self._part.shifted(pixels, generator)
         return list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
 
     def _joined(
@@ -167,24 +165,42 @@ class Video(PanelParts):
 
     def _read(self, video: Media, times: Sequence[float]) -> NDArray[np.uint8]:
         """(F, H, W, 3) the frames, or of each the moving part; kept where the next epoch reads the same ones."""
-        config = self.config
-        same = config.sampling.seconds is None and config.sampling.method != "random"
-        key = None
-        if same and video.place.changed():
-            key = (video.stamp(times=True), tuple(times), self._min_side, config.part)
-            if (kept := _KEPT.get(key)) is not None:
-                return kept
-        pixels = read_frames(video, times, min_side=self._min_side)
-        if config.part is not None:
-            pixels = config.part.cut(pixels)
-        if key is not None:
-            _KEPT.put(key, pixels, pixels.nbytes)
-        return pixels
+        sampling = self.config.sampling
+        same = sampling.seconds is None and sampling.method != "random"
+        return frames_of(video, times, min_side=self._min_side, part=self._part, keep=same)
 
     def _place(self, window: int) -> float:
         """Where an evaluation window lies: 0 at the start, 1 at the end; a single one in the middle."""
         count = self.config.eval_windows
         return 0.5 if count == 1 else window / (count - 1)
+
+
+class PartOfVideo(Video):
+    """The part of videos that moves most in the training clips; how it looks is learned from them."""
+
+    def __init__(self, config: "VideoConfig", part: MovingPartConfig) -> None:
+        super().__init__(config)
+        self._part: MovingPart = part.build()
+
+    def fit(self, raws: Iterable[Any]) -> None:
+        """Learns from the first `learned_from` videos that can be read; lists of frames teach nothing."""
+        part = self._part.config
+        seen: list[Seen] = []
+        for raw in raws:
+            if len(seen) == part.learned_from:
+                break
+            with suppress(WeftError):
+                video = expected(raw, self.media)
+                times = self.config.sampling.times(self._length(video), 0.5, None)
+                frames = read_frames(video, times, min_side=self._min_side)
+                seen.append(Seen.of(frames, part.window))
+        self._part.learn(seen)
+
+    def state(self) -> dict[str, Any]:
+        return {"look": self._part.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._part.restore(state.get("look"))
 
 
 @dataclass(frozen=True)
@@ -222,4 +238,4 @@ class VideoConfig(Config[Modality]):
             )
 
     def build(self) -> Video:
-        return Video(self)
+        return Video(self) if self.part is None else PartOfVideo(self, self.part)

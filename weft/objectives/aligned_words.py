@@ -90,8 +90,10 @@ def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> 
 
 @dataclass(frozen=True)
 class AlignedWordsConfig(Config[Objective]):
-    """Words at the times at which they are said; of a transcript whose units are words, and of recordings that training
-    neither cuts nor plays faster."""
+    """Words at the times at which they are said.
+
+    Of a transcript whose units are words, and of recordings that training neither cuts nor plays faster.
+    """
 
     head: str = "transcript"
     """Head whose transcripts are learned."""

@@ -26,13 +26,13 @@ DIM, EMBEDDING = 128, 256
 """Width of every stream's tokens, and of the embeddings."""
 
 
-def streams() -> dict[str, Config[Modality]]:
+def streams(world: ClipsConfig = SIMPLE) -> dict[str, Config[Modality]]:
     """All frames of a clip, its sound as log-mel frames every 40 ms, the picture in its middle, a caption."""
-    image = ImageConfig(size=SIMPLE.size, crop_scale=None, flip=0.0)
+    image = ImageConfig(size=world.size, crop_scale=None, flip=0.0)
     return {
-        "video": VideoConfig(FrameSamplingConfig(frames=SIMPLE.frames), image),
+        "video": VideoConfig(FrameSamplingConfig(frames=world.frames), image),
         "audio": AudioConfig(
-            rate=SIMPLE.rate,
+            rate=world.rate,
             spectrogram=SpectrogramConfig(mels=MELS, window=0.064, hop=0.04, low=100, scale="htk"),
         ),
         "image": image,
@@ -60,7 +60,7 @@ def encoders(*, tokens: bool = False) -> dict[str, Config[Encoder]]:
 
 def data(*names: str, world: ClipsConfig = SIMPLE) -> DataConfig:
     """Generated clips without questions, and the streams of these names."""
-    found = streams()
+    found = streams(world)
     return DataConfig(
         source=GeneratedClipsConfig(clips=world.replace(questions=())),
         streams={name: found[name] for name in names},

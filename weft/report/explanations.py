@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from weft.core.display import Display
-from weft.core.language import say
+from weft.core.language import listed, say
 from weft.core.naming import plain
 from weft.report import html
 from weft.report.displays import figures, legend, originals, shown, words
@@ -108,7 +108,7 @@ def explained_legend(explained: Sequence[Explained]) -> Html:
     return legend(
         any(part.display.pictures for part in parts),
         any(part.display.words for part in parts),
-        "; ".join(ways),
+        listed(ways),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from weft.core.language import say
+from weft.core.language import full_stop, listed, say
 from weft.evaluation.leakage import Leakage
 from weft.report import html
 from weft.report.html import Html
@@ -25,25 +25,20 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
         return html.notice("Leakage from training was not audited.", warning=True)
     alone = len(audits) == 1 and not absent
     worst = min(audits.values(), key=_gravity)
-    lines = [f"{_listed(_said(worst))}."]
+    lines = [listed(_said(worst)) + full_stop()]
     if not alone:
-        lines.append(say(f"This is of {_listed(titles[str(worst.to_json())])}."))
+        lines.append(say(f"This is of {listed(titles[str(worst.to_json())])}."))
     if absent:
-        lines.append(say(f"Not audited: {_listed(absent)}."))
+        lines.append(say(f"Not audited: {listed(absent)}."))
     parts = [html.text(" ".join(lines))]
     parts += [
         html.details(
-            "What was compared" if alone else f"What was compared: {_listed(titles[key])}",
+            "What was compared" if alone else f"What was compared: {listed(titles[key])}",
             _table(one),
         )
         for key, one in audits.items()
     ]
     return html.notice(html.join(*parts), warning=bool(absent) or not worst.clean)
-
-
-def _listed(titles: Sequence[str]) -> str:
-    """Titles of tasks, or sentences, which may have commas."""
-    return "; ".join(map(say, titles))
 
 
 def _gravity(leakage: Leakage) -> int:

@@ -46,7 +46,7 @@ class RunRecord:
     in words. rows: how many, if that is known. log: lines of log.jsonl (see `read_log`). validation: what
     the log's validation numbers are, TASK/METRIC. chosen: the step whose weights are kept. steps: that the
     recipe asks for. facts: what else should be known, such as parameters, seed, versions. averaged: how its
-    weights were averaged, where they were.
+    weights were averaged, where they were. notes: what should be known of the rows, in sentences.
     """
 
     name: str
@@ -60,6 +60,7 @@ class RunRecord:
     steps: int | None = None
     facts: Mapping[str, html.Cell] = field(default_factory=dict)
     averaged: Averaged | None = None
+    notes: Sequence[str] = ()
 
     @property
     def last(self) -> LogLine:

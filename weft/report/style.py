@@ -111,8 +111,8 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   main { padding: 1.2rem 1rem 2.5rem; } h1 { font-size: 1.4rem; }
   .grid.fixed { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .lead > div { grid-template-columns: 1fr; } .shown { grid-template-columns: minmax(0, 1fr); } .row { gap: .9rem; }
-  .map { grid-template-columns: minmax(0, 1fr); padding-bottom: 13rem; }
-  .plot .card { left: 0; width: auto; top: auto; height: 13rem; } .hint { position: absolute; bottom: 0; height: 12.2rem; }
+  .map { grid-template-columns: minmax(0, 1fr); } .map:has(input:checked, input:hover) { padding-bottom: 13rem; }
+  .plot .card { left: 0; width: auto; top: auto; height: 13rem; } .map:has(input:checked, input:hover) .hint { display: none; }
   .plot input { width: 13px; height: 13px; }
   .nearest { grid-template-columns: repeat(2, minmax(0, 1fr)); } .nearest .card:first-child { border: 0; }
   table.wide, table.wide tbody { display: block; } table.wide thead { display: none; }

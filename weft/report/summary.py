@@ -183,7 +183,7 @@ def _left_out(measured: Measured) -> list[str]:
 
 
 def _of_training(run: RunRecord) -> list[str]:
-    found = []
+    found = [note.rstrip(".") for note in run.notes]
     if run.trained is not None and run.steps is not None and run.trained < run.steps:
         found.append(
             f"Training ended after {run.trained:,} of {run.steps:,} steps (stopped early, or not finished)"

@@ -25,7 +25,7 @@ from weft.runs.trained import TrainedModel
 
 MAPPED = 120
 """Measured rows on the map."""
-SEARCHED = 1000
+SEARCHED = 500
 """Training rows among which the nearest are looked for."""
 QUERIES, NEAREST = 3, 5
 RANGES = 4

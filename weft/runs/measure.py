@@ -53,12 +53,14 @@ def measure(
     audited: bool = True,
     slices: Sequence[str] = (),
     leakage: Leakage | None = None,
+    workers: int | None = None,
 ) -> Measurement:
     """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
 
     data: other files than the run was trained on; said: what the user says of them. Several runs are an ensemble. audited: look for the
     measured rows in the training rows of every run. slices: columns by which errors are given, instead of
-    those of the recipe. leakage: what an earlier audit of the same rows has found.
+    those of the recipe. leakage: what an earlier audit of the same rows has found. workers: processes that
+    read rows for the audit (None: one a core).
     """
     first = runs[0]
     settings = task_config(first.recipe, task)
@@ -70,7 +72,7 @@ def measure(
     require_columns(slices, dataset)
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:
-        leakage = _audit(runs, trained_on, dataset)
+        leakage = _audit(runs, trained_on, dataset, workers)
     members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
     built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
@@ -159,7 +161,10 @@ def training_rows(run: TrainedModel) -> Dataset | None:
 
 
 def _audit(
-    runs: Sequence[TrainedModel], trained_on: Sequence[Dataset | None], dataset: Dataset
+    runs: Sequence[TrainedModel],
+    trained_on: Sequence[Dataset | None],
+    dataset: Dataset,
+    workers: int | None,
 ) -> Leakage | None:
     """The audit against the training rows of all runs, each different set of rows once."""
     audits: dict[str, Leakage] = {}
@@ -173,7 +178,7 @@ def _audit(
         # What was read of the training rows is kept beside the run, under the name of the data; rows
         # that have changed since are read anew.
         kept = kept_folder(run.folder / "audit") / f"{group_key(described):016x}"
-        audits[described] = audit_datasets(training, dataset, kept=kept)
+        audits[described] = audit_datasets(training, dataset, kept=kept, workers=workers)
     if not audits:
         return None
     worst = max(

@@ -157,6 +157,7 @@ def _record(run: TrainedModel, rows: int | None) -> RunRecord:
         steps=None if recipe.run.epochs else recipe.run.steps,
         facts=_facts(run),
         averaged=_averaged(run.folder),
+        notes=recipe.data.source.notes,
     )
 
 

@@ -11,7 +11,7 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.samples import Sample
 from weft.data.formats import Dataset, split_name
 from weft.data.policy import ErrorPolicy
-from weft.data.sources import DataSource
+from weft.data.sources import DataSource, once
 
 
 class DrawnRows(Sequence[Sample], ABC):
@@ -72,7 +72,8 @@ class DrawnSource(DataSource):
         name = split_name(split)
         if name not in self.splits:
             raise unknown_name("split", split, self.splits)
-        return self.rows_of(name, vars(self)[name.removesuffix("_heldout")])
+        count = vars(self)[name.removesuffix("_heldout")]
+        return once(f"{self!r} {name}", lambda: self.rows_of(name, count))
 
     def rows_of(self, split: str, count: int) -> Dataset:
         """The rows of so many pictures or clips of that split."""

@@ -66,9 +66,6 @@ def _read(value: Any) -> Any:
     match mark:
         case "media":
             kind, suffix, part, lies, place = content
-            if lies == "array":
-                array = Media.encoded(_bytes(place), "array").array()
-                return Media(kind, Media.array_of(array).place, suffix, *part)
             return Media(kind, _place_of(lies, place), suffix, *part)
         case "alternatives":
             return Alternatives(_read(each) for each in content)
@@ -110,7 +107,15 @@ def _place_of(lies: str, place: Any) -> Place:
         case "zip":
             archive, name = place
             return ZipMember(Path(archive), name)
+        case "array":
+            return _array(place)
     raise WeftError(f"'{lies}' is no place that a worker reads")
+
+
+@functools.lru_cache(maxsize=2)
+def _array(text: str) -> Place:
+    """Rows about one picture lie side by side, and the same array is the same place in each of them."""
+    return Media.array_of(Media.encoded(_bytes(text), "array").array()).place
 
 
 @functools.lru_cache(maxsize=4096)

@@ -26,6 +26,7 @@ FORMS: dict[str, NumberForm | DateForm] = {
 SOME_BAD, MOST_BAD = 0.1, 0.5
 """Share of the values of a column of numbers or dates that may be none; the second where the user says what it holds."""
 _LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*(?:,\s*|(?=\])))*\]""")
+_OBJECTS = re.compile(r"\[\s*\{")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d])[^\W_]+")
 
@@ -205,7 +206,9 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _separator(texts: Sequence[str]) -> str | None:
-    """What divides the tags of a column: short pieces that occur again and again."""
+    """What divides the tags of a column: short pieces that occur again and again. Lists of objects in JSON are no tags."""
+    if any(map(_OBJECTS.match, texts)):
+        return None
     for separator, words in ((";", 3), ("|", 3), (",", 2)):
         divided = [text for text in texts if separator in text]
         if 5 * len(divided) < len(texts) or len(divided) < 2:

@@ -25,7 +25,7 @@ from weft.data.formats._rows import (
     folder_split,
     is_picture,
 )
-from weft.data.formats._said import NOTHING_SAID, Said
+from weft.data.formats._said import NOTHING_SAID, Said, SaidRows
 from weft.data.formats._table_samples import table_samples
 from weft.data.formats._tables import (
     CSV_SUFFIXES,
@@ -43,7 +43,7 @@ def detect(path: Path) -> bool:
     return has_media(path) if path.is_dir() else is_metadata(path) and has_media(path.parent)
 
 
-def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
+def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows | SaidRows:
     """One sample a picture, sound or video, or one a row of the metadata.
 
     Text is the list of the lines of the .txt file with the file's stem; in a folder with such files
@@ -79,7 +79,8 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows:
         return TableRows(divided, samples.known_columns)
     items = dict.fromkeys(name for sample in samples for name in sample.items if name != "split")
     sought: dict[str, Path] = {kind: root for kind in COLUMN_KINDS if kind in items}
-    return TableRows(divided, KnownColumns(tuple(items), sought=sought))
+    rows = TableRows(divided, KnownColumns(tuple(items), sought=sought))
+    return SaidRows(rows, said, root) if said.columns else rows
 
 
 @dataclass

@@ -52,7 +52,7 @@ class WordTimesConfig(Config[Target]):
     """When each word of a transcript is said, for an objective that aligns them."""
 
     column: str = "words"
-    """A list of objects with word, start and end, in seconds of the recording."""
+    """A list of objects with word, start and end, in seconds of the recording, or its JSON text."""
 
     def build(self) -> WordTimes:
         return WordTimes(self)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from weft.layers.modulated import ModulatedTransformerBlock, spread
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
 from weft.layers.patches import patches_of
+from weft.layers.positions import grid_positions
 
 CHANNELS = 3
 
@@ -32,7 +32,8 @@ class PatchVelocity(nn.Module):
         self.context_dim = config.context_dim
         pixels, dim = CHANNELS * config.patch**2, config.dim
         self.first = nn.Linear(pixels, dim)
-        self.places = nn.Parameter(torch.randn((config.size // config.patch) ** 2, dim) * 0.02)
+        side = config.size // config.patch
+        self.places = nn.Parameter(grid_positions(side, side, dim))
         self.condition = Condition(config.context_dim, dim)
         self.blocks = nn.ModuleList(
             ModulatedTransformerBlock(
@@ -84,8 +85,10 @@ class PatchVelocityConfig(Config[Velocity]):
         require(self, heads=COUNT, mlp=COUNT)
         if self.size % self.patch:
             raise ValueError(f"size is {self.size}, expected a multiple of patch, {self.patch}")
-        if self.dim % self.heads or self.dim % 2:
-            raise ValueError(f"dim is {self.dim}, expected an even multiple of heads, {self.heads}")
+        if self.dim % self.heads or self.dim % 4:
+            raise ValueError(
+                f"dim is {self.dim}, expected a multiple of 4 and of heads, {self.heads}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:

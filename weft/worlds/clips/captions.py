@@ -1,9 +1,10 @@
-"""What a caption says of a clip, in no language: all of its events in their order."""
+"""What a caption says of a clip, in no language: its events in their order, all or some of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weft.worlds.clips.world import Clip
-from weft.worlds.scenes.world import Description
+from weft.worlds.scenes.world import Description, Draws
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,11 @@ def plan(clip: Clip) -> tuple[Fact, ...]:
         )
         for event in clip.events
     )
+
+
+def some(facts: Sequence[Fact], count: int, draws: Draws) -> Sequence[Fact]:
+    """So many of the facts, drawn at random, in their order."""
+    if count == len(facts):
+        return facts
+    kept = sorted(draws.sample(range(len(facts)), count))
+    return [facts[number] for number in kept]

@@ -13,19 +13,23 @@ _VERBS = {
     "appears": ("出现了", "冒了出来"),
     "disappears": ("消失了", "不见了"),
 }
+_TEMPLATES = {
+    1: ("{0}。",),
+    2: ("{0}，接着{1}。", "{0}之后，{1}。", "{0}，随后{1}。"),
+    3: (
+        "先是{0}，然后{1}，最后{2}。",
+        "{0}，接着{1}，再后来{2}。",
+        "首先{0}，随后{1}，最后{2}。",
+        "{0}之后，{1}，最后{2}。",
+    ),
+}
+"""Number of facts -> ways to say them."""
 
 
 def caption(facts: Sequence[Fact], draws: Draws) -> str:
-    """One sentence that says all facts in their order."""
-    one, two, three = (clause(fact, draws) for fact in facts)
-    return draws.pick(
-        (
-            f"先是{one}，然后{two}，最后{three}。",
-            f"{one}，接着{two}，再后来{three}。",
-            f"首先{one}，随后{two}，最后{three}。",
-            f"{one}之后，{two}，最后{three}。",
-        )
-    )
+    """One sentence that says up to three facts in their order."""
+    said = [clause(fact, draws) for fact in facts]
+    return draws.pick(_TEMPLATES[len(said)]).format(*said)
 
 
 def sentence(fact: Fact, draws: Draws) -> str:

@@ -9,7 +9,7 @@ from weft.core.config import Config
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.worlds.clips import chinese, english
-from weft.worlds.clips.captions import plan
+from weft.worlds.clips.captions import plan, some
 from weft.worlds.clips.drawing import draw, times_of, video
 from weft.worlds.clips.questions import QUESTION_TYPES, questions
 from weft.worlds.clips.sampling import sample_clip
@@ -47,6 +47,8 @@ class ClipsConfig(Config["Clips"]):
     """Languages of the captions."""
     captions: int = 3
     """Captions a clip in each language."""
+    told: int = OBJECTS
+    """Events that a caption tells of, in their order; which ones is drawn for each caption."""
     colors: tuple[str, ...] = COLORS
     """Colours of the objects; the three of a clip differ in colour."""
     shapes: tuple[str, ...] = SHAPES
@@ -68,6 +70,7 @@ class ClipsConfig(Config["Clips"]):
             "rate": (self.rate, 8000, 96_000),
             "seed": (self.seed, 0, 2**63),
             "captions": (self.captions, 1, 100),
+            "told": (self.told, 1, OBJECTS),
             "noise": (self.noise, 0, MAX_NOISE),
             "hiss": (self.hiss, 0.0, 0.1),
         }
@@ -126,8 +129,10 @@ class Clips(DrawnRows):
     def captions(self, clip: Clip, index: int, language: Language = "en") -> list[str]:
         """The captions of the row in that language."""
         draws = self._draws(index, _EN if language == "en" else _ZH)
-        facts = plan(clip)
-        return [_WORDS[language](facts, draws) for _ in range(self.config.captions)]
+        facts, say = plan(clip), _WORDS[language]
+        return [
+            say(some(facts, self.config.told, draws), draws) for _ in range(self.config.captions)
+        ]
 
     def sentences(self, clip: Clip, index: int, language: Language = "en") -> list[list[str]]:
         """For each event, in order of time, sentences that say it, so many as captions."""

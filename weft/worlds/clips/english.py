@@ -19,20 +19,24 @@ _VERBS = {
     "appears": ("appears", "shows up", "comes into view"),
     "disappears": ("disappears", "vanishes", "goes out of sight"),
 }
+_TEMPLATES = {
+    1: ("{0}",),
+    2: ("{0}, then {1}", "{0}; after that {1}", "{0} before {1}"),
+    3: (
+        "first {0}, then {1}, and finally {2}",
+        "{0}, then {1}, then {2}",
+        "{0}; after that {1}; in the end {2}",
+        "at first {0}; next {1}, and last {2}",
+        "{0} before {1}, and then {2}",
+    ),
+}
+"""Number of facts -> ways to say them. Fewer than three say nothing of what came first or last in the clip."""
 
 
 def caption(facts: Sequence[Fact], draws: Draws) -> str:
-    """One sentence that says all facts in their order."""
-    one, two, three = (clause(fact, draws) for fact in facts)
-    text = draws.pick(
-        (
-            f"first {one}, then {two}, and finally {three}",
-            f"{one}, then {two}, then {three}",
-            f"{one}; after that {two}; in the end {three}",
-            f"at first {one}; next {two}, and last {three}",
-            f"{one} before {two}, and then {three}",
-        )
-    )
+    """One sentence that says up to three facts in their order."""
+    said = [clause(fact, draws) for fact in facts]
+    text = draws.pick(_TEMPLATES[len(said)]).format(*said)
     return text[0].upper() + text[1:] + "."
 
 

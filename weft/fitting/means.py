@@ -1,0 +1,118 @@
+"""A linear model of very many classes: each by the mean of its rows, in one pass over the features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weft.fitting.features import Layout, Matrix
+from weft.fitting.goal import Goal
+from weft.fitting.linear import INNER_FOLDS, PENALTIES, Scaling
+from weft.fitting.models import UNSEEN, Affine, Floats, Training, constant_outputs, row_losses
+
+SHARPNESS = (1.0, 3.0, 10.0, 30.0, 100.0)
+"""By which similarities to the means are multiplied."""
+ROUNDS = 15 * len(PENALTIES) * INNER_FOLDS
+"""Passes over the training rows that a logistic regression takes, with all its penalties and inner folds."""
+SHARE = 0.5
+SPARSE_S, DENSE_S, CLASS_S = 4e-9, 4e-10, 2e-8
+"""Seconds a pass for a value of a row and a class, in a sparse and in a full matrix, and for a row and a class."""
+
+
+def logistic_seconds(matrix: Matrix, classes: int) -> float:
+    """About how long a logistic regression of these rows takes on a core: the same for the same numbers."""
+    rows, width = matrix.shape
+    values = matrix.nnz * SPARSE_S if sparse.issparse(matrix) else rows * width * DENSE_S
+    return float(ROUNDS * classes * (values + rows * CLASS_S))
+
+
+def said_of_means(classes: int) -> str:
+    """What a person should know where means take the place of a logistic regression."""
+    return (
+        f"{classes:,} classes: there is no time for a logistic regression, so linear models compare with the mean of "
+        "each class (more --minutes may try it)"
+    )
+
+
+def is_long(matrix: Matrix, goal: Goal, seconds: float) -> bool:
+    """Whether a logistic regression of these rows takes more than SHARE of the seconds, so that means take its place."""
+    return goal.kind == "class" and logistic_seconds(matrix, len(goal.classes)) > SHARE * seconds
+
+
+@dataclass(frozen=True)
+class _Means:
+    """The mean of each known class (K, D), and half its squared length (K,)."""
+
+    known: NDArray[np.intp]
+    means: Matrix
+    half: Floats
+
+    @classmethod
+    def of(cls, scaled: Matrix, values: NDArray[np.generic]) -> "_Means":
+        known, places = np.unique(values, return_inverse=True)
+        of_class = sparse.csr_array(
+            (np.ones(len(values), np.float32), (places, np.arange(len(values)))),
+            shape=(len(known), len(values)),
+        )
+        share = 1 / np.bincount(places)[:, None].astype(np.float32)
+        sums = of_class @ scaled
+        means = sums.multiply(share).tocsr() if sparse.issparse(sums) else sums * share
+        squares = means.multiply(means) if sparse.issparse(means) else means**2
+        return cls(known.astype(np.intp), means, np.asarray(squares.sum(axis=1)).ravel() / 2)
+
+    def affine(self, sharpness: float, priors: Floats, outputs: int) -> Affine:
+        """Logits: the likeness to each class's mean (a Gaussian of one width around it), and how frequent it is."""
+        width = int(self.means.shape[1])
+        weight = np.zeros((width, outputs), dtype=np.float32)
+        full = self.means.toarray() if sparse.issparse(self.means) else self.means
+        weight[:, self.known] = sharpness * full.T
+        bias = np.full(outputs, UNSEEN)
+        bias[self.known] = priors[self.known] - sharpness * self.half
+        return Affine(cast(Floats, weight), bias)
+
+
+def class_means(training: Training, goal: Goal, layout: Layout) -> Affine:
+    """The means with the sharpness that loses least on an inner fold.
+
+    Spherical Gaussian discriminant analysis; of texts the classifier of Rocchio (Manning, Raghavan and Schütze 2008,
+    section 14.2).
+    """
+    scaling = Scaling.of(training.matrix, layout)
+    scaled, values = scaling.apply(training.matrix), training.values
+    sharpness = _sharpest(scaled, training, goal)
+    model = _Means.of(scaled, values).affine(
+        sharpness, constant_outputs(values, goal), goal.outputs
+    )
+    return scaling.unscaled(model.weight, model.bias, shifted=not sparse.issparse(scaled))
+
+
+def _sharpest(scaled: Matrix, training: Training, goal: Goal) -> float:
+    folds = training.inner(INNER_FOLDS)[:1]
+    if not folds:
+        return SHARPNESS[len(SHARPNESS) // 2]
+    fold, values = folds[0], training.values
+    means = _Means.of(scaled[fold.train], values[fold.train])
+    priors = constant_outputs(values[fold.train], goal)
+    losses = [
+        _loss(means.affine(one, priors, goal.outputs), scaled[fold.held], values[fold.held], goal)
+        for one in SHARPNESS
+    ]
+    return SHARPNESS[int(np.argmin(losses))]
+
+
+def _loss(
+    model: Affine, held: Matrix, values: NDArray[np.generic], goal: Goal, part: int = 2048
+) -> float:
+    """Of the rows `part` at a time: their logits of all classes at once would not fit into memory."""
+    starts: Sequence[int] = range(0, int(held.shape[0]), part)
+    return sum(
+        float(
+            row_losses(
+                model.outputs(held[start : start + part]), values[start : start + part], goal
+            ).sum()
+        )
+        for start in starts
+    )

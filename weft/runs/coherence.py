@@ -1,0 +1,105 @@
+"""Joint coherence: whether all that an autoencoder makes of one sample of its prior shows the same thing, by the eyes of judges."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from weft.core.draws import normal
+from weft.core.errors import WeftError
+from weft.core.samples import Sample
+from weft.evaluation.bootstrap import Bootstrap
+from weft.evaluation.metric import Metric, Score, mean_score
+from weft.fusion.joint_posterior import JointPosterior, latent
+from weft.heads.classes import ClassOutput, ClassValues
+from weft.heads.drawn import DrawnOutput, DrawnValues
+from weft.heads.output import Part
+from weft.heads.texts import TextOutput
+from weft.inference.config import InferenceConfig
+from weft.inference.predict import predict
+from weft.runs.measure import Measurement, training_rows
+from weft.runs.trained import BATCH, TrainedModel
+
+JOINT_COHERENCE = Metric(
+    "joint_coherence", headline=True, said="samples of the prior of which all streams show the same"
+)
+SEED = 0
+
+
+@torch.no_grad()
+def with_joint_coherence(
+    found: Measurement, judges: Sequence[TrainedModel], samples: int
+) -> Measurement:
+    """The measurement with the share of `samples` of the prior that are coherent.
+
+    Each judge says a class of the stream that it sees; a text says the class that the training rows with this text have in the
+    first judge's target. Raises WeftError where the run has no prior, or fewer than two streams are judged.
+    """
+    run = found.runs[0]
+    fusion = run.model.fusion
+    if not isinstance(fusion, JointPosterior) or fusion.config.joining == "mean":
+        raise WeftError(
+            f"{run.folder}: has no prior that could be sampled, expected a variational autoencoder"
+        )
+    seeds_N = torch.arange(samples, device=run.device)
+    context = latent(
+        normal(seeds_N, f"prior {SEED}", fusion.dim),
+        torch.ones(samples, dtype=torch.bool, device=run.device),
+    )
+    classes: list[list[str]] = []
+    for name in run.model.heads:
+        head = run.model.head(name)
+        parts = [Part(head.decoder, context, run.learned, seeds=seeds_N)]
+        if isinstance(head.output, TextOutput):
+            of_text = _classes_of_texts(run, head.output.stream, judges)
+            values = head.output.read(parts)
+            classes.append([of_text.get(values.said(row), "") for row in range(samples)])
+        elif isinstance(head.output, DrawnOutput):
+            judge = _judge_of(head.output.stream, judges)
+            drawn = head.output.read(parts)
+            if judge is not None and isinstance(drawn, DrawnValues):
+                classes.append(_seen(judge, head.output.stream, drawn))
+    if len(classes) < 2:
+        raise WeftError(
+            f"judges see {len(classes)} of the streams that {run.folder} makes, expected two or more"
+        )
+    same_N = torch.tensor(
+        [len(set(row)) == 1 and row[0] != "" for row in zip(*classes, strict=True)]
+    )
+    groups = seeds_N.cpu()
+    score: Score = mean_score(JOINT_COHERENCE, 100 * same_N.double(), groups, Bootstrap(groups))
+    result = found.result.extended(
+        protocol={"samples of the prior": samples}, metrics={JOINT_COHERENCE.name: score}
+    )
+    return replace(found, result=result)
+
+
+def _judge_of(stream: str, judges: Sequence[TrainedModel]) -> TrainedModel | None:
+    return next((judge for judge in judges if stream in judge.model.encoders), None)
+
+
+def _seen(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
+    """The class that the judge says of each value."""
+    rows = [
+        Sample(str(row), str(row), {stream: drawn.media(row)}, f"sample {row + 1}")
+        for row in range(len(drawn))
+    ]
+    config = InferenceConfig(batch_size=BATCH)
+    found = predict([judge.reading(rows)], rows, judge.head(), config, device=judge.device)
+    if not isinstance(found.values, ClassValues):
+        raise WeftError(f"{judge.folder}: the judge says no class, expected one that does")
+    return found.said
+
+
+def _classes_of_texts(
+    run: TrainedModel, stream: str, judges: Sequence[TrainedModel]
+) -> Mapping[str, str]:
+    """Text of the training rows -> what they have in the column that the first judge predicts."""
+    output = judges[0].model.head(judges[0].head()).output
+    rows = training_rows(run)
+    if rows is None or not isinstance(output, ClassOutput) or output.target is None:
+        raise WeftError(
+            "what texts mean is told by the training rows and a judge's target, which are not at hand"
+        )
+    column = judges[0].recipe.data.targets[output.target].build().column
+    return {str(sample.items.get(stream)): str(sample.items.get(column)) for sample in rows}
