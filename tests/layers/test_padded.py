@@ -76,9 +76,9 @@ def gradients(module: nn.Module, outputs: tuple[Tensor, ...]) -> dict[str, Tenso
 
 
 def test_the_suite_walks_all_parts() -> None:
-    assert len(CASES) == 62 + 28 + 5
+    assert len(CASES) == 67 + 32 + 5
     configs = {type(padded_cases.config_of(build.args[0])) for build in CASES.values()}
-    assert len(configs) == 33 + 10 + 3
+    assert len(configs) == 35 + 11 + 3
 
 
 @every_part

@@ -126,7 +126,7 @@ class CompositionTask:
         )
         if not fits or (relation is not None and (relation not in RELATIONS or len(objects) < 2)):
             raise DataError(
-                f"'{self.config.asked}' is {asked!r:.80}, expected {{objects: [...], count, relation}}",
+                f"'{self.config.asked}' is {asked!r:.80}, expected objects, count and relation",
                 source=sample.source,
             )
         assert isinstance(asked, Mapping)
