@@ -21,6 +21,8 @@ from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
 SIZE, VOCABULARY, WORDS = 32, 300, 64
+SPECIAL = (0, 1, 2, 3, 4)
+"""Tokens that are no words."""
 
 
 def described() -> DataConfig:
@@ -49,7 +51,7 @@ def easy_vqa_flow() -> Recipe:
     return Recipe(
         data=described(),
         model=drawing_model(
-            WordVectorsConfig(VOCABULARY, dim=WORDS),
+            WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
             FlowConfig(UNetConfig(SIZE, WORDS, widths=(48, 96, 128), patch=2, attention=False)),
             DrawingConfig(guidance=2.0),
         ),
@@ -57,7 +59,7 @@ def easy_vqa_flow() -> Recipe:
         tasks={"generation": GenerationTaskConfig(), "loss": HeldOutLossConfig()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.01, ema=0.995),
         run=RunConfig(
-            steps=2000,
+            steps=3000,
             batch_size=64,
             evaluate_every=1000,
             checkpoint_every=1000,

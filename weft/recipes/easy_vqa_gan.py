@@ -8,7 +8,14 @@ from weft.encoders.word_vectors import WordVectorsConfig
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
 from weft.objectives.adversarial import CriticConfig, GeneratorConfig
-from weft.recipes.easy_vqa_flow import SIZE, VOCABULARY, WORDS, described, drawing_model
+from weft.recipes.easy_vqa_flow import (
+    SIZE,
+    SPECIAL,
+    VOCABULARY,
+    WORDS,
+    described,
+    drawing_model,
+)
 from weft.runs.recipe import Recipe
 from weft.tasks.generation import GenerationTaskConfig
 from weft.training.config import RunConfig
@@ -21,7 +28,7 @@ NOISE, SEEN = 32, 128
 def easy_vqa_gan() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
     model = drawing_model(
-        WordVectorsConfig(VOCABULARY, dim=WORDS),
+        WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
         PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=NOISE, condition=128),
         DrawingConfig(),
     )

@@ -28,17 +28,21 @@ class Velocity(Protocol):
 
 
 class Condition(nn.Module):
-    """Times and the pooled context -> one vector a row, (B, D), which the layers are modulated by."""
+    """Times and the pooled context -> one vector a row, (B, D), which the layers are modulated by.
+
+    The context is brought to mean 0 and variance 1: small vectors of words count from the start, too.
+    """
 
     def __init__(self, context_dim: int, dim: int) -> None:
         super().__init__()
         self.dim = dim
         self.time = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.norm = nn.LayerNorm(context_dim, elementwise_affine=False)
         self.context = nn.Linear(context_dim, dim)
 
     def forward(self, times_B: Tensor, pooled_BC: Tensor) -> Tensor:
         codes_BD = sine_positions(times_B * TIMES, self.dim).to(pooled_BC.dtype)
-        condition: Tensor = F.silu(self.time(codes_BD) + self.context(pooled_BC))
+        condition: Tensor = F.silu(self.time(codes_BD) + self.context(self.norm(pooled_BC)))
         return condition
 
 
