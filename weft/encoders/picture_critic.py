@@ -12,7 +12,7 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import WithWeights
-from weft.layers.convolution import Normalize, by_pixel, channels_last
+from weft.layers.convolution import Normalize, by_pixel, channels_last, initialize_leaky
 
 MIDDLE = (0.5, 0.5, 0.5)
 
@@ -29,7 +29,6 @@ class CriticStage(nn.Module):
         self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.skip = nn.Conv2d(width_in, width, 1, bias=False)
-        nn.init.zeros_(self.conv2.weight)
 
     def forward(self, grid_BCHW: Tensor) -> Tensor:
         hidden = self.conv1(F.leaky_relu(grid_BCHW, 0.2))
@@ -55,6 +54,9 @@ class PictureCritic(nn.Module):
         )
         side = config.size // 2 ** (len(widths) - 1)
         self.last = nn.Linear(widths[-1] * side**2, config.dim)
+        initialize_leaky(self)
+        for stage in self.stages:
+            nn.init.zeros_(stage.conv2.weight)
         channels_last(self)
 
     def forward(self, field: Field) -> Features:

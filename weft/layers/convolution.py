@@ -98,6 +98,18 @@ def initialize_convolutions(module: nn.Module) -> None:
                 nn.init.zeros_(part.bias)
 
 
+def initialize_leaky(module: nn.Module, slope: float = 0.2) -> None:
+    """Weights by fan-in, for leaky ReLUs of that slope before them (He et al. 2015, section 2.2); biases are zero.
+
+    What a deep stack says then depends on its input from the start, and not on its biases.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, a=slope, nonlinearity="leaky_relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
 def by_pixel(values_BCHW: Tensor) -> Tensor:
     """The same values laid out by pixel; in the padded mode as they lie, since vmap knows one layout."""
     if is_padded():

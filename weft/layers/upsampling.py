@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weft.layers.convolution import by_pixel, channels_last
+from weft.layers.convolution import by_pixel, channels_last, initialize_leaky
 
 
 class ModulatedStage(nn.Module):
@@ -66,6 +66,7 @@ class Upsampling(nn.Module):
             ModulatedStage(before, after, condition) for before, after in itertools.pairwise(widths)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        initialize_leaky(self)
         channels_last(self)
 
     def forward(self, vector_BK: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def easy_vqa_gan() -> Recipe:
         DrawingConfig(),
     )
     optim = OptimConfig(
-        lr=2e-4,
+        lr=4e-4,
         betas=(0.0, 0.99),
         weight_decay=0.0,
         warmup=0.0,
@@ -54,7 +54,7 @@ def easy_vqa_gan() -> Recipe:
                 ),
             },
         ),
-        objectives={"critic": CriticConfig(), "generator": GeneratorConfig()},
+        objectives={"critic": CriticConfig(r1=0.1, r2=0.1), "generator": GeneratorConfig()},
         players={
             "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), optim),
             "generator": PlayerConfig(
