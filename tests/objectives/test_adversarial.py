@@ -72,7 +72,9 @@ def test_the_steepness_is_that_of_finite_differences_and_can_be_differentiated()
     with torch.no_grad():
         weight[0, 0] -= 2 * step
     less = adversarial._steepness(parts, values, condition).sum()
-    assert float(gradient[0, 0]) == pytest.approx(float((more - less).detach() / (2 * step)), rel=1e-5)
+    assert float(gradient[0, 0]) == pytest.approx(
+        float((more - less).detach() / (2 * step)), rel=1e-5
+    )
 
 
 def test_penalties_have_their_weights_and_the_middle_lies_between() -> None:

@@ -13,10 +13,12 @@ from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
+from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import TranscriptConfig
+from weft.decoders.cells import CellClassifierConfig
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.decoders.drawing import DrawingConfig
@@ -28,6 +30,7 @@ from weft.decoders.velocity.unet import UNetConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.late import LateConfig
+from weft.heads.cells import CellsOutput
 from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
@@ -43,10 +46,12 @@ from weft.modalities.text import TextConfig
 from weft.objectives.rectified_flow import RectifiedFlowConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.classification import ClassificationTaskConfig
+from weft.tasks.composition import CompositionTaskConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.generation import GenerationTaskConfig
 from weft.tasks.held_out_loss import HeldOutLossConfig
 from weft.tasks.matching import MatchingConfig
+from weft.tasks.modality_probe import ModalityProbeConfig
 from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.reconstruction import ReconstructionTaskConfig
 from weft.tasks.regression import RegressionTaskConfig
@@ -80,6 +85,8 @@ CASES: dict[str, Config] = {
     "reconstruction": ReconstructionTaskConfig(
         ("drawing", "caption"), resamples=20, inference=SETTINGS
     ),
+    "composition": CompositionTaskConfig(resamples=20, inference=SETTINGS),
+    "modality_probe": ModalityProbeConfig(resamples=20, inference=SETTINGS),
     "dialog": DialogConfig(ks=(1, 2), resamples=20, inference=SETTINGS),
 }
 STREAMS = ("image", "text")
@@ -99,6 +106,8 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "right": n % 2,
             "price": n * n / 10,
             "spoken": f"a {label} thing",
+            "asked": {"objects": [{"shape": "star", "color": label}]},
+            "kind": "small" if n % 3 else "large",
             "tags": [label, *(("large",) if n % 3 else ())],
         }
         if n in (without or ()):
@@ -117,7 +126,18 @@ def member(rows: Dataset, seed: int = 0, views: int = 1) -> Member:
     tags.fit([["red", "large"], ["blue"]])
     spoken = TranscriptConfig("spoken").build()
     spoken.fit(["a red thing", "a blue thing"])
+    objects = CellsConfig(cells=2, attributes=("shape", "color")).build()
+    box = [0.1, 0.1, 0.4, 0.4]
+    objects.fit(
+        [
+            [
+                {"shape": s, "color": c, "box": box}
+                for s, c in zip(("star", "heart"), ("red", "blue"), strict=True)
+            ]
+        ]
+    )
     targets = {
+        "objects": objects,
         "spoken": spoken,
         "label": label,
         "price": NumbersConfig("price").build(),
@@ -152,6 +172,9 @@ def model_config(views: int = 1) -> ModelConfig:
             "tags": HeadConfig(ClassifierConfig(WIDTH, 3), TagOutput("tags"), views=views),
             "transcript": HeadConfig(
                 CTCDecoderConfig(WIDTH, 16), TranscriptOutput("spoken"), views=views
+            ),
+            "objects": HeadConfig(
+                CellClassifierConfig(WIDTH, (2, 2)), CellsOutput(), "image", views=views
             ),
             "flow": HeadConfig(flow, drawn, "text"),
             "drawing": HeadConfig(PictureConvolutionsConfig(WIDTH, (4, 4), condition=8), drawn),

@@ -33,6 +33,7 @@ from weft.core.needs import Needing, Needs
 from weft.core.samples import Sample
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig
+from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig
 from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.tags import TagsConfig
@@ -58,7 +59,7 @@ NOT_IN_THESE_ROWS = {
     "vqa-written": {"soft_accuracy", "macro_f1"},  # written answers are of no classes
 }
 """Metrics that a task declares and that the rows of this suite do not have."""
-ALONE = ("generation", "held_out_loss", "reconstruction")
+ALONE = ("generation", "held_out_loss", "modality_probe", "reconstruction")
 """Tasks of one model alone; what is drawn of a row depends on its place in the data set."""
 READS = {"generation": 2, "reconstruction": 7}
 """How often each picture is read, where it is not once: to be shown, too; by each head from each set of streams."""
@@ -97,7 +98,7 @@ def test_every_config_is_in_the_suite() -> None:
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 15
+    assert len(found) == 17
 
 
 @every_task
@@ -187,6 +188,7 @@ def recipe(name: str) -> Recipe:
             "price": NumbersConfig("price"),
             "spoken": TranscriptConfig("spoken"),
             "tags": TagsConfig("tags"),
+            "objects": CellsConfig(cells=2, attributes=("shape", "color")),
         },
     )
     return Recipe(data, model_config(), {}, {name: CASES[name]})

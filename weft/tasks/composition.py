@@ -24,6 +24,7 @@ RIGHT = Metric("right", headline=True, said="prompts that are shown")
 NAMED = Metric("named", headline=True, said="named objects that are shown")
 OF_KIND = Metric(f"{FAMILY}/right")
 NAMED_OF_KIND = Metric(f"{FAMILY}/named")
+ANOTHER = "picture of another row"
 METRICS = (RIGHT, NAMED, OF_KIND, NAMED_OF_KIND)
 
 
@@ -79,13 +80,12 @@ class CompositionTask:
         )
         if not isinstance(found.values, CellValues):
             raise WeftError(f"head '{config.head}' finds no objects, expected one that does")
-        kinds, right, named = [], [], []
-        for row, objects in zip(found.rows, found.values.objects, strict=True):
-            sample = dataset[row]
-            asked = self._asked(sample)
-            kinds.append(str(sample.items.get(config.kind) or ""))
-            right.append(is_shown(asked, objects))
-            named.append(share_named(asked, objects))
+        samples = [dataset[row] for row in found.rows]
+        kinds = [str(sample.items.get(config.kind) or "") for sample in samples]
+        asked = [self._asked(sample) for sample in samples]
+        objects = found.values.objects
+        right, named = _shown(asked, objects)
+        other = _shown(asked, [*objects[1:], *objects[:1]])
         right_N, named_N = 100 * torch.tensor(right).double(), 100 * torch.tensor(named).double()
         bootstrap = config.bootstrap(found.groups)
         scores = [
@@ -103,9 +103,14 @@ class CompositionTask:
                 )
         return TaskResult(
             task=self.name,
-            protocol=config.protocol(members, dataset, found),
+            protocol={"rows": len(found), **config.protocol(members, dataset, found)},
             metrics=by_name(scores),
-            baselines={},
+            baselines={
+                ANOTHER: {
+                    metric.name: 100 * float(torch.tensor(values).double().mean())
+                    for metric, values in zip((RIGHT, NAMED), other, strict=True)
+                }
+            },
             leakage=leakage,
             values={
                 RIGHT.name: Values(right_N, found.groups),
@@ -131,6 +136,14 @@ class CompositionTask:
             )
         assert isinstance(asked, Mapping)
         return asked
+
+
+def _shown(
+    asked: Sequence[Mapping[str, Any]], objects: Sequence[Sequence[Found]]
+) -> tuple[list[float], list[float]]:
+    """Of each row whether its prompt is shown, and the share of its named objects."""
+    pairs = list(zip(asked, objects, strict=True))
+    return [float(is_shown(*pair)) for pair in pairs], [share_named(*pair) for pair in pairs]
 
 
 def is_shown(asked: Mapping[str, Any], objects: Sequence[Found]) -> bool:

@@ -81,16 +81,22 @@ class ModalityProbe:
         bad = config.inference.errors.build(len(dataset))
         listing = list_entries(dataset, config.streams, bad)
         vectors: list[Tensor] = []
-        groups: list[int] = []
-        labels: list[int] = []
-        for number, stream in enumerate(config.streams):
-            entries = list(
-                {entry.row: entry for entry in reversed(listing.entries[stream])}.values()
+        rows: list[list[int]] = []
+        for stream in config.streams:
+            first = {entry.row: entry for entry in reversed(listing.entries[stream])}
+            found = embed_entries(
+                [member], list(first.values()), dataset, config.inference, bad, device
             )
-            found = embed_entries([member], entries, dataset, config.inference, bad, device)
             vectors.append(found.vectors[0])
-            groups += [listing.groups[entry.row] for entry in found.entries]
-            labels += [number] * len(found.entries)
+            rows.append([entry.row for entry in found.entries])
+        whole = set(rows[0]).intersection(*rows)  # rows that have all streams
+        vectors = [
+            one[[place for place, row in enumerate(of_stream) if row in whole]]
+            for one, of_stream in zip(vectors, rows, strict=True)
+        ]
+        rows = [[row for row in of_stream if row in whole] for of_stream in rows]
+        groups = [listing.groups[row] for of_stream in rows for row in of_stream]
+        labels = [number for number, of_stream in enumerate(rows) for _ in of_stream]
         embedded_NE, group_N = torch.cat(vectors).double(), torch.tensor(groups)
         label_N = torch.tensor(labels)
         fitted_N = _half(group_N, config.seed)
@@ -110,7 +116,7 @@ class ModalityProbe:
                 "streams": ", ".join(config.streams),
                 "fitted on": int(fitted_N.sum()),
                 "measured on": len(right_N),
-                **config.protocol([member], dataset, dataset),
+                **config.protocol([member], dataset, whole),
             },
             metrics=by_name(
                 [
