@@ -33,6 +33,9 @@ MAY_BE_NEGATIVE = {
     "ViViTConfig.mean",
     "PretrainedConfig.mean",
     "PretrainedConfig.silence",  # a normalised logarithm
+    "RectifiedFlowConfig.mean",  # of logits
+    "HifiGan.scale",
+    "HifiGan.shift",
 }
 FEWEST = 80
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.config import Settings
-from weft.core.ranges import COUNT, FINITE, at_least, require
+from weft.core.ranges import COUNT, NOT_NEGATIVE, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 
@@ -28,7 +28,7 @@ class DrawingConfig(Settings):
     """Of the noise. What is drawn of a row depends on it and on the row, and on no other row."""
 
     def __post_init__(self) -> None:
-        require(self, steps=COUNT, guidance=FINITE, seed=at_least(0))
+        require(self, steps=COUNT, guidance=NOT_NEGATIVE, seed=at_least(0))
 
 
 @runtime_checkable

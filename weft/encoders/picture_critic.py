@@ -30,6 +30,10 @@ class CriticStage(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.skip = nn.Conv2d(width_in, width, 1, bias=False)
 
+    def begin_as_nothing(self) -> None:
+        """The branch beside the skip is zero at first."""
+        nn.init.zeros_(self.conv2.weight)
+
     def forward(self, grid_BCHW: Tensor) -> Tensor:
         hidden = self.conv1(F.leaky_relu(grid_BCHW, 0.2))
         hidden = self.conv2(F.leaky_relu(hidden, 0.2))
@@ -49,14 +53,13 @@ class PictureCritic(nn.Module):
         self.normalize = Normalize(MIDDLE, MIDDLE)
         widths = config.widths
         self.first = nn.Conv2d(3, widths[0], 3, padding=1)
-        self.stages = nn.ModuleList(
-            CriticStage(before, after) for before, after in itertools.pairwise(widths)
-        )
+        stages = [CriticStage(before, after) for before, after in itertools.pairwise(widths)]
+        self.stages = nn.ModuleList(stages)
         side = config.size // 2 ** (len(widths) - 1)
         self.last = nn.Linear(widths[-1] * side**2, config.dim)
         initialize_leaky(self)
-        for stage in self.stages:
-            nn.init.zeros_(stage.conv2.weight)
+        for stage in stages:
+            stage.begin_as_nothing()
         channels_last(self)
 
     def forward(self, field: Field) -> Features:

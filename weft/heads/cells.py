@@ -37,7 +37,7 @@ class CellValues:
 
     def said(self, row: int) -> str:
         return (
-            ", ".join(" ".join(reversed(one.attributes.values())) for one in self.objects[row])
+            ", ".join(" ".join(reversed([*one.attributes.values()])) for one in self.objects[row])
             or "nothing"
         )
 

@@ -89,7 +89,8 @@ def _hifi_gan(name: str) -> Any:
     from transformers import SpeechT5HifiGan
 
     try:
-        return SpeechT5HifiGan.from_pretrained(name).eval()
+        found: Any = SpeechT5HifiGan.from_pretrained(name)
+        return found.eval()
     except (OSError, ValueError) as error:
         raise WeftError(
             f"{name}: is no vocoder that can be read: {str(error).splitlines()[0]}"

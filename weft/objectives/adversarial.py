@@ -104,7 +104,7 @@ class Critic(nn.Module):
 
         # The gradient of a penalty needs attention to be computed plainly, as the fast kernels have no second derivative; and
         # all of it, since by micro-batches all is computed again for that gradient.
-        @sdpa_kernel(SDPBackend.MATH)  # type: ignore[untyped-decorator]
+        @sdpa_kernel(SDPBackend.MATH)
         def costs(
             real: Tensor,
             noise: Tensor,

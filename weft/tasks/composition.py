@@ -122,8 +122,8 @@ class CompositionTask:
     def _asked(self, sample: Sample) -> Mapping[str, Any]:
         """What the row asks for. Raises DataError where it says that in another way."""
         asked = sample.items.get(self.config.asked)
-        objects = asked.get("objects") if isinstance(asked, Mapping) else None
-        relation = asked.get("relation") if isinstance(asked, Mapping) else None
+        told: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
+        objects, relation = told.get("objects") or [], told.get("relation")
         fits = (
             isinstance(objects, list)
             and objects
@@ -134,8 +134,7 @@ class CompositionTask:
                 f"'{self.config.asked}' is {asked!r:.80}, expected objects, count and relation",
                 source=sample.source,
             )
-        assert isinstance(asked, Mapping)
-        return asked
+        return told
 
 
 def _shown(
@@ -150,7 +149,8 @@ def is_shown(asked: Mapping[str, Any], objects: Sequence[Found]) -> bool:
     """Whether the objects are all that is asked for."""
     first = asked["objects"][0]
     if asked.get("count") is not None:
-        return sum(_fits(first, one) for one in objects) == asked["count"]
+        count: int = asked["count"]
+        return sum(_fits(first, one) for one in objects) == count
     relation = asked.get("relation")
     if relation is not None:
         return any(

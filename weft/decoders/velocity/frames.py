@@ -35,7 +35,8 @@ class FrameBlock(nn.Module):
         scale, shift = self.modulation(condition_BD)[:, None].chunk(2, dim=2)
         hidden = (self.norm(frames_BTD) * (1 + scale) + shift).masked_fill(~mask_BT1, 0)
         value, gate = self.conv(hidden.transpose(1, 2)).transpose(1, 2).chunk(2, dim=2)
-        return frames_BTD + self.out(torch.tanh(value) * torch.sigmoid(gate))
+        found: Tensor = frames_BTD + self.out(torch.tanh(value) * torch.sigmoid(gate))
+        return found
 
 
 class FrameVelocity(nn.Module):
