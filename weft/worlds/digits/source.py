@@ -7,6 +7,7 @@ from pathlib import Path
 
 from weft.core.errors import DataError
 from weft.core.media import Media
+from weft.core.ranges import at_least, require
 from weft.core.samples import Sample, group_key
 from weft.data.formats import Dataset, columns_of
 from weft.data.policy import ErrorPolicy
@@ -24,6 +25,9 @@ class DrawnDigitsConfig(DataSource):
     """Side of a picture in pixels."""
     seed: int = 0
     """Of the pictures."""
+
+    def __post_init__(self) -> None:
+        require(self, size=at_least(8, 4096), seed=at_least(0))
 
     @property
     def words(self) -> str:
