@@ -20,7 +20,7 @@ Similarity = Callable[[int, int], Tensor]
 CHUNK_ELEMENTS = 2**22
 """Scores held at once: few enough to stay near the processor's cache, enough for a fast product."""
 
-BLOCK_ROWS, BLOCK_COLUMNS = 8, 64
+BLOCK_ROWS, BLOCK_COLUMNS = 16, 256
 """Rows and columns of a product are filled up to multiples of these; what its kernels take at once divides
 them."""
 
