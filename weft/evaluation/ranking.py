@@ -22,7 +22,7 @@ CHUNK_ELEMENTS = 2**22
 
 BLOCK_ROWS, BLOCK_COLUMNS = 16, 256
 """Rows and columns of a product are filled up to multiples of these; what its kernels take at once divides
-them."""
+them. Processors with AMX sum in another order where there are fewer than 16 rows or 192 columns."""
 
 FEW_POSITIVES = 16
 """Up to here one counting pass for each right entry is faster than one binary search a score."""
