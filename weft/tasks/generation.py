@@ -28,7 +28,7 @@ from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.inference.member import Entry, Member, check_members, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult
-from weft.inference.value_features import RowFeatures, ValueFeatures
+from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
 from weft.modalities.parts import shown_by
 from weft.tasks.base import TaskConfig
 
@@ -164,7 +164,9 @@ class GenerationTask:
         scores = [
             KID.score(
                 distances.kid_estimate(
-                    real.features, drawn_ND, subsets=min(200, config.resamples), seed=config.seed
+                    *_scaled(real.features, drawn_ND),
+                    subsets=min(200, config.resamples),
+                    seed=config.seed,
                 )
             ),
             FID.score(_alone(distances.fid(real.features, drawn_ND))),
@@ -194,7 +196,7 @@ class GenerationTask:
     def _compared(self, real: distances.Floats, other: distances.Floats) -> dict[str, float]:
         precision, recall = distances.precision_recall(real, other, self.config.neighbours)
         return {
-            KID.name: KID.scale * distances.kid(real, other),
+            KID.name: KID.scale * distances.kid(*_scaled(real, other)),
             FID.name: distances.fid(real, other),
             PRECISION.name: 100 * precision,
             RECALL.name: 100 * recall,
@@ -215,6 +217,7 @@ class GenerationTask:
             "real": len(real),
             "features": f"{short_name(type(config.features))}, {real.features.shape[1]} numbers",
             "size": "as the stream is read",
+            "KID": "of features whose mean square is 1 over the real ones",
             "FID of": f"{min(len(found), len(real)):,} rows{few}",
             "steps": way.steps,
             "guidance": way.guidance,
@@ -262,6 +265,12 @@ class GenerationTask:
             inputs = tuple(Entry(name, row) for name in found.streams)
             drawings.append(Drawing(inputs, values.display(place), others))
         return tuple(drawings)
+
+
+def _scaled(real: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Both divided by the root of the mean square of the real ones: of small features the kernel of KID sees means alone."""
+    scale = np.sqrt(np.square(real).mean()) or 1.0
+    return real / scale, other / scale
 
 
 def _alone(value: float) -> Estimate:
