@@ -12,6 +12,9 @@ from weft.core.records import Batch, Features, Field
 from weft.explain.decision import Decision
 from weft.heads.output import Values
 
+ROUNDING = 1e-6
+"""Share of a score up to which a fall is rounding."""
+
 
 @torch.no_grad()
 def occlusion(
@@ -38,7 +41,9 @@ def occlusion(
             for s, f in whole.items()
         }
         left_R = decision.scores(left, said.take(rows.tolist())).values
-        falls_BP[rows, parts] = (whole_B[rows] - left_R).clamp_min(0)
+        falls_R = whole_B[rows] - left_R
+        # Batches of another size are summed in another order: so small a fall is none.
+        falls_BP[rows, parts] = falls_R.where(falls_R > ROUNDING * whole_B[rows].abs(), 0)
     return falls_BP
 
 
