@@ -17,6 +17,10 @@ REMOVED = {"a row": {5}, "a batch": {4, 5, 6, 7}}
 @pytest.mark.parametrize("removed", REMOVED)
 def test_rows_that_lack_a_stream(name: str, stream: str, removed: str) -> None:
     found = measured(name, dataset(stream, REMOVED[removed]))
+    if name == "generation":  # what is drawn needs no real values, and distances have no intervals
+        assert found.drawn is not None
+        assert all(np.isfinite(estimate.value) for estimate in found.metrics.values())
+        return
     assert found.metrics
     for metric, estimate in found.metrics.items():
         assert np.isfinite([estimate.value, estimate.low, estimate.high]).all(), metric

@@ -82,10 +82,10 @@ def batch_at(step: int, whole: bool = False) -> Batch:
     return batch if whole else batch.rows(share)
 
 
-def validation(model: Model) -> Callable[[], dict[str, Score]]:
+def validation(model: Model) -> Callable[[int], dict[str, Score]]:
     """Calls the parts of the model by themselves, as tasks do, on rows that every rank sees."""
 
-    def validate(step: int) -> dict[str, Score]:
+    def validate(number: int) -> dict[str, Score]:
         generator = torch.Generator().manual_seed(99)
         images = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8, generator=generator)
         texts = torch.randint(1, 50, (5, 6), generator=generator)

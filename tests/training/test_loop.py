@@ -38,7 +38,7 @@ def numbered(*values: float, better: Literal["higher", "lower"] = "higher") -> V
     """A validation that gives these values, one a call."""
     upcoming = iter(values)
     recall, other = Metric("recall", "share", better), Metric("other", "share")
-    return lambda: by_name([scored(recall, next(upcoming)), scored(other, 0.0)])
+    return lambda _: by_name([scored(recall, next(upcoming)), scored(other, 0.0)])
 
 
 def test_training_lowers_the_loss_and_logs_at_its_cadence(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_best_weights_are_saved_and_in_the_model(tmp_path: Path, ema: float 
         assert not one.step.training
         seen.append({name: t.clone() for name, t in one.step.model.state_dict().items()})
         scales.append(one.step.state_dict()[f"objectives.{SCALE}"].item())
-        return given()
+        return given(step)
 
     result = fit([one], batches, RUN, tmp_path, validate)
     assert (result.best_step, result.metrics) == (6, {"recall": 0.7, "other": 0.0})

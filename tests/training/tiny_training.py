@@ -77,10 +77,10 @@ def scored(metric: Metric, value: float) -> Score:
     return metric.score(Estimate(value, value, value))
 
 
-def validation(step: TrainStep) -> Callable[[], dict[str, Score]]:
+def validation(step: TrainStep) -> Callable[[int], dict[str, Score]]:
     """Validation loss; it draws random numbers on purpose, which must not disturb the training."""
 
-    def validate(step: int) -> dict[str, Score]:
+    def validate(number: int) -> dict[str, Score]:
         torch.rand(3)
         return {"loss": scored(LOSS, step(batch_at(10_000)).total.item())}
 
@@ -138,7 +138,7 @@ def train_on_ranks(folder: Path, poisoned: bool) -> FitResult:
 
     calls: list[int] = []
 
-    def validate(step: int) -> dict[str, Score]:
+    def validate(number: int) -> dict[str, Score]:
         calls.append(1)
         value = float(len(calls) if rank() == 0 else -len(calls))
         return {"recall": scored(Metric("recall", "share"), value)}

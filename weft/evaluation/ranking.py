@@ -20,9 +20,9 @@ Similarity = Callable[[int, int], Tensor]
 CHUNK_ELEMENTS = 2**22
 """Scores held at once: few enough to stay near the processor's cache, enough for a fast product."""
 
-BLOCK_ROWS, BLOCK_COLUMNS = 16, 256
+BLOCK_ROWS, BLOCK_COLUMNS = 8, 64
 """Rows and columns of a product are filled up to multiples of these; what its kernels take at once divides
-them. Processors with AMX sum in another order where there are fewer than 16 rows or 192 columns."""
+them."""
 
 FEW_POSITIVES = 16
 """Up to here one counting pass for each right entry is faster than one binary search a score."""
@@ -120,13 +120,18 @@ def inner_products(query_QE: Tensor, gallery_GE: Tensor) -> Tensor:
 
     A matrix product sums what is left over at its edges in another order than the rest, so that equal
     rows differ in the last bit and one of them ranks before the other. There is no edge here: the
-    numbers of rows are filled up with zeros to those of whole blocks.
+    numbers of rows are filled up with zeros to those of whole blocks. Sums are in float64, since some
+    processors sum in another order in products of another size; what differs is lost in rounding.
     """
     queries, gallery = len(query_QE), len(gallery_GE)
     rows = F.pad(query_QE, (0, 0, 0, -queries % BLOCK_ROWS))
     whole = gallery - gallery % BLOCK_COLUMNS
     rest = F.pad(gallery_GE[whole:], (0, 0, 0, -gallery % BLOCK_COLUMNS))
-    parts = [(rows @ part.T)[:queries] for part in (gallery_GE[:whole], rest) if len(part)]
+    parts = [
+        (rows.double() @ part.double().T)[:queries].to(query_QE.dtype)
+        for part in (gallery_GE[:whole], rest)
+        if len(part)
+    ]
     if not parts:
         return query_QE.new_zeros(queries, 0)
     scores_QG = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
