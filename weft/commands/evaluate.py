@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from weft.runs.trained import TrainedModel
 
 
+MOST_SAMPLES = 100_000
+"""Of a prior; a larger number is taken for a typing error."""
+
+
 @dataclass(frozen=True)
 class Arguments(OwnData, Trusting):
     """The runs, the task and the rows."""
@@ -75,19 +79,26 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     return replace(found, result=found.result.extended(protocol=protocol))
 
 
-def _judged(found: "Measurement", arguments: Arguments) -> "Measurement":
-    """With what the judges say, where there are any."""
+def _judges(arguments: Arguments) -> "list[TrainedModel]":
+    """The judges, before anything is measured. Raises WeftError for a number of samples that cannot be, and where nobody
+    judges them."""
+    if not 0 <= arguments.joint <= MOST_SAMPLES:
+        raise WeftError(f"--joint is {arguments.joint:,}, expected 0 to {MOST_SAMPLES:,} samples")
     if arguments.joint and not arguments.judge:
         raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
-    if not arguments.judge:
+    return [_loaded(folder, arguments) for folder in arguments.judge]
+
+
+def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int) -> "Measurement":
+    """With what the judges say, where there are any. samples: of the prior, for joint coherence."""
+    if not judges:
         return found
     from weft.runs.coherence import with_joint_coherence
     from weft.runs.judged import judged
 
-    judges = [_loaded(folder, arguments) for folder in arguments.judge]
-    for judge in _seeing(judges, found) if arguments.joint else judges:
+    for judge in _seeing(judges, found) if samples else judges:
         found = judged(found, judge, judge.folder.name)
-    return with_joint_coherence(found, judges, arguments.joint) if arguments.joint else found
+    return with_joint_coherence(found, judges, samples) if samples else found
 
 
 def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":
@@ -110,13 +121,14 @@ def main(words: list[str]) -> None:
         check_writable(arguments.json)
     elif own:
         check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
+    judges = _judges(arguments)
     runs = [_loaded(folder, arguments) for folder in arguments.runs]
     other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
     if other is not None:
         task_config(other.recipe, task)  # that does not fit is said before anything is measured
     found = _measured(runs, task, arguments)
-    found = _judged(found, arguments)
+    found = _judged(found, judges, arguments.joint)
     print_result(found.result)
     against = None
     if other is not None:

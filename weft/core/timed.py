@@ -1,11 +1,11 @@
 """Words with the times at which they are said."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weft.core.documents import parse_json
 from weft.core.errors import WeftError, brief
 
 
@@ -38,8 +38,8 @@ def timed_words(raw: Any) -> list[TimedWord]:
 def _read(text: str) -> Any:
     """The value of a JSON text; the text itself where it is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text, "words")
+    except WeftError:
         return text
 
 

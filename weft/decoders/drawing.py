@@ -1,10 +1,11 @@
 """Decoders that draw a value, such as a picture, out of what they read and, most of them, out of noise."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from weft.core.config import Settings
 from weft.core.ranges import COUNT, NOT_NEGATIVE, at_least, require
@@ -83,15 +84,36 @@ def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) ->
     return checked_noise(prefix.values, context, shape)
 
 
-def with_noise(
-    context: Features, width: int, noise: Tensor | None, shape: tuple[int, ...]
-) -> Tensor:
-    """(B, width + noise) the pooled context and the noise of that shape beside it, where there is any.
+class OneStep(nn.Module, ABC):
+    """A decoder that draws in one step from one vector: the pooled context (B, D) and noise (B, N) beside it.
 
-    Raises ValueError for a context of another width, and where noise is missing.
+    A subclass says what `made` makes of the vector (B, D + N). shape: of one value. noise: N, 0 for none.
     """
-    check_shape(context.pooled, "B D", "the context", D=width)
-    if not shape:
-        return context.pooled
-    found = checked_noise(noise, context, shape)
-    return torch.cat([context.pooled, found.to(context.pooled.dtype)], dim=1)
+
+    def __init__(self, context_dim: int, noise: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.context_dim, self.shape = context_dim, shape
+        self.noise = (noise,) if noise else ()
+
+    @abstractmethod
+    def made(self, vector_BK: Tensor, context: Features) -> Tensor:
+        """(B, *shape) of the vector; the context has the tokens."""
+
+    def draw(
+        self,
+        context: Features,
+        noise: Tensor | None,
+        way: DrawingConfig,  # noqa: ARG002
+    ) -> Tensor:
+        """(B, *shape). Raises ValueError for a context or noise of another shape, and where noise is missing."""
+        check_shape(context.pooled, "B D", "the context", D=self.context_dim)
+        vector_BK = context.pooled
+        if self.noise:
+            found = checked_noise(noise, context, self.noise)
+            vector_BK = torch.cat([vector_BK, found.to(vector_BK.dtype)], dim=1)
+        return self.made(vector_BK, context)
+
+    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
+        """Draws from the noise that the prefix holds, (B, N)."""
+        noise = noise_of(prefix, context, self.noise) if self.noise else None
+        return self.draw(context, noise, DrawingConfig())

@@ -2,49 +2,35 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
-from weft.core.records import Features, Field
-from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
+from weft.core.records import Features
+from weft.decoders.drawing import OneStep
 from weft.layers.upsampling import Upsampling
 
 CHANNELS, START = 3, 4
 """Of a picture; sides of the coarsest grid."""
 
 
-class PictureConvolutions(nn.Module):
+class PictureConvolutions(OneStep):
     """The pooled context (B, D), and noise beside it, -> pixels (B, 3, S, S) in [-1, 1].
 
     The vector is mapped to a grid of 4 x 4 places, each stage doubles its sides.
     """
 
     def __init__(self, config: "PictureConvolutionsConfig") -> None:
-        super().__init__()
+        super().__init__(config.context_dim, config.noise, config.shape)
         self.config = config
-        self.shape = config.shape
-        self.noise = (config.noise,) if config.noise else ()
-        width = config.context_dim + config.noise
-        self.layers = Upsampling(width, config.widths, (START, START), CHANNELS, config.condition)
+        width, start = config.context_dim + config.noise, (START, START)
+        self.layers = Upsampling(width, config.widths, start, CHANNELS, config.condition)
 
-    def draw(
-        self,
-        context: Features,
-        noise: Tensor | None,
-        way: DrawingConfig,  # noqa: ARG002
-    ) -> Tensor:
-        """(B, 3, S, S) drawn in one step."""
-        pixels: Tensor = self.layers(
-            with_noise(context, self.config.context_dim, noise, self.noise)
-        )
+    def made(self, vector_BK: Tensor, context: Features) -> Tensor:  # noqa: ARG002
+        """(B, 3, S, S) of the vector alone."""
+        pixels: Tensor = self.layers(vector_BK)
         return pixels.tanh()
-
-    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Draws from the noise that the prefix holds, (B, noise)."""
-        noise = noise_of(prefix, context, self.noise) if self.noise else None
-        return self.draw(context, noise, DrawingConfig())
 
 
 @dataclass(frozen=True)

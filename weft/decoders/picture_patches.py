@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
-from weft.core.records import Features, Field
-from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
-from weft.layers.modulated import ModulatedTransformerBlock
-from weft.layers.packing import Packing
-from weft.layers.pairing import Pairing
-from weft.layers.positions import grid_positions
+from weft.core.records import Features
+from weft.decoders.drawing import OneStep
+from weft.layers.modulated import PatchTransformer
 
 CHANNELS = 3
 
 
-class PicturePatches(nn.Module):
+class PicturePatches(OneStep):
     """The context, and noise beside its pooled vector, -> pixels (B, 3, S, S) in [-1, 1].
 
     Each patch begins as the learned code of its place, attends to the others and to the tokens of the context, and
@@ -26,53 +22,23 @@ class PicturePatches(nn.Module):
     """
 
     def __init__(self, config: "PicturePatchesConfig") -> None:
-        super().__init__()
+        super().__init__(config.context_dim, config.noise, config.shape)
         self.config = config
-        self.shape = config.shape
-        self.noise = (config.noise,) if config.noise else ()
-        dim = config.dim
+        width, dim = config.context_dim + config.noise, config.dim
         self.mapping = nn.Sequential(
-            nn.Linear(config.context_dim + config.noise, dim),
-            nn.SiLU(),
-            nn.Linear(dim, dim),
-            nn.SiLU(),
+            nn.Linear(width, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU()
         )
         self.first = nn.Linear(dim, dim)
-        side = config.size // config.patch
-        self.places = nn.Parameter(grid_positions(side, side, dim))
-        self.blocks = nn.ModuleList(
-            ModulatedTransformerBlock(
-                dim, config.heads, dim, config.context_dim, config.mlp or 4 * dim
-            )
-            for _ in range(config.depth)
-        )
-        self.norm = nn.LayerNorm(dim)
-        self.last = nn.Linear(dim, CHANNELS * config.patch**2)
+        self.patches = PatchTransformer(
+            size=config.size, patch=config.patch, dim=dim, depth=config.depth, heads=config.heads,
+            condition=dim, context_dim=config.context_dim, mlp=config.mlp, channels=CHANNELS,
+        )  # fmt: skip
 
-    def draw(
-        self,
-        context: Features,
-        noise: Tensor | None,
-        way: DrawingConfig,  # noqa: ARG002
-    ) -> Tensor:
-        """(B, 3, S, S) drawn in one step."""
-        vector_BK = with_noise(context, self.config.context_dim, noise, self.noise)
+    def made(self, vector_BK: Tensor, context: Features) -> Tensor:
+        """(B, 3, S, S) of the vector and the tokens of the context."""
         vector_BD = self.mapping(vector_BK)
-        tokens_BTD = self.first(vector_BD)[:, None] + self.places
-        rows, length, _ = tokens_BTD.shape
-        packing, told = Packing.dense(rows, length, tokens_BTD.device), Packing.of(context.mask)
-        pairing, context_SC = Pairing.of(packing, told), told.pack(context.tokens)
-        tokens_SD = packing.pack(tokens_BTD)
-        for block in self.blocks:
-            tokens_SD = block(tokens_SD, vector_BD, context_SC, pairing)
-        columns = packing.unpack(self.last(self.norm(tokens_SD))).transpose(1, 2)
-        side, patch = self.config.size, self.config.patch
-        return F.fold(columns, (side, side), patch, stride=patch).tanh()
-
-    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Draws from the noise that the prefix holds, (B, noise)."""
-        noise = noise_of(prefix, context, self.noise) if self.noise else None
-        return self.draw(context, noise, DrawingConfig())
+        pixels: Tensor = self.patches(self.first(vector_BD)[:, None], vector_BD, context)
+        return pixels.tanh()
 
 
 @dataclass(frozen=True)

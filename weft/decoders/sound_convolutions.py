@@ -2,49 +2,34 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
-from weft.core.records import Features, Field
-from weft.decoders.drawing import DrawingConfig, noise_of, with_noise
+from weft.core.records import Features
+from weft.decoders.drawing import OneStep
 from weft.layers.upsampling import Upsampling
 
 
-class SoundConvolutions(nn.Module):
+class SoundConvolutions(OneStep):
     """The pooled context (B, D), and noise beside it, -> normalised log-mel frames (B, T, M).
 
     Time and bands are the two sides of a grid, which each stage doubles.
     """
 
     def __init__(self, config: "SoundConvolutionsConfig") -> None:
-        super().__init__()
+        super().__init__(config.context_dim, config.noise, config.shape)
         self.config = config
-        self.shape = config.shape
-        self.noise = (config.noise,) if config.noise else ()
         scale = 2 ** (len(config.widths) - 1)
         start = config.frames // scale, config.bands // scale
-        self.layers = Upsampling(
-            config.context_dim + config.noise, config.widths, start, 1, config.condition
-        )
+        width = config.context_dim + config.noise
+        self.layers = Upsampling(width, config.widths, start, 1, config.condition)
 
-    def draw(
-        self,
-        context: Features,
-        noise: Tensor | None,
-        way: DrawingConfig,  # noqa: ARG002
-    ) -> Tensor:
-        """(B, T, M) drawn in one step."""
-        frames: Tensor = self.layers(
-            with_noise(context, self.config.context_dim, noise, self.noise)
-        )
+    def made(self, vector_BK: Tensor, context: Features) -> Tensor:  # noqa: ARG002
+        """(B, T, M) of the vector alone."""
+        frames: Tensor = self.layers(vector_BK)
         return frames[:, 0]
-
-    def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Draws from the noise that the prefix holds, (B, noise)."""
-        noise = noise_of(prefix, context, self.noise) if self.noise else None
-        return self.draw(context, noise, DrawingConfig())
 
 
 @dataclass(frozen=True)

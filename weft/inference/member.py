@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from weft.architectures.model import Model
-from weft.core.errors import unknown_name
+from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
 from weft.data.columns import Source
 from weft.data.formats import Dataset
@@ -55,6 +55,14 @@ def seeing(member: Member, head: str, streams: Sequence[str]) -> Member:
             raise unknown_name(f"stream of head '{head}'", stream, read)
     hidden = set(read) - set(streams)
     return replace(member, sources={s: one for s, one in member.sources.items() if s not in hidden})
+
+
+def only(members: Sequence[Member], task: str) -> Member:
+    """The one member. Raises WeftError for several, which the task of that name cannot measure together, ValueError for none."""
+    check_members(members)
+    if len(members) > 1:
+        raise WeftError(f"{len(members)} models for task '{task}', expected one")
+    return members[0]
 
 
 def check_members(members: Sequence[Member]) -> None:

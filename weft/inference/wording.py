@@ -8,8 +8,9 @@ IN_RANDOM_ORDER = " in random order"
 """Ends the name of the baseline that is the model itself with the frames of a video in random order."""
 EMBEDDED = "embedded_"
 """Begins the name of how many entries of a stream were embedded, with an s behind it: `embedded_text_zhs`."""
-PERSON = "person"
-"""The baseline that is a person: what can be hoped for, not what is to be beaten."""
+PERSON, HALVES, REAL = "person", "half of the real ones", "real ones"
+HOPED = (PERSON, HALVES, REAL)
+"""Baselines that are what can be hoped for, not what is to be beaten: a person, real values."""
 
 PROTOCOL = {
     "answers_known": "answers the model can give",

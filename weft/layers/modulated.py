@@ -5,9 +5,11 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weft.core.records import Features
 from weft.layers.attention import CrossAttention, SelfAttention
 from weft.layers.packing import Packing
 from weft.layers.pairing import Pairing
+from weft.layers.positions import grid_positions
 
 
 class ModulatedTransformerBlock(nn.Module):
@@ -46,6 +48,55 @@ class ModulatedTransformerBlock(nn.Module):
                 self.norms[number](tokens_SD) * (1 + scale) + shift
             )
         return tokens_SD
+
+
+class PatchTransformer(nn.Module):
+    """Tokens (B, T, D), one a patch of a square picture row by row, -> pixels (B, C, S, S).
+
+    Each token gets the learned code of its place; blocks and last norm are modulated by the condition (B, K), and
+    every token attends to the tokens of the context. nothing: whether the pixels are zero at first.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        patch: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        condition: int,
+        context_dim: int,
+        mlp: int | None = None,
+        channels: int = 3,
+        nothing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.size, self.patch = size, patch
+        self.places = nn.Parameter(grid_positions(size // patch, size // patch, dim))
+        self.blocks = nn.ModuleList(
+            ModulatedTransformerBlock(dim, heads, condition, context_dim, mlp or 4 * dim)
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim, elementwise_affine=False)
+        self.modulation = nn.Linear(condition, 2 * dim)
+        self.last = nn.Linear(dim, channels * patch**2)
+        for layer in (self.modulation, *([self.last] if nothing else [])):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens_BTD: Tensor, condition_BK: Tensor, context: Features) -> Tensor:
+        rows, length = len(tokens_BTD), self.places.shape[0]
+        packing = Packing.dense(rows, length, tokens_BTD.device)
+        told = Packing.of(context.mask)
+        pairing, context_SC = Pairing.of(packing, told), told.pack(context.tokens)
+        tokens_SD = packing.pack(tokens_BTD + self.places)
+        for block in self.blocks:
+            tokens_SD = block(tokens_SD, condition_BK, context_SC, pairing)
+        scale, shift = (spread(one, packing) for one in self.modulation(condition_BK).chunk(2, 1))
+        found_SP = self.last(self.norm(tokens_SD) * (1 + scale) + shift)
+        columns = packing.unpack(found_SP).transpose(1, 2)
+        return F.fold(columns, (self.size, self.size), self.patch, stride=self.patch)
 
 
 def spread(values_BD: Tensor, packing: Packing) -> Tensor:

@@ -13,7 +13,7 @@ from weft.report.examples import Rows, folded
 from weft.report.html import Html
 
 WIDTH = 128
-STRIP_WIDTH = 640
+STRIP_WIDTH, ANIMATION_WIDTH = 640, 320
 
 
 def drawings(found: Sequence[Drawing], rows: Rows, first: int) -> list[Html]:
@@ -44,6 +44,6 @@ def animated(content: bytes) -> Html:
     source = base64.b64encode(content).decode()
     told = html.text(say("the same inputs and noise, after each validation of the training"))
     return Html(
-        f'<figure class="picture"><img src="data:image/webp;base64,{source}" alt="{told}">'
+        f'<figure class="picture" style="width:{ANIMATION_WIDTH}px"><img src="data:image/webp;base64,{source}" alt="{told}">'
         f"<figcaption>{told}</figcaption></figure>"
     )

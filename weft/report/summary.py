@@ -6,7 +6,7 @@ from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import PERCENT, Metric, Score
 from weft.inference.results import TaskResult
-from weft.inference.wording import PERSON, baseline_words
+from weft.inference.wording import HOPED, baseline_words
 from weft.report import html
 from weft.report.html import Html
 from weft.report.records import Measured, RunRecord, RunReport
@@ -113,8 +113,8 @@ def headlines(result: TaskResult) -> list[tuple[str, Score]]:
 def strongest(
     baselines: Mapping[str, Mapping[str, float]], name: str, metric: Metric
 ) -> tuple[str, float] | None:
-    """The baseline that is hardest to beat in a metric, and its value; a person is none."""
-    found = [(b, v[name]) for b, v in baselines.items() if name in v and b != PERSON]
+    """The baseline that is hardest to beat in a metric, and its value; a person is none, nor are real values."""
+    found = [(b, v[name]) for b, v in baselines.items() if name in v and b not in HOPED]
     return min(found, key=lambda one: metric.best_first(one[1]), default=None)
 
 

@@ -62,7 +62,8 @@ def _tile(result: TaskResult, name: str) -> str:
 def _charts(result: TaskResult) -> list[Html]:
     """The most telling first: of all rows, then by slice."""
     parts: list[Html] = diagnostic_charts(result.diagnostics)
-    for axis, scores in same_unit(result.metrics.values()).items():
+    certain = [score for score in result.metrics.values() if score.interval]
+    for axis, scores in same_unit(certain).items():
         if len(scores) > 1:
             rows = [(say(s.metric.words), s.value, s.low, s.high) for s in scores[:MOST_SCORES]]
             parts.append(charts.interval_chart(rows, "Scores with 95% intervals", axis))

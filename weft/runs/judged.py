@@ -14,10 +14,11 @@ from weft.heads.classes import ClassValues
 from weft.inference.config import InferenceConfig
 from weft.inference.predict import predict
 from weft.inference.results import Drawn, TaskResult
+from weft.inference.wording import REAL
 from weft.runs.measure import Measurement, first_task, task_config
 from weft.runs.trained import BATCH, TrainedModel
 
-REAL, OF_ANOTHER = "real ones", "drawn for another row"
+OF_ANOTHER = "drawn for another row"
 
 
 def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:

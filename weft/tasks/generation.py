@@ -25,10 +25,11 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import THOUSANDTHS, Metric, Score, by_name
 from weft.heads.drawn import DrawnOutput, DrawnValues
-from weft.inference.member import Entry, Member, check_members, seeing
+from weft.inference.member import Entry, Member, only, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult
 from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
+from weft.inference.wording import HALVES
 from weft.modalities.parts import shown_by
 from weft.tasks.base import TaskConfig
 
@@ -56,7 +57,7 @@ CLOSE = Metric(
 METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
 FEWEST = 4
 """Real values without which nothing is compared, as where rows are texts alone: a judge then says what was drawn."""
-HALVES, MEAN = "half of the real ones", "their mean, always"
+MEAN = "their mean, always"
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,7 @@ class GenerationTask:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError where several models are given."""
-        check_members(members)
-        config, (member, *others) = self.config, members
-        if others:
-            raise WeftError(f"{len(members)} models cannot draw together, expected one")
+        config, member = self.config, only(members, self.name)
         if config.limit is not None:
             dataset = Subset(dataset, range(min(config.limit, len(dataset))))
         reading = seeing(member, config.head, config.inputs)

@@ -14,7 +14,7 @@ from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name, mean_score
 from weft.inference.embedding import evaluating
-from weft.inference.member import Member, check_members
+from weft.inference.member import Member, only
 from weft.inference.results import TaskResult, Values
 from weft.inference.rows import Reading, read_rows
 from weft.objectives.rectified_flow import RectifiedFlowConfig
@@ -60,10 +60,7 @@ class HeldOutLoss:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError for several models, and for an objective that has weights of its own."""
-        check_members(members)
-        config, (member, *others) = self.config, members
-        if others:
-            raise WeftError(f"{len(members)} models have no loss together, expected one")
+        config, member = self.config, only(members, self.name)
         objective = build(config.objective)
         if any(True for _ in objective.parameters()):
             raise WeftError(

@@ -15,7 +15,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name, mean_score
 from weft.inference.embedding import embed_entries
 from weft.inference.entries import list_entries
-from weft.inference.member import Member, check_members
+from weft.inference.member import Member, only
 from weft.inference.results import TaskResult
 from weft.tasks.base import TaskConfig
 
@@ -74,10 +74,7 @@ class ModalityProbe:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError for several models, and where a stream has fewer than two groups."""
-        check_members(members)
-        config, (member, *others) = self.config, members
-        if others:
-            raise WeftError(f"{len(members)} models have no embeddings in common, expected one")
+        config, member = self.config, only(members, self.name)
         bad = config.inference.errors.build(len(dataset))
         listing = list_entries(dataset, config.streams, bad)
         vectors: list[Tensor] = []

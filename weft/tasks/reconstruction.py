@@ -17,7 +17,7 @@ from weft.evaluation.metric import FAMILY, Metric, Score, by_name, mean_score
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.output import Output
 from weft.heads.texts import TextOutput
-from weft.inference.member import Member, check_members, seeing
+from weft.inference.member import Member, only, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import TaskResult
 from weft.inference.rows import Reading, Selection, read_rows
@@ -76,10 +76,7 @@ class ReconstructionTask:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError where no row has a stream that is made, or for several models."""
-        check_members(members)
-        config, (member, *others) = self.config, members
-        if others:
-            raise WeftError(f"{len(members)} models cannot draw together, expected one")
+        config, member = self.config, only(members, self.name)
         if config.limit is not None:
             dataset = Subset(dataset, range(min(config.limit, len(dataset))))
         scores: list[Score] = []
