@@ -20,6 +20,7 @@ from weft.decoders.trees import TreesConfig
 OTHERS = {
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
+    "ctc of logits": CTCDecoderConfig(VOCABULARY, VOCABULARY, maps=False),
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
     "trees": TreesConfig(WIDTH, VOCABULARY, trees=2, nodes=6, depth=1),
 }
