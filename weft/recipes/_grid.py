@@ -40,8 +40,9 @@ TOKENS = 25.0
 """Tokens of the sound a second."""
 RATES = {"audio": TOKENS, "video": RATE}
 """Tokens a second of each stream."""
-WORDS = TranscriptOutput(search="beam", blank_penalty=1.0)
-"""How words are read: with a penalty of the blank, which wins where speech is hardly heard."""
+WORDS = TranscriptOutput(search="beam")
+OF_BOTH = WORDS.replace(blank_penalty=1.0)
+"""How words are read. In a product the blank wins where either stream is unsure; of one alone a penalty brings nothing."""
 DROPOUT = 0.1
 NOISE, NOISY = (-10.0, 25.0), 0.75
 """Decibels between speech and white noise in training, and the share of the sounds that get it."""
@@ -130,8 +131,8 @@ def _heads(streams: tuple[str, ...]) -> dict[str, HeadConfig]:
         decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
         return {"transcript": HeadConfig(decoder, WORDS, streams[0])}
     decoder = CTCDecoderConfig(UNITS, UNITS, maps=False)
-    contexts = {"transcript": JOINT, **{name: name for name in streams}}
-    return {name: HeadConfig(decoder, WORDS, context) for name, context in contexts.items()}
+    alone = {name: HeadConfig(decoder, WORDS, name) for name in streams}
+    return {"transcript": HeadConfig(decoder, OF_BOTH, JOINT), **alone}
 
 
 def _product(streams: tuple[str, ...]) -> InTimeConfig:
