@@ -26,6 +26,7 @@ OTHERS = {
     "cells": CellClassifierConfig(WIDTH, (3, 4)),
     "classifier": ClassifierConfig(WIDTH, VOCABULARY),
     "ctc": CTCDecoderConfig(WIDTH, VOCABULARY),
+    "ctc of logits": CTCDecoderConfig(VOCABULARY, VOCABULARY, maps=False),
     "joint": JointDecoderConfig(WIDTH, VOCABULARY, dim=8, heads=2),
     "projection critic": ProjectionCriticConfig(WIDTH, condition=4, dim=5),
     "spoken flow": SpokenFlowConfig(

@@ -55,6 +55,14 @@ def test_padding_and_nothing() -> None:
     assert logits.shape == (2, 4, 3)
 
 
+def test_without_a_map_the_tokens_are_the_logits() -> None:
+    decoder, tokens = CTCDecoderConfig(3, 3, maps=False).build(), torch.randn(2, 4, 3)
+    found = decoder(Features(tokens, torch.ones(2, 4, dtype=torch.bool), tokens.mean(1)))
+    assert torch.equal(found, tokens)
+    with pytest.raises(ValueError, match="in_dim is 5, expected 3 as units"):
+        CTCDecoderConfig(5, 3, maps=False)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_an_alignment_is_the_most_probable_one_of_the_text(seed: int) -> None:
     log_probs_TV = chances(places=5, seed=seed)

@@ -74,7 +74,8 @@ CASES: dict[str, Config] = {
     "side-by-side": SideBySideConfig(TWO),
     "side-by-side-three": SideBySideConfig(THREE),
     "in-time": InTimeConfig(TWO, dim=8, repeat={"image": 2}),
-    "in-time-three": InTimeConfig(THREE, dim=6, depth=2),
+    "in-time-three": InTimeConfig(THREE, dim=6),
+    "in-time-gate": InTimeConfig(TWO, dim=5, dropout=0.1, gate_only=True),
     # The mean of a mixture needs no variances: tests/fusion/test_joint_posterior.py.
     "joint-mean": JointPosteriorConfig(tuple(TWO), 8, "mean"),
     "joint-product": JointPosteriorConfig(tuple(THREE), 8),

@@ -103,7 +103,10 @@ CASES: dict[str, tuple[Output, Config]] = {
         TranscriptOutput(search="joint", beams=3),
         JointDecoderConfig(WIDTH, 30, dim=8, heads=2, max_length=12),
     ),
-    "transcripts-beam": (TranscriptOutput(search="beam"), CTCDecoderConfig(WIDTH, 30)),
+    "transcripts-beam": (
+        TranscriptOutput(search="beam", blank_penalty=1.0),
+        CTCDecoderConfig(WIDTH, 30),
+    ),
     "named-classes": (MATCHING, ClassifierConfig(WIDTH, 2)),
     "numbers": (NumberOutput("score", unit="kg"), ClassifierConfig(WIDTH, 1)),
     "texts": (

@@ -77,9 +77,9 @@ def test_rows_are_put_together_of_all_their_recordings() -> None:
 def test_words_are_aligned_with_times_of_the_whole_recording() -> None:
     made = recipe("grid")
     check_names(made)
-    aligned = made.objectives["aligned"]
+    aligned = made.objectives["aligned_transcript"]
     other = made.replace(
-        objectives={**made.objectives, "aligned": aligned.replace(times="transcript")}
+        objectives={**made.objectives, "aligned_transcript": aligned.replace(times="transcript")}
     )
     with pytest.raises(
         WeftError, match="is 'transcript', a TranscriptConfig, expected a WordTimes"
@@ -96,7 +96,7 @@ def test_words_are_aligned_with_times_of_the_whole_recording() -> None:
     characters = made.replace(data=made.data.replace(targets=targets))
     with pytest.raises(WeftError, match="unit is character, expected word, or a weight of 0"):
         check_names(characters)
-    check_names(characters.replace(weights={"aligned": 0}))
+    check_names(characters.replace(weights={"aligned_transcript": 0}))
 
 
 def test_a_metric_that_no_task_measures_is_refused_before_training() -> None:

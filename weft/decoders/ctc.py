@@ -22,7 +22,8 @@ class CTCDecoder(nn.Module):
     def __init__(self, config: "CTCDecoderConfig") -> None:
         super().__init__()
         self.dropout = nn.Dropout(config.dropout)
-        self.map = nn.Linear(config.in_dim, config.units)
+        maps = config.in_dim, config.units
+        self.map: nn.Module = nn.Linear(*maps) if config.maps else nn.Identity()
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:  # noqa: ARG002
         logits: Tensor = self.map(self.dropout(context.tokens))
@@ -39,9 +40,15 @@ class CTCDecoderConfig(Config[Decoder]):
     """Units of the transcripts, and one for the blank; more than there are do no harm."""
     dropout: float = 0.0
     """Of the tokens."""
+    maps: bool = True
+    """False: the tokens are the logits, as those of a fusion are that adds what each stream says (`InTimeConfig`)."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, units=COUNT, dropout=SHARE_BELOW_1)
+        if not self.maps and self.in_dim != self.units:
+            raise ValueError(
+                f"in_dim is {self.in_dim}, expected {self.units} as units where the decoder does not map"
+            )
 
     @property
     def outputs(self) -> int:

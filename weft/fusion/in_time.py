@@ -12,20 +12,22 @@ from weft.core.interfaces import JOINT, Fusion
 from weft.core.named_modules import NamedModules
 from weft.core.ranges import COUNT, SHARE_BELOW_1, require
 from weft.core.records import Features
-from weft.fusion._streams import check_widths, in_order, linear
-from weft.layers.packing import Packing
+from weft.fusion._streams import check_widths, in_order, linear, map_tokens
 from weft.layers.pooling import pool
-from weft.layers.recurrence import Recurrence, recur
 
 
 class InTime(nn.Module):
-    """At each place the sum of the streams' tokens, mapped to the fusion's width, by the weights of a gate; then a GRU
-    in both directions over the places.
+    """At each place the sum of the streams' tokens, mapped to the fusion's width, by the weights of a gate, times the number
+    of streams that have a token there.
 
     The gate sees the tokens of all streams at the place and gives each stream a weight (a softmax over those that
-    have a token there; compare Arevalo et al. 2017, arXiv:1702.01992, section 3.1). A row has as many places as its
-    longest stream; a stream that it lacks gets no weight. JOINT's tokens are the places, its pooled vector their mean;
-    the streams are returned as they came.
+    have a token there; compare Arevalo et al. 2017, arXiv:1702.01992, section 3.1). Where the maps give logits, which
+    heads of each stream learn, the sum is a product of experts: log-probabilities are added by weights that change with
+    the place, as in a multi-stream HMM (Potamianos et al. 2003, Recent advances in the automatic recognition of
+    audiovisual speech, section IV). With even weights it is that of independent streams.
+
+    A row has as many places as its longest stream; a stream that it lacks gets no weight. JOINT's tokens are the
+    places; the streams are returned mapped; all pooled vectors are means.
     """
 
     def __init__(self, config: "InTimeConfig") -> None:
@@ -36,98 +38,104 @@ class InTime(nn.Module):
         self.norms = NamedModules(
             {s: nn.LayerNorm(w, elementwise_affine=False) for s, w in config.widths.items()}
         )
-        self.maps = NamedModules({s: linear(w, config.dim) for s, w in config.widths.items()})
-        self.gate = linear(len(config.widths) * config.dim, len(config.widths))
         self.dropout = nn.Dropout(config.dropout)
-        self.recurrence: Recurrence = nn.GRU(
-            config.dim,
-            config.dim // 2,
-            num_layers=config.depth,
-            bidirectional=True,
-            batch_first=True,
-        )
-        self.norm = nn.LayerNorm(config.dim)
+        self.maps = NamedModules({s: linear(w, config.dim) for s, w in config.widths.items()})
+        self.gate = linear(sum(config.widths.values()), len(config.widths))
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """Any of the streams, (B, T, width) each -> those streams and JOINT, (B, P, dim)."""
-        given, tokens_BPSD, there_BPS = self._places(streams)
-        weights_BPS = self._weights(tokens_BPSD, there_BPS)
-        fused_BPD = self.dropout((weights_BPS[..., None] * tokens_BPSD).sum(2))
+        """Any of the streams, (B, T, width) each -> those streams, (B, T, dim), and JOINT, (B, P, dim)."""
+        normed = self._normed(streams)
+        mapped = {name: self._mapped(name, features) for name, features in normed.items()}
+        there_BPS = self._there(normed)
+        tokens = [self._places(name, mapped, self.dim, there_BPS) for name in self.streams]
+        tokens_BPSD = torch.stack(tokens, 2)
+        if self.training and self.config.gate_only:
+            tokens_BPSD = tokens_BPSD.detach()
+        weights_BPS = self._weights(normed, there_BPS) * there_BPS.sum(2, keepdim=True)
+        fused_BPD = (weights_BPS[..., None] * tokens_BPSD).sum(2)
         mask_BP = there_BPS.any(2)
-        packing = Packing.of(mask_BP)
-        over_BPD, _ = recur(self.recurrence, fused_BPD, mask_BP)
-        tokens_BPD = packing.unpack(self.norm(packing.pack(over_BPD)))
-        pooled_BD = pool(tokens_BPD, mask_BP, "mean")
-        return {**given, JOINT: Features(tokens_BPD, mask_BP, pooled_BD)}
+        return {**mapped, JOINT: Features(fused_BPD, mask_BP, pool(fused_BPD, mask_BP, "mean"))}
 
     def place_weights(self, streams: Mapping[str, Features]) -> Tensor:
         """(B, P, S) how much of each place comes from each stream, in the order of `widths`; 0 in the padding."""
-        _, tokens_BPSD, there_BPS = self._places(streams)
-        return self._weights(tokens_BPSD, there_BPS)
+        normed = self._normed(streams)
+        return self._weights(normed, self._there(normed))
+
+    def _normed(self, streams: Mapping[str, Features]) -> dict[str, Features]:
+        """The streams in order, each token with mean 0 and variance 1, and dropout; 0 in the padding."""
+        found = {}
+        for name, features in in_order(streams, self.config.widths).items():
+            tokens_BTW = self.dropout(map_tokens(self.norms[name], features))
+            found[name] = Features(tokens_BTW, features.mask, features.pooled)
+        return found
+
+    def _mapped(self, name: str, features: Features) -> Features:
+        tokens_BTD = map_tokens(self.maps[name], features)
+        return Features(tokens_BTD, features.mask, pool(tokens_BTD, features.mask, "mean"))
+
+    def _there(self, normed: Mapping[str, Features]) -> Tensor:
+        """(B, P, S) where a stream has a token. One place at least, so that every parameter has a gradient on every rank."""
+        masks = {
+            name: features.mask.repeat_interleave(self._times(name), 1)
+            for name, features in normed.items()
+        }
+        places = max(1, *(mask.shape[1] for mask in masks.values()))
+        some = next(iter(masks.values()))
+        none = some.new_zeros(len(some), 0)
+        padded = [
+            F.pad(mask, (0, places - mask.shape[1]))
+            for mask in (masks.get(name, none) for name in self.streams)
+        ]
+        return torch.stack(padded, 2)
 
     def _places(
-        self, streams: Mapping[str, Features]
-    ) -> tuple[dict[str, Features], Tensor, Tensor]:
-        """The streams in order; their mapped tokens (B, P, S, D), 0 where there is none; where there are some."""
-        given = in_order(streams, self.config.widths)
-        mapped = {name: self._mapped(name, features) for name, features in given.items()}
-        # One place at least, so that every parameter has a gradient on every rank.
-        places = max(1, *(mask_BP.shape[1] for _, mask_BP in mapped.values()))
-        some_BPD = next(iter(mapped.values()))[0]
-        nothing = (
-            some_BPD.new_zeros(some_BPD.shape[0], places, self.dim),
-            some_BPD.new_zeros(some_BPD.shape[0], places, dtype=torch.bool),
-        )
-        filled = {
-            name: (
-                F.pad(tokens, (0, 0, 0, places - tokens.shape[1])),
-                F.pad(mask, (0, places - mask.shape[1])),
-            )
-            for name, (tokens, mask) in mapped.items()
-        }
-        slots = [filled.get(name, nothing) for name in self.config.widths]
-        tokens_BPSD = torch.stack([tokens for tokens, _ in slots], dim=2)
-        return given, tokens_BPSD, torch.stack([mask for _, mask in slots], dim=2)
+        self, name: str, streams: Mapping[str, Features], width: int, there_BPS: Tensor
+    ) -> Tensor:
+        """(B, P, width) the token of a stream at each place, 0 where there is none."""
+        if name not in streams:
+            some = next(iter(streams.values())).tokens
+            return some.new_zeros(*there_BPS.shape[:2], width)
+        tokens_BTW = streams[name].tokens.repeat_interleave(self._times(name), 1)
+        return F.pad(tokens_BTW, (0, 0, 0, there_BPS.shape[1] - tokens_BTW.shape[1]))
 
-    def _mapped(self, name: str, features: Features) -> tuple[Tensor, Tensor]:
-        """Tokens (B, P, D) and mask (B, P) of a stream; each token stands at as many places as it is repeated."""
-        packing = Packing.of(features.mask)
-        mapped_SD = self.maps[name](self.norms[name](packing.pack(features.tokens)))
-        times = self.config.repeat.get(name, 1)
-        tokens_BTD = packing.unpack(mapped_SD)
-        tokens_BPD = tokens_BTD[:, :, None].expand(-1, -1, times, -1).flatten(1, 2)
-        return tokens_BPD, packing.mask[..., None].expand(-1, -1, times).flatten(1)
+    def _times(self, name: str) -> int:
+        return self.config.repeat.get(name, 1)
 
-    def _weights(self, tokens_BPSD: Tensor, there_BPS: Tensor) -> Tensor:
-        scores_BPS: Tensor = self.gate(tokens_BPSD.flatten(2)).float()
+    def _weights(self, normed: Mapping[str, Features], there_BPS: Tensor) -> Tensor:
+        """(B, P, S) those of the gate."""
+        tokens = [self._places(s, normed, w, there_BPS) for s, w in self.config.widths.items()]
+        tokens_BPW = torch.cat(tokens, 2)
+        if self.training and self.config.gate_only:
+            tokens_BPW = tokens_BPW.detach()
+        scores_BPS: Tensor = self.gate(tokens_BPW).float()
         # A place without any token gets an even share of nothing, not NaN.
         none_BP1 = ~there_BPS.any(2, keepdim=True)
         shares_BPS = scores_BPS.masked_fill(~(there_BPS | none_BP1), -torch.inf).softmax(2)
-        weights_BPS: Tensor = shares_BPS.masked_fill(~there_BPS, 0).to(tokens_BPSD.dtype)
+        weights_BPS: Tensor = shares_BPS.masked_fill(~there_BPS, 0).to(tokens_BPW.dtype)
         return weights_BPS
 
 
 @dataclass(frozen=True)
 class InTimeConfig(Config[Fusion]):
-    """Streams that run in time together, such as the sound and the picture of a speaker: a gate and a GRU."""
+    """Streams that run in time together, such as the sound and the picture of a speaker, weighed by a gate."""
 
     widths: dict[str, int]
     """Stream -> width of its tokens, which are in order of time."""
     dim: int
-    """Width to which every stream is mapped, and of the result."""
+    """Width to which every stream is mapped, and of the result; with a decoder that takes the tokens as they are, the
+    number of its outputs."""
     repeat: dict[str, int] = field(default_factory=dict)
     """Stream -> at how many places each of its tokens stands (1 if not given), so that all streams have the same
     number of places a second."""
-    depth: int = 1
-    """Layers of the GRU."""
     dropout: float = 0.0
-    """Of the fused tokens."""
+    """Of the streams' tokens."""
+    gate_only: bool = False
+    """What is learned from JOINT: the gate alone. Each stream then learns from heads of its own, as it would without
+    the others; else the one that is easier to learn from is believed, and the others learn little."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)
-        require(self, dim=COUNT, depth=COUNT, dropout=SHARE_BELOW_1)
-        if self.dim % 2:
-            raise ValueError(f"dim is {self.dim}, expected an even number")
+        require(self, dim=COUNT, dropout=SHARE_BELOW_1)
         for name, times in self.repeat.items():
             if name not in self.widths or times < 1:
                 raise ValueError(

@@ -11,9 +11,9 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.core.ranges import COUNT, SHARE, require
+from weft.core.ranges import COUNT, FINITE, SHARE, require
 from weft.data.learned import Learned
-from weft.data.targets.transcript import Transcript
+from weft.data.targets.transcript import BLANK, Transcript
 from weft.decoders.autoregressive import AutoregressiveDecoder
 from weft.decoders.autoregressive import Part as Writer
 from weft.decoders.ctc import aligned, greedy, prefix_beam, text_costs
@@ -63,9 +63,12 @@ class TranscriptOutput(Output):
     """Of the beam searches."""
     ctc_weight: float = 0.3
     """With joint: the weight of CTC's log-probability; the attention decoder's has the rest."""
+    blank_penalty: float = 0.0
+    """What the search takes from the blank's log-probability at each token. CTC says blanks more surely than words, so that
+    where it is unsure words are lost: the higher the penalty, the fewer are, and the more are inserted."""
 
     def __post_init__(self) -> None:
-        require(self, beams=COUNT, ctc_weight=SHARE)
+        require(self, beams=COUNT, ctc_weight=SHARE, blank_penalty=FINITE)
 
     @property
     def needs(self) -> Needs:
@@ -142,6 +145,8 @@ class TranscriptOutput(Output):
         return logits_BTV.float().log_softmax(2)
 
     def _searched(self, log_probs_TV: Tensor, parts: Sequence[Part], row: int) -> list[int]:
+        log_probs_TV = log_probs_TV.clone()
+        log_probs_TV[:, BLANK] -= self.blank_penalty
         if self.search == "greedy":
             return greedy(log_probs_TV)
         if self.search == "beam":

@@ -38,6 +38,11 @@ RATE, FRAMES = 12.5, 38
 """Frames of a clip a second, and the most of them. The sound has 25 tokens a second, so that each frame stands beside two."""
 TOKENS = 25.0
 """Tokens of the sound a second."""
+RATES = {"audio": TOKENS, "video": RATE}
+"""Tokens a second of each stream."""
+WORDS = TranscriptOutput(search="beam")
+OF_BOTH = WORDS.replace(blank_penalty=1.0)
+"""How words are read. In a product the blank wins where either stream is unsure; of one alone a penalty brings nothing."""
 DROPOUT = 0.1
 NOISE, NOISY = (-10.0, 25.0), 0.75
 """Decibels between speech and white noise in training, and the share of the sounds that get it."""
@@ -78,8 +83,7 @@ def encoder(stream: str) -> Config[Encoder]:
 
 
 def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
-    """Words of GRID by CTC, from these streams: one alone, or both with a gate at each place in time."""
-    both = len(streams) > 1
+    """Words of GRID by CTC, from these streams: from one alone, or from both and from each of them."""
     data = DataConfig(
         source=FilesConfig(folder() / "grid_s1"),
         streams=dict(streams),
@@ -89,26 +93,25 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
         },
         splice=SpliceConfig(tuple(streams), share=0.8, parts=6),
     )
-    if both:
-        data = data.replace(optional=tuple(streams), modality_dropout={"audio": 0.2, "video": 0.1})
-    context = JOINT if both else next(iter(streams))
-    decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
+    if len(streams) > 1:
+        data = data.replace(optional=tuple(streams))
+    heads = _heads(tuple(streams))
+    rates = {**RATES, JOINT: TOKENS}
     return Recipe(
         data=data,
         model=ModelConfig(
             encoders={name: encoder(name) for name in streams},
-            fusion=InTimeConfig(
-                dict.fromkeys(streams, DIM), DIM, repeat={"video": 2}, dropout=DROPOUT
-            )
-            if both
-            else None,
-            heads={"transcript": HeadConfig(decoder, TranscriptOutput(), context)},
+            fusion=_product(tuple(streams)) if len(streams) > 1 else None,
+            heads=heads,
         ),
         objectives={
-            "transcript": CTCConfig(),
-            "aligned": AlignedWordsConfig(rate=TOKENS if "audio" in streams else RATE),
+            **{name: CTCConfig(name) for name in heads},
+            **{
+                f"aligned_{name}": AlignedWordsConfig(name, rate=rates[head.context])
+                for name, head in heads.items()
+            },
         },
-        weights={"aligned": 0.5},
+        weights={f"aligned_{name}": 0.5 for name in heads},
         tasks={"transcription": TranscriptionTaskConfig()},
         optim=OptimConfig(lr=2e-3, weight_decay=0.01, ema=0.99),
         run=RunConfig(
@@ -119,4 +122,25 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
             monitor="transcription/WER",
             workers=0,
         ),
+    )
+
+
+def _heads(streams: tuple[str, ...]) -> dict[str, HeadConfig]:
+    """The transcript; of several streams, for which the fusion says the words, that of each stream beside it."""
+    if len(streams) == 1:
+        decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
+        return {"transcript": HeadConfig(decoder, WORDS, streams[0])}
+    decoder = CTCDecoderConfig(UNITS, UNITS, maps=False)
+    alone = {name: HeadConfig(decoder, WORDS, name) for name in streams}
+    return {"transcript": HeadConfig(decoder, OF_BOTH, JOINT), **alone}
+
+
+def _product(streams: tuple[str, ...]) -> InTimeConfig:
+    """What each stream says, multiplied by the weights of a gate. Each learns as it would alone, and the gate beside them."""
+    return InTimeConfig(
+        dict.fromkeys(streams, DIM),
+        UNITS,
+        repeat={"video": 2},
+        dropout=DROPOUT,
+        gate_only=True,
     )
