@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Settings
@@ -87,6 +88,9 @@ def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) ->
 class OneStep(nn.Module, ABC):
     """A decoder that draws in one step from one vector: the pooled context (B, D) and noise (B, N) beside it.
 
+    Beside noise the context is normalised to the noise's scale, else a context of small numbers is not heard (as in
+    StyleGAN2-ADA: Karras et al. 2020, arXiv:2006.06676).
+
     A subclass says what `made` makes of the vector (B, D + N). shape: of one value. noise: N, 0 for none.
     """
 
@@ -110,7 +114,8 @@ class OneStep(nn.Module, ABC):
         vector_BK = context.pooled
         if self.noise:
             found = checked_noise(noise, context, self.noise)
-            vector_BK = torch.cat([vector_BK, found.to(vector_BK.dtype)], dim=1)
+            normed_BD = F.layer_norm(vector_BK, (self.context_dim,))
+            vector_BK = torch.cat([normed_BD, found.to(vector_BK.dtype)], dim=1)
         return self.made(vector_BK, context)
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
@@ -15,7 +16,8 @@ class ProjectionCritic(nn.Module):
     """(B, D + C) the vector of a value, and behind it that of its condition, -> scores (B, 1).
 
     A linear map of the value plus the inner product of both, mapped to one width (Miyato & Koyama 2018,
-    arXiv:1802.05637, equation 3). Of a value alone (B, D) the map alone.
+    arXiv:1802.05637, equation 3). Of a value alone (B, D) the map alone. The condition is normalised first: conditions
+    of small numbers would be told apart so slowly that the generator learns to draw without them.
     """
 
     def __init__(self, config: "ProjectionCriticConfig") -> None:
@@ -35,6 +37,7 @@ class ProjectionCritic(nn.Module):
         score_B1: Tensor = self.score(value_BD)
         if not condition_BC.shape[1]:
             return score_B1
+        condition_BC = F.layer_norm(condition_BC, condition_BC.shape[1:])
         fit_B = (self.value(value_BD) * self.condition(condition_BC)).sum(1)
         found: Tensor = score_B1 + fit_B[:, None] * self.config.dim**-0.5
         return found
