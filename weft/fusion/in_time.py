@@ -81,7 +81,7 @@ class InTime(nn.Module):
         }
         places = max(1, *(mask.shape[1] for mask in masks.values()))
         some = next(iter(masks.values()))
-        none = some.new_zeros(len(some), 0)
+        none = some.new_zeros(some.shape[0], 0)  # len() would fix the number of rows of an export
         padded = [
             F.pad(mask, (0, places - mask.shape[1]))
             for mask in (masks.get(name, none) for name in self.streams)

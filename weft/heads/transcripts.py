@@ -11,7 +11,7 @@ from weft.core.config import Config
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Decoder
 from weft.core.needs import Needs
-from weft.core.ranges import COUNT, FINITE, SHARE, require
+from weft.core.ranges import COUNT, NOT_NEGATIVE, SHARE, require
 from weft.data.learned import Learned
 from weft.data.targets.transcript import BLANK, Transcript
 from weft.decoders.autoregressive import AutoregressiveDecoder
@@ -68,7 +68,7 @@ class TranscriptOutput(Output):
     where it is unsure words are lost: the higher the penalty, the fewer are, and the more are inserted."""
 
     def __post_init__(self) -> None:
-        require(self, beams=COUNT, ctc_weight=SHARE, blank_penalty=FINITE)
+        require(self, beams=COUNT, ctc_weight=SHARE, blank_penalty=NOT_NEGATIVE)
 
     @property
     def needs(self) -> Needs:
