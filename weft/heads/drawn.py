@@ -13,6 +13,7 @@ from weft.core.draws import normal
 from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.records import Field
+from weft.data.learned import Learned
 from weft.decoders.drawing import Drawer, DrawingConfig
 from weft.heads.output import Output, Part, Values
 
@@ -48,6 +49,10 @@ class DrawnOutput(Output):
     @abstractmethod
     def values_of(self, field: Field) -> Tensor:
         """(B, *shape) the stream's values in the decoder's scale, as it is trained to draw them."""
+
+    @abstractmethod
+    def as_drawn(self, field: Field, learned: Learned) -> DrawnValues:
+        """True values of the stream, as its modality reads them, as if they had been drawn: what a perfect decoder gives."""
 
     @abstractmethod
     def field_of(self, values: Tensor) -> Field:

@@ -34,6 +34,11 @@ class PictureValues:
 
     pixels: Tensor
 
+    @classmethod
+    def of(cls, values: Tensor) -> Self:
+        """Of numbers (N, 3, H, W) in the decoder's scale; those beyond [-1, 1] are black or full."""
+        return cls(((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
+
     def __len__(self) -> int:
         return len(self.pixels)
 
@@ -117,11 +122,14 @@ class PictureOutput(DrawnOutput):
         """(B, 3, H, W) uint8 -> float32 in [-1, 1]."""
         return field.values.float() / 127.5 - 1
 
+    def as_drawn(self, field: Field, learned: Learned) -> PictureValues:  # noqa: ARG002
+        """uint8 (B, 3, H, W) as they are."""
+        return PictureValues(field.values.cpu())
+
     def field_of(self, values: Tensor) -> Field:
         """(B, 3, H, W) in [-1, 1] -> pixels of 0 to 255 as floats, with their gradient, for an encoder of pictures."""
         return Field((values + 1) * 127.5)
 
     def read(self, parts: Sequence[Part]) -> PictureValues:
         """Drawn with the first part; an ensemble has no picture in common."""
-        found = drawn(self, parts)
-        return PictureValues(((found.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
+        return PictureValues.of(drawn(self, parts))

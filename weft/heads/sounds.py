@@ -144,6 +144,13 @@ class SoundOutput(DrawnOutput):
         """(B, T, M) as they are; the mask of the field says which frames are real."""
         return field.values.float()
 
+    def as_drawn(self, field: Field, learned: Learned) -> SoundValues:
+        """(B, T, M), each row without its padding; heard through the same vocoder."""
+        lengths = field.real.sum(1).tolist()
+        frames = zip(field.values.float().cpu(), lengths, strict=True)
+        cut = tuple(one[:length] for one, length in frames)
+        return SoundValues(cut, self.modality(learned), self.vocoder)
+
     def field_of(self, values: Tensor) -> Field:
         return Field(values)
 

@@ -72,8 +72,7 @@ def strip(run: TrainedModel, result: TaskResult, dataset: Dataset) -> np.ndarray
     context = head.reads(run.model.fuse(encoded)).take(torch.zeros(BETWEEN, dtype=torch.int64))
     ends = normal(torch.arange(2, device=run.device), "strip", *decoder.noise)
     pixels = decoder.draw(context, _between(ends), head.output.drawing).float()
-    drawn_values = PictureValues(((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
-    return drawn_values.grid(columns=BETWEEN).array(0)
+    return PictureValues.of(pixels).grid(columns=BETWEEN).array(0)
 
 
 def _between(ends: Tensor) -> Tensor:
