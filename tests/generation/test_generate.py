@@ -70,15 +70,17 @@ def test_several_pictures_in_a_folder(runs: Path, tmp_path: Path) -> None:
 
 
 LONG = " ".join(["red"] * 2500)
+STRANGE = " ".join(f"zz{n:04d}q" for n in range(1250))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--text", ""), "--text: got an empty value"),
-        (("--text", "  "), "--text is empty"),
+        (("--text", "  "), "the text '  ' is empty"),
         (("--text", LONG), "text 'red red"),
-        (("--text", "a zebra quagga"), "zebra"),
+        (("--text", "a zebra quagga"), "never seen in training: zebra, quagga"),
+        (("--text", STRANGE), "zz0004q and 1 more"),
         (("--text", "图"), "图"),
         (("--text", "a red circle", "--n", 0), "n is 0, expected 1 to 100,000"),
         (("--text", "a red circle", "--n", 10**9), "n is 1,000,000,000"),
@@ -94,7 +96,7 @@ LONG = " ".join(["red"] * 2500)
 def test_bad_input_is_one_line(
     runs: Path, tmp_path: Path, words: tuple[object, ...], message: str
 ) -> None:
-    assert len(LONG) == 9999
+    assert len(LONG) == len(STRANGE) == 9999
     out = tmp_path / "one.png"
     said = refused("generate", runs / "flow", "--out", out, *words)
     assert message in said
@@ -109,8 +111,10 @@ def test_places_that_cannot_be_written_are_named_before_anything_is_drawn(
     red = ("generate", runs / "flow", "--text", "a red circle")
     for out in (tmp_path / "file" / "one.png", tmp_path / "file" / "folder", Path("/proc/x/y")):
         assert str(out) in refused(*red, "--out", out) or "file" in refused(*red, "--out", out)
-    assert "expected a name that ends with .png" in refused(*red, "--out", tmp_path / "one.jpg")
-    assert not (tmp_path / "one.jpg").exists()
+    for name in ("one.jpg", "one.wav", "one.png.gz"):
+        said = refused(*red, "--n", 100_000, "--out", tmp_path / name)  # which would take an hour
+        assert "expected a name that ends with .png, or a folder" in said
+        assert not (tmp_path / name).exists()
 
 
 def test_a_run_of_another_task_is_named(runs: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +22,10 @@ from weft.heads.output import Output, Part, Values
 class DrawnValues(Values, Protocol):
     """Values that were drawn for N rows."""
 
+    def whole(self) -> "DrawnValues":
+        """All as one value, such as a grid of pictures, where values can be joined; themselves otherwise."""
+        ...
+
     def field(self) -> Field:
         """All, as an encoder of their stream reads them."""
         ...
@@ -34,15 +38,20 @@ class DrawnValues(Values, Protocol):
         """That of a row, as a person is shown it."""
         ...
 
-    def encoded(self, row: int) -> tuple[str, bytes]:
-        """A file of it: its suffix, and its content."""
+    def encoded(self, row: int) -> bytes:
+        """The content of a file of it, whose name ends with the output's `suffix`."""
         ...
 
 
 @dataclass(frozen=True)
 class DrawnOutput(Output):
-    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`."""
+    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`.
 
+    suffix: of a file of one value. joined: whether several values can be one file.
+    """
+
+    suffix: ClassVar[str]
+    joined: ClassVar[bool] = False
     stream: str
     drawing: DrawingConfig
 

@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class PictureValues:
     def join(cls, parts: Sequence[Self]) -> Self:
         return cls(torch.cat([part.pixels for part in parts]))
 
-    def grid(self, columns: int | None = None) -> "PictureValues":
+    def grid(self, columns: int | None = None) -> Self:
         """All as one picture, row by row, with a margin of two pixels between them; `columns`: as many as rows by default."""
         if len(self) == 1:
             return self
@@ -69,7 +69,7 @@ class PictureValues:
         for number, pixels in enumerate(self.pixels):
             top, left = (number // columns) * height, (number % columns) * width
             whole[:, top : top + height - MARGIN, left : left + width - MARGIN] = pixels
-        return PictureValues(whole[None])
+        return type(self)(whole[None])
 
     def field(self) -> Field:
         """uint8 (N, 3, H, W)."""
@@ -85,17 +85,22 @@ class PictureValues:
     def display(self, row: int) -> Display:
         return Display(pictures=(Picture(self.array(row)),))
 
-    def encoded(self, row: int) -> tuple[str, bytes]:
+    def whole(self) -> Self:
+        return self.grid()
+
+    def encoded(self, row: int) -> bytes:
         """A PNG."""
         out = io.BytesIO()
         PILImage.fromarray(self.array(row)).save(out, format="png")
-        return ".png", out.getvalue()
+        return out.getvalue()
 
 
 @dataclass(frozen=True)
 class PictureOutput(DrawnOutput):
     """The decoder draws a picture as a stream of pictures has them."""
 
+    suffix: ClassVar[str] = ".png"
+    joined: ClassVar[bool] = True
     stream: str = "image"
     """Stream of pictures that are drawn; it needs no encoder."""
     drawing: DrawingConfig = field(default_factory=DrawingConfig)

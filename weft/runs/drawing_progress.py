@@ -37,8 +37,7 @@ def keep_drawn(folder: Path, task: str, step: int, result: TaskResult) -> None:
     first = range(min(SHOWN, len(drawn.values)))
     place = folder / PROGRESS / f"{task}-{step:08d}.png"
     place.parent.mkdir(parents=True, exist_ok=True)
-    _, content = drawn.values.take(first).grid().encoded(0)
-    write_bytes(place, content)
+    write_bytes(place, drawn.values.take(first).grid().encoded(0))
 
 
 def animation(folder: Path, task: str) -> bytes | None:
