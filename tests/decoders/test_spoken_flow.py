@@ -1,5 +1,7 @@
 """Speech from words: lengths, the frames of each word, and that rows, padding and empty batches change nothing."""
 
+import math
+
 import pytest
 import torch
 from tiny_decoders import WIDTH, built, contexts
@@ -92,3 +94,39 @@ def test_frames_that_are_padding_are_not_heard_and_all_parameters_learn() -> Non
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("usual", [1.9, 2.3, 3.6, 1e4])
+def test_words_that_are_too_long_together_are_shortened_to_the_most_frames(usual: float) -> None:
+    """Whatever their rounding: five words of 1.8 frames are not ten frames."""
+    part, context = flow(), contexts()
+    with torch.no_grad():
+        part.duration.weight.zero_()
+        part.duration.bias.fill_(math.log(usual))
+    ends = part.ends(context)
+    assert (torch.diff(ends[0], prepend=torch.tensor([0])) >= 1).all()
+    lengths = part.lengths(context)
+    assert lengths.tolist() == [MOST, min(MOST, round(2 * usual)), 1]
+    assert part.draw(context, NOISE, WAY).shape == (3, MOST, BANDS)
+
+
+def test_more_words_than_frames_are_cut() -> None:
+    part = flow()
+    tokens = torch.randn(1, MOST + 3, WIDTH, generator=torch.Generator().manual_seed(6))
+    context = Features(tokens, torch.ones(1, MOST + 3, dtype=torch.bool), tokens.mean(1))
+    assert part.lengths(context).tolist() == [MOST]
+    assert part.draw(context, NOISE[:1], WAY).shape == (1, MOST, BANDS)
+
+
+def test_places_that_are_no_words_change_no_length() -> None:
+    """Such as an unknown mark between two words: lengths are those of the frames that are drawn."""
+    part, tokens = flow(), torch.randn(1, 5, WIDTH, generator=torch.Generator().manual_seed(7))
+    mask = torch.tensor([[True, False, True, False, True]])
+    with torch.no_grad():
+        part.duration.weight.mul_(5)  # neighbours count
+    spread = Features(tokens, mask, tokens.mean(1))
+    beside = Features(tokens[:, [0, 2, 4]], mask[:, [0, 2, 4]], tokens.mean(1))
+    assert part.lengths(spread).tolist() == part.lengths(beside).tolist()
+    found, expected = (part.draw(one, NOISE[:1], WAY) for one in (spread, beside))
+    assert found.shape[1] == int(part.lengths(spread))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)

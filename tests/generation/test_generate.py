@@ -1,14 +1,27 @@
 """`weft generate` and `weft evaluate --judge` on tiny trained runs, and what they refuse in one line."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import tiny_drawings as tiny
-from PIL import Image
+import torch
 from tiny_runs import done, refused, unchanged
 
+from weft.core.media import Media
+from weft.core.samples import Sample
+from weft.heads.pictures import PictureValues
+from weft.inference.results import Drawn, TaskResult
+from weft.inference.wording import ORIGINAL, REAL
+from weft.modalities.image import Image
+from weft.runs.judged import OF_ANOTHER, judged
+from weft.runs.measure import Measurement
+from weft.runs.parts import open_split
+from weft.runs.run import load
 from weft.runs.train import train
 
 
@@ -23,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pixels(file: Path) -> np.ndarray:
-    return np.asarray(Image.open(file))
+    return np.asarray(PIL.Image.open(file))
 
 
 def test_one_picture_in_a_file(runs: Path, tmp_path: Path) -> None:
@@ -57,15 +70,17 @@ def test_several_pictures_in_a_folder(runs: Path, tmp_path: Path) -> None:
 
 
 LONG = " ".join(["red"] * 2500)
+STRANGE = " ".join(f"zz{n:04d}q" for n in range(1250))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--text", ""), "--text: got an empty value"),
-        (("--text", "  "), "--text is empty"),
+        (("--text", "  "), "the text '  ' is empty"),
         (("--text", LONG), "text 'red red"),
-        (("--text", "a zebra quagga"), "zebra"),
+        (("--text", "a zebra quagga"), "never seen in training: zebra, quagga"),
+        (("--text", STRANGE), "zz0004q and 1 more"),
         (("--text", "图"), "图"),
         (("--text", "a red circle", "--n", 0), "n is 0, expected 1 to 100,000"),
         (("--text", "a red circle", "--n", 10**9), "n is 1,000,000,000"),
@@ -81,7 +96,7 @@ LONG = " ".join(["red"] * 2500)
 def test_bad_input_is_one_line(
     runs: Path, tmp_path: Path, words: tuple[object, ...], message: str
 ) -> None:
-    assert len(LONG) == 9999
+    assert len(LONG) == len(STRANGE) == 9999
     out = tmp_path / "one.png"
     said = refused("generate", runs / "flow", "--out", out, *words)
     assert message in said
@@ -96,8 +111,10 @@ def test_places_that_cannot_be_written_are_named_before_anything_is_drawn(
     red = ("generate", runs / "flow", "--text", "a red circle")
     for out in (tmp_path / "file" / "one.png", tmp_path / "file" / "folder", Path("/proc/x/y")):
         assert str(out) in refused(*red, "--out", out) or "file" in refused(*red, "--out", out)
-    assert "expected a name that ends with .png" in refused(*red, "--out", tmp_path / "one.jpg")
-    assert not (tmp_path / "one.jpg").exists()
+    for name in ("one.jpg", "one.wav", "one.png.gz"):
+        said = refused(*red, "--n", 100_000, "--out", tmp_path / name)  # which would take an hour
+        assert "expected a name that ends with .png, or a folder" in said
+        assert not (tmp_path / name).exists()
 
 
 def test_a_run_of_another_task_is_named(runs: Path, tmp_path: Path) -> None:
@@ -115,10 +132,58 @@ def test_a_judge_says_what_it_sees_in_what_is_drawn(runs: Path, tmp_path: Path) 
     said = done("evaluate", runs / "flow", "--judge", runs / "judge", "--json", out)
     assert "judge" in said
     found = json.loads(out.read_text())
-    text = json.dumps(found)
-    assert "judge/accuracy" in text
-    assert "judge/rarest_class" in text
-    assert "real ones" in text
-    assert "drawn for another row" in text
+    assert {"judge/accuracy", "judge/rarest_class"} <= found["metrics"].keys()
+    for baseline in (REAL, ORIGINAL, OF_ANOTHER):
+        assert "judge/accuracy" in found["baselines"][baseline]
     refused_ = refused("evaluate", runs / "judge", "--judge", runs / "judge")
     assert "draws nothing" in refused_
+
+
+def test_a_perfect_generator_reaches_the_line_of_real_ones(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures are stored at four times the side at which the run reads them; the judge sees real and drawn ones alike."""
+    run, judge = load(runs / "flow"), load(runs / "judge")
+    small = open_split(run.recipe, "test")
+    stored: list[Sample] = []
+    for n in range(12):
+        row, noise = small[n], np.random.default_rng(n).integers(0, 256, (32, 32, 3), np.uint8)
+        stored.append(replace(row, items={**row.items, "image": Media.array_of(noise, "image")}))
+    image = run.modalities["image"]
+    pixels = torch.stack(
+        [
+            image.transform(
+                image.decode(row.items["image"]), train=False, generator=torch.Generator()
+            )
+            for row in stored
+        ]
+    )
+    shown: list[np.ndarray] = []
+    decode = Image.decode
+
+    def noted(self: Image, raw: Media) -> torch.Tensor:
+        if self is judge.modalities["image"]:
+            shown.append(raw.array())
+        return decode(self, raw)
+
+    monkeypatch.setattr(Image, "decode", noted)
+
+    def found(rows: list[Sample]) -> TaskResult:
+        perfect = Drawn("picture", "image", range(len(rows)), PictureValues(pixels[: len(rows)]))
+        result = TaskResult("generation", {}, {}, {}, drawn=perfect)
+        return judged(Measurement(result, rows, [run]), judge, "judge").result
+
+    result = found(stored)
+    for name in result.metrics.keys() - {"judge/rarest_class"}:
+        assert result.metrics[name].value == result.baselines[REAL][name], name
+    assert result.metrics["judge/rarest_class"].value == 100
+    sides = Counter(picture.shape[0] for picture in shown)
+    # Drawn, drawn for another row, and real as the run reads them; twice, for the classes, but for those of another row.
+    assert sides == {tiny.SIDE: 5 * 12, 32: 12}
+    first = pixels[0].permute(1, 2, 0).numpy()
+    assert sum(np.array_equal(first, picture) for picture in shown) == 5
+    lacking = replace(stored[3], items={k: v for k, v in stored[3].items.items() if k != "image"})
+    shown.clear()
+    result = found([*stored[:3], lacking, *stored[4:]])  # drawn for a row that has no picture
+    assert Counter(picture.shape[0] for picture in shown) == {tiny.SIDE: 3 * 12 + 2 * 11, 32: 11}
+    assert REAL in result.baselines

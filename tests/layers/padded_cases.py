@@ -11,12 +11,14 @@ import tiny_encoders
 import tiny_fusions
 import torch
 import torch.nn.functional as F
+from tiny_drawing import noise_for
 from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.drawing import DrawingConfig
 from weft.encoders import mobilenet, resnet
 from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
@@ -91,6 +93,18 @@ class Classifying(nn.Module):
                 Features(pooled[:, None], torch.zeros_like(pooled[:, :1], dtype=torch.bool), pooled)
             ),
         )
+
+
+class Drawing(nn.Module):
+    """Tokens, mask and pooled vector of contexts, and noise where there is some -> what is drawn in two guided steps."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        context, noise = Features(*tensors[:3]), tensors[3] if len(tensors) > 3 else None
+        return (self.part.draw(context, noise, DrawingConfig(steps=2, guidance=1.5)),)
 
 
 @dataclass(frozen=True)
@@ -195,4 +209,17 @@ def decoder(config: Config) -> Case:
         (tokens, context.mask, context.pooled, *texts),
         ({1: "context"}, {1: "context"}, {}, {2: "length"}, {2: "length"}),
         longest=part.max_length,
+    )
+
+
+def drawer(config: Config) -> Case:
+    """The third context has no token."""
+    context, part = tiny_decoders.contexts(), tiny_decoders.built(shallow(config))
+    noise = noise_for(part.noise)
+    tokens = context.tokens.masked_fill(~context.mask[..., None], torch.nan)
+    own = () if noise is None else (noise,)
+    return Case(
+        Drawing(part),
+        (tokens, context.mask, context.pooled, *own),
+        ({1: "context"}, {1: "context"}, {}, *({} for _ in own)),
     )

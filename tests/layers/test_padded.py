@@ -15,6 +15,7 @@ from typing import Any
 import padded_cases
 import pytest
 import tiny_decoders
+import tiny_drawing
 import tiny_encoders
 import tiny_fusions
 import torch
@@ -46,6 +47,8 @@ CASES: dict[str, partial[Case]] = {
     **{f"fusion {n}": partial(padded_cases.fusion, c) for n, c in tiny_fusions.CASES.items()},
     **{f"decoder {n}": partial(padded_cases.decoder, c) for n, c in tiny_decoders.OF_TEXT.items()},
     "decoder classifier": partial(padded_cases.decoder, CLASSIFIER),
+    # Of speech whose durations are predicted no shape is static either: tests/decoders/test_spoken_flow.py.
+    **{f"drawing {n}": partial(padded_cases.drawer, c) for n, c in tiny_drawing.DRAWN.items()},
 }
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning:torch")
 every_part = pytest.mark.parametrize("build", CASES.values(), ids=CASES)
@@ -76,9 +79,9 @@ def gradients(module: nn.Module, outputs: tuple[Tensor, ...]) -> dict[str, Tenso
 
 
 def test_the_suite_walks_all_parts() -> None:
-    assert len(CASES) == 67 + 33 + 5
+    assert len(CASES) == 67 + 33 + 5 + 9
     configs = {type(padded_cases.config_of(build.args[0])) for build in CASES.values()}
-    assert len(configs) == 35 + 11 + 3
+    assert len(configs) == 35 + 11 + 3 + 4
 
 
 @every_part

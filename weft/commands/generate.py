@@ -13,7 +13,7 @@ from weft.core.files import check_writable, write_bytes
 from weft.core.language import say
 
 if TYPE_CHECKING:
-    from weft.heads.drawn import DrawnValues
+    from weft.heads.drawn import DrawnOutput, DrawnValues
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,18 @@ def main(words: list[str]) -> None:
     as_file = bool(arguments.out.suffix) and not arguments.out.is_dir()
     check_writable(arguments.out if as_file else arguments.out / "file")
     from weft.heads.drawn import DrawnOutput, DrawnValues
-    from weft.runs.generating import check_texts, generate
+    from weft.runs.generating import check_inputs, generate
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, DrawnOutput)
-    if any(not text.strip() for text in arguments.text):
-        raise WeftError("--text is empty, expected what to draw")
+    output = run.model.head(head).output
+    assert isinstance(output, DrawnOutput)
     values = arguments.values(run, run.model.streams_of(head))
-    check_texts(run, values)
+    check_inputs(run, arguments.n, values)
+    if as_file:
+        count = arguments.n * max(len(v) if isinstance(v, list) else 1 for v in values.values())
+        _check_file(arguments.out, output, count)
     found = generate(
         run,
         head,
@@ -62,32 +65,31 @@ def main(words: list[str]) -> None:
     )
     drawn = found.values
     assert isinstance(drawn, DrawnValues)
-    files = _one_file(drawn, arguments.out) if as_file else _folder(drawn, arguments.out)
+    if as_file:
+        files = [arguments.out]
+        write_bytes(arguments.out, drawn.whole().encoded(0))
+    else:
+        files = _folder(drawn, arguments.out, output.suffix)
     for path in files:
         print(say(f"written: {path}"))
 
 
-def _one_file(drawn: "DrawnValues", out: Path) -> list[Path]:
-    """All in one file. Raises WeftError where they do not fit, or the name has another suffix than they need."""
-    from weft.heads.pictures import PictureValues
-
-    whole = drawn.grid() if isinstance(drawn, PictureValues) else drawn
-    if len(whole) != 1:
-        raise WeftError(f"--out is a file, {out}, for {len(whole)} values; expected a folder")
-    suffix, content = whole.encoded(0)
-    if out.suffix.lower() != suffix:
-        raise WeftError(f"--out is {out}, expected a name that ends with {suffix}, or a folder")
-    write_bytes(out, content)
-    return [out]
+def _check_file(out: Path, output: "DrawnOutput", count: int) -> None:
+    """Raises WeftError, before anything is drawn, where so many values do not fit in one file, or its name ends otherwise."""
+    if count > 1 and not output.joined:
+        raise WeftError(f"--out is a file, {out}, for {count} values; expected a folder")
+    if out.suffix.lower() != output.suffix:
+        raise WeftError(
+            f"--out is {out}, expected a name that ends with {output.suffix}, or a folder"
+        )
 
 
-def _folder(drawn: "DrawnValues", out: Path) -> list[Path]:
+def _folder(drawn: "DrawnValues", out: Path, suffix: str) -> list[Path]:
     """A file of each, numbered."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for row in range(len(drawn)):
-        suffix, content = drawn.encoded(row)
         path = out / f"{row + 1:0{len(str(len(drawn)))}}{suffix}"
-        write_bytes(path, content)
+        write_bytes(path, drawn.encoded(row))
         paths.append(path)
     return paths

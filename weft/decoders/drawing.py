@@ -71,7 +71,7 @@ class Shaped(Protocol):
 
 def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...]) -> Tensor:
     """The noise (B, *shape). Raises ValueError where there is none, or it has another shape."""
-    expected = (len(context), *shape)
+    expected = (context.pooled.shape[0], *shape)
     found = None if noise is None else tuple(noise.shape)
     if noise is None or found != expected:
         raise ValueError(f"noise has shape {found}, expected {expected}")
@@ -81,7 +81,7 @@ def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...
 def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) -> Tensor:
     """The noise that a decoder was given, (B, *shape); zeros without any. Raises ValueError for another shape."""
     if prefix is None:
-        return context.pooled.new_zeros(len(context), *shape)
+        return context.pooled.new_zeros(context.pooled.shape[0], *shape)
     return checked_noise(prefix.values, context, shape)
 
 

@@ -49,8 +49,8 @@ class Flow(nn.Module):
         if not context.tokens.shape[1]:
             context = replace(
                 context,
-                tokens=context.pooled.new_zeros(len(context), 1, context.pooled.shape[1]),
-                mask=context.mask.new_zeros(len(context), 1),
+                tokens=torch.zeros_like(context.pooled[:, None]),
+                mask=context.mask.new_zeros(context.mask.shape[0], 1),
             )
         gone_B = gone_B | ~context.present
         token_D, pooled_D = self.no_context.to(context.tokens.dtype)
@@ -91,7 +91,7 @@ class FlowSampler:
 
     def start(self, source: tuple[Flow, Features, Tensor]) -> FlowProgress:
         flow, context, noise = source
-        none_B = torch.zeros(len(context), dtype=torch.bool, device=noise.device)
+        none_B = torch.zeros(noise.shape[0], dtype=torch.bool, device=noise.device)
         contexts = [flow.without_context(context, none_B)]
         if self.way.guidance != 1:
             contexts.append(flow.without_context(context, ~none_B))
@@ -111,7 +111,7 @@ class FlowSampler:
         return progress.values
 
     def _velocity(self, progress: FlowProgress, values: Tensor, time: float) -> Tensor:
-        times_B = torch.full((len(values),), time, device=values.device)
+        times_B = torch.full((values.shape[0],), time, device=values.device)
         found = [
             progress.flow.velocity(values, times_B, context).float()
             for context in progress.contexts

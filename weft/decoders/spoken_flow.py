@@ -15,6 +15,8 @@ from weft.layers.positions import sine_positions
 
 PLACES = 32
 """Numbers that say where in its word a frame lies."""
+MOST = 8.0
+"""Largest logarithm of a word's frames."""
 STEPS = 20.0
 """Places along a word, for the sine codes."""
 
@@ -45,17 +47,21 @@ class SpokenFlow(Flow):
         found: Tensor = self.duration(hidden_BLD)[..., 0]
         return found.float()
 
-    def durations(self, context: Features) -> Tensor:
-        """(B, L) whole frames of each token, one at least; of a row that would be too long, all are shortened."""
-        frames_BL = self.log_durations(context).clamp(max=8).exp().masked_fill(~context.mask, 0)
+    def ends(self, context: Features) -> Tensor:
+        """(B, L) int64 the frame behind each token, as is predicted; the words of the context come first (`words_first`).
+
+        A word has one frame at least; where all would be too long, all are shortened to the most that there are.
+        """
+        frames_BL = self.log_durations(context).clamp(0, MOST).exp().masked_fill(~context.mask, 0)
         share_B = (self.shape[0] / frames_BL.sum(1).clamp_min(1)).clamp_max(1)
-        return (
-            (frames_BL * share_B[:, None]).round().clamp_min(1).masked_fill(~context.mask, 0).long()
-        )
+        # Ends are rounded, not durations: the sum of rounded ones may be more frames than there are.
+        ends_BL = (frames_BL * share_B[:, None]).cumsum(1).round().long()
+        return ends_BL.clamp_max(self.shape[0])
 
     def lengths(self, context: Features) -> Tensor:
-        """(B,) frames of each row; 1 of a row without words."""
-        return self.durations(context).sum(1).clamp(1, self.shape[0])
+        """(B,) int64 frames of each row; 1 of a row without words."""
+        ends_BL = self.ends(words_first(context))
+        return F.pad(ends_BL, (1, 0), value=1).amax(1)
 
     def frames(self, context: Features, ends_BL: Tensor) -> Features:
         """The context of each frame: (B, T, D), up to the longest row.
@@ -98,7 +104,7 @@ class SpokenFlow(Flow):
         if noise is None:
             raise ValueError("a flow got no noise, expected some to draw from")
         packed = words_first(context)
-        frames = self.frames(packed, self.durations(packed).cumsum(1))
+        frames = self.frames(packed, self.ends(packed))
         return sample(FlowSampler(way), (self, frames, noise[:, : frames.tokens.shape[1]]))
 
 

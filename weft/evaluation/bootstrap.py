@@ -41,6 +41,11 @@ class Estimate:
     high: float
     groups: int | None = None
 
+    @classmethod
+    def alone(cls, value: float) -> "Estimate":
+        """A number without an interval."""
+        return cls(value, math.nan, math.nan)
+
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 

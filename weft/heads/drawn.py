@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from weft.core.draws import normal
 from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.records import Field
+from weft.data.learned import Learned
 from weft.decoders.drawing import Drawer, DrawingConfig
 from weft.heads.output import Output, Part, Values
 
@@ -20,6 +21,10 @@ from weft.heads.output import Output, Part, Values
 @runtime_checkable
 class DrawnValues(Values, Protocol):
     """Values that were drawn for N rows."""
+
+    def whole(self) -> "DrawnValues":
+        """All as one value, such as a grid of pictures, where values can be joined; themselves otherwise."""
+        ...
 
     def field(self) -> Field:
         """All, as an encoder of their stream reads them."""
@@ -33,21 +38,30 @@ class DrawnValues(Values, Protocol):
         """That of a row, as a person is shown it."""
         ...
 
-    def encoded(self, row: int) -> tuple[str, bytes]:
-        """A file of it: its suffix, and its content."""
+    def encoded(self, row: int) -> bytes:
+        """The content of a file of it, whose name ends with the output's `suffix`."""
         ...
 
 
 @dataclass(frozen=True)
 class DrawnOutput(Output):
-    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`."""
+    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`.
 
+    suffix: of a file of one value. joined: whether several values can be one file.
+    """
+
+    suffix: ClassVar[str]
+    joined: ClassVar[bool] = False
     stream: str
     drawing: DrawingConfig
 
     @abstractmethod
     def values_of(self, field: Field) -> Tensor:
         """(B, *shape) the stream's values in the decoder's scale, as it is trained to draw them."""
+
+    @abstractmethod
+    def as_drawn(self, field: Field, learned: Learned) -> DrawnValues:
+        """True values of the stream, as its modality reads them, as if they had been drawn: what a perfect decoder gives."""
 
     @abstractmethod
     def field_of(self, values: Tensor) -> Field:

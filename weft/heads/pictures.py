@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -34,6 +34,11 @@ class PictureValues:
 
     pixels: Tensor
 
+    @classmethod
+    def of(cls, values: Tensor) -> Self:
+        """Of numbers (N, 3, H, W) in the decoder's scale; those beyond [-1, 1] are black or full."""
+        return cls(((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
+
     def __len__(self) -> int:
         return len(self.pixels)
 
@@ -51,7 +56,7 @@ class PictureValues:
     def join(cls, parts: Sequence[Self]) -> Self:
         return cls(torch.cat([part.pixels for part in parts]))
 
-    def grid(self, columns: int | None = None) -> "PictureValues":
+    def grid(self, columns: int | None = None) -> Self:
         """All as one picture, row by row, with a margin of two pixels between them; `columns`: as many as rows by default."""
         if len(self) == 1:
             return self
@@ -64,7 +69,7 @@ class PictureValues:
         for number, pixels in enumerate(self.pixels):
             top, left = (number // columns) * height, (number % columns) * width
             whole[:, top : top + height - MARGIN, left : left + width - MARGIN] = pixels
-        return PictureValues(whole[None])
+        return type(self)(whole[None])
 
     def field(self) -> Field:
         """uint8 (N, 3, H, W)."""
@@ -80,17 +85,22 @@ class PictureValues:
     def display(self, row: int) -> Display:
         return Display(pictures=(Picture(self.array(row)),))
 
-    def encoded(self, row: int) -> tuple[str, bytes]:
+    def whole(self) -> Self:
+        return self.grid()
+
+    def encoded(self, row: int) -> bytes:
         """A PNG."""
         out = io.BytesIO()
         PILImage.fromarray(self.array(row)).save(out, format="png")
-        return ".png", out.getvalue()
+        return out.getvalue()
 
 
 @dataclass(frozen=True)
 class PictureOutput(DrawnOutput):
     """The decoder draws a picture as a stream of pictures has them."""
 
+    suffix: ClassVar[str] = ".png"
+    joined: ClassVar[bool] = True
     stream: str = "image"
     """Stream of pictures that are drawn; it needs no encoder."""
     drawing: DrawingConfig = field(default_factory=DrawingConfig)
@@ -117,11 +127,14 @@ class PictureOutput(DrawnOutput):
         """(B, 3, H, W) uint8 -> float32 in [-1, 1]."""
         return field.values.float() / 127.5 - 1
 
+    def as_drawn(self, field: Field, learned: Learned) -> PictureValues:  # noqa: ARG002
+        """uint8 (B, 3, H, W) as they are."""
+        return PictureValues(field.values.cpu())
+
     def field_of(self, values: Tensor) -> Field:
         """(B, 3, H, W) in [-1, 1] -> pixels of 0 to 255 as floats, with their gradient, for an encoder of pictures."""
         return Field((values + 1) * 127.5)
 
     def read(self, parts: Sequence[Part]) -> PictureValues:
         """Drawn with the first part; an ensemble has no picture in common."""
-        found = drawn(self, parts)
-        return PictureValues(((found.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
+        return PictureValues.of(drawn(self, parts))

@@ -4,7 +4,7 @@ import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from torch import Tensor
@@ -84,23 +84,27 @@ class SoundValues:
         return Media.sound(self.samples(row), self.rate)
 
     def display(self, row: int) -> Display:
-        suffix, content = self.encoded(row)
-        return Display(recordings=(Recording(Media.encoded(content, "audio", suffix)),))
+        content = Media.encoded(self.encoded(row), "audio", SoundOutput.suffix)
+        return Display(recordings=(Recording(content),))
 
-    def encoded(self, row: int) -> tuple[str, bytes]:
+    def whole(self) -> Self:
+        return self
+
+    def encoded(self, row: int) -> bytes:
         """A WAV file of 16 bits."""
         require("soundfile", "writing sound")
         import soundfile
 
         out = io.BytesIO()
         soundfile.write(out, self.samples(row), self.rate, format="WAV", subtype="PCM_16")
-        return ".wav", out.getvalue()
+        return out.getvalue()
 
 
 @dataclass(frozen=True)
 class SoundOutput(DrawnOutput):
     """The decoder draws log-mel frames as a stream of sounds has them."""
 
+    suffix: ClassVar[str] = ".wav"
     stream: str = "audio"
     """Stream of sounds that are drawn; it needs no encoder."""
     drawing: DrawingConfig = field(default_factory=DrawingConfig)
@@ -143,6 +147,13 @@ class SoundOutput(DrawnOutput):
     def values_of(self, field: Field) -> Tensor:
         """(B, T, M) as they are; the mask of the field says which frames are real."""
         return field.values.float()
+
+    def as_drawn(self, field: Field, learned: Learned) -> SoundValues:
+        """(B, T, M), each row without its padding; heard through the same vocoder."""
+        lengths = field.real.sum(1).tolist()
+        frames = zip(field.values.float().cpu(), lengths, strict=True)
+        cut = tuple(one[:length] for one, length in frames)
+        return SoundValues(cut, self.modality(learned), self.vocoder)
 
     def field_of(self, values: Tensor) -> Field:
         return Field(values)

@@ -1,6 +1,6 @@
 """Features of a stream's values, real or drawn, by an encoder that is no part of the model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,22 +11,22 @@ from torch import nn
 
 from weft.core.interfaces import Encoder
 from weft.core.records import Field
-from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
-from weft.inference.rows import Reading, Selection, read_rows
+from weft.inference.true_values import true_values
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class RowFeatures:
-    """Rows of a data set by their numbers, and their (N, D) features."""
+    """Rows of a data set by their numbers, and their (N, D) features. kept: row -> its value (1, ...), of some rows."""
 
     dataset: Dataset
     rows: list[int]
     features: Floats
+    kept: Mapping[int, Field]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,22 +52,22 @@ class ValueFeatures:
         return np.asarray(torch.cat(pooled).numpy(), np.float64) if pooled else np.zeros((0, 1))
 
     def of_rows(
-        self, member: Member, dataset: Dataset, rows: Sequence[int], stream: str
+        self,
+        member: Member,
+        dataset: Dataset,
+        rows: Sequence[int],
+        stream: str,
+        kept: Collection[int] = (),
     ) -> RowFeatures:
-        """Of these rows, as far as they have the stream, read as the member reads it."""
-        source = ModalitySource(dataset, stream, member.modalities[stream], optional=True)
-        reading = Reading({stream: source})
+        """Of these rows, as far as they have the stream, read as the member reads it. kept: rows whose values are kept."""
+        values: dict[int, Field] = {}
         numbers: list[int] = []
         found: list[Floats] = []
-        selection = Selection(rows=[[row] for row in rows])
-        for read in read_rows([reading], dataset, self.config, selection, what="real values"):
-            value = read.batches[0].inputs.get(stream)
-            if not isinstance(value, Field):
-                continue
-            kept = torch.arange(len(value))
-            if value.present is not None:
-                kept = value.present.nonzero()[:, 0]
-            numbers += [read.numbers[place] for place in kept.tolist()]
-            found.append(self.of_field(value.take(kept)))
-        features = np.concatenate([one for one in found if len(one)] or [np.zeros((0, 1))])
-        return RowFeatures(dataset, numbers, features)
+        for places, field in true_values(member, dataset, rows, stream, self.config):
+            numbers += places
+            found.append(self.of_field(field))
+            for place, row in enumerate(places):
+                if row in kept:
+                    values[row] = field.take(torch.tensor([place]))
+        features = np.concatenate(found or [np.zeros((0, 1))])
+        return RowFeatures(dataset, numbers, features, values)

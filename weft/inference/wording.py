@@ -8,8 +8,10 @@ IN_RANDOM_ORDER = " in random order"
 """Ends the name of the baseline that is the model itself with the frames of a video in random order."""
 EMBEDDED = "embedded_"
 """Begins the name of how many entries of a stream were embedded, with an s behind it: `embedded_text_zhs`."""
-PERSON, HALVES, REAL = "person", "half of the real ones", "real ones"
-HOPED = (PERSON, HALVES, REAL)
+PERSON, HALVES = "person", "half of the real ones"
+REAL, ORIGINAL = "real ones", "real ones, original"
+"""Real values as the model that draws reads and shows them, at its size and through its vocoder; and as they are stored."""
+HOPED = (PERSON, HALVES, REAL, ORIGINAL)
 """Baselines that are what can be hoped for, not what is to be beaten: a person, real values."""
 
 PROTOCOL = {

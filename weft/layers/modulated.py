@@ -86,7 +86,7 @@ class PatchTransformer(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, tokens_BTD: Tensor, condition_BK: Tensor, context: Features) -> Tensor:
-        rows, length = len(tokens_BTD), self.places.shape[0]
+        rows, length = tokens_BTD.shape[0], self.places.shape[0]
         packing = Packing.dense(rows, length, tokens_BTD.device)
         told = Packing.of(context.mask)
         pairing, context_SC = Pairing.of(packing, told), told.pack(context.tokens)

@@ -30,6 +30,8 @@ from weft.modalities.whole_words import whole_words
 # No natural text has tokens this long on average; what lies beyond max_length tokens of them is
 # cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
 _MAX_CHARACTERS_A_TOKEN = 32
+NAMED = 5
+"""Unknown words of a text that a message names; of more it says how many there are."""
 
 
 class Text:
@@ -140,9 +142,9 @@ class Text:
             if token == tokens.special.get("unk")
         ]
         if unknown:
-            return (
-                f"has words that were never seen in training: {', '.join(dict.fromkeys(unknown))}"
-            )
+            words = [*dict.fromkeys(unknown)]
+            more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
+            return f"has words that were never seen in training: {', '.join(words[:NAMED])}{more}"
         if encoding.overflowing:
             return f"has {len(text):,} characters, more than the {self.config.max_length} tokens that are read"
         return None

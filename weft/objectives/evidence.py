@@ -23,8 +23,10 @@ class Evidence(nn.Module):
 
     mean: any set, nothing. product: all of them or, in half of the rows, any set (the sub-sampling of Wu & Goodman 2018,
     arXiv:1802.05335, section 2.2), and the divergence from the prior. mixture: one of them, the divergence of its own
-    distribution. mixture_of_products: any set, the divergence of its product. total_correlation: all of them, and the
-    divergence from the prior and from what each stream says alone (Hwang et al. 2021, NeurIPS, equation 9).
+    distribution. mixture_of_products: any set, the divergence of its product (Sutter et al. 2021, arXiv:2105.02470,
+    section 3, the bound with the mean of the divergences). total_correlation: all of them, and the divergence from the prior
+    and from what each stream says alone (Hwang et al. 2021, NeurIPS, equation 9). All non-empty sets of the streams that a row
+    has are equally probable.
     """
 
     def __init__(self, config: "EvidenceConfig") -> None:
@@ -65,13 +67,13 @@ class Evidence(nn.Module):
         present_SB, joining = experts.present, fusion.config.joining
         if joining == "total_correlation":
             return present_SB
-        draws_SB = batch.uniform("evidence: streams", len(present_SB)).T
-        # The one present stream with the largest number is always among them.
-        first_SB = draws_SB.masked_fill(~present_SB, -1)
-        one_SB = (first_SB == first_SB.amax(dim=0)) & present_SB
+        draw_B = batch.uniform("evidence: streams", 1)[:, 0]
+        count_B, place_SB = present_SB.sum(0), present_SB.cumsum(0) - 1
         if joining == "mixture":
-            return one_SB
-        any_SB = ((batch.uniform("evidence: set", len(present_SB)).T < 0.5) & present_SB) | one_SB
+            return present_SB & (place_SB == (draw_B * count_B).long())
+        # The bits of a number from 1 to 2 ** count - 1 say which of a row's streams are in its set.
+        number_B = 1 + (draw_B * (2**count_B - 1)).long()
+        any_SB = present_SB & ((number_B >> place_SB.clamp_min(0)) % 2 == 1)
         if joining != "product":
             return any_SB
         whole_B = batch.uniform("evidence: whole", 1)[:, 0] < 0.5

@@ -77,7 +77,18 @@ class Reconstruction(nn.Module):
         def measure(context: Features, field: StreamField) -> Tensor:
             true = output.values_of(field)
             made = decoder.draw(context, None, output.drawing).float()
-            return self._error(made, true) + self._perceived(output, made, field)
+            if field.mask is None:
+                return self._error(made, true) + self._perceived(output, made, field)
+            if true.shape[1] > made.shape[1]:
+                raise ValueError(
+                    f"stream '{stream}' has {true.shape[1]} frames, expected at most {made.shape[1]}, which head "
+                    f"'{name}' draws"
+                )
+            # Frames that are no part of a sound are neither to be drawn nor seen.
+            made = made[:, : true.shape[1]].masked_fill(~field.mask[..., None], 0)
+            true = true.masked_fill(~field.mask[..., None], 0)
+            share_B = field.mask.float().mean(1).clamp_min(1 / true.shape[1])
+            return self._error(made, true) / share_B + self._perceived(output, made, field)
 
         each_B = torch.cat(streams.by_rows(measure, context, field))
         there_B = torch.ones_like(context.present) if field.present is None else field.present
@@ -99,7 +110,7 @@ class Reconstruction(nn.Module):
         return Cost(each_B, there_B)
 
     def _error(self, made: Tensor, true: Tensor) -> Tensor:
-        """(R,)"""
+        """(R,) a mean over all numbers of a row."""
         config = self.config
         apart = made - true
         error_B = per_row(apart.abs() if config.pixel == "absolute" else apart.square())
@@ -111,16 +122,17 @@ class Reconstruction(nn.Module):
         return error_B
 
     def _perceived(self, output: DrawnOutput, made: Tensor, field: StreamField) -> Tensor:
-        """(R,) of the frozen encoder's tokens; zeros without one."""
+        """(R,) of the frozen encoder's tokens, a mean over the real ones; zeros without an encoder."""
         if self.eyes is None:
             return made.new_zeros(len(made))
         with torch.no_grad():
             true = cast(Encoder, self.eyes)(StreamField(field.values, field.mask))
-        seen = cast(Encoder, self.eyes)(output.field_of(made))
+        seen = cast(Encoder, self.eyes)(StreamField(output.field_of(made).values, field.mask))
         apart_BTD = F.normalize(seen.tokens.float(), dim=2) - F.normalize(
             true.tokens.float(), dim=2
         )
-        return self.config.perceptual_weight * per_row(apart_BTD.square().sum(2))
+        apart_BT = apart_BTD.square().sum(2).masked_fill(~true.mask, 0)
+        return self.config.perceptual_weight * apart_BT.sum(1) / true.mask.sum(1).clamp_min(1)
 
     def train(self, mode: bool = True) -> "Reconstruction":
         """The frozen encoder stays as it is in evaluation."""

@@ -16,6 +16,8 @@ from weft.heads.drawn import DrawnOutput
 from weft.objectives._drawn import column, context_of, per_row, rows_to_draw
 from weft.objectives._presence import nothing
 
+NOISE = "flow: noise"
+
 
 class RectifiedFlow(nn.Module):
     """Squared error of the velocity at a random time of the line (Liu et al. 2022, arXiv:2209.03003, equation 1).
@@ -39,7 +41,7 @@ class RectifiedFlow(nn.Module):
                 f"the decoder of head '{config.head}' is a {type(head.decoder).__name__}, expected a Flow"
             )
         flow = head.decoder
-        noise_BX = batch.normal("flow: noise", *values_BX.shape[1:])
+        noise_BX = batch.normal(NOISE, *values_BX.shape[1:])
         times_B = torch.sigmoid(config.mean + config.std * batch.normal("flow: time", 1)[:, 0])
         gone_B = batch.uniform("flow: context", 1)[:, 0] < config.unconditional
 
@@ -56,6 +58,13 @@ class RectifiedFlow(nn.Module):
             costs, values_BX, noise_BX, times_B, gone_B, context_of(model, config.head, streams)
         )
         return Loss(mean_of_all(torch.cat(parts)), {})
+
+    def guess(self, model: Reader, batch: Batch, streams: EncodedStreams, mean_X: Tensor) -> Tensor:
+        """(R,) what the rows cost where the velocity is the mean value (*shape) always: noise has a mean of 0."""
+        batch, _, values_BX = rows_to_draw(model, batch, streams, self.config.head)
+        if values_BX is None:
+            return mean_X.new_zeros(0)
+        return per_row((mean_X - values_BX + batch.normal(NOISE, *mean_X.shape)).square())
 
 
 @dataclass(frozen=True)

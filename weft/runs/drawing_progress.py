@@ -37,8 +37,7 @@ def keep_drawn(folder: Path, task: str, step: int, result: TaskResult) -> None:
     first = range(min(SHOWN, len(drawn.values)))
     place = folder / PROGRESS / f"{task}-{step:08d}.png"
     place.parent.mkdir(parents=True, exist_ok=True)
-    _, content = drawn.values.take(first).grid().encoded(0)
-    write_bytes(place, content)
+    write_bytes(place, drawn.values.take(first).grid().encoded(0))
 
 
 def animation(folder: Path, task: str) -> bytes | None:
@@ -72,8 +71,7 @@ def strip(run: TrainedModel, result: TaskResult, dataset: Dataset) -> np.ndarray
     context = head.reads(run.model.fuse(encoded)).take(torch.zeros(BETWEEN, dtype=torch.int64))
     ends = normal(torch.arange(2, device=run.device), "strip", *decoder.noise)
     pixels = decoder.draw(context, _between(ends), head.output.drawing).float()
-    drawn_values = PictureValues(((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
-    return drawn_values.grid(columns=BETWEEN).array(0)
+    return PictureValues.of(pixels).grid(columns=BETWEEN).array(0)
 
 
 def _between(ends: Tensor) -> Tensor:

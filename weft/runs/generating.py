@@ -32,10 +32,8 @@ def generate(
     streams: as in `Run.predict`; of several streams a list each, of the same length. Raises WeftError where the run
     draws nothing, or a text would not be read whole.
     """
-    if not 1 <= n <= MOST:
-        raise WeftError(f"n is {n:,}, expected 1 to {MOST:,}")
     name = run.head(head, DrawnOutput)
-    check_texts(run, streams)
+    check_inputs(run, n, streams)
     asked = {"seed": seed, "guidance": guidance, "steps": steps}
     changes = {setting: value for setting, value in asked.items() if value is not None}
     repeated = {
@@ -66,8 +64,11 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
         part.output = own
 
 
-def check_texts(run: TrainedModel, streams: Mapping[str, Any]) -> None:
-    """Raises WeftError where a text is empty, too long, or has words that the run has never seen."""
+def check_inputs(run: TrainedModel, n: int, streams: Mapping[str, Any]) -> None:
+    """Raises WeftError for a number that cannot be drawn, and where a text is empty, too long, or has words that the run has
+    never seen."""
+    if not 1 <= n <= MOST:
+        raise WeftError(f"n is {n:,}, expected 1 to {MOST:,}")
     for stream, value in streams.items():
         modality = run.modalities.get(stream)
         if not isinstance(modality, Text):

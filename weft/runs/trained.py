@@ -182,7 +182,7 @@ class TrainedModel:
             rows = _rows_in_memory(self.recipe, rows)
         return self.reading(rows), rows
 
-    def reading(self, rows: Sequence[Sample]) -> Member:
+    def reading(self, rows: Dataset) -> Member:
         """The model as it reads these rows raw, each of which may lack any stream."""
         sources = {
             stream: ModalitySource(rows, stream, modality, optional=True)

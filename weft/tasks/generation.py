@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from weft.core.building import build
 from weft.core.config import Config
-from weft.core.display import Display
 from weft.core.errors import WeftError
 from weft.core.interfaces import Encoder
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, at_least, require
+from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
-from weft.data.columns import value_of
 from weft.data.formats import Dataset, Subset
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
@@ -28,9 +27,9 @@ from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.inference.member import Entry, Member, only, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult
+from weft.inference.true_values import true_values
 from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
 from weft.inference.wording import HALVES
-from weft.modalities.parts import shown_by
 from weft.tasks.base import TaskConfig
 
 KID = Metric(
@@ -126,7 +125,10 @@ class GenerationTask:
             raise WeftError(f"head '{config.head}' draws nothing, expected one that does")
         encoder = build(config.features).eval().to(device)
         features = ValueFeatures(encoder, config.inference, device)
-        real = features.of_rows(member, dataset, found.rows, output.stream)
+        chosen = np.random.default_rng(config.seed).permutation(len(found))
+        shown = sorted(chosen[: config.examples].tolist())
+        kept = {found.rows[place] for place in shown}
+        real = features.of_rows(member, dataset, found.rows, output.stream, kept)
         drawn_ND = features.of_field(values.field())
         conditions = _conditions(dataset, found)
         training = self._training(member, output.stream, features)
@@ -138,7 +140,7 @@ class GenerationTask:
             baselines=self._baselines(real) if scores else {},
             leakage=leakage,
             drawn=Drawn(config.head, output.stream, found.rows, values),
-            drawings=self._drawings(member, dataset, found, output.stream, drawn_ND, training),
+            drawings=self._drawings(member, output, found, shown, real, drawn_ND, training),
         )
 
     def _training(self, member: Member, stream: str, features: ValueFeatures) -> RowFeatures | None:
@@ -167,19 +169,21 @@ class GenerationTask:
                     seed=config.seed,
                 )
             ),
-            FID.score(_alone(distances.fid(real.features, drawn_ND))),
-            PRECISION.score(_alone(precision)),
-            RECALL.score(_alone(recall)),
+            FID.score(Estimate.alone(distances.fid(real.features, drawn_ND))),
+            PRECISION.score(Estimate.alone(precision)),
+            RECALL.score(Estimate.alone(recall)),
         ]
         if len(real) == len(drawn_ND):
             within = distances.spread_within(drawn_ND, conditions)
             of_real = distances.spread_within(real.features, conditions)
             if of_real > 0:
-                scores.append(VARIETY.score(_alone(within / of_real)))
+                scores.append(VARIETY.score(Estimate.alone(within / of_real)))
         if training is not None:
             _, of_drawn = distances.nearest(training.features, drawn_ND)
             _, of_real_N = distances.nearest(training.features, real.features)
-            scores.append(CLOSE.score(_alone(float((of_drawn < np.median(of_real_N)).mean()))))
+            scores.append(
+                CLOSE.score(Estimate.alone(float((of_drawn < np.median(of_real_N)).mean())))
+            )
         return scores
 
     def _baselines(self, real: RowFeatures) -> dict[str, dict[str, float]]:
@@ -226,40 +230,37 @@ class GenerationTask:
     def _drawings(
         self,
         member: Member,
-        dataset: Dataset,
+        output: DrawnOutput,
         found: Predictions,
-        stream: str,
+        places: Sequence[int],
+        real: RowFeatures,
         drawn_ND: distances.Floats,
         training: RowFeatures | None,
     ) -> tuple[Drawing, ...]:
-        """Some rows, drawn at random, each with its real value and the training row most like what was drawn."""
-        chosen = np.random.default_rng(self.config.seed).permutation(len(found))
-        places = sorted(chosen[: self.config.examples].tolist())
-        modality = member.modalities[stream]
-        nearest = (
-            {}
-            if training is None
-            else dict(
-                zip(
-                    places,
-                    distances.nearest(training.features, drawn_ND[places])[0].tolist(),
-                    strict=True,
-                )
-            )
-        )
+        """Of these places, each with its real value and the training row most like what was drawn, as the stream is read."""
+        nearest: dict[int, int] = {}
+        of_training: dict[int, Field] = {}
+        if training is not None and places:
+            like, _ = distances.nearest(training.features, drawn_ND[places])
+            rows = [training.rows[place] for place in like]
+            nearest = dict(zip(places, rows, strict=True))
+            for numbers, field in true_values(
+                member, training.dataset, sorted({*rows}), output.stream, self.config.inference
+            ):
+                of_training |= {row: field.take(torch.tensor([n])) for n, row in enumerate(numbers)}
         values = cast(DrawnValues, found.values)
         drawings = []
         for place in places:
             row = found.rows[place]
-            others: dict[str, Display] = {}
-            raw = value_of(dataset[row], stream, modality)
-            if raw is not None:
-                others["real"] = shown_by(modality).show(raw)
-            if training is not None:
-                like = training.dataset[training.rows[nearest[place]]]
-                others["nearest training row"] = shown_by(modality).show(
-                    value_of(like, stream, modality)
-                )
+            beside = {
+                "real": real.kept.get(row),
+                "nearest training row": of_training.get(nearest.get(place, -1)),
+            }
+            others = {
+                name: output.as_drawn(field, member.learned).display(0)
+                for name, field in beside.items()
+                if field is not None
+            }
             inputs = tuple(Entry(name, row) for name in found.streams)
             drawings.append(Drawing(inputs, values.display(place), others))
         return tuple(drawings)
@@ -269,11 +270,6 @@ def _scaled(real: Floats, other: Floats) -> tuple[Floats, Floats]:
     """Both divided by the root of the mean square of the real ones: of small features the kernel of KID sees means alone."""
     scale = np.sqrt(np.square(real).mean()) or 1.0
     return real / scale, other / scale
-
-
-def _alone(value: float) -> Estimate:
-    """A number without an interval."""
-    return Estimate(value, float("nan"), float("nan"))
 
 
 def _conditions(dataset: Dataset, found: Predictions) -> NDArray[np.int64]:

@@ -2,26 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 from weft.core.building import build
 from weft.core.config import Config
 from weft.core.errors import WeftError
-from weft.core.interfaces import Objective
+from weft.core.interfaces import JOINT, EncodedStreams, Objective, Reader
 from weft.core.needs import Needing, Needs
+from weft.core.records import Batch
 from weft.data.formats import Dataset
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name, mean_score
+from weft.heads.drawn import DrawnOutput
 from weft.inference.embedding import evaluating
 from weft.inference.member import Member, only
 from weft.inference.results import TaskResult, Values
 from weft.inference.rows import Reading, read_rows
-from weft.objectives.rectified_flow import RectifiedFlowConfig
+from weft.inference.true_values import true_values
+from weft.objectives._presence import rows_of, rows_with
+from weft.objectives.rectified_flow import RectifiedFlow, RectifiedFlowConfig
 from weft.tasks.base import TaskConfig
 from weft.training.streams import Streams
 
 LOSS = Metric("loss", "", better="lower", digits=4, headline=True)
+MEAN = "the mean of training values, always"
+TOGETHER = 16
+"""Rows whose loss is one number, over which the interval is made."""
+TRAINING = 1000
+"""Training rows, drawn at random, whose mean value is the baseline."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,11 @@ class HeldOutLossConfig(TaskConfig):
 
 
 class HeldOutLoss:
-    """The mean over rows; the interval is over batches of rows."""
+    """The mean over the rows that have all that the objective needs; the interval is over parts of 16 of them.
+
+    Baseline, of a flow and where the training rows are at hand: the loss of their mean value as the velocity of every row,
+    which looks neither at the row nor at the time. Other objectives have no guess that would be natural for all.
+    """
 
     name = "held_out_loss"
     metrics = (LOSS,)
@@ -59,7 +75,7 @@ class HeldOutLoss:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, and for an objective that has weights of its own."""
+        """Raises WeftError for several models, for an objective that has weights of its own, and where no row can be measured."""
         config, member = self.config, only(members, self.name)
         objective = build(config.objective)
         if any(True for _ in objective.parameters()):
@@ -67,26 +83,70 @@ class HeldOutLoss:
                 f"a {type(objective).__name__} learns weights of its own, which a run does not keep; expected an "
                 "objective without any"
             )
+        mean_X = self._mean(member, objective, device)
+        model = cast(Reader, member.model)
         reading = Reading.of(member, dataset, [*member.sources, *config.needs.targets])
         losses: list[float] = []
         sizes: list[int] = []
+        guesses: list[Tensor] = []
         with evaluating(member.model, device, config.inference.precision):
             for read in read_rows([reading], dataset, config.inference, device=device):
-                batch = read.batches[0]
-                loss = objective(member.model, batch, Streams(member.model, batch))
-                losses.append(float(loss.total))
-                sizes.append(len(batch))
+                whole = self._complete(member, read.batches[0])
+                for start in range(0, len(whole), TOGETHER):
+                    batch = whole.rows(slice(start, start + TOGETHER))
+                    streams = Streams(member.model, batch)
+                    losses.append(float(objective(member.model, batch, streams).total))
+                    sizes.append(len(batch))
+                    if mean_X is not None and isinstance(objective, RectifiedFlow):
+                        guesses.append(objective.guess(model, batch, streams, mean_X).cpu())
+        if not sizes:
+            heads = [member.model.head(name).output.needs.streams for name in config.needs.heads]
+            read_by = [member.model.streams_of(name) for name in config.needs.heads]
+            named = dict.fromkeys(
+                s for some in (config.needs.streams, *read_by, *heads) for s in some
+            )
+            raise WeftError(
+                f"no row has what a {type(objective).__name__} needs of the streams {', '.join(named)}"
+            )
         rows_N = torch.repeat_interleave(torch.tensor(losses), torch.tensor(sizes)).double()
-        batches_N = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-        score: Score = mean_score(LOSS, rows_N, batches_N, config.bootstrap(batches_N))
+        parts_N = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+        score: Score = mean_score(LOSS, rows_N, parts_N, config.bootstrap(parts_N))
+        over = f"parts of {TOGETHER} rows"
         return TaskResult(
             task=self.name,
-            protocol={
-                "rows": len(rows_N),
-                **config.protocol([member], dataset, rows_N, "batches"),
-            },
+            protocol={"rows": len(rows_N), **config.protocol([member], dataset, rows_N, over)},
             metrics=by_name([score]),
-            baselines={},
+            baselines={MEAN: {LOSS.name: float(torch.cat(guesses).mean())}} if guesses else {},
             leakage=leakage,
-            values={LOSS.name: Values(rows_N, batches_N)},
+            values={LOSS.name: Values(rows_N, parts_N)},
         )
+
+    def _complete(self, member: Member, batch: Batch) -> Batch:
+        """The rows that have all streams that the objective needs: losses of others are of no row, or of parts of them."""
+        needs, model = self.config.needs, cast(Reader, member.model)
+        every = tuple(s for s in (*needs.streams, *needs.embeddings) if s != JOINT)
+        streams: EncodedStreams = Streams(member.model, batch)
+        batch, streams = rows_with(batch, streams, every)
+        for name in needs.heads:
+            of_head = model.head(name).output.needs.streams
+            batch, streams = rows_of(model, batch, streams, name, of_head)
+        return batch
+
+    def _mean(
+        self, member: Member, objective: nn.Module, device: torch.device | str
+    ) -> Tensor | None:
+        """(*shape) the mean value of training rows that a flow learns to draw; None without any, or for another objective."""
+        rows = member.training
+        if rows is None or not isinstance(objective, RectifiedFlow):
+            return None
+        output = member.model.head(objective.config.head).output
+        assert isinstance(output, DrawnOutput)
+        chosen = np.random.default_rng(self.config.seed).permutation(len(rows))[:TRAINING]
+        sums: list[Tensor] = []
+        count = 0
+        for numbers, values in true_values(
+            member, rows, sorted(chosen.tolist()), output.stream, self.config.inference
+        ):
+            sums.append(output.values_of(values).double().sum(0))
+            count += len(numbers)
+        return (torch.stack(sums).sum(0) / count).float().to(device) if count else None

@@ -11,6 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
 from weft.data.formats import Dataset
+from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name, mean_score
 from weft.inference.embedding import embed_entries
@@ -106,7 +107,6 @@ class ModalityProbe:
         means_SE = torch.stack([one.double().mean(0) for one in vectors])
         gap = float(torch.cdist(means_SE, means_SE).max())
         score = mean_score(PROBE, 100 * right_N, rest, config.bootstrap(rest))
-        all_groups = config.bootstrap(group_N)
         return TaskResult(
             task=self.name,
             protocol={
@@ -115,12 +115,7 @@ class ModalityProbe:
                 "measured on": len(right_N),
                 **config.protocol([member], dataset, whole),
             },
-            metrics=by_name(
-                [
-                    score,
-                    mean_score(GAP, torch.full((len(group_N),), gap).double(), group_N, all_groups),
-                ]
-            ),
+            metrics=by_name([score, GAP.score(Estimate.alone(gap))]),
             baselines={"chance": {PROBE.name: 100 / len(config.streams)}},
             leakage=leakage,
         )

@@ -1,8 +1,8 @@
 """Reconstruction: every stream of a row from any of its streams, as an autoencoder makes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,28 +15,33 @@ from weft.data.formats import Dataset, Subset
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name, mean_score
 from weft.heads.drawn import DrawnOutput, DrawnValues
-from weft.heads.output import Output
+from weft.heads.output import Output, Values
+from weft.heads.sounds import SoundOutput
 from weft.heads.texts import TextOutput
+from weft.inference.encoded_once import encoded_once
 from weft.inference.member import Member, only, seeing
-from weft.inference.predict import Predictions, predict
+from weft.inference.predict import predict
 from weft.inference.results import TaskResult
-from weft.inference.rows import Reading, Selection, read_rows
+from weft.inference.true_values import true_values
+from weft.modalities.spectrogram import DECIBELS
 from weft.modalities.text import Text
 from weft.tasks.base import TaskConfig
 
 PSNR = Metric(f"{FAMILY}/PSNR", "dB", headline=True, digits=2)
+LSD = Metric(f"{FAMILY}/LSD", "dB", better="lower", said=f"{FAMILY}, log-spectral distance (LSD)")
 TOKENS = Metric(f"{FAMILY}/tokens", headline=True, said=f"{FAMILY}, tokens that are right")
-MEAN, FIRST = "the mean of the rows", "the text of another row"
+MEAN, ANOTHER = "the mean of the rows", "the text of another row"
 FULL_SCALE = 2.0
-"""Of drawn values, which lie in [-1, 1]."""
+"""Of drawn pictures, whose numbers lie in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class ReconstructionTaskConfig(TaskConfig):
     """What heads make of each stream alone, and of all together, against the true values.
 
-    Of a picture the peak signal-to-noise ratio, a mean over rows. Of a text the share of its tokens that are written, unaided,
-    at their places.
+    Means over rows: of a picture the peak signal-to-noise ratio; of a sound the log-spectral distance, the root of the mean
+    square over bands, a mean over frames (Gray & Markel 1976, doi:10.1109/TASSP.1976.1162849); of a text the share of its
+    tokens that are written, unaided, at their places.
     """
 
     heads: tuple[str, ...] = ("image", "text")
@@ -62,7 +67,7 @@ class ReconstructionTask:
     """Of each set of input streams, one alone or all, and each head: how near the value is to the true one."""
 
     name = "reconstruction"
-    metrics = (PSNR, TOKENS)
+    metrics = (PSNR, LSD, TOKENS)
 
     def __init__(self, config: ReconstructionTaskConfig) -> None:
         self.config = config
@@ -79,21 +84,31 @@ class ReconstructionTask:
         config, member = self.config, only(members, self.name)
         if config.limit is not None:
             dataset = Subset(dataset, range(min(config.limit, len(dataset))))
+        read = {stream for head in config.heads for stream in member.model.streams_of(head)}
+        encoded = encoded_once(member, dataset, [*read], config.inference, device)
+        truths: dict[str, _Truth] = {}
         scores: list[Score] = []
-        baselines: dict[str, dict[str, float]] = {MEAN: {}, FIRST: {}}
+        baselines: dict[str, dict[str, float]] = {MEAN: {}, ANOTHER: {}}
         rows = 0
         for head in config.heads:
-            read = member.model.streams_of(head)
-            for inputs in _sets([stream for stream in read if stream in member.sources]):
-                found = predict(
-                    [seeing(member, head, inputs)], dataset, head, config.inference, device=device
-                )
+            output = member.model.head(head).output
+            if not isinstance(output, DrawnOutput | TextOutput):
+                raise WeftError(f"head '{head}' neither draws nor writes a stream")
+            truth = truths.get(output.stream) or self._truth(member, dataset, output.stream)
+            truths[output.stream] = truth
+            given = [s for s in member.model.streams_of(head) if s in member.sources]
+            for inputs in _sets(given):
+                seen = seeing(encoded, head, inputs)
+                found = predict([seen], dataset, head, config.inference, device=device)
                 rows = max(rows, len(found))
-                for name, metric, each_N, groups_N, plain in self._compared(
-                    member, dataset, found, inputs, head
-                ):
-                    scores.append(mean_score(metric, each_N, groups_N, config.bootstrap(groups_N)))
-                    baselines[name][metric.name] = plain
+                way = f"{'+'.join(inputs)} to {output.stream}"
+                places, field = truth.of(found.rows)
+                values, groups_N = found.values.take(places), found.groups[places]
+                likeness = _likeness(member, output, values, field)
+                metric = likeness.metric.member(way)
+                each_N = likeness.each
+                scores.append(mean_score(metric, each_N, groups_N, config.bootstrap(groups_N)))
+                baselines[likeness.of][metric.name] = likeness.plain
         return TaskResult(
             task=self.name,
             protocol={"rows": rows, **config.protocol([member], dataset, range(rows))},
@@ -102,54 +117,67 @@ class ReconstructionTask:
             leakage=leakage,
         )
 
-    def _compared(
-        self, member: Member, dataset: Dataset, found: Predictions, inputs: Sequence[str], head: str
-    ) -> Iterator[tuple[str, Metric, Tensor, Tensor, float]]:
-        """Name of the baseline, the metric, (N,) numbers and groups of the rows that have the true value, and the baseline."""
-        output = member.model.head(head).output
-        if not isinstance(output, DrawnOutput | TextOutput):
-            raise WeftError(f"head '{head}' neither draws nor writes a stream")
-        way = f"{'+'.join(inputs)} to {output.stream}"
-        places, field = self._true(member, dataset, found.rows, output.stream)
-        groups_N = found.groups[places]
-        if isinstance(output, TextOutput):
-            modality = cast(Text, member.modalities[output.stream])
-            right_N = _same_tokens(modality, field, [found.said[place] for place in places])
-            other = [
-                modality.decode_ids(field.values[place].tolist()) for place in range(len(places))
-            ]
-            plain = _same_tokens(modality, field, [*other[1:], other[0]])
-            yield FIRST, TOKENS.member(way), 100 * right_N, groups_N, 100 * float(plain.mean())
-            return
-        true = output.values_of(field)
-        made = output.values_of(cast(DrawnValues, found.values).field().take(torch.tensor(places)))
-        mean = true.mean(0, keepdim=True)
-        yield MEAN, PSNR.member(way), _psnr(made, true), groups_N, float(_psnr(mean, true).mean())
-
-    def _true(
-        self, member: Member, dataset: Dataset, rows: Sequence[int], stream: str
-    ) -> tuple[list[int], Field]:
-        """The places among the predictions of those that have the stream, and its values. Raises WeftError for none."""
-        reading = Reading.of(member, dataset, [stream])
-        place_of = {row: place for place, row in enumerate(rows)}
-        places: list[int] = []
+    def _truth(self, member: Member, dataset: Dataset, stream: str) -> "_Truth":
+        """The values of the rows that have the stream. Raises WeftError for none."""
+        rows: list[int] = []
         fields: list[Field] = []
-        selection = Selection(rows=[[row] for row in rows])
-        for read in read_rows(
-            [reading], dataset, self.config.inference, selection, what="true values"
+        for numbers, field in true_values(
+            member, dataset, range(len(dataset)), stream, self.config.inference
         ):
-            value = read.batches[0].inputs.get(stream)
-            if isinstance(value, Field):
-                there = (
-                    range(len(value))
-                    if value.present is None
-                    else value.present.nonzero()[:, 0].tolist()
-                )
-                places += [place_of[read.numbers[number]] for number in there]
-                fields.append(value.take(torch.tensor([*there])))
-        if not places:
+            rows += numbers
+            fields.append(field)
+        if not rows:
             raise WeftError(f"no row has a '{stream}' to compare with")
-        return places, _joined(fields)
+        return _Truth(stream, {row: place for place, row in enumerate(rows)}, _joined(fields))
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """places: row -> its place in the field."""
+
+    stream: str
+    places: Mapping[int, int]
+    field: Field
+
+    def of(self, rows: Sequence[int]) -> tuple[list[int], Field]:
+        """The places among these rows of those that have a value, and their values. Raises WeftError for none."""
+        there = [place for place, row in enumerate(rows) if row in self.places]
+        if not there:
+            raise WeftError(f"no row has a '{self.stream}' to compare with")
+        return there, self.field.take(torch.tensor([self.places[rows[n]] for n in there]))
+
+
+class _Likeness(NamedTuple):
+    """each: (N,) float64 in the metric's unit. of, plain: the baseline, and its mean."""
+
+    metric: Metric
+    each: Tensor
+    of: str
+    plain: float
+
+
+def _likeness(
+    member: Member, output: DrawnOutput | TextOutput, made: Values, true: Field
+) -> _Likeness:
+    """How near N values that were made are to the true ones."""
+    if isinstance(output, TextOutput):
+        modality = cast(Text, member.modalities[output.stream])
+        said = [made.said(row) for row in range(len(made))]
+        texts = [modality.decode_ids(ids.tolist()) for ids in true.values]
+        other = _same_tokens(modality, true, [*texts[1:], texts[0]])
+        return _Likeness(
+            TOKENS, 100 * _same_tokens(modality, true, said), ANOTHER, 100 * float(other.mean())
+        )
+    found = cast(DrawnValues, made).field()
+    values, right = output.values_of(found), output.values_of(true)
+    if isinstance(output, SoundOutput):
+        std = output.modality(member.learned).config.std
+        mean = _mean_frames(right, true.real)[None].expand_as(right)
+        each_N = _lsd(values, right, found.real, true.real, std)
+        plain = _lsd(mean, right, true.real, true.real, std)
+        return _Likeness(LSD, each_N, MEAN, float(plain.mean()))
+    plain = _psnr(right.mean(0, keepdim=True), right)
+    return _Likeness(PSNR, _psnr(values, right), MEAN, float(plain.mean()))
 
 
 def _sets(streams: Sequence[str]) -> list[tuple[str, ...]]:
@@ -176,6 +204,21 @@ def _psnr(made: Tensor, true: Tensor) -> Tensor:
     """(N,) decibels: 10 log10 of the square of full scale over the mean squared error."""
     error_N = (made - true).square().flatten(1).mean(1).clamp_min(1e-10)
     return 10 * torch.log10(FULL_SCALE**2 / error_N).double()
+
+
+def _lsd(made: Tensor, true: Tensor, made_real: Tensor, true_real: Tensor, std: float) -> Tensor:
+    """(N,) decibels, over the frames that both have. made, true: (N, T, M) log energies in units of `std`."""
+    longest = min(made.shape[1], true.shape[1])
+    both_NT = made_real[:, :longest] & true_real[:, :longest]
+    apart = DECIBELS * std * (made[:, :longest] - true[:, :longest]).double()
+    each_NT = apart.square().mean(2).sqrt().masked_fill(~both_NT, 0)
+    return each_NT.sum(1) / both_NT.sum(1).clamp_min(1)
+
+
+def _mean_frames(true_NTM: Tensor, real_NT: Tensor) -> Tensor:
+    """(T, M) the mean of each frame over the sounds that are so long."""
+    total_TM = true_NTM.masked_fill(~real_NT[..., None], 0).sum(0)
+    return total_TM / real_NT.sum(0).clamp_min(1)[:, None]
 
 
 def _same_tokens(modality: Text, true: Field, said: Sequence[str]) -> Tensor:
