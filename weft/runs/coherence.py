@@ -99,14 +99,14 @@ def _classes(
         return [of_text.get(values.said(row), "") for row in range(len(values))]
     assert judge is not None
     assert isinstance(output, DrawnOutput)
-    return _seen(judge, output.stream, cast(DrawnValues, values))
+    return seen_classes(judge, output.stream, cast(DrawnValues, values))
 
 
 def _judge_of(stream: str, judges: Sequence[TrainedModel]) -> TrainedModel | None:
     return next((judge for judge in judges if stream in judge.model.encoders), None)
 
 
-def _seen(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
+def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
     """The class that the judge says of each value."""
     rows = [
         Sample(str(row), str(row), {stream: drawn.media(row)}, f"sample {row + 1}")
