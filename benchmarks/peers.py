@@ -24,6 +24,24 @@ def transformers() -> ModuleType:
     return import_module("transformers")
 
 
+def multivae_models() -> Any:
+    """The module multivae.models."""
+    _declare_torchvision_operators()
+    return import_module("multivae.models")
+
+
+def multivae_data() -> Any:
+    """The module of multivae's data sets."""
+    _declare_torchvision_operators()
+    return import_module("multivae.data.datasets.base")
+
+
+def pythae() -> tuple[Any, Any]:
+    """The module of the encoders and decoders that multivae takes, and the class of what they return."""
+    networks = import_module("pythae.models.nn.base_architectures")
+    return networks, import_module("pythae.models.base.base_utils").ModelOutput
+
+
 def _declare_torchvision_operators() -> None:
     library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in (

@@ -20,6 +20,7 @@ MAY_BE_NEGATIVE = {
     "SigmoidContrastiveConfig.bias",
     "NearConfig.similarity",  # a cosine
     "GenerationConfig.length_exponent",  # prefers short texts
+    "TranscriptOutput.blank_penalty",  # prefers long ones
     "NearConfig.sound_similarity",  # a cosine
     "NearConfig.video_similarity",
     "AudioConfig.mean",  # of logarithms

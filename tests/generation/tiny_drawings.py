@@ -7,24 +7,33 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from weft.architectures.autoencoder import autoencoder
 from weft.core.config import Config
 from weft.data.sources import FilesConfig
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
+from weft.decoders.generation import GenerationConfig
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
 from weft.decoders.projection_critic import ProjectionCriticConfig
+from weft.decoders.recurrent import RecurrentDecoderConfig
 from weft.decoders.velocity.unet import UNetConfig
 from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.flattened import FlattenedConfig
 from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.word_vectors import WordVectorsConfig
+from weft.fusion.joint_posterior import Joining
 from weft.heads.head import HeadConfig
 from weft.heads.numbers import NumberOutput
+from weft.heads.pictures import PictureOutput
+from weft.heads.texts import TextOutput
 from weft.modalities.image import ImageConfig
+from weft.objectives.evidence import EvidenceConfig
 from weft.recipes.easy_vqa_flow import drawing_model, easy_vqa_flow
 from weft.recipes.easy_vqa_gan import easy_vqa_gan
 from weft.recipes.easy_vqa_judge import easy_vqa_judge
 from weft.runs.recipe import Recipe
 from weft.runs.train import train
+from weft.tasks.reconstruction import ReconstructionTaskConfig
 
 SIDE, WIDTH, VOCABULARY, NOISE = 8, 8, 300, 3
 COLOURS = {"red": (250, 10, 10), "blue": (10, 10, 250), "green": (10, 250, 10)}
@@ -97,6 +106,29 @@ def flow(folder: Path, steps: int = 4) -> Recipe:
     words = WordVectorsConfig(VOCABULARY, dim=WIDTH)
     model = drawing_model(words, FlowConfig(unet), DrawingConfig(steps=3, guidance=2.0))
     return small(easy_vqa_flow(), folder, model, steps)
+
+
+def both_ways(folder: Path, joining: Joining = "product", steps: int = 1) -> Recipe:
+    """An autoencoder of the pictures and their descriptions."""
+    made, words = easy_vqa_flow(), WordVectorsConfig(VOCABULARY, dim=WIDTH)
+    writer = RecurrentDecoderConfig(VOCABULARY, WIDTH, embedding=8, hidden=8, max_length=8)
+    model = autoencoder(
+        encoders={"image": FlattenedConfig(ConvNetConfig((4, 4), 2), WIDTH, 4), "text": words},
+        heads={
+            "image": HeadConfig(
+                PictureConvolutionsConfig(WIDTH, (4, 4), condition=8), PictureOutput()
+            ),
+            "text": HeadConfig(writer, TextOutput(generation=GenerationConfig(max_length=8))),
+        },
+        dim=WIDTH,
+        joining=joining,
+    )
+    made = made.replace(
+        objectives={"evidence": EvidenceConfig()},
+        tasks={"reconstruction": ReconstructionTaskConfig()},
+        run=made.run.replace(monitor="reconstruction/image to image/PSNR"),
+    )
+    return small(made, folder, model, steps)
 
 
 def judge(folder: Path, steps: int = 4) -> Recipe:

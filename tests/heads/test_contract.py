@@ -278,6 +278,19 @@ def test_what_is_drawn_is_a_function_of_the_row_and_the_seed(
     assert together.display(0)
 
 
+@drawn_outputs
+def test_true_values_are_shown_as_drawn_ones_are(output: DrawnOutput, decoder: Config) -> None:
+    """Without their padding; sounds through the same vocoder."""
+    known = learned()
+    drawn = output.read([part_of(built(decoder), known)])
+    assert isinstance(drawn, DrawnValues)
+    again = output.as_drawn(drawn.field(), known)
+    assert type(again) is type(drawn)
+    assert said(again) == said(drawn)
+    for row in range(ROWS):
+        assert again.encoded(row) == drawn.encoded(row)
+
+
 def test_pictures_become_a_grid_row_by_row() -> None:
     pixels = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 4, 6)
     grid = PictureValues(pixels).grid()

@@ -1,11 +1,14 @@
 """Frames that become sound again."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from weft.core.errors import WeftError
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
-from weft.modalities.vocoder import GriffinLim, griffin_lim, linear_magnitudes
+from weft.modalities.vocoder import GriffinLim, HifiGan, griffin_lim, linear_magnitudes
 
 RATE = 8000
 CONFIG = SpectrogramConfig(mels=64, window=0.032, hop=0.008, low=60.0, floor=60.0)
@@ -64,3 +67,41 @@ def test_cepstra_are_refused() -> None:
     spectrogram = Spectrogram(CONFIG.replace(cepstra=13), RATE)
     with pytest.raises(WeftError, match="13 cepstra, expected centred ones without cepstra"):
         GriffinLim().samples(spectrogram(tones()), spectrogram)
+
+
+def hifi_gan(folder: Path, bands: int = 64) -> Path:
+    """A vocoder that makes 64 samples of a frame."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.SpeechT5HifiGanConfig(
+        model_in_dim=bands,
+        upsample_initial_channel=8,
+        upsample_rates=[8, 8],
+        upsample_kernel_sizes=[16, 16],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3, 5]],
+    )
+    transformers.SpeechT5HifiGan(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_vocoder_of_transformers_reads_safetensors_alone(tmp_path: Path) -> None:
+    spectrogram = Spectrogram(CONFIG, RATE)
+    frames = spectrogram(tones())
+    folder = hifi_gan(tmp_path / "gan")
+    samples = HifiGan(str(folder)).samples(frames, spectrogram)
+    assert samples.shape == (64 * len(frames),)
+    assert samples.isfinite().all()
+    louder = HifiGan(str(folder), shift=2.0).samples(frames, spectrogram)
+    assert not torch.allclose(louder, samples)
+    pickled = hifi_gan(tmp_path / "pickled")
+    tensors = load_file(pickled / "model.safetensors")
+    (pickled / "model.safetensors").unlink()
+    torch.save(tensors, pickled / "pytorch_model.bin")
+    with pytest.raises(WeftError, match="pickled' cannot be loaded: .*safetensors"):
+        HifiGan(str(pickled)).samples(frames, spectrogram)
+    few = hifi_gan(tmp_path / "few", bands=20)
+    with pytest.raises(WeftError, match="few: reads 20 bands, but frames have 64"):
+        HifiGan(str(few)).samples(frames, spectrogram)
+    with pytest.raises(WeftError, match="nowhere"):
+        HifiGan(str(tmp_path / "nowhere")).samples(frames, spectrogram)

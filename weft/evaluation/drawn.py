@@ -146,7 +146,7 @@ def _distances(asked_MD: Floats, known_ND: Floats) -> Iterator[Floats]:
     for start in range(0, len(asked_MD), CHUNK):
         part = asked_MD[start : start + CHUNK]
         squared = np.square(part).sum(1)[:, None] + squares_N - 2 * part @ known_ND.T
-        # A row with itself is 0 and not the rounding of large numbers.
+        # By rounding the square of a row to itself may be below 0.
         yield np.sqrt(squared.clip(0))
 
 

@@ -146,7 +146,8 @@ class Text:
             more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
             return f"has words that were never seen in training: {', '.join(words[:NAMED])}{more}"
         if encoding.overflowing:
-            return f"has {len(text):,} characters, more than the {self.config.max_length} tokens that are read"
+            read = self.config.max_length
+            return f"has {len(text):,} characters, more than the {read} tokens that are read (max_length of the stream)"
         return None
 
     def decode_ids(self, ids: Sequence[int]) -> str:

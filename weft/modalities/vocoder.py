@@ -12,6 +12,7 @@ from torch import Tensor
 from weft.core.config import Settings
 from weft.core.errors import WeftError
 from weft.core.ranges import COUNT, FINITE, SHARE_BELOW_1, require
+from weft.hub import fetched, loading, refuse_code
 from weft.modalities.spectrogram import Spectrogram
 
 SEED = 0
@@ -58,7 +59,7 @@ class HifiGan(Vocoder):
     """A vocoder of transformers in the layout of SpeechT5HifiGan, such as microsoft/speecht5_hifigan."""
 
     pretrained: str = "microsoft/speecht5_hifigan"
-    """Folder or hub name."""
+    """Folder or hub name of a model whose weights are safetensors."""
     scale: float = 0.4342944819
     """It was trained on scale x natural logarithm of the magnitude + shift; this scale gives decimal ones."""
     shift: float = 0.0
@@ -83,18 +84,24 @@ class HifiGan(Vocoder):
 
 @functools.lru_cache(maxsize=2)
 def _hifi_gan(name: str) -> Any:
+    """Of safetensors alone, as all weights are read: nothing is unpickled."""
     from weft.modalities.audio_decoding import require as require_package
 
     require_package("transformers", "a vocoder of transformers")
     from transformers import SpeechT5HifiGan
 
-    try:
-        found: Any = SpeechT5HifiGan.from_pretrained(name)
-        return found.eval()
-    except (OSError, ValueError) as error:
+    folder = fetched(name, weights=True)
+    refuse_code(folder / "config.json")
+    with loading(name):
+        loaded: Any = SpeechT5HifiGan.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    network, report = loaded
+    if report["missing_keys"]:
         raise WeftError(
-            f"{name}: is no vocoder that can be read: {str(error).splitlines()[0]}"
-        ) from None
+            f"{name}: lacks weights of the vocoder: {sorted(report['missing_keys'])[0]}"
+        )
+    return network.eval()
 
 
 def linear_magnitudes(log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:

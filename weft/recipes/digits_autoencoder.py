@@ -30,6 +30,8 @@ from weft.training.optim import OptimConfig
 from weft.worlds.digits.source import DrawnDigitsConfig
 
 SIZE, RATE, FRAMES, BANDS, LATENT, VOCABULARY, WORD = 32, 8000, 64, 40, 64, 300, 4
+WIDE = 256
+"""Of the words' states: with 64 the word is lost in the noise of the latent, and the text decoder ignores it."""
 HOP = 64 / RATE
 
 
@@ -69,7 +71,10 @@ def digits_autoencoder() -> Recipe:
                     SpectrogramCNNConfig(BANDS, (24, 48, 96), time_halvings=2), LATENT
                 ),
                 "text": FlattenedConfig(
-                    RecurrentConfig(VOCABULARY, embedding=64, hidden=64, cell="lstm"), LATENT
+                    RecurrentConfig(
+                        VOCABULARY, embedding=WIDE, hidden=WIDE, cell="lstm", pooling="max"
+                    ),
+                    LATENT,
                 ),
             },
             heads={
@@ -83,7 +88,12 @@ def digits_autoencoder() -> Recipe:
                 ),
                 "text": HeadConfig(
                     RecurrentDecoderConfig(
-                        VOCABULARY, LATENT, embedding=64, hidden=64, max_length=WORD
+                        VOCABULARY,
+                        LATENT,
+                        embedding=WIDE,
+                        hidden=WIDE,
+                        max_length=WORD,
+                        attention=True,
                     ),
                     TextOutput(generation=GenerationConfig(max_length=WORD)),
                 ),

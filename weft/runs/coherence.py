@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
+from torch import Tensor
 
 from weft.core.draws import normal
 from weft.core.errors import WeftError
@@ -13,7 +15,7 @@ from weft.evaluation.metric import Metric, Score, mean_score
 from weft.fusion.joint_posterior import JointPosterior, latent
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.drawn import DrawnOutput, DrawnValues
-from weft.heads.output import Part
+from weft.heads.output import Part, Values
 from weft.heads.texts import TextOutput
 from weft.inference.config import InferenceConfig
 from weft.inference.predict import predict
@@ -23,6 +25,7 @@ from weft.runs.trained import BATCH, TrainedModel
 JOINT_COHERENCE = Metric(
     "joint_coherence", headline=True, said="samples of the prior of which all streams show the same"
 )
+OTHERS = "streams of different samples"
 SEED = 0
 
 
@@ -33,7 +36,8 @@ def with_joint_coherence(
     """The measurement with the share of `samples` of the prior that are coherent.
 
     Each judge says a class of the stream that it sees; a text says the class that the training rows with this text have in the
-    first judge's target. Raises WeftError where the run has no prior, or fewer than two streams are judged.
+    first judge's target. Baseline: each stream made of another sample, which agree by chance. Raises WeftError where the run
+    has no prior, or fewer than two streams are judged.
     """
     run = found.runs[0]
     fusion = run.model.fusion
@@ -42,43 +46,67 @@ def with_joint_coherence(
             f"{run.folder}: has no prior that could be sampled, expected a variational autoencoder"
         )
     seeds_N = torch.arange(samples, device=run.device)
-    context = latent(
-        normal(seeds_N, f"prior {SEED}", fusion.dim),
-        torch.ones(samples, dtype=torch.bool, device=run.device),
-    )
-    classes: list[list[str]] = []
-    for name in run.model.heads:
-        head = run.model.head(name)
-        parts = [Part(head.decoder, context, run.learned, seeds=seeds_N)]
-        if isinstance(head.output, TextOutput):
-            of_text = _classes_of_texts(run, head.output.stream, judges)
-            values = head.output.read(parts)
-            classes.append([of_text.get(values.said(row), "") for row in range(samples)])
-        elif isinstance(head.output, DrawnOutput):
-            judge = _judge_of(head.output.stream, judges)
-            drawn = head.output.read(parts)
-            if judge is not None and isinstance(drawn, DrawnValues):
-                classes.append(_seen(judge, head.output.stream, drawn))
+    latents_NL = normal(seeds_N, f"prior {SEED}", fusion.dim)
+    classes = [
+        of_stream
+        for name in run.model.heads
+        if (of_stream := _classes(run, name, latents_NL, seeds_N, judges)) is not None
+    ]
     if len(classes) < 2:
         raise WeftError(
             f"judges see {len(classes)} of the streams that {run.folder} makes, expected two or more"
         )
-    same_N = torch.tensor(
-        [len(set(row)) == 1 and row[0] != "" for row in zip(*classes, strict=True)]
-    )
     groups = seeds_N.cpu()
-    score: Score = mean_score(JOINT_COHERENCE, 100 * same_N.double(), groups, Bootstrap(groups))
+    score: Score = mean_score(JOINT_COHERENCE, 100 * same(classes), groups, Bootstrap(groups))
+    apart = [one[number:] + one[:number] for number, one in enumerate(classes)]
+    by_chance = {JOINT_COHERENCE.name: 100 * float(same(apart).mean())}
     result = found.result.extended(
-        protocol={"samples of the prior": samples}, metrics={JOINT_COHERENCE.name: score}
+        protocol={"samples of the prior": samples},
+        metrics={JOINT_COHERENCE.name: score},
+        baselines={OTHERS: by_chance},
     )
     return replace(found, result=result)
+
+
+def same(classes: Sequence[Sequence[str]]) -> Tensor:
+    """(N,) float64: 1 for the samples whose streams all show the same class, 0 for others; "" is none."""
+    rows = zip(*classes, strict=True)
+    return torch.tensor([len({*row}) == 1 and row[0] != "" for row in rows]).double()
+
+
+def _classes(
+    run: TrainedModel,
+    head: str,
+    latents_NL: Tensor,
+    seeds_N: Tensor,
+    judges: Sequence[TrainedModel],
+) -> list[str] | None:
+    """The class of what the head makes of each latent, "" for none; None where nobody can say it."""
+    part = run.model.head(head)
+    output = part.output
+    judge = _judge_of(output.stream, judges) if isinstance(output, DrawnOutput) else None
+    if judge is None and not isinstance(output, TextOutput):
+        return None
+    made: list[Values] = []
+    for start in range(0, len(seeds_N), BATCH):
+        rows = slice(start, start + BATCH)
+        there = torch.ones(len(seeds_N[rows]), dtype=torch.bool, device=run.device)
+        context = latent(latents_NL[rows], there)
+        made.append(output.read([Part(part.decoder, context, run.learned, seeds=seeds_N[rows])]))
+    values = type(made[0]).join(made)
+    if isinstance(output, TextOutput):
+        of_text = _classes_of_texts(run, output.stream, judges)
+        return [of_text.get(values.said(row), "") for row in range(len(values))]
+    assert judge is not None
+    assert isinstance(output, DrawnOutput)
+    return seen_classes(judge, output.stream, cast(DrawnValues, values))
 
 
 def _judge_of(stream: str, judges: Sequence[TrainedModel]) -> TrainedModel | None:
     return next((judge for judge in judges if stream in judge.model.encoders), None)
 
 
-def _seen(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
+def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
     """The class that the judge says of each value."""
     rows = [
         Sample(str(row), str(row), {stream: drawn.media(row)}, f"sample {row + 1}")

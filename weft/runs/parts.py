@@ -12,11 +12,19 @@ from weft.core import config as configs
 from weft.core.building import build
 from weft.core.documents import checksum, read_mapping
 from weft.core.errors import WeftError
-from weft.core.interfaces import CacheableEncoder, Learner, Modality, NeedsModalities, Target
+from weft.core.interfaces import (
+    CacheableEncoder,
+    Learner,
+    Modality,
+    NeedsModalities,
+    ReadsColumns,
+    Target,
+)
 from weft.core.tensors import LEARNED, NUMBERS, read_state, write_tensors
 from weft.data.columns import ModalitySource, Source, TargetSource
 from weft.data.features import cache_features
 from weft.data.formats import Chained, Dataset, split_name
+from weft.data.incomplete import Incomplete
 from weft.data.learned import MODALITIES
 from weft.encoders.extended import cached_part
 from weft.encoders.weights import architecture
@@ -63,7 +71,14 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
     dataset = recipe.data.source.open(None if split == ALL else split, recipe.data.errors)
     if len(dataset) == 0:
         raise WeftError(f"the data has no rows{f' of split {split!r}' if split else ''}")
-    return dataset
+    data = recipe.data
+    if not data.missing or split != data.train:
+        return dataset
+    configs_of = {stream: data.streams[stream] for stream in data.optional}
+    columns = {
+        s: one.columns if isinstance(one, ReadsColumns) else (s,) for s, one in configs_of.items()
+    }
+    return Incomplete(dataset, columns, data.missing, recipe.run.seed)
 
 
 def learned_mark(folder: Path) -> str:

@@ -36,6 +36,9 @@ class DataConfig(Settings):
     """What objectives and tasks compare predictions with: name -> a column and how it is read."""
     optional: tuple[str, ...] = ()
     """Streams that a row may lack; of others a missing one is an error of the row."""
+    missing: float = 0.0
+    """Share of the streams in `optional` that training rows lack for good, as in data that were gathered so; drawn by
+    run.seed once for each row, which keeps at least one."""
     cache: dict[str, CacheConfig] = field(default_factory=dict)
     """Streams whose frozen encoder is computed once and kept."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
@@ -69,6 +72,12 @@ class DataConfig(Settings):
         if self.splice is not None and self.chain is not None:
             raise ValueError(
                 "data.splice and data.chain both put rows together, expected one of them"
+            )
+        most = 1 - 1 / max(1, len(self.optional))
+        if not 0 <= self.missing <= most:
+            raise ValueError(
+                f"data.missing is {self.missing}, expected 0 to {most:.3g}: of the {len(self.optional)} streams in "
+                "data.optional each row keeps one"
             )
         for stream, chance in self.modality_dropout.items():
             if not 0 <= chance < 1:

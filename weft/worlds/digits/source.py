@@ -43,7 +43,8 @@ class DrawnDigitsConfig(DataSource):
 class _WithPictures(Sequence[Sample]):
     def __init__(self, rows: Dataset, config: DrawnDigitsConfig) -> None:
         known = columns_of(rows)
-        self.known_columns = replace(known, items=(*known.items, "image"))
+        # Where the recordings do not say what they have, neither does this.
+        self.known_columns = replace(known, items=known.items and (*known.items, "image"))
         self._rows, self._config = rows, config
 
     def __len__(self) -> int:

@@ -1,0 +1,71 @@
+"""Joint coherence of tiny autoencoders, told by what is made of samples of their priors."""
+
+from pathlib import Path
+
+import pytest
+import tiny_drawings as tiny
+import torch
+from tiny_runs import done, refused
+
+from weft.heads.texts import TextOutput, TextValues
+from weft.runs import coherence
+from weft.runs.coherence import OTHERS, same, with_joint_coherence
+from weft.runs.measure import measure
+from weft.runs.run import load
+from weft.runs.train import train
+
+SAMPLES = 150
+"""More than are made at once."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coherence")
+    data = tiny.pictures(folder / "easy_vqa")
+    train(tiny.both_ways(data), folder / "product")
+    train(tiny.both_ways(data, "mean"), folder / "mean")
+    train(tiny.judge(data, steps=1), folder / "judge")
+    return folder
+
+
+def test_streams_are_coherent_where_all_show_one_class() -> None:
+    classes = [["star", "star", "ring", ""], ["star", "ring", "ring", ""]]
+    assert same(classes).tolist() == [1, 0, 1, 0]
+    assert same([*classes, ["star", "star", "star", "star"]]).tolist() == [1, 0, 0, 0]
+
+
+def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a made-up model whose picture and text show the same class, one of two."""
+    run, judge = load(runs / "product"), load(runs / "judge")
+    found = measure([run], "reconstruction", audited=False)
+    kinds = [f"a {('red', 'blue')[n % 3 == 0]} circle" for n in range(SAMPLES)]
+    texts: list[int] = []
+
+    def written(self: TextOutput, parts: list) -> TextValues:  # type: ignore[type-arg]
+        texts.extend(parts[0].seeds.tolist())
+        return TextValues(tuple(kinds[seed] for seed in parts[0].seeds.tolist()))
+
+    monkeypatch.setattr(TextOutput, "read", written)
+    monkeypatch.setattr(coherence, "_seen", lambda judge, stream, drawn: [k[2:] for k in kinds])
+    monkeypatch.setattr(coherence, "_classes_of_texts", lambda *_: {k: k[2:] for k in kinds})
+    result = with_joint_coherence(found, [judge], SAMPLES).result
+    assert texts == [*range(SAMPLES)]
+    assert result.metrics["joint_coherence"].value == 100
+    apart = [a == b for a, b in zip(kinds, kinds[1:] + kinds[:1], strict=True)]
+    expected = 100 * torch.tensor(apart).double().mean()
+    assert result.baselines[OTHERS]["joint_coherence"] == pytest.approx(float(expected))
+    assert result.protocol["samples of the prior"] == SAMPLES
+
+
+def test_from_the_command_line(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "found.json"
+    words = ("evaluate", runs / "product", "--judge", runs / "judge", "--joint", 10, "--json", out)
+    assert "joint_coherence" in done(*words)
+    said = refused("evaluate", runs / "mean", "--judge", runs / "judge", "--joint", 10)
+    assert "has no prior that could be sampled" in said
+    assert "needs judges" in refused("evaluate", runs / "product", "--joint", 10)
+    assert "0 to 100,000" in refused(
+        "evaluate", runs / "product", "--judge", runs / "judge", "--joint", -1
+    )
