@@ -190,7 +190,9 @@ def _wrapped_encoder(network: nn.Module, dim: int) -> Any:
 
         def forward(self, values: Tensor) -> Any:
             mean, log_variance = self.network(values).chunk(2, dim=1)
-            return output(embedding=mean, log_covariance=log_variance)
+            return output(
+                embedding=mean, log_covariance=log_variance.clone()
+            )  # is changed in place
 
     return Encoder()
 
