@@ -86,7 +86,7 @@ def _said(run: Run, latent_NL: Tensor, eyes: Eyes) -> Said:
     found: Said = {}
     for name in run.model.heads:
         head, values = run.model.head(name), []
-        for part in latent_NL.split(PART):
+        for part in torch.split(latent_NL, PART):
             context: Features = latent(part, torch.ones(len(part), dtype=torch.bool))
             values.append(head.output.read([Part(head.decoder, context, run.learned)]))
         joined: Any = type(values[0]).join(values)

@@ -92,7 +92,9 @@ def trained(recipe: Recipe, setting: Setting, arrays: Arrays, steps: int, every:
     for step in range(steps):
         if len(order) < recipe.run.batch_size:
             order = torch.randperm(len(arrays), generator=random)
-        rows, order = order.split([recipe.run.batch_size, len(order) - recipe.run.batch_size])
+        rows, order = torch.split(
+            order, [recipe.run.batch_size, len(order) - recipe.run.batch_size]
+        )
         for group in optimizer.param_groups:
             group["lr"] = recipe.optim.lr * schedule(step)
         optimizer.zero_grad()
@@ -129,7 +131,7 @@ def sampled(model: Any, latent_NL: Tensor) -> dict[str, Tensor]:
 
 
 def _decoded(model: Any, latent_NL: Tensor) -> dict[str, Tensor]:
-    parts = latent_NL.split(PART)
+    parts = torch.split(latent_NL, PART)
     return {
         stream: torch.cat([decoder(part).reconstruction for part in parts])
         for stream, decoder in model.decoders.items()
@@ -190,7 +192,9 @@ def _wrapped_encoder(network: nn.Module, dim: int) -> Any:
 
         def forward(self, values: Tensor) -> Any:
             mean, log_variance = self.network(values).chunk(2, dim=1)
-            return output(embedding=mean, log_covariance=log_variance)
+            return output(
+                embedding=mean, log_covariance=log_variance.clone()
+            )  # is changed in place
 
     return Encoder()
 

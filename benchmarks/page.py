@@ -35,6 +35,9 @@ rounds of the two sides' ratio in the same round, with its quartiles; for times 
 Weft is, for memory and imports which share of the peer's cost is left. What each line does is in the first
 lines of its file in `benchmarks/lines/`. Timings are compared within a run only; tests never time anything.
 
+`benchmarks/digits_coherence.py` is run by itself, on trained runs: it trains MVTCAE of multivae on the same data and compares. It needs
+`pip install multivae` in the benchmark environment, which Weft does not depend on.
+
 Measured on:
 
 {machines}

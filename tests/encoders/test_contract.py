@@ -164,7 +164,7 @@ def test_gradients_are_those_of_the_rows_alone(case: Case) -> None:
     assert together.keys() == summed.keys()
     for name, gradient in together.items():
         scale = max(1.0, float(gradient.abs().max()))
-        torch.testing.assert_close(gradient / scale, summed[name] / scale, atol=1e-5, rtol=0)
+        torch.testing.assert_close(gradient / scale, summed[name] / scale, atol=3e-5, rtol=0)
 
 
 @every_encoder

@@ -6,8 +6,9 @@ from typing import cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from weft.core.interfaces import Encoder
 from weft.core.records import Field
@@ -21,11 +22,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RowFeatures:
-    """Rows of a data set by their numbers, and their (N, D) features. kept: row -> its value (1, ...), of some rows."""
+    """Rows of a data set by their numbers, and their (N, D) features.
+
+    of_mean: (1, D) features of the mean of all values. kept: row -> its value (1, ...), of some rows.
+    """
 
     dataset: Dataset
     rows: list[int]
     features: Floats
+    of_mean: Floats
     kept: Mapping[int, Field]
 
     def __len__(self) -> int:
@@ -63,11 +68,46 @@ class ValueFeatures:
         values: dict[int, Field] = {}
         numbers: list[int] = []
         found: list[Floats] = []
+        mean = _Mean()
         for places, field in true_values(member, dataset, rows, stream, self.config):
             numbers += places
             found.append(self.of_field(field))
+            mean.add(field)
             for place, row in enumerate(places):
                 if row in kept:
                     values[row] = field.take(torch.tensor([place]))
         features = np.concatenate(found or [np.zeros((0, 1))])
-        return RowFeatures(dataset, numbers, features, values)
+        of_mean = self.of_field(mean.field()) if numbers else features
+        return RowFeatures(dataset, numbers, features, of_mean, values)
+
+
+class _Mean:
+    """Of values that come in parts: of each number over the rows, of a sound's frame over those that are so long."""
+
+    def __init__(self) -> None:
+        self._sum = self._count = torch.zeros(())
+        self._dtype = torch.float32
+
+    def add(self, field: Field) -> None:
+        values, self._dtype = field.values.cpu().double(), field.values.dtype
+        there = torch.ones_like(values)
+        if field.mask is not None:
+            there[~field.mask.cpu()] = 0
+        for name, part in (("_sum", (values * there).sum(0)), ("_count", there.sum(0))):
+            setattr(self, name, _added(getattr(self, name), part))
+
+    def field(self) -> Field:
+        """One row, whole; pixels are rounded."""
+        mean = (self._sum / self._count.clamp_min(1))[None]
+        return Field((mean if self._dtype.is_floating_point else mean.round()).to(self._dtype))
+
+
+def _added(one: Tensor, other: Tensor) -> Tensor:
+    """Both, the shorter one as if zeros followed."""
+    if not one.dim():
+        return other
+    longest = max(len(one), len(other))
+    padded = (
+        F.pad(part, (0, 0) * (part.dim() - 1) + (0, longest - len(part))) for part in (one, other)
+    )
+    return torch.stack(list(padded)).sum(0)

@@ -54,7 +54,10 @@ def easy_vqa_gan() -> Recipe:
                 ),
             },
         ),
-        objectives={"critic": CriticConfig(r1=0.1, r2=0.1), "generator": GeneratorConfig()},
+        objectives={
+            "critic": CriticConfig(r1=0.1, r2=0.1, wrong=1.0),
+            "generator": GeneratorConfig(),
+        },
         players={
             "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), optim),
             "generator": PlayerConfig(

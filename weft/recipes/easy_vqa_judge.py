@@ -8,21 +8,24 @@ from weft.heads.classes import ClassOutput
 from weft.heads.head import HeadConfig
 from weft.modalities.image import ImageConfig
 from weft.objectives.classification import ClassificationConfig
-from weft.recipes.easy_vqa_flow import described
+from weft.recipes.easy_vqa_flow import SIZE, described
 from weft.runs.recipe import Recipe
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-SIZE, WIDTHS, KINDS = 64, (32, 64, 128, 128), 24
+WIDTHS, KINDS = (32, 64, 128, 128), 24
 
 
 def easy_vqa_judge() -> Recipe:
-    """The shape and colour of easy-VQA's pictures, by a small CNN that is trained on real pictures only."""
+    """The shape and colour of easy-VQA's pictures, by a small CNN that is trained on real pictures only.
+
+    They have the size of the pictures that the generators draw: a judge of larger ones errs on these.
+    """
     data = described()
     return Recipe(
         data=data.replace(
-            streams={"image": ImageConfig(size=SIZE, crop_scale=None, flip=0.5)},
+            streams={"image": ImageConfig(size=SIZE, crop_scale=(0.8, 1.0), flip=0.5)},
             targets={"kind": ClassesConfig("kind")},
         ),
         model=ModelConfig(
@@ -37,10 +40,10 @@ def easy_vqa_judge() -> Recipe:
         tasks={"classification": ClassificationTaskConfig("kind")},
         optim=OptimConfig(lr=2e-3, weight_decay=0.05, ema=0.99),
         run=RunConfig(
-            steps=800,
+            steps=1600,
             batch_size=64,
             evaluate_every=400,
-            checkpoint_every=800,
+            checkpoint_every=1600,
             monitor="classification/accuracy",
             precision="auto",
             workers=1,

@@ -57,6 +57,7 @@ METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
 FEWEST = 4
 """Real values without which nothing is compared, as where rows are texts alone: a judge then says what was drawn."""
 MEAN = "their mean, always"
+"""A picture whose pixels, or a sound whose frames, are means over the real ones."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class GenerationTask:
     def _baselines(self, real: RowFeatures) -> dict[str, dict[str, float]]:
         order = np.random.default_rng(self.config.seed).permutation(len(real))
         one, other = (real.features[order[part::2]] for part in (0, 1))
-        mean = np.repeat(real.features.mean(0, keepdims=True), len(real), axis=0)
+        mean = np.repeat(real.of_mean, len(real), axis=0)
         return {
             HALVES: self._compared(one, other),
             MEAN: {**self._compared(real.features, mean), VARIETY.name: 0.0},
