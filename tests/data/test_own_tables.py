@@ -78,6 +78,14 @@ def test_columns_of_shards_can_have_other_names_too(tmp_path: Path) -> None:
     assert row.group == "7"
 
 
+def test_a_column_that_folders_of_classes_do_not_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.jpg").write_bytes(jpeg())
+    assert open_dataset(tmp_path, said=Said({"text": "label"}))[0].items["text"] == "cat"
+    with pytest.raises(WeftError, match="unknown column 'labl': did you mean label"):
+        open_dataset(tmp_path, said=Said({"text": "labl"}))
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -1,6 +1,7 @@
 """What the user says of a table: what its columns hold, where its pictures lie, and its encoding."""
 
 import difflib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ ROLES = ("id", "group", "match", "split")
 MEANINGS = ("image", "text", "audio", "video", "label", *ROLES)
 """`image=Bild` makes the column Bild the item `image`, or the row's id, group, match or split."""
 VALUES = ("images", "number", "category", "tags", "date")
+FIRST_ROWS = 100
+"""Rows whose columns are looked at, of data that do not say which they have."""
 KINDS = (*MEANINGS, *VALUES, "array", "file", *FORMS)
 
 
@@ -115,7 +118,8 @@ def _unknown_kind(key: str, value: str) -> WeftError:
 class SaidRows(Sequence[Sample]):
     """The rows of a data set that is no table, with the items that columns are said to be.
 
-    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is.
+    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is. Raises DataError
+    where a column is spoken of that the data do not have: none that they are known to have, nor one of the first rows.
     """
 
     def __init__(self, dataset: Dataset, said: Said, folder: Path) -> None:
@@ -123,6 +127,8 @@ class SaidRows(Sequence[Sample]):
         self._said = said
         self._folder = said.images_dir or folder
         known = columns_of(dataset)
+        first = [dataset[row].items for row in range(min(FIRST_ROWS, len(dataset)))]
+        said.require(list(dict.fromkeys([*known.items, *itertools.chain(*first)])), str(folder))
         renames = said.renames
         items = tuple(renames.get(name, name) for name in known.items)
         meanings = {meaning: column for column, meaning in renames.items()}
