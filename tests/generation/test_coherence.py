@@ -48,7 +48,9 @@ def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
         return TextValues(tuple(kinds[seed] for seed in parts[0].seeds.tolist()))
 
     monkeypatch.setattr(TextOutput, "read", written)
-    monkeypatch.setattr(coherence, "_seen", lambda judge, stream, drawn: [k[2:] for k in kinds])
+    monkeypatch.setattr(
+        coherence, "seen_classes", lambda judge, stream, drawn: [k[2:] for k in kinds]
+    )
     monkeypatch.setattr(coherence, "_classes_of_texts", lambda *_: {k: k[2:] for k in kinds})
     result = with_joint_coherence(found, [judge], SAMPLES).result
     assert texts == [*range(SAMPLES)]
