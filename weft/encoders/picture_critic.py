@@ -41,8 +41,11 @@ class CriticStage(nn.Module):
 
 
 class PictureCritic(nn.Module):
-    """Pictures (B, 3, H, W) -> tokens: the last grid (B, T, D), row by row; pooled: a linear map of its mean and its maximum
-    over the places, so that a shape is learned at all places at once.
+    """Pictures (B, 3, H, W) -> tokens: the last grid (B, T, D), row by row; pooled: a linear map of the whole grid and of its
+    maximum over the places.
+
+    The maximum learns a shape at all places at once; the whole grid sees where things are, without which a generator
+    draws them always in one place.
 
     Pixels are uint8, or floats of 0 to 255 that were drawn, with their gradient.
     """
@@ -56,7 +59,8 @@ class PictureCritic(nn.Module):
         self.first = nn.Conv2d(3, widths[0], 3, padding=1)
         stages = [CriticStage(before, after) for before, after in itertools.pairwise(widths)]
         self.stages = nn.ModuleList(stages)
-        self.last = nn.Linear(2 * widths[-1], config.dim)
+        side = config.size // 2 ** (len(widths) - 1)
+        self.last = nn.Linear(widths[-1] * (side**2 + 1), config.dim)
         initialize_leaky(self)
         for stage in stages:
             stage.begin_as_nothing()
@@ -74,7 +78,7 @@ class PictureCritic(nn.Module):
             grid = stage(grid)
         grid = F.leaky_relu(grid, 0.2)
         tokens_BTD = grid.flatten(2).transpose(1, 2)
-        places_BK = torch.cat([tokens_BTD.mean(1), tokens_BTD.amax(1)], dim=1)
+        places_BK = torch.cat([grid.flatten(1), tokens_BTD.amax(1)], dim=1)
         pooled_BD = F.leaky_relu(self.last(places_BK), 0.2)
         mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
         if tokens_BTD.shape[2] != self.dim:  # tokens and pooled vector have one width
