@@ -68,7 +68,7 @@ class ValueFeatures:
         values: dict[int, Field] = {}
         numbers: list[int] = []
         found: list[Floats] = []
-        mean = _Mean()
+        mean = MeanValue()
         for places, field in true_values(member, dataset, rows, stream, self.config):
             numbers += places
             found.append(self.of_field(field))
@@ -81,23 +81,24 @@ class ValueFeatures:
         return RowFeatures(dataset, numbers, features, of_mean, values)
 
 
-class _Mean:
-    """Of values that come in parts: of each number over the rows, of a sound's frame over those that are so long."""
+class MeanValue:
+    """The mean of values that come in parts: of pictures each pixel's, of sounds each frame's over those that are so long."""
 
     def __init__(self) -> None:
         self._sum = self._count = torch.zeros(())
         self._dtype = torch.float32
 
     def add(self, field: Field) -> None:
+        """Values (B, ...), all of one shape but for the frames (B, T, M) of sounds."""
         values, self._dtype = field.values.cpu().double(), field.values.dtype
         there = torch.ones_like(values)
         if field.mask is not None:
             there[~field.mask.cpu()] = 0
-        for name, part in (("_sum", (values * there).sum(0)), ("_count", there.sum(0))):
-            setattr(self, name, _added(getattr(self, name), part))
+        self._sum = _added(self._sum, (values * there).sum(0))
+        self._count = _added(self._count, there.sum(0))
 
     def field(self) -> Field:
-        """One row, whole; pixels are rounded."""
+        """(1, ...) in the type of the values; pixels are rounded."""
         mean = (self._sum / self._count.clamp_min(1))[None]
         return Field((mean if self._dtype.is_floating_point else mean.round()).to(self._dtype))
 
