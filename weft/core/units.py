@@ -20,6 +20,7 @@ _SAME = {
 _NUMBER = re.compile(
     "[+-]?[.,]?\\d(?:[\\d.,'’ \u00a0\u2009\u202f]*\\d)?(?:[.,](?![\\d-]))?(?:[eE][+-]?\\d+)?"
 )
+_PLAIN = re.compile("[+-]?\\d+(?:\\.\\d+)?(?:[eE][+-]?\\d+)?")
 _NO_CENTS = re.compile(",[-–—]+")
 
 
@@ -35,6 +36,8 @@ def written(text: str) -> Written | None:
 
     A unit has one spelling: 5 EUR and 5 € are in one unit.
     """
+    if _PLAIN.fullmatch(text):  # most of them, and the quickest to see
+        return Written(text, "")
     text = text.strip().replace("−", "-")
     found = _NUMBER.search(text)
     if found is None:

@@ -150,9 +150,9 @@ def _truths(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
 
 
 def _numbers(name: str, values: Sequence[Any]) -> Judged | None:
-    if not all(is_number(value) for value in values):
+    if not all(map(is_number, values)):
         return None
-    units = {unit_of(value) for value in values} - {""}
+    units = set(map(unit_of, values)) - {""}
     if units:
         return Judged("number", f"numbers in {units.pop()}") if len(units) == 1 else None
     distinct = len({identity(value) for value in values})

@@ -22,6 +22,7 @@ from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 IMAGE_COLUMNS = ("image", "image_path", "image_name", "img_path")
 FILE_COLUMNS = ("file_name", "filename", "filepath", "file", "path")
 TEXT_COLUMNS = ("text", "captions", "caption", "sentences", "sentence", "comment")
+_TEXT_PREFIXES = tuple(f"{text}_" for text in TEXT_COLUMNS)
 NAMED_KINDS: dict[str, Kind] = {
     name: kind for kind in COLUMN_KINDS if kind != "image" for name in (kind, f"{kind}_path")
 }
@@ -200,7 +201,7 @@ def alternatives(value: Any) -> Any:
 
 def is_text_column(name: str) -> bool:
     """Whether a column is one of texts by its name: captions, or text_zh, captions_de."""
-    return name in TEXT_COLUMNS or name.startswith(tuple(f"{text}_" for text in TEXT_COLUMNS))
+    return name in TEXT_COLUMNS or name.startswith(_TEXT_PREFIXES)
 
 
 def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:

@@ -101,5 +101,5 @@ def sentences_of(items: Mapping[str, Any], texts: Container[str] = ()) -> tuple[
         value
         for name, value in items.items()
         if name not in captions and name != "split" and isinstance(value, str)
-        if len(words(value)) > 1 and not is_number(value) and not is_date(value)
+        if not is_number(value) and len(words(value)) > 1 and not is_date(value)
     )

@@ -236,7 +236,7 @@ def _unit_file(folder: Path, number: int) -> Path:
 def facts_json(facts: Sequence[RowFacts]) -> list[dict[str, Any]]:
     """The facts as plain JSON values."""
     return [
-        asdict(row) | {"media": {name: _media_json(m) for name, m in row.media.items()}}
+        vars(row) | {"media": {name: _media_json(m) for name, m in row.media.items()}}
         for row in facts
     ]
 
