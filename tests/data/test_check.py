@@ -191,7 +191,7 @@ def test_every_column_of_pictures_and_sounds_is_checked(tmp_path: Path) -> None:
     page = write_card(report, tmp_path / "card").read_text()
     assert "4 rows, 8 pictures, 3 sounds, 4 captions" in page
     assert "1 rows or values cannot be read" in page
-    assert "The splits share rows (4 leaks)" in page
+    assert "The splits share rows (leaks: 4)" in page
     assert "left and right" in page
     assert "1 rows cannot be read, and were not compared" in page
 

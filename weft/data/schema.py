@@ -70,7 +70,11 @@ class Schema:
 
     def __str__(self) -> str:
         """A table that fits the terminal, and lines on groups and on what is unusual."""
-        return "\n".join([_table(list(self.columns.values())).text(), *map(say, self.lines())])
+        return "\n".join([self.table().text(), *map(say, self.lines())])
+
+    def table(self) -> TextTable:
+        """A row a column."""
+        return _table(list(self.columns.values()))
 
     def lines(self) -> list[str]:
         """What is said of groups and splits, and the notes on columns."""

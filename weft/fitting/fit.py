@@ -145,7 +145,7 @@ def _finished(
         "rows_left_out": [str(error) for error in found.bad],
     }
     write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    write_page(folder / PAGE, found, str(opened.schema))
+    write_page(folder / PAGE, found, opened.schema)
     return found
 
 

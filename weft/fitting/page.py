@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from weft.core.files import write_text
 from weft.core.language import say
+from weft.data.schema import Schema
 from weft.evaluation.metric import Metric
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard, difference_text
@@ -16,14 +17,17 @@ from weft.report.summary import SOUND
 if TYPE_CHECKING:
     from weft.fitting.result import FitResult
 
+OPEN_ROWS = 10
+"""Of a table; the others are folded."""
 
-def write_page(path: Path, found: "FitResult", schema: str) -> Path:
-    """schema: the columns, as they are printed."""
+
+def write_page(path: Path, found: "FitResult", schema: Schema) -> Path:
+    """schema: of the columns."""
     board = found.board
     sections = [_lead(found), _candidates(board)]
     if found.important:
         sections.append(_columns(found.important, found.explained, board.metric))
-    sections.append(html.section("Data", html.code(schema)))
+    sections.append(_data(schema))
     write_text(path, html.page(f"Predicting {board.target}", sections, board.judged))
     return path
 
@@ -51,6 +55,9 @@ def _lead(found: "FitResult") -> html.Html:
 
 def _candidates(board: Leaderboard) -> html.Html:
     metric = board.metric
+    # Whatever is compared is seen at once, the models of single columns where there is room.
+    order = sorted(board.entries, key=lambda entry: entry.candidate.role != "compared")
+    first = max(OPEN_ROWS, sum(entry.candidate.role == "compared" for entry in order))
     rows: list[list[html.Cell]] = [
         [
             say(entry.candidate.name),
@@ -61,7 +68,7 @@ def _candidates(board: Leaderboard) -> html.Html:
             round(entry.seconds, 1),
             round(entry.memory),
         ]
-        for entry in board.entries
+        for entry in order
     ]
     header = [
         "candidate",
@@ -74,14 +81,34 @@ def _candidates(board: Leaderboard) -> html.Html:
     ]
     shown = [
         (say(e.candidate.name), e.estimate.value, e.estimate.low, e.estimate.high)
-        for e in board.entries[:20]
+        for e in order[:first]
     ]
     return html.section(
         "Candidates",
         charts.interval_chart(shown, "Scores, with 95% intervals", metric.axis),
-        html.table(header, rows),
+        _folded_table(header, rows, first, "candidates"),
         html.paragraph(board.correction),
     )
+
+
+def _data(schema: Schema) -> html.Html:
+    table = schema.table()
+    names = [column.name for column in table.columns]
+    said = [*([table.note] if table.note else []), *map(say, schema.lines())]
+    return html.section(
+        "Data",
+        _folded_table(names, table.rows, OPEN_ROWS, "columns"),
+        *map(html.paragraph, said),
+    )
+
+
+def _folded_table(
+    header: Sequence[str], rows: Sequence[Sequence[html.Cell]], first: int, what: str
+) -> html.Html:
+    """The first rows, and the others where somebody asks."""
+    rest = rows[first:]
+    more = [html.details(f"{len(rest)} more: {what}", html.table(header, rest))] if rest else []
+    return html.join(html.table(header, rows[:first]), *more)
 
 
 def _columns(important: Sequence[Importance], explained: str, metric: Metric) -> html.Html:

@@ -111,7 +111,7 @@ def _fitted(
         "rows_left_out": [str(error) for error in pairs.table.bad],
     }
     write_text(folder / BOARD, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    write_page(folder / PAGE, found, str(opened.schema))
+    write_page(folder / PAGE, found, opened.schema)
     return found
 
 

@@ -11,7 +11,7 @@ from weft.report.html import Html, format_cell, text
 
 WIDTH, HEIGHT = 480, 260
 TOP, RIGHT, BOTTOM = 10, 14, 40
-CHARACTER = 6.2  # width of an average glyph at the charts' 11.5 px
+CHARACTER = 6.8  # width of an average glyph at the 12.5 px of charts on a narrow screen
 WIDE = 1.35  # how much wider a capital or an m is
 COLOURS = 6
 

@@ -86,11 +86,11 @@ def _cautions(report: DataReport) -> list[str]:
     found = []
     if report.leaks:
         found.append(
-            f"The splits share rows ({report.leaks:,} leaks): scores on one of them may be too high."
+            f"The splits share rows (leaks: {report.leaks:,}): scores on one of them may be too high."
         )
     within = report.exact.total + report.near.total - report.exact.leaking - report.near.leaking
     if within > 0:
-        found.append(f"{within:,} pairs of rows are equal or nearly equal within a split.")
+        found.append(f"Pairs of rows that are equal or nearly equal within a split: {within:,}.")
     if report.metadata:
         found.append("The pictures' files hold more than pixels, such as where they were taken.")
     return found
