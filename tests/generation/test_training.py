@@ -69,7 +69,7 @@ def test_two_ranks_give_the_losses_of_one(whole: Path, data: Path, tmp_path: Pat
     for here, there in zip(log_lines(two), log_lines(whole), strict=True):
         assert here.keys() == there.keys()
         for name in there.keys() - {"samples_per_second", *COST}:
-            if re.search("loss|apart|penalty", name):
+            if re.search("loss|apart|penalty|contrast", name):
                 assert here[name] == pytest.approx(there[name], abs=2e-5, rel=1e-4), name
 
 

@@ -1,12 +1,13 @@
 """Costs of the games against their formulas, the gradient penalty against finite differences, and the wrong pairs."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from weft.core.records import Field
+from weft.core.records import Features, Field
 from weft.heads.pictures import PictureOutput
 from weft.objectives import adversarial
 from weft.objectives.adversarial import Game, costs_of
@@ -43,6 +44,9 @@ class Parts:
     def __init__(self) -> None:
         torch.manual_seed(0)
         self.layers = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1)).double()
+
+    def see(self, values: Tensor) -> Tensor:
+        return values
 
     def scores(self, values: Tensor, condition_BC: Tensor) -> Tensor:
         given = torch.cat([values.double(), condition_BC.double()], dim=1)
@@ -86,6 +90,27 @@ def test_penalties_have_their_weights_and_the_middle_lies_between() -> None:
     middle = share[:, None] * real + (1 - share[:, None]) * made
     at = [adversarial._steepness(parts, v, condition) for v in (real, made, middle)]
     expected = at[0] + 0.25 * at[1] + 3 * (at[2].sqrt() - 1).square()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_own_condition_is_told_among_all_and_equal_ones_are_all_right() -> None:
+    """Against a softmax over all conditions, of which the columns of equal ones are summed."""
+    generator = torch.Generator().manual_seed(3)
+    seen, every = torch.randn(3, 4, generator=generator), torch.randn(5, 2, generator=generator)
+    every[4] = every[1]
+    weight = torch.randn(2, 4, generator=generator)
+
+    class Head:
+        @staticmethod
+        def decoder(both: Features) -> Tensor:
+            value, condition = both.pooled.split([4, 2], dim=1)
+            return ((condition @ weight) * value).sum(1, keepdim=True)
+
+    model: Any = SimpleNamespace(head=lambda name: Head)
+    parts = adversarial._Parts(model, adversarial.CriticConfig(contrast=1.0))
+    found = parts.contrast(seen, every[:3], every)
+    shares = (seen @ (every @ weight).T).softmax(1)
+    expected = -torch.stack([shares[0, 0], shares[1, 1] + shares[1, 4], shares[2, 2]]).log()
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 

@@ -141,7 +141,7 @@ CASES: dict[str, Config] = {
     "answer-ranking": AnswerRankingConfig(),
     "flow": RectifiedFlowConfig("flow", unconditional=0.3),
     "spoken-flow": SpokenFlowObjectiveConfig(rate=10.0, unconditional=0.3),
-    "critic": CriticConfig(punished=0.5),
+    "critic": CriticConfig(punished=0.5, contrast=0.5),
     "critic-wasserstein": CriticConfig(
         game="wasserstein", r1=0, r2=0, between=10, punished=1, wrong=0
     ),

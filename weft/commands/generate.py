@@ -1,5 +1,6 @@
 """Draw pictures or sounds from a text, or from other inputs, with a run that was trained for it."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ class Arguments(OwnInputs, Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Writes the files, and prints the name of each."""
+    """Writes the files, prints the name of each, and how fast they were drawn."""
     arguments = parse(Arguments, words, "weft generate")
     as_file = bool(arguments.out.suffix) and not arguments.out.is_dir()
     check_writable(arguments.out if as_file else arguments.out / "file")
@@ -54,6 +55,7 @@ def main(words: list[str]) -> None:
     if as_file:
         count = arguments.n * max(len(v) if isinstance(v, list) else 1 for v in values.values())
         _check_file(arguments.out, output, count)
+    began = time.perf_counter()
     found = generate(
         run,
         head,
@@ -70,8 +72,21 @@ def main(words: list[str]) -> None:
         write_bytes(arguments.out, drawn.whole().encoded(0))
     else:
         files = _folder(drawn, arguments.out, output.suffix)
+    took_s = time.perf_counter() - began
     for path in files:
         print(say(f"written: {path}"))
+    print(say(_speed(drawn, took_s)))
+
+
+def _speed(drawn: "DrawnValues", took_s: float) -> str:
+    """Of drawing, of the vocoder and of writing, without the time that the model needs to be read."""
+    from weft.heads.sounds import SoundValues
+
+    said = f"{len(drawn):,} drawn in {took_s:.1f} s, {len(drawn) / took_s:.3g} a second"
+    if not isinstance(drawn, SoundValues):
+        return said
+    sound_s = sum(drawn.seconds(row) for row in range(len(drawn)))
+    return f"{said}; {sound_s:.1f} s of sound, real-time factor {took_s / sound_s:.3f}"
 
 
 def _check_file(out: Path, output: "DrawnOutput", count: int) -> None:

@@ -69,14 +69,35 @@ class _Parts:
         decoder, _ = drawer(self.model.head(self.config.head), self.config.head)
         return batch.normal(f"{player}: noise", *(decoder.noise or (1,)))
 
-    def scores(self, values: Tensor, condition_BC: Tensor) -> Tensor:
-        """(B,) the critic's scores of values in the decoder's scale, each beside the vector of its condition."""
-        field = self.output.field_of(values)
-        seen = self.model.encode(self.output.stream, field)
-        pooled = torch.cat([seen.pooled, condition_BC.to(seen.pooled.dtype)], dim=1)
-        both = Features(seen.tokens, seen.mask, pooled)
-        found: Tensor = self.model.head(self.config.critic).decoder(both)
+    def see(self, values: Tensor) -> Tensor:
+        """(B, D) what the critic's encoder sees of values in the decoder's scale."""
+        return self.model.encode(self.output.stream, self.output.field_of(values)).pooled
+
+    def see_constant(self, values: Tensor) -> Tensor:
+        """The same of values to which no gradient goes back; they have one, so that encoders take them as drawn ones."""
+        return self.see(values.detach().requires_grad_())
+
+    def scores(self, seen_BD: Tensor, condition_BC: Tensor) -> Tensor:
+        """(B,) the critic's scores, each beside the vector of its condition."""
+        pooled = torch.cat([seen_BD, condition_BC.to(seen_BD.dtype)], dim=1)
+        mask_B1 = torch.ones(len(pooled), 1, dtype=torch.bool, device=pooled.device)
+        found: Tensor = self.model.head(self.config.critic).decoder(
+            Features(pooled[:, None], mask_B1, pooled)
+        )
         return found.float()[:, 0]
+
+    def contrast(self, seen_BD: Tensor, own_BC: Tensor, every_AC: Tensor) -> Tensor:
+        """(B,) the cross-entropy of the own condition among those of all rows, by the critic's scores.
+
+        Conditions that are equal, such as two texts that are the same, are all right.
+        """
+        rows, count = len(seen_BD), len(every_AC)
+        pairs = seen_BD.repeat_interleave(count, 0), every_AC.repeat(rows, 1)
+        scores_BA = self.scores(*pairs).view(rows, count)
+        right_BA = _same(own_BC[:, None], every_AC[None])
+        of_right_B = scores_BA.masked_fill(~right_BA, -torch.inf).logsumexp(1)
+        cost_B: Tensor = scores_BA.logsumexp(1) - of_right_B
+        return cost_B
 
 
 class Critic(nn.Module):
@@ -85,6 +106,8 @@ class Critic(nn.Module):
     The latter make the critic look at the condition (Reed et al. 2016, arXiv:1605.05396, section 4.2). Gradient
     penalties keep it smooth: R1 at real values (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 at drawn ones
     (equation 10), and for wasserstein at points between them (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
+    With `contrast` it also tells the own condition of a real value among those of all rows (XMC-GAN: Zhang et al. 2021,
+    arXiv:2101.04702, section 3.2): a wrong pair that is drawn at random seldom differs in one small thing.
     """
 
     def __init__(self, config: "CriticConfig") -> None:
@@ -98,8 +121,9 @@ class Critic(nn.Module):
         context = context_of(model, config.head, streams)
         other_BC, wrong_B, everyone = _others(context.pooled)
         if real_BX is None:
-            lost = nothing(critic, batch, "apart", "penalty")
+            lost = nothing(critic, batch, "apart", "penalty", "contrast")
             return Loss(lost.total + everyone, lost.terms)
+        every_AC = gather(context.pooled.detach())
         punished_B = batch.uniform("critic: punished", 1)[:, 0] < config.punished
 
         # The gradient of a penalty needs attention to be computed plainly, as the fast kernels have no second derivative; and
@@ -113,21 +137,23 @@ class Critic(nn.Module):
             wrong: Tensor,
             punished: Tensor,
             share: Tensor,
-        ) -> tuple[Tensor, Tensor, Tensor]:
+        ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             with torch.no_grad():
                 drawn = parts.draw(context, noise)
-            of_real, of_drawn = (
-                _with_gradient(parts, values, context.pooled) for values in (real, drawn)
-            )
+            seen = parts.see_constant(real)
+            of_real = parts.scores(seen, context.pooled)
+            of_drawn = parts.scores(parts.see_constant(drawn), context.pooled)
             cost = costs_of(config.game, of_real, of_drawn).critic
             if config.wrong:
-                of_wrong = _with_gradient(parts, real, others)
-                unfit = costs_of(config.game, of_real, of_wrong).critic
+                unfit = costs_of(config.game, of_real, parts.scores(seen, others)).critic
                 cost = cost + config.wrong * torch.where(wrong, unfit, 0)
+            contrast = torch.zeros_like(cost)
+            if config.contrast:
+                contrast = parts.contrast(seen, context.pooled.detach(), every_AC)
             rows = punished.nonzero()[:, 0]
             few = (values[rows] for values in (real, drawn, context.pooled, share))
             penalty = torch.zeros_like(cost).index_add(0, rows, self._penalty(parts, *few))
-            return cost, of_real - of_drawn, penalty
+            return cost, of_real - of_drawn, penalty, contrast
 
         found = streams.by_rows(
             costs,
@@ -139,10 +165,16 @@ class Critic(nn.Module):
             punished_B,
             batch.uniform("critic: between", 1)[:, 0],
         )
-        cost_B, apart_B, penalty_B = (torch.cat(part) for part in zip(*found, strict=True))
+        cost_B, apart_B, penalty_B, contrast_B = map(torch.cat, zip(*found, strict=True))
         penalty = mean_of_all(penalty_B, punished_B.sum())
-        terms = {"apart": mean_of_all(apart_B.detach()), "penalty": penalty.detach()}
-        return Loss(mean_of_all(cost_B) + penalty + everyone, terms)
+        contrast = mean_of_all(contrast_B)
+        terms = {
+            "apart": mean_of_all(apart_B.detach()),
+            "penalty": penalty.detach(),
+            "contrast": contrast.detach(),
+        }
+        total = mean_of_all(cost_B) + config.contrast * contrast + penalty
+        return Loss(total + everyone, terms)
 
     def _penalty(
         self, parts: _Parts, real: Tensor, drawn: Tensor, condition: Tensor, share: Tensor
@@ -169,26 +201,28 @@ def _others(condition_BC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     first = rows_before(rows, condition_BC.device)
     before_B = (first + torch.arange(rows, device=condition_BC.device) - 1) % max(1, len(all_AC))
     other_BC = all_AC[before_B]
-    apart_B = (other_BC - condition_BC).abs().amax(1)
-    return other_BC, apart_B > SAME * condition_BC.abs().amax(1), all_AC.sum() * 0
+    return other_BC, ~_same(condition_BC, other_BC), all_AC.sum() * 0
 
 
-def _with_gradient(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
-    """(B,) scores; values have a gradient, so that encoders take them as drawn ones."""
-    return parts.scores(values.detach().requires_grad_(), condition_BC)
+def _same(own: Tensor, other: Tensor) -> Tensor:
+    """Whether two conditions (..., C) are the same one."""
+    return (other - own).abs().amax(-1) <= SAME * own.abs().amax(-1)
 
 
 def _steepness(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
     """(B,) the squared norm of the gradient of each score by its value, in float32."""
     with torch.autocast(values.device.type, enabled=False):
         values = values.detach().requires_grad_()
-        scores = parts.scores(values, condition_BC.float())
+        scores = parts.scores(parts.see(values), condition_BC.float())
         (gradient,) = torch.autograd.grad(scores.sum(), values, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 
 
 class Generator(nn.Module):
-    """Values that the critic scores like real ones. Other noise is drawn than for the critic's turn."""
+    """Values that the critic scores like real ones. Other noise is drawn than for the critic's turn.
+
+    With `contrast` also values whose own condition the critic tells among those of all rows.
+    """
 
     def __init__(self, config: "GeneratorConfig") -> None:
         super().__init__()
@@ -199,21 +233,24 @@ class Generator(nn.Module):
         batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
         head = model.head(config.head)
         if real_BX is None:
-            return nothing(head, batch)
+            return nothing(head, batch, "contrast")
         context = context_of(model, config.head, streams)
+        every_AC = gather(context.pooled.detach())
 
-        def costs(real: Tensor, noise: Tensor, context: Features) -> Tensor:
-            of_drawn = parts.scores(parts.draw(context, noise), context.pooled)
-            # Only the relativistic game compares with real values.
-            of_real = (
-                _with_gradient(parts, real, context.pooled)
-                if config.game == "relativistic"
-                else torch.zeros_like(of_drawn)
-            )
-            return costs_of(config.game, of_real, of_drawn).generator
+        def costs(real: Tensor, noise: Tensor, context: Features) -> tuple[Tensor, Tensor]:
+            seen = parts.see(parts.draw(context, noise))
+            of_drawn = parts.scores(seen, context.pooled)
+            of_real = torch.zeros_like(of_drawn)
+            if config.game == "relativistic":  # the only one that compares with real values
+                of_real = parts.scores(parts.see_constant(real), context.pooled)
+            contrast = torch.zeros_like(of_drawn)
+            if config.contrast:
+                contrast = parts.contrast(seen, context.pooled.detach(), every_AC)
+            return costs_of(config.game, of_real, of_drawn).generator, contrast
 
         found = streams.by_rows(costs, real_BX, parts.noise(batch, "generator"), context)
-        return Loss(mean_of_all(torch.cat(found)), {})
+        cost, contrast = (mean_of_all(torch.cat(part)) for part in zip(*found, strict=True))
+        return Loss(cost + config.contrast * contrast, {"contrast": contrast.detach()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +263,12 @@ class AdversarialConfig(Config[Objective]):
     """Head that scores what the encoder of the drawn stream sees, and its condition: the critic."""
     game: Game = "relativistic"
     """relativistic: each drawn value against a real one (R3GAN); non_saturating; hinge; wasserstein."""
+    contrast: float = 0.0
+    """Weight of telling the own condition among those of all rows: of real values for the critic, of drawn ones for the
+    generator."""
+
+    def __post_init__(self) -> None:
+        require(self, contrast=NOT_NEGATIVE)
 
     @property
     def needs(self) -> Needs:
@@ -248,6 +291,7 @@ class CriticConfig(AdversarialConfig):
     """Weight of real values beside the condition of another row."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(self, r1=NOT_NEGATIVE, r2=NOT_NEGATIVE, between=NOT_NEGATIVE, wrong=NOT_NEGATIVE)
         require(self, punished=POSITIVE_SHARE)
 

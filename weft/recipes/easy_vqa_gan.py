@@ -55,8 +55,8 @@ def easy_vqa_gan() -> Recipe:
             },
         ),
         objectives={
-            "critic": CriticConfig(r1=0.1, r2=0.1, wrong=1.0),
-            "generator": GeneratorConfig(),
+            "critic": CriticConfig(r1=0.1, r2=0.1, wrong=0.0, contrast=1.0),
+            "generator": GeneratorConfig(contrast=1.0),
         },
         players={
             "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), optim),

@@ -164,11 +164,11 @@ def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -
 
     of: whose streams are looked for in `dataset`, the rows of `split`.
     """
-    pending = {
-        where: names
+    pending = [
+        (where, names)
         for where, needs in _all_needs(recipe, of).items()
-        if len(names := _together(recipe, needs, of)) > 0
-    }
+        for names in _together(recipe, needs, of)
+    ]
     found: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     for row in range(len(dataset)):
@@ -182,8 +182,8 @@ def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -
         counts.update(has)
         one = found[sample.match_name if of == "tasks" else str(row)]
         one |= has
-        pending = {where: names for where, names in pending.items() if not one.issuperset(names)}
-    for where, names in pending.items():
+        pending = [(where, names) for where, names in pending if not one.issuperset(names)]
+    for where, names in pending:
         told = ", ".join(f"{name} {counts[name]:,}" for name in names)
         raise WeftError(
             f"no row of split '{split}' has {' and '.join(names)}, which {where} needs "
@@ -191,14 +191,19 @@ def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -
         )
 
 
-def _together(recipe: Recipe, needs: Needs, of: PartKind) -> tuple[str, ...]:
-    """The streams that must meet for the part to have anything to learn from or to measure."""
-    heads = [recipe.model.heads[name] for name in needs.heads]
-    contexts = [head.context for head in heads if head.context in recipe.data.streams]
-    written = [s for head in heads if of == "objectives" for s in head.output.needs.streams]
-    names = tuple(dict.fromkeys((*needs.together, *contexts, *written)))
+def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...]]:
+    """Sets of streams that must meet for the part to have anything to learn from or to measure: a set a head."""
+    sets: list[tuple[str, ...]] = []
+    for name in needs.heads or [None]:
+        names = list(needs.together)
+        if name is not None:
+            head = recipe.model.heads[name]
+            names += [head.context] if head.context in recipe.data.streams else []
+            names += head.output.needs.streams if of == "objectives" else ()
+        sets.append(tuple(dict.fromkeys(names)))
     # Rows that lack any other stream are errors of their own.
-    return names if of == "tasks" or set(names) & set(recipe.data.optional) else ()
+    lacking = set(recipe.data.optional)
+    return [names for names in sets if names and (of == "tasks" or lacking.intersection(names))]
 
 
 def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:

@@ -13,6 +13,7 @@ from weft.core.shapes import check_shape
 from weft.decoders.velocity.base import Condition, Velocity, zeroed
 from weft.layers.attention import SelfAttention
 from weft.layers.packing import Packing
+from weft.layers.time_convolution import TimeConvolution
 
 KERNEL = 5
 DILATIONS = (1, 2, 4, 8)
@@ -28,13 +29,13 @@ class FrameBlock(nn.Module):
         self.norm = nn.LayerNorm(dim, elementwise_affine=False)
         self.modulation = nn.Linear(dim, 2 * dim)
         reach = dilation * (KERNEL // 2)
-        self.conv = nn.Conv1d(dim, 2 * dim, KERNEL, padding=reach, dilation=dilation)
+        self.conv = TimeConvolution(dim, 2 * dim, KERNEL, padding=reach, dilation=dilation)
         self.out = zeroed(nn.Linear(dim, dim))
 
     def forward(self, frames_BTD: Tensor, condition_BD: Tensor, mask_BT1: Tensor) -> Tensor:
         scale, shift = self.modulation(condition_BD)[:, None].chunk(2, dim=2)
         hidden = (self.norm(frames_BTD) * (1 + scale) + shift).masked_fill(~mask_BT1, 0)
-        value, gate = self.conv(hidden.transpose(1, 2)).transpose(1, 2).chunk(2, dim=2)
+        value, gate = self.conv(hidden).chunk(2, dim=2)
         found: Tensor = frames_BTD + self.out(torch.tanh(value) * torch.sigmoid(gate))
         return found
 
