@@ -145,7 +145,7 @@ CASES: dict[str, Config] = {
     "critic-wasserstein": CriticConfig(
         game="wasserstein", r1=0, r2=0, between=10, punished=1, wrong=0
     ),
-    "generator": GeneratorConfig(),
+    "generator": GeneratorConfig(contrast=0.5),
     "generator-flow": GeneratorConfig(head="flow", game="hinge"),
     "cycle": CycleConfig(),
     "cycle-flow": CycleConfig("flow"),
@@ -164,7 +164,7 @@ OF_ONE_LATENT: dict[Joining, Config] = {
 CASES |= {f"evidence-{joining}": config for joining, config in OF_ONE_LATENT.items()}
 MASKING = {
     "text": 1,
-    "image": 14,
+    "image": 13,
     "regions": 3,
     "panels": 0,
     "answer": 0,

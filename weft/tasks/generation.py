@@ -17,7 +17,7 @@ from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
-from weft.data.formats import Dataset, Subset
+from weft.data.formats import Dataset, spread
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
 from weft.evaluation.bootstrap import Estimate
@@ -76,7 +76,7 @@ class GenerationTaskConfig(TaskConfig):
     """Encoder whose features are compared. Histograms of colours and edges need no weights; of photographs, a
     pretrained picture encoder says more."""
     limit: int | None = None
-    """Only so many of the first rows, to save time; None measures all."""
+    """Only so many rows, spread evenly over all, to save time; None measures all."""
     searched: int = 4000
     """Training rows among which the ones most like those that are drawn are looked for; 0 looks for none."""
     neighbours: int = 3
@@ -116,8 +116,7 @@ class GenerationTask:
     ) -> TaskResult:
         """Raises WeftError where several models are given."""
         config, member = self.config, only(members, self.name)
-        if config.limit is not None:
-            dataset = Subset(dataset, range(min(config.limit, len(dataset))))
+        dataset = spread(dataset, config.limit)
         reading = seeing(member, config.head, config.inputs)
         found = predict([reading], dataset, config.head, config.inference, device=device)
         values = found.values

@@ -11,7 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
 from weft.core.records import Field
-from weft.data.formats import Dataset, Subset
+from weft.data.formats import Dataset, spread
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name, mean_score
 from weft.heads.drawn import DrawnOutput, DrawnValues
@@ -47,7 +47,7 @@ class ReconstructionTaskConfig(TaskConfig):
     heads: tuple[str, ...] = ("image", "text")
     """Heads that draw or write a stream, from JOINT."""
     limit: int | None = None
-    """Only so many of the first rows, to save time; None measures all."""
+    """Only so many rows, spread evenly over all, to save time; None measures all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,8 +82,7 @@ class ReconstructionTask:
     ) -> TaskResult:
         """Raises WeftError where no row has a stream that is made, or for several models."""
         config, member = self.config, only(members, self.name)
-        if config.limit is not None:
-            dataset = Subset(dataset, range(min(config.limit, len(dataset))))
+        dataset = spread(dataset, config.limit)
         read = {stream for head in config.heads for stream in member.model.streams_of(head)}
         encoded = encoded_once(member, dataset, [*read], config.inference, device)
         truths: dict[str, _Truth] = {}

@@ -25,6 +25,7 @@ from weft.data.formats._rows import (
     rows_of_split,
     split_name,
     splits_of,
+    spread,
 )
 from weft.data.formats._said import KINDS, NOTHING_SAID, ROLES, Said, SaidRows
 from weft.data.formats._table_samples import table_samples
@@ -49,6 +50,7 @@ __all__ = [
     "rows_of_split",
     "split_name",
     "splits_of",
+    "spread",
     "table_samples",
 ]
 

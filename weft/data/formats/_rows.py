@@ -108,6 +108,13 @@ class Subset(Sequence[Sample]):
         return replace(sample, items={**sample.items, "split": self.splits[index]})
 
 
+def spread(dataset: Dataset, most: int | None) -> Dataset:
+    """At most so many of the rows, spread evenly over all, since many data sets are sorted; None for all of them."""
+    if most is None or most >= len(dataset):
+        return dataset
+    return Subset(dataset, [row * len(dataset) // most for row in range(most)])
+
+
 class Chained(Sequence[Sample]):
     """The rows of several data sets, one after another."""
 
