@@ -48,3 +48,5 @@ class FitSettings:
             raise WeftError(f"--minutes is {self.minutes:g}, expected a number of minutes above 0")
         if self.folds < 2:
             raise WeftError(f"--folds is {self.folds}, expected 2 or more")
+        if self.seed < 0:
+            raise WeftError(f"--seed is {self.seed}, expected 0 or more")

@@ -103,7 +103,9 @@ def digits_autoencoder() -> Recipe:
         ),
         objectives={
             "evidence": EvidenceConfig(
-                ReconstructionConfig({"image": 10.0, "audio": 3.0, "text": 1.0}), divergence=2e-3
+                ReconstructionConfig({"image": 10.0, "audio": 3.0, "text": 1.0}),
+                divergence=1e-2,
+                alone=0.5,
             )
         },
         tasks={
@@ -119,10 +121,10 @@ def digits_autoencoder() -> Recipe:
         },
         optim=OptimConfig(lr=2e-3, weight_decay=0.01, ema=0.99),
         run=RunConfig(
-            steps=3000,
+            steps=1500,
             batch_size=64,
-            evaluate_every=1000,
-            checkpoint_every=1000,
+            evaluate_every=500,
+            checkpoint_every=500,
             monitor="reconstruction/image+audio+text to image/PSNR",
             precision="auto",
             workers=1,
