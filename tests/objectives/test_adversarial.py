@@ -116,13 +116,12 @@ def test_the_own_condition_is_told_among_all_and_equal_ones_are_all_right() -> N
 
 def test_a_wrong_pair_has_another_condition_than_its_own() -> None:
     condition = torch.tensor([[1.0, 2.0], [1.0, 2.0], [3.0, 4.0], [1.0, 2.0 + 1e-6]])
-    other, wrong, none = adversarial._others(condition)
+    other, wrong = adversarial._others(condition, condition)
     assert torch.equal(other, condition.roll(1, 0))
     assert wrong.tolist() == [False, False, True, True]
-    assert float(none) == 0
-    alone = adversarial._others(condition[:1])
+    alone = adversarial._others(condition[:1], condition[:1])
     assert alone[1].tolist() == [False]
-    assert adversarial._others(condition[:0])[0].shape == (0, 2)
+    assert adversarial._others(condition[:0], condition[:0])[0].shape == (0, 2)
 
 
 def test_what_is_drawn_is_seen_as_the_stream_is_read() -> None:

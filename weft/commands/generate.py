@@ -1,5 +1,6 @@
 """Draw pictures or sounds from a text, or from other inputs, with a run that was trained for it."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,8 @@ def _speed(drawn: "DrawnValues", took_s: float) -> str:
     if not isinstance(drawn, SoundValues):
         return said
     sound_s = sum(drawn.seconds(row) for row in range(len(drawn)))
-    return f"{said}; {sound_s:.1f} s of sound, real-time factor {took_s / sound_s:.3f}"
+    factor = took_s / sound_s if sound_s else math.inf  # a sound of one frame has no length
+    return f"{said}; {sound_s:.1f} s of sound, real-time factor {factor:.3f}"
 
 
 def _check_file(out: Path, output: "DrawnOutput", count: int) -> None:

@@ -56,8 +56,6 @@ def number_of(raw: Any, unit: str = "") -> float:
 
 def _spelled(text: str) -> Written | None:
     """The parts of a number as Python spells it."""
-    if _NUMBER.fullmatch(text):
-        return Written(text, "")
     found = written(text)
     return found if found is not None and _NUMBER.fullmatch(found.number) else None
 

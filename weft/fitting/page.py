@@ -22,7 +22,7 @@ OPEN_ROWS = 10
 
 
 def write_page(path: Path, found: "FitResult", schema: Schema) -> Path:
-    """schema: of the columns."""
+    """schema: of the table's columns, which stand at the end of the page."""
     board = found.board
     sections = [_lead(found), _candidates(board)]
     if found.important:
@@ -55,7 +55,7 @@ def _lead(found: "FitResult") -> html.Html:
 
 def _candidates(board: Leaderboard) -> html.Html:
     metric = board.metric
-    # Whatever is compared is seen at once, the models of single columns where there is room.
+    # What is compared comes first and is never folded; models of single columns follow.
     order = sorted(board.entries, key=lambda entry: entry.candidate.role != "compared")
     first = max(OPEN_ROWS, sum(entry.candidate.role == "compared" for entry in order))
     rows: list[list[html.Cell]] = [

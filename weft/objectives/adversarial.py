@@ -119,11 +119,13 @@ class Critic(nn.Module):
         batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
         critic = model.head(config.critic)
         context = context_of(model, config.head, streams)
-        other_BC, wrong_B, everyone = _others(context.pooled)
+        every_AC = gather(context.pooled)
+        other_BC, wrong_B = _others(context.pooled, every_AC)
+        # Every rank takes part in the gradient of all conditions, whether it has rows or not.
+        everyone, every_AC = every_AC.sum() * 0, every_AC.detach()
         if real_BX is None:
             lost = nothing(critic, batch, "apart", "penalty", "contrast")
             return Loss(lost.total + everyone, lost.terms)
-        every_AC = gather(context.pooled.detach())
         punished_B = batch.uniform("critic: punished", 1)[:, 0] < config.punished
 
         # The gradient of a penalty needs attention to be computed plainly, as the fast kernels have no second derivative; and
@@ -191,17 +193,16 @@ class Critic(nn.Module):
         return found
 
 
-def _others(condition_BC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, C) the condition of the row before, among the rows of all ranks; (B,) whether it is another one; and 0.
+def _others(condition_BC: Tensor, every_AC: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, C) the condition of the row before, among the rows of all ranks, and (B,) whether it is another one.
 
-    Equal conditions, such as two texts that are the same, are no wrong pair. The 0 must be added to the loss, so that every
-    rank takes part in the gradient of all conditions, whether it has rows or not.
+    Equal conditions, such as two texts that are the same, are no wrong pair.
     """
-    all_AC, rows = gather(condition_BC), len(condition_BC)
+    rows = len(condition_BC)
     first = rows_before(rows, condition_BC.device)
-    before_B = (first + torch.arange(rows, device=condition_BC.device) - 1) % max(1, len(all_AC))
-    other_BC = all_AC[before_B]
-    return other_BC, ~_same(condition_BC, other_BC), all_AC.sum() * 0
+    before_B = (first + torch.arange(rows, device=condition_BC.device) - 1) % max(1, len(every_AC))
+    other_BC = every_AC[before_B]
+    return other_BC, ~_same(condition_BC, other_BC)
 
 
 def _same(own: Tensor, other: Tensor) -> Tensor:
@@ -232,10 +233,10 @@ class Generator(nn.Module):
         config, parts = self.config, _Parts(model, self.config)
         batch, streams, real_BX = rows_to_draw(model, batch, streams, config.head)
         head = model.head(config.head)
+        context = context_of(model, config.head, streams)
+        every_AC = gather(context.pooled.detach())  # by every rank, whether it has rows or not
         if real_BX is None:
             return nothing(head, batch, "contrast")
-        context = context_of(model, config.head, streams)
-        every_AC = gather(context.pooled.detach())
 
         def costs(real: Tensor, noise: Tensor, context: Features) -> tuple[Tensor, Tensor]:
             seen = parts.see(parts.draw(context, noise))

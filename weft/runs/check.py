@@ -192,15 +192,16 @@ def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -
 
 
 def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...]]:
-    """Sets of streams that must meet for the part to have anything to learn from or to measure: a set a head."""
-    sets: list[tuple[str, ...]] = []
-    for name in needs.heads or [None]:
-        names = list(needs.together)
-        if name is not None:
-            head = recipe.model.heads[name]
-            names += [head.context] if head.context in recipe.data.streams else []
-            names += head.output.needs.streams if of == "objectives" else ()
-        sets.append(tuple(dict.fromkeys(names)))
+    """Sets of streams of which each must be in some row, for the part to have anything to learn from or to measure.
+
+    One set for each head that the part names: what one head draws may be in other rows than what another one draws.
+    """
+    heads = [recipe.model.heads[name] for name in needs.heads]
+    sets = [needs.together] if not heads else []
+    for head in heads:
+        read = [head.context] if head.context in recipe.data.streams else []
+        made = head.output.needs.streams if of == "objectives" else ()
+        sets.append(tuple(dict.fromkeys((*needs.together, *read, *made))))
     # Rows that lack any other stream are errors of their own.
     lacking = set(recipe.data.optional)
     return [names for names in sets if names and (of == "tasks" or lacking.intersection(names))]
