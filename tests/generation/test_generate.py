@@ -1,6 +1,7 @@
 """`weft generate` and `weft evaluate --judge` on tiny trained runs, and what they refuse in one line."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def test_one_picture_in_a_file(runs: Path, tmp_path: Path) -> None:
     with unchanged(runs / "flow"):
         said = done("generate", runs / "flow", "--text", "a red circle", "--out", out)
     assert str(out) in said
+    assert re.search(r"1 drawn in [\d.]+ s, [\d.e+-]+ a second$", said.strip())
     assert pixels(out).shape == (tiny.SIDE, tiny.SIDE, 3)
     assert len(done("generate", runs / "flow", "--text", "a red circle", "--out", out)) > 0
 

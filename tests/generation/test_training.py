@@ -87,3 +87,14 @@ def test_a_flow_trains_and_its_held_out_loss_is_printed(data: Path, tmp_path: Pa
     result = train(tiny.flow(data, steps=2), tmp_path / "flow")
     assert "loss/loss" in result.fit.metrics
     assert "generation/KID" in result.fit.metrics
+
+
+def test_an_autoencoder_learns_of_rows_that_are_never_whole(data: Path, tmp_path: Path) -> None:
+    """Each row has a picture or a text; what one head draws is in other rows than what the other one writes."""
+    recipe = tiny.both_ways(data, "total_correlation", steps=2)
+    lacking = recipe.data.replace(missing=0.5, optional=("image", "text"))
+    train(recipe.replace(data=lacking), tmp_path / "run")
+    steps = [line for line in log_lines(tmp_path / "run") if "evidence/image" in line]
+    assert len(steps) == 2
+    # In a small batch all rows may lack the same stream, of which nothing is learned then.
+    assert all(sum(line[f"evidence/{head}"] for line in steps) > 0 for head in ("image", "text"))
