@@ -9,7 +9,7 @@ import scipy.stats
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.regression import regression
 
-NAMES = ("mae", "rmse", "r2", "pearson", "spearman")
+NAMES = ("mae", "rmse", "r2", "pearson", "spearman", "concordance")
 
 
 def by_hand(found: np.ndarray, expected: np.ndarray) -> dict[str, float]:
@@ -21,6 +21,9 @@ def by_hand(found: np.ndarray, expected: np.ndarray) -> dict[str, float]:
         "r2": 1 - (errors**2).sum() / spread,
         "pearson": scipy.stats.pearsonr(found, expected).statistic,
         "spearman": scipy.stats.spearmanr(found, expected).statistic,
+        "concordance": 2
+        * np.cov(found, expected, bias=True)[0, 1]
+        / (found.var() + expected.var() + (found.mean() - expected.mean()) ** 2),
     }
 
 
@@ -65,6 +68,11 @@ def test_what_is_not_defined_counts_as_zero() -> None:
     assert constant.r2.value < 0
     flat = regression(rising, np.full(8, 0.3), groups, bootstrap)
     assert flat.r2.value == flat.pearson.value == flat.spearman.value == 0
+    assert constant.concordance.value == pytest.approx(0)
+    assert flat.concordance.value == pytest.approx(0)
+    same = regression(np.full(8, 0.3), np.full(8, 0.3), groups, bootstrap)
+    assert same.concordance.value == 0
+    assert not np.isnan(same.concordance.replicates).any()
     assert flat.mae.value == pytest.approx(abs(rising - 0.3).mean())
 
 

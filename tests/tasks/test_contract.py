@@ -46,6 +46,7 @@ from weft.runs.check import check_columns, check_names
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks import tasks
 from weft.tasks.base import Task
+from weft.tasks.regression import OF_A_SCALE
 from weft.tasks.reranking import RerankingConfig
 
 BROKEN = 5
@@ -55,6 +56,7 @@ NOT_IN_THESE_ROWS = {
     # Of rows with equal texts, and where the training rows are at hand.
     "generation": {"variety", "close_to_training"},
     "transcription": {"word_time_error", "words_within_100ms"},  # of rows with the times of words
+    "regression": {metric.name for metric in OF_A_SCALE if FAMILY not in metric.name},
     "vqa": {"soft_accuracy"},  # of rows with the answers of several annotators
     "vqa-written": {"soft_accuracy", "macro_f1"},  # written answers are of no classes
 }

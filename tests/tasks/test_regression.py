@@ -9,12 +9,25 @@ from every_task import CASES, dataset, member
 
 from weft.core.errors import WeftError
 from weft.core.samples import Sample
+from weft.data.targets.numbers import NumbersConfig
 from weft.heads.numbers import NumberOutput, NumberValues
+from weft.inference.member import Member
 from weft.inference.predict import predict
 from weft.inference.results import TaskResult
-from weft.tasks.regression import RegressionTaskConfig
+from weft.tasks.regression import ACC_2, ACC_2_NON_ZERO, RegressionTaskConfig
 
 CONFIG = CASES["regression"]
+
+
+def prices_around_zero() -> tuple[Member, list[Sample]]:
+    """Prices of a scale from -3 to 3, some of them 0."""
+    rows = [
+        replace(row, items={**row.items, "price": float(n % 7 - 3)})
+        for n, row in enumerate(dataset())
+    ]
+    reader = member(rows)
+    targets = {**reader.targets, "price": NumbersConfig("price", limits=(-3.0, 3.0)).build()}
+    return replace(reader, learned=replace(reader.learned, targets=targets)), rows
 
 
 def measured(rows: Sequence[Sample], training: Sequence[Sample] | None = None) -> TaskResult:
@@ -75,3 +88,33 @@ def test_a_head_without_a_target_is_refused() -> None:
     reader.model.head("price").output = NumberOutput()
     with pytest.raises(WeftError, match="head 'price' predicts no target"):
         RegressionTaskConfig(head="price").build().evaluate([reader], rows)
+
+
+def test_a_scale_around_zero_is_also_counted_as_classes() -> None:
+    reader, rows = prices_around_zero()
+    result = CONFIG.build().evaluate([reader], rows)  # type: ignore[attr-defined]
+    values = predict([reader], rows, "price", CONFIG.inference).values.numbers  # type: ignore[attr-defined]
+    right = prices(rows)
+    other = right != 0
+    shares = {
+        ACC_2.name: ((values >= 0) == (right >= 0)).double().mean(),
+        ACC_2_NON_ZERO.name: ((values > 0) == (right > 0))[other].double().mean(),
+        "acc-7": (values.double().clamp(-3, 3).round() == right).double().mean(),
+    }
+    for name, share in shares.items():
+        assert result.metrics[name].value == pytest.approx(100 * share.item())
+        assert result.metrics[name].metric.unit == "%"
+        assert name in result.baselines["median for all"]
+    assert "concordance" not in result.baselines["median for all"]
+    assert ACC_2.words == "acc-2 (negative/non-negative)"
+
+
+def test_a_score_outside_its_scale_is_one_line() -> None:
+    target = NumbersConfig("price", limits=(-3.0, 3.0)).build()
+    assert target.read("-3") == -3
+    with pytest.raises(
+        WeftError, match=r"'price' is '3\.5', expected a score from -3 to 3, the limits"
+    ):
+        target.read("3.5")
+    with pytest.raises(ValueError, match="the lower one first"):
+        NumbersConfig("price", limits=(3.0, -3.0))

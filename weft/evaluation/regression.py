@@ -4,7 +4,9 @@ With x the N predicted and y the N right numbers: MAE = mean |x - y|, RMSE = sqr
 R2 = 1 - sum (x - y)^2 / sum (y - mean y)^2, which is 0 for the mean of the rows and negative for worse
 predictions. Pearson's r is that of x and y, Spearman's that of their ranks, where equal values share the
 mean of their ranks (C. Spearman, The Proof and Measurement of Association between Two Things, American
-Journal of Psychology 15(1), 1904).
+Journal of Psychology 15(1), 1904). Lin's concordance correlation, 2 cov(x, y) / (var x + var y +
+(mean x - mean y)^2), is 1 where x = y and, unlike Pearson's r, less where x is shifted or scaled (L. I.-K. Lin,
+A Concordance Correlation Coefficient to Evaluate Reproducibility, Biometrics 45(1), 1989).
 
 Where all x or all y are equal a correlation is not defined and counts as 0, and so does R2 where all y are
 equal. On a resample where that is so it has the value of all rows.
@@ -31,6 +33,7 @@ class Regression:
     r2: Statistic
     pearson: Statistic
     spearman: Statistic
+    concordance: Statistic
 
 
 def regression(
@@ -45,12 +48,15 @@ def regression(
     scale = float(y_N.std()) or 1.0
     columns = [abs(errors_N), errors_N**2, (errors_N / scale) ** 2]
     products_N6 = _products(np.ones_like(x_N), _standard(x_N), _standard(y_N))
-    columns_NK = np.column_stack([*columns, products_N6])
+    together_2N = _standard(np.stack([x_N, y_N]))
+    columns_NK = np.column_stack(
+        [*columns, products_N6, _products(np.ones_like(x_N), *together_2N)]
+    )
     every = columns_NK.sum(0, keepdims=True)  # then those of every resample
     if bootstrap is not None:
         every = np.vstack([every, bootstrap.totals(columns_NK, groups)[1]])
     absolute, squared, share = every[:, :3].T
-    rows, sums = every[:, 3], every[:, 3:]
+    rows, sums, together = every[:, 3], every[:, 3:9], every[:, 9:]
     _, y_variance, _ = _moments(sums)
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = np.where(y_variance > EPSILON, 1 - share / rows / y_variance, np.nan)
@@ -61,6 +67,7 @@ def regression(
         r2=_statistic(r2, number),
         pearson=_statistic(_correlation(sums), number),
         spearman=_statistic(_spearman(x_N, y_N, groups, bootstrap), number),
+        concordance=_statistic(_concordance(together), number),
     )
 
 
@@ -110,6 +117,15 @@ def _correlation(sums: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         found = covariance / np.sqrt(x_variance * y_variance)
     return np.where(defined, found.clip(-1, 1), np.nan)
+
+
+def _concordance(sums: Floats) -> Floats:
+    """Lin's concordance correlation of sums of `_products`; NaN where all x and all y are equal to each other."""
+    x_variance, y_variance, covariance = _moments(sums)
+    apart = (sums[..., 1] - sums[..., 2]) / sums[..., 0]
+    spread = x_variance + y_variance + apart * apart
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > EPSILON, 2 * covariance / spread, np.nan)
 
 
 def _standard(values_N: Floats) -> Floats:

@@ -10,8 +10,10 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Target
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
+from weft.data.targets.numbers import Numbers
 from weft.evaluation.bootstrap import Bootstrap, Statistic
 from weft.evaluation.metric import TARGET_UNIT, Metric, by_name
+from weft.evaluation.polarity import Limits, around_zero, polarity
 from weft.evaluation.ranking import worst_first
 from weft.evaluation.regression import regression
 from weft.heads.numbers import NumberOutput, NumberValues
@@ -29,17 +31,36 @@ RMSE = Metric("RMSE", TARGET_UNIT, "lower")
 R2 = Metric("R2", "", digits=3)
 PEARSON = Metric("pearson", "", digits=3)
 SPEARMAN = Metric("spearman", "", digits=3)
-METRICS = (MAE, RMSE, R2, PEARSON, SPEARMAN)
-OF_ONE_NUMBER = (MAE, RMSE, R2)
-"""What is measured of a baseline that says one number of all rows: it has no correlation."""
+CONCORDANCE = Metric("concordance", "", digits=3, said="Lin's concordance correlation")
+CORRELATIONS = (PEARSON, SPEARMAN, CONCORDANCE)
+"""Not of a baseline that says one number of all rows."""
+NON_NEGATIVE, NON_ZERO = "negative/non-negative", "negative/positive, zeros left out"
+"""The two conventions of two classes; see `weft.evaluation.polarity`."""
+
+
+def _named(name: str) -> Metric:
+    """Said by its whole name, since the convention is a part of it."""
+    return Metric(name, said=name)
+
+
+ACC_2 = _named(f"acc-2 ({NON_NEGATIVE})")
+ACC_2_NON_ZERO = _named(f"acc-2 ({NON_ZERO})")
+F1 = _named(f"F1 ({NON_NEGATIVE})")
+F1_NON_ZERO = _named(f"F1 ({NON_ZERO})")
+ACC = Metric("acc-{}", said="acc-{} (rounded)")
+OF_A_SCALE = (ACC_2, ACC_2_NON_ZERO, F1, F1_NON_ZERO, ACC)
+"""Where the target has a scale around zero."""
+METRICS = (MAE, RMSE, R2, *CORRELATIONS, *OF_A_SCALE)
 
 
 @dataclass(frozen=True)
 class RegressionTaskConfig(SlicedConfig):
-    """A number for each row, such as a price: errors, R2 and correlations.
+    """A number for each row, such as a price or a sentiment: errors, R2 and correlations.
 
-    MAE and RMSE in the unit of the target, R2, and Pearson's and Spearman's correlation; their formulas are
-    in `weft.evaluation.regression`. Baselines: one number for all rows, the mean (which has the least RMSE)
+    MAE and RMSE in the unit of the target, R2, and Pearson's, Spearman's and Lin's concordance correlation; their
+    formulas are in `weft.evaluation.regression`. Where the target has `limits` around zero, such as -3 and 3 of a
+    sentiment, also acc-2 and weighted F1 in two conventions (negative/non-negative, and negative/positive without rows
+    of score 0) and the accuracy of its whole numbers (acc-7): `weft.evaluation.polarity`. Baselines: one number for all rows, the mean (which has the least RMSE)
     and the median (which has the least MAE) of the training rows, or of the measured rows where those are
     not at hand; and, where the model reads several streams, the model itself with one of them of another row; the model itself with
     the frames of a video in random order.
@@ -60,7 +81,9 @@ def _measure(asked: Found) -> TaskResult:
     found, config = asked.predictions, asked.config
     (expected_N,) = (numbers.double() for numbers in found.targets.values())
     output = _output(asked.members[0], found.head)
-    measured = _measured(found.values, found, expected_N, asked.bootstrap)
+    limits = asked.target.limits if isinstance(asked.target, Numbers) else None
+    right = Right(expected_N, found.groups, limits)
+    measured = _measured(found.values, right, asked.bootstrap)
     training_N = _numbers_of(asked.training, asked.target)
     errors_N = (_numbers(found.values) - expected_N).abs()
     constants = "of the measured rows" if training_N is None else "of the training rows"
@@ -70,7 +93,7 @@ def _measure(asked: Found) -> TaskResult:
         metrics=by_name(
             output.in_unit(metric).score(one.estimate()) for metric, one in measured.items()
         ),
-        baselines=_baselines(found, expected_N, training_N),
+        baselines=_baselines(found, right, training_N),
         values={MAE.name: Values(errors_N, found.groups)},
         predictions=_shown(found, expected_N, output, _drawn(len(found), config)),
         worst=_shown(found, expected_N, output, worst_first(errors_N, WORST)),
@@ -94,11 +117,29 @@ def _numbers(values: Said) -> Tensor:
     return values.numbers.double()
 
 
+@dataclass(frozen=True)
+class Right:
+    """The right numbers of N rows. groups: (N,). limits: of their scale, where they have one."""
+
+    numbers: Tensor
+    groups: Tensor
+    limits: Limits | None
+
+
 def _measured(
-    values: Said, found: Predictions, expected_N: Tensor, bootstrap: Bootstrap | None = None
+    values: Said, right: Right, bootstrap: Bootstrap | None = None
 ) -> dict[Metric, Statistic]:
-    measured = regression(_numbers(values), expected_N, found.groups, bootstrap)
-    return {metric: getattr(measured, metric.name.lower()) for metric in METRICS}
+    found_N, groups = _numbers(values), right.groups
+    errors = regression(found_N, right.numbers, groups, bootstrap)
+    metrics = (MAE, RMSE, R2, *CORRELATIONS)
+    measured = {metric: getattr(errors, metric.name.lower()) for metric in metrics}
+    if right.limits is None or not around_zero(right.limits):
+        return measured
+    signs = polarity(found_N, right.numbers, right.limits, groups, bootstrap)
+    measured |= {ACC_2: signs.non_negative.accuracy, F1: signs.non_negative.f1}
+    if signs.non_zero is not None:
+        measured |= {ACC_2_NON_ZERO: signs.non_zero.accuracy, F1_NON_ZERO: signs.non_zero.f1}
+    return {**measured, ACC.member(str(signs.classes)): signs.accuracy}
 
 
 def _numbers_of(training: Dataset | None, target: Target) -> Tensor | None:
@@ -115,21 +156,24 @@ def _numbers_of(training: Dataset | None, target: Target) -> Tensor | None:
 
 
 def _baselines(
-    found: Predictions, expected_N: Tensor, training_N: Tensor | None
+    found: Predictions, right: Right, training_N: Tensor | None
 ) -> dict[str, dict[str, float]]:
-    known = expected_N if training_N is None else training_N
+    known = right.numbers if training_N is None else training_N
 
-    def values(said: Said, metrics: Sequence[Metric]) -> dict[str, float]:
-        measured = _measured(said, found, expected_N)
-        return {metric.name: measured[metric].value for metric in metrics}
+    def values(said: Said, left_out: Sequence[Metric] = ()) -> dict[str, float]:
+        return {
+            metric.name: metric.scale * one.value
+            for metric, one in _measured(said, right).items()
+            if metric not in left_out
+        }
 
     constants = {"mean": known.mean(), "median": known.quantile(0.5)}
     return {
         **{
-            f"{name} for all": values(NumberValues(one.expand_as(expected_N)), OF_ONE_NUMBER)
+            f"{name} for all": values(NumberValues(one.expand_as(right.numbers)), CORRELATIONS)
             for name, one in constants.items()
         },
-        **{name: values(said, METRICS) for name, said in found.altered.items()},
+        **{name: values(said) for name, said in found.altered.items()},
     }
 
 

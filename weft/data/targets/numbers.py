@@ -21,6 +21,7 @@ class Numbers:
     def __init__(self, config: "NumbersConfig") -> None:
         self.column = config.column
         self.unit = config.unit
+        self.limits = config.limits
 
     def read(self, raw: Any) -> float:
         try:
@@ -30,6 +31,11 @@ class Numbers:
         if abs(number) > LARGEST:
             raise WeftError(
                 f"'{self.column}' is {brief(raw)}, expected a finite number that fits 32 bits"
+            )
+        if self.limits is not None and not self.limits[0] <= number <= self.limits[1]:
+            low, high = self.limits
+            raise WeftError(
+                f"'{self.column}' is {brief(raw)}, expected a score from {low:g} to {high:g}, the limits of the scale"
             )
         return number
 
@@ -45,6 +51,15 @@ class NumbersConfig(Config[Target]):
     """The column that holds the number."""
     unit: str = ""
     """Of the numbers, such as €; a value in another one is an error."""
+    limits: tuple[float, float] | None = None
+    """Lowest and highest score of a scale, such as -3 and 3; one outside is an error. Where they lie on both sides of 0,
+    regression also measures classes: negative and positive, and the whole numbers of the scale."""
+
+    def __post_init__(self) -> None:
+        if self.limits is not None and not -LARGEST <= self.limits[0] < self.limits[1] <= LARGEST:
+            raise ValueError(
+                f"limits are {self.limits}, expected two finite numbers, the lower one first"
+            )
 
     def build(self) -> Numbers:
         return Numbers(self)
