@@ -40,6 +40,8 @@ class Made:
     """The picture, sound or film that every row has."""
     asked: str | None = None
     """Its name, where it is read only if it is asked for by that."""
+    kind: str = ""
+    """Of that; its name if empty."""
     opened: str = ""
     """What of the folder is opened; all of it if empty."""
 
@@ -306,6 +308,20 @@ def grid(root: Path) -> None:
     write(root / "clips.jsonl", lines(rows))
 
 
+def cmu_mosi(root: Path) -> None:
+    rows = [
+        {
+            **{"id": f"фильм{n // 4}_{n}", "video": f"фильм{n // 4}", "clip": n, "text": "БЫЛО"},
+            **{"start": 0.5, "end": 2.0, "score": n / 10 - 1, "split": SPLITS[n % 3]},
+            "fold": SPLITS[n // 4 % 3],
+        }
+        for n in range(ROWS)
+    ]
+    write(root / "utterances.jsonl", lines(rows))
+    arrays = {"id": np.array([str(row["id"]) for row in rows]), "audio_feat": np.ones((ROWS, 73))}
+    np.savez(root / "mosi_utterances.npz", **arrays)
+
+
 def fsdd(root: Path, bad: str = "") -> None:
     root.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(root / "recordings.zip", "w") as archive:
@@ -391,6 +407,7 @@ MADE = {
     "common_voice": Made(common_voice, "dev.tsv", spoil_line, item="audio"),
     "esc50": Made(esc50, "meta.csv", spoil_line, item="audio"),
     "grid": Made(grid, "clips.jsonl", spoil_line, item="audio"),
+    "cmu_mosi": Made(cmu_mosi, "utterances.jsonl", spoil_line, item="audio_feat", kind="array"),
     "fsdd": Made(
         fsdd, "recordings.zip", lambda file: fsdd(file.parent, "no digit.wav"), item="audio"
     ),

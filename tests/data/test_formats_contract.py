@@ -22,6 +22,7 @@ BY_NAME = [name for name in MADE if name != "folder"]
 OF_LINES = (
     *("csv", "jsonl", "folder", "flickr", "conceptual_captions"),
     *("easy_vqa", "easy_vqa_shapes", "snli_ve", "nlvr", "nlvr2", "esc50", "grid"),
+    "cmu_mosi",
     *("audiocaps", "clotho", "librispeech", "common_voice"),
 )
 """Formats whose rows are lines: a file that ends early is a shorter file."""
@@ -35,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_format_is_in_the_suite() -> None:
     assert set(formats()) == set(MADE)
-    assert len(formats()) == 28
+    assert len(formats()) == 29
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -86,7 +87,7 @@ def test_pictures_are_media_and_texts_are_texts(root: Path, name: str) -> None:
     MADE[name].make(root)
     for sample in open_dataset(root, format=MADE[name].asked):
         assert isinstance(sample.items[MADE[name].item], Media)
-        assert sample.items[MADE[name].item].kind in (MADE[name].item, "file")
+        assert sample.items[MADE[name].item].kind in (MADE[name].kind or MADE[name].item, "file")
         assert not any(isinstance(value, bytes | Path) for value in sample.items.values())
         assert isinstance(sample.items.get("text", ""), str | Alternatives)
 

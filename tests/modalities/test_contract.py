@@ -43,6 +43,7 @@ from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.table import TableConfig
 from weft.modalities.tags import TagsInputConfig
 from weft.modalities.text import TextConfig
+from weft.modalities.vectors import VectorsConfig
 from weft.modalities.video import VideoConfig
 
 RANDOM = np.random.default_rng(0)
@@ -278,6 +279,27 @@ CASES = {
         torch.uint8,
         [*NO_PICTURES, [PICTURES[0], "picture.png"]],
     ),
+    "vectors": Case(
+        VectorsConfig(3, most=4),
+        [
+            Media.array_of(np.array([1.0, 2.0, 5.0])),
+            [Media.array_of(np.array([0.0, 4.0, 5.0])), Media.array_of(np.array([2.0, 1.0, 5.0]))],
+            np.arange(15, dtype=np.float16).reshape(5, 3),
+            [[1, 2, 3], [3, 2, 2]],
+            [0.5, 1.5, 2.5],
+        ],
+        (None, 3),
+        torch.float32,
+        [
+            Media.array_of(np.ones(4)),
+            Media.array_of(np.array([1.0, np.nan, 2.0])),
+            Media.array_of(np.ones((2, 2, 3))),
+            np.zeros((0, 3)),
+            [[1, 2, 3], [1, 2]],
+            "1 2 3",
+        ],
+        random=False,
+    ),
     "table": Case(
         TableConfig(("age", "weight"), ("ward",), ("seen",), max_categories=2),
         [
@@ -389,7 +411,7 @@ def walked() -> set[type[Config]]:
 
 def test_every_modality_has_a_case() -> None:
     assert walked() == {type(case.config) for case in CASES.values()}
-    assert len(walked()) == 12
+    assert len(walked()) == 13
 
 
 @pytest.fixture(params=CASES)

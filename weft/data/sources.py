@@ -16,6 +16,7 @@ from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.samples import Sample
+from weft.data.context import ContextConfig, InContext
 from weft.data.exchanged import exchanged
 from weft.data.formats import (
     Dataset,
@@ -137,6 +138,9 @@ class FilesConfig(DataSource):
     """Column -> seed: its values are exchanged, in all rows each value for the same other one. A control: a model that
     uses what the values mean loses by it."""
 
+    context: ContextConfig | None = None
+    """Columns of which each row also gets the values of rows before and after it in its group; None: no row does."""
+
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
             address_of(path)  # a run keeps this config: no address with a password gets so far
@@ -164,7 +168,7 @@ class FilesConfig(DataSource):
             dataset = Joined(dataset, name, other, str(path))
         for column, seed in self.shuffled.items():
             dataset = exchanged(dataset, column, seed, self.open_every(), str(self.path))
-        return dataset
+        return dataset if self.context is None else InContext(dataset, self.context, str(self.path))
 
     def open_every(self) -> Dataset:
         """All rows that can be read; nothing is said of the others."""

@@ -12,6 +12,7 @@ from weft.core.files import read_file
 from weft.core.interfaces import Modality
 from weft.core.media import Media
 from weft.core.samples import Sample
+from weft.data.context import InContext
 from weft.data.formats import (
     KINDS,
     NOTHING_SAID,
@@ -40,8 +41,20 @@ def rows_like(
 
     What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
     recipe's encoding where the table's bytes are UTF-8. A column that the recipe reads has the kind that it has
-    there. Pictures that do not lie beside the table are sought where those of the recipe lie.
+    there. Pictures that do not lie beside the table are sought where those of the recipe lie. Rows have the context
+    that those of the recipe have.
     """
+    rows = _rows_like(recipe, data, on_error, said)
+    files = recipe.data.source.files
+    context = None if files is None else files.context
+    if context is None:
+        return rows
+    known = {name for row in _some(rows) for name in row.items}
+    columns = tuple(name for name in context.columns if name in known)
+    return InContext(rows, context.replace(columns=columns), str(data)) if columns else rows
+
+
+def _rows_like(recipe: Recipe, data: Path, on_error: OnError, said: Said) -> Dataset:
     files = recipe.data.source.files
     if files is not None and said.encoding is None:
         said = replace(said, encoding=_encoding(data, files.encoding))

@@ -1,0 +1,40 @@
+"""Shared by the recipes of CMU-MOSI: the score and its scale, its head, what is learned and measured."""
+
+from weft.core.config import Config
+from weft.core.interfaces import Objective, Target
+from weft.data.sources import FilesConfig
+from weft.data.targets.numbers import NumbersConfig
+from weft.decoders.classifier import ClassifierConfig
+from weft.encoders.stacked_frames import StackedFramesConfig
+from weft.heads.head import HeadConfig
+from weft.heads.numbers import NumberOutput
+from weft.objectives.classification import RegressionConfig
+from weft.recipes._data import folder
+from weft.tasks.base import Task
+from weft.tasks.regression import RegressionTaskConfig
+
+WIDTHS = {"text_feat": 100, "audio_feat": 73, "visual_feat": 100}
+"""Of the vectors that come with the data."""
+LIMITS, STD = (-3.0, 3.0), 1.5
+"""Of the scores, and their standard deviation in the training rows."""
+DIM = 128
+HEAD = "score"
+OBJECTIVES: dict[str, Config[Objective]] = {HEAD: RegressionConfig(HEAD)}
+TARGETS: dict[str, Config[Target]] = {HEAD: NumbersConfig(HEAD, limits=LIMITS)}
+TASKS: dict[str, Config[Task]] = {"regression": RegressionTaskConfig(HEAD)}
+
+
+def rows(partition: str) -> FilesConfig:
+    """The sentences, divided as that column says: `fold` (the standard one) or `split` (Poria et al. 2017)."""
+    return FilesConfig(folder() / "cmu_mosi", columns={"split": partition})
+
+
+def vector(name: str) -> StackedFramesConfig:
+    """The one vector of a row as it is."""
+    return StackedFramesConfig(WIDTHS[name], stack=1)
+
+
+def score(dropout: float) -> HeadConfig:
+    """The score, of the fused streams."""
+    decoder = ClassifierConfig(DIM, 1, hidden=(DIM,), dropout=dropout, scale=STD)
+    return HeadConfig(decoder, NumberOutput(HEAD))

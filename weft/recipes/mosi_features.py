@@ -1,0 +1,64 @@
+"""CMU-MOSI with the published vectors of words, sound and face, in the context of the video."""
+
+from weft.architectures.model import ModelConfig
+from weft.core.config import Config
+from weft.core.interfaces import Encoder, Modality
+from weft.data.context import AFTER, BEFORE, ContextConfig
+from weft.encoders.over_time import OverTimeConfig
+from weft.fusion.late import LateConfig
+from weft.modalities.vectors import VectorsConfig
+from weft.recipes._mosi import DIM, HEAD, OBJECTIVES, TARGETS, TASKS, WIDTHS, rows, score, vector
+from weft.runs.recipe import DataConfig, Recipe
+from weft.training.config import RunConfig
+from weft.training.optim import OptimConfig
+
+AROUND, STATE = 8, 64
+"""Sentences before and after that are read, and the width of what a GRU remembers of them."""
+DROPOUT = 0.5
+TRAINED, BATCH, EPOCHS = 1182, 32, 15
+
+
+def mosi_features() -> Recipe:
+    """CMU-MOSI as in Poria et al. 2017 (ACL): given vectors of words, sound and face, and a GRU over the sentences around.
+
+    The vectors of words and face were learned with the labels of the training and validation rows. So validation says
+    nothing here: it is measured once, at the end, and the last weights are kept.
+    """
+    streams: dict[str, Config[Modality]] = {}
+    encoders: dict[str, Config[Encoder]] = {}
+    widths: dict[str, int] = {}
+    for name, width in WIDTHS.items():
+        near = (BEFORE.format(name), AFTER.format(name))
+        gru = OverTimeConfig(
+            vector(name), STATE, kind="gru", depth=1, bidirectional=False, dropout=DROPOUT
+        )
+        streams |= dict.fromkeys((name, *near), VectorsConfig(width))
+        encoders |= {name: vector(name), **dict.fromkeys(near, gru)}
+        widths |= {name: width, **dict.fromkeys(near, STATE)}
+    steps = EPOCHS * -(-TRAINED // BATCH)
+    context = ContextConfig(tuple(WIDTHS), before=AROUND, after=AROUND)
+    return Recipe(
+        data=DataConfig(
+            source=rows("split").replace(context=context),
+            streams=streams,
+            targets=TARGETS,
+            optional=tuple(streams),
+            modality_dropout=dict.fromkeys(streams, 0.2),
+        ),
+        model=ModelConfig(
+            encoders=encoders,
+            fusion=LateConfig(widths, DIM, activation="relu", dropout=DROPOUT),
+            heads={HEAD: score(DROPOUT)},
+        ),
+        objectives=OBJECTIVES,
+        tasks=TASKS,
+        optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.1, ema=0.98),
+        run=RunConfig(
+            steps=steps,
+            batch_size=BATCH,
+            evaluate_every=steps,
+            checkpoint_every=steps,
+            monitor="regression/MAE",
+            precision="auto",
+        ),
+    )
