@@ -9,7 +9,6 @@ import pytest
 
 from weft.core.errors import DataError
 from weft.data.formats import open_dataset
-from weft.data.formats.visdial import context
 
 QUESTIONS = ["is it sunny?", "how many dogs"]
 ANSWERS = ["yes", "no", "2", "i can't tell"]
@@ -44,14 +43,12 @@ def test_turns_with_what_was_said_before(tmp_path: Path) -> None:
     picture.write_bytes(b"")
     first, second = open_dataset(tmp_path)
     assert (first.id, first.group, second.id) == ("378466-1", "378466", "378466-2")
-    assert first.items["text"] == "a dog runs | is it sunny?"
-    assert second.items["text"] == "a dog runs | is it sunny? no | how many dogs"
     assert second.items["candidates"] == ["2", "i can't tell", "yes"]
     assert (second.items["answer"], second.items["right"]) == ("2", 0)
     assert (second.items["image"].path, second.items["split"]) == (picture, "train")
     assert "relevance" not in second.items
-    assert first.items["history"] == []
-    assert second.items["history"] == [{"question": "is it sunny?", "answer": "no"}]
+    assert first.items["history"] == ["a dog runs"]
+    assert second.items["history"] == ["a dog runs", {"question": "is it sunny?", "answer": "no"}]
     assert second.items["question"] == "how many dogs"
     again = pickle.loads(pickle.dumps(open_dataset(tmp_path / "visdial_1.0_train.json")))
     assert list(again) == [first, second]
@@ -62,9 +59,9 @@ def test_dense_annotations_and_a_dialog_without_history(tmp_path: Path) -> None:
     dense = [{"image_id": 378466, "round_id": 1, "gt_relevance": [0.2, 1.0, 0.0]}]
     write(tmp_path / "visdial_1.0_val_dense_annotations.json", dense)
     (only,) = open_dataset(tmp_path, split="validation")
-    assert only.items["text"] == "is it sunny?"
+    assert only.items["question"] == "is it sunny?"
+    assert "history" not in only.items
     assert only.items["relevance"] == [0.2, 1.0, 0.0]
-    assert context([], "why?") == "why?"
 
 
 def test_questions_of_the_test_split_have_no_answer(tmp_path: Path) -> None:

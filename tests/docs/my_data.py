@@ -155,11 +155,26 @@ def my_speech(folder: Path) -> None:
         (folder / "my_speech" / f"{name}.txt").write_text(WORDS[n % 4] + "\n")
 
 
+def dialogs(folder: Path) -> None:
+    """Pictures with a dialog each."""
+    (folder / "scenes").mkdir()
+    world = ScenesConfig(count=40)
+    rows = []
+    for n, sample in enumerate(world.build()):
+        picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
+        (folder / "scenes" / f"{n}.jpg").write_bytes(picture)
+        turns = world.build().dialog(world.build().scene(n), n)
+        said = [[turn["question"], turn["answer"]] for turn in turns]
+        rows.append(json.dumps({"image": f"scenes/{n}.jpg", "dialog": said}))
+    (folder / "dialogs.jsonl").write_text("\n".join(rows) + "\n")
+
+
 DATA = {
     "docs/start.md": (my_photos,),
     "docs/guides/pictures.md": (my_photos,),
     "docs/guides/labels.md": (photos,),
     "docs/guides/table.md": (befunde,),
+    "docs/guides/dialog.md": (dialogs,),
     "docs/guides/media.md": (my_sounds, clips, my_speech),
     "docs/guides/published.md": (my_photos, clip),
     "docs/guides/chinese.md": (shuju,),

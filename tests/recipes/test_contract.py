@@ -48,6 +48,7 @@ SCENES = (
     "scenes",
     "scenes_captions",
     "scenes_dialog",
+    "scenes_dialog_generative",
     "scenes_objects",
     "scenes_questions",
     "scenes_vqa",

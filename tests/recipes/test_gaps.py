@@ -30,6 +30,7 @@ RECIPES = {
     "tag": ("--target tags", "tags", "tagging"),
     "regress": ("--target price", "price", "regression"),
     "answer": ("--target colour --question question", "colour", "vqa"),
+    "dialog": ("--target colour --question question", "colour", "dialog"),
     "retrieve": ("--target report", None, "retrieval"),
     "caption": ("--target report", "report", "captioning"),
     "published": ("--columns text=report", None, "retrieval"),
@@ -113,6 +114,7 @@ def test_rows_with_gaps(name: str, table: Table, model: Path, tmp_path: Path) ->
     read = set(run.recipe.data.streams) | set(getattr(run.modalities.get("table"), "columns", ()))
     paired = {"retrieve", "published", "caption"}
     needed = {target} | ({"image", "report"} if name in paired else set())
+    needed |= {"question"} if name == "dialog" else set()
     for column in COLUMNS:
         other = {"data": table.lacking(column, "test"), "split": "test", "audited": False}
         if column in needed:

@@ -23,8 +23,6 @@ from weft.objectives.answer_ranking import AnswerRankingConfig
 from weft.tasks.base import WORST
 from weft.tasks.dialog import DialogConfig
 from weft.training.streams import Streams
-from weft.worlds.scenes import ScenesConfig
-from weft.worlds.scenes.dialog_rows import SceneDialogs
 
 
 class Angles:
@@ -81,7 +79,9 @@ def member(samples: list[Sample], training: list[Sample] | None = None) -> Membe
     return Member(model(), {"image": source}, Learned({"answer": modality}), training)
 
 
-def row(number: int, angle: float, candidates: list[str], right: int, **others: Any) -> Sample:
+def row(
+    number: int, angle: float, candidates: list[str], right: int | None, **others: Any
+) -> Sample:
     items = {"image": angle, "candidates": candidates, "right": right, **others}
     return Sample(str(number), f"dialog{number // 2}", items, f"rows:{number}")
 
@@ -250,13 +250,54 @@ def test_rows_without_an_answer_or_a_context_take_no_part() -> None:
     assert objective(made, without, Streams(made, without)).total == 0
 
 
-def test_turns_of_a_scene_follow_each_other() -> None:
-    dialogs = SceneDialogs(ScenesConfig(count=2))
-    turns = [sample for sample in dialogs if sample.group == dialogs[0].group]
-    assert len(turns) > 3
-    assert turns[0].items["text"] == turns[0].items["question"]
-    said = ""
-    for turn in turns:
-        assert turn.items["text"] == said + turn.items["question"]
-        assert turn.items["candidates"][turn.items["right"]] == turn.items["answer"]
-        said = f"{turn.items['text']} {turn.items['answer']} | "
+def test_an_answer_that_is_no_candidate_ranks_behind_all() -> None:
+    rows = [row(0, 0, ["10", "90"], 0), row(1, 0, ["10", "90"], None, answer="50")]
+    result = CONFIG.build().evaluate([member(rows)], rows)
+    assert result.metrics["mean_rank"].value == pytest.approx((1 + 3) / 2)
+    assert result.metrics["recall@2"].value == 50
+    assert result.protocol["answers_not_among_candidates"] == 1
+    assert result.baselines["chance"]["recall@2"] == 50
+
+
+def test_without_candidates_the_training_answers_are_ranked() -> None:
+    rows = [Sample("a", "a", {"image": 0.0, "answer": "10"}, "a")]
+    training = [Sample(t, t, {"image": 0.0, "answer": t}, t) for t in ("10", "90", "90")]
+    result = CONFIG.build().evaluate([member(rows, training)], rows)
+    assert result.protocol["candidates"] == 2
+    assert result.metrics["recall@1"].value == 100
+    assert result.baselines["most frequent"]["recall@1"] == 0
+
+
+def test_accuracy_by_turn_and_by_type() -> None:
+    rows = [row(n, 0, ["10", "90"], n % 2, round=n % 2 + 1, type="color") for n in range(4)]
+    result = CONFIG.build().evaluate([member(rows)], rows)
+    assert result.metrics["round/1/recall@1"].value == 100
+    assert result.metrics["round/2/recall@1"].value == 0
+    assert result.metrics["type/color/recall@1"].value == 50
+    assert result.metrics["round/1/recall@1"].estimate.groups == 2
+
+
+class Both(nn.Module):
+    """The picture twice and what was said before once."""
+
+    dim, streams = 2, ("image", "before")
+
+    def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
+        pooled = 2 * streams["image"].pooled + streams["before"].pooled
+        return {**streams, JOINT: Features(pooled[:, None], pooled[:, :1].bool() | True, pooled)}
+
+
+def test_the_model_with_a_stream_of_another_row() -> None:
+    rows = [
+        Sample(str(n), str(n), {"image": a, "before": a, "candidates": ["0", "90"], "right": n}, "")
+        for n, a in enumerate((0.0, 90.0))
+    ]
+    modality = Angles()
+    encoders = {name: OnTheCircle() for name in ("image", "before", "answer")}
+    projections = {name: PooledConfig().build() for name in (JOINT, "answer")}
+    sources = {name: ModalitySource(rows, name, modality) for name in ("image", "before")}
+    both = Member(Model(encoders, Both(), projections), sources, Learned({"answer": modality}))
+    result = CONFIG.build().evaluate([both], rows)
+    assert result.metrics["recall@1"].value == 100
+    assert result.baselines["image of another"]["recall@1"] == 0
+    assert result.baselines["before of another"]["recall@1"] == 100

@@ -136,6 +136,8 @@ def _on_example(make: Any, name: str, rows: int) -> "Recipe":
     kinds: dict[str, Any] = {"image": "image", "text": "text", "target": target or "category"}
     if target == "text":
         del kinds["target"]
+    if name == "dialog":
+        kinds = {"image": "image", "question": "text", "history": "other", "answer": "category"}
     columns = {key: Column(key, kind, True, "", 0, 9, ()) for key, kind in kinds.items()}
     schema: Schema = Schema(columns, None, None, None, rows)
     made: Recipe = make(schema)

@@ -17,6 +17,9 @@ from weft.decoders.generation import GenerationConfig, Vocabulary, generate
 from weft.heads.output import Output, Part, Scores, Values, require_outputs
 from weft.modalities.text import Text
 
+LOGITS_AT_ONCE = 20_000
+"""Most tokens of candidate texts whose probabilities over the vocabulary are computed at once."""
+
 
 @dataclass(frozen=True)
 class TextValues:
@@ -100,21 +103,44 @@ class TextOutput(Output):
 
     def scores(self, part: Part, said: Values) -> Scores:
         """The mean log-probability of a token of each text."""
-        text, device = self.text(part.learned), part.context.tokens.device
-        ids = [torch.tensor(text.encode(said.said(row))) for row in range(len(said))]
-        written = text.collate(ids).to(device)
-        assert written.mask is not None  # of every text
-        real_BT = written.mask[:, 1:]
-        prefix = Field(written.values[:, :-1], real_BT)
-        chances_BTV = part.decoder(part.context, prefix).float().log_softmax(dim=2)
-        next_BT1 = written.values[:, 1:, None].masked_fill(~real_BT[:, :, None], 0)
-        said_BT = chances_BTV.gather(2, next_BT1)[:, :, 0].masked_fill(~real_BT, 0)
-        mean_B = said_BT.sum(1) / real_BT.sum(1).clamp_min(1)
-        return Scores(mean_B, mean_B)
+        written = self._written(part, [said.said(row) for row in range(len(said))])
+        said_RT, real_RT = _log_probabilities(part, written)
+        mean_R = said_RT.sum(1) / real_RT.sum(1).clamp_min(1)
+        return Scores(mean_R, mean_R)
+
+    def log_probabilities(self, part: Part, texts: Sequence[Sequence[str]]) -> list[Tensor]:
+        """The log-probability (C,) of each of C texts a row, their ends included, on the CPU; C differs among rows."""
+        most = max(map(len, texts), default=0)
+        found: list[Tensor] = []
+        chunk = max(1, LOGITS_AT_ONCE // max(1, most * self.generation.max_length))
+        for start in range(0, len(texts), chunk):
+            some = texts[start : start + chunk]
+            filled = [text for of_row in some for text in (*of_row, *[""] * (most - len(of_row)))]
+            rows = torch.arange(start, start + len(some), device=part.context.tokens.device)
+            said_RT, _ = _log_probabilities(part.take(rows), self._written(part, filled))
+            totals = said_RT.sum(1).view(len(some), most).cpu()
+            found += [of_row[: len(one)] for of_row, one in zip(totals, some, strict=True)]
+        return found
+
+    def _written(self, part: Part, texts: Sequence[str]) -> Field:
+        """The texts as token ids."""
+        text = self.text(part.learned)
+        ids = [torch.tensor(text.encode(one)) for one in texts]
+        return text.collate(ids).to(part.context.tokens.device)
 
     @property
     def attends(self) -> bool:
         return True
+
+
+def _log_probabilities(part: Part, written: Field) -> tuple[Tensor, Tensor]:
+    """(R, T) the log-probability of each token after the first, zero where there is none, and where there is one."""
+    assert written.mask is not None  # of every text
+    real_RT = written.mask[:, 1:]
+    prefix = Field(written.values[:, :-1], real_RT)
+    chances_RTV = part.decoder(part.context, prefix).float().log_softmax(dim=2)
+    next_RT1 = written.values[:, 1:, None].masked_fill(~real_RT[:, :, None], 0)
+    return chances_RTV.gather(2, next_RT1)[:, :, 0].masked_fill(~real_RT, 0), real_RT
 
 
 CAPTIONS = TextOutput(generation=GenerationConfig(method="beam", max_length=24))

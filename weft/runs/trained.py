@@ -166,6 +166,10 @@ class TrainedModel:
             )
         return name or fitting[0]
 
+    def values(self, **streams: Any) -> tuple[Member, Sequence[Sample]]:
+        """What reads these values, as in `read`, and the rows that they make."""
+        return self._member(None, streams)
+
     def _member(self, rows: Any, streams: Mapping[str, Any]) -> tuple[Member, Sequence[Sample]]:
         """What reads these rows, or these values, raw; a row may lack any stream."""
         if (rows is None) == (not streams):

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from weft.data.formats import Dataset
 from weft.data.targets import NO_CLASS
 from weft.data.targets.classes import Classes, class_name
 from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import FAMILY, Metric, Score, by_name
+from weft.evaluation.metric import Metric, Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.classes import ClassValues
 from weft.heads.output import Confident, Targeted
@@ -24,12 +24,11 @@ from weft.heads.output import Values as OutputValues
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Prediction, TaskResult, Values
+from weft.tasks._kinds import Kinds
 from weft.tasks.base import WORST, TaskConfig
 
 ACCURACY = Metric("accuracy", headline=True)
 SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
-MOST_KINDS = 200
-"""Kinds of rows that are measured each for itself; of more, those with the most rows."""
 OTHERS = 3
 """Further answers that are shown with a prediction."""
 
@@ -78,25 +77,17 @@ class Expected:
         return tuple(dict.fromkeys(given))
 
     @cached_property
-    def of_kinds(self) -> tuple[list[str], Tensor]:
-        """The K kinds that are measured, in order of their names, and the kind of each row (N,), K of
-        others. Of many kinds they are those with the most rows."""
-        counts = Counter(self.kinds or ())
-        ordered = sorted(counts, key=lambda kind: (-counts[kind], kind))[:MOST_KINDS]
-        place = {kind: number for number, kind in enumerate(sorted(ordered))}
-        return list(place), torch.tensor([place.get(kind, len(place)) for kind in self.kinds or ()])
+    def by_kinds(self) -> list[Kinds]:
+        """The kinds of the rows, none where they have none."""
+        return [] if self.kinds is None else [Kinds.of(self.kind, self.kinds)]
 
     def means(self, said: Sequence[str]) -> dict[str, float]:
         """Metric -> its value of all rows and of each kind: what a baseline reaches."""
         found = {}
-        kinds, of_N = self.of_kinds
         for metric, values in self.values(said).items():
             found[metric.name] = metric.scale * float(values.mean())
-            if kinds:
-                size = len(kinds) + 1
-                sums, rows = (torch.bincount(of_N, w, minlength=size) for w in (values, None))
-                for kind, mean in zip(kinds, (sums / rows).tolist(), strict=False):
-                    found[by_kind(metric, self.kind).member(kind).name] = metric.scale * mean
+            for kinds in self.by_kinds:
+                found |= kinds.means(metric, values)
         return found
 
     def scores(
@@ -106,20 +97,10 @@ class Expected:
         found = [
             metric.score(bootstrap.proportion(shares, groups)) for metric, shares in values.items()
         ]
-        kinds, of_N = self.of_kinds
-        there_N = of_N < len(kinds)
-        for metric, shares in values.items() if kinds else ():
-            rows = (one[there_N].numpy() for one in (shares, of_N, groups))
-            shares_N, place_N, groups_N = rows
-            estimates = bootstrap.means_by(shares_N, place_N, len(kinds), groups_N, shares=True)
-            for kind, estimate in zip(kinds, estimates, strict=True):
-                found.append(by_kind(metric, self.kind).member(kind).score(estimate))
+        for metric, shares in values.items():
+            for kinds in self.by_kinds:
+                found += kinds.scores(metric, shares, groups, bootstrap)
         return by_name(found)
-
-
-def by_kind(metric: Metric, kind: str) -> Metric:
-    """The family of the metric for the rows of each kind: `class/{}/accuracy`."""
-    return replace(metric.of(f"{kind}/{FAMILY}"), headline=False)
 
 
 def right_classes(predictions: Predictions) -> Tensor:

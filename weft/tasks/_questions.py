@@ -15,10 +15,10 @@ from weft.tasks._accuracy import (
     SOFT_ACCURACY,
     Expected,
     blind_guesses,
-    by_kind,
     most_common,
     spelled,
 )
+from weft.tasks._kinds import by_kind
 
 ANSWERED = (
     SOFT_ACCURACY,

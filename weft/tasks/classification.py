@@ -10,7 +10,6 @@ from weft.inference.results import TaskResult
 from weft.tasks._accuracy import (
     ACCURACY,
     Expected,
-    by_kind,
     class_values,
     labels_of,
     measured,
@@ -18,6 +17,7 @@ from weft.tasks._accuracy import (
     right_classes,
     spelled,
 )
+from weft.tasks._kinds import by_kind
 from weft.tasks._of_classes import (
     AUROC,
     AVERAGE_PRECISION,

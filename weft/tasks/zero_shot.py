@@ -33,7 +33,8 @@ from weft.inference.embedding import Embedded, embed_entries
 from weft.inference.entries import list_entries
 from weft.inference.member import Entry, Member, check_members
 from weft.inference.results import Answer, Example, Queries, TaskResult
-from weft.tasks._accuracy import ACCURACY, as_values, by_kind
+from weft.tasks._accuracy import ACCURACY, as_values
+from weft.tasks._kinds import by_kind
 from weft.tasks.base import WORST, TaskConfig, check_measures
 
 EXAMPLE_ANSWERS = 5

@@ -11,6 +11,7 @@ from weft.core.media import RECORDINGS, Media
 from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats._columns import PROBED_ROWS, Columns, cell, numbered, usual_names
+from weft.data.formats._dialogs import dialog_column, turns_of
 from weft.data.formats._find import Finder, several
 from weft.data.formats._forms import Forms, forms_of
 from weft.data.formats._parts import PartColumns, cut
@@ -34,10 +35,14 @@ def table_samples(
 ) -> TableRows:
     """Samples of (source, columns) pairs whose picture paths are relative to `folder` or its images/.
 
+    A row that is a dialog becomes a row a turn, and rows that are turns get what was said before (`_dialogs`).
     within: the folder that a picture's name is preceded by in its id and group, where a data set has
     several tables with pictures of their own. ids: those of other tables.
     """
     table = list(rows)
+    dialogs = dialog_column(row for _, row in table)
+    if dialogs is not None:
+        table = list(turns_of(table, dialogs, on_error))
     if not table:
         return TableRows()
     every = list(dict.fromkeys(name for _, row in table for name in row))
@@ -69,6 +74,8 @@ def table_samples(
             name = None if known is None else posixpath.join(within, called(row[known]))
             identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
             picture = None if name is None else posixpath.normpath(name)
+            if dialogs is not None and picture is None:
+                row.setdefault("group", row.get(dialogs))
             samples.append(
                 row_sample(columns, row, media, identity=identity, picture=picture, source=source)
             )

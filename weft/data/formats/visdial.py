@@ -21,8 +21,6 @@ from weft.data.formats._rows import OnError, split_name
 
 NAME = "visdial"
 DESCRIPTION = "Visual Dialog: visdial_1.0_train.json, dense annotations, pictures of COCO beside it"
-SEPARATOR = " | "
-"""Between what was said before and what is asked now."""
 _FILES = "visdial_*.json"
 _DENSE = ("_dense_annotations", "_dense_sample")
 Relevances = Mapping[tuple[object, object], tuple[str, list[Any]]]
@@ -36,9 +34,8 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> "Turns":
     """One sample a question that has an answer; the group is the dialog.
 
-    Items: image; text, what was said before and the question (of the first question the caption and the
-    question, or the question alone); history, the turns before, each a dict of question and answer;
-    question; answer; candidates; right, the number of the answer among them; relevance of each
+    Items: image; history, what was said before: the caption, a text, and the turns before, each a dict of question
+    and answer (missing where there is neither); question; answer; candidates; right, the number of the answer among them; relevance of each
     candidate where people judged it; round, from 1; split. A turn that cannot be used makes its whole
     dialog an error, since later ones tell of it.
     """
@@ -71,7 +68,12 @@ class _Dialog:
     def sample(self, place: int) -> Sample:
         """The row of one turn."""
         turn = self.turns[place]
-        said = [(one.question, one.answer) for one in self.turns[:place] if one.answer is not None]
+        history: list[Any] = [] if self.caption is None else [self.caption.strip()]
+        history += [
+            {"question": one.question.strip(), "answer": one.answer.strip()}
+            for one in self.turns[:place]
+            if one.answer is not None
+        ]
         options = None if turn.options is None else [self.answers[n] for n in turn.options]
         given: dict[str, Any] = {
             "answer": turn.answer,
@@ -81,8 +83,7 @@ class _Dialog:
         }
         items: dict[str, Any] = {
             "image": Media.file(self.image, "image"),
-            "text": context(said, turn.question, self.caption),
-            "history": [{"question": asked, "answer": answer} for asked, answer in said],
+            **({"history": history} if history else {}),
             "question": turn.question.strip(),
             "round": place + 1,
             "split": self.split,
@@ -107,13 +108,6 @@ class Turns(Sequence[Sample]):
     def __getitem__(self, index: int, /) -> Sample:  # type: ignore[override]
         dialog, place = self._rows[index]
         return dialog.sample(place)
-
-
-def context(said: Sequence[tuple[str, str]], question: str, caption: str | None = None) -> str:
-    """The turns before, each a question with its answer, and the question, in one text."""
-    before = [] if caption is None else [caption.strip()]
-    before += [f"{asked.strip()} {answer.strip()}" for asked, answer in said]
-    return SEPARATOR.join([*before, question.strip()])
 
 
 def _files(path: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from weft.core.samples import Sample
 from weft.worlds.drawn import DrawnRows, check_names, check_ranges
 from weft.worlds.scenes import chinese, english
 from weft.worlds.scenes.captions import Plan, plan_captions
+from weft.worlds.scenes.dialogs import dialog
 from weft.worlds.scenes.drawing import MAX_NOISE, draw
 from weft.worlds.scenes.questions import QUESTION_TYPES, questions
 from weft.worlds.scenes.sampling import sample_scene
@@ -36,7 +37,7 @@ from weft.worlds.scenes.world import (
 
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
-_SCENE, _QUESTIONS, _EN, _ZH = range(4)
+_SCENE, _QUESTIONS, _EN, _ZH, _DIALOG = range(5)
 """Separate streams of random numbers, so that asking for less changes nothing else."""
 LARGEST_SCALE = 1.3
 """Of three objects, of which two may be large."""
@@ -170,6 +171,10 @@ class Scenes(DrawnRows):
         """Up to one question of each of the config's types."""
         config, draws = self.config, self._draws(index, _QUESTIONS)
         return questions(scene, draws, config.questions, config.outermost)
+
+    def dialog(self, scene: Scene, index: int) -> list[dict[str, str]]:
+        """The turns of a dialog about the scene."""
+        return dialog(scene, self._draws(index, _DIALOG))
 
     def _draws(self, index: int, stream: int) -> Draws:
         return Draws(self.config.seed, SPLITS.index(self.config.split), index, stream)

@@ -1,46 +1,55 @@
-"""The generated world as dialogs: the questions about a scene are its turns."""
-
-from itertools import groupby
+"""The generated world as dialogs: a row a turn."""
 
 from weft.core.samples import Sample
 from weft.worlds.drawn import DrawnRows
-from weft.worlds.scenes.dataset import ScenesConfig
-from weft.worlds.scenes.question_rows import SceneQuestions
-from weft.worlds.scenes.questions import ANSWERS
-
-SEPARATOR = " | "
-"""Between the turns."""
+from weft.worlds.scenes.dataset import Scenes, ScenesConfig
+from weft.worlds.scenes.dialogs import Turn, answers_of
+from weft.worlds.scenes.question_rows import ScenePictures
 
 
 class SceneDialogs(DrawnRows):
-    """One row a turn, with the turns before it; the scene is their group.
+    """One row a turn; the scene is the group.
 
-    Items: those of a question, and text: what was said before and the question; candidates: every
-    answer of this world; right: the number of the right one.
+    Items: image; question; history, the turns before, each {question, answer}, which the first turn lacks; answer;
+    candidates, every answer of this world; right, the number of the right one; round, from 1; type; needs,
+    "history" or "picture"; objects; split.
     """
 
     what = "turns"
 
     def __init__(self, config: ScenesConfig) -> None:
         super().__init__(config)
-        self._questions = SceneQuestions(config)
-        self._before: list[str] = []
-        asked = (self._questions.asked(row) for row in range(len(self._questions)))
-        for _, turns in groupby(asked, key=lambda turn: turn[0]):
-            said = ""
-            for _, question in turns:
-                self._before.append(said)
-                said += f"{question['question']} {question['answer']}{SEPARATOR}"
+        self.config = config
+        scenes = Scenes(config)
+        self._pictures = ScenePictures(scenes)
+        self._candidates = answers_of(config.colors, config.shapes)
+        self._dialogs: list[list[Turn]] = [
+            scenes.dialog(scenes.scene(number), number) for number in range(len(scenes))
+        ]
+        self._turns = [
+            (number, place)
+            for number, turns in enumerate(self._dialogs)
+            for place in range(len(turns))
+        ]
 
     def __len__(self) -> int:
-        return len(self._before)
+        return len(self._turns)
 
     def _draw_row(self, index: int) -> Sample:
-        sample = self._questions[index]
+        number, place = self._turns[index]
+        turn, before = self._dialogs[number][place], self._dialogs[number][:place]
+        split = self.config.split
+        group = f"{split}-{number:06d}"
+        image, objects = self._pictures[number]
+        history = [{key: said[key] for key in ("question", "answer")} for said in before]
         items = {
-            **sample.items,
-            "text": self._before[index] + sample.items["question"],
-            "candidates": list(ANSWERS),
-            "right": ANSWERS.index(sample.items["answer"]),
+            "image": image,
+            **turn,
+            **({"history": history} if history else {}),
+            "candidates": list(self._candidates),
+            "right": self._candidates.index(turn["answer"]),
+            "round": place + 1,
+            "objects": objects,
+            "split": split,
         }
-        return Sample(sample.id, sample.group, items, sample.source)
+        return Sample(f"{group}-{place + 1}", group, items, f"scenes:{split}/{number}")

@@ -9,42 +9,19 @@ from weft.worlds.drawn import DrawnRows
 from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
 
 
-class SceneQuestions(DrawnRows):
-    """Up to six questions about each scene, in order; the scene is their group.
+class ScenePictures:
+    """The picture and the objects of each scene, by its number.
 
-    Items: image, question, answer, type, objects, split. A picture is drawn when it is first asked for and kept,
-    since each is asked for once a question and again every epoch: 12 KB a scene of 64 x 64 pixels.
+    A picture is drawn when it is first asked for and kept, since each is asked for once a question and again
+    every epoch: 12 KB a scene of 64 x 64 pixels.
     """
 
-    what = "questions"
-
-    def __init__(self, config: ScenesConfig) -> None:
-        super().__init__(config)
-        self.config = config
-        self._scenes = Scenes(config)
+    def __init__(self, scenes: Scenes) -> None:
+        self._scenes = scenes
         self._lock = threading.Lock()
         self._drawn: dict[int, tuple[Media, list[dict[str, Any]]]] = {}
-        self._rows: list[tuple[int, dict[str, str]]] = []
-        for number in range(len(self._scenes)):
-            asked = self._scenes.questions(self._scenes.scene(number), number)
-            self._rows += [(number, question) for question in asked]
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def asked(self, index: int) -> tuple[int, dict[str, str]]:
-        """The number of the scene, and the question, its answer and its type; nothing is drawn."""
-        return self._rows[index]
-
-    def _draw_row(self, index: int) -> Sample:
-        number, question = self._rows[index]
-        group = f"{self.config.split}-{number:06d}"
-        name = f"{group}-{question['type']}"
-        image, objects = self._draw(number)
-        items = {"image": image, **question, "objects": objects, "split": self.config.split}
-        return Sample(name, group, items, f"scenes:{self.config.split}/{number}")
-
-    def _draw(self, number: int) -> tuple[Media, list[dict[str, Any]]]:
+    def __getitem__(self, number: int) -> tuple[Media, list[dict[str, Any]]]:
         with self._lock:
             if number not in self._drawn:
                 scene = self._scenes.scene(number)
@@ -52,3 +29,33 @@ class SceneQuestions(DrawnRows):
                 image = Media.array_of(lambda: self._scenes.image(scene), "image")
                 self._drawn[number] = image, objects
             return self._drawn[number]
+
+
+class SceneQuestions(DrawnRows):
+    """Up to six questions about each scene, in order; the scene is their group.
+
+    Items: image, question, answer, type, objects, split.
+    """
+
+    what = "questions"
+
+    def __init__(self, config: ScenesConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        scenes = Scenes(config)
+        self._pictures = ScenePictures(scenes)
+        self._rows: list[tuple[int, dict[str, str]]] = []
+        for number in range(len(scenes)):
+            asked = scenes.questions(scenes.scene(number), number)
+            self._rows += [(number, question) for question in asked]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _draw_row(self, index: int) -> Sample:
+        number, question = self._rows[index]
+        group = f"{self.config.split}-{number:06d}"
+        name = f"{group}-{question['type']}"
+        image, objects = self._pictures[number]
+        items = {"image": image, **question, "objects": objects, "split": self.config.split}
+        return Sample(name, group, items, f"scenes:{self.config.split}/{number}")

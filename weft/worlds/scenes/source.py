@@ -18,7 +18,7 @@ class GeneratedConfig(DrawnSource):
     """How every scene is drawn and described; its split and count are not used."""
     rows: Literal["scenes", "questions", "dialogs"] = "scenes"
     """A row a scene, with its captions; or a row a question about a scene, about six times as many; or
-    the same with the questions before it and their answers."""
+    a row a turn of a dialog about a scene, with the turns before it."""
 
     @property
     def words(self) -> str:

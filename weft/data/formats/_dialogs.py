@@ -1,0 +1,71 @@
+"""Tables of dialogs: a row a dialog, or a row a turn -> a row a turn with what was said before it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from weft.core.errors import DataError
+from weft.data.formats._rows import OnError
+
+DIALOG = ("dialog", "dialogue", "对话")
+"""Columns that hold the turns of a dialog, or name the dialog that a turn is of."""
+QUESTION, ANSWER, HISTORY, ROUND = "question", "answer", "history", "round"
+Row = tuple[str, dict[str, Any]]
+"""(file:line, columns)."""
+
+
+def dialog_column(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """The column of dialogs: of lists of turns, or of names beside a question and an answer; None where there is none."""
+    for row in rows:
+        for name in DIALOG:
+            turns = row.get(name)
+            if isinstance(turns, list) and all(isinstance(turn, list | dict) for turn in turns):
+                return name
+            if turns is not None and {QUESTION, ANSWER} <= row.keys():
+                return name
+    return None
+
+
+def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Row]:
+    """A row for each turn: question, answer, round (from 1), history (the turns before, which the first one lacks) and the
+    dialog's name, beside the other columns of its row.
+
+    A dialog without turns, or with one that has no question or no answer, goes to `on_error` as a whole where it is one row;
+    of a dialog in several rows the turn alone does.
+    """
+    before: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for source, row in rows:
+        try:
+            held = row.get(column)
+            whole = isinstance(held, list)
+            name = str(row.get("id") or source) if whole else str(held or source)
+            given = held if whole else [row]
+            if not given:
+                raise DataError(f"column '{column}': the dialog is empty", source=source)
+            turns = [_turn(turn, n, source) for n, turn in enumerate(given, 1)]
+        except DataError as error:
+            on_error(error)
+            continue
+        said = [] if whole else before[name]
+        for turn in turns:
+            number = len(said) + 1
+            made = {**row, column: name, **turn, ROUND: number}
+            if whole and row.get("id") is not None:
+                made["id"] = f"{row['id']}-{number}"
+            if said:
+                made[HISTORY] = list(said)
+            yield source, made
+            said.append(turn)
+
+
+def _turn(turn: Any, number: int, source: str) -> dict[str, str]:
+    """{question, answer} of a dict of these, or of a list of both."""
+    held = dict(zip((QUESTION, ANSWER), turn, strict=False)) if isinstance(turn, list) else turn
+    found = {}
+    for name in (QUESTION, ANSWER):
+        value = held.get(name)
+        if value is None or isinstance(value, list | dict) or not str(value).strip():
+            reason = f"turn {number} of the dialog has no {name}: {turn!r:.60}"
+            raise DataError(reason, source=source)
+        found[name] = str(value).strip()
+    return found

@@ -1,0 +1,219 @@
+"""How well each of a few candidate texts follows on a row: by a cosine, or by how likely a decoder writes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError, unknown_name
+from weft.core.interfaces import JOINT
+from weft.core.records import Features
+from weft.core.samples import Sample
+from weft.data.columns import ModalitySource
+from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
+from weft.heads.output import Part
+from weft.heads.texts import TextOutput
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_entries
+from weft.inference.encoded import Encoded, encode_rows, evaluating_all
+from weft.inference.member import Entry, Member, check_members
+from weft.inference.rows import Reading, Selection
+from weft.inference.wording import OF_ANOTHER
+
+OWN = ""
+"""The name of the scores of rows as they are, beside those with a stream of another row."""
+Candidates = Callable[[Sample], Sequence[str]]
+"""The candidates of a row. Raises DataError for a row that has none."""
+
+
+class Ranker(Protocol):
+    """How candidates are scored."""
+
+    def scores(
+        self, fused: Sequence[Mapping[str, Features]], candidates: Sequence[Sequence[str]]
+    ) -> list[Tensor]:
+        """Of R rows, as each member has fused them, the scores (C,) of their candidates, on the CPU."""
+        ...
+
+    def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:
+        """What the members write of the R rows; nothing where they only rank."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scored:
+    """N rows. rows: their numbers. groups: (N,). scores: OWN, or a stream of another row -> the scores (C,) of each row's
+    candidates. said: the same -> what is written of each row, where the model writes."""
+
+    rows: list[int] = field(default_factory=list)
+    groups: list[Tensor] = field(default_factory=list)
+    scores: dict[str, list[Tensor]] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
+
+
+class ByCosine:
+    """The cosine between the embedding of the fused streams and that of the candidate; of several models the mean."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        stream: str,
+        config: InferenceConfig,
+        device: torch.device | str,
+    ) -> None:
+        self._members, self._stream = members, stream
+        self._config, self._device = config, device
+        self._places: dict[str, int] = {}
+        self._vectors = [torch.zeros(0, 0)] * len(members)
+        for member in members:
+            if JOINT not in member.model.projections:
+                raise unknown_name("projection of the model", JOINT, member.model.projections)
+            if stream not in member.modalities:
+                raise unknown_name("stream", stream, member.modalities)
+
+    def scores(
+        self, fused: Sequence[Mapping[str, Features]], candidates: Sequence[Sequence[str]]
+    ) -> list[Tensor]:
+        """See `Ranker`. A candidate is embedded when it first occurs."""
+        self._embed(dict.fromkeys(name for names in candidates for name in names))
+        contexts = [
+            member.model.embed(JOINT, one[JOINT]).cpu()
+            for member, one in zip(self._members, fused, strict=True)
+        ]
+        found = []
+        for row, names in enumerate(candidates):
+            index = torch.tensor([self._places[name] for name in names])
+            each = [v[index] @ c[row] for v, c in zip(self._vectors, contexts, strict=True)]
+            found.append(torch.stack(each).mean(dim=0))
+        return found
+
+    def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:  # noqa: ARG002
+        """Nothing is written."""
+        return []
+
+    def _embed(self, names: Mapping[str, None]) -> None:
+        new = [name for name in names if name not in self._places]
+        if not new:
+            return
+        samples = [Sample(name, name, {self._stream: name}, f"candidate '{name}'") for name in new]
+        entries = [Entry(self._stream, row, 0) for row in range(len(samples))]
+        settings = self._config.replace(errors=ErrorPolicy())
+        for number, member in enumerate(self._members):
+            source = ModalitySource(samples, self._stream, member.modalities[self._stream])
+            reader = Member(member.model, {self._stream: source})
+            bad = settings.errors.build(len(samples))
+            vectors = embed_entries([reader], entries, samples, settings, bad, self._device)
+            known = self._vectors[number]
+            added = vectors.vectors[0]
+            self._vectors[number] = torch.cat([known, added]) if len(known) else added
+        self._places |= {name: len(self._places) + n for n, name in enumerate(new)}
+
+
+class ByLikelihood:
+    """The log-probability that the head's decoder writes the candidate (Das et al. 2017, arXiv:1611.08669, section 4.2); of
+    several models the mean."""
+
+    def __init__(self, members: Sequence[Member], head: str) -> None:
+        self._members = members
+        self._heads = [member.model.head(head) for member in members]
+        self._outputs = []
+        for one in self._heads:
+            if not isinstance(one.output, TextOutput):
+                raise WeftError(
+                    f"head '{head}' has a {type(one.output).__name__}, expected a TextOutput"
+                )
+            self._outputs.append(one.output)
+
+    def scores(
+        self, fused: Sequence[Mapping[str, Features]], candidates: Sequence[Sequence[str]]
+    ) -> list[Tensor]:
+        """See `Ranker`."""
+        each = [
+            output.log_probabilities(part, candidates)
+            for output, part in zip(self._outputs, self._parts(fused), strict=True)
+        ]
+        return [torch.stack(of_row).mean(dim=0) for of_row in zip(*each, strict=True)]
+
+    def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:
+        """What the models write together."""
+        values = self._outputs[0].read(self._parts(fused))
+        return [values.said(row) for row in range(len(values))]
+
+    def _parts(self, fused: Sequence[Mapping[str, Features]]) -> list[Part]:
+        return [
+            Part(head.decoder, head.reads(one), member.learned)
+            for member, head, one in zip(self._members, self._heads, fused, strict=True)
+        ]
+
+
+def score_candidates(
+    members: Sequence[Member],
+    dataset: Dataset,
+    candidates: Candidates,
+    ranker: Ranker,
+    config: InferenceConfig,
+    *,
+    swap: bool = False,
+    device: torch.device | str = "cpu",
+) -> Scored:
+    """The scores of every row's candidates, where it can be read and has one of the fused streams.
+
+    swap: also with each stream of another row, where several are fused. Raises WeftError where no row is left.
+    """
+    check_members(members)
+    readers = [(one, Reading.of(one, dataset, fused_of(one))) for one in members]
+    streams, found = fused_of(members[0]), Scored()
+    with evaluating_all(members, config, device):
+        for read in encode_rows(
+            readers, dataset, config, Selection(check=candidates), device=device, what="asking"
+        ):
+            if not all(read.streams):
+                continue  # no row of this batch has any of the streams
+            there_R = _there(members, read.streams)
+            numbers = [read.numbers[row] for row in there_R.tolist()]
+            found.rows.extend(numbers)
+            found.groups.append(read.batch.groups[there_R].cpu())
+            asked = [candidates(dataset[row]) for row in numbers]
+            for name, altered in _variants(read.streams, streams if swap else ()):
+                fused = [
+                    _taken(member.model.fuse(encoded), there_R)
+                    for member, encoded in zip(members, altered, strict=True)
+                ]
+                found.scores.setdefault(name, []).extend(ranker.scores(fused, asked))
+                found.said.setdefault(name, []).extend(ranker.said(fused))
+    if not found.rows:
+        raise WeftError("no row of the data set can be read and has what the context is made of")
+    return replace(found, said={name: said for name, said in found.said.items() if said})
+
+
+def fused_of(member: Member) -> tuple[str, ...]:
+    """The streams that are fused, in the order of the data."""
+    return tuple(s for s in member.sources if s in member.model.fused_streams)
+
+
+def _there(members: Sequence[Member], streams: Sequence[Encoded]) -> Tensor:
+    """The numbers of the rows that have something of what is read."""
+    joint = members[0].model.fuse(streams[0])[JOINT]
+    return joint.present.nonzero()[:, 0]
+
+
+def _taken(fused: Mapping[str, Features], there_R: Tensor) -> Mapping[str, Features]:
+    return {stream: features.take(there_R) for stream, features in fused.items()}
+
+
+def _variants(
+    streams: Sequence[Encoded], swapped: Sequence[str]
+) -> list[tuple[str, Sequence[Encoded]]]:
+    """The streams of each member as they are, and with each of `swapped` of the row half a batch away."""
+    found: list[tuple[str, Sequence[Encoded]]] = [(OWN, streams)]
+    for stream in swapped if len(swapped) > 1 else ():
+        mixed = []
+        for one in streams:
+            rows = torch.arange(len(next(iter(one.values()))))
+            partner_B = (rows + len(rows) // 2) % len(rows)
+            mixed.append({s: f.take(partner_B) if s == stream else f for s, f in one.items()})
+        found.append((f"{stream}{OF_ANOTHER}", mixed))
+    return found

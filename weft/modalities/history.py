@@ -1,0 +1,60 @@
+"""What was said in a dialog before a question: turns, or one text -> token ids -> Field (B, T) with its mask."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.errors import WeftError
+from weft.core.media import Alternatives
+from weft.modalities.text import Text, TextConfig
+
+SEPARATOR = " | "
+"""Between two turns."""
+Turn = Mapping[str, str] | str
+"""{"question": ..., "answer": ...}, or a text such as the caption that a dialog begins with."""
+
+
+class History(Text):
+    """The modality of what was said before: a list of turns, the oldest first, or a text.
+
+    A model reads the newest turn first, so that a word's place tells how long ago it was said; of a long history the oldest
+    turns are cut off. The row of a first turn has no history: it lacks the stream.
+    """
+
+    def decode(self, raw: str | Alternatives | Sequence[Turn]) -> str | list[str]:
+        """The turns as one text. Raises WeftError for a list without turns, or a turn that is none."""
+        if isinstance(raw, str | Alternatives) or not isinstance(raw, list | tuple):
+            return super().decode(raw)  # type: ignore[arg-type]
+        return super().decode(said_before(raw))
+
+
+@dataclass(frozen=True)
+class HistoryConfig(TextConfig):
+    """How the turns before a question become token ids."""
+
+    max_length: int = 128
+    """Most tokens, the special ones included; of a longer history the oldest are cut off."""
+
+    def build(self) -> History:
+        return History(self)
+
+
+def said_before(turns: Sequence[Any]) -> str:
+    """The turns as one text, the newest first. Raises WeftError for none, or one without a question or an answer."""
+    if not turns:
+        raise WeftError("the history has no turns, expected one or more, or no history")
+    said = [_turn(turn, number) for number, turn in enumerate(turns, 1)]
+    return SEPARATOR.join(reversed(said))
+
+
+def _turn(turn: Any, number: int) -> str:
+    if isinstance(turn, str):
+        return turn.strip()
+    asked = turn.get("question") if isinstance(turn, Mapping) else None
+    answer = turn.get("answer") if isinstance(turn, Mapping) else None
+    if not isinstance(asked, str) or not isinstance(answer, str):
+        raise WeftError(
+            f"turn {number} of the history is {turn!r:.60}, expected a text or "
+            "{question, answer} with a text each"
+        )
+    return f"{asked.strip()} {answer.strip()}"

@@ -1,0 +1,59 @@
+"""Dialogs about pictures, of one's own table."""
+
+from typing import Annotated, Literal
+
+from weft.core.errors import WeftError
+from weft.data.schema import Schema
+from weft.recipes._dialog import ANSWER, HISTORY, QUESTION, dialog_recipe, words
+from weft.recipes._own import inference, lenient, run
+from weft.recipes._own_streams import VOCABULARY, ImageModel, Towers, Tuned, inputs_of
+from weft.runs.recipe import Recipe
+from weft.training.optim import OptimConfig
+
+Decoder = Annotated[
+    Literal["generative", "discriminative"],
+    "generative: a decoder writes the answer. discriminative: it is chosen among candidates.",
+]
+
+
+def dialog(
+    schema: Schema,
+    decoder: Decoder = "generative",
+    target: Annotated[str, "Column of the answer."] = ANSWER,
+    question: Annotated[str, "Column of the question."] = QUESTION,
+    image_model: ImageModel = None,
+    tune: Tuned = "frozen",
+) -> Recipe:
+    """Your dialogs: answers a question about a picture by the picture and by what was said before."""
+    for name in (question, target):
+        if name not in schema.columns:
+            raise WeftError(
+                f"no column '{name}'; a dialog is a list of turns in a column 'dialog', or a row a turn with the "
+                f"columns dialog, question and answer; columns: {', '.join(schema.columns)}"
+            )
+    inputs = words(VOCABULARY, question, history=HISTORY in schema.columns)
+    pictures = schema.of("image", "images")
+    if pictures:
+        # A crop may cut off what is asked about.
+        towers = Towers(image_model, None, tune, crop=None)
+        others = [name for name in schema.columns if name not in pictures]
+        seen = inputs_of(schema, others, towers, tokens=True)
+        inputs.streams.update(seen.streams)
+        inputs.encoders.update(seen.encoders)
+        inputs.widths.update(seen.widths)
+        inputs.cache.update(seen.cache)
+    if len(inputs.widths) == 1:
+        raise WeftError(
+            f"there is no picture and no history to answer from; columns: {', '.join(schema.columns)}"
+        )
+    errors = lenient(schema, schema.columns[target])
+    return dialog_recipe(
+        inputs,
+        inputs.data({}, errors),
+        generative=decoder == "generative",
+        question=question,
+        answer=target,
+        inference=inference(errors),
+        optim=OptimConfig(lr=1e-3, weight_decay=0.05, warmup=0.05, ema=0.98),
+        run=run(schema, "dialog/MRR"),
+    )
