@@ -195,3 +195,10 @@ def test_numbers_are_the_same_as_strings_and_as_values(numbers: list[float]) -> 
     found = kind_of_column("value", numbers).kind
     assert found in kinds
     assert kind_of_column("value", [repr(n) for n in numbers]).kind in kinds
+
+
+def test_pictures_that_are_said_to_be_so_are_as_many_as_the_cells_name() -> None:
+    several = rows({"image": [PICTURE, PICTURE]}, {"image": PICTURE})
+    assert infer(several, {"image": "Bild"}).columns["image"].kind == "images"
+    single = rows({"image": PICTURE}, {"image": PICTURE})
+    assert infer(single, {"image": "Bild"}).columns["image"].kind == "image"

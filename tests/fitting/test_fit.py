@@ -73,6 +73,14 @@ def test_the_run_predicts_and_is_measured_like_any_other(mood: FitResult) -> Non
     assert answer.split()[1] == "bad"
 
 
+def test_a_report_says_that_it_measures_training_rows(
+    mood: FitResult, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = command("report", mood.folder, "--out", tmp_path / "report.html", "--card", "False")
+    assert said.code == 0
+    assert f"{mood.folder}: has no test rows, so the report measures" in caplog.text
+
+
 def test_the_columns_that_count_are_found(mood: FitResult) -> None:
     worth = {one.column: one.loss for one in mood.important}
     assert worth.keys() == {"text", "age", "colour"}

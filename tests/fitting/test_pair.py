@@ -99,3 +99,9 @@ def test_fewer_rows_than_features_have_the_same_maps() -> None:
     )  # in parts of the mean variance, which 48 more features without any divide
     wide = correlated(first @ basis, second @ basis, [ridge])[0].vectors(0, first @ basis)
     np.testing.assert_allclose(wide @ wide.T, few @ few.T, atol=1e-6)
+
+
+def test_a_column_is_no_pair_with_itself(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", [{"text": f"text {n}"} for n in range(8)])
+    said = refused("fit", table, "--pair", "text", "text", "--out", tmp_path / "run")
+    assert said == "--pair is 'text' twice, expected two different columns"

@@ -34,6 +34,12 @@ class NamedInput:
         """Whether any input was given."""
         return bool(self.input) or any(self._of(kind) for kind in KINDS)
 
+    @property
+    def files(self) -> list[str]:
+        """What was given that may be the name of a file."""
+        named = [str(value) for kind in KINDS if kind != "text" for value in self._of(kind)]
+        return [*named, *(word.partition("=")[2] for word in self.input)]
+
     def values(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
         """Stream -> its value, or a list of several.
 

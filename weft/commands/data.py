@@ -14,6 +14,7 @@ from typing import Annotated
 import tyro
 
 from weft.commands._help import print_doc
+from weft.commands._outputs import check_output
 from weft.commands._own_data import OwnData, OwnLabels
 from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
@@ -69,8 +70,11 @@ def main(words: list[str]) -> None:
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     said = arguments.said(arguments.path)
-    dataset, bad = _open(arguments.path, arguments.format, said)
     path = arguments.path.resolve()  # "." has no name
+    out = arguments.out or Path("runs") / f"{path.stem}-card"
+    for name in ("card.html", "card.json"):
+        check_output(out / name, [path])
+    dataset, bad = _open(arguments.path, arguments.format, said)
     schema = infer(dataset, said.columns, said.merge)
     print(schema)
     for item, folder in columns_of(dataset).sought.items():
@@ -84,7 +88,6 @@ def _check(words: list[str]) -> None:
         progress=True,
     )
     _summary(report)
-    out = arguments.out or Path("runs") / f"{path.stem}-card"
     print(say(f"data card: {write_card(report, out)}"))
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)

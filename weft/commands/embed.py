@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._own_input import kind_of_stream
 from weft.commands._parsing import Trusting, parse
-from weft.core.files import check_writable
 from weft.core.language import say
 from weft.core.text import counted
 
@@ -44,10 +44,10 @@ def main(words: list[str]) -> None:
     from weft.runs.run import load
 
     folder = arguments.out or arguments.run / INDEX
-    check_writable(
-        folder / DESCRIPTION, "" if arguments.out else "--out FOLDER names another place"
-    )
+    otherwise = "" if arguments.out else "--out FOLDER names another place"
+    check_output(folder / DESCRIPTION, [arguments.data], otherwise)
     run = load(arguments.run, trust=arguments.trust)
+    check_kept(folder / DESCRIPTION, files_of(run.recipe))
     recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     write_index(run, open_split(recipe, split), folder, arguments.stream)

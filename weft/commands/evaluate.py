@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
-from weft.core.files import check_writable
 from weft.core.language import say
 
 if TYPE_CHECKING:
@@ -119,11 +119,13 @@ def main(words: list[str]) -> None:
 
     own = len(arguments.runs) == 1 and arguments.data is None
     if arguments.json is not None:
-        check_writable(arguments.json)
+        check_output(arguments.json, [arguments.data])
     elif own:
-        check_writable(arguments.runs[0] / METRICS / "file", "--json FILE names another place")
+        check_output(arguments.runs[0] / METRICS / "file", (), "--json FILE names another place")
     judges = _judges(arguments)
     runs = [_loaded(folder, arguments) for folder in arguments.runs]
+    if arguments.json is not None:
+        check_kept(arguments.json, [path for run in runs for path in files_of(run.recipe)])
     other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
     if other is not None:

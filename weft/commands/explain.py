@@ -10,10 +10,11 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._own_input import OwnInput
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
-from weft.core.files import check_writable, write_text
+from weft.core.files import write_text
 from weft.core.language import say
 from weft.explain.method import Method
 
@@ -52,12 +53,14 @@ def main(words: list[str]) -> None:
         raise WeftError("--rows and --deletion are numbers of rows, expected 0 or more")
     own = arguments.given
     path = arguments.out or arguments.run / f"explanation{'' if own else 's'}.html"
-    check_writable(path, "" if arguments.out else "--out FILE names another place")
+    otherwise = "" if arguments.out else "--out FILE names another place"
+    check_output(path, [arguments.data, *arguments.files], otherwise)
     from weft.commands._explaining import drawn, of_deletion, of_own_input, of_rows
     from weft.report import html
     from weft.runs.run import load
 
     run = load(arguments.run, trust=arguments.trust)
+    check_kept(path, files_of(run.recipe))
     method, head = arguments.method, arguments.head
     if own:
         sections = of_own_input(run, arguments, method, head)

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._outputs import check_kept
 from weft.commands._own_data import OwnLabels
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
@@ -40,8 +41,12 @@ def main(words: list[str]) -> None:
     if arguments.pair is not None and arguments.target:
         raise WeftError("got --target and --pair, expected one of them")
     from weft.fitting.api import default_folder
+    from weft.fitting.result import BOARD, SPLITS
+    from weft.runs.parts import RECIPE
 
     out = arguments.out or default_folder(arguments.data)
+    for name in (BOARD, SPLITS, RECIPE):
+        check_kept(out / name, [arguments.data])
     try:
         _fit(arguments, out)
     except KeyboardInterrupt as stop:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from weft.commands._outputs import check_output
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
-from weft.core.files import check_writable
+from weft.core.errors import WeftError
 from weft.core.language import say
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def main(words: list[str]) -> None:
     """Writes one line a row: its id, the prediction, and the probabilities where there are any."""
     arguments = parse(Arguments, words, "weft predict")
     if arguments.out is not None:
-        check_writable(arguments.out)
+        check_output(arguments.out, [arguments.data])
+        _require_csv(arguments.out)
     from weft.core.errors import DataError
     from weft.runs.new_rows import rows_like
     from weft.runs.one_recording import is_recording, one_recording
@@ -67,3 +69,11 @@ def main(words: list[str]) -> None:
     found.save(arguments.out)
     left = found.left_out + len(bad)
     print(say(f"{len(found.rows):,} rows predicted, {left:,} left out: {arguments.out}"))
+
+
+def _require_csv(out: Path) -> None:
+    """Raises WeftError for a name that says that the file is no CSV."""
+    if out.suffix.lower() not in ("", ".csv", ".txt"):
+        raise WeftError(
+            f"--out is {out}, expected a name that ends with .csv: what is written is CSV"
+        )

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._parsing import Trusting, parse
-from weft.core.files import check_writable
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ def main(words: list[str]) -> None:
     from weft.runs.reporting import REPORT
     from weft.runs.run import load
 
-    check_writable(
-        arguments.out or arguments.run / REPORT,
+    path = arguments.out or arguments.run / REPORT
+    check_output(
+        path,
+        [arguments.data],
         "" if arguments.out else "--out FILE names another place",
     )
     run = load(arguments.run, trust=arguments.trust)
+    check_kept(path, files_of(run.recipe))
     page = run.report(
         arguments.out,
         data=arguments.data,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.cells import cell_len, set_cell_size
 
+from weft.commands._outputs import check_output, files_of
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands.embed import INDEX, write_index
@@ -50,6 +51,8 @@ def main(words: list[str]) -> None:
         raise WeftError(
             f"{arguments.run}: this run has no embeddings, so nothing can be searched with it"
         )
+    if arguments.out is not None:
+        check_output(arguments.out, [*arguments.files, *files_of(run.recipe)])
     query = arguments.chosen(run, run.streams)
     if len(query) != 1:
         known = ", ".join(options(run, run.streams).values())

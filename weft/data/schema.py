@@ -205,7 +205,7 @@ def _column(
         first.setdefault(identity(value), value)
     column = Column(
         name,
-        said or judged.kind,
+        _kind(said, judged.kind),
         said is not None,
         "as you said" if said else judged.why,
         len(values) - len(present),
@@ -221,6 +221,11 @@ def _column(
         read += [*_merged_note(names, found), *_alike_note(found)]
     unit = "" if column.kind != "number" else next(filter(None, map(unit_of, present)), "")
     return replace(column, notes=tuple(read), scale=_scale(column.kind, present), unit=unit)
+
+
+def _kind(said: ColumnKind | None, judged: ColumnKind) -> ColumnKind:
+    """A column that is said to hold pictures has as many a row as its cells name."""
+    return judged if said is None or (said, judged) == ("image", "images") else said
 
 
 def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | None:

@@ -44,6 +44,8 @@ class Pairs:
 
 def kinds_of(opened: Opened, pair: tuple[str, str]) -> dict[str, str]:
     """Column -> its kind. Raises WeftError where the columns are not there, or cannot be searched."""
+    if pair[0] == pair[1]:
+        raise WeftError(f"--pair is '{pair[0]}' twice, expected two different columns")
     kinds = {}
     for name in pair:
         if name not in opened.schema.columns:

@@ -80,7 +80,11 @@ def report_of(
     found: list[tuple[str, Measurement]] = []
     of = run.recipe.data
     if split is None and data is None and of.test == of.train:
-        split = of.train  # there are no others; the page warns of that
+        split = of.train
+        log.warning(
+            f"{run.folder}: has no test rows, so the report measures the rows that it was trained on, which says "
+            "little of new ones; measure rows of your own (--data)"
+        )
     for task in run.recipe.tasks:
         one = measure([run], task, data=data, split=split)
         name = one.result.protocol["split"]
