@@ -32,6 +32,7 @@ from weft.modalities.audio_transforms import SoundChangesConfig, SpecAugmentConf
 from weft.modalities.cell import CellConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.grid_regions import GridRegionsConfig
+from weft.modalities.history import HistoryConfig
 from weft.modalities.image import ImageConfig, mirrored
 from weft.modalities.image_sequence import ImageSequenceConfig
 from weft.modalities.image_transforms import JitterConfig
@@ -333,6 +334,14 @@ CASES = {
         )
         for kind in ("wordpiece", "bpe", "word")
     },
+    "history": Case(
+        HistoryConfig(vocab_size=400),
+        [[{"question": "is it red?", "answer": "yes"}], ["a red circle"], "what is it? a circle"],
+        (None,),
+        torch.int64,
+        [None, 3, [], "", [{"question": "what?"}], [3]],
+        random=False,
+    ),
     "ngrams": Case(
         NgramsConfig(min_rows=1),
         CAPTIONS,
@@ -411,7 +420,7 @@ def walked() -> set[type[Config]]:
 
 def test_every_modality_has_a_case() -> None:
     assert walked() == {type(case.config) for case in CASES.values()}
-    assert len(walked()) == 13
+    assert len(walked()) == 14
 
 
 @pytest.fixture(params=CASES)

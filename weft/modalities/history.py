@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from weft.core.display import Display
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives
 from weft.modalities.text import Text, TextConfig
@@ -26,6 +27,10 @@ class History(Text):
         if isinstance(raw, str | Alternatives) or not isinstance(raw, list | tuple):
             return super().decode(raw)  # type: ignore[arg-type]
         return super().decode(said_before(raw))
+
+    def show(self, raw: Any) -> Display:
+        """What was said, as it is read."""
+        return super().show(raw if isinstance(raw, str | Alternatives) else said_before(raw))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ Without = Annotated[
     Literal["nothing", "image", "history"],
     "Stream that the model does without, in training too: the blind baselines.",
 ]
-DIM, HEADS, DEPTH = 128, 4, 3
+DIM, HEADS, DEPTH = 64, 4, 2
 LENGTH, BEFORE, ANSWERED, ANSWERS = 32, 128, 12, 1000
 """Tokens of a question, of what was said before and of an answer, the special ones included, and different tokens of
 answers."""

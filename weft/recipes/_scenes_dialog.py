@@ -26,13 +26,12 @@ def scenes_dialogs(*, generative: bool, without: str) -> Recipe:
             optional=() if without == HISTORY else (HISTORY,),
         ),
         generative=generative,
-        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.05, ema=0.99),
-        run=run(2000).replace(
+        optim=OptimConfig(lr=5e-3, weight_decay=0.05, warmup=0.1, ema=0.99),
+        run=run(3000).replace(
             batch_size=64,
             evaluate_every=500,
             checkpoint_every=500,
             monitor="dialog/MRR",
-            precision="auto",
             workers=1,
         ),
     )

@@ -16,9 +16,11 @@ TOPICS, MOST_FOLLOW_UPS = 2, 4
 """Topics of a dialog, and the most questions after the first one of a topic."""
 DIALOG_TYPES = ("existence", "count", "color", "shape", "size", "place", "and")
 """Types of questions; `and` asks of another object what was asked last: "And the ring?"."""
-_ABSENT, _COUNT, _EXISTENCE = 0.5, 0.1, 0.5
-_WEIGHTS = {"color": 3, "shape": 3, "and": 3, "place": 2, "size": 1}
+_ABSENT, _COUNT, _EXISTENCE = 0.25, 0.05, 0.25
+_WEIGHTS = {"color": 4, "shape": 4, "and": 4, "place": 1, "size": 1}
 """How likely the kinds of questions after the first one of a topic are, of those that can be asked."""
+_TRIED = 3
+"""Kinds of questions that are tried; where none of them can be asked, nothing is."""
 PLACES = (
     *("top left", "top", "top right", "left", "center", "right"),
     *("bottom left", "bottom", "bottom right"),
@@ -119,7 +121,8 @@ def _follow_ups(talk: _Talk) -> Iterator[Turn]:
     """Questions that are understood by what was said."""
     for _ in range(1 + talk.draws.below(MOST_FOLLOW_UPS)):
         kinds = [kind for kind, weight in _WEIGHTS.items() for _ in range(weight)]
-        for kind in dict.fromkeys(talk.draws.sample(kinds, len(kinds))):
+        drawn = dict.fromkeys(talk.draws.sample(kinds, len(kinds)))
+        for kind in list(drawn)[:_TRIED]:
             turn = _ASKERS[kind](talk)
             if turn is not None:
                 yield turn
