@@ -45,8 +45,8 @@ def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
 
 
 ROWS = [
-    {"Bild": "a.jpg", "Befund": "Kein Erguss", "Patient": "P1", "Grad": "2", "text": "Alt"},
-    {"Bild": "b.jpg", "Befund": "Erguss rechts", "Patient": "P1", "Grad": "3", "text": "Neu"},
+    {"Bild": "a.jpg", "Befund": "Kein Erguss", "Patient": "P1", "Grad": "2", "Note": "Alt"},
+    {"Bild": "b.jpg", "Befund": "Erguss rechts", "Patient": "P1", "Grad": "3", "Note": "Neu"},
 ]
 SAID = {"image": "Bild", "text": "Befund", "group": "Patient", "Grad": "number"}
 
@@ -62,10 +62,26 @@ def test_columns_of_other_names(tmp_path: Path, kind: str) -> None:
     assert one.items["image"].path == tmp_path / "Fotos" / "a.jpg"
     assert [s.items["text"] for s in (one, two)] == ["Kein Erguss", "Erguss rechts"]
     assert [(s.group, s.match) for s in (one, two)] == [("P1", "a.jpg"), ("P1", "b.jpg")]
-    assert set(one.items) == {"image", "text", "Grad"}
+    assert set(one.items) == {"image", "text", "Grad", "Note"}
     schema = infer(dataset, source.columns)
     assert (schema.group, schema.columns["Grad"].kind) == ("Patient", "number")
     assert columns_of(dataset).meanings["image"] == "Bild"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_no_column_takes_the_name_of_another(tmp_path: Path, kind: str) -> None:
+    table = write(tmp_path, kind, [{"x": "1", "label": "a"}, {"x": "2", "label": "b"}])
+    with pytest.raises(DataError, match="--columns label=x: there is a column 'label' already"):
+        FilesConfig(table, columns={"label": "x"}).open(None)
+    swapped = FilesConfig(table, columns={"label": "x", "text": "label"}).open(None)
+    assert [sample.items["text"] for sample in swapped] == ["a", "b"]
+
+
+def test_a_number_too_large_counts_as_missing(tmp_path: Path) -> None:
+    numbers = [f"{n}.5" for n in range(20)]
+    table = write(tmp_path, "csv", [{"x": x} for x in (*numbers, "1e400")])
+    rows = FilesConfig(table).open(None)
+    assert [sample.items.get("x") for sample in rows] == [*numbers, None]
 
 
 def test_columns_of_shards_can_have_other_names_too(tmp_path: Path) -> None:

@@ -197,6 +197,24 @@ def test_numbers_are_the_same_as_strings_and_as_values(numbers: list[float]) -> 
     assert kind_of_column("value", [repr(n) for n in numbers]).kind in kinds
 
 
+def test_an_infinite_number_does_not_stop_the_schema() -> None:
+    found = infer(rows(*({"x": x} for x in (0.5, 1.5, float("inf"))))).columns["x"]
+    assert (found.kind, found.scale) == ("number", None)
+
+
+def test_dates_are_no_target() -> None:
+    schema = infer(rows({"day": "2026-03-05"}, {"day": "2026-03-06"}))
+    with pytest.raises(WeftError, match="it holds dates; a column with the days"):
+        target_column(schema, "day")
+
+
+@pytest.mark.parametrize("values", ["AB", "12", ("01", "02")])
+def test_few_values_are_classes_whatever_the_name(values: Any) -> None:
+    assert kind_of_column("code", list(values) * 20).kind == "category"
+    assert kind_of_column("patient", list(values) * 20).kind == "id"
+    assert kind_of_column("code", list(values)).kind == "id"
+
+
 def test_pictures_that_are_said_to_be_so_are_as_many_as_the_cells_name() -> None:
     several = rows({"image": [PICTURE, PICTURE]}, {"image": PICTURE})
     assert infer(several, {"image": "Bild"}).columns["image"].kind == "images"

@@ -81,6 +81,21 @@ def test_a_report_says_that_it_measures_training_rows(
     assert f"{mood.folder}: has no test rows, so the report measures" in caplog.text
 
 
+def test_ids_that_give_the_answer_away_are_told_by_any_name(tmp_path: Path) -> None:
+    rows = sorted(without(people(), "group", "score"), key=lambda row: row["mood"])
+    for name in ("id", "Nr"):
+        named = [{name: f"{n:03}", **row} for n, row in enumerate(rows)]
+        table = write_table(tmp_path / f"{name}.csv", named)
+        found = weft.fit(table, target="mood", out=tmp_path / name, settings=QUICK)
+        assert [line for line in found.alarms if line.startswith(f"'{name}' names rows")]
+
+
+def test_one_row_is_too_few(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", people()[:1])
+    with pytest.raises(WeftError, match="1 row can be used, expected 2 or more"):
+        weft.fit(table, target="mood", out=tmp_path / "run", settings=QUICK)
+
+
 def test_the_columns_that_count_are_found(mood: FitResult) -> None:
     worth = {one.column: one.loss for one in mood.important}
     assert worth.keys() == {"text", "age", "colour"}

@@ -3,6 +3,7 @@
 What a column means is judged by all its values, since 1.234 alone can be read in two ways.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ class NumberForm:
         number = found.number
         if self.decimal != "plain":
             number = _GROUPS[self.decimal].sub("", number).replace(",", ".")
+        if not math.isfinite(float(number)):  # 1e400
+            return None
         return f"{number} {found.unit}".rstrip()
 
 

@@ -28,8 +28,8 @@ ColumnKind = Literal[
 
 MEDIA: tuple[ColumnKind, ...] = ("image", "images", "audio", "video")
 """Kinds of columns whose values are recordings."""
-FEW_NUMBERS = 10
-"""So many different whole numbers may be the numbers of classes."""
+FEW_VALUES = 10
+"""So many different whole numbers, or codes, may be classes."""
 ROWS_A_CLASS = 5
 """Rows that each of them then has on average."""
 WORDS_OF_TEXT = 4
@@ -157,20 +157,26 @@ def _numbers(name: str, values: Sequence[Any]) -> Judged | None:
         return Judged("number", f"numbers in {units.pop()}") if len(units) == 1 else None
     distinct = len({identity(value) for value in values})
     if any(isinstance(v, str) and re.match(r"[+-]?0\d", v.strip()) for v in values):
-        kind: ColumnKind = "id" if 2 * distinct > len(values) or is_id_name(name) else "category"
+        names = is_id_name(name) and not _is_few(name, distinct, len(values))
+        kind: ColumnKind = "id" if 2 * distinct > len(values) or names else "category"
         return Judged(kind, "numbers with leading zeros")
     numbers = np.array([float(value) for value in values])
     if not np.isfinite(numbers).all() or (numbers % 1).any():
         return Judged("number", "numbers")
-    if is_id_name(name):
+    if is_id_name(name) and not _is_few(name, distinct, len(numbers)):
         return Judged("id", "whole numbers, by its name")
     if len(numbers) >= COUNTED_ROWS and (np.diff(numbers) > 0).all():
         return Judged("id", "whole numbers that rise from row to row")
     if _name_parts(name)[-1:] and _name_parts(name)[-1] in CLASS_NAMES:
         return Judged("category", "whole numbers, by its name")
-    if distinct <= FEW_NUMBERS and len(numbers) >= ROWS_A_CLASS * distinct:
+    if _is_few(name, distinct, len(numbers)):
         return Judged("category", f"{distinct} different whole numbers")
     return Judged("number", "whole numbers")
+
+
+def _is_few(name: str, distinct: int, rows: int) -> bool:
+    """Whether so few different values are classes, and no names of rows; those of persons and cases stay names."""
+    return distinct <= FEW_VALUES and rows >= ROWS_A_CLASS * distinct and not is_group_name(name)
 
 
 def _dates(name: str, values: Sequence[Any]) -> Judged | None:  # noqa: ARG001
@@ -187,7 +193,7 @@ def _strings(name: str, values: Sequence[Any]) -> Judged | None:
     last = (_name_parts(name) or [""])[-1]
     if last in CLASS_NAMES and distinct < rows:
         return Judged("category", f"{distinct} different values, by its name")
-    if is_id_name(name) and length < WORDS_OF_TEXT:
+    if is_id_name(name) and length < WORDS_OF_TEXT and not _is_few(name, distinct, rows):
         return Judged("id", "by its name")
     if length >= WORDS_OF_TEXT:
         if distinct * 20 <= rows and distinct <= 20:

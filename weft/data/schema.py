@@ -51,7 +51,7 @@ class Column:
 class Schema:
     """The columns by name.
 
-    group, match, split: the columns of the file that say so of a row, None where none does. rows: of the
+    group, match, split, id: the columns of the file that say so of a row, None where none does. rows: of the
     data set. offered: a column that names a person or a case and is not the group. merge: in what two labels
     may differ and be one.
     """
@@ -63,6 +63,7 @@ class Schema:
     rows: int
     offered: str | None = None
     merge: tuple[Merge, ...] = ()
+    id: str | None = None
 
     def of(self, *kinds: ColumnKind) -> tuple[str, ...]:
         """The names of the columns of these kinds, in the order of the table."""
@@ -127,7 +128,8 @@ def infer(
         if name != group and is_group_name(name) and column.distinct < len(items) - column.missing
     ]
     first = offered[0] if offered and group is None else None
-    return Schema(columns, group, match, split, len(dataset), first, tuple(merge))
+    names_rows = said.get("id", given.get("id"))
+    return Schema(columns, group, match, split, len(dataset), first, tuple(merge), names_rows)
 
 
 def require_pictures(schema: Schema, data: Path | str) -> None:
@@ -144,7 +146,7 @@ def require_pictures(schema: Schema, data: Path | str) -> None:
 def target_column(schema: Schema, name: str) -> Column:
     """The column that is to be predicted.
 
-    Raises WeftError where there is none, or where its values cannot be learned: none, one, all different.
+    Raises WeftError where there is none, or where its values cannot be learned: none, one, all different, dates.
     """
     if name not in schema.columns:
         raise unknown_name("column", name, schema.columns)
@@ -153,8 +155,9 @@ def target_column(schema: Schema, name: str) -> Column:
         "empty": "no row has a value",
         "constant": f"every row has the same value, {', '.join(column.examples)}",
         "id": "nearly every row has a value of its own, as ids have",
+        "date": "it holds dates; a column with the days from a first day (a number), or with the month (a category), can be",
     }
-    if column.kind in reasons and not column.said:
+    if column.kind in reasons and (not column.said or column.kind == "date"):
         raise WeftError(
             f"target '{name}' cannot be learned: {reasons[column.kind]}; if it is a number or a category, "
             f"say so: --columns number={name} or --columns category={name}"
@@ -232,7 +235,10 @@ def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | Non
     """Mean and standard deviation, where all values are numbers that are not all equal."""
     if kind != "number" or not all(map(is_number, values)):
         return None
-    numbers = np.array([number_of(value) for value in values])
+    try:
+        numbers = np.array([number_of(value) for value in values])
+    except WeftError:  # one is infinite: whoever reads that row says so and names it
+        return None
     found = float(numbers.mean()), float(numbers.std())
     return found if np.isfinite(found).all() and found[1] > 0 else None
 

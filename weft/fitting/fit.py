@@ -26,7 +26,7 @@ from weft.fitting.keep import keep
 from weft.fitting.leaderboard import Leaderboard, leaderboard
 from weft.fitting.means import is_long, said_of_means
 from weft.fitting.models import Floats
-from weft.fitting.opening import Opened, usable
+from weft.fitting.opening import Opened, require_rows, usable
 from weft.fitting.page import write_page
 from weft.fitting.result import BOARD, PAGE, SPLITS, TRIALS, FitResult, held
 from weft.fitting.scores import row_scores, threshold_of
@@ -55,6 +55,7 @@ def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> Fit
     Raises WeftError where the column cannot be predicted, or no column is left to predict it from.
     """
     deadline = time.monotonic() + 60 * settings.minutes
+    require_rows(opened.table)
     column = target_column(opened.schema, target)
     used = usable(opened.schema, target, settings.without)
     table, goal = read_goal(opened.table, target, settings.task or _task_of(column), settings.merge)
@@ -82,7 +83,10 @@ def _fitted(
     strata = _strata(goal)
     plan = make_plan(table, strata, seed=seed, folds=settings.folds)
     features = _features(table, used, plan.development, settings)
-    named = [name for name in schema.of("id") if name not in (goal.column, *settings.without)]
+    if schema.id is not None:
+        table = table.with_ids(schema.id)
+    names = (*schema.of("id"), *filter(None, [schema.id]))
+    named = [name for name in names if name not in (goal.column, *settings.without)]
     tried = candidates(
         goal, used, named, networks=settings.networks, fine_tuned=can_be_tuned(settings)
     )

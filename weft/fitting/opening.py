@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.text import counted
 from weft.data.column_kinds import MEDIA
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
 from weft.data.schema import Schema, infer, require_pictures
@@ -13,6 +14,8 @@ from weft.fitting.table import Table, read_table
 
 USED: tuple[str, ...] = (*MEDIA, "text", "number", "category", "tags", "date")
 """Kinds of columns that a model may read."""
+FEWEST = 2
+"""Rows, of which each is measured by a model of the others."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,13 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
             raise unknown_name("column", name, schema.columns)
     require_pictures(schema, source.path)
     return Opened(source.with_forms(dataset), schema, read_table(dataset, bad))
+
+
+def require_rows(table: Table) -> None:
+    """Raises WeftError where there are too few rows to learn from some and measure others."""
+    if len(table) < FEWEST:
+        rows = counted(len(table), "row")
+        raise WeftError(f"{rows} can be used, expected {FEWEST} or more")
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:

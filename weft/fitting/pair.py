@@ -15,7 +15,7 @@ from weft.fitting.candidates import Candidate
 from weft.fitting.correlation import Maps
 from weft.fitting.folds import LEFT_OUT
 from weft.fitting.leaderboard import ranked
-from weft.fitting.opening import Opened
+from weft.fitting.opening import Opened, require_rows
 from weft.fitting.page import write_page
 from weft.fitting.pairs import Pairs, kinds_of, read_pairs, with_both
 from weft.fitting.projections import linear_maps, mapped, save_linear
@@ -44,6 +44,7 @@ def fit_pair(
     deadline = time.monotonic() + 60 * settings.minutes
     kinds = kinds_of(opened, pair)
     table = with_both(opened.table, pair)
+    require_rows(table)
     with held(folder, PAIRED.join(pair)):
         count = rows_in_time(table, kinds, settings, folder / TRIALS / KEPT, deadline=deadline)
         rows = part(table, np.zeros(len(table), dtype=np.int64), count, settings.seed)

@@ -46,6 +46,11 @@ class Table(Sequence[Sample]):
         """The column's value in each row, None where it has none."""
         return [small_value(sample.items.get(column)) for sample in self.samples]
 
+    def with_ids(self, column: str) -> "Table":
+        """The same rows with the names that they have in the file's column of ids, which is no item of a row."""
+        samples = [replace(s, items={**s.items, column: s.id}) for s in self.samples]
+        return replace(self, samples=samples)
+
     def take(self, rows: Sequence[int]) -> "Table":
         """These rows, in this order."""
         return Table(

@@ -80,25 +80,30 @@ class Said:
         return [v if k in KINDS else k for k, v in self.columns.items()]
 
     def require(self, names: Sequence[str], source: str) -> None:
-        """Raises DataError where a column is spoken of that is none of `names`."""
+        """Raises DataError where a column is spoken of that is none of `names`, or takes the name of another of them."""
         for name in self.mentioned:
             if name not in names:
                 error = unknown_name("column", name, names)
                 raise DataError(f"{error} (columns)", source=source)
+        renames = self.renames
+        for name, meaning in renames.items():
+            if meaning != name and meaning in names and meaning not in renames:
+                raise DataError(
+                    f"--columns {meaning}={name}: there is a column '{meaning}' already, which would be lost; give that "
+                    "another name in the file, or leave this out",
+                    source=source,
+                )
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row with its columns under the names that they are said to mean.
 
-        A column that had such a name before is left out: `image=Bild` where there is a column `image`. Videos that are
-        said to be sounds (`audio=clip`) stay videos besides: the sound is their sound track.
+        Videos that are said to be sounds (`audio=clip`) stay videos besides: the sound is their sound track.
         """
         renames = self.renames
         if not renames:
             return dict(row)
-        taken = {to for name, to in renames.items() if name in row and name != to}
-        kept = ((n, v) for n, v in row.items() if n in renames or n not in taken)
         videos = {n: row[n] for n, to in renames.items() if to == "audio" and _is_video(row.get(n))}
-        return videos | {renames.get(name, name): value for name, value in kept}
+        return videos | {renames.get(name, name): value for name, value in row.items()}
 
 
 NOTHING_SAID = Said()

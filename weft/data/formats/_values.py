@@ -172,8 +172,9 @@ def _of_kind(
     """The form, unless too many values are none of the kind."""
     read = {n: form.read(text) for n, text in asked.texts.items()}
     bad = tuple(n for n, value in read.items() if value is None)
-    if asked.kind is None and any(_CODE.fullmatch(asked.texts[n]) for n in bad):
-        return None  # V27 among 250.8: codes, not numbers
+    unread = [asked.texts[n] for n in bad]
+    if asked.kind is None and any(_CODE.fullmatch(t) and written(t) is None for t in unread):
+        return None  # V27 among 250.8: codes, not numbers; 1e400 is a number, but a too large one
     if asked.kind is None and len(bad) > SOME_BAD * asked.total:
         few = len(bad) < asked.most_bad
         return ColumnForm(unreadable=bad, nearly=kind) if few else None
