@@ -13,6 +13,7 @@ from weft.core.text import (
     counted,
     folded,
     normalised,
+    plural_of,
     unspaced,
     utf8,
     words,
@@ -139,3 +140,11 @@ def test_texts_of_ascii_are_folded_as_others_are() -> None:
         "1'2 | ~",
     ):
         assert folded(f"é {text}") == " ".join(["é", *folded(text).split()])
+
+
+def test_names_that_are_no_english_words_have_no_plural() -> None:
+    assert [plural_of(name) for name in ("image", "Bild", "text_zh")] == [
+        "images",
+        "Bild",
+        "text_zh",
+    ]

@@ -77,6 +77,20 @@ def test_no_column_takes_the_name_of_another(tmp_path: Path, kind: str) -> None:
     assert [sample.items["text"] for sample in swapped] == ["a", "b"]
 
 
+def test_a_word_that_comes_near_to_a_meaning_is_named(tmp_path: Path) -> None:
+    table = write(tmp_path, "csv", [{"text": "one"}])
+    with pytest.raises(WeftError, match="unknown kind of column 'imgae': did you mean image"):
+        FilesConfig(table, columns={"imgae": "text"}).open(None)
+
+
+def test_files_of_full_paths_are_sought_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    table = write(tmp_path, "csv", [{"image": str(tmp_path / "a.jpg")}])
+    assert columns_of(FilesConfig(table).open(None)).sought == {}
+    table = write(tmp_path, "csv", [{"image": "a.jpg"}])
+    assert columns_of(FilesConfig(table).open(None)).sought == {"image": tmp_path}
+
+
 def test_a_number_too_large_counts_as_missing(tmp_path: Path) -> None:
     numbers = [f"{n}.5" for n in range(20)]
     table = write(tmp_path, "csv", [{"x": x} for x in (*numbers, "1e400")])

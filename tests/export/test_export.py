@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -20,6 +21,7 @@ from weft.data.no_data import NoDataConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.export import export, libraries
+from weft.export._model import Exported
 from weft.modalities.text import TextConfig
 from weft.recipes.clip import clip
 from weft.runs.parts import write_weights
@@ -259,6 +261,10 @@ def test_what_a_library_lacks_is_one_line(runs: dict[str, Run], tmp_path: Path) 
     run.model.encoders["image"].config = run.model.encoders["image"].config.replace(pooling="mean")
     with pytest.raises(WeftError, match="stream 'image' with pooling 'mean': there it is 'class'"):
         export(run, "transformers", tmp_path / "model")
+    found = Exported.of(runs["clip"])
+    other = replace(found, towers={"Bild": found.towers["image"], "text": found.towers["text"]})
+    with pytest.raises(WeftError, match=r"called 'image'; the streams of this run: 'Bild' \(ViT\)"):
+        other.dual("open_clip")
 
 
 def test_temperature_and_bias_are_those_of_the_best_weights(

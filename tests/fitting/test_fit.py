@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_ids_that_give_the_answer_away_are_told_by_any_name(tmp_path: Path) -> N
         table = write_table(tmp_path / f"{name}.csv", named)
         found = weft.fit(table, target="mood", out=tmp_path / name, settings=QUICK)
         assert [line for line in found.alarms if line.startswith(f"'{name}' names rows")]
+
+
+def test_an_interruption_names_no_folder_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weft.fitting.opening.open_table", stopped)
+    said = command("fit", "t.csv", "--target", "mood", "--out", tmp_path / "run")
+    assert (said.code, said.err) == (130, "weft: interrupted\n")
+    (tmp_path / "run" / "candidates").mkdir(parents=True)
+    said = command("fit", "t.csv", "--target", "mood", "--out", tmp_path / "run")
+    assert "candidates that are finished are kept" in said.err
+
+
+def test_an_unknown_task_names_those_that_there_are() -> None:
+    said = refused("fit", "t.csv", "--target", "mood", "--task", "klass")
+    assert sorted(re.findall(r"'(\w+)'", said)) == ["class", "klass", "number", "tags"]
 
 
 def test_one_row_is_too_few(tmp_path: Path) -> None:

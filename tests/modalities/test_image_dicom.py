@@ -84,10 +84,16 @@ def test_colours_palettes_and_frames() -> None:
 
 
 def test_a_dark_picture_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:
-    image_dicom._warn_of_range.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        greys(dicom((STORED // 16).astype(np.uint16), BitsStored=16))
-    assert "--data.streams.image.level 40" in caplog.text
+    dark = (STORED // 16).astype(np.uint16)
+    middle, width = (int(dark.max()) + int(dark.min())) / 2, int(dark.max()) - int(dark.min())
+    for modality, said in (("CT", (40, 400)), ("MR", (middle, width))):
+        image_dicom._WARNED.clear()
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            greys(dicom(dark, BitsStored=16, Modality=modality))
+        level, window = said
+        assert "weft train RECIPE reads them with level and window" in caplog.text
+        assert f"image.level {level:g} --data.streams.image.window {window:g}" in caplog.text
 
 
 def test_what_is_no_picture() -> None:

@@ -132,7 +132,7 @@ def _reworded(message: str) -> str:
     for said, better in REWORDED:
         changed, count = re.subn(said, better, message)
         if count:
-            changed = re.sub(r"expected one of 'None', ", "expected one of ", changed)
+            changed = re.sub(r"'None', |, 'None'", "", changed)
             return re.sub(r"STR(?: STR)+$", lambda found: _several(found[0]), changed)
     return message
 

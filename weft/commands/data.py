@@ -20,11 +20,12 @@ from weft.commands._parsing import parse
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import NOUNS
 from weft.core.language import say
+from weft.core.text import counted
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
-from weft.data.prepare.report import DataReport, split_words
+from weft.data.prepare.report import DataReport, SplitCounts, split_words
 from weft.data.schema import infer, require_pictures
 from weft.report.card import RATES, lengths, write_card
 
@@ -129,9 +130,7 @@ def _summary(report: DataReport) -> None:
     total = report.counts(report.total).items()
     print(f"{report.name}: {', '.join(say(f'{count:,} {what}') for what, count in total)}")
     for name, counts in report.splits.items():
-        print(
-            f"  {split_words(name)}: {say(f'{counts.rows:,} rows, {counts.captions:,} captions')}"
-        )
+        print(f"  {split_words(name)}: {_rows_and_captions(counts)}")
     print(f"  {say(f'cannot be used: {report.corrupt_total:,}')}")
     for problem in report.corrupt[:10]:
         print(f"    {problem.source}: {say(problem.reason)}")
@@ -160,6 +159,12 @@ def _summary(report: DataReport) -> None:
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")
     print(f"  {say(f'near duplicates: {report.near.total:,} pairs')}")
     print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
+
+
+def _rows_and_captions(counts: SplitCounts) -> str:
+    """Rows and captions of a split."""
+    said = counted(counts.rows, "row"), counted(counts.captions, "caption")
+    return ", ".join(map(say, said))
 
 
 def _counts(shares: dict[str, int]) -> str:

@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
     if arguments.pair is not None and arguments.target:
         raise WeftError("got --target and --pair, expected one of them")
     from weft.fitting.api import default_folder
-    from weft.fitting.result import BOARD, SPLITS
+    from weft.fitting.result import BOARD, SPLITS, TRIALS
     from weft.runs.parts import RECIPE
 
     out = arguments.out or default_folder(arguments.data)
@@ -50,6 +50,8 @@ def main(words: list[str]) -> None:
     try:
         _fit(arguments, out)
     except KeyboardInterrupt as stop:
+        if not any(out.rglob(TRIALS)):
+            raise
         kept = "candidates that are finished are kept; the same command goes on from there"
         stop.args = (f"interrupted: {kept} ({out})",)
         raise

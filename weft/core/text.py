@@ -70,6 +70,20 @@ def folded(text: str) -> str:
     return " ".join(pieces.findall(plain))
 
 
+# fmt: off
+_NOUNS = frozenset((
+    "image", "picture", "photo", "text", "sentence", "caption", "paragraph", "question", "answer", "report", "title",
+    "audio", "sound", "clip", "video", "word", "label", "article", "product",
+))
+# fmt: on
+"""English names of streams, of which a plural can be made."""
+
+
+def plural_of(name: str) -> str:
+    """What several of a stream are called: images; of a name that is no English word it stays: Bild."""
+    return f"{name}s" if name in _NOUNS else name
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """The number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -74,9 +74,10 @@ class Exported:
         image, text = self.towers.get("image"), self.towers.get("text")
         for stream, tower, kind in (("image", image, ViT), ("text", text, TextTransformer)):
             if not isinstance(tower, kind):
-                has = "none" if tower is None else f"a {type(tower).__name__}"
+                there = ", ".join(f"'{n}' ({type(one).__name__})" for n, one in self.towers.items())
                 raise WeftError(
-                    f"{library} holds a {kind.__name__} for stream '{stream}', this run has {has}"
+                    f"{library} holds a {kind.__name__} for a stream that is called '{stream}'; the streams of this run: "
+                    f"{there or 'none'}"
                 )
         width = self._space(library)
         return cast(ViT, image).config, _with_end(cast(TextTransformer, text).config, self), width

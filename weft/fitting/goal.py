@@ -153,10 +153,4 @@ def _class_notes(target: Classes, values: NDArray[np.int64]) -> Sequence[str]:
         )
     if len(counts) > MANY_CLASSES:
         notes.append(f"{len(counts):,} classes: only linear models and constants are tried")
-    same: dict[str, list[str]] = {}
-    for name in target.classes:
-        same.setdefault(name.casefold(), []).append(name)
-    for names in same.values():
-        if len(names) > 1:
-            notes.append(f"classes that differ in case alone: {', '.join(names)}")
     return notes

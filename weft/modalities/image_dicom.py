@@ -3,7 +3,6 @@
 DICOM PS3.3, sections C.7.6.3 (pixels), C.11.1 (modality LUT: rescale), C.11.2 (VOI LUT: window).
 """
 
-import functools
 import importlib.util
 import io
 import logging
@@ -62,7 +61,8 @@ def read_dicom(data: bytes, max_pixels: int, window: Window | None) -> Pixels:
     low, high = _range(file) if window is None else ends(window)
     grey = scaled(shown, low, high)
     if window is None and grey.max() - grey.min() < FEW_GREYS:
-        _warn_of_range(file.get("BitsStored"))
+        used = (40.0, 400.0) if file.get("Modality") == "CT" else _used(shown)
+        _warn_of_range(file.get("BitsStored"), used)
     return _rgb(255 - grey if file.PhotometricInterpretation == "MONOCHROME1" else grey)
 
 
@@ -98,14 +98,25 @@ def _range(file: Any) -> tuple[float, float]:
     return min(found), max(found)
 
 
-@functools.cache
-def _warn_of_range(bits: int) -> None:
-    """Once for all pictures."""
-    log.warning(
-        "DICOM pictures say no window and use less than a quarter of their %s bits: read them with level and "
-        "window (--data.streams.image.level 40 --data.streams.image.window 400)",
-        bits,
-    )
+def _used(values: NDArray[np.generic]) -> Window:
+    """The window of all values that the picture has."""
+    low, high = float(values.min()), float(values.max())
+    return (low + high) / 2, max(high - low, 1.0)
+
+
+_WARNED: set[int] = set()
+
+
+def _warn_of_range(bits: int, window: Window) -> None:
+    """Once for all pictures. window: such as fits the first one; of CT that of soft tissue."""
+    if bits not in _WARNED:
+        _WARNED.add(bits)
+        log.warning(
+            "DICOM pictures say no window and use less than a quarter of their %s bits: weft train RECIPE reads them with "
+            "level and window, such as --data.streams.image.level %g --data.streams.image.window %g",
+            bits,
+            *window,
+        )
 
 
 def _rgb(values: NDArray[np.generic]) -> Pixels:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from weft.core.needs import Needs
+from weft.core.text import plural_of
 from weft.data.formats import Dataset
 from weft.evaluation.baselines import retrieval_chance
 from weft.evaluation.bootstrap import Statistic
@@ -334,8 +335,8 @@ def _sizes(found: Mapping[tuple[str, str], tuple[Gallery, Gallery]]) -> dict[str
     for (one, other), (first, second) in found.items():
         lead = "" if len(found) == 1 else f"{one}_{other}/"
         sizes |= {
-            f"{lead}{one}s": len(first),
-            f"{lead}{other}s": len(second),
-            f"{lead}{other}s_per_{one}": len(second) / len(first),
+            f"{lead}{plural_of(one)}": len(first),
+            f"{lead}{plural_of(other)}": len(second),
+            f"{lead}{plural_of(other)}_per_{one}": len(second) / len(first),
         }
     return sizes

@@ -13,7 +13,7 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Alternatives
 from weft.core.needs import Needs
 from weft.core.samples import Sample
-from weft.core.text import normalised
+from weft.core.text import normalised, plural_of
 from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset
 from weft.evaluation.baselines import classification_baselines
@@ -139,7 +139,7 @@ class ZeroShot:
             task=self.name,
             protocol={
                 **listed.protocol,
-                f"{config.image}s": len(read),
+                plural_of(config.image): len(read),
                 "classes": len(classes),
                 "templates": len(config.templates),
                 "models": len(members),

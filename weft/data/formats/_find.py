@@ -19,7 +19,7 @@ _KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffix
 class Finder:
     """The files of one column.
 
-    folder: where they are sought. base: the folder of the data, or that which the user named. A name is looked for in other spellings only where one of the first
+    folder: where they are sought; relative: whether names are, which are sought there. base: the folder of the data, or that which the user named. A name is looked for in other spellings only where one of the first
     hundred is not there as it is: with slashes for backslashes, without the suffix, and, where the user
     named the folder, without the folders of the machine on which the table was written.
     """
@@ -28,6 +28,7 @@ class Finder:
         probed = [name for name, _ in zip(names, range(PROBED_NAMES), strict=False)]
         self.base = candidates[-1]
         self.folder = picture_folder(candidates, probed)
+        self.relative = not probed or not all(map(os.path.isabs, probed))
         self._said = said
         self._as_written = all(os.path.exists(present(self.folder / name)) for name in probed)
 

@@ -81,9 +81,12 @@ class Said:
 
     def require(self, names: Sequence[str], source: str) -> None:
         """Raises DataError where a column is spoken of that is none of `names`, or takes the name of another of them."""
-        for name in self.mentioned:
+        for key, value in self.columns.items():
+            name = value if key in KINDS else key
             if name not in names:
-                error = unknown_name("column", name, names)
+                kind = name == key and value in names and _near(key)  # imgae=text, of a column text
+                what, known = ("kind of column", KINDS) if kind else ("column", names)
+                error = unknown_name(what, name, known)
                 raise DataError(f"{error} (columns)", source=source)
         renames = self.renames
         for name, meaning in renames.items():
@@ -116,8 +119,12 @@ def _is_video(value: Any) -> bool:
 
 def _unknown_kind(key: str, value: str) -> WeftError:
     """The error for `key=value` of which neither is a kind: about the one that comes near to a kind."""
-    near = difflib.get_close_matches(key.lower(), KINDS, n=1, cutoff=0.75)
-    return unknown_name("kind of column", key if near else value, KINDS)
+    return unknown_name("kind of column", key if _near(key) else value, KINDS)
+
+
+def _near(word: str) -> bool:
+    """Whether it comes near to a kind."""
+    return bool(difflib.get_close_matches(word.lower(), KINDS, n=1, cutoff=0.75))
 
 
 class SaidRows(Sequence[Sample]):

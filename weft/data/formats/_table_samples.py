@@ -81,7 +81,7 @@ def table_samples(
             )
         except DataError as error:
             on_error(error)
-    sought = {name: finder.folder for name, finder in finders.items()}
+    sought = {name: finder.folder for name, finder in finders.items() if finder.relative}
     return TableRows(samples, columns.known(sought, forms.notes, forms.said))
 
 
