@@ -1,13 +1,13 @@
 """A trained model with what it needs to read a data set, and the entries of the rows that it reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
-from weft.data.columns import Source
+from weft.data.columns import ModalitySource, Source
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
 
@@ -25,13 +25,26 @@ class Member:
     sources: stream -> source. learned: how anything else than a row is read, such as the sentences that a
     classifier makes of class names, and what was learned of the columns that the model predicts (the
     classes). training: the rows that it was trained on, where they are at hand, for baselines that learn
-    from them.
+    from them. validation: rows that it was not trained on and that are not measured, for thresholds. reading: how the model
+    reads other rows; raw if not given.
     """
 
     model: Model
     sources: Mapping[str, ViewedSource]
     learned: Learned = field(default_factory=Learned)
     training: Dataset | None = None
+    validation: Dataset | None = None
+    reading: Callable[[Dataset], Mapping[str, ViewedSource]] | None = None
+
+    def over(self, rows: Dataset) -> "Member":
+        """The same model with sources that read these rows."""
+        if self.reading is not None:
+            return replace(self, sources=self.reading(rows))
+        raw = {
+            stream: ModalitySource(rows, stream, self.modalities[stream], optional=True)
+            for stream in self.sources
+        }
+        return replace(self, sources=raw)
 
     @property
     def modalities(self) -> Mapping[str, Modality]:

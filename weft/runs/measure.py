@@ -17,11 +17,11 @@ from weft.inference.results import TaskResult
 from weft.runs.against import Against
 from weft.runs.check import check_task, default_tasks, fitting_tasks
 from weft.runs.own_columns import on_files
-from weft.runs.parts import open_split
+from weft.runs.parts import ALL, open_split
 from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
 from weft.tasks import tasks
-from weft.tasks.base import SlicedConfig, Task
+from weft.tasks.base import SlicedConfig, Task, TaskConfig
 from weft.tasks.slicing import require_columns
 
 LEADERBOARD = "leaderboard.html"
@@ -73,7 +73,14 @@ def measure(
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:
         leakage = _audit(runs, trained_on, dataset, workers)
-    members = [run.member(dataset, rows) for run, rows in zip(runs, trained_on, strict=True)]
+    held_out = [
+        validation_rows(run, name if same else None) if _calibrates(settings) else None
+        for run in runs
+    ]
+    members = [
+        run.member(dataset, rows, validation=held)
+        for run, rows, held in zip(runs, trained_on, held_out, strict=True)
+    ]
     built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
@@ -156,6 +163,23 @@ def training_rows(run: TrainedModel) -> Dataset | None:
     """The rows that it was trained on; None where they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)
+    except WeftError:
+        return None
+
+
+def _calibrates(settings: Config[Task]) -> bool:
+    """Whether the task sets thresholds on validation rows."""
+    return isinstance(settings, TaskConfig) and settings.calibrated
+
+
+def validation_rows(run: TrainedModel, measured: str | None = None) -> Dataset | None:
+    """The run's validation rows; None where they are not on this machine, or are of the split that is measured."""
+    data = run.recipe.data
+    used = {data.train, *((measured or "").split("+"))}
+    if data.validation in used or ALL in used:
+        return None
+    try:
+        return open_split(run.recipe, data.validation)
     except WeftError:
         return None
 

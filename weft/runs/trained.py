@@ -23,7 +23,7 @@ from weft.index import EmbeddingIndex, Hit
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.given import given
-from weft.inference.member import Entry, Member
+from weft.inference.member import Entry, Member, ViewedSource
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Reading
 from weft.modalities.audio import Audio
@@ -206,12 +206,17 @@ class TrainedModel:
         return f"{type(self).__name__}({self.folder}: streams {', '.join(self.modalities)}{heads}, {count:,} parameters)"
 
     def member(
-        self, dataset: Dataset, training: Dataset | None = None, *, cached: bool = True
+        self,
+        dataset: Dataset,
+        training: Dataset | None = None,
+        *,
+        cached: bool = True,
+        validation: Dataset | None = None,
     ) -> Member:
         """The model with sources that read `dataset`.
 
-        training: the rows that it was trained on, for baselines. cached: from the feature cache, as the
-        recipe says; otherwise every stream is raw.
+        training, validation: see `Member`. cached: from the feature cache, as the recipe says; otherwise every stream is
+        raw.
         """
         recipe = self.recipe
         if not cached:
@@ -220,15 +225,15 @@ class TrainedModel:
             recipe.data.cache
         ):  # as it was trained, whether or not the files that it started from are still there
             recipe = recipe.replace(model=configs.load(self.folder / MODEL, ModelConfig))
-        sources = build_sources(
-            recipe,
-            dataset,
-            self.model,
-            self.modalities,
-            train=False,
-            device=self.device,
+
+        def reading(rows: Dataset) -> dict[str, ViewedSource]:
+            return build_sources(
+                recipe, rows, self.model, self.modalities, train=False, device=self.device
+            )
+
+        return Member(
+            self.model, reading(dataset), self.learned, training, validation, reading=reading
         )
-        return Member(self.model, sources, self.learned, training)
 
 
 def _rows_in_memory(recipe: Recipe, table: Any) -> Dataset:

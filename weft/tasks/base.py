@@ -70,6 +70,8 @@ class TaskConfig(Config[Task]):
     """The settings that all tasks have."""
 
     renamed_settings: ClassVar[Mapping[str, str]] = {"rows": "inference"}
+    calibrated: ClassVar[bool] = False
+    """Whether thresholds are set on the validation rows."""
     resamples: int = 2000
     """Of the bootstrap."""
     seed: int = 0

@@ -6,7 +6,8 @@ languages say the same kinds of things and a test can check every fact against t
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from weft.worlds.scenes.world import Description, Draws, Object, Scene, region, relation
 
@@ -71,6 +72,29 @@ def plan_captions(scene: Scene, draws: Draws, number: int, complete: bool = Fals
         for kind in draws.sample(kinds, min(len(kinds), number - len(plans))):
             plans.append(kind(scene, draws, complete) or _listing(scene, draws, complete))
     return plans
+
+
+def altered(plan: Plan, scene: Scene, draws: Draws) -> Plan:
+    """The same content but for the colour or the shape of one thing, of which the scene has none then: it is not true."""
+
+    def wrong(what: Description) -> Description:
+        other = [
+            *(replace(what, color=color) for color in scene.colors if what.color),
+            *(replace(what, shape=shape) for shape in scene.shapes if what.shape),
+        ]
+        return draws.pick([one for one in other if not one.count(scene.objects)])
+
+    places = [
+        (n, k) for n in ("counts", "located", "related") for k in range(len(getattr(plan, n)))
+    ]
+    name, place = draws.pick([*places, *([("covers", 0)] if plan.covers else [])])
+    if name == "covers":
+        assert plan.covers is not None
+        return replace(plan, covers=replace(plan.covers, what=wrong(plan.covers.what)))
+    facts = list(getattr(plan, name))
+    facts[place] = replace(facts[place], what=wrong(facts[place].what))
+    change: dict[str, Any] = {name: tuple(facts)}
+    return replace(plan, **change)
 
 
 def fullest(thing: Object) -> Description:

@@ -1,5 +1,6 @@
 """The generated world as a data set, in memory or as files."""
 
+import copy
 import io
 import json
 import shutil
@@ -18,7 +19,7 @@ from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
 from weft.worlds.drawn import DrawnRows, check_names, check_ranges
 from weft.worlds.scenes import chinese, english
-from weft.worlds.scenes.captions import Plan, plan_captions
+from weft.worlds.scenes.captions import Plan, altered, plan_captions
 from weft.worlds.scenes.dialogs import dialog
 from weft.worlds.scenes.drawing import MAX_NOISE, draw
 from weft.worlds.scenes.questions import QUESTION_TYPES, questions
@@ -37,7 +38,7 @@ from weft.worlds.scenes.world import (
 
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
-_SCENE, _QUESTIONS, _EN, _ZH, _DIALOG = range(5)
+_SCENE, _QUESTIONS, _EN, _ZH, _DIALOG, _ALTERED = range(6)
 """Separate streams of random numbers, so that asking for less changes nothing else."""
 LARGEST_SCALE = 1.3
 """Of three objects, of which two may be large."""
@@ -79,6 +80,8 @@ class ScenesConfig(Config["Scenes"]):
     outermost: bool = True
     """Whether questions about a colour or a shape ask half of the time about the leftmost, rightmost, topmost
     or bottommost shape."""
+    altered: bool = False
+    """Whether rows also have, for each caption, the same one with a wrong colour or shape, in the column `altered`."""
     noise: int = 12
     """Largest change of a pixel by noise, in grey levels out of 255."""
 
@@ -126,7 +129,7 @@ class Scenes(DrawnRows):
     """A sequence of samples, each drawn when it is asked for.
 
     Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
-    language's are text_zh or text_en. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
+    language's are text_zh or text_en; altered, where they are asked for. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
     N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one;
     regions: the same as a detector's boxes, classes and attributes.
     questions: dicts with question, answer, type. split.
@@ -167,6 +170,19 @@ class Scenes(DrawnRows):
         plans = plan_captions(scene, draws, self.config.captions, self.config.complete)
         return [(plan, _WORDS[language](plan, draws)) for plan in plans]
 
+    def altered_captions(self, scene: Scene, index: int) -> list[str]:
+        """Each caption in the first language with the colour or the shape of one thing changed, so that it is not true."""
+        language, changes = self.config.languages[0], self._draws(index, _ALTERED)
+        draws = self._draws(index, _EN if language == "en" else _ZH)
+        plans = plan_captions(scene, draws, self.config.captions, self.config.complete)
+        found = []
+        for plan in plans:
+            found.append(_WORDS[language](altered(plan, scene, changes), copy.deepcopy(draws)))
+            _WORDS[language](
+                plan, draws
+            )  # draws what the true caption draws, for those that follow
+        return found
+
     def questions(self, scene: Scene, index: int) -> list[dict[str, str]]:
         """Up to one question of each of the config's types."""
         config, draws = self.config, self._draws(index, _QUESTIONS)
@@ -195,6 +211,8 @@ class Scenes(DrawnRows):
             "questions": self.questions(scene, index),
             "split": self.config.split,
         }
+        if self.config.altered:
+            items["altered"] = Alternatives(self.altered_captions(scene, index))
         items |= {f"text_{language}": texts[language] for language in texts}
         name = f"{self.config.split}-{index:06d}"
         return Sample(name, name, items, f"scenes:{self.config.split}/{index}")

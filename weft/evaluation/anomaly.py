@@ -1,0 +1,74 @@
+"""How well a score tells anomalous rows from normal ones; a higher score is stranger."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
+from weft.evaluation.one_against_rest import one_against_rest
+
+TRUE_POSITIVES = 0.95
+"""Share of the anomalous rows that are found where the false alarms are counted."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Shares in [0, 1]. auroc: how often an anomalous row has the higher score of two. average_precision: of the
+    anomalous rows. fpr95: of normal rows, those at or above the threshold that finds 95% of the anomalous ones
+    (D. Hendrycks, M. Mazeika and T. Dietterich, Deep Anomaly Detection with Outlier Exposure, 2019, section 4.1)."""
+
+    auroc: Statistic
+    average_precision: Statistic
+    fpr95: Statistic
+
+
+def detection(
+    scores: ArrayLike, anomalous: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap
+) -> Detection:
+    """scores, anomalous (bool) and groups: (N,). Raises ValueError where all rows are of one kind."""
+    scores_N = np.asarray(scores, dtype=np.float64)
+    anomalous_N = np.asarray(anomalous, dtype=bool)
+    if anomalous_N.all() or not anomalous_N.any():
+        raise ValueError("all rows are of one kind, expected anomalous and normal ones")
+    auroc, precision = (
+        one_against_rest(what, scores_N[:, None], anomalous_N[:, None], groups, bootstrap).mean
+        for what in ("auroc", "average_precision")
+    )
+    assert auroc is not None
+    assert precision is not None
+    return Detection(auroc, precision, _fpr95(scores_N, anomalous_N, groups, bootstrap))
+
+
+def share_beaten(normal: ArrayLike, anomalous: ArrayLike) -> Floats:
+    """(A,) for each anomalous score (A,) the share of the normal ones (N,) below it, ties counting half; AUROC is their mean."""
+    sorted_N = np.sort(np.asarray(normal, dtype=np.float64))
+    scores_A = np.asarray(anomalous, dtype=np.float64)
+    below, upto = (np.searchsorted(sorted_N, scores_A, side=side) for side in ("left", "right"))
+    found: Floats = (below + upto) / (2 * len(sorted_N))
+    return found
+
+
+def _fpr95(
+    scores_N: Floats, anomalous_N: np.ndarray, groups: ArrayLike, bootstrap: Bootstrap
+) -> Statistic:
+    order = np.argsort(-scores_N, kind="stable")
+    sorted_N, kind_N = scores_N[order], anomalous_N[order]
+    ends = np.append(sorted_N[1:] != sorted_N[:-1], True).nonzero()[0]
+    last_N = ends[np.searchsorted(ends, np.arange(len(sorted_N)))]  # the last place of each tie
+
+    def share(counts_RN: np.ndarray) -> Floats:
+        found_RN = np.cumsum(counts_RN * kind_N, axis=1)
+        needed_R = np.ceil(TRUE_POSITIVES * found_RN[:, -1] - 1e-9)
+        place_R = last_N[(found_RN >= needed_R[:, None]).argmax(1)]
+        false_RN = np.cumsum(counts_RN * ~kind_N, axis=1)
+        total_R = false_RN[:, -1]
+        false_R = np.take_along_axis(false_RN, place_R[:, None], axis=1)[:, 0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(total_R > 0, false_R / total_R, math.nan)
+
+    value = float(share(np.ones((1, len(order)), dtype=np.int64))[0])
+    drawn = np.concatenate([share(some) for some in bootstrap.draws(np.asarray(groups)[order])])
+    # A resample without a normal row says nothing: the value stands in.
+    return Statistic(value, np.where(np.isfinite(drawn), drawn, value), count(groups))

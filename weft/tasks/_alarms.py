@@ -1,0 +1,98 @@
+"""Pairs that are above or below an alarm's threshold, as they are shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from weft.inference.pair_scores import PairScore
+from weft.inference.pairs import Pairs
+from weft.inference.results import Prediction
+from weft.tasks._partners import Exchanged
+from weft.tasks.base import WORST
+
+FITTING, NOT_FITTING = "belong together", "do not belong together"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The scores (M,) of the validation rows' own pairs, and their groups (M,)."""
+
+    scores: Tensor
+    groups: Tensor
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Pairs of the rows and exchanged ones, their scores, and the threshold, where there is one."""
+
+    pairs: Pairs
+    own: Mapping[PairScore, Tensor]
+    exchanged: Mapping[str, Exchanged]
+    calibration: Calibration | None
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair: of the rows' own where `partner` is empty. place: among its kind. beyond: how far it is on the wrong side of
+    the threshold, where there is one."""
+
+    partner: str
+    place: int
+    value: float
+    beyond: float | None
+
+
+def cases_of(found: Measured, score: PairScore) -> list[Case]:
+    kinds = {"": found.own[score], **{p: of.scores[score] for p, of in found.exchanged.items()}}
+    cases = []
+    for partner, scores_P in kinds.items():
+        sign = -1 if partner else 1
+        for place, value in enumerate(scores_P.tolist()):
+            beyond = None if found.threshold is None else sign * (value - found.threshold)
+            cases.append(Case(partner, place, value, beyond))
+    return cases
+
+
+def _is_wrong(case: Case) -> bool:
+    """Whether it is on the wrong side; an alarm is above the threshold, not on it."""
+    return case.beyond is not None and (case.beyond >= 0 if case.partner else case.beyond > 0)
+
+
+def drawn(found: Measured, cases: Sequence[Case], count: int, seed: int) -> list[Prediction]:
+    """Some pairs, as many own as exchanged ones, and of both as many wrong as right ones, as far as there are such."""
+    random = np.random.default_rng(seed)
+    kinds: dict[tuple[bool, bool], list[Case]] = {}
+    for case in cases:
+        kinds.setdefault((bool(case.partner), _is_wrong(case)), []).append(case)
+    order = [[of[n] for n in random.permutation(len(of))] for _, of in sorted(kinds.items())]
+    chosen = [of[n] for n in range(count) for of in order if n < len(of)]
+    return [_prediction(found, case) for case in chosen[:count]]
+
+
+def worst(found: Measured, cases: Sequence[Case]) -> list[Prediction]:
+    """Those farthest on the wrong side of the threshold."""
+    wrong = [case for case in cases if _is_wrong(case)]
+    return [
+        _prediction(found, case)
+        for case in sorted(wrong, key=lambda case: -(case.beyond or 0.0))[:WORST]
+    ]
+
+
+def _prediction(found: Measured, case: Case) -> Prediction:
+    own = found.pairs
+    pairs_P2 = found.exchanged[case.partner].pairs if case.partner else own.own
+    side = found.exchanged[case.partner].second if case.partner else own.second
+    one, other = pairs_P2[case.place].tolist()
+    second = () if side is not own.second else (side.entries[other],)  # a column is no stream
+    said = f"strangeness {case.value:.2f}"
+    if found.threshold is not None:
+        said = f"{NOT_FITTING if case.value > found.threshold else FITTING} ({said})"
+    return Prediction(
+        inputs=(own.first.entries[one], *second),
+        predicted=said,
+        expected=(NOT_FITTING if case.partner else FITTING,),
+        right=None if case.beyond is None else not _is_wrong(case),
+    )
