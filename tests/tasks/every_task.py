@@ -51,7 +51,9 @@ from weft.tasks.dialog import DialogConfig
 from weft.tasks.generation import GenerationTaskConfig
 from weft.tasks.held_out_loss import HeldOutLossConfig
 from weft.tasks.matching import MatchingConfig
+from weft.tasks.mismatch import MismatchConfig
 from weft.tasks.modality_probe import ModalityProbeConfig
+from weft.tasks.novelty import NoveltyConfig
 from weft.tasks.reasoning import ReasoningConfig
 from weft.tasks.reconstruction import ReconstructionTaskConfig
 from weft.tasks.regression import RegressionTaskConfig
@@ -63,6 +65,7 @@ from weft.tasks.vqa import VQAConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
 ROWS, BATCH, WIDTH = 12, 4, 8
+STREAMS = ("image", "text")
 SETTINGS = InferenceConfig(batch_size=BATCH, workers=0)
 RETRIEVAL = RetrievalConfig(resamples=20, inference=SETTINGS)
 CASES: dict[str, Config] = {
@@ -86,10 +89,15 @@ CASES: dict[str, Config] = {
         ("drawing", "caption"), resamples=20, inference=SETTINGS
     ),
     "composition": CompositionTaskConfig(resamples=20, inference=SETTINGS),
+    "mismatch": MismatchConfig(
+        partners=("random", "nearest", "caption"), head="matching", resamples=20, inference=SETTINGS
+    ),
+    "novelty": NoveltyConfig(
+        "kind", ("small",), (*STREAMS, JOINT), resamples=20, inference=SETTINGS
+    ),
     "modality_probe": ModalityProbeConfig(resamples=20, inference=SETTINGS),
     "dialog": DialogConfig(ks=(1, 2), resamples=20, inference=SETTINGS),
 }
-STREAMS = ("image", "text")
 
 
 def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
@@ -106,6 +114,7 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "right": n % 2,
             "price": n * n / 10,
             "spoken": f"a {label} thing",
+            "caption": f"a green thing number {n}",
             "asked": {"objects": [{"shape": "star", "color": label}]},
             "kind": "small" if n % 3 else "large",
             "tags": [label, *(("large",) if n % 3 else ())],

@@ -55,13 +55,16 @@ NOT_IN_THESE_ROWS = {
     "dialog": {"ndcg"},  # of rows with relevances
     # Of rows with equal texts, and where the training rows are at hand.
     "generation": {"variety", "close_to_training"},
+    # Of a threshold, which is set on validation rows.
+    "mismatch": {f"{p}/found" for p in ("random", "nearest", "caption")} | {"false_alarms"},
+    "novelty": {"found", "false_alarms"},
     "transcription": {"word_time_error", "words_within_100ms"},  # of rows with the times of words
     "regression": {metric.name for metric in OF_A_SCALE if FAMILY not in metric.name},
     "vqa": {"soft_accuracy"},  # of rows with the answers of several annotators
     "vqa-written": {"soft_accuracy", "macro_f1"},  # written answers are of no classes
 }
 """Metrics that a task declares and that the rows of this suite do not have."""
-ALONE = ("generation", "held_out_loss", "modality_probe", "reconstruction")
+ALONE = ("generation", "held_out_loss", "mismatch", "modality_probe", "novelty", "reconstruction")
 """Tasks of one model alone; what is drawn of a row depends on its place in the data set."""
 TWICE = ("generation", "reconstruction")
 """Read each picture once more than others: to be drawn from, and as the true one."""
@@ -102,7 +105,7 @@ def test_every_config_is_in_the_suite() -> None:
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 17
+    assert len(found) == 19
 
 
 @every_task
@@ -271,7 +274,8 @@ def broken(kind: str) -> Sequence[Sample]:
     row = rows[BROKEN]
     items = {
         "picture": {**row.items, "image": Media.encoded(b"no picture", "image")},
-        "label": {"image": row.items["image"], "text": row.items["text"], "right": 7},
+        "label": {name: row.items[name] for name in ("image", "text", "caption", "kind")}
+        | {"right": 7},
     }
     if kind == "row":
         return Unreadable(rows)

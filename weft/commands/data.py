@@ -1,6 +1,6 @@
 """Check a data set and write its card, or clean, split and shard it.
 
-weft data check PATH [--out DIR] [--SETTING VALUE ...]
+weft data check PATH [--out DIR] [--mismatches RUN] [--SETTING VALUE ...]
 weft data prepare PATH --out DIR [--SETTING VALUE ...]
 
 --engine chooses what distributes the work: processes (on this machine, the default), daft (on this machine)
@@ -16,7 +16,7 @@ import tyro
 from weft.commands._help import print_doc
 from weft.commands._outputs import check_output
 from weft.commands._own_data import OwnData, OwnLabels
-from weft.commands._parsing import parse
+from weft.commands._parsing import Trusting, parse
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.kinds import NOUNS
 from weft.core.language import say
@@ -29,9 +29,12 @@ from weft.data.prepare.report import DataReport, SplitCounts, split_words
 from weft.data.schema import infer, require_pictures
 from weft.report.card import RATES, lengths, write_card
 
+SHOWN = 10
+"""Pairs that are printed."""
+
 
 @dataclass(frozen=True)
-class CheckArguments(OwnLabels):
+class CheckArguments(OwnLabels, Trusting):
     """The data to check, and the settings of the check."""
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -41,6 +44,11 @@ class CheckArguments(OwnLabels):
     """Name of the format; detected if not given."""
     out: Path | None = None
     """Folder for card.html and card.json; runs/NAME-card if not given."""
+    mismatches: Path | None = None
+    """A run that embeds two of the columns, such as pictures and captions: it finds rows in which they do not belong
+    together, which are written to mismatches.csv beside the card."""
+    false_alarms: float | None = None
+    """Share of the pairs that belong together and may be named by --mismatches all the same; 0.05 if not given."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ def main(words: list[str]) -> None:
 
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
+    if arguments.false_alarms is not None and arguments.mismatches is None:
+        raise WeftError("--false-alarms needs --mismatches RUN, whose alarms they are")
     said = arguments.said(arguments.path)
     path = arguments.path.resolve()  # "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
@@ -90,10 +100,35 @@ def _check(words: list[str]) -> None:
     )
     _summary(report)
     print(say(f"data card: {write_card(report, out)}"))
+    if arguments.mismatches is not None:
+        _mismatches(arguments, said, out)
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
     require_pictures(schema, arguments.path)
+
+
+def _mismatches(arguments: CheckArguments, said: Said, out: Path) -> None:
+    """Prints the strangest pairs and writes all of them."""
+    from weft.runs.mismatches import find_mismatches
+    from weft.runs.run import load
+
+    assert arguments.mismatches is not None
+    run = load(arguments.mismatches, trust=arguments.trust)
+    found = find_mismatches(run, arguments.path, said, false_alarms=arguments.false_alarms)
+    first, second = found.streams
+    alarms = found.alarms
+    print(
+        say(
+            f"pairs of {first} and {second} that may not belong together: {len(alarms):,} of {len(found.pairs):,}; "
+            f"of those that do, {100 * found.false_alarms:g} % are expected to be named all the same"
+        )
+    )
+    for pair in alarms[:SHOWN]:
+        print(f"  {pair.source}: {pair.text or second} (p = {pair.p_value:.4f})")
+    path = out / "mismatches.csv"
+    found.save(path)
+    print(say(f"all pairs, the strangest first: {path}"))
 
 
 def _prepare(words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """How strange a pair of a row's streams is, such as a picture and its text: from their embeddings and features."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.inference.config import InferenceConfig
-from weft.inference.encoded import pair_log_odds
+from weft.inference.encoded import evaluating_all, pair_log_odds
 from weft.inference.member import Member
 from weft.inference.pairs import Pairs, Side
 
@@ -99,6 +100,33 @@ class PairScorer:
             }
         return cls((pairs.first.stream, pairs.second.stream), references, predictors, head)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that `from_tensors` needs, by name."""
+        fields = ("mean", "scale", "target_mean", "target_scale", "weight")
+        return {
+            **{f"references/{stream}": found for stream, found in self.references.items()},
+            **{
+                f"predictors/{stream}/{name}": getattr(one, name)
+                for stream, one in self.predictors.items()
+                for name in fields
+            },
+        }
+
+    @classmethod
+    def from_tensors(
+        cls, streams: tuple[str, str], head: str, tensors: Mapping[str, Tensor]
+    ) -> "PairScorer":
+        """What `tensors` gave."""
+        parts = defaultdict[str, dict[str, Tensor]](dict)
+        for name, tensor in tensors.items():
+            kind, _, stream = name.partition("/")
+            if kind == "predictors":
+                stream, _, of = stream.rpartition("/")
+                parts[stream][of] = tensor
+        references = {stream: tensors[f"references/{stream}"] for stream in streams}
+        predictors = {stream: Predictor(**of) for stream, of in parts.items()}
+        return cls(streams, references, predictors, head or None)
+
     @property
     def scores(self) -> tuple[PairScore, ...]:
         """Those that it can give."""
@@ -169,5 +197,6 @@ def _log_odds(
         first_view = torch.tensor([side.kept.rows(entry)[0] for entry in side.entries])
         rows[side.stream] = first_view[index_P]
     kept = {side.stream: side.kept.features for side in sides if side.kept is not None}
-    found: Tensor = pair_log_odds(member.model, head, kept, rows, config.batch_size, device)
+    with evaluating_all([member], config, device):
+        found: Tensor = pair_log_odds(member.model, head, kept, rows, config.batch_size, device)
     return found.double()

@@ -42,6 +42,11 @@ class Pairs:
     own: Tensor
 
     @property
+    def rows(self) -> set[int]:
+        """The numbers of the rows whose second part has a pair."""
+        return {self.second.entries[n].row for n in self.own[:, 1].tolist()}
+
+    @property
     def groups(self) -> Tensor:
         """(P,)"""
         return self.second.groups[self.own[:, 1]]

@@ -140,9 +140,7 @@ class Mismatch:
                 "score": score,
                 "nearest entries sought among": "training rows" if member.training else "these",
                 **self._threshold_words(found),
-                **config.protocol(
-                    [member], dataset, {entry.row for entry in found.pairs.second.entries}
-                ),
+                **config.protocol([member], dataset, found.pairs.rows),
             },
             metrics=by_name([*scores, *_at_threshold(found, config, bootstrap)]),
             baselines={"chance": chance, **baselines},

@@ -1,9 +1,13 @@
 """Which rows and captions are good enough to keep."""
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from weft.core.config import Settings
+from weft.core.errors import DataError
+from weft.core.files import read_file
 from weft.core.ranges import COUNT, LARGEST, Range, at_least, require
 from weft.data.prepare.captions import normalised, words
 from weft.data.prepare.scan import RowFacts
@@ -24,6 +28,9 @@ class CleanConfig(Settings):
     normalise_captions: bool = True
     """Bring captions to Unicode NFC on one line, without control or invisible characters."""
 
+    without: Path | None = None
+    """The mismatches.csv of `weft data check --mismatches RUN`: captions that it names are left out, and rows without captions that it names."""
+
     def __post_init__(self) -> None:
         require(self, min_side=COUNT, min_caption_words=at_least(0), max_caption_chars=COUNT)
         require(self, max_aspect=Range(1.0, LARGEST, "a finite ratio of at least 1"))
@@ -33,12 +40,47 @@ Captions = Mapping[str, Sequence[str]]
 """Column -> captions of a row."""
 
 
-def clean_captions(captions: Captions, config: CleanConfig) -> tuple[Captions, list[str]]:
-    """(captions to keep, reasons why the others are left out). Columns without any stay, empty."""
+MARKED = ("id", "text", "alarm")
+"""Columns of a file of mismatches that are read here."""
+
+
+def mismatched(file: Path | None) -> dict[str, set[str]]:
+    """Id of a row -> its captions that do not belong to it, by a file of `weft data check --mismatches`; an empty one stands
+    for the row. Raises DataError where the file is anything else."""
+    found: dict[str, set[str]] = {}
+    if file is None:
+        return found
+    rows = csv.reader(read_file(file).decode("utf-8-sig").splitlines())
+    header = next(rows, [])
+    if lacking := [name for name in MARKED if name not in header]:
+        raise DataError(
+            f"has no column {', '.join(lacking)}, expected the mismatches.csv of "
+            "`weft data check --mismatches RUN`",
+            source=str(file),
+        )
+    places = [header.index(name) for name in MARKED]
+    for row in rows:
+        if len(row) != len(header):
+            raise DataError(
+                f"has {len(row)} cells, expected {len(header)}", source=f"{file}:{rows.line_num}"
+            )
+        name, text, alarm = (row[place] for place in places)
+        if alarm == "yes":
+            found.setdefault(name, set()).add(text)
+    return found
+
+
+def clean_captions(
+    captions: Captions, config: CleanConfig, wrong: Collection[str] = ()
+) -> tuple[Captions, list[str]]:
+    """(captions to keep, reasons why the others are left out). Columns without any stay, empty. wrong: captions that do not
+    belong to the row."""
     kept: dict[str, list[str]] = {}
     reasons: list[str] = []
     for column, texts in captions.items():
-        kept[column], others = _clean(texts, config)
+        right = [text for text in texts if text not in wrong]
+        reasons += ["mismatched caption"] * (len(texts) - len(right))
+        kept[column], others = _clean(right, config)
         reasons += others
     return kept, reasons
 

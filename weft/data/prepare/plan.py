@@ -1,7 +1,7 @@
 """What becomes of each row: a pure function of what the scan found and the config."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from weft.core.config import Settings
 from weft.core.errors import unknown_name
 from weft.core.ranges import COUNT, at_least, require
-from weft.data.prepare.clean import Captions, CleanConfig, clean_captions, unusable
+from weft.data.prepare.clean import (
+    Captions,
+    CleanConfig,
+    clean_captions,
+    unusable,
+)
 from weft.data.prepare.duplicates import Looks, find_duplicates, like_pictures
 from weft.data.prepare.engines import EngineName
 from weft.data.prepare.near_duplicates import NearConfig, components
@@ -83,10 +88,23 @@ class Plan:
     captions: dict[str, int]
 
 
-def make_plan(facts: Sequence[RowFacts], config: PrepareConfig) -> Plan:
-    """Cleans, then divides, then drops duplicates and leaks."""
-    cleaned = [clean_captions(fact.captions, config.clean) for fact in facts]
+def make_plan(
+    facts: Sequence[RowFacts],
+    config: PrepareConfig,
+    wrong: Mapping[str, Collection[str]] | None = None,
+) -> Plan:
+    """Cleans, then divides, then drops duplicates and leaks. wrong: see `mismatched`."""
+    wrong = wrong or {}
+    cleaned = [
+        clean_captions(fact.captions, config.clean, wrong.get(fact.id, ())) for fact in facts
+    ]
     reasons = _unusable_rows(facts, [kept for kept, _ in cleaned], config)
+    for row, fact in enumerate(facts):
+        if "" in wrong.get(fact.id, ()) and row not in reasons:
+            reasons[row] = (
+                "mismatch",
+                f"its parts do not belong together by {config.clean.without}",
+            )
     good = [row not in reasons for row in range(len(facts))]
     like = like_pictures(facts, config.near, good)
     clusters = clusters_of(facts, like)

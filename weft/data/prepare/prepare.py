@@ -10,16 +10,18 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from weft.core.config import to_json
+from weft.core.documents import checksum
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_text
 from weft.data.formats import Dataset, open_dataset
 from weft.data.prepare.check import CheckConfig, metadata_of, report_of
+from weft.data.prepare.clean import mismatched
 from weft.data.prepare.engines import build_engine
 from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
 from weft.data.prepare.report import DataReport
@@ -28,7 +30,7 @@ from weft.data.prepare.split import described
 from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, write_all
 from weft.data.stamps import stamp
 
-VERSION = 2
+VERSION = 3
 """Of what becomes of the same rows and settings; a folder of another version is not continued."""
 WORK = ".work"
 MANIFEST = "manifest.json"
@@ -75,18 +77,19 @@ def prepare(
     config = config or PrepareConfig()
     out = Path(out)
     engine = build_engine(config.engine, config.workers)
-    identity = _identity(dataset, row_errors, config)
+    wrong = mismatched(config.clean.without)
+    identity = _identity(dataset, row_errors, config, wrong)
     if (done := _finished(out, identity)) is not None:
         return done
     _claim(out, identity)
     facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK, outside=config.outside)
-    plan = make_plan(facts, config)
+    plan = make_plan(facts, config, wrong)
     _require_rows(plan, out)
     kept = [facts[one.row].split for one in plan.kept]
     if (line := described(kept, [one.split for one in plan.kept], config.split)) is not None:
         log.warning("%s: %s", out, line)
     shards = shards_of(plan, config.shard_rows)
-    job = Job(dataset, facts, out, config)
+    job = Job(dataset, facts, out, config, wrong)
     written = write_all(job, shards, engine, out / WORK, progress=progress)
     dropped = [Dropped(-1, "", e.source, "unreadable", e.reason) for e in row_errors]
     dropped += plan.dropped
@@ -105,7 +108,10 @@ def prepare(
 
 
 def _identity(
-    dataset: Dataset, row_errors: Sequence[DataError], config: PrepareConfig
+    dataset: Dataset,
+    row_errors: Sequence[DataError],
+    config: PrepareConfig,
+    wrong: Mapping[str, Collection[str]],
 ) -> dict[str, Any]:
     """What an interrupted run must share with the one that continues it.
 
@@ -118,6 +124,7 @@ def _identity(
         "rows": rows,
         "row_errors": [str(error) for error in row_errors],
         "data": stamp(dataset, range(rows), times=False),
+        "mismatched": checksum({name: sorted(texts) for name, texts in wrong.items()}),
         "config": {key: value for key, value in settings.items() if key != "engine"},
     }
 

@@ -5,8 +5,8 @@ import json
 import platform
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,17 @@ class Written:
 
 @dataclass(frozen=True)
 class Job:
-    """What the shards are made of. facts: of all rows, in order."""
+    """What the shards are made of. facts: of all rows, in order. wrong: id -> captions that do not belong to the row."""
 
     dataset: Dataset
     facts: Sequence[RowFacts]
     out: Path
     config: PrepareConfig
+    wrong: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def wrong_of(self, row: int) -> list[str]:
+        """Captions of that row that do not belong to it."""
+        return sorted(self.wrong.get(self.facts[row].id, ()))
 
 
 def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
@@ -107,7 +112,8 @@ class _Units(Sequence[Any]):
             {
                 "row": handed(job.dataset, kept.row),
                 "split": kept.split,
-                "merged": [job.facts[row].captions for row in kept.merged],
+                "wrong": job.wrong_of(kept.row),
+                "merged": [(job.facts[row].captions, job.wrong_of(row)) for row in kept.merged],
             }
             for kept in shard.rows
         ]
@@ -169,8 +175,8 @@ def _sample(row: dict[str, Any], config: PrepareConfig) -> Sample:
     sample = taken(row["row"])
     items: dict[str, Any] = {**sample.items, "split": row["split"]}
     own, *others = (
-        clean_captions(captions, config.clean)[0]
-        for captions in (captions_of(items), *row["merged"])
+        clean_captions(captions, config.clean, wrong)[0]
+        for captions, wrong in ((captions_of(items), row["wrong"]), *row["merged"])
     )
     for column, captions in merged_captions(own, others).items():
         if not captions:

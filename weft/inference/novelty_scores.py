@@ -1,0 +1,191 @@
+"""How unlike the training rows a row is: by its nearest training rows, and by a normal distribution of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT
+from weft.core.records import Features
+from weft.data.formats import Dataset
+from weft.inference.config import InferenceConfig
+from weft.inference.encoded import encode_rows, evaluating_all
+from weft.inference.member import Member
+from weft.inference.rows import Reading
+
+NoveltyScore = Literal["neighbours", "density"]
+NEIGHBOURS = 10
+REFERENCES = 5000
+"""Training rows that are kept."""
+
+
+@dataclass(frozen=True)
+class RowVectors:
+    """rows: N numbers of the data set. groups: (N,). vectors: stream -> (N, D) of unit length. present: stream -> (N,)."""
+
+    rows: tuple[int, ...]
+    groups: Tensor
+    vectors: Mapping[str, Tensor]
+    present: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index_R: Tensor) -> "RowVectors":
+        """These rows."""
+        return RowVectors(
+            tuple(self.rows[n] for n in index_R.tolist()),
+            self.groups[index_R],
+            {stream: of[index_R] for stream, of in self.vectors.items()},
+            {stream: of[index_R] for stream, of in self.present.items()},
+        )
+
+
+def row_vectors(
+    member: Member,
+    dataset: Dataset,
+    streams: Sequence[str],
+    config: InferenceConfig,
+    device: torch.device | str,
+) -> RowVectors:
+    """Each row's embedding of each stream (or JOINT), or where the model has no projection of it its encoder's pooled features.
+
+    Raises WeftError where no row can be read and has one of the streams.
+    """
+    model = member.model
+    read = list(model.fused_streams) if JOINT in streams else list(streams)
+    rows: list[int] = []
+    groups: list[Tensor] = []
+    vectors: dict[str, list[Tensor]] = {stream: [] for stream in streams}
+    present: dict[str, list[Tensor]] = {stream: [] for stream in streams}
+    reader = (member, Reading.of(member, dataset, read))
+    with evaluating_all([member], config, device):
+        for one in encode_rows([reader], dataset, config, device=device, what="embedding rows"):
+            encoded = dict(one.streams[0])
+            if JOINT in streams:
+                encoded[JOINT] = model.fuse(encoded)[JOINT]
+            count = len(one.numbers)
+            for stream in streams:
+                found = encoded.get(stream)
+                if found is None:
+                    present[stream].append(torch.zeros(count, dtype=torch.bool))
+                    vectors[stream].append(torch.zeros(count, 0))
+                    continue
+                present[stream].append(found.present.cpu())
+                vectors[stream].append(_unit(member, stream, found).cpu())
+            rows += one.numbers
+            groups.append(one.batch.groups.cpu())
+    if not rows:
+        raise WeftError(f"no row can be read and has one of {', '.join(streams)}")
+    return RowVectors(
+        tuple(rows),
+        torch.cat(groups),
+        {stream: _stacked(of) for stream, of in vectors.items()},
+        {stream: torch.cat(of) for stream, of in present.items()},
+    )
+
+
+def _unit(member: Member, stream: str, features: Features) -> Tensor:
+    """(B, D) of unit length."""
+    if stream in member.model.projections:
+        return member.model.embed(stream, features)
+    return F.normalize(features.pooled.float(), dim=1)
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """(N, D); zeros in the place of parts of rows that all lack the stream."""
+    width = max(part.shape[1] for part in parts)
+    return torch.cat(
+        [part if part.shape[1] else part.new_zeros(len(part), width) for part in parts]
+    )
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """A normal distribution of D numbers."""
+
+    mean: Tensor
+    precision: Tensor
+
+    @classmethod
+    def fit(cls, vectors_ND: Tensor) -> "_Normal":
+        """With the covariance shrunk towards a multiple of the identity (Y. Chen, A. Wiesel, Y. Eldar and A. Hero, Shrinkage
+        Algorithms for MMSE Covariance Estimation, IEEE Transactions on Signal Processing 58(10), 2010, equation 23)."""
+        number, width = vectors_ND.shape
+        mean = vectors_ND.mean(0)
+        centred = (vectors_ND - mean).double()
+        covariance = centred.T @ centred / number
+        trace, square = covariance.trace(), (covariance**2).sum()
+        above = (1 - 2 / width) * square + trace**2
+        below = (number + 1 - 2 / width) * (square - trace**2 / width)
+        share = float((above / below).clamp(0, 1)) if below > 0 else 1.0
+        even = torch.eye(width, dtype=torch.float64) * (trace / width).clamp_min(1e-12)
+        return cls(mean, torch.linalg.inv((1 - share) * covariance + share * even))
+
+    def distance(self, vectors_MD: Tensor) -> Tensor:
+        """(M,) the squared Mahalanobis distance, over D."""
+        centred = (vectors_MD - self.mean).double()
+        return ((centred @ self.precision) * centred).sum(1) / len(self.mean)
+
+
+@dataclass(frozen=True)
+class NoveltyScorer:
+    """Scores of rows, higher where they are less like the reference rows; of several streams that a row has their mean.
+
+    neighbours: the cosine distance to the nearest of the NEIGHBOURS-th order (Y. Sun, Y. Ming, X. Zhu and Y. Li, Out-of-Distribution
+    Detection with Deep Nearest Neighbors, ICML 2022, section 3). density: the squared Mahalanobis distance from the mean of the
+    reference rows (K. Lee, K. Lee, H. Lee and J. Shin, A Simple Unified Framework for Detecting Out-of-Distribution Samples,
+    NeurIPS 2018, section 2.1, one class), over the number of dimensions.
+    """
+
+    references: RowVectors
+    normals: Mapping[str, _Normal]
+
+    @classmethod
+    def fit(cls, rows: RowVectors, seed: int = 0) -> "NoveltyScorer":
+        """From training rows, of which at most REFERENCES are kept."""
+        if len(rows) > REFERENCES:
+            generator = torch.Generator().manual_seed(seed)
+            kept = torch.randperm(len(rows), generator=generator)[:REFERENCES].sort().values
+            rows = rows.take(kept)
+        normals = {
+            stream: _Normal.fit(of[rows.present[stream]])
+            for stream, of in rows.vectors.items()
+            if int(rows.present[stream].sum()) > 1
+        }
+        if not normals:
+            raise WeftError("fewer than two training rows can be read, expected many")
+        return cls(rows, normals)
+
+    def of(self, rows: RowVectors, *, others: bool = False) -> dict[NoveltyScore, Tensor]:
+        """Score -> (N,) float64, NaN for a row that has none of the streams. others: rows of the same group are not among
+        the references, where these are the measured rows themselves."""
+        found: dict[NoveltyScore, Tensor] = {}
+        has_NS = torch.stack([rows.present[stream] for stream in self.normals], dim=1)
+        for name in ("neighbours", "density"):
+            of_streams = [
+                self._near(rows, stream, others)
+                if name == "neighbours"
+                else normal.distance(rows.vectors[stream])
+                for stream, normal in self.normals.items()
+            ]
+            scores_NS = torch.stack(of_streams, dim=1).masked_fill(~has_NS, 0)
+            found[name] = scores_NS.sum(1) / has_NS.sum(1)
+        return found
+
+    def _near(self, rows: RowVectors, stream: str, others: bool) -> Tensor:
+        there_R = self.references.present[stream]
+        references_RD = self.references.vectors[stream][there_R]
+        groups_R = self.references.groups[there_R]
+        found = []
+        for some in torch.split(torch.arange(len(rows)), 1024):
+            like_MR = rows.vectors[stream][some] @ references_RD.T
+            if others:
+                like_MR = like_MR.masked_fill(rows.groups[some, None] == groups_R, -1)
+            most = min(NEIGHBOURS, like_MR.shape[1])
+            found.append(1 - like_MR.topk(most, dim=1).values[:, -1])
+        return torch.cat(found).double()

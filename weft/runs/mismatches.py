@@ -1,0 +1,190 @@
+"""Rows whose parts may not belong together, such as a picture with another one's caption: found by a trained run."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.files import kept_folder, write_text
+from weft.core.media import Alternatives
+from weft.core.samples import Sample
+from weft.core.tensors import checksum_of, read_tensors, write_tensors
+from weft.data.formats import Dataset, Said
+from weft.evaluation.conformal import Conformal
+from weft.inference.pair_scores import PairScorer
+from weft.inference.pairs import Pairs, read_pairs
+from weft.runs.measure import training_rows, validation_rows
+from weft.runs.own_columns import on_files
+from weft.runs.parts import ALL, WEIGHTS, open_split
+from weft.runs.trained import TrainedModel
+from weft.tasks.mismatch import MismatchConfig
+
+DETECTORS = "detectors"
+"""Folder of a run that holds what was fitted to find mismatches."""
+COLUMNS = ("id", "source", "stream", "caption", "text", "strangeness", "p_value", "alarm")
+"""Of the table that is written; caption: the number of one of several, from 0."""
+
+
+@dataclass(frozen=True)
+class PairFound:
+    """A pair of a row's streams. caption: its number where the row has several, from 0. p_value: the share of pairs that
+    belong together and are as strange; alarm: whether it is at most the share that was asked for."""
+
+    row: int
+    id: str
+    source: str
+    caption: int | None
+    text: str
+    strangeness: float
+    p_value: float
+    alarm: bool
+
+
+@dataclass(frozen=True)
+class Mismatches:
+    """All pairs, the strangest first. calibrated: validation pairs by which strangeness is judged."""
+
+    streams: tuple[str, str]
+    score: str
+    false_alarms: float
+    calibrated: int
+    pairs: Sequence[PairFound]
+
+    @property
+    def alarms(self) -> list[PairFound]:
+        return [pair for pair in self.pairs if pair.alarm]
+
+    def save(self, path: Path) -> None:
+        """A CSV with COLUMNS; `weft data prepare --clean.without` reads it."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for pair in self.pairs:
+            number = "" if pair.caption is None else pair.caption
+            alarm = "yes" if pair.alarm else "no"
+            shown = [f"{pair.strangeness:.5f}", f"{pair.p_value:.5f}", alarm]
+            writer.writerow([pair.id, pair.source, self.streams[1], number, pair.text, *shown])
+        write_text(path, text.getvalue())
+
+
+def find_mismatches(
+    run: TrainedModel, data: Path | str, said: Said, *, false_alarms: float | None = None
+) -> Mismatches:
+    """Of all rows of the files at `data`, read as the run's own rows are.
+
+    false_alarms: the share of pairs that belong together and may be alarms; the run's task says so if not given. Raises
+    WeftError where the run has no two embedded streams, or neither its rows nor what was fitted on them are at hand.
+    """
+    settings = settings_of(run)
+    share = settings.false_alarms if false_alarms is None else false_alarms
+    if not 0 < share < 1:
+        raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
+    scorer, normal = _detector(run, settings)
+    calibration = Conformal(normal)
+    calibration.threshold(share)  # says where the calibration rows are too few
+    rows = open_split(on_files(run.recipe, data, said), ALL)
+    pairs = _pairs(run, rows, settings)
+    scores_P = _scores(run, scorer, pairs, settings)
+    p_values = calibration.p_values(scores_P)
+    found = [
+        _found(rows, pairs, place, float(score), float(p), bool(p <= share))
+        for place, (score, p) in enumerate(zip(scores_P.tolist(), p_values, strict=True))
+    ]
+    found.sort(key=lambda pair: -pair.strangeness)
+    streams = settings.first, settings.second
+    return Mismatches(streams, settings.score, share, len(calibration), found)
+
+
+def settings_of(run: TrainedModel) -> MismatchConfig:
+    """Those of the run's own task, or the default ones of its first two embedded streams."""
+    for task in run.recipe.tasks.values():
+        if isinstance(task, MismatchConfig):
+            return task
+    streams = run.streams
+    if len(streams) < 2:
+        has = ", ".join(streams) or "none"
+        raise WeftError(
+            f"{run.folder}: embeds {has}, expected two streams whose embeddings can be compared "
+            "(such as a run of the recipe retrieve, clip or flickr8k)"
+        )
+    return MismatchConfig(streams[0], streams[1])
+
+
+def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, Tensor]:
+    """What was fitted on the training rows, and the scores of the validation rows' own pairs; kept beside the run."""
+    path = kept_folder(run.folder / DETECTORS) / "mismatch.safetensors"
+    of: dict[str, Any] = {
+        "weights": checksum_of(run.folder / WEIGHTS),
+        "streams": [settings.first, settings.second],
+        "head": settings.head,
+        "score": settings.score,
+        "seed": settings.seed,
+    }
+    if path.exists():
+        tensors, state = read_tensors(path)
+        if state == of:
+            scorer = PairScorer.from_tensors(
+                (settings.first, settings.second), settings.head, tensors
+            )
+            return scorer, tensors["normal"]
+    training, validation = training_rows(run), validation_rows(run)
+    if training is None or validation is None:
+        lacking = "training" if training is None else "validation"
+        raise WeftError(
+            f"{run.folder}: its {lacking} rows are not at hand, on which mismatches are learned; call "
+            "this once where they are: what it needs is kept beside the run"
+        )
+    scorer = PairScorer.fit(
+        _pairs(run, training, settings),
+        predicting=True,
+        head=settings.head or None,
+        seed=settings.seed,
+    )
+    normal = _scores(run, scorer, _pairs(run, validation, settings), settings)
+    write_tensors(path, {**scorer.tensors(), "normal": normal}, of)
+    return scorer, normal
+
+
+def _pairs(run: TrainedModel, rows: Dataset, settings: MismatchConfig) -> Pairs:
+    streams, keep = (settings.first, settings.second), bool(settings.head)
+    member = run.member(rows)
+    return read_pairs(member, rows, streams, settings.inference, run.device, keep=keep)
+
+
+def _scores(
+    run: TrainedModel, scorer: PairScorer, pairs: Pairs, settings: MismatchConfig
+) -> Tensor:
+    member, inference = run.member([]), settings.inference
+    found = scorer.of(member, pairs.first, pairs.second, pairs.own, inference, run.device)
+    return found[settings.score]
+
+
+def _found(
+    rows: Dataset, pairs: Pairs, place: int, score: float, p_value: float, alarm: bool
+) -> PairFound:
+    entry = pairs.second.entries[int(pairs.own[place, 1])]
+    sample = rows[entry.row]
+    raw = sample.items.get(entry.stream)
+    several = isinstance(raw, Alternatives)
+    return PairFound(
+        row=entry.row,
+        id=sample.id,
+        source=sample.source,
+        caption=entry.alternative if several else None,
+        text=_text(sample, entry.stream, entry.alternative),
+        strangeness=score,
+        p_value=p_value,
+        alarm=alarm,
+    )
+
+
+def _text(sample: Sample, stream: str, alternative: int | None) -> str:
+    """What the stream has there, if it is a text; otherwise nothing."""
+    raw = sample.items.get(stream)
+    value = raw[alternative or 0] if isinstance(raw, Alternatives) else raw
+    return value if isinstance(value, str) else ""
