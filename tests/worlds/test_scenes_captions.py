@@ -18,9 +18,9 @@ from weft.worlds.scenes import (
     chinese,
     english,
 )
-from weft.worlds.scenes.captions import Plan
+from weft.worlds.scenes.captions import Plan, altered
 from weft.worlds.scenes.chinese import COLOR_WORDS, PATTERN_WORDS, SHAPE_WORDS, TINT_WORDS
-from weft.worlds.scenes.world import PATTERNS, TINTS, Description, Scene
+from weft.worlds.scenes.world import PATTERNS, TINTS, Description, Draws, Scene
 
 Thing = dict[str, Any]
 NUMBERS = {word: number for number, word in enumerate(english.NUMBERS)}
@@ -312,6 +312,27 @@ def test_every_stated_fact_holds(data: Scenes, split_rows: list[Any], language: 
             kinds.add(plan.kind)
     every = {"listing", "located", "related", "counted", "setting"}
     assert kinds == every - ({"related", "counted"} if data.config.complete else set())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("complete", [False, True])
+def test_no_altered_caption_is_true(language: Any, complete: bool) -> None:
+    """It differs from the true one in the words of one thing, and the true ones are as without it."""
+    config = ScenesConfig(count=60, size=16, languages=(language,), complete=complete)
+    plain, data = config.build(), config.replace(altered=True).build()
+    for index in range(60):
+        row, scene = data[index], data.scene(index)
+        assert row.items["text"] == plain[index].items["text"]
+        plans = [plan for plan, _ in data.captions(scene, index, language)]
+        changes = Draws(config.seed, 0, index, 4)
+        for plan, true, false in zip(plans, row.items["text"], row.items["altered"], strict=True):
+            assert not facts_hold(altered(plan, scene, changes), row.items["objects"], scene)
+            assert true != false
+            if language == "en":
+                ours, others = true.split(), false.split()
+                assert len(ours) == len(others)
+                different = [(a, b) for a, b in zip(ours, others, strict=True) if a != b]
+                assert 1 <= len(different) <= 2, (true, false)  # perhaps with "a" or "an"
 
 
 def test_held_out_pairs_are_named_only_where_they_are_shown(split_rows: list[Any]) -> None:

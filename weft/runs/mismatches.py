@@ -159,7 +159,7 @@ def _pairs(run: TrainedModel, rows: Dataset, settings: MismatchConfig) -> Pairs:
 def _scores(
     run: TrainedModel, scorer: PairScorer, pairs: Pairs, settings: MismatchConfig
 ) -> Tensor:
-    member, inference = run.member([]), settings.inference
+    member, inference = run.reading([]), settings.inference
     found = scorer.of(member, pairs.first, pairs.second, pairs.own, inference, run.device)
     return found[settings.score]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weft.worlds.scenes.world import Description, Draws, Object, Scene, region, relation
+from weft.worlds.scenes.world import HELD_OUT, Description, Draws, Object, Scene, region, relation
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,17 @@ def plan_captions(scene: Scene, draws: Draws, number: int, complete: bool = Fals
 def altered(plan: Plan, scene: Scene, draws: Draws) -> Plan:
     """The same content but for the colour or the shape of one thing, of which the scene has none then: it is not true."""
 
+    barred = HELD_OUT - {(thing.color, thing.shape) for thing in scene.objects}
+
     def wrong(what: Description) -> Description:
         other = [
             *(replace(what, color=color) for color in scene.colors if what.color),
             *(replace(what, shape=shape) for shape in scene.shapes if what.shape),
         ]
-        return draws.pick([one for one in other if not one.count(scene.objects)])
+        untrue = [one for one in other if not one.count(scene.objects)]
+        # A pair that no picture of training shows would be told by its words alone.
+        seen = [one for one in untrue if (one.color, one.shape) not in barred]
+        return draws.pick(seen or untrue)
 
     places = [
         (n, k) for n in ("counts", "located", "related") for k in range(len(getattr(plan, n)))
