@@ -324,7 +324,7 @@ def test_no_altered_caption_is_true(language: Any, complete: bool) -> None:
         row, scene = data[index], data.scene(index)
         assert row.items["text"] == plain[index].items["text"]
         plans = [plan for plan, _ in data.captions(scene, index, language)]
-        changes = Draws(config.seed, 0, index, 4)
+        changes = Draws(config.seed, 0, index, 5)
         for plan, true, false in zip(plans, row.items["text"], row.items["altered"], strict=True):
             assert not facts_hold(altered(plan, scene, changes), row.items["objects"], scene)
             assert true != false

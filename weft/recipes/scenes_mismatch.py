@@ -3,7 +3,7 @@
 from weft.recipes._scenes import SIMPLE, data
 from weft.recipes.scenes_objects import scenes_objects
 from weft.runs.recipe import Recipe
-from weft.tasks.mismatch import RANDOM, MismatchConfig
+from weft.tasks.mismatch import MismatchConfig
 
 ALTERED = "altered"
 """The column of captions with one wrong colour or shape."""
@@ -15,6 +15,6 @@ def scenes_mismatch() -> Recipe:
     source = data(SIMPLE.replace(altered=True)).source
     return plain.replace(
         data=plain.data.replace(source=source),
-        tasks={**plain.tasks, "mismatch": MismatchConfig(partners=(RANDOM, ALTERED))},
+        tasks={**plain.tasks, "mismatch": MismatchConfig(partners=("random", ALTERED))},
         run=plain.run.replace(steps=700, evaluate_every=350),
     )
