@@ -15,12 +15,12 @@ from weft.data.formats import Dataset
 from weft.inference.config import InferenceConfig
 from weft.inference.encoded import encode_rows, evaluating_all
 from weft.inference.member import Member
-from weft.inference.rows import Reading
+from weft.inference.rows import Reading, Selection
 
 NoveltyScore = Literal["neighbours", "density"]
 NEIGHBOURS = 10
 REFERENCES = 5000
-"""Training rows that are kept."""
+"""Training rows that are read and kept."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,13 @@ def row_vectors(
     streams: Sequence[str],
     config: InferenceConfig,
     device: torch.device | str,
+    *,
+    most: int | None = None,
+    seed: int = 0,
 ) -> RowVectors:
     """Each row's embedding of each stream (or JOINT), or where the model has no projection of it its encoder's pooled features.
 
-    Raises WeftError where no row can be read and has one of the streams.
+    most: of so many rows, drawn by the seed. Raises WeftError where no row can be read and has one of the streams.
     """
     model = member.model
     read = list(model.fused_streams) if JOINT in streams else list(streams)
@@ -64,7 +67,9 @@ def row_vectors(
     present: dict[str, list[Tensor]] = {stream: [] for stream in streams}
     reader = (member, Reading.of(member, dataset, read))
     with evaluating_all([member], config, device):
-        for one in encode_rows([reader], dataset, config, device=device, what="embedding rows"):
+        for one in encode_rows(
+            [reader], dataset, config, _some(dataset, most, seed), device=device, what="embedding"
+        ):
             encoded = dict(one.streams[0])
             if JOINT in streams:
                 encoded[JOINT] = model.fuse(encoded)[JOINT]
@@ -87,6 +92,15 @@ def row_vectors(
         {stream: _stacked(of) for stream, of in vectors.items()},
         {stream: torch.cat(of) for stream, of in present.items()},
     )
+
+
+def _some(dataset: Dataset, most: int | None, seed: int) -> Selection | None:
+    """So many rows, drawn by the seed; None for all."""
+    if most is None or len(dataset) <= most:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randperm(len(dataset), generator=generator)[:most].sort().values
+    return Selection([[row] for row in drawn.tolist()])
 
 
 def _unit(member: Member, stream: str, features: Features) -> Tensor:
@@ -146,12 +160,8 @@ class NoveltyScorer:
     normals: Mapping[str, _Normal]
 
     @classmethod
-    def fit(cls, rows: RowVectors, seed: int = 0) -> "NoveltyScorer":
-        """From training rows, of which at most REFERENCES are kept."""
-        if len(rows) > REFERENCES:
-            generator = torch.Generator().manual_seed(seed)
-            kept = torch.randperm(len(rows), generator=generator)[:REFERENCES].sort().values
-            rows = rows.take(kept)
+    def fit(cls, rows: RowVectors) -> "NoveltyScorer":
+        """From training rows."""
         normals = {
             stream: _Normal.fit(of[rows.present[stream]])
             for stream, of in rows.vectors.items()

@@ -19,8 +19,8 @@ NEIGHBOURS = 10
 """Entries of the other stream whose mean similarity is taken off."""
 REFERENCES = 5000
 """Entries of each stream of the training rows that are kept."""
-FITTED_PAIRS = 20_000
-"""Training pairs from which features are predicted."""
+FITTED = 5000
+"""Different training pictures, or whatever the first stream is, that are read with what matches them."""
 RIDGE = 0.1
 """Weight of the squared coefficients beside the mean squared error of standardised features."""
 
@@ -90,7 +90,7 @@ class PairScorer:
         }
         predictors: dict[str, Predictor] = {}
         if predicting:
-            own_P2 = pairs.own[_some(len(pairs.own), FITTED_PAIRS, generator)]
+            own_P2 = pairs.own[_some(len(pairs.own), 4 * FITTED, generator)]
             first_PX, second_PY = (
                 side.features[index_P] for side, index_P in zip(sides, own_P2.T, strict=True)
             )

@@ -1,7 +1,7 @@
 """Pairs of two streams of a data set's rows, such as pictures and their texts, embedded and with their encoders' features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,14 +60,35 @@ def read_pairs(
     device: torch.device | str,
     *,
     keep: bool = False,
+    most: int | None = None,
+    seed: int = 0,
 ) -> Pairs:
-    """keep: the Features of all entries. Raises WeftError where no entries that can be read belong together."""
+    """keep: the Features of all entries. most: of so many different matches, such as pictures, drawn by the seed.
+
+    Raises WeftError where no entries that can be read belong together.
+    """
     bad = config.errors.build(len(dataset))
     listed = list_entries(dataset, streams, bad).partnered()
+    if most is not None:
+        listed = _drawn(listed, most, seed)
     first, second = (
         read_side(member, dataset, listed, stream, config, device, keep=keep) for stream in streams
     )
     return Pairs(first, second, _own_pairs(first, second))
+
+
+def _drawn(listed: Listing, most: int, seed: int) -> Listing:
+    """Only entries of so many matches."""
+    matches = sorted({listed.matches[one.row] for of in listed.entries.values() for one in of})
+    if len(matches) <= most:
+        return listed
+    generator = torch.Generator().manual_seed(seed)
+    kept = {matches[n] for n in torch.randperm(len(matches), generator=generator)[:most].tolist()}
+    entries = {
+        stream: [one for one in of if listed.matches[one.row] in kept]
+        for stream, of in listed.entries.items()
+    }
+    return replace(listed, entries=entries)
 
 
 def read_side(

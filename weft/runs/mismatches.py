@@ -16,7 +16,7 @@ from weft.core.samples import Sample
 from weft.core.tensors import checksum_of, read_tensors, write_tensors
 from weft.data.formats import Dataset, Said
 from weft.evaluation.conformal import Conformal
-from weft.inference.pair_scores import PairScorer
+from weft.inference.pair_scores import FITTED, PairScorer
 from weft.inference.pairs import Pairs, read_pairs
 from weft.runs.measure import training_rows, validation_rows
 from weft.runs.own_columns import on_files
@@ -140,7 +140,7 @@ def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, 
             "this once where they are: what it needs is kept beside the run"
         )
     scorer = PairScorer.fit(
-        _pairs(run, training, settings),
+        _pairs(run, training, settings, FITTED),
         predicting=True,
         head=settings.head or None,
         seed=settings.seed,
@@ -150,10 +150,19 @@ def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, 
     return scorer, normal
 
 
-def _pairs(run: TrainedModel, rows: Dataset, settings: MismatchConfig) -> Pairs:
-    streams, keep = (settings.first, settings.second), bool(settings.head)
-    member = run.member(rows)
-    return read_pairs(member, rows, streams, settings.inference, run.device, keep=keep)
+def _pairs(
+    run: TrainedModel, rows: Dataset, settings: MismatchConfig, most: int | None = None
+) -> Pairs:
+    return read_pairs(
+        run.member(rows),
+        rows,
+        (settings.first, settings.second),
+        settings.inference,
+        run.device,
+        keep=bool(settings.head),
+        most=most,
+        seed=settings.seed,
+    )
 
 
 def _scores(

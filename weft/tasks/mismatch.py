@@ -17,7 +17,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.heads.classes import ClassOutput
 from weft.inference.member import Member, only
-from weft.inference.pair_scores import PairScore, PairScorer
+from weft.inference.pair_scores import FITTED, PairScore, PairScorer
 from weft.inference.pairs import Pairs, Side, read_pairs
 from weft.inference.results import TaskResult, Values
 from weft.tasks._alarms import Calibration, Measured, cases_of, drawn, worst
@@ -37,8 +37,8 @@ GUESSED = {AUROC: 50.0, AUPR: 50.0, FPR95: 95.0}
 class MismatchConfig(TaskConfig):
     """Pairs of which one part was exchanged, told from the rows' own pairs by a score of how strange they are.
 
-    The scores are those of `weft.inference.pair_scores`. The threshold lets through all but a share of the validation
-    rows' own pairs (conformal calibration); it is no part of the model.
+    The scores are those of `weft.inference.pair_scores`. The threshold, which is no part of the model, is set on the
+    validation rows' own pairs (conformal calibration).
     """
 
     calibrated: ClassVar[bool] = True
@@ -157,15 +157,23 @@ class Mismatch:
     def _measured(self, member: Member, dataset: Dataset, device: torch.device | str) -> Measured:
         config = self.config
 
-        def pairs_of(reader: Member, rows: Dataset) -> Pairs:
-            streams, keep = (config.first, config.second), bool(config.head)
-            return read_pairs(reader, rows, streams, config.inference, device, keep=keep)
+        def pairs_of(reader: Member, rows: Dataset, most: int | None = None) -> Pairs:
+            return read_pairs(
+                reader,
+                rows,
+                (config.first, config.second),
+                config.inference,
+                device,
+                keep=bool(config.head),
+                most=most,
+                seed=config.seed,
+            )
 
         def scored(second: Side, places_P2: Tensor, first: Side) -> dict[PairScore, Tensor]:
             return scorer.of(member, first, second, places_P2, config.inference, device)
 
         pairs, training = pairs_of(member, dataset), member.training
-        fitted = pairs if training is None else pairs_of(member.over(training), training)
+        fitted = pairs if training is None else pairs_of(member.over(training), training, FITTED)
         scorer = PairScorer.fit(
             fitted, predicting=training is not None, head=config.head or None, seed=config.seed
         )

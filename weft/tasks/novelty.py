@@ -18,7 +18,13 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.inference.member import Entry, Member, only
-from weft.inference.novelty_scores import NoveltyScore, NoveltyScorer, RowVectors, row_vectors
+from weft.inference.novelty_scores import (
+    REFERENCES,
+    NoveltyScore,
+    NoveltyScorer,
+    RowVectors,
+    row_vectors,
+)
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks.base import WORST, TaskConfig
 from weft.tasks.mismatch import AUPR, AUROC, FALSE_ALARMS, FOUND, FPR95
@@ -86,8 +92,16 @@ class Novelty:
         training = rows
         if member.training is not None:
             apart = member.over(member.training)
-            training = row_vectors(apart, member.training, streams, config.inference, device)
-        scorer = NoveltyScorer.fit(training, config.seed)
+            training = row_vectors(
+                apart,
+                member.training,
+                streams,
+                config.inference,
+                device,
+                most=REFERENCES,
+                seed=config.seed,
+            )
+        scorer = NoveltyScorer.fit(training)
         scores = scorer.of(rows, others=training is rows)
         if not torch.isfinite(scores[config.score]).all():
             raise WeftError(f"score '{config.score}' of a row is not finite")
