@@ -169,12 +169,23 @@ def dialogs(folder: Path) -> None:
     (folder / "dialogs.jsonl").write_text("\n".join(rows) + "\n")
 
 
+def new_photos(folder: Path) -> None:
+    """Pictures with captions, some of them nonsense."""
+    rows = []
+    for n, text in enumerate(sorted((folder / "my_photos").glob("*.txt"))):
+        strange = n % 4 == 1
+        caption = f"invoice number {n}" if strange else text.read_text().splitlines()[0]
+        rows.append(f'{text.with_suffix(".jpg")},"{caption}",{"yes" if strange else "no"}')
+    (folder / "new.csv").write_text("\n".join(["image,text,anomalous", *rows]) + "\n")
+
+
 DATA = {
     "docs/start.md": (my_photos,),
     "docs/guides/pictures.md": (my_photos,),
     "docs/guides/labels.md": (photos,),
     "docs/guides/table.md": (befunde,),
     "docs/guides/dialog.md": (dialogs,),
+    "docs/guides/mismatches.md": (my_photos, new_photos),
     "docs/guides/media.md": (my_sounds, clips, my_speech),
     "docs/guides/published.md": (my_photos, clip),
     "docs/guides/chinese.md": (shuju,),

@@ -37,6 +37,11 @@ class Conformal:
         found: Floats = (1 + len(self) - below) / (1 + len(self))
         return found
 
+    @staticmethod
+    def least(false_alarms: float) -> int:
+        """Calibration rows that are needed to keep so few false alarms."""
+        return math.ceil(1 / false_alarms - 1e-9) - 1
+
     def threshold(self, false_alarms: float) -> float:
         """Scores above it are alarms; of normal rows at most the share `false_alarms` are.
 
@@ -46,10 +51,9 @@ class Conformal:
             raise WeftError(f"false alarms are {false_alarms}, expected a share between 0 and 1")
         place = math.ceil((len(self) + 1) * (1 - false_alarms) - 1e-9)
         if place > len(self):
-            needed = math.ceil(1 / false_alarms - 1e-9) - 1
             raise WeftError(
                 f"{len(self)} calibration rows are too few for false alarms in {100 * false_alarms:g} % of the "
-                f"rows, expected at least {needed}"
+                f"rows, expected at least {self.least(false_alarms)}"
             )
         return float(self.scores[place - 1])
 

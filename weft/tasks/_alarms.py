@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from weft.evaluation.conformal import Conformal
 from weft.inference.pair_scores import PairScore
 from weft.inference.pairs import Pairs
 from weft.inference.results import Prediction
@@ -17,10 +19,28 @@ FITTING, NOT_FITTING = "belong together", "do not belong together"
 
 @dataclass(frozen=True)
 class Calibration:
-    """The scores (M,) of the validation rows' own pairs, and their groups (M,)."""
+    """The scores (M,) of validation rows that are taken for normal, and their groups (M,)."""
 
     scores: Tensor
     groups: Tensor
+
+    def is_enough(self, false_alarms: float) -> bool:
+        """Whether so few false alarms can be kept by so many rows."""
+        return len(self.scores) >= Conformal.least(false_alarms)
+
+
+def threshold_words(
+    calibration: Calibration | None, threshold: float | None, false_alarms: float
+) -> dict[str, Any]:
+    """What the protocol says of the threshold, or of why there is none."""
+    rate = f"{100 * false_alarms:g} % false alarms"
+    if calibration is None:
+        return {"alarm threshold": "none: no validation rows beside the measured ones"}
+    count = len(calibration.scores)
+    if threshold is None:
+        least = Conformal.least(false_alarms)
+        return {"alarm threshold": f"none: {rate} need {least} validation rows, there are {count}"}
+    return {"alarm threshold": f"{threshold:.4f}, for {rate}", "calibrated on": count}
 
 
 @dataclass(frozen=True)

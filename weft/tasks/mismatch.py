@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from weft.inference.member import Member, only
 from weft.inference.pair_scores import FITTED, PairScore, PairScorer
 from weft.inference.pairs import Pairs, Side, read_pairs
 from weft.inference.results import TaskResult, Values
-from weft.tasks._alarms import Calibration, Measured, cases_of, drawn, worst
+from weft.tasks._alarms import Calibration, Measured, cases_of, drawn, threshold_words, worst
 from weft.tasks._partners import NEAREST, RANDOM, exchanged_pairs
 from weft.tasks.base import TaskConfig
 
@@ -139,7 +139,7 @@ class Mismatch:
                 "pairs": len(found.pairs.own),
                 "score": score,
                 "nearest entries sought among": "training rows" if member.training else "these",
-                **self._threshold_words(found),
+                **threshold_words(found.calibration, found.threshold, config.false_alarms),
                 **config.protocol([member], dataset, found.pairs.rows),
             },
             metrics=by_name([*scores, *_at_threshold(found, config, bootstrap)]),
@@ -202,18 +202,9 @@ class Mismatch:
             calibration = Calibration(normal_M, apart.groups)
         own = scored(pairs.second, pairs.own, pairs.first)
         threshold = None
-        if calibration is not None:
+        if calibration is not None and calibration.is_enough(config.false_alarms):
             threshold = Conformal(calibration.scores).threshold(config.false_alarms)
         return Measured(pairs, own, exchanged, calibration, threshold)
-
-    def _threshold_words(self, found: Measured) -> dict[str, Any]:
-        if found.calibration is None:
-            return {"alarm threshold": "none: no validation rows beside the measured ones"}
-        share = f"{100 * self.config.false_alarms:g} % false alarms"
-        return {
-            "alarm threshold": f"{found.threshold:.4f}, for {share}",
-            "calibrated on pairs": len(found.calibration.scores),
-        }
 
 
 def _detected(

@@ -26,6 +26,7 @@ from weft.inference.novelty_scores import (
     row_vectors,
 )
 from weft.inference.results import Prediction, TaskResult, Values
+from weft.tasks._alarms import Calibration, threshold_words
 from weft.tasks.base import WORST, TaskConfig
 from weft.tasks.mismatch import AUPR, AUROC, FALSE_ALARMS, FOUND, FPR95
 
@@ -118,8 +119,8 @@ class Novelty:
             FPR95.score(of.fpr95.estimate()),
         ]
         threshold = None
-        if normal is not None:
-            threshold = Conformal(normal[0]).threshold(config.false_alarms)
+        if normal is not None and normal.is_enough(config.false_alarms):
+            threshold = Conformal(normal.scores).threshold(config.false_alarms)
             found += self._at_threshold(threshold, normal, own, anomalous_N, rows)
         share = 100 * float(anomalous_N.double().mean())
         others = {
@@ -142,9 +143,7 @@ class Novelty:
                 "compared with": "these rows, of other groups"
                 if training is rows
                 else "training rows",
-                "alarm threshold": "none: no validation rows beside the measured ones"
-                if threshold is None
-                else f"{threshold:.4f}, for {100 * config.false_alarms:g} % false alarms",
+                **threshold_words(normal, threshold, config.false_alarms),
                 **config.protocol([member], dataset, rows),
             },
             metrics=by_name(found),
@@ -175,8 +174,8 @@ class Novelty:
         member: Member,
         streams: Sequence[str],
         device: torch.device | str,
-    ) -> tuple[Tensor, Tensor] | None:
-        """The scores (M,) of the validation rows that are not called anomalous, and their groups (M,)."""
+    ) -> Calibration | None:
+        """Of the validation rows that are not called anomalous."""
         validation, config = member.validation, self.config
         if validation is None:
             return None
@@ -185,12 +184,12 @@ class Novelty:
         known = [str(validation[row].items.get(config.column, "")) for row in rows.rows]
         normal = torch.tensor([one.strip().casefold() not in named for one in known])
         kept = rows.take(normal.nonzero()[:, 0])
-        return scorer.of(kept)[config.score], kept.groups
+        return Calibration(scorer.of(kept)[config.score], kept.groups)
 
     def _at_threshold(
         self,
         threshold: float,
-        normal: tuple[Tensor, Tensor],
+        normal: Calibration,
         own: Tensor,
         anomalous_N: Tensor,
         rows: RowVectors,
@@ -201,7 +200,8 @@ class Novelty:
         found = FOUND.score(config.bootstrap(groups).proportion(above, groups))
         share = false_alarms(
             config.false_alarms,
-            *normal,
+            normal.scores,
+            normal.groups,
             own[~anomalous_N],
             rows.groups[~anomalous_N],
             resamples=config.resamples,
