@@ -179,6 +179,19 @@ def new_photos(folder: Path) -> None:
     (folder / "new.csv").write_text("\n".join(["image,text,anomalous", *rows]) + "\n")
 
 
+def travel(folder: Path) -> None:
+    """Pictures with an English and a Chinese sentence each; some rows have no picture."""
+    (folder / "photos").mkdir()
+    rows = ["image,english,chinese"]
+    for n, sample in enumerate(ScenesConfig(count=60, languages=("en", "zh")).build()):
+        picture = simplejpeg.encode_jpeg(sample.items["image"].array(), quality=95)
+        (folder / "photos" / f"{n}.jpg").write_bytes(picture)
+        english, chinese = (sample.items[name][0] for name in ("text", "text_zh"))
+        rows.append(f'{f"photos/{n}.jpg" if n % 9 else ""},"{english}","{chinese}"')
+    rows[1] = f"photos/0.jpg{rows[1]}"
+    (folder / "travel.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
 DATA = {
     "docs/start.md": (my_photos,),
     "docs/guides/pictures.md": (my_photos,),
@@ -186,6 +199,7 @@ DATA = {
     "docs/guides/table.md": (befunde,),
     "docs/guides/dialog.md": (dialogs,),
     "docs/guides/mismatches.md": (my_photos, new_photos),
+    "docs/guides/translation.md": (travel,),
     "docs/guides/media.md": (my_sounds, clips, my_speech),
     "docs/guides/published.md": (my_photos, clip),
     "docs/guides/chinese.md": (shuju,),

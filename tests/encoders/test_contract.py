@@ -39,7 +39,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(case.config) for case in CASES.values()}
-    assert len(config_classes()) == 36
+    assert len(config_classes()) == 37
 
 
 def gradients(encoder: nn.Module, field: Field) -> dict[str, torch.Tensor]:

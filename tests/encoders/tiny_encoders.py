@@ -21,6 +21,7 @@ from weft.encoders.joined import JoinedConfig
 from weft.encoders.lora import LoraConfig
 from weft.encoders.mobilenet import MobileNetV2Config
 from weft.encoders.over_time import OverTimeConfig
+from weft.encoders.parted_grid import PartedGridConfig
 from weft.encoders.patches import PatchesConfig
 from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.pictures import PicturesEncoderConfig
@@ -187,6 +188,7 @@ CASES = {
     "picture-critic": Case("image", PictureCriticConfig(32, widths=(4, 6, 8), dim=8)),
     "picture-critic-vector": Case("image", PictureCriticConfig(32, widths=(4, 8), dim=6)),
     "flattened": Case("image", FlattenedConfig(ConvNetConfig(widths=(4, 8)), 6, tokens=4)),
+    "parted-grid": Case("image", PartedGridConfig(ConvNetConfig(widths=(4, 8)), parts=2)),
     "flattened-text": Case("text", FlattenedConfig(RecurrentConfig(VOCABULARY, 8, 8), 6)),
     "flattened-frames": Case("frames", FlattenedConfig(SpeechTransformerConfig(8, 16, 1, 2), 6, 5)),
 }

@@ -33,6 +33,7 @@ RECIPES = {
     "dialog": ("--target colour --question question", "colour", "dialog"),
     "retrieve": ("--target report", None, "retrieval"),
     "caption": ("--target report", "report", "captioning"),
+    "translate": ("--target report --source question", "report", "translation"),
     "published": ("--columns text=report", None, "retrieval"),
 }
 """Recipe -> its words, what it predicts, and its task."""
@@ -114,11 +115,13 @@ def test_rows_with_gaps(name: str, table: Table, model: Path, tmp_path: Path) ->
     read = set(run.recipe.data.streams) | set(getattr(run.modalities.get("table"), "columns", ()))
     paired = {"retrieve", "published", "caption"}
     needed = {target} | ({"image", "report"} if name in paired else set())
-    needed |= {"question"} if name == "dialog" else set()
+    needed |= {"question"} if name in ("dialog", "translate") else set()
     for column in COLUMNS:
         other = {"data": table.lacking(column, "test"), "split": "test", "audited": False}
         if column in needed:
-            with pytest.raises(WeftError, match="no row|none of the 12 rows can be used"):
+            with pytest.raises(
+                WeftError, match="no row|none of the 12 rows can be used|of 12 rows are bad"
+            ):
                 measure([run], task, **other)  # type: ignore[arg-type]
         elif column in read | {"ward"}:  # a stream, a column of the table, a column of slices
             assert measure([run], task, **other).result.metrics  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from weft.runs.run import Run, load
 from weft.tasks.classification import ClassificationTaskConfig
 
 ROWS = 48
-OWN = ("answer", "caption", "classify", "dialog", "regress", "retrieve", "tag")
+OWN = ("answer", "caption", "classify", "dialog", "regress", "retrieve", "tag", "translate")
 FAST = "--run.steps 2 --run.batch-size 8 --run.workers 0 --run.device cpu --run.precision fp32"
 
 

@@ -70,7 +70,7 @@ def _checked(task):
             metric = score.metric
             assert find(self.metrics, name).in_unit(metric.unit, metric.digits) == metric
         for name, values in result.values.items():
-            assert result.metrics[name].value == pytest.approx(float(values.values.mean()))
+            assert result.metrics[name].value == pytest.approx(values.value)
         for values in result.baselines.values():
             assert values
             for name in values:

@@ -47,6 +47,7 @@ from weft.objectives.rectified_flow import RectifiedFlowConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.composition import CompositionTaskConfig
+from weft.tasks.contrastive_translation import ContrastiveTranslationConfig
 from weft.tasks.dialog import DialogConfig
 from weft.tasks.generation import GenerationTaskConfig
 from weft.tasks.held_out_loss import HeldOutLossConfig
@@ -61,6 +62,7 @@ from weft.tasks.reranking import RerankingConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.tagging import TaggingConfig
 from weft.tasks.transcription import TranscriptionTaskConfig
+from weft.tasks.translation import TranslationTaskConfig
 from weft.tasks.vqa import VQAConfig
 from weft.tasks.zero_shot import ZeroShotConfig
 
@@ -80,6 +82,10 @@ CASES: dict[str, Config] = {
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, inference=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", inference=SETTINGS),
     "captioning": CaptioningTaskConfig(resamples=20, meteor=False, inference=SETTINGS),
+    "translation": TranslationTaskConfig("caption", resamples=20, inference=SETTINGS),
+    "contrastive_translation": ContrastiveTranslationConfig(
+        "caption", words={"colours": "red|blue"}, resamples=20, inference=SETTINGS
+    ),
     "matching": MatchingConfig(choices=3, resamples=20, inference=SETTINGS),
     "generation": GenerationTaskConfig("flow", resamples=20, inference=SETTINGS),
     "held_out_loss": HeldOutLossConfig(

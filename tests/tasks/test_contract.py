@@ -105,7 +105,7 @@ def test_every_config_is_in_the_suite() -> None:
                 found.add(cls)
     assert found == {type(config) for config in CASES.values()}
     assert found == {type(config) for config in tasks().values()}
-    assert len(found) == 19
+    assert len(found) == 21
 
 
 @every_task
@@ -331,7 +331,10 @@ def test_what_cannot_be_read_follows_the_error_policy(name: str, kind: str, tmp_
     assert bool(list(tmp_path.glob("row5*"))) == (kind == "picture")
 
 
-WITHOUT_ANSWERS = ("retrieval", "reranking", "matching", "captioning", *ALONE)
+WITHOUT_ANSWERS = (
+    *("retrieval", "reranking", "matching", "captioning"),
+    *("translation", "contrastive_translation", *ALONE),
+)
 """Tasks that read no right answer but the pairing of the streams."""
 
 

@@ -138,9 +138,11 @@ def _on_example(make: Any, name: str, rows: int) -> "Recipe":
         del kinds["target"]
     if name == "dialog":
         kinds = {"image": "image", "question": "text", "history": "other", "answer": "category"}
+    if name == "translate":
+        kinds |= {"target": "text"}
     columns = {key: Column(key, kind, True, "", 0, 9, ()) for key, kind in kinds.items()}
     schema: Schema = Schema(columns, None, None, None, rows)
-    made: Recipe = make(schema)
+    made: Recipe = make(schema, "target") if name == "translate" else make(schema)
     return made
 
 

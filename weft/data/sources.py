@@ -16,6 +16,7 @@ from weft.core.config import Settings
 from weft.core.distributed import rank
 from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.samples import Sample
+from weft.data.aligned import Aligned
 from weft.data.context import ContextConfig, InContext
 from weft.data.exchanged import exchanged
 from weft.data.formats import (
@@ -29,6 +30,7 @@ from weft.data.formats import (
     split_name,
     splits_of,
 )
+from weft.data.hidden import Hidden
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import (
     TEST,
@@ -137,6 +139,12 @@ class FilesConfig(DataSource):
     shuffled: dict[str, int] = field(default_factory=dict)
     """Column -> seed: its values are exchanged, in all rows each value for the same other one. A control: a model that
     uses what the values mean loses by it."""
+    aligned: tuple[str, ...] = ()
+    """Columns whose lists belong together item by item, such as a picture's sentences and their translations: each row
+    becomes one for each item."""
+    hidden: dict[str, str] = field(default_factory=dict)
+    """Column of texts -> words with | between them that are hidden in all rows. A control: what they say only the other
+    streams can tell."""
 
     context: ContextConfig | None = None
     """Columns of which each row also gets the values of rows before and after it in its group; None: no row does."""
@@ -163,17 +171,21 @@ class FilesConfig(DataSource):
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
         dataset = self._rows(split, errors or ErrorPolicy())
+        dataset = Aligned(dataset, self.aligned) if self.aligned else dataset
         for name, path in self.joined.items():
             other = _opened(path, None, errors or ErrorPolicy(), Said())
             dataset = Joined(dataset, name, other, str(path))
         for column, seed in self.shuffled.items():
             dataset = exchanged(dataset, column, seed, self.open_every(), str(self.path))
+        for column, words in self.hidden.items():
+            dataset = Hidden(dataset, column, words.split(BETWEEN))
         return dataset if self.context is None else InContext(dataset, self.context, str(self.path))
 
     def open_every(self) -> Dataset:
         """All rows that can be read; nothing is said of the others."""
         said = self.said()
-        return open_dataset(self.path, format=self.format, said=said, on_error=lambda _: None)
+        every = open_dataset(self.path, format=self.format, said=said, on_error=lambda _: None)
+        return Aligned(every, self.aligned) if self.aligned else every
 
     def kept(self, folder: Path) -> "DataSource":  # noqa: ARG002
         return self.absolute()

@@ -13,7 +13,7 @@ groups: estimates say of how many groups they are, so that it can be said beside
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -175,6 +175,14 @@ class Bootstrap:
         np.add.at(sums_GK, place_N, values_NK)
         sums_RK = np.concatenate([counts_RG @ sums_GK for counts_RG in self._counts()])
         return values_NK.sum(0), sums_RK
+
+    def of_sums(
+        self, function: Callable[[Floats], Floats], counts: ArrayLike, groups: ArrayLike
+    ) -> Statistic:
+        """A function of the sums of counts (N, C), which maps (..., C) to (...)."""
+        total_C, totals_RC = self.totals(counts, groups)
+        number = count(groups)
+        return Statistic(float(function(total_C)), function(totals_RC), number)
 
     def totals_by(
         self, values: ArrayLike, places: ArrayLike, number: int, groups: ArrayLike

@@ -114,11 +114,11 @@ def evaluate(
     texts = [tokenize(candidates[key]) for key in candidates]
     sets = [tokenized[key] for key in candidates]
     pairs = list(zip(texts, sets, strict=True))
-    matches, ngrams = zip(*(_matches(*pair) for pair in pairs), strict=True)
+    matches, ngrams = zip(*(clipped_matches(*pair) for pair in pairs), strict=True)
     consensus = Consensus(sets)
     return CaptionScores(
         ids=tuple(candidates),
-        lengths=np.array([(len(t), _nearest(len(t), s)) for t, s in pairs], dtype=float),
+        lengths=np.array([(len(t), nearest_length(len(t), s)) for t, s in pairs], dtype=float),
         matches=np.array(matches, dtype=float),
         ngrams=np.array(ngrams, dtype=float),
         rouge=np.array([_rouge(*pair) for pair in pairs]),
@@ -148,23 +148,23 @@ def _check(candidates: Mapping[str, str], references: Mapping[str, Sequence[str]
             raise WeftError(f"the references of '{key}' are a string, expected a list of strings")
 
 
-def _ngrams(text: Text, order: int) -> Counter[Ngram]:
+def ngrams_of(text: Text, order: int) -> Counter[Ngram]:
     return Counter(tuple(text[i : i + order]) for i in range(len(text) - order + 1))
 
 
-def _nearest(length: int, references: Sequence[Text]) -> int:
+def nearest_length(length: int, references: Sequence[Text]) -> int:
     """The length of the reference nearest in length, of two the shorter."""
     return min((len(text) for text in references), key=lambda other: (abs(other - length), other))
 
 
-def _matches(text: Text, references: Sequence[Text]) -> tuple[list[int], list[int]]:
+def clipped_matches(text: Text, references: Sequence[Text]) -> tuple[list[int], list[int]]:
     """By order: n-grams, each counted as often at most as in one reference, and all n-grams."""
     matches, totals = [], []
     for order in range(1, ORDERS + 1):
         allowed: Counter[Ngram] = Counter()
         for reference in references:
-            allowed |= _ngrams(reference, order)
-        own = _ngrams(text, order)
+            allowed |= ngrams_of(reference, order)
+        own = ngrams_of(text, order)
         matches.append((own & allowed).total())
         totals.append(own.total())
     return matches, totals
@@ -229,7 +229,7 @@ class Consensus:
         self._frequency: Counter[Ngram] = Counter()
         for texts in references:
             self._frequency.update(
-                {n for text in texts for order in range(ORDERS) for n in _ngrams(text, order + 1)}
+                {n for text in texts for order in range(ORDERS) for n in ngrams_of(text, order + 1)}
             )
         self._documents = math.log(len(references))
 
@@ -249,7 +249,7 @@ class Consensus:
         weights = [
             {
                 ngram: count * (self._documents - math.log(max(1, self._frequency[ngram])))
-                for ngram, count in _ngrams(text, order).items()
+                for ngram, count in ngrams_of(text, order).items()
             }
             for order in range(1, ORDERS + 1)
         ]

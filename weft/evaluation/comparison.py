@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,11 +32,13 @@ def compare(
     second: ArrayLike,
     groups: ArrayLike,
     *,
-    statistic: Literal["mean", "median"] = "mean",
+    statistic: Literal["mean", "median"] | Callable[[Floats], Floats] = "mean",
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
     """Paired comparison of two systems' values (N,) on the same N queries of `groups` (N,).
+
+    statistic: or a function of the sums (..., C) of counts, such as BLEU, of which values are (N, C).
 
     Both are computed on the same resamples of groups, so what makes a query hard for both cancels.
     The p-value is that of the randomisation test that swaps the systems in whole groups (E. W. Noreen,
@@ -46,9 +48,13 @@ def compare(
     if a.shape != b.shape:
         raise ValueError(f"the systems have {a.shape} and {b.shape} values, expected the same")
     bootstrap = Bootstrap(of, resamples=resamples, seed=seed)
-    measure = bootstrap.mean if statistic == "mean" else bootstrap.median
-    one, two = measure(a, of), measure(b, of)
-    p_value = randomisation_test(b.astype(float) - a, of, resamples=resamples, seed=seed)
+    if callable(statistic):
+        one, two = (bootstrap.of_sums(statistic, values, of) for values in (a, b))
+        p_value = _swapped(statistic, a, b, of, resamples=resamples, seed=seed)
+    else:
+        measure = bootstrap.mean if statistic == "mean" else bootstrap.median
+        one, two = measure(a, of), measure(b, of)
+        p_value = randomisation_test(b.astype(float) - a, of, resamples=resamples, seed=seed)
     return Comparison(one.estimate(), two.estimate(), (two - one).estimate(), p_value)
 
 
@@ -125,4 +131,30 @@ def randomisation_test(
         signs = random.integers(0, 2, size=(min(chunk, resamples - start), len(sums))) * 2 - 1
         # The tolerance keeps sums that are equal but for rounding counted as equal.
         extreme += int((np.abs(signs @ sums) >= observed - 1e-9 * max(1.0, observed)).sum())
+    return (extreme + 1) / (resamples + 1)
+
+
+def _swapped(
+    statistic: Callable[[Floats], Floats],
+    first: Floats,
+    second: Floats,
+    groups: ArrayLike,
+    *,
+    resamples: int,
+    seed: int,
+) -> float:
+    """Two-sided p-value of "no difference" of a function of sums of counts (N, C), swapping whole groups."""
+    found, place = np.unique(np.asarray(groups), return_inverse=True)
+    between_GC = np.zeros((len(found), first.shape[1]))
+    np.add.at(between_GC, place, np.asarray(second, dtype=np.float64) - first)
+    one_C, two_C = first.sum(0), second.sum(0)
+    random = np.random.default_rng(seed)
+    observed = abs(float(statistic(two_C) - statistic(one_C)))
+    extreme = 0
+    chunk = max(1, 2**22 // len(found))
+    for start in range(0, resamples, chunk):
+        swapped_RG = random.integers(0, 2, size=(min(chunk, resamples - start), len(found)))
+        moved_RC = swapped_RG @ between_GC
+        away_R = np.abs(statistic(two_C - moved_RC) - statistic(one_C + moved_RC))
+        extreme += int((away_R >= observed - 1e-9 * max(1.0, observed)).sum())
     return (extreme + 1) / (resamples + 1)

@@ -114,10 +114,10 @@ class ByCosine:
 
 class ByLikelihood:
     """The log-probability that the head's decoder writes the candidate (Das et al. 2017, arXiv:1611.08669, section 4.2); of
-    several models the mean."""
+    several models the mean. writes: whether they also say what they write themselves."""
 
-    def __init__(self, members: Sequence[Member], head: str) -> None:
-        self._members = members
+    def __init__(self, members: Sequence[Member], head: str, *, writes: bool = True) -> None:
+        self._members, self._writes = members, writes
         self._heads = [member.model.head(head) for member in members]
         self._outputs = []
         for one in self._heads:
@@ -139,6 +139,8 @@ class ByLikelihood:
 
     def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:
         """What the models write together."""
+        if not self._writes:
+            return []
         values = self._outputs[0].read(self._parts(fused))
         return [values.said(row) for row in range(len(values))]
 
@@ -156,20 +158,20 @@ def score_candidates(
     ranker: Ranker,
     config: InferenceConfig,
     *,
+    rows: Sequence[int] | None = None,
     swap: bool = False,
     device: torch.device | str = "cpu",
 ) -> Scored:
     """The scores of every row's candidates, where it can be read and has one of the fused streams.
 
-    swap: also with each stream of another row, where several are fused. Raises WeftError where no row is left.
+    rows: numbers of those that have candidates, None for all. swap: also with each stream of another row, where several are fused. Raises WeftError where no row is left.
     """
     check_members(members)
     readers = [(one, Reading.of(one, dataset, fused_of(one))) for one in members]
     streams, found = fused_of(members[0]), Scored()
+    selection = Selection(None if rows is None else [(row,) for row in rows], candidates)
     with evaluating_all(members, config, device):
-        for read in encode_rows(
-            readers, dataset, config, Selection(check=candidates), device=device, what="asking"
-        ):
+        for read in encode_rows(readers, dataset, config, selection, device=device, what="asking"):
             if not all(read.streams):
                 continue  # no row of this batch has any of the streams
             there_R = _there(members, read.streams)

@@ -99,15 +99,15 @@ def predict(
     config: InferenceConfig,
     *,
     targets: Sequence[str] = (),
-    swap: bool = False,
+    swap: bool | Sequence[str] = False,
     selection: Selection | None = None,
     device: torch.device | str = "cpu",
 ) -> Predictions:
     """What the head says of every row that can be read and has something of what the head reads.
 
     Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
-    rows too. swap: also with each stream of another row of the batch, where the head reads several, and with
-    the frames of each video in random order, where they are read and not cached.
+    rows too. swap: also with each stream of another row of the batch, or with these streams, where the head reads
+    several, and with the frames of each video among them in random order, where they are read and not cached.
     selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
     """
     check_members(members)
@@ -118,10 +118,11 @@ def predict(
         (one.member, Reading.of(one.member, dataset, [*one.streams, *targets], one.view))
         for one in seen
     ]
+    altered = [s for s in streams if swap is True or (swap and s in swap)]
     parts: list[_Part] = []
     with evaluating_all(members, config, device):
         for read in encode_rows(readers, dataset, config, selection, device=device):
-            part = _predicted(seen, read, streams if swap else ())
+            part = _predicted(seen, read, altered)
             if part is not None:
                 parts.append(part)
     if not parts:
@@ -186,7 +187,7 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str])
         return None
     partner_B = _partners(len(read.numbers), there_R.device)
     others: dict[str, Values] = {}
-    for stream in altered if len(altered) > 1 else ():
+    for stream in altered if len(seen[0].streams) > 1 else ():
         mixed = [
             {s: f.take(partner_B) if s == stream else f for s, f in one.items()}
             for one in read.streams

@@ -1,6 +1,6 @@
 """What a task found: numbers with intervals, and the rows that are shown beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from weft.core.display import Display
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
+from weft.evaluation.bootstrap import Floats
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.heads.drawn import DrawnValues
@@ -92,10 +93,21 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Values:
-    """A number for each of Q rows and their groups, both (Q,): what paired comparisons need."""
+    """A number for each of Q rows and their groups, both (Q,): what paired comparisons need.
+
+    of: the metric is no mean over rows, but this function of the sums of counts: values are (Q, C), and it maps
+    (..., C) to (...).
+    """
 
     values: Tensor
     groups: Tensor
+    of: Callable[[Floats], Floats] | None = None
+
+    @property
+    def value(self) -> float:
+        """The metric of all rows."""
+        rows = self.values.double().numpy()
+        return float(rows.mean() if self.of is None else self.of(rows.sum(0)))
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class TaskResult:
     protocol: what was measured and how (split, sizes, captions an image). metrics: name -> the number,
     which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
     examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
-    rows. predictions: some rows to be shown, drawn at random; drawings: the same of rows for which pictures or
+    rows, or its counts row by row. predictions: some rows to be shown, drawn at random; drawings: the same of rows for which pictures or
     sounds were drawn, and drawn: all of these. worst: the worst errors, the worst first;
     worst_examples: the same of queries, by direction. head: the head of the model that was measured, if it was one.
     similarity: the two embeddings whose cosine was, streams or JOINT, if it was one. diagnostics: confused

@@ -8,6 +8,7 @@ from weft.data.features import CacheConfig
 from weft.data.sources import FilesConfig
 from weft.encoders.frozen import FrozenConfig, PartlyFrozenConfig
 from weft.encoders.mobilenet import MobileNetV2Config
+from weft.encoders.parted_grid import PartedGridConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.modalities.image import ImageConfig, corners, mirrored
 from weft.modalities.image_transforms import JitterConfig
@@ -45,6 +46,11 @@ def grid() -> PartlyFrozenConfig:
     """MobileNetV2, frozen up to its 9 x 9 grid of 320 channels, which is cached. Its last convolution,
     from 320 to 1280 channels, is trained."""
     return PartlyFrozenConfig(_mobilenet(), trainable_layers=1)
+
+
+def parts() -> FrozenConfig:
+    """MobileNetV2, frozen; its 9 x 9 grid of width 1280 averaged over 3 x 3 parts, which are cached."""
+    return FrozenConfig(PartedGridConfig(_mobilenet()))
 
 
 def _mobilenet() -> MobileNetV2Config:

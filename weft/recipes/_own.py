@@ -83,10 +83,10 @@ def slices_of(schema: Schema, target: str) -> tuple[str, ...]:
     return tuple(found[:SLICES])
 
 
-def lenient(schema: Schema, text: Column | None = None) -> ErrorPolicy:
-    """Some rows that cannot be read are left out, and those without a text, where that is what is learned."""
+def lenient(schema: Schema, *texts: Column) -> ErrorPolicy:
+    """Some rows that cannot be read are left out, and those without one of the texts that every row must have."""
     looked_at = max(1, min(schema.rows, PROBED_ROWS))
-    lacking = 0.0 if text is None else text.missing / looked_at
+    lacking = sum(text.missing for text in texts) / looked_at
     return ErrorPolicy("skip", limit=min(1.0, lacking + SOME_BAD))
 
 

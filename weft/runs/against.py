@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Against:
-    """metric -> its difference, of every metric that is a mean over rows. other: the run, by its name."""
+    """metric -> its difference, of every metric that is a mean over rows or of their counts. other: the run, by its name."""
 
     other: str
     differences: Mapping[str, Difference]
@@ -94,6 +94,8 @@ def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:
                 f"{name}: was measured on {len(two.groups)} other rows, expected the same {len(one.groups)} rows as of the "
                 "first run"
             )
-        compared = compare(two.values.numpy(), one.values.numpy(), one.groups.numpy())
+        compared = compare(
+            two.values.numpy(), one.values.numpy(), one.groups.numpy(), statistic=one.of or "mean"
+        )
         found[metric] = Difference(result.metrics[metric].metric, compared)
     return Against(name, found)

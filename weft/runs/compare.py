@@ -123,7 +123,8 @@ def contest(
             seconds.append(trained(_within(recipe, steps, seed), run))
             results.append(measure([load(run)], task, split=split).result)
             runs.append(run)
-        name = name or next(iter(results[0].values), None)
+        means = (key for key, found in results[0].values.items() if found.of is None)
+        name = name or next(means, None)
         if name is None:
             raise WeftError(f"task '{task}' gives no value row by row, so nothing can be paired")
         contestants.append(_contestant(entry, runs, steps, seconds, results, name))
@@ -145,10 +146,9 @@ def contest(
 
 def row_values(result: TaskResult, metric: str) -> Values:
     """The metric row by row, in its unit. Raises WeftError for an unknown name."""
-    if metric not in result.values:
-        raise unknown_name(
-            f"metric of {result.task} that is a mean over rows", metric, result.values
-        )
+    means = [name for name, found in result.values.items() if found.of is None]
+    if metric not in means:
+        raise unknown_name(f"metric of {result.task} that is a mean over rows", metric, means)
     return result.values[metric]
 
 

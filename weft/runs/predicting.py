@@ -17,6 +17,7 @@ from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
 from weft.inference.config import InferenceConfig
 from weft.inference.predict import Predictions, predict
+from weft.inference.rows import Selection
 from weft.runs.run import Run
 from weft.runs.trained import BATCH
 
@@ -47,13 +48,23 @@ class PredictedTable:
 def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:
     """What the head (the first if not named) says of every row that can be read.
 
-    Rows that cannot be read are named and left out. Raises WeftError where none is left, or the rows have
+    Rows that cannot be read, or lack a stream that no row of the run may lack, are named and left out. Raises WeftError where none is left, or the rows have
     none of the columns that the run reads.
     """
     _require_columns(run, dataset, run.head(head))
     rows = list(_readable(dataset))
     config = InferenceConfig(batch_size=BATCH, workers=2, errors=ErrorPolicy("skip", limit=1.0))
-    found = predict([run.reading(rows)], rows, run.head(head), config, device=run.device)
+    needed = [s for s in run.model.streams_of(run.head(head)) if s not in run.recipe.data.optional]
+
+    def check(sample: Sample) -> None:
+        for stream in needed:
+            if value_of(sample, stream, run.modalities.get(stream)) is None:
+                known = ", ".join(sample.items) or "nothing"
+                raise DataError(f"has no '{stream}', it has: {known}", source=sample.source)
+
+    selection = Selection(check=check)
+    members, name = [run.reading(rows)], run.head(head)
+    found = predict(members, rows, name, config, selection=selection, device=run.device)
     return _table(found, len(dataset))
 
 
