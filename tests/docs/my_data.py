@@ -155,6 +155,19 @@ def my_speech(folder: Path) -> None:
         (folder / "my_speech" / f"{name}.txt").write_text(WORDS[n % 4] + "\n")
 
 
+def scored_films(folder: Path) -> None:
+    """Films with a sound, words and a score each, and a new film."""
+    (folder / "films").mkdir()
+    rows = []
+    for n in range(48):
+        (folder / "films" / f"{n}.mp4").write_bytes(film(4))
+        (folder / "films" / f"{n}.wav").write_bytes(sound_file(tone(0.3, 200 + 10 * n)))
+        said = f"it was {('good', 'dull')[n % 2]} on day {n}"
+        rows.append(f"films/{n}.mp4,films/{n}.wav,{said},speaker {n // 2},{n % 25 / 10 - 1.2:.1f}")
+    (folder / "films.csv").write_text("\n".join(["film,sound,text,group,score", *rows]) + "\n")
+    (folder / "new.mp4").write_bytes(film(4, sound=tone(0.4)))
+
+
 def dialogs(folder: Path) -> None:
     """Pictures with a dialog each."""
     (folder / "scenes").mkdir()
@@ -196,6 +209,7 @@ DATA = {
     "docs/start.md": (my_photos,),
     "docs/guides/pictures.md": (my_photos,),
     "docs/guides/labels.md": (photos,),
+    "docs/guides/sentiment.md": (scored_films,),
     "docs/guides/table.md": (befunde,),
     "docs/guides/dialog.md": (dialogs,),
     "docs/guides/mismatches.md": (my_photos, new_photos),

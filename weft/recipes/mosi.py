@@ -15,8 +15,8 @@ from weft.training.optim import OptimConfig
 
 SOUND = "audio_feat"
 CONTEXT = ("text_before", "text_after")
-LAYERS, WORDS, AROUND = 3, 128, 256
-"""Layers of MiniLM that are trained, and the most tokens of a sentence and of the sentences before or after it."""
+LAYERS, WORDS, AROUND = 6, 128, 256
+"""Layers of MiniLM that are trained (all; the embedding is frozen), and the most tokens of a sentence and of the sentences before or after it."""
 DROPOUT = 0.3
 TRAINED, BATCH, EPOCHS = 1284, 32, 6
 
