@@ -14,10 +14,11 @@ from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.video import VideoConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.recipes import recipe
-from weft.runs.check import check_columns, check_names
+from weft.runs.check import check_columns, check_names, default_tasks
 from weft.runs.recipe import Recipe
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig as MatchingTask
+from weft.tasks.mismatch import MismatchConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.vqa import VQAConfig
 
@@ -158,3 +159,14 @@ def test_what_objectives_and_tasks_need_is_there(message: str) -> None:
     run = made.run.replace(monitor=None)
     with pytest.raises(WeftError, match=message):
         check_names(made.replace(data=data, model=model, run=run, **changes))
+
+
+def test_the_first_two_compared_streams_are_exchanged() -> None:
+    for name, streams in (
+        ("scenes", ("image", "text")),
+        ("grid_any_to_any", ("audio", "video")),
+        ("clips", ("video", "text")),
+    ):
+        settings = default_tasks(recipe(name))["mismatch"]
+        assert isinstance(settings, MismatchConfig)
+        assert (settings.first, settings.second) == streams

@@ -60,7 +60,7 @@ def fsdd_speech() -> Recipe:
                         FrameVelocityConfig(MELS, WORDS + PLACES, frames=LONGEST, dim=128, depth=8),
                         context_dim=WORDS,
                     ),
-                    SoundOutput(drawing=DrawingConfig(steps=8, guidance=2.0)),
+                    SoundOutput(drawing=DrawingConfig(steps=8, guidance=10.0)),
                     "text",
                 )
             },

@@ -33,6 +33,7 @@ from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
 from weft.tasks.base import SlicedConfig, Task
+from weft.tasks.mismatch import MismatchConfig
 from weft.tasks.slicing import require_columns
 from weft.tasks.zero_shot import SOUND_TEMPLATES, ZeroShotConfig
 
@@ -222,12 +223,21 @@ def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
 
     Where the recipe compares texts with one other stream than `image`, those of pictures and texts are of that one.
     """
-    found = tasks()
+    found = {**tasks(), "mismatch": _mismatch(recipe)}
     others = [stream for stream in recipe.model.projections if stream != "text"]
     if len(others) != 1 or "image" in others:
         return found
     sounds = isinstance(recipe.data.streams.get(others[0]), AudioConfig)
     return {name: _of_stream(settings, others[0], sounds) for name, settings in found.items()}
+
+
+def _mismatch(recipe: Recipe) -> MismatchConfig:
+    """Of the first two streams that are compared, where they are not pictures and texts."""
+    compared = [stream for stream in recipe.model.projections if stream in recipe.data.streams]
+    settings = MismatchConfig()
+    if len(compared) < 2 or {settings.first, settings.second} <= set(compared):
+        return settings
+    return settings.replace(first=compared[0], second=compared[1])
 
 
 def _of_stream(settings: Config[Task], stream: str, sounds: bool) -> Config[Task]:

@@ -18,6 +18,7 @@ from weft.data.formats import Dataset, Said
 from weft.evaluation.conformal import Conformal
 from weft.inference.pair_scores import FITTED, PairScorer
 from weft.inference.pairs import Pairs, read_pairs
+from weft.runs.check import default_tasks
 from weft.runs.measure import training_rows, validation_rows
 from weft.runs.own_columns import on_files
 from weft.runs.parts import ALL, WEIGHTS, open_split
@@ -102,17 +103,15 @@ def find_mismatches(
 
 def settings_of(run: TrainedModel) -> MismatchConfig:
     """Those of the run's own task, or the default ones of its first two embedded streams."""
-    for task in run.recipe.tasks.values():
-        if isinstance(task, MismatchConfig):
-            return task
-    streams = run.streams
-    if len(streams) < 2:
-        has = ", ".join(streams) or "none"
+    known = [*run.recipe.tasks.values(), *default_tasks(run.recipe).values()]
+    settings = next(one for one in known if isinstance(one, MismatchConfig))
+    if not {settings.first, settings.second} <= set(run.streams):
+        has = ", ".join(run.streams) or "none"
         raise WeftError(
             f"{run.folder}: embeds {has}, expected two streams whose embeddings can be compared "
             "(such as a run of the recipe retrieve, clip or flickr8k)"
         )
-    return MismatchConfig(streams[0], streams[1])
+    return settings
 
 
 def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, Tensor]:
