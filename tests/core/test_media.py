@@ -118,3 +118,11 @@ def test_alternatives_are_not_a_list() -> None:
 def test_media_survive_a_way_through_another_process(tmp_path: Path) -> None:
     for media in (Media.file(tmp_path / "a.png"), Media.encoded(b"x", "file")):
         assert pickle.loads(pickle.dumps(media)) == media
+
+
+def test_a_video_serves_as_a_sound_and_not_the_other_way_round() -> None:
+    """Its sound track is read."""
+    video, sound = Media.encoded(b"film", "video"), Media.encoded(b"tone", "audio")
+    assert expected(video, "audio") is video
+    with pytest.raises(WeftError, match="is of kind audio, expected video"):
+        expected(sound, "video")

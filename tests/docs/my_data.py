@@ -182,6 +182,11 @@ def dialogs(folder: Path) -> None:
     (folder / "dialogs.jsonl").write_text("\n".join(rows) + "\n")
 
 
+def flickr8k(folder: Path) -> None:
+    """The folder of its pictures, which commands that are parsed only name."""
+    (folder / "flickr8k" / "images").mkdir(parents=True)
+
+
 def new_photos(folder: Path) -> None:
     """Pictures with captions, some of them nonsense."""
     rows = []
@@ -221,6 +226,6 @@ DATA = {
     "docs/data.md": (reviews,),
     "docs/checkpoints.md": (my_vqa, my_labels, my_sounds),
     "docs/choosing.md": (examples,),
-    "docs/results.md": (examples,),
+    "docs/results.md": (examples, flickr8k),
     "README.md": (my_photos,),
 }

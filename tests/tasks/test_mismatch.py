@@ -92,13 +92,17 @@ def test_the_threshold_is_set_on_validation_rows() -> None:
     case = CASE.replace(false_alarms=0.25)
     trained = replace(member(rows), training=dataset(), validation=dataset())
     result = case.build().evaluate([trained], rows)  # type: ignore[attr-defined]
-    assert result.protocol["calibrated on"] == ROWS
+    assert result.protocol["calibrated on"] == f"{ROWS} of validation"
     # The validation rows are the measured ones here: of 12 pairs the 3 strangest are above.
     assert result.metrics["false_alarms"].value == pytest.approx(100 * 2 / ROWS)
     assert {f"{p}/found" for p in case.partners} <= result.metrics.keys()  # type: ignore[attr-defined]
     assert set(result.baselines) == {"chance", "similarity", "prediction", "matching"}
     assert all(one.right is False for one in result.worst)
     assert {one.right for one in result.predictions} <= {True, False}
+    named = [one for one in result.predictions if one.given]
+    assert named  # captions of the column
+    for one in named:
+        assert one.given == {"text": f"a green thing number {one.inputs[0].row}"}
 
 
 @pytest.mark.parametrize("name", ["mismatch", "novelty"])

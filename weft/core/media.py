@@ -330,7 +330,7 @@ class Media:
 
 
 def expected(raw: Any, kind: Kind) -> Media:
-    """`raw`, which has to be a Media of that kind, or one whose kind is not known. Raises WeftError."""
+    """`raw`, which has to be a Media of that kind, or one whose kind is not known; a video serves as a sound. Raises WeftError."""
     if isinstance(raw, list | tuple) and raw and all(isinstance(each, Media) for each in raw):
         raise WeftError(
             f"has {len(raw)} files, expected one {NOUNS[kind]} a row; give a row to each, with a column that "
@@ -338,7 +338,8 @@ def expected(raw: Any, kind: Kind) -> Media:
         )
     if not isinstance(raw, Media):
         raise WeftError(f"is a {type(raw).__name__}, expected a Media of kind {kind}")
-    if raw.kind not in (kind, "file"):
+    film = kind == "audio" and raw.kind == "video"  # its sound track is read
+    if raw.kind not in (kind, "file") and not film:
         raise WeftError(f"{raw.place} is of kind {raw.kind}, expected {kind}")
     return raw
 

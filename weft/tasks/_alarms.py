@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from weft.core.media import Alternatives
 from weft.evaluation.conformal import Conformal
 from weft.inference.pair_scores import PairScore
 from weft.inference.pairs import Pairs
@@ -40,7 +41,10 @@ def threshold_words(
     if threshold is None:
         least = Conformal.least(false_alarms)
         return {"alarm threshold": f"none: {rate} need {least} validation rows, there are {count}"}
-    return {"alarm threshold": f"{threshold:.4f}, for {rate}", "calibrated on": count}
+    return {
+        "alarm threshold": f"{threshold:.4f}, for {rate}",
+        "calibrated on": f"{count:,} of validation",
+    }
 
 
 @dataclass(frozen=True)
@@ -102,17 +106,25 @@ def worst(found: Measured, cases: Sequence[Case]) -> list[Prediction]:
 
 
 def _prediction(found: Measured, case: Case) -> Prediction:
-    own = found.pairs
-    pairs_P2 = found.exchanged[case.partner].pairs if case.partner else own.own
-    side = found.exchanged[case.partner].second if case.partner else own.second
+    own, exchanged = found.pairs, found.exchanged.get(case.partner)
+    pairs_P2 = own.own if exchanged is None else exchanged.pairs
+    side = own.second if exchanged is None else exchanged.second
     one, other = pairs_P2[case.place].tolist()
-    second = () if side is not own.second else (side.entries[other],)  # a column is no stream
+    entry, given = side.entries[other], {}
+    inputs = [own.first.entries[one], entry]
+    if exchanged is not None and exchanged.rows is not None:  # a column of the row is no stream
+        raw = exchanged.rows[entry.row].items[entry.stream]
+        given = {
+            entry.stream: raw[entry.alternative or 0] if isinstance(raw, Alternatives) else raw
+        }
+        inputs = inputs[:1]
     said = f"strangeness {case.value:.2f}"
     if found.threshold is not None:
         said = f"{NOT_FITTING if case.value > found.threshold else FITTING} ({said})"
     return Prediction(
-        inputs=(own.first.entries[one], *second),
+        inputs=tuple(inputs),
         predicted=said,
         expected=(NOT_FITTING if case.partner else FITTING,),
         right=None if case.beyond is None else not _is_wrong(case),
+        given=given,
     )

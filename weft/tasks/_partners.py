@@ -24,12 +24,13 @@ AT_ONCE = 1024
 @dataclass(frozen=True)
 class Exchanged:
     """A pairs. second: what their second parts are of. own: (A,) places of the pairs that were changed. pairs: (A, 2) places of
-    the entries. scores: (A,) of each."""
+    the entries. scores: (A,) of each. rows: what the entries are of, where it is not the measured rows."""
 
     second: Side
     own: Tensor
     pairs: Tensor
     scores: Mapping[PairScore, Tensor]
+    rows: Dataset | None = None
 
 
 def exchanged_pairs(
@@ -44,7 +45,7 @@ def exchanged_pairs(
     keep: bool,
 ) -> Exchanged:
     """The pairs with other second parts, not scored yet. Raises WeftError where there is nothing to exchange them by."""
-    second = pairs.second
+    second, rows = pairs.second, None
     if partner in (RANDOM, NEAREST):
         if bool((second.matches == second.matches[0]).all()):
             raise WeftError(
@@ -52,13 +53,14 @@ def exchanged_pairs(
             )
         other_N = random_others(second.matches, seed) if partner == RANDOM else _nearest(second)
     else:
-        second, other_N = _of_column(partner, member, dataset, second, config, device, keep)
+        rows = OtherColumn(dataset, second.stream, partner)
+        second, other_N = _of_column(rows, member, second, config, device, keep)
     of_pair_P = other_N[pairs.own[:, 1]]
     own_A = (of_pair_P >= 0).nonzero()[:, 0]
     if not len(own_A):
         raise WeftError(f"no row has a '{partner}', by which its {second.stream} is exchanged")
     changed_A2 = torch.stack([pairs.own[own_A, 0], of_pair_P[own_A]], dim=1)
-    return Exchanged(second, own_A, changed_A2, {})
+    return Exchanged(second, own_A, changed_A2, {}, rows)
 
 
 def random_others(matches_N: Tensor, seed: int) -> Tensor:
@@ -90,20 +92,18 @@ def _nearest(side: Side) -> Tensor:
 
 
 def _of_column(
-    column: str,
+    rows: Dataset,
     member: Member,
-    dataset: Dataset,
     second: Side,
     config: InferenceConfig,
     device: torch.device | str,
     keep: bool,
 ) -> tuple[Side, Tensor]:
-    """What stands in that column in the place of the second stream, and (N,) which of it for each entry, or -1.
+    """What stands in these rows in the place of the second stream, and (N,) which of it for each entry, or -1.
 
     Of several captions of a row each has the one of the same number, or else the row's first.
     """
     stream = second.stream
-    rows = OtherColumn(dataset, stream, column)
     listed = list_entries(rows, (stream,), config.errors.build(len(rows)))
     raw = replace(member, reading=None).over(rows)
     side = read_side(raw, rows, listed, stream, config, device, keep=keep)
