@@ -77,6 +77,18 @@ def test_no_column_takes_the_name_of_another(tmp_path: Path, kind: str) -> None:
     assert [sample.items["text"] for sample in swapped] == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_another_column_may_say_how_rows_are_divided(tmp_path: Path, kind: str) -> None:
+    """As in CMU-MOSI, which has two partitions."""
+    rows = [
+        {"text": "a", "split": "train", "fold": "test"},
+        {"text": "b", "split": "test", "fold": "train"},
+    ]
+    table = write(tmp_path, kind, rows)
+    found = FilesConfig(table, columns={"split": "fold"}).open("test")
+    assert [sample.items["text"] for sample in found] == ["a"]
+
+
 def test_a_word_that_comes_near_to_a_meaning_is_named(tmp_path: Path) -> None:
     table = write(tmp_path, "csv", [{"text": "one"}])
     with pytest.raises(WeftError, match="unknown kind of column 'imgae': did you mean image"):

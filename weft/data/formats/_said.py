@@ -80,7 +80,10 @@ class Said:
         return [v if k in KINDS else k for k, v in self.columns.items()]
 
     def require(self, names: Sequence[str], source: str) -> None:
-        """Raises DataError where a column is spoken of that is none of `names`, or takes the name of another of them."""
+        """Raises DataError where a column is spoken of that is none of `names`, or takes the name of another of them.
+
+        What says how rows are divided (`split=fold`) is chosen among such columns; only one of them can serve.
+        """
         for key, value in self.columns.items():
             name = value if key in KINDS else key
             if name not in names:
@@ -90,7 +93,8 @@ class Said:
                 raise DataError(f"{error} (columns)", source=source)
         renames = self.renames
         for name, meaning in renames.items():
-            if meaning != name and meaning in names and meaning not in renames:
+            taken = meaning != name and meaning in names and meaning not in renames
+            if taken and meaning not in ROLES:
                 raise DataError(
                     f"--columns {meaning}={name}: there is a column '{meaning}' already, which would be lost; give that "
                     "another name in the file, or leave this out",
