@@ -66,6 +66,19 @@ def commands() -> list[list[str]]:
 
 
 def test_the_page_runs(
+    folder: Path,
+    run: Callable[[str], tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And what needs its runs: workers share no folder, so this is one test."""
+    with monkeypatch.context() as patch:
+        check_the_page(folder, patch, capsys)
+    check_that_a_run_alone_makes_nothing_run(folder, run)
+    check_the_parts_of_a_script(folder, run)
+
+
+def check_the_page(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
@@ -132,9 +145,10 @@ def test_a_fifth_modality_is_trained_measured_and_shown(
         assert f"{name}: is no EDF file, or is cut off" in said
 
 
-def test_a_run_alone_makes_nothing_run(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
+def check_that_a_run_alone_makes_nothing_run(
+    folder: Path, run: Callable[[str], tuple[int, str]]
+) -> None:
     """Its parts are in a file in the current folder, and it is not imported."""
-    assert (folder / "runs" / "flats").exists(), "needs the runs of the test above"
     for words in ("evaluate runs/flats", "train --resume runs/wide"):
         code, said = run(words)
         assert code == 2
@@ -168,8 +182,7 @@ if __name__ == "__main__":
 """
 
 
-def test_parts_of_a_script_itself(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
-    assert (folder / "flats.csv").exists(), "needs the table of the test above"
+def check_the_parts_of_a_script(folder: Path, run: Callable[[str], tuple[int, str]]) -> None:
     (folder / "my_script.py").write_text(SCRIPT)
     root = str(Path(__file__).parents[1])
     done = subprocess.run(

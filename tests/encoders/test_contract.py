@@ -217,7 +217,7 @@ def test_convolutions_work_pixel_by_pixel() -> None:
             shape = (2, 3, 3, 32, 32) if several else (2, 3, side, side)
             pixels = Field(torch.zeros(shape, dtype=torch.uint8))
             encoder(inputs("frames") if case.kind == "frames" else pixels)
-    assert len(outputs) == 24
+    assert len(outputs) == 25
     for made in outputs.values():
         assert all(output.is_contiguous(memory_format=torch.channels_last) for output in made)
 

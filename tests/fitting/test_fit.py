@@ -407,7 +407,7 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         ("moods", "did you mean mood"),
         ("same", "every row has the same value"),
         ("name", "nearly every row has a value of its own"),
-        ("when", "is of kind date (dates), expected a category, a number or tags"),
+        ("when", "it holds dates; a column with the days from a first day (a number)"),
     ],
 )
 def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str) -> None:

@@ -120,7 +120,7 @@ def test_what_clap_lacks_is_one_line(run: Run, tmp_path: Path) -> None:
         export(run, "transformers", tmp_path / "model")
     modality.config = kept
     with pytest.raises(
-        WeftError, match="open_clip holds a ViT for stream 'image', this run has none"
+        WeftError, match="open_clip holds a ViT for a stream that is called 'image'; the streams of"
     ):
         export(run, "open_clip", tmp_path / "model")
 

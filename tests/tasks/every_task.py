@@ -82,9 +82,13 @@ CASES: dict[str, Config] = {
     "vqa": VQAConfig("label", question="text", answer="label", resamples=20, inference=SETTINGS),
     "vqa-written": VQAConfig("caption", question="text", answer="label", inference=SETTINGS),
     "captioning": CaptioningTaskConfig(resamples=20, meteor=False, inference=SETTINGS),
-    "translation": TranslationTaskConfig("caption", resamples=20, inference=SETTINGS),
+    "translation": TranslationTaskConfig("caption", "caption", resamples=20, inference=SETTINGS),
     "contrastive_translation": ContrastiveTranslationConfig(
-        "caption", words={"colours": "red|blue"}, resamples=20, inference=SETTINGS
+        "caption",
+        references="caption",
+        words={"colours": "red|blue"},
+        resamples=20,
+        inference=SETTINGS,
     ),
     "matching": MatchingConfig(choices=3, resamples=20, inference=SETTINGS),
     "generation": GenerationTaskConfig("flow", resamples=20, inference=SETTINGS),
@@ -96,7 +100,7 @@ CASES: dict[str, Config] = {
     ),
     "composition": CompositionTaskConfig(resamples=20, inference=SETTINGS),
     "mismatch": MismatchConfig(
-        partners=("random", "nearest", "caption"), head="matching", resamples=20, inference=SETTINGS
+        partners=("random", "nearest", "wrong"), head="matching", resamples=20, inference=SETTINGS
     ),
     "novelty": NoveltyConfig(
         "kind", ("small",), (*STREAMS, JOINT), resamples=20, inference=SETTINGS
@@ -120,7 +124,8 @@ def dataset(stream: str = "", without: set[int] | None = None) -> list[Sample]:
             "right": n % 2,
             "price": n * n / 10,
             "spoken": f"a {label} thing",
-            "caption": f"a green thing number {n}",
+            "caption": f"a {label} thing number {n}",
+            "wrong": f"a green thing number {n}",
             "asked": {"objects": [{"shape": "star", "color": label}]},
             "kind": "small" if n % 3 else "large",
             "tags": [label, *(("large",) if n % 3 else ())],

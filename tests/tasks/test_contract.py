@@ -56,7 +56,7 @@ NOT_IN_THESE_ROWS = {
     # Of rows with equal texts, and where the training rows are at hand.
     "generation": {"variety", "close_to_training"},
     # Of a threshold, which is set on validation rows.
-    "mismatch": {f"{p}/found" for p in ("random", "nearest", "caption")} | {"false_alarms"},
+    "mismatch": {f"{p}/found" for p in ("random", "nearest", "wrong")} | {"false_alarms"},
     "novelty": {"found", "false_alarms"},
     "transcription": {"word_time_error", "words_within_100ms"},  # of rows with the times of words
     "regression": {metric.name for metric in OF_A_SCALE if FAMILY not in metric.name},
@@ -274,7 +274,7 @@ def broken(kind: str) -> Sequence[Sample]:
     row = rows[BROKEN]
     items = {
         "picture": {**row.items, "image": Media.encoded(b"no picture", "image")},
-        "label": {name: row.items[name] for name in ("image", "text", "caption", "kind")}
+        "label": {name: row.items[name] for name in ("image", "text", "caption", "wrong", "kind")}
         | {"right": 7},
     }
     if kind == "row":

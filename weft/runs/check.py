@@ -209,9 +209,15 @@ def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...
 
 
 def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
-    """The tasks with default settings that have all they need in the recipe, by name."""
+    """The tasks with default settings that have all they need in the recipe, by name.
+
+    Not those that need no part of the model: they fit every run, and measure what only some rows have.
+    """
     found = {}
     for name, settings in default_tasks(recipe).items():
+        needs = settings.needs if isinstance(settings, Needing) else Needs()
+        if not (needs.heads or needs.embeddings or needs.encoders):
+            continue
         with suppress(WeftError):
             check_task(recipe, name, settings)
             found[name] = settings
