@@ -9,6 +9,8 @@ import pytest
 from tiny_runs import caption, caption_table, done, flags, read_rows, refused, write_rows
 
 from weft.core.tensors import read_tensors
+from weft.data.prepare.clean import mismatched
+from weft.runs.mismatches import Mismatches, PairFound
 
 COUNT, SWAPPED = 45, (3, 7)
 ALARM = 0.2
@@ -87,6 +89,16 @@ def test_named_captions_are_left_out(found: tuple[Path, Path], tmp_path: Path) -
     assert f"dropped, no caption: {len(named)}" in said
     dropped = (tmp_path / "out" / "quarantine" / "dropped.jsonl").read_text().splitlines()
     assert {json.loads(line)["id"] for line in dropped} == {row["id"] for row in named}
+
+
+def test_a_caption_may_hold_any_line_break(found: tuple[Path, Path], tmp_path: Path) -> None:
+    pairs = [
+        PairFound(n, f"r{n}", "made", None, text, 1.0, 0.01, True)
+        for n, text in enumerate(["two\nlines", "two\u2028lines", 'quoted "so"', "two\x85lines"])
+    ]
+    Mismatches(("image", "text"), "similarity", 0.05, 20, pairs).save(tmp_path / "found.csv")
+    named = mismatched(tmp_path / "found.csv")
+    assert named == {pair.id: {pair.text} for pair in pairs}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ def test_the_interval_of_the_false_alarms_holds_what_other_draws_have() -> None:
     assert interval.low < interval.value < interval.high
 
 
+def test_a_resample_without_anomalous_rows_says_nothing() -> None:
+    """Of one anomalous row among many, a third of the resamples lack it."""
+    scores, groups = np.arange(20.0), np.arange(20)
+    anomalous = groups == 10
+    found = detection(scores, anomalous, groups, Bootstrap(groups)).fpr95
+    assert found.value == pytest.approx(9 / 19)
+    assert (found.replicates > 0).all()
+
+
 def test_equal_scores_of_all_rows_are_chance() -> None:
     groups = np.arange(10)
     found = detection(np.zeros(10), groups < 5, groups, Bootstrap(groups, resamples=9))

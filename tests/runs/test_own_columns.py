@@ -76,3 +76,29 @@ def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
 def test_what_is_said_needs_a_table() -> None:
     with pytest.raises(WeftError, match="needs the table: --data PATH"):
         on_files(recipe("clip"), None, Said({"image": "Bild"}))
+
+
+def test_other_files_are_read_in_the_form_of_the_recipe(tmp_path: Path) -> None:
+    """Their rows are aligned and have hidden words as those of training; a join or a fold was of the recipe's own files."""
+    table = tmp_path / "own.jsonl"
+    rows = [
+        {"image": f"{n}.jpg", "text": ["a red star", "a ring"], "machine": ["x", "y"]}
+        for n in range(3)
+    ]
+    table.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    before = recipe("scenes")
+    source = FilesConfig(
+        table,
+        columns={"text": "text", "machine": "text"},
+        aligned=("text", "machine"),
+        hidden={"text": "red|blue"},
+        held_out={"fold": "1"},
+    )
+    made = on_files(before.replace(data=before.data.replace(source=source)), table)
+    found = made.data.source.files
+    assert found is not None
+    assert (found.aligned, found.hidden) == (source.aligned, source.hidden)
+    assert found.held_out == {}
+    opened = found.open(None)
+    assert len(opened) == 6
+    assert "red" not in opened[0].items["text"]

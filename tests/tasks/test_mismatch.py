@@ -150,6 +150,17 @@ def test_novelty_needs_rows_of_both_kinds(anomalous: str) -> None:
         case.build().evaluate([member(rows)], rows)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("score", ["neighbours", "density"])
+def test_measured_rows_may_all_lack_a_stream(score: str) -> None:
+    rows = [
+        replace(row, items={k: v for k, v in row.items.items() if k != "image"})
+        for row in dataset()
+    ]
+    case = CASES["novelty"].replace(streams=("image", "text"), score=score)
+    result = case.build().evaluate([replace(member(rows), training=dataset())], rows)  # type: ignore[attr-defined]
+    assert np.isfinite(result.metrics["AUROC"].value)
+
+
 def test_a_row_unlike_the_training_rows_is_found() -> None:
     """A picture and words that no training row has, by both scores."""
     rows = dataset()

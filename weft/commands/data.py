@@ -121,7 +121,7 @@ def _mismatches(arguments: CheckArguments, said: Said, out: Path) -> None:
     print(
         say(
             f"pairs of {first} and {second} that may not belong together: {len(alarms):,} of {len(found.pairs):,}; "
-            f"of those that do, {100 * found.false_alarms:g} % are expected to be named all the same"
+            f"of right pairs that the run was not trained on, {100 * found.false_alarms:g} % are expected to be named all the same"
         )
     )
     for pair in alarms[:SHOWN]:

@@ -142,7 +142,8 @@ def main(words: list[str]) -> None:
         against = held_against(found.result, result, str(arguments.against))
         print(against.table().text())
     table = None
-    if arguments.missing or runs[0].recipe.data.modality_dropout:
+    by_itself = runs[0].recipe.data.modality_dropout and found.result.head is not None
+    if arguments.missing or by_itself:
         from weft.runs.missing import measure_missing
 
         table = measure_missing(found, task)

@@ -6,7 +6,7 @@ from typing import Any
 
 from weft.core.config import Settings
 from weft.core.errors import DataError, WeftError
-from weft.core.media import Alternatives, Media
+from weft.core.media import Alternatives
 from weft.core.ranges import at_least, require
 from weft.core.samples import Sample
 from weft.data.formats import Dataset, columns_of
@@ -82,7 +82,7 @@ class InContext(Sequence[Sample]):
 
 def _together(values: list[Any], *, backwards: bool) -> Any:
     """Texts as one; of arrays a list, backwards where the first is the nearest."""
-    if any(isinstance(value, Media) for value in values):
+    if not all(isinstance(value, str | Alternatives) for value in values):
         return values[::-1] if backwards else values
     return " ".join(value[0] if isinstance(value, Alternatives) else str(value) for value in values)
 

@@ -66,9 +66,10 @@ def _fpr95(
         total_R = false_RN[:, -1]
         false_R = np.take_along_axis(false_RN, place_R[:, None], axis=1)[:, 0]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(total_R > 0, false_R / total_R, math.nan)
+            share_R = false_R / total_R
+        return np.where((total_R > 0) & (found_RN[:, -1] > 0), share_R, math.nan)
 
     value = float(share(np.ones((1, len(order)), dtype=np.int64))[0])
     drawn = np.concatenate([share(some) for some in bootstrap.draws(np.asarray(groups)[order])])
-    # A resample without a normal row says nothing: the value stands in.
+    # A resample that lacks rows of a kind says nothing: the value stands in.
     return Statistic(value, np.where(np.isfinite(drawn), drawn, value), count(groups))

@@ -178,7 +178,9 @@ class NoveltyScorer:
         has_NS = torch.stack([rows.present[stream] for stream in self.normals], dim=1)
         for name in ("neighbours", "density"):
             of_streams = [
-                self._near(rows, stream, others)
+                torch.zeros(len(rows), dtype=torch.float64)
+                if not rows.present[stream].any()
+                else self._near(rows, stream, others)
                 if name == "neighbours"
                 else normal.distance(rows.vectors[stream])
                 for stream, normal in self.normals.items()

@@ -12,6 +12,7 @@ from weft.core.files import read_file
 from weft.core.interfaces import Modality
 from weft.core.media import Media
 from weft.core.samples import Sample
+from weft.data.aligned import Aligned
 from weft.data.context import InContext
 from weft.data.formats import (
     KINDS,
@@ -23,7 +24,8 @@ from weft.data.formats import (
     open_dataset,
     raise_error,
 )
-from weft.data.sources import FilesConfig
+from weft.data.hidden import Hidden
+from weft.data.sources import BETWEEN, FilesConfig
 from weft.modalities.cell import CellConfig
 from weft.modalities.ngrams import NgramsConfig
 from weft.modalities.table import TableConfig
@@ -41,15 +43,23 @@ def rows_like(
 
     What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
     recipe's encoding where the table's bytes are UTF-8. A column that the recipe reads has the kind that it has
-    there. Pictures that do not lie beside the table are sought where those of the recipe lie. Rows have the context
-    that those of the recipe have.
+    there. Pictures that do not lie beside the table are sought where those of the recipe lie. Rows are aligned, have hidden
+    words and context as those of the recipe, in the columns that they have.
     """
     rows = _rows_like(recipe, data, on_error, said)
     files = recipe.data.source.files
-    context = None if files is None else files.context
+    if files is None:
+        return rows
+    some = list(_some(rows))
+    known = {name for row in some for name in row.items}
+    lists = {name for row in some for name, value in row.items.items() if isinstance(value, list)}
+    if aligned := tuple(name for name in files.aligned if name in lists):
+        rows = Aligned(rows, aligned)
+    for column, words in files.hidden.items():
+        rows = Hidden(rows, column, words.split(BETWEEN)) if column in known else rows
+    context = files.context
     if context is None:
         return rows
-    known = {name for row in _some(rows) for name in row.items}
     columns = tuple(name for name in context.columns if name in known)
     return InContext(rows, context.replace(columns=columns), str(data)) if columns else rows
 

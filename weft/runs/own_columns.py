@@ -40,13 +40,18 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
         kept = FilesConfig(Path(data))
     else:
         raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
-    source = FilesConfig(
-        kept.path if data is None else Path(data),
+    other = (
+        data is not None
+    )  # files of one's own are no part of a join, a control or a fold of the recipe's
+    source = kept.replace(
+        path=kept.path if data is None else Path(data),
+        format=None if other else kept.format,
         columns=dict(said.columns or kept.columns),
-        images_dir=said.images_dir or (kept.images_dir if data is None else None),
+        images_dir=said.images_dir or (None if other else kept.images_dir),
         encoding=said.encoding or kept.encoding,
-        forms=kept.forms,
-        division=kept.division,
+        joined={} if other else kept.joined,
+        held_out={} if other else kept.held_out,
+        shuffled={} if other else kept.shuffled,
     ).absolute()
     source = with_columns_found(source, recipe.data)
     return recipe.replace(data=replace(recipe.data, source=source))

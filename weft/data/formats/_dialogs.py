@@ -38,7 +38,8 @@ def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Ro
         try:
             held = row.get(column)
             whole = isinstance(held, list)
-            name = str(row.get("id") or source) if whole else str(held or source)
+            named = row.get("id") if whole else held
+            name = source if named is None or named == "" else str(named)
             given = held if whole else [row]
             if not given:
                 raise DataError(f"column '{column}': the dialog is empty", source=source)
@@ -61,6 +62,11 @@ def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Ro
 def _turn(turn: Any, number: int, source: str) -> dict[str, str]:
     """{question, answer} of a dict of these, or of a list of both."""
     held = dict(zip((QUESTION, ANSWER), turn, strict=False)) if isinstance(turn, list) else turn
+    if not isinstance(held, dict):
+        raise DataError(
+            f"turn {number} of the dialog is {turn!r:.60}, expected a question and its answer",
+            source=source,
+        )
     found = {}
     for name in (QUESTION, ANSWER):
         value = held.get(name)

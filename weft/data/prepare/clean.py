@@ -1,6 +1,7 @@
 """Which rows and captions are good enough to keep."""
 
 import csv
+import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ def mismatched(file: Path | None) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     if file is None:
         return found
-    rows = csv.reader(read_file(file).decode("utf-8-sig").splitlines())
+    # Lines end where CSV has them end: a caption may hold any kind of line break.
+    rows = csv.reader(io.StringIO(read_file(file).decode("utf-8-sig"), newline=""))
     header = next(rows, [])
     if lacking := [name for name in MARKED if name not in header]:
         raise DataError(
