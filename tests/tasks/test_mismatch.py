@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from every_task import CASES, ROWS, dataset, member
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
 
 from weft.core.errors import WeftError
 from weft.inference.member import Entry
@@ -57,13 +56,16 @@ def test_the_nearest_is_of_another_row() -> None:
         assert other == max(there, key=lambda m: float(unit[n] @ unit[m]))
 
 
-def test_features_are_predicted_as_by_scikit_learn() -> None:
+@pytest.mark.parametrize("width", [1, 3])
+def test_features_are_predicted_by_ridge_regression(width: int) -> None:
+    """The normal equations of standardised features, solved here by NumPy."""
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(40, 5)) * 3 + 1, random.normal(size=(40, 3)) * 2
+    x, y = random.normal(size=(40, 5)) * 3 + 1, random.normal(size=(40, width)) * 2
     found = Predictor.fit(torch.tensor(x).float(), torch.tensor(y).float())
     standard = (x - x.mean(0)) / x.std(0, ddof=1)
     target = (y - y.mean(0)) / y.std(0, ddof=1)
-    expected = Ridge(alpha=RIDGE * 40, fit_intercept=False).fit(standard, target).coef_.T
+    square = standard.T @ standard + RIDGE * 40 * np.eye(5)
+    expected = np.linalg.solve(square, standard.T @ target)
     np.testing.assert_allclose(found.weight.numpy(), expected, atol=1e-5)
 
 

@@ -129,20 +129,15 @@ class _Normal:
     def fit(cls, vectors_ND: Tensor) -> "_Normal":
         """With the covariance shrunk towards a multiple of the identity (Y. Chen, A. Wiesel, Y. Eldar and A. Hero, Shrinkage
         Algorithms for MMSE Covariance Estimation, IEEE Transactions on Signal Processing 58(10), 2010, equation 23)."""
-        number, width = vectors_ND.shape
-        mean = vectors_ND.mean(0)
-        centred = (vectors_ND - mean).double()
-        covariance = centred.T @ centred / number
-        trace, square = covariance.trace(), (covariance**2).sum()
-        above = (1 - 2 / width) * square + trace**2
-        below = (number + 1 - 2 / width) * (square - trace**2 / width)
-        share = float((above / below).clamp(0, 1)) if below > 0 else 1.0
-        even = torch.eye(width, dtype=torch.float64) * (trace / width).clamp_min(1e-12)
-        return cls(mean, torch.linalg.inv((1 - share) * covariance + share * even))
+        from sklearn.covariance import OAS
+
+        found = OAS().fit(vectors_ND.double().numpy())
+        mean, precision = (torch.from_numpy(one) for one in (found.location_, found.precision_))
+        return cls(mean, precision)
 
     def distance(self, vectors_MD: Tensor) -> Tensor:
         """(M,) the squared Mahalanobis distance, over D."""
-        centred = (vectors_MD - self.mean).double()
+        centred = vectors_MD.double() - self.mean
         return ((centred @ self.precision) * centred).sum(1) / len(self.mean)
 
 

@@ -21,7 +21,7 @@ from weft.runs.parts import ALL, open_split
 from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
 from weft.tasks import tasks
-from weft.tasks.base import SlicedConfig, Task, TaskConfig
+from weft.tasks.base import AlarmConfig, SlicedConfig, Task
 from weft.tasks.slicing import require_columns
 
 LEADERBOARD = "leaderboard.html"
@@ -74,7 +74,7 @@ def measure(
     if audited and leakage is None:
         leakage = _audit(runs, trained_on, dataset, workers)
     held_out = [
-        validation_rows(run, name if same else None) if _calibrates(settings) else None
+        validation_rows(run, name if same else None) if isinstance(settings, AlarmConfig) else None
         for run in runs
     ]
     members = [
@@ -165,11 +165,6 @@ def training_rows(run: TrainedModel) -> Dataset | None:
         return open_split(run.recipe, run.recipe.data.train)
     except WeftError:
         return None
-
-
-def _calibrates(settings: Config[Task]) -> bool:
-    """Whether the task sets thresholds on validation rows."""
-    return isinstance(settings, TaskConfig) and settings.calibrated
 
 
 def validation_rows(run: TrainedModel, measured: str | None = None) -> Dataset | None:

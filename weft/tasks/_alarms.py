@@ -1,21 +1,22 @@
-"""Pairs that are above or below an alarm's threshold, as they are shown."""
+"""Shared by the tasks that find anomalies: their metrics, and the threshold of an alarm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from weft.core.media import Alternatives
-from weft.evaluation.conformal import Conformal
-from weft.inference.pair_scores import PairScore
-from weft.inference.pairs import Pairs
-from weft.inference.results import Prediction
-from weft.tasks._partners import Exchanged
-from weft.tasks.base import WORST
+from weft.evaluation.anomaly import Detection
+from weft.evaluation.bootstrap import Statistic
+from weft.evaluation.conformal import Conformal, false_alarms
+from weft.evaluation.metric import Metric, Score
+from weft.tasks.base import AlarmConfig
 
-FITTING, NOT_FITTING = "belong together", "do not belong together"
+AUROC = Metric("AUROC", headline=True)
+AUPR = Metric("AUPR", said="average precision")
+FPR95 = Metric("FPR@95", better="lower", said="false alarms where 95 % are found")
+FOUND = Metric("found", said="found at the threshold")
+FALSE_ALARMS = Metric("false_alarms", better="lower", said="false alarms at the threshold")
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,23 @@ class Calibration:
     scores: Tensor
     groups: Tensor
 
-    def is_enough(self, false_alarms: float) -> bool:
-        """Whether so few false alarms can be kept by so many rows."""
-        return len(self.scores) >= Conformal.least(false_alarms)
+    def threshold(self, share: float) -> float | None:
+        """Above it are alarms, of normal rows at most that share; None where the rows are too few to keep it."""
+        if len(self.scores) < Conformal.least(share):
+            return None
+        return Conformal(self.scores).threshold(share)
 
 
 def threshold_words(
-    calibration: Calibration | None, threshold: float | None, false_alarms: float
+    calibration: Calibration | None, threshold: float | None, share: float
 ) -> dict[str, Any]:
     """What the protocol says of the threshold, or of why there is none."""
-    rate = f"{100 * false_alarms:g} % false alarms"
+    rate = f"{100 * share:g} % false alarms"
     if calibration is None:
         return {"alarm threshold": "none: no validation rows beside the measured ones"}
     count = len(calibration.scores)
     if threshold is None:
-        least = Conformal.least(false_alarms)
+        least = Conformal.least(share)
         return {"alarm threshold": f"none: {rate} need {least} validation rows, there are {count}"}
     return {
         "alarm threshold": f"{threshold:.4f}, for {rate}",
@@ -47,84 +50,27 @@ def threshold_words(
     }
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Pairs of the rows and exchanged ones, their scores, and the threshold, where there is one."""
-
-    pairs: Pairs
-    own: Mapping[PairScore, Tensor]
-    exchanged: Mapping[str, Exchanged]
-    calibration: Calibration | None
-    threshold: float | None
+def by_metric(found: Detection) -> Mapping[Metric, Statistic]:
+    """What is known without a threshold."""
+    return {AUROC: found.auroc, AUPR: found.average_precision, FPR95: found.fpr95}
 
 
-@dataclass(frozen=True)
-class Case:
-    """A pair: of the rows' own where `partner` is empty. place: among its kind. beyond: how far it is on the wrong side of
-    the threshold, where there is one."""
-
-    partner: str
-    place: int
-    value: float
-    beyond: float | None
+def guessed(anomalous: int, normal: int) -> Mapping[Metric, float]:
+    """What a score that knows nothing reaches, in percent, with so many rows of each kind."""
+    return {AUROC: 50.0, AUPR: 100 * anomalous / (anomalous + normal), FPR95: 95.0}
 
 
-def cases_of(found: Measured, score: PairScore) -> list[Case]:
-    kinds = {"": found.own[score], **{p: of.scores[score] for p, of in found.exchanged.items()}}
-    cases = []
-    for partner, scores_P in kinds.items():
-        sign = -1 if partner else 1
-        for place, value in enumerate(scores_P.tolist()):
-            beyond = None if found.threshold is None else sign * (value - found.threshold)
-            cases.append(Case(partner, place, value, beyond))
-    return cases
-
-
-def _is_wrong(case: Case) -> bool:
-    """Whether it is on the wrong side; an alarm is above the threshold, not on it."""
-    return case.beyond is not None and (case.beyond >= 0 if case.partner else case.beyond > 0)
-
-
-def drawn(found: Measured, cases: Sequence[Case], count: int, seed: int) -> list[Prediction]:
-    """Some pairs, as many own as exchanged ones, and of both as many wrong as right ones, as far as there are such."""
-    random = np.random.default_rng(seed)
-    kinds: dict[tuple[bool, bool], list[Case]] = {}
-    for case in cases:
-        kinds.setdefault((bool(case.partner), _is_wrong(case)), []).append(case)
-    order = [[of[n] for n in random.permutation(len(of))] for _, of in sorted(kinds.items())]
-    chosen = [of[n] for n in range(count) for of in order if n < len(of)]
-    return [_prediction(found, case) for case in chosen[:count]]
-
-
-def worst(found: Measured, cases: Sequence[Case]) -> list[Prediction]:
-    """Those farthest on the wrong side of the threshold."""
-    wrong = [case for case in cases if _is_wrong(case)]
-    return [
-        _prediction(found, case)
-        for case in sorted(wrong, key=lambda case: -(case.beyond or 0.0))[:WORST]
-    ]
-
-
-def _prediction(found: Measured, case: Case) -> Prediction:
-    own, exchanged = found.pairs, found.exchanged.get(case.partner)
-    pairs_P2 = own.own if exchanged is None else exchanged.pairs
-    side = own.second if exchanged is None else exchanged.second
-    one, other = pairs_P2[case.place].tolist()
-    entry, given = side.entries[other], {}
-    inputs = [own.first.entries[one], entry]
-    if exchanged is not None and exchanged.rows is not None:  # a column of the row is no stream
-        raw = exchanged.rows[entry.row].items[entry.stream]
-        given = {
-            entry.stream: raw[entry.alternative or 0] if isinstance(raw, Alternatives) else raw
-        }
-        inputs = inputs[:1]
-    said = f"strangeness {case.value:.2f}"
-    if found.threshold is not None:
-        said = f"{NOT_FITTING if case.value > found.threshold else FITTING} ({said})"
-    return Prediction(
-        inputs=tuple(inputs),
-        predicted=said,
-        expected=(NOT_FITTING if case.partner else FITTING,),
-        right=None if case.beyond is None else not _is_wrong(case),
-        given=given,
+def false_alarm_score(
+    config: AlarmConfig, calibration: Calibration, normal_N: Tensor, groups_N: Tensor
+) -> Score:
+    """Of the measured rows that are normal, those above the threshold. normal_N: their scores (N,)."""
+    share = false_alarms(
+        config.false_alarms,
+        calibration.scores,
+        calibration.groups,
+        normal_N,
+        groups_N,
+        resamples=config.resamples,
+        seed=config.seed,
     )
+    return FALSE_ALARMS.score(share.estimate())

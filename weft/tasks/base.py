@@ -70,8 +70,6 @@ class TaskConfig(Config[Task]):
     """The settings that all tasks have."""
 
     renamed_settings: ClassVar[Mapping[str, str]] = {"rows": "inference"}
-    calibrated: ClassVar[bool] = False
-    """Whether thresholds are set on the validation rows."""
     resamples: int = 2000
     """Of the bootstrap."""
     seed: int = 0
@@ -111,3 +109,18 @@ class SlicedConfig(TaskConfig):
     slices: tuple[str, ...] = ()
     """Columns by whose values errors are given, too: each value of a category or tag, numbers and dates cut
     at their quartiles, texts by their number of words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmConfig(TaskConfig):
+    """The settings of tasks whose threshold is set on the validation rows."""
+
+    false_alarms: float = 0.05
+    """Share of what is normal that may be above the threshold."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.false_alarms < 1:
+            raise ValueError(
+                f"false_alarms is {self.false_alarms}, expected a share between 0 and 1"
+            )

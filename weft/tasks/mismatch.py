@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +11,6 @@ from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.anomaly import detection, share_beaten
 from weft.evaluation.bootstrap import Bootstrap, Statistic
-from weft.evaluation.conformal import Conformal, false_alarms
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name
 from weft.heads.classes import ClassOutput
@@ -20,28 +18,31 @@ from weft.inference.member import Member, only
 from weft.inference.pair_scores import FITTED, PairScore, PairScorer
 from weft.inference.pairs import Pairs, Side, read_pairs
 from weft.inference.results import TaskResult, Values
-from weft.tasks._alarms import Calibration, Measured, cases_of, drawn, threshold_words, worst
+from weft.tasks._alarms import (
+    AUPR,
+    AUROC,
+    FALSE_ALARMS,
+    FOUND,
+    FPR95,
+    Calibration,
+    by_metric,
+    false_alarm_score,
+    guessed,
+    threshold_words,
+)
+from weft.tasks._pairs_shown import Measured, cases_of, drawn, worst
 from weft.tasks._partners import NEAREST, RANDOM, exchanged_pairs
-from weft.tasks.base import TaskConfig
-
-AUROC = Metric("AUROC", headline=True)
-AUPR = Metric("AUPR", said="average precision")
-FPR95 = Metric("FPR@95", better="lower", said="false alarms where 95 % are found")
-FOUND = Metric("found", said="found at the threshold")
-FALSE_ALARMS = Metric("false_alarms", better="lower", said="false alarms at the threshold")
-GUESSED = {AUROC: 50.0, AUPR: 50.0, FPR95: 95.0}
-"""What a score that knows nothing reaches, of as many exchanged pairs as own ones."""
+from weft.tasks.base import AlarmConfig
 
 
 @dataclass(frozen=True)
-class MismatchConfig(TaskConfig):
+class MismatchConfig(AlarmConfig):
     """Pairs of which one part was exchanged, told from the rows' own pairs by a score of how strange they are.
 
     The scores are those of `weft.inference.pair_scores`. The threshold, which is no part of the model, is set on the
     validation rows' own pairs (conformal calibration).
     """
 
-    calibrated: ClassVar[bool] = True
     first: str = "image"
     """One stream."""
     second: str = "text"
@@ -53,15 +54,9 @@ class MismatchConfig(TaskConfig):
     features of its encoder, or by a column of the row, such as a caption with one wrong word."""
     head: str = ""
     """A head that says whether both belong together, for the score `matching`; none if empty."""
-    false_alarms: float = 0.05
-    """Share of the rows' own pairs that may be above the threshold."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.false_alarms < 1:
-            raise ValueError(
-                f"false_alarms is {self.false_alarms}, expected a share between 0 and 1"
-            )
         if self.first == self.second:
             raise ValueError(f"both streams are '{self.first}', expected two different ones")
         if not self.partners:
@@ -127,7 +122,11 @@ class Mismatch:
             for name, of_score in detected.items()
             if name != score
         }
-        chance = {m.of(p).name: v for p in config.partners for m, v in GUESSED.items()}
+        chance = {
+            metric.of(partner).name: value
+            for partner, of in found.exchanged.items()
+            for metric, value in guessed(len(of.own), len(found.pairs.own)).items()
+        }
         beaten = {
             partner: 100 * torch.from_numpy(share_beaten(found.own[score], of.scores[score]))
             for partner, of in found.exchanged.items()
@@ -201,9 +200,7 @@ class Mismatch:
             normal_M = scored(apart.second, apart.own, apart.first)[config.score]
             calibration = Calibration(normal_M, apart.groups)
         own = scored(pairs.second, pairs.own, pairs.first)
-        threshold = None
-        if calibration is not None and calibration.is_enough(config.false_alarms):
-            threshold = Conformal(calibration.scores).threshold(config.false_alarms)
+        threshold = None if calibration is None else calibration.threshold(config.false_alarms)
         return Measured(pairs, own, exchanged, calibration, threshold)
 
 
@@ -219,9 +216,7 @@ def _detected(
             raise WeftError(f"score '{score}' of a pair is not finite")
         anomalous = torch.arange(len(scores)) >= len(normal_P)
         one = detection(scores, anomalous, torch.cat([groups_P, groups_P[of.own]]), bootstrap)
-        measured[partner, AUROC] = one.auroc
-        measured[partner, AUPR] = one.average_precision
-        measured[partner, FPR95] = one.fpr95
+        measured |= {(partner, metric): of_it for metric, of_it in by_metric(one).items()}
     return measured
 
 
@@ -233,13 +228,4 @@ def _at_threshold(found: Measured, config: MismatchConfig, bootstrap: Bootstrap)
     for partner, of in found.exchanged.items():
         above_A = (of.scores[score] > found.threshold).double()
         yield FOUND.of(partner).score(bootstrap.proportion(above_A, groups_P[of.own]))
-    share = false_alarms(
-        config.false_alarms,
-        found.calibration.scores,
-        found.calibration.groups,
-        found.own[score],
-        groups_P,
-        resamples=config.resamples,
-        seed=config.seed,
-    )
-    yield FALSE_ALARMS.score(share.estimate())
+    yield false_alarm_score(config, found.calibration, found.own[score], groups_P)

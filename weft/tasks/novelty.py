@@ -1,10 +1,8 @@
 """Anomaly detection by row: which rows are unlike the training rows?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +11,6 @@ from weft.core.interfaces import JOINT
 from weft.core.needs import Needs
 from weft.data.formats import Dataset
 from weft.evaluation.anomaly import detection, share_beaten
-from weft.evaluation.conformal import Conformal, false_alarms
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
@@ -26,21 +23,30 @@ from weft.inference.novelty_scores import (
     row_vectors,
 )
 from weft.inference.results import Prediction, TaskResult, Values
-from weft.tasks._alarms import Calibration, threshold_words
-from weft.tasks.base import WORST, TaskConfig
-from weft.tasks.mismatch import AUPR, AUROC, FALSE_ALARMS, FOUND, FPR95
+from weft.tasks._alarms import (
+    AUPR,
+    AUROC,
+    FALSE_ALARMS,
+    FOUND,
+    FPR95,
+    Calibration,
+    by_metric,
+    false_alarm_score,
+    guessed,
+    threshold_words,
+)
+from weft.tasks.base import WORST, AlarmConfig
 
 LIKE, UNLIKE = "like the training rows", "unlike the training rows"
 
 
 @dataclass(frozen=True)
-class NoveltyConfig(TaskConfig):
+class NoveltyConfig(AlarmConfig):
     """Rows that a column calls anomalous, told from the others by how far they are from the training rows.
 
     The scores are those of `weft.inference.novelty_scores`; the threshold is as in `mismatch`.
     """
 
-    calibrated: ClassVar[bool] = True
     column: str = "anomalous"
     """The column that tells which of the measured rows are anomalous."""
     values: tuple[str, ...] = ("yes", "true", "1")
@@ -49,15 +55,6 @@ class NoveltyConfig(TaskConfig):
     """Streams, or joint, by which rows are compared; all that the model encodes if empty."""
     score: NoveltyScore = "neighbours"
     """The score that alarms; the other one stands beside it."""
-    false_alarms: float = 0.05
-    """Share of normal rows that may be above the threshold."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.false_alarms < 1:
-            raise ValueError(
-                f"false_alarms is {self.false_alarms}, expected a share between 0 and 1"
-            )
 
     @property
     def needs(self) -> Needs:
@@ -66,6 +63,18 @@ class NoveltyConfig(TaskConfig):
 
     def build(self) -> "Novelty":
         return Novelty(self)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """N rows: their scores (N,), which of them are anomalous (N,), and the threshold, where there is one."""
+
+    rows: RowVectors
+    anomalous: Tensor
+    scores: Mapping[NoveltyScore, Tensor]
+    calibration: Calibration | None
+    threshold: float | None
+    with_training: bool
 
 
 class Novelty:
@@ -88,13 +97,58 @@ class Novelty:
         """Raises WeftError for several models, and where no row or every row is anomalous."""
         member, config = only(members, self.name), self.config
         streams = config.streams or tuple(s for s in member.sources if s in member.model.encoders)
+        found = self._measured(member, dataset, streams, device)
+        rows, anomalous_N, own_N = found.rows, found.anomalous, found.scores[config.score]
+        bootstrap = config.bootstrap(rows.groups)
+        detected = {
+            name: by_metric(detection(of, anomalous_N, rows.groups, bootstrap))
+            for name, of in found.scores.items()
+        }
+        scores = [m.score(one.estimate()) for m, one in detected[config.score].items()]
+        others = {
+            str(name): {m.name: m.scale * one.value for m, one in of.items()}
+            for name, of in detected.items()
+            if name != config.score
+        }
+        chance = guessed(int(anomalous_N.sum()), int((~anomalous_N).sum()))
+        beaten_A = 100 * torch.from_numpy(share_beaten(own_N[~anomalous_N], own_N[anomalous_N]))
+        wrong_N, beyond_N = self._wrong(found)
+        drawn = right_and_wrong(wrong_N.long() + 1, config.examples, config.seed)
+        worst = worst_first(torch.where(wrong_N, beyond_N, torch.zeros_like(beyond_N)), WORST)
+        return TaskResult(
+            task=self.name,
+            protocol={
+                "rows": len(rows),
+                "anomalous": int(anomalous_N.sum()),
+                "score": config.score,
+                "streams": ", ".join(streams),
+                "compared with": "training rows" if found.with_training else "rows of other groups",
+                **threshold_words(found.calibration, found.threshold, config.false_alarms),
+                **config.protocol([member], dataset, rows),
+            },
+            metrics=by_name([*scores, *self._at_threshold(found)]),
+            baselines={"chance": {m.name: value for m, value in chance.items()}, **others},
+            leakage=leakage,
+            values={AUROC.name: Values(beaten_A, rows.groups[anomalous_N])},
+            predictions=[self._prediction(found, row, bool(wrong_N[row])) for row in drawn],
+            worst=[self._prediction(found, row, wrong=True) for row in worst],
+        )
+
+    def _measured(
+        self,
+        member: Member,
+        dataset: Dataset,
+        streams: Sequence[str],
+        device: torch.device | str,
+    ) -> _Measured:
+        """The rows beside the training rows, or beside each other where those are not at hand."""
+        config = self.config
         rows = row_vectors(member, dataset, streams, config.inference, device)
         anomalous_N = self._anomalous(dataset, rows)
         training = rows
         if member.training is not None:
-            apart = member.over(member.training)
             training = row_vectors(
-                apart,
+                member.over(member.training),
                 member.training,
                 streams,
                 config.inference,
@@ -106,59 +160,14 @@ class Novelty:
         scores = scorer.of(rows, others=training is rows)
         if not torch.isfinite(scores[config.score]).all():
             raise WeftError(f"score '{config.score}' of a row is not finite")
-        bootstrap = config.bootstrap(rows.groups)
-        by_score = {
-            name: detection(found, anomalous_N, rows.groups, bootstrap)
-            for name, found in scores.items()
-        }
-        of, normal = by_score[config.score], self._normal(scorer, member, streams, device)
-        own = scores[config.score]
-        found = [
-            AUROC.score(of.auroc.estimate()),
-            AUPR.score(of.average_precision.estimate()),
-            FPR95.score(of.fpr95.estimate()),
-        ]
-        threshold = None
-        if normal is not None and normal.is_enough(config.false_alarms):
-            threshold = Conformal(normal.scores).threshold(config.false_alarms)
-            found += self._at_threshold(threshold, normal, own, anomalous_N, rows)
-        share = 100 * float(anomalous_N.double().mean())
-        others = {
-            str(name): {
-                AUROC.name: 100 * one.auroc.value,
-                AUPR.name: 100 * one.average_precision.value,
-                FPR95.name: 100 * one.fpr95.value,
-            }
-            for name, one in by_score.items()
-            if name != config.score
-        }
-        beaten = 100 * torch.from_numpy(share_beaten(own[~anomalous_N], own[anomalous_N]))
-        return TaskResult(
-            task=self.name,
-            protocol={
-                "rows": len(rows),
-                "anomalous": int(anomalous_N.sum()),
-                "score": config.score,
-                "streams": ", ".join(streams),
-                "compared with": "these rows, of other groups"
-                if training is rows
-                else "training rows",
-                **threshold_words(normal, threshold, config.false_alarms),
-                **config.protocol([member], dataset, rows),
-            },
-            metrics=by_name(found),
-            baselines={"chance": {AUROC.name: 50.0, AUPR.name: share, FPR95.name: 95.0}, **others},
-            leakage=leakage,
-            values={AUROC.name: Values(beaten, rows.groups[anomalous_N])},
-            **self._shown(rows, streams, own, anomalous_N, threshold),
-        )
+        calibration = self._normal(scorer, member, streams, device)
+        threshold = None if calibration is None else calibration.threshold(config.false_alarms)
+        return _Measured(rows, anomalous_N, scores, calibration, threshold, training is not rows)
 
     def _anomalous(self, dataset: Dataset, rows: RowVectors) -> Tensor:
-        """(N,) bool."""
+        """(N,) bool. Raises WeftError where all rows are of one kind."""
         config = self.config
-        named = {value.casefold() for value in config.values}
-        known = [str(dataset[row].items.get(config.column, "")) for row in rows.rows]
-        found = torch.tensor([one.strip().casefold() in named for one in known])
+        known, found = self._called(dataset, rows)
         if found.all() or not found.any():
             kind = "anomalous" if found.all() else "normal"
             seen = ", ".join(sorted(set(known))[:5]) or "nothing"
@@ -167,6 +176,12 @@ class Novelty:
                 f"{', '.join(config.values)} (--tasks.novelty.values)"
             )
         return found
+
+    def _called(self, dataset: Dataset, rows: RowVectors) -> tuple[list[str], Tensor]:
+        """What the column says of each row, and (N,) whether that is anomalous."""
+        named = {value.casefold() for value in self.config.values}
+        known = [str(dataset[row].items.get(self.config.column, "")) for row in rows.rows]
+        return known, torch.tensor([one.strip().casefold() in named for one in known])
 
     def _normal(
         self,
@@ -179,69 +194,43 @@ class Novelty:
         validation, config = member.validation, self.config
         if validation is None:
             return None
-        named = {value.casefold() for value in config.values}
         rows = row_vectors(member.over(validation), validation, streams, config.inference, device)
-        known = [str(validation[row].items.get(config.column, "")) for row in rows.rows]
-        normal = torch.tensor([one.strip().casefold() not in named for one in known])
+        normal = ~self._called(validation, rows)[1]
         kept = rows.take(normal.nonzero()[:, 0])
         return Calibration(scorer.of(kept)[config.score], kept.groups)
 
-    def _at_threshold(
-        self,
-        threshold: float,
-        normal: Calibration,
-        own: Tensor,
-        anomalous_N: Tensor,
-        rows: RowVectors,
-    ) -> list[Score]:
-        config = self.config
-        above = (own[anomalous_N] > threshold).double()
-        groups = rows.groups[anomalous_N]
-        found = FOUND.score(config.bootstrap(groups).proportion(above, groups))
-        share = false_alarms(
-            config.false_alarms,
-            normal.scores,
-            normal.groups,
-            own[~anomalous_N],
-            rows.groups[~anomalous_N],
-            resamples=config.resamples,
-            seed=config.seed,
+    def _at_threshold(self, found: _Measured) -> Iterator[Score]:
+        """The share of the anomalous rows above the threshold, and of the others."""
+        if found.threshold is None or found.calibration is None:
+            return
+        config, groups_N = self.config, found.rows.groups
+        own_N, anomalous_N = found.scores[config.score], found.anomalous
+        above_A, groups_A = (own_N[anomalous_N] > found.threshold).double(), groups_N[anomalous_N]
+        yield FOUND.score(config.bootstrap(groups_A).proportion(above_A, groups_A))
+        yield false_alarm_score(
+            config, found.calibration, own_N[~anomalous_N], groups_N[~anomalous_N]
         )
-        return [found, FALSE_ALARMS.score(share.estimate())]
 
-    def _shown(
-        self,
-        rows: RowVectors,
-        streams: Sequence[str],
-        own: Tensor,
-        anomalous_N: Tensor,
-        threshold: float | None,
-    ) -> Mapping[str, Any]:
-        """Some rows, half of them on the wrong side of the threshold, and those that are farthest on it."""
-        middle = float(np.median(own)) if threshold is None else threshold
-        beyond_N = torch.where(anomalous_N, middle - own, own - middle)
-        wrong_N = (own > middle) != anomalous_N
+    def _wrong(self, found: _Measured) -> tuple[Tensor, Tensor]:
+        """(N,) whether a row is on the wrong side of the threshold, and how far; none is without one."""
+        own_N = found.scores[self.config.score]
+        if found.threshold is None:
+            return torch.zeros(len(own_N), dtype=torch.bool), torch.zeros_like(own_N)
+        beyond_N = torch.where(found.anomalous, found.threshold - own_N, own_N - found.threshold)
+        return (own_N > found.threshold) != found.anomalous, beyond_N
 
-        def prediction(row: int) -> Prediction:
-            inputs = tuple(
+    def _prediction(self, found: _Measured, row: int, wrong: bool) -> Prediction:
+        rows, value = found.rows, float(found.scores[self.config.score][row])
+        said = f"strangeness {value:.3f}"
+        if found.threshold is not None:
+            said = f"{UNLIKE if value > found.threshold else LIKE} ({said})"
+        return Prediction(
+            inputs=tuple(
                 Entry(stream, rows.rows[row])
-                for stream in streams
-                if stream in rows.present and bool(rows.present[stream][row])
-            )
-            above = bool(own[row] > middle)
-            said = f"strangeness {float(own[row]):.3f}"
-            if threshold is not None:
-                said = f"{UNLIKE if above else LIKE} ({said})"
-            return Prediction(
-                inputs=inputs,
-                predicted=said,
-                expected=(UNLIKE if anomalous_N[row] else LIKE,),
-                right=None if threshold is None else not bool(wrong_N[row]),
-            )
-
-        drawn = right_and_wrong(wrong_N.long() + 1, self.config.examples, self.config.seed)
-        worst = worst_first(torch.where(wrong_N, beyond_N, torch.zeros_like(beyond_N)), WORST)
-        return {
-            "predictions": [prediction(row) for row in drawn],
-            "worst": [prediction(row) for row in worst] if threshold is not None else (),
-        }
+                for stream, of in rows.present.items()
+                if bool(of[row])
+            ),
+            predicted=said,
+            expected=(UNLIKE if found.anomalous[row] else LIKE,),
+            right=None if found.threshold is None else not wrong,
+        )
