@@ -51,6 +51,11 @@ def test_a_line_a_turn_and_dialogs_without_picture(tmp_path: Path) -> None:
         ([], "dialogs.jsonl:1: column 'dialog': the dialog is empty"),
         ([FIRST, {"question": "and?"}], "turn 2 of the dialog has no answer"),
         ([["", "yes"]], "turn 1 of the dialog has no question"),
+        (
+            ["is it red?", "yes"],
+            "turn 1 of the dialog is 'is it red.', expected a question and its answer",
+        ),
+        ([[*"abc"]], "turn 1 of the dialog is"),
     ],
 )
 def test_says_what_is_wrong(tmp_path: Path, turns: list[Any], message: str) -> None:
@@ -62,3 +67,18 @@ def test_says_what_is_wrong(tmp_path: Path, turns: list[Any], message: str) -> N
     bad: list[DataError] = []
     assert len(open_dataset(path, on_error=bad.append)) == 1
     assert len(bad) == 1
+
+
+def test_a_dialog_may_be_called_0_and_a_turn_keeps_what_else_it_says(tmp_path: Path) -> None:
+    turns = [
+        {"question": f"q{n}", "answer": "yes", "type": f"t{n}", "dialog": "x"} for n in range(2)
+    ]
+    path = tmp_path / "dialogs.jsonl"
+    path.write_text(json.dumps({"id": 0, "dialog": turns}) + "\n")
+    rows = list(open_dataset(path))
+    assert [row.items["type"] for row in rows] == ["t0", "t1"]
+    assert [row.items["dialog"] for row in rows] == ["0", "0"]
+    assert rows[1].items["history"] == [{"question": "q0", "answer": "yes"}]
+    split = [{"dialog": 0, **{k: v for k, v in turn.items() if k != "dialog"}} for turn in turns]
+    path.write_text("\n".join(map(json.dumps, split)) + "\n")
+    assert [row.items["round"] for row in open_dataset(path)] == [1, 2]

@@ -22,10 +22,10 @@ from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.texts import TextOutput
 from weft.inference.candidates import OWN, ByLikelihood, fused_of, score_candidates
 from weft.inference.entries import readable
-from weft.inference.member import Entry, Member, check_members
+from weft.inference.member import Entry, Member
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks.base import WORST, TaskConfig
-from weft.tasks.translation import references_of, texts_of
+from weft.tasks.translation import references_of, text_output, texts_of
 
 ACCURACY = Metric("accuracy", headline=True)
 OF_KIND = replace(ACCURACY.of(f"kind/{FAMILY}"), headline=False)
@@ -103,11 +103,8 @@ class ContrastiveTranslation:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError where no text has one word of a kind and another text the other."""
-        check_members(members)
         config = self.config
-        output = members[0].model.head(config.head).output
-        if not isinstance(output, TextOutput):
-            raise WeftError(f"head '{config.head}' writes no texts, expected one that does")
+        output = text_output(members, config.head)
         column = references_of(dataset, config.references, output.stream, config.inference)
         drawn, left_out = self._contrasts(dataset, column)
         found = self._scored(members, dataset, drawn, device)

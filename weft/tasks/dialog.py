@@ -154,6 +154,9 @@ class Dialog:
                 "questions": len(asked),
                 "dialogs": len(set(groups.tolist())),
                 "candidates": sum(counts) / len(counts),
+                "candidates of rows without any": "answers of these rows"
+                if members[0].training is None
+                else "answers of the training rows",
                 "answers_not_among_candidates": sum(one.right is None for one in asked),
                 "questions_with_relevance": sum(one.relevance is not None for one in asked),
                 **config.protocol(members, dataset, answered.found.rows, over="dialogs"),

@@ -93,11 +93,8 @@ class TranslationTask:
         leakage: Leakage | None = None,
     ) -> TaskResult:
         """Raises WeftError where no row can be read, DataError for one without a reference."""
-        check_members(members)
         config = self.config
-        output = members[0].model.head(config.head).output
-        if not isinstance(output, TextOutput):
-            raise WeftError(f"head '{config.head}' writes no texts, expected one that does")
+        output = text_output(members, config.head)
         column = references_of(dataset, config.references, output.stream, config.inference)
         rows = spread(len(dataset), config.limit)
         found = predict(
@@ -147,6 +144,15 @@ class TranslationTask:
             BLEU: bleu_counts(said, references, self.config.tokenizer),
             CHRF: chrf_counts(said, references),
         }
+
+
+def text_output(members: Sequence[Member], head: str) -> TextOutput:
+    """What the head of the first member writes. Raises WeftError where that is no text, ValueError for no members."""
+    check_members(members)
+    output = members[0].model.head(head).output
+    if not isinstance(output, TextOutput):
+        raise WeftError(f"head '{head}' writes no texts, expected one that does")
+    return output
 
 
 def references_of(

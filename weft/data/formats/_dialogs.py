@@ -50,24 +50,25 @@ def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Ro
         said = [] if whole else before[name]
         for turn in turns:
             number = len(said) + 1
-            made = {**row, column: name, **turn, ROUND: number}
+            made = {**row, **turn, column: name, ROUND: number}
             if whole and row.get("id") is not None:
                 made["id"] = f"{row['id']}-{number}"
             if said:
                 made[HISTORY] = list(said)
             yield source, made
-            said.append(turn)
+            said.append({name: turn[name] for name in (QUESTION, ANSWER)})
 
 
-def _turn(turn: Any, number: int, source: str) -> dict[str, str]:
-    """{question, answer} of a dict of these, or of a list of both."""
-    held = dict(zip((QUESTION, ANSWER), turn, strict=False)) if isinstance(turn, list) else turn
+def _turn(turn: Any, number: int, source: str) -> dict[str, Any]:
+    """{question, answer} of a dict of these, beside what else it has, or of a list of both."""
+    listed = isinstance(turn, list) and len(turn) <= 2
+    held = dict(zip((QUESTION, ANSWER), turn, strict=False)) if listed else turn
     if not isinstance(held, dict):
         raise DataError(
             f"turn {number} of the dialog is {turn!r:.60}, expected a question and its answer",
             source=source,
         )
-    found = {}
+    found = dict(held)
     for name in (QUESTION, ANSWER):
         value = held.get(name)
         if value is None or isinstance(value, list | dict) or not str(value).strip():
