@@ -111,9 +111,9 @@ def test_a_caption_may_hold_any_line_break(found: tuple[Path, Path], tmp_path: P
 def test_what_cannot_be_is_one_line(
     found: tuple[Path, Path], tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    assert message in refused(
-        "data", "check", found[1], "--out", tmp_path, *words, after_steps=True
-    )
+    """Before the data are read."""
+    assert message in refused("data", "check", found[1], "--out", tmp_path / "card", *words)
+    assert not (tmp_path / "card").exists()
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "nan", "0.001"])

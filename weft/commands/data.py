@@ -9,7 +9,7 @@ or ray (daft on the Ray cluster at RAY_ADDRESS, whose machines share the storage
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -28,6 +28,9 @@ from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport, SplitCounts, split_words
 from weft.data.schema import infer, require_pictures
 from weft.report.card import RATES, lengths, write_card
+
+if TYPE_CHECKING:
+    from weft.runs.run import Run
 
 SHOWN = 10
 """Pairs that are printed."""
@@ -80,6 +83,14 @@ def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     if arguments.false_alarms is not None and arguments.mismatches is None:
         raise WeftError("--false-alarms needs --mismatches RUN, whose alarms they are")
+    share = arguments.false_alarms
+    if share is not None and not 0 < share < 1:
+        raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
+    run = None
+    if arguments.mismatches is not None:  # before the data are read, which takes long
+        from weft.runs.run import load
+
+        run = load(arguments.mismatches, trust=arguments.trust)
     said = arguments.said(arguments.path)
     path = arguments.path.resolve()  # "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
@@ -100,21 +111,18 @@ def _check(words: list[str]) -> None:
     )
     _summary(report)
     print(say(f"data card: {write_card(report, out)}"))
-    if arguments.mismatches is not None:
-        _mismatches(arguments, said, out)
+    if run is not None:
+        _mismatches(run, arguments, said, out)
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
     require_pictures(schema, arguments.path)
 
 
-def _mismatches(arguments: CheckArguments, said: Said, out: Path) -> None:
+def _mismatches(run: "Run", arguments: CheckArguments, said: Said, out: Path) -> None:
     """Prints the strangest pairs and writes all of them."""
     from weft.runs.mismatches import find_mismatches
-    from weft.runs.run import load
 
-    assert arguments.mismatches is not None
-    run = load(arguments.mismatches, trust=arguments.trust)
     found = find_mismatches(run, arguments.path, said, false_alarms=arguments.false_alarms)
     first, second = found.streams
     alarms = found.alarms

@@ -83,8 +83,6 @@ def find_mismatches(
     """
     settings = settings_of(run)
     share = settings.false_alarms if false_alarms is None else false_alarms
-    if not 0 < share < 1:
-        raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
     scorer, normal = _detector(run, settings)
     calibration = Conformal(normal)
     calibration.threshold(share)  # says where the calibration rows are too few
