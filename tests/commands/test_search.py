@@ -115,16 +115,11 @@ def test_a_spoiled_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = searchable
     index = tmp_path / "index"
     done("embed", run, "--data", data, "--out", index)
-    vectors = next(index.glob("*.safetensors"))
-    whole = vectors.read_bytes()
-    vectors.write_bytes(whole[:100])
-    assert f"{vectors}: is damaged: its name is not that of its content" in refused(
-        "search", run, "--text", "a", "--index", index
-    )
-    vectors.unlink()
-    assert f"{vectors}: no such file" in refused("search", run, "--text", "a", "--index", index)
-    (index / "index.json").write_text("{")
-    assert "index.json:1: is not JSON" in refused("search", run, "--text", "a", "--index", index)
+    file = index / "index.db"
+    file.write_bytes(file.read_bytes()[:10_000])
+    assert f"{file}: is damaged: " in refused("search", run, "--text", "a", "--index", index)
+    file.write_bytes(b"")
+    assert "holds no index" in refused("search", run, "--text", "a", "--index", index)
 
 
 def test_an_index_that_other_weights_embedded(

@@ -127,9 +127,9 @@ def test_mistakes(run: Run, tmp_path: Path) -> None:
         run.search(None, text="a", image="b")
 
 
-def test_search(run: Run) -> None:
+def test_search(run: Run, tmp_path: Path) -> None:
     dataset = open_split(run.recipe, "test")
-    index = build_index(run.member(dataset), dataset)
+    index = build_index(tmp_path, run.member(dataset), dataset)
     hits = run.search(index, k=3, image=[dataset[n].items["image"] for n in range(12)])
     assert [found[0].id for found in hits] == [dataset[n].id for n in range(12)]
     assert [len(found) for found in hits] == [3] * 12

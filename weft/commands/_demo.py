@@ -99,7 +99,7 @@ def _run(wanted: Wanted, began: float) -> None:
     found = _measure_all(runs)
     for name in (PRETRAINING, "scenes_zh"):
         rows = found[name][1].dataset
-        build_index(runs[name].member(rows), rows).save(folders[name] / "index")
+        build_index(folders[name] / "index", runs[name].member(rows), rows).close()
     for _, one in found.values():
         print_result(one.result)
     page = report(

@@ -1,6 +1,6 @@
 """Embed rows with a run and write the index that `weft search` reads."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,18 +36,18 @@ class Arguments(Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Writes the index: vectors as safetensors, ids and sources as JSON."""
+    """Writes the index: vectors, metadata and previews in one file."""
     arguments = parse(Arguments, words, "weft embed")
-    from weft.index import DESCRIPTION
+    from weft.index.database import FILE
     from weft.runs.own_columns import on_files
     from weft.runs.parts import open_split
     from weft.runs.run import load
 
     folder = arguments.out or arguments.run / INDEX
     otherwise = "" if arguments.out else "--out FOLDER names another place"
-    check_output(folder / DESCRIPTION, [arguments.data], otherwise)
+    check_output(folder / FILE, [arguments.data], otherwise)
     run = load(arguments.run, trust=arguments.trust)
-    check_kept(folder / DESCRIPTION, files_of(run.recipe))
+    check_kept(folder / FILE, files_of(run.recipe))
     recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     write_index(run, open_split(recipe, split), folder, arguments.stream)
@@ -62,7 +62,9 @@ def write_index(run: "Run", dataset: "Dataset", folder: Path, stream: str | None
 
     pictures = [name for name in run.streams if kind_of_stream(run.modalities[name]) == "image"]
     chosen = stream or (pictures or list(run.streams) or ["image"])[0]
-    index = build_index(run.member(dataset), dataset, chosen, device=run.device)
-    replace(index, weights=checksum_of(run.folder / WEIGHTS)).save(folder)
-    entries = counted(len(index), "entry", "entries")
+    weights = checksum_of(run.folder / WEIGHTS)
+    with build_index(
+        folder, run.member(dataset), dataset, chosen, weights=weights, device=run.device
+    ) as index:
+        entries = counted(len(index), "entry", "entries")
     print(say(f"{entries} of stream '{chosen}' embedded: {folder}"))

@@ -41,7 +41,8 @@ def main(words: list[str]) -> None:
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     from weft.core.tensors import checksum_of
-    from weft.index import DESCRIPTION, EmbeddingIndex
+    from weft.index import Index
+    from weft.index.database import FILE
     from weft.runs.parts import WEIGHTS, open_split
     from weft.runs.run import load
 
@@ -57,24 +58,24 @@ def main(words: list[str]) -> None:
     if len(query) != 1:
         known = ", ".join(options(run, run.streams).values())
         raise WeftError(f"got {len(query)} queries, expected one of {known}")
-    if not (folder / DESCRIPTION).exists():
+    if not (folder / FILE).exists():
         if arguments.index is not None:
             raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
         write_index(run, open_split(run.recipe, run.recipe.data.test), folder)
-    index = EmbeddingIndex.load(folder)
-    if index.weights not in (None, checksum_of(arguments.run / WEIGHTS)):
-        raise WeftError(
-            f"{folder}: was embedded with other weights than those of {arguments.run}, so its scores would "
-            f"mean nothing; write it again with: weft embed {arguments.run}"
-        )
-    hits = run.search(index, k=arguments.k, **query)[0]
-    _show(hits)
     page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
-    if page is not None:
-        from weft.commands._searching import write_page
+    with Index.open(folder) as index:
+        if index.weights not in (None, checksum_of(arguments.run / WEIGHTS)):
+            raise WeftError(
+                f"{folder}: was embedded with other weights than those of {arguments.run}, so its scores would "
+                f"mean nothing; write it again with: weft embed {arguments.run}"
+            )
+        hits = run.search(index, k=arguments.k, **query)[0]
+        _show(hits)
+        if page is not None:
+            from weft.commands._searching import write_page
 
-        write_page(page, run, index, query, hits)
-        print(say(f"page: {page}"))
+            write_page(page, run, index, query, hits)
+            print(say(f"page: {page}"))
     if page is not None and arguments.open:
         webbrowser.open(page.absolute().as_uri())
 

@@ -19,7 +19,7 @@ from weft.data.formats import Dataset, Said
 from weft.data.learned import Learned
 from weft.data.memory import dataset_of, is_table, rows_of_table
 from weft.heads.output import Output
-from weft.index import EmbeddingIndex, Hit
+from weft.index import Hit, Index, Where
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.given import given
@@ -194,11 +194,16 @@ class TrainedModel:
         }
         return Member(self.model, sources, self.learned)
 
-    def search(self, index: EmbeddingIndex, k: int = 5, **query: Any) -> list[list[Hit]]:
-        """The k nearest entries of `index` for each query: `text=...` or `image=...`, as in `embed`."""
+    def search(
+        self, index: Index, k: int = 5, *, where: Where | None = None, **query: Any
+    ) -> list[list[Hit]]:
+        """The k nearest things of `index` for each query: `text=...` or `image=...`, as in `embed`.
+
+        where: which may be found, by their metadata: {"colour": "red", "year": {"min": 2020}}.
+        """
         if len(query) != 1:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
-        return index.search(cast(Tensor, self.embed(**query)), k)
+        return index.search(cast(Tensor, self.embed(**query)), k, where=where)
 
     def __repr__(self) -> str:
         count = sum(parameter.numel() for parameter in self.model.parameters())

@@ -1,0 +1,20 @@
+"""A live index of embeddings: SQLite holds what is true, and search structures are derived from it."""
+
+from weft.index.build import build_index
+from weft.index.live import Index
+from weft.index.records import KINDS, Changed, Column, Entry, Hit, Kind, Preview, Scalar
+from weft.index.where import Where
+
+__all__ = [
+    "KINDS",
+    "Changed",
+    "Column",
+    "Entry",
+    "Hit",
+    "Index",
+    "Kind",
+    "Preview",
+    "Scalar",
+    "Where",
+    "build_index",
+]

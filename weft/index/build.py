@@ -1,0 +1,119 @@
+"""Rows of a data set -> an index of one of their streams."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.media import Alternatives, Media
+from weft.core.once import once
+from weft.core.progress import progress
+from weft.data.formats import Dataset
+from weft.index.live import Index
+from weft.index.metadata import Taken, metadata_of, taken_columns
+from weft.index.previews import preview_of
+from weft.index.records import Entry, Kind
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_entries
+from weft.inference.entries import list_entries
+from weft.inference.member import Entry as Place
+from weft.inference.member import Member
+from weft.modalities.parts import shown_by
+
+
+def build_index(
+    folder: Path | str,
+    member: Member,
+    dataset: Dataset,
+    stream: str = "image",
+    *,
+    weights: str | None = None,
+    kind: Kind = "flat",
+    metadata: Sequence[str] | None = None,
+    config: InferenceConfig | None = None,
+    device: torch.device | str = "cpu",
+) -> Index:
+    """Embeds the data set's `stream` and writes the index; each caption of a list is an entry of its own.
+
+    weights: the checksum of the member's. metadata: the columns that become metadata; see `taken_columns`.
+    Raises WeftError where nothing can be read or written; an index that is there then stays.
+    """
+    columns = taken_columns(dataset, metadata, tuple(member.sources))
+    entries = embedded(member, dataset, stream, columns, config=config, device=device)
+    first = next(entries, None)
+    if first is None:
+        raise WeftError(f"none of the {len(dataset):,} rows can be embedded, so there is no index")
+    return Index.create(
+        folder,
+        dim=len(first.vector),
+        stream=stream,
+        weights=weights,
+        kind=kind,
+        entries=_again(first, entries),
+    )
+
+
+def embedded(
+    member: Member,
+    dataset: Dataset,
+    stream: str,
+    columns: Sequence[Taken] = (),
+    *,
+    config: InferenceConfig | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Entry]:
+    """The entries of the data set's `stream`, one or more, with previews."""
+    config = config or InferenceConfig()
+    bad = config.errors.build(len(dataset))
+    listed = list_entries(dataset, (stream,), bad).entries[stream]
+    found = embed_entries([member], listed, dataset, config, bad, device)
+    modality = shown_by(member.modalities.get(stream))
+    known: Counter[str] = Counter()
+    with progress("indexing", len(found.entries)) as advance:
+        for place, vector in zip(found.entries, found.vectors[0], strict=True):
+            entry = _entry(dataset, place, vector, columns, modality)
+            known[entry.id] += 1
+            again = known[entry.id] > 1  # rows of several files may share a name
+            yield replace(entry, id=f"{entry.id} ({known[entry.id]})") if again else entry
+            advance(1)
+
+
+def _entry(
+    dataset: Dataset, place: Place, vector: Tensor, columns: Sequence[Taken], modality: Any
+) -> Entry:
+    sample = dataset[place.row]
+    raw = sample.items[place.stream]
+    if isinstance(raw, Alternatives):
+        raw = raw[place.alternative or 0]
+    with once():
+        display = modality.show(raw)
+        preview = preview_of(display)
+    return Entry(
+        id=_storable(f"{sample.id}#{place.alternative}" if place.alternative else sample.id),
+        vector=vector,
+        item=_storable(sample.id),
+        source=_storable(_where(raw, sample.source)),
+        metadata=metadata_of(sample.items, columns),
+        text=None if display.drawn else _storable(raw if isinstance(raw, str) else display.text),
+        preview=preview,
+    )
+
+
+def _where(raw: Any, source: str) -> str:
+    """The file of a picture that is one; else the place of the row."""
+    return str(raw.path) if isinstance(raw, Media) and raw.path is not None else source
+
+
+def _storable(text: str) -> str:
+    """Half a surrogate pair, as in a file's name that is not Unicode, as JSON spells it."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _again(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
+    yield first
+    yield from rest

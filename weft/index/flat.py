@@ -1,0 +1,45 @@
+"""Exact search: every vector is compared."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.index.rows import Rows
+
+CHUNK = 2**22
+"""Scores that are held at once."""
+LEAST_CHUNK = 1024
+"""Rows that are compared at once, at least."""
+SPARSE = 4
+"""Where at most one row in so many may be found, those are gathered first."""
+
+
+def nearest(rows: Rows, queries_QE: Tensor, count: int, allowed: np.ndarray | None) -> np.ndarray:
+    """(Q, M) int64: the places of the `count` nearest rows of each query, or of all where there are fewer.
+
+    allowed: (N,) bool, the rows that may be found; None for all.
+    """
+    places = None if allowed is None else np.flatnonzero(allowed)
+    if places is not None and len(places) * SPARSE <= len(rows):
+        found = _best(torch.from_numpy(rows.vectors[places]), queries_QE, count, None)
+        return np.asarray(places[found])
+    vectors = torch.from_numpy(rows.vectors)
+    barred = None if allowed is None else torch.from_numpy(~allowed)
+    return _best(vectors, queries_QE, min(count, len(rows if places is None else places)), barred)
+
+
+def _best(vectors_NE: Tensor, queries_QE: Tensor, count: int, barred: Tensor | None) -> np.ndarray:
+    scores = torch.empty(len(queries_QE), 0)
+    places = torch.empty(len(queries_QE), 0, dtype=torch.int64)
+    chunk = max(LEAST_CHUNK, CHUNK // max(1, len(queries_QE)))
+    for start in range(0, len(vectors_NE), chunk):
+        part = queries_QE @ vectors_NE[start : start + chunk].T
+        if barred is not None:
+            part.masked_fill_(barred[start : start + chunk], -torch.inf)
+        found = part.topk(min(count, part.shape[1]), dim=1)
+        scores = torch.cat([scores, found.values], dim=1)
+        places = torch.cat([places, found.indices + start], dim=1)
+        if scores.shape[1] > count:
+            scores, best = scores.topk(count, dim=1)
+            places = places.gather(1, best)
+    return places.numpy()

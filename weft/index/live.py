@@ -1,0 +1,297 @@
+"""`Index`: a folder with things to find, open for searching and writing at the same time."""
+
+import shutil
+import sqlite3
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weft.core.errors import WeftError, brief
+from weft.core.files import check_writable
+from weft.core.shapes import check_shape
+from weft.index import flat
+from weft.index.database import (
+    FILE,
+    FORMAT,
+    REBUILD,
+    SCHEMA,
+    About,
+    Database,
+    about,
+    clear_errors,
+    connect,
+    replace_content,
+    transaction,
+)
+from weft.index.ranking import Candidates, ranked
+from weft.index.records import KINDS, Changed, Column, Entry, Hit, Kind, Preview
+from weft.index.rows import Rows
+from weft.index.where import Where, allowed_numbers, columns
+from weft.index.writing import read, remove, rows_of, vector_of, write
+
+ATTEMPTS = 5
+"""A search begins again where entries that it has found are removed before they could be read."""
+
+
+class Index:
+    """Every write is durable when it returns; a search sees all that was written before it by any thread or process."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Opens the index in `folder`. Raises WeftError where there is none, or a damaged one."""
+        self.folder = Path(folder)
+        self._database = Database(self.folder)
+        self._lock = threading.Lock()
+        if not (self.folder / FILE).is_file() or not (self.folder / FILE).stat().st_size:
+            raise WeftError(f"{self.folder}: holds no index; {REBUILD}")
+        with self._database.reading() as connection:
+            self._about = about(connection, self._database.path)
+        self._rows = Rows.none(self.dim, self._about.generation)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Index":
+        return cls(folder)
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        dim: int,
+        stream: str,
+        weights: str | None = None,
+        kind: Kind = "flat",
+        entries: Iterable[Entry] = (),
+    ) -> "Index":
+        """Makes an index that holds `entries`, and opens it.
+
+        An index that is in the folder stays whole until all entries are written, then the new content takes its
+        place, also in processes that have it open. weights: the checksum of those that embedded the entries.
+        Raises WeftError where it cannot be written.
+        """
+        if kind not in KINDS:
+            raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
+        if dim < 1:
+            raise WeftError(f"dim is {dim}, expected 1 or more")
+        folder = Path(folder)
+        check_writable(folder / FILE)
+        folder.mkdir(parents=True, exist_ok=True)
+        holds = About(kind, dim, stream, weights, uuid.uuid4().hex)
+        work = Path(tempfile.mkdtemp(dir=folder, prefix=".index-"))
+        try:
+            _make(work / FILE, holds, entries)
+            replace_content(work / FILE, folder / FILE)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        return cls(folder)
+
+    @property
+    def dim(self) -> int:
+        return self._about.dim
+
+    @property
+    def stream(self) -> str:
+        """The stream of the model that embedded the entries."""
+        return self._about.stream
+
+    @property
+    def weights(self) -> str | None:
+        return self._about.weights
+
+    @property
+    def kind(self) -> str:
+        return self._about.kind
+
+    def __len__(self) -> int:
+        """Entries."""
+        return int(self._caught_up().alive.sum())
+
+    @property
+    def items(self) -> int:
+        """Different things that can be found."""
+        rows = self._caught_up()
+        return len(np.unique(rows.items[rows.alive]))
+
+    def ids(self) -> list[str]:
+        """Of all entries, in the order in which they were written."""
+        with self._database.reading() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM entries ORDER BY number")]
+
+    def add(self, entries: Iterable[Entry]) -> Changed:
+        """Adds all entries or, where it raises WeftError, none; one with a known id takes the place of that one."""
+        entries = list(entries)
+        with self._database.writing() as connection:
+            return write(connection, entries, self.dim)
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Removes the entries of these ids, all at once; how many there were."""
+        with self._database.writing() as connection:
+            return remove(connection, ids)
+
+    def search(self, queries: Tensor, k: int, *, where: Where | None = None) -> list[list[Hit]]:
+        """The k nearest things of each query (Q, E), best first; fewer where there are no more.
+
+        Of several entries of one item the best is given. where: see `weft.index.where`. Raises WeftError for a
+        filter that does not fit the columns, and for a query of zeros.
+        """
+        check_shape(queries, "Q E", "queries", E=self.dim)
+        if k < 1:
+            raise ValueError(f"k is {k}, expected 1 or more")
+        queries_QE = queries.detach().to("cpu", torch.float32)
+        if not bool((queries_QE.isfinite().all(1) & (queries_QE != 0).any(1)).all()):
+            raise WeftError("a query is all zeros, or not numbers, so nothing is near it")
+        queries_QE = F.normalize(queries_QE, dim=1)
+        found: list[list[Hit] | None] = [None] * len(queries_QE)
+        for attempt in range(1, ATTEMPTS + 1):
+            left = [number for number, hits in enumerate(found) if hits is None]
+            for number, hits in zip(left, self._search(queries_QE[left], k, where), strict=True):
+                if attempt == ATTEMPTS or None not in hits:
+                    found[number] = [hit for hit in hits if hit is not None]
+            if None not in found:
+                break
+        return [hits or [] for hits in found]
+
+    def _search(self, queries_QE: Tensor, k: int, where: Where | None) -> list[list[Hit | None]]:
+        """None in the place of an entry that was removed meanwhile."""
+        rows, allowed = self._seen(where)
+        if rows.vectors.shape[1] != queries_QE.shape[1]:
+            raise WeftError(
+                f"{self.folder}: has vectors of {rows.vectors.shape[1]} numbers now, the query {queries_QE.shape[1]}"
+            )
+
+        def candidates(wanted: Tensor, count: int) -> np.ndarray:
+            return flat.nearest(rows, wanted, count, allowed)
+
+        places = ranked(rows, queries_QE, k, Candidates(candidates, allowed))
+        numbers = {int(rows.numbers[place]) for found in places for _, place in found}
+        with self._database.reading() as connection:
+            entries = read(connection, sorted(numbers))
+        return [
+            [_hit(score, entries.get(int(rows.numbers[place]))) for score, place in found]
+            for found in places
+        ]
+
+    def _seen(self, where: Where | None) -> tuple[Rows, np.ndarray | None]:
+        """The rows as they are now, and which of them may be found."""
+        with self._database.reading() as connection, self._lock:
+            rows = self._rows = self._rows.caught_up(connection, self._database.path)
+            if rows.at.generation != self._about.generation:  # another process has replaced it all
+                self._about = about(connection, self._database.path)
+            if where:
+                return rows, rows.mask(allowed_numbers(connection, where))
+        return rows, None if rows.alive.all() else rows.alive
+
+    def _caught_up(self) -> Rows:
+        return self._seen(None)[0]
+
+    def vectors(self, ids: Sequence[str]) -> Tensor:
+        """(N, E) float32, of unit length. Raises WeftError for an id that is not there."""
+        query = "SELECT id, vector FROM entries JOIN vectors USING (number)"
+        with self._database.reading() as connection:
+            found = dict(rows_of(connection, query, list(dict.fromkeys(ids)), "id"))
+        for name in ids:
+            if name not in found:
+                raise WeftError(f"{self.folder}: holds no entry {brief(name)}")
+        vectors = [self._vector(name, found[name]) for name in ids]
+        return torch.stack(vectors) if vectors else torch.zeros(0, self.dim)
+
+    def _vector(self, name: str, blob: bytes) -> Tensor:
+        vector = vector_of(blob, self.dim)
+        if vector is None:
+            raise WeftError(f"{self._database.path}: the vector of {brief(name)} is damaged")
+        return vector
+
+    def entry(self, name: str) -> Entry | None:
+        """The entry of that id."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT number, vector FROM entries JOIN vectors USING (number) WHERE id = ?",
+                (name,),
+            ).fetchone()
+            if row is None:
+                return None
+            found = read(connection, [row[0]])[row[0]]
+            preview = _preview(connection, row[0])
+        vector = self._vector(name, row[1])
+        return Entry(name, vector, found.item, found.source, found.metadata, found.text, preview)
+
+    def preview(self, name: str) -> Preview | None:
+        """What shows the entry of that id; None where it has none, or is not there."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT number FROM entries WHERE id = ?", (name,)).fetchone()
+            return None if row is None else _preview(connection, row[0])
+
+    def columns(self) -> tuple[Column, ...]:
+        """What the metadata holds, for filters."""
+        with self._database.reading() as connection:
+            return columns(connection)
+
+    @property
+    def cutoff(self) -> float | None:
+        """The score below which nothing was found, where that is known."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM about WHERE name = 'cutoff'").fetchone()
+        return None if row is None or row[0] is None else float(row[0])
+
+    def set_cutoff(self, cutoff: float | None) -> None:
+        """Keeps the cut-off with the index; None: it is not known. Raises WeftError for what is no cosine."""
+        if cutoff is not None and not -1 <= cutoff <= 1:
+            raise WeftError(f"cutoff is {cutoff}, expected a cosine from -1 to 1")
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('cutoff', ?)", (cutoff,))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Index({self.folder}: {self.kind}, stream {self.stream}, {len(self):,} entries)"
+
+
+def _make(path: Path, holds: About, entries: Iterable[Entry]) -> None:
+    with clear_errors(path), closing(connect(path, "rwc")) as made:
+        made.execute("PRAGMA page_size = 8192")
+        made.execute("PRAGMA journal_mode = OFF")
+        made.execute("PRAGMA synchronous = OFF")
+        made.executescript(SCHEMA)
+        with transaction(made):
+            made.executemany(
+                "INSERT INTO about VALUES (?, ?)",
+                [
+                    ("format", FORMAT),
+                    *((n, v if v is None else str(v)) for n, v in holds._asdict().items()),
+                ],
+            )
+            write(made, entries, holds.dim)
+
+
+def _hit(score: float, entry: Entry | None) -> Hit | None:
+    if entry is None:
+        return None
+    metadata = {name: value for name, value in entry.metadata.items() if value is not None}
+    return Hit(score, entry.id, entry.source, metadata, entry.text)
+
+
+def _preview(connection: sqlite3.Connection, number: int) -> Preview | None:
+    row = connection.execute(
+        "SELECT data, media_type FROM previews WHERE number = ?", (number,)
+    ).fetchone()
+    return None if row is None else Preview(*row)

@@ -1,0 +1,136 @@
+"""The vectors of an index in memory, and how they follow the file."""
+
+import sqlite3
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from weft.core.errors import WeftError
+from weft.index.database import State, state
+
+CHUNK = 4096
+ROOM = 1.25
+"""How much more room than rows is made when room runs out."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N rows at one moment. numbers: (N,) int64, ascending. items: (N,) int64. vectors: (N, E) float32.
+    alive: (N,) bool, False of rows that are removed. at: how far the file was.
+
+    The arrays are views with room behind them. Rows are only ever added behind the last one, so whoever holds a `Rows`
+    sees no change.
+    """
+
+    numbers: np.ndarray
+    items: np.ndarray
+    vectors: np.ndarray
+    alive: np.ndarray
+    at: State
+
+    @classmethod
+    def none(cls, dim: int, generation: str) -> "Rows":
+        whole = np.zeros(0, np.int64)
+        vectors = np.zeros((0, dim), np.float32)
+        return cls(whole, whole, vectors, np.zeros(0, bool), State(generation, 0, 0))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        """Where those of the numbers stand that are here."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        places = np.searchsorted(self.numbers, numbers).clip(max=len(self) - 1)
+        return np.asarray(places[self.numbers[places] == numbers])
+
+    def mask(self, numbers: np.ndarray) -> np.ndarray:
+        """(N,) bool: True of the rows of these numbers that are not removed."""
+        found = np.zeros(len(self), bool)
+        found[self.places(numbers)] = True
+        return np.asarray(found & self.alive)
+
+    def caught_up(self, connection: sqlite3.Connection, path: Path) -> "Rows":
+        """With what was written since. Raises WeftError for a damaged vector."""
+        now = state(connection)
+        if now == self.at:
+            return self
+        rows = self
+        if now.generation != self.at.generation:
+            dim = int(
+                connection.execute("SELECT value FROM about WHERE name = 'dim'").fetchone()[0]
+            )
+            rows = Rows.none(dim, now.generation)
+        gone = _removed_since(connection, rows.at.mark)
+        if len(places := rows.places(gone)):
+            alive = rows.alive.copy()
+            alive[places] = False
+            rows = replace(rows, alive=alive)
+        if len(rows) > CHUNK and rows.alive.sum() < len(rows) / 2:
+            kept = rows.alive
+            rows = replace(
+                rows,
+                numbers=rows.numbers[kept],
+                items=rows.items[kept],
+                vectors=rows.vectors[kept],
+                alive=np.ones(int(kept.sum()), bool),
+            )
+        return replace(rows._extended(connection, path), at=now)
+
+    def _extended(self, connection: sqlite3.Connection, path: Path) -> "Rows":
+        after, dim = self.at.number, self.vectors.shape[1]
+        (count,) = connection.execute(
+            "SELECT count(*) FROM vectors WHERE number > ?", (after,)
+        ).fetchone()
+        if not count:
+            return self
+        end, total = len(self), len(self) + count
+        numbers, items, vectors = (
+            _with_room(array, total) for array in (self.numbers, self.items, self.vectors)
+        )
+        cursor = connection.execute(
+            "SELECT number, item, vector, checksum FROM vectors WHERE number > ? ORDER BY number",
+            (after,),
+        )
+        place = end
+        while chunk := cursor.fetchmany(CHUNK):
+            part = slice(place, place + len(chunk))
+            numbers[part] = [row[0] for row in chunk]
+            items[part] = [row[1] for row in chunk]
+            vectors[part] = _decoded(chunk, dim, path)
+            place += len(chunk)
+        alive = np.concatenate([self.alive, np.ones(count, bool)])
+        return replace(
+            self, numbers=numbers[:total], items=items[:total], vectors=vectors[:total], alive=alive
+        )
+
+
+def _removed_since(connection: sqlite3.Connection, mark: int) -> np.ndarray:
+    rows = connection.execute("SELECT number FROM removed WHERE mark > ?", (mark,))
+    return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def _decoded(chunk: list[tuple[int, int, bytes, int]], dim: int, path: Path) -> np.ndarray:
+    """(R, E) float32."""
+    for number, _, vector, checksum in chunk:
+        if len(vector) != 4 * dim or zlib.crc32(vector) != checksum:
+            raise WeftError(
+                f"{path}: is damaged: the vector of row {number} is not as it was written; `weft index verify` says "
+                "what else is"
+            )
+    return np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(len(chunk), dim)
+
+
+def _with_room(array: np.ndarray, rows: int) -> np.ndarray:
+    """The array with room for so many rows, whose first rows are those of `array`.
+
+    The room behind `array` itself serves where there is enough, since only the newest `Rows` is ever extended.
+    """
+    base = array.base
+    if base is not None and base.shape[1:] == array.shape[1:] and len(base) >= rows:
+        return base
+    made = np.empty((max(rows, int(rows * ROOM)), *array.shape[1:]), array.dtype)
+    made[: len(array)] = array
+    return made

@@ -1,0 +1,171 @@
+"""Entries -> rows of the database, and back."""
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError, brief
+from weft.core.samples import group_key
+from weft.index.records import Changed, Entry, Preview, Scalar, type_of, unit_vectors
+
+CHUNK = 1000
+"""Entries that are written together, and numbers that are asked for together."""
+TABLES = ("entries", "vectors", "previews", "cells")
+
+
+def write(connection: sqlite3.Connection, entries: Iterable[Entry], dim: int) -> Changed:
+    """Adds the entries within a transaction; one with a known id takes the place of that one.
+
+    Raises WeftError for vectors of another dimension, and for metadata of another type than its column.
+    """
+    added = replaced = 0
+    columns = {
+        name: (number, kind)
+        for number, name, kind in connection.execute("SELECT number, name, type FROM columns")
+    }
+    remaining = iter(entries)
+    while chunk := list(islice(remaining, CHUNK)):
+        vectors = _vectors(chunk, dim)
+        for entry, vector in zip(chunk, vectors, strict=True):
+            known = _remove_one(connection, entry.id)
+            replaced, added = replaced + known, added + (not known)
+            _write_one(connection, entry, vector.tobytes(), columns)
+    return Changed(added, replaced)
+
+
+def _vectors(entries: Sequence[Entry], dim: int) -> np.ndarray:
+    for entry in entries:
+        if entry.vector.shape != (dim,):
+            raise WeftError(
+                f"entry {brief(entry.id)}: its vector has shape {tuple(entry.vector.shape)}, expected ({dim},)"
+            )
+    stacked = torch.stack([entry.vector.detach().cpu().float() for entry in entries])
+    return unit_vectors(stacked, dim, f"entries from {brief(entries[0].id)}").numpy()
+
+
+def _write_one(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    vector: bytes,
+    columns: dict[str, tuple[int, str]],
+) -> None:
+    item = entry.item or entry.id
+    cells = {
+        name: value for name, value in entry.metadata.items() if type_of(value, "") is not None
+    }
+    number = connection.execute(
+        "INSERT INTO entries(id, item, source, text, digest) VALUES (?, ?, ?, ?, ?)",
+        (entry.id, item, entry.source, entry.text, digest_of(entry, item, cells)),
+    ).lastrowid
+    connection.execute(
+        "INSERT INTO vectors VALUES (?, ?, ?, ?)",
+        (number, group_key(item), vector, zlib.crc32(vector)),
+    )
+    if entry.preview is not None:
+        connection.execute(
+            "INSERT INTO previews VALUES (?, ?, ?)",
+            (number, entry.preview.media_type, entry.preview.data),
+        )
+    connection.executemany(
+        "INSERT INTO cells VALUES (?, ?, ?)",
+        [
+            (number, _column(connection, entry, name, value, columns), value)
+            for name, value in cells.items()
+        ],
+    )
+
+
+def _column(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    name: str,
+    value: Scalar | None,
+    columns: dict[str, tuple[int, str]],
+) -> int:
+    """The number of the column, which is made where it is new."""
+    kind = type_of(value, "")
+    if name not in columns:
+        made = connection.execute("INSERT INTO columns(name, type) VALUES (?, ?)", (name, kind))
+        columns[name] = int(made.lastrowid or 0), str(kind)
+    number, expected = columns[name]
+    if kind != expected:
+        raise WeftError(
+            f"entry {brief(entry.id)}: column {brief(name)} is {brief(value)}, expected a {expected} as in the "
+            "other entries"
+        )
+    return number
+
+
+def remove(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
+    """Removes the entries of these ids; how many there were."""
+    return sum(_remove_one(connection, name) for name in dict.fromkeys(ids))
+
+
+def _remove_one(connection: sqlite3.Connection, name: str) -> bool:
+    row = connection.execute("SELECT number FROM entries WHERE id = ?", (name,)).fetchone()
+    if row is None:
+        return False
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE number = ?", row)
+    connection.execute("INSERT INTO removed(number) VALUES (?)", row)
+    return True
+
+
+def digest_of(entry: Entry, item: str, cells: dict[str, Scalar | None]) -> bytes:
+    """8 bytes of all that a row says beside its vector, by which damage is noticed."""
+    preview = entry.preview or Preview(b"", "")
+    # True and 1 are one value to SQLite.
+    values = sorted((n, int(v) if isinstance(v, bool) else v) for n, v in cells.items())
+    said = json.dumps([entry.id, item, entry.source, entry.text, values, preview.media_type])
+    return hashlib.blake2b(said.encode() + preview.data, digest_size=8).digest()
+
+
+def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Entry]:
+    """number -> its entry without vector and preview; those that are there."""
+    found: dict[int, Entry] = {}
+    cells = _cells(connection, numbers)
+    for number, name, item, source, text in rows_of(
+        connection, "SELECT number, id, item, source, text FROM entries", numbers
+    ):
+        found[number] = Entry(name, torch.empty(0), item, source, cells.get(number, {}), text)
+    return found
+
+
+def _cells(
+    connection: sqlite3.Connection, numbers: Sequence[int]
+) -> dict[int, dict[str, Scalar | None]]:
+    names = {
+        number: (name, kind)
+        for number, name, kind in connection.execute("SELECT number, name, type FROM columns")
+    }
+    found: dict[int, dict[str, Scalar | None]] = {}
+    for number, column, value in rows_of(
+        connection, "SELECT number, column, value FROM cells", numbers
+    ):
+        name, kind = names[column]
+        found.setdefault(number, {})[name] = bool(value) if kind == "bool" else value
+    return found
+
+
+def rows_of(
+    connection: sqlite3.Connection, query: str, keys: Sequence[int | str], key: str = "number"
+) -> Iterator[tuple]:  # type: ignore[type-arg]
+    """The rows of a query whose `key` is one of these."""
+    for start in range(0, len(keys), CHUNK):
+        part = keys[start : start + CHUNK]
+        places = ", ".join("?" * len(part))
+        yield from connection.execute(f"{query} WHERE {key} IN ({places})", part)
+
+
+def vector_of(blob: bytes, dim: int) -> Tensor | None:
+    """(E,) float32; None where the bytes are no such vector."""
+    if len(blob) != 4 * dim:
+        return None
+    return torch.from_numpy(np.frombuffer(blob, "<f4").astype(np.float32))
