@@ -34,6 +34,7 @@ ROOMS = (
     "export",
     "recipes",
     "fitting",
+    "serve",
     "commands",
     "cli",
 )

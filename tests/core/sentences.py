@@ -19,6 +19,7 @@ from weft.commands.list import parts as part_list
 from weft.data.formats import formats
 from weft.data.prepare.check import CheckConfig
 from weft.data.prepare.plan import PrepareConfig
+from weft.serve.page import sentences as of_the_page
 from weft.tasks import tasks
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,8 @@ def missing() -> Iterator[tuple[str, str]]:
     for place, sentence in help_sentences():
         if sentence not in known:
             yield place, sentence
+    # The page looks its sentences up as they are, with the names of their places.
+    yield from (("the page", one) for one in of_the_page() if one not in catalogue())
 
 
 if __name__ == "__main__":

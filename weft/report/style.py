@@ -1,21 +1,21 @@
-"""The one style sheet of all reports: light and dark, narrow screens, paper."""
+"""The one style sheet of all reports: light and dark, narrow screens, paper. The page of the server has its colours."""
 
-STYLE = """
-:root {
-  color-scheme: light dark;
+LIGHT = """
   --bg: #ffffff; --panel: #f5f6f8; --ink: #1c2127; --soft: #5c6670; --line: #d9dee4; --grid: #e9ecef;
   --warn: #9a4a00; --warn-bg: #fdf3e7; --good: #0b6b4f; --good-bg: #e9f6f1; --bad: #b3261e; --link: #0b5cad;
   --heat: 0, 114, 178; --mark: 214, 64, 0; --on-heat: #ffffff;
   --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b0558a; --s4: #b98300; --s5: #3f9fd8;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --bg: #14171b; --panel: #1d2126; --ink: #e3e6ea; --soft: #9aa4af; --line: #353c45; --grid: #272d34;
-    --warn: #f0b36b; --warn-bg: #2b2218; --good: #66cfa9; --good-bg: #16271f; --bad: #ff8a80; --link: #7ab8f5;
-    --heat: 86, 180, 233; --mark: 255, 140, 80; --on-heat: #0d1217;
-    --s0: #56b4e9; --s1: #f08544; --s2: #35c79b; --s3: #dd94be; --s4: #e6b422; --s5: #8ccbf2;
-  }
-}
+"""
+DARK = """
+  --bg: #14171b; --panel: #1d2126; --ink: #e3e6ea; --soft: #9aa4af; --line: #353c45; --grid: #272d34;
+  --warn: #f0b36b; --warn-bg: #2b2218; --good: #66cfa9; --good-bg: #16271f; --bad: #ff8a80; --link: #7ab8f5;
+  --heat: 86, 180, 233; --mark: 255, 140, 80; --on-heat: #0d1217;
+  --s0: #56b4e9; --s1: #f08544; --s2: #35c79b; --s3: #dd94be; --s4: #e6b422; --s5: #8ccbf2;
+"""
+STYLE = (
+    f":root {{ color-scheme: light dark; {LIGHT} }}\n"
+    f"@media (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}"
+    """
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--bg); color: var(--ink);
@@ -132,3 +132,4 @@ footer { margin-top: 2.2rem; color: var(--soft); font-size: .8rem; }
   .shown > .told { max-height: none; }
 }
 """
+)

@@ -1,0 +1,1 @@
+"""A run behind an address: a page and a REST interface for many callers at once."""

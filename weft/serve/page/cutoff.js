@@ -1,0 +1,53 @@
+"use strict";
+/* The cut-off: hits that score less are hidden, and how many are is said. Its first value was calibrated. */
+
+const STEP = 0.005;
+
+class Cutoff {
+  /** calibrated: of the index, null where it has none. changed: is called when it becomes another. */
+  constructor(calibrated, changed) {
+    this.calibrated = calibrated;
+    this.chosen = null;
+    this.slider = make("input", { type: "range", step: STEP, on: { input: () => this.move(Number(this.slider.value), changed) } });
+    this.number = make("output", {});
+    this.back = button(say("Calibrated: {cutoff}", { cutoff: round(calibrated ?? 0) }), () => this.move(null, changed), { class: "quiet", hidden: true });
+    this.element = make("div", { class: "cutoff", hidden: true }, field(say("Cut-off"), this.slider), this.number, this.back);
+  }
+
+  /** What is in force; null: none. */
+  get value() {
+    return this.chosen ?? this.calibrated;
+  }
+
+  move(value, changed) {
+    this.chosen = value;
+    this.draw();
+    changed();
+  }
+
+  /** Sets it as the address says, null for the calibrated one. */
+  put(value) {
+    this.chosen = value;
+    this.draw();
+  }
+
+  /** The slider goes from below the least score to above the best. */
+  fit(scores) {
+    const all = [...scores, ...[this.value, this.calibrated].filter((one) => one !== null)];
+    this.element.hidden = !scores.length;
+    this.slider.min = String(Math.floor(Math.min(...all) / STEP - 1) * STEP);
+    this.slider.max = String(Math.ceil(Math.max(...all) / STEP + 1) * STEP);
+    this.draw();
+  }
+
+  draw() {
+    this.slider.value = this.value ?? this.slider.min;
+    fill(this.number, this.value === null ? say("none") : round(this.value));
+    this.back.hidden = this.chosen === null || this.calibrated === null;
+  }
+}
+
+/** A score, as it is shown everywhere. */
+function round(score) {
+  return score.toFixed(3);
+}

@@ -1,0 +1,88 @@
+"use strict";
+/* The inputs of a head: a field of words, or a file that is chosen, dropped or pasted, for each stream. */
+
+class Inputs {
+  /** streams: {name, kind} each. changed: is called when a value becomes another. */
+  constructor(streams, changed = () => {}) {
+    this.changed = changed;
+    this.fields = streams.map((stream) => {
+      const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
+      const words = alone && KINDS[stream.kind] ? KINDS[stream.kind] : stream.name;
+      return stream.kind in CHOICES || stream.kind === "array" ? this.fileField(stream, words) : this.wordsField(stream, words);
+    });
+    this.element = make("div", { class: "inputs" }, this.fields.map((one) => one.element));
+  }
+
+  wordsField(stream, words) {
+    const area = make("textarea", { rows: 2, name: stream.name, on: { input: () => this.changed() } });
+    return {
+      stream,
+      element: field(words, area),
+      empty: () => !area.value.trim(),
+      value: async () => (stream.kind === "text" ? area.value.trim() : asWritten(area.value.trim())),
+    };
+  }
+
+  fileField(stream, words) {
+    const made = { stream, file: null, empty: () => made.file === null, value: () => asValue(made.file) };
+    const chosen = make("input", {
+      type: "file",
+      name: stream.name,
+      accept: stream.kind in CHOICES ? `${stream.kind}/*` : null,
+      on: { change: (event) => event.target.files.length && made.put(event.target.files[0]) },
+    });
+    const said = make("span", {}, CHOICES[stream.kind] ?? say("Choose a file"));
+    const drop = make("label", { class: "drop" }, chosen, said, make("small", {}, say("or drop or paste it here")));
+    const given = make("div", { class: "given", hidden: true });
+    made.put = (file) => {
+      made.file = file;
+      chosen.value = "";
+      given.hidden = file === null;
+      drop.hidden = file !== null;
+      fill(given, file && this.given(file, stream, () => made.put(null)));
+      if (file === null) chosen.focus();
+      this.changed();
+    };
+    made.element = make("div", { class: "field", role: "group", "aria-label": words }, make("span", {}, words), drop, given);
+    return made;
+  }
+
+  given(file, stream, remove) {
+    const name = file.name || kindWords(stream.kind);
+    const row = make("div", { class: "named" }, make("span", {}, name), iconButton("cross", say("Remove {name}", { name }), remove));
+    return [showMedia(file, stream.kind, name), row];
+  }
+
+  /** Takes each file into the first empty field of its kind, else the first of its kind. Says which found none. */
+  accept(files) {
+    for (const file of files) {
+      const kind = kindOf(file);
+      const fitting = this.fields.filter((one) => one.put && (one.stream.kind === kind || kind === "file"));
+      const place = fitting.find((one) => one.empty()) ?? fitting[0];
+      if (!place) throw new Refused(say("Nothing here reads this file: {name}", { name: file.name || kind }));
+      place.put(file);
+    }
+  }
+
+  /** stream -> value, of what is given. Throws where nothing is. */
+  async values({ required = true } = {}) {
+    const full = this.fields.filter((one) => !one.empty());
+    if (required && !full.length) throw new Refused(say("Nothing is given yet."));
+    return Object.fromEntries(await Promise.all(full.map(async (one) => [one.stream.name, await one.value()])));
+  }
+}
+
+/** The columns of a row, or the numbers of an array, where that is what the text says; else the text. */
+function asWritten(text) {
+  try {
+    const found = JSON.parse(text);
+    return typeof found === "object" && found !== null ? found : text;
+  } catch {
+    return text;
+  }
+}
+
+/** The streams of the run that have these names, in the order of the run. */
+function streamsNamed(run, names) {
+  return run.streams.filter((stream) => names.includes(stream.name));
+}

@@ -1,0 +1,113 @@
+"use strict";
+/* The page: which runs there are, which views the chosen one has, and the address that says which is shown. */
+
+const VIEWS = [
+  { name: "search", words: say("Search"), shows: (run) => run.index !== null && run.can.includes("search"), build: (run) => new SearchView(run) },
+  { name: "ask", words: say("Ask"), build: (run) => new AskView(run) },
+  ...Object.entries(READINGS).map(([name, { words }]) => ({ name, words, build: (run) => new ReadView(run, name) })),
+  { name: "generate", words: say("Generate"), build: (run) => new GenerateView(run) },
+];
+const page = { runs: [], run: null, views: [], shown: null };
+
+/** The parameters after the # of the address, which the browser keeps to itself: no server log has them. */
+function readAddress() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+function writeAddress(parameters, replace = false) {
+  const written = `#${new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== ""))}`;
+  if (written === location.hash) return;
+  if (replace) history.replaceState(null, "", written);
+  else history.pushState(null, "", written);
+}
+
+/** Shows the run and the view of the address, the first where it names none. */
+function follow() {
+  const parameters = readAddress();
+  const run = page.runs.find((one) => one.name === parameters.get("run")) ?? page.runs[0];
+  if (run !== page.run) build(run);
+  const view = page.views.find((one) => one.name === parameters.get("view")) ?? page.views[0];
+  page.shown = view;
+  page.views.forEach((one) => {
+    one.built.element.hidden = one !== view;
+    setAttribute(one.link, "aria-current", one === view ? "page" : null);
+  });
+  view?.built.restore?.(parameters);
+}
+
+/** Builds what a run can do. */
+function build(run) {
+  page.run = run;
+  const offered = VIEWS.filter((view) => (view.shows ? view.shows(run) : run.can.includes(view.name)));
+  page.views = offered.map((view) => ({
+    ...view,
+    built: view.build(run),
+    link: make("a", { href: `#${new URLSearchParams({ view: view.name, run: run.name })}` }, view.words),
+  }));
+  fill(page.nav, page.views.map((view) => view.link));
+  const none = page.views.length ? null : make("p", { class: "notice" }, say("This run offers nothing that this page can show."));
+  fill(page.main, none, page.views.map((view) => make("section", { "aria-label": view.words }, view.built.element)));
+  fill(page.foot, run.backend ? say("{run}, computed by {name}: {why}", { run: run.name, name: run.backend.name, why: run.backend.why }) : run.name);
+  if (page.choice) page.choice.value = run.name;
+}
+
+function runChoice() {
+  if (page.runs.length < 2) return make("span", { class: "run" }, page.runs[0].name);
+  const chosen = (name) => {
+    writeAddress({ view: page.shown?.name ?? "", run: name });
+    follow();
+  };
+  page.choice = select(page.runs.map((run) => [run.name, run.name]), page.runs[0].name, chosen, { "aria-label": say("Run") });
+  return page.choice;
+}
+
+/** Files that are dropped or pasted anywhere go to the view that is shown. */
+function takeFiles() {
+  const take = (event, transfer) => {
+    const files = filesOf(transfer);
+    if (!files.length || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    page.shown?.built.accept?.(files);
+  };
+  const over = (event) => {
+    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  };
+  const left = () => document.body.classList.remove("dropping");
+  document.addEventListener("paste", (event) => take(event, event.clipboardData));
+  document.addEventListener("dragover", over);
+  document.addEventListener("dragleave", (event) => event.relatedTarget === null && left());
+  document.addEventListener("drop", (event) => {
+    left();
+    take(event, event.dataTransfer);
+  });
+}
+
+async function start() {
+  page.main = document.getElementById("main");
+  page.foot = document.getElementById("foot");
+  page.nav = make("nav", { "aria-label": say("What to do") });
+  const place = make("div", { class: "place" });
+  const run = make("div", { class: "which" });
+  const skip = make("a", { class: "skip", href: "#main", on: { click: skipToMain } }, say("Skip to the content"));
+  const top = document.getElementById("top");
+  fill(top, skip, make("h1", {}, "Weft"), run, make("div", { class: "switches" }, languageButton(), themeButton()), page.nav);
+  speak(language);
+  fill(page.main, place);
+  const runs = await work(place, ({ signal, tell }) => ask("GET", "/runs", undefined, { signal, tell }));
+  if (!runs) return place.append(button(say("Try again"), start));
+  page.runs = runs;
+  if (!runs.length) return fill(place, make("p", { class: "notice" }, say("The server has no run.")));
+  fill(run, runChoice());
+  takeFiles();
+  addEventListener("popstate", follow);
+  return follow();
+}
+
+function skipToMain(event) {
+  event.preventDefault();
+  page.main.focus();
+}
+
+start();

@@ -1,0 +1,71 @@
+"use strict";
+/* The views that read what is given: a caption, a transcript, or what a head predicts. */
+
+const READINGS = {
+  caption: { path: "/caption", outputs: ["text"], words: say("Caption") },
+  transcribe: { path: "/transcribe", outputs: ["text", "transcript"], words: say("Transcribe") },
+  predict: { path: "/predict", outputs: null, words: say("Predict") },
+};
+
+class ReadView {
+  /** name: of READINGS. */
+  constructor(run, name) {
+    this.run = run;
+    this.reading = READINGS[name];
+    const fitting = headsWith(run, this.reading.outputs);
+    this.heads = fitting.length ? fitting : run.heads;
+    this.inputsPlace = make("div", {});
+    this.place = workplace();
+    this.result = make("div", { class: "result", "aria-live": "polite" });
+    const submitted = (event) => {
+      event.preventDefault();
+      this.read();
+    };
+    const choice = headChoice(this.heads, (head) => this.take(head));
+    const form = make("form", { class: "stack", on: { submit: submitted } }, choice, this.inputsPlace, make("button", { class: "main" }, this.reading.words));
+    this.element = make("div", { class: "two" }, form, make("div", { class: "stack" }, this.place, this.result));
+    this.take(this.heads[0]);
+  }
+
+  take(head) {
+    this.head = head;
+    this.inputs = new Inputs(streamsNamed(this.run, head.streams), () => this.forget());
+    fill(this.inputsPlace, this.inputs.element);
+    this.forget();
+  }
+
+  forget() {
+    this.place.working?.abort();
+    fill(this.place);
+    fill(this.result);
+  }
+
+  accept(files) {
+    try {
+      this.inputs.accept(files);
+    } catch (error) {
+      fill(this.place, complaint(error));
+    }
+  }
+
+  async read() {
+    fill(this.result);
+    const read = await work(this.place, async ({ signal, tell }) => {
+      const values = await this.inputs.values();
+      const body = { run: this.run.name, head: this.head.name, values };
+      return { values, answer: await ask("POST", this.reading.path, body, { signal, tell }) };
+    });
+    if (read) fill(this.result, this.said(read.answer), this.why(read.values));
+  }
+
+  said({ texts, rows, missing = [] }) {
+    const said = texts ? texts.map((text) => make("p", { class: "said" }, text || say("(no words)"))) : rows.map(({ answers, said: one }) => answersShown(answers.length ? answers : [{ said: one }]));
+    return [...said, missing.length ? make("p", { class: "soft" }, say("Answered without: {streams}", { streams: missing.join(", ") })) : null];
+  }
+
+  why(values) {
+    if (!this.run.can.includes("explain")) return null;
+    const place = workplace();
+    return make("div", {}, make("div", { class: "actions" }, whyButton(() => ({ run: this.run.name, head: this.head.name, values }), place)), place);
+  }
+}
