@@ -10,7 +10,6 @@ import tyro
 from weft.core.errors import WeftError
 
 if TYPE_CHECKING:
-    from weft.core.interfaces import Modality
     from weft.runs.run import Run
 
 KINDS = ("image", "audio", "video", "array", "text")
@@ -138,6 +137,8 @@ class OwnInputs(NamedInput):
 def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
     """Stream -> the option that takes its value: that of its kind for the first stream of a kind."""
     found: dict[str, str] = {}
+    from weft.modalities.stream_kinds import kind_of_stream
+
     for stream in streams:
         flag = f"--{kind_of_stream(run.modalities[stream])}"
         known = flag[2:] in KINDS and flag not in found.values()
@@ -155,17 +156,6 @@ def _columns(run: "Run", streams: Sequence[str]) -> dict[str, str]:
         if isinstance(modality, ReadsColumns):
             found |= dict.fromkeys(modality.columns, stream)
     return found
-
-
-def kind_of_stream(modality: "Modality") -> str:
-    """One of KINDS that the modality reads; "" for any other."""
-    from weft.core.interfaces import ReadsMedia
-    from weft.modalities.ngrams import Ngrams
-    from weft.modalities.text import Text
-
-    if isinstance(modality, Text | Ngrams):
-        return "text"
-    return modality.media if isinstance(modality, ReadsMedia) else ""
 
 
 def _either(run: "Run", streams: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from weft.commands._outputs import check_kept, check_output, files_of
-from weft.commands._own_input import kind_of_stream
 from weft.commands._parsing import Trusting, parse
 from weft.core.language import say
 from weft.core.text import counted
@@ -58,6 +57,7 @@ def write_index(run: "Run", dataset: "Dataset", folder: Path, stream: str | None
     of all, if None."""
     from weft.core.tensors import checksum_of
     from weft.index import build_index
+    from weft.modalities.stream_kinds import kind_of_stream
     from weft.runs.parts import WEIGHTS
 
     pictures = [name for name in run.streams if kind_of_stream(run.modalities[name]) == "image"]

@@ -80,6 +80,20 @@ def read_image(
         raise _unreadable(error) from None
 
 
+def picture_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as the header says, before anything is decoded; None where it cannot be read."""
+    try:
+        if data[:3] == b"\xff\xd8\xff":
+            height, width, *_ = simplejpeg.decode_jpeg_header(data)
+            return width, height
+        with _quiet(), Image.open(io.BytesIO(data), formats=_pillow_formats()) as image:
+            return image.size
+    except (
+        Exception
+    ):  # a damaged file makes Pillow's readers raise nearly anything; decoding says what is wrong
+        return None
+
+
 def pixels_of_value(raw: Image.Image | NDArray[np.generic]) -> Pixels:
     """(H, W, 3) uint8 of a picture in memory: one of Pillow, read as its file would be, or an array.
 

@@ -1,11 +1,13 @@
 """A run that is asked one question after another: each is answered by what was asked and answered before it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weft.core.errors import WeftError
 from weft.inference.candidates import OWN, ByCosine, score_candidates
 from weft.inference.config import InferenceConfig
+from weft.inference.member import Member
 from weft.modalities.history import History, said_before
 from weft.modalities.text import Text
 from weft.runs.measure import training_rows
@@ -18,8 +20,42 @@ Answers = list[tuple[str, float | None]]
 
 def streams_asked(run: TrainedModel, head: str | None) -> tuple[str, ...]:
     """The streams that an answer reads: those of the head, the first if not named."""
-    ranked = head is None and _ranking(run) is not None
+    ranked = head is None and ranks(run)
     return run.model.fused_streams if ranked else run.model.streams_of(run.head(head))
+
+
+def ranks(run: TrainedModel) -> bool:
+    """Whether the run has no head, and ranks the answers of its training rows."""
+    return _ranking(run) is not None
+
+
+def question_stream(run: TrainedModel, streams: Iterable[str]) -> str | None:
+    """The first of these streams that a question is: a text, but not what was said before; None where there is none."""
+    texts = (s for s in run.modalities if s in set(streams) and isinstance(run.modalities[s], Text))
+    return next((s for s in texts if not isinstance(run.modalities[s], History)), None)
+
+
+def history_stream(run: TrainedModel) -> str | None:
+    """The stream of what was said before; None where the run reads none."""
+    return next((s for s, m in run.modalities.items() if isinstance(m, History)), None)
+
+
+def asked_after(
+    run: TrainedModel, values: Mapping[str, Any], question: str, turns: Sequence[Any]
+) -> dict[str, Any]:
+    """The values with this question, asked after these turns, the oldest first.
+
+    Raises WeftError where the run reads no question, or turns and nothing of what was said before.
+    """
+    asked, history = question_stream(run, run.modalities), history_stream(run)
+    if asked is None:
+        raise WeftError(f"{run.folder}: this run reads no text, so nothing can be asked")
+    if turns and history is None:
+        raise WeftError(
+            f"got {len(turns) + 1} questions, expected 1: the run {run.folder} reads nothing of what was said before"
+        )
+    found = {**values, asked: question}
+    return {**found, history: said_before(turns)} if turns and history is not None else found
 
 
 def converse(
@@ -29,9 +65,7 @@ def converse(
 
     values: stream -> its value. Raises WeftError for further questions where the run reads nothing of what was said before.
     """
-    texts = {s: m for s, m in run.modalities.items() if isinstance(m, Text) and s in values}
-    history = next((s for s, m in run.modalities.items() if isinstance(m, History)), None)
-    question = next((stream for stream in texts if stream != history), None)
+    question, history = question_stream(run, values), history_stream(run)
     if further and (history is None or question is None):
         raise WeftError(
             f"got {len(further) + 1} questions, expected 1: the run {run.folder} reads nothing of what was said before"
@@ -41,9 +75,8 @@ def converse(
     turns: list[Any] = [values[history]] if history is not None and history in values else []
     for asked in further:
         assert question is not None
-        assert history is not None
         turns.append({"question": values[question], "answer": found[0][0]})
-        values = {**values, question: asked, history: said_before(turns)}
+        values = asked_after(run, values, asked, turns)
         found = answers(run, values, head, k)
         yield found
 
@@ -53,18 +86,32 @@ def answers(run: TrainedModel, values: Mapping[str, Any], head: str | None, k: i
     task = _ranking(run)
     if task is None or head is not None:
         return run.predict(head=run.head(head), **values).values.best(0, k)
-    rows = training_rows(run)
-    names = sorted(task.columns.answers(rows)) if rows is not None else []
-    if not names:
-        raise WeftError(
-            f"{run.folder}: the training rows, whose answers are ranked, cannot be read"
-        )
+    names, ranker = _ranked(run, task)
     member, dataset = run.values(**values)
     config = InferenceConfig(batch_size=BATCH, workers=0)
-    ranker = ByCosine([member], task.answer, config, run.device)
     found = score_candidates([member], dataset, lambda _: names, ranker, config, device=run.device)
     best = found.scores[OWN][0].topk(min(k, len(names)))
     return [(names[n], float(s)) for n, s in zip(best.indices, best.values, strict=True)]
+
+
+_RANKED: weakref.WeakKeyDictionary[TrainedModel, tuple[list[str], ByCosine]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Run -> the answers that it ranks, which are read and embedded once for all questions."""
+
+
+def _ranked(run: TrainedModel, task: DialogConfig) -> tuple[list[str], ByCosine]:
+    if run not in _RANKED:
+        rows = training_rows(run)
+        names = sorted(task.columns.answers(rows)) if rows is not None else []
+        if not names:
+            raise WeftError(
+                f"{run.folder}: the training rows, whose answers are ranked, cannot be read"
+            )
+        member = Member(run.model, {}, run.learned)
+        config = InferenceConfig(batch_size=BATCH, workers=0)
+        _RANKED[run] = names, ByCosine([member], task.answer, config, run.device)
+    return _RANKED[run]
 
 
 def _ranking(run: TrainedModel) -> DialogConfig | None:

@@ -96,11 +96,14 @@ class TrainedModel:
         if stream not in self.streams:
             raise unknown_name("stream", stream, self.streams)
         rows = given({stream: value}, self.modalities)
-        entries = [Entry(stream, row) for row in range(len(rows.samples))]
+        return self.embed_rows(stream, Member(self.model, rows.sources), rows.samples)
+
+    def embed_rows(self, stream: str, member: Member, rows: Sequence[Sample]) -> Tensor:
+        """(N, E) unit-length embeddings, float32, of one stream of these rows, as the member reads it."""
+        entries = [Entry(stream, row) for row in range(len(rows))]
         config = InferenceConfig(batch_size=BATCH, workers=0)
         bad = config.errors.build(len(entries))
-        member = Member(self.model, rows.sources)
-        found = embed_entries([member], entries, rows.samples, config, bad, self.device)
+        found = embed_entries([member], entries, rows, config, bad, self.device)
         # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
         return found.vectors[0].clone()
 
@@ -137,8 +140,14 @@ class TrainedModel:
         be read.
         """
         member, dataset = self._member(rows, streams)
+        return self.predict_rows(member, dataset, self.head(head))
+
+    def predict_rows(
+        self, member: Member, rows: Dataset | Sequence[Sample], head: str
+    ) -> Predictions:
+        """What the head says of these rows, as the member reads them."""
         config = InferenceConfig(batch_size=BATCH, workers=0)
-        return predict([member], dataset, self.head(head), config, device=self.device)
+        return predict([member], rows, head, config, device=self.device)
 
     def head(self, name: str | None = None, kind: type[Any] = Output) -> str:
         """The head of that name; without a name the first whose output is of that kind.

@@ -1,0 +1,109 @@
+"""Serve runs: a page in the browser, and a REST interface for other programs."""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from weft.commands._parsing import Trusting, parse
+from weft.core.errors import MissingExtraError, WeftError
+from weft.core.language import say
+
+PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+TOKEN = "WEFT_TOKEN"
+
+
+@dataclass(frozen=True)
+class Arguments(Trusting):
+    """The runs, the address, and who may ask."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run directories; the name of its folder is the name of a run."""
+    host: str = "127.0.0.1"
+    """Address of this machine that is listened at; any but its own loopback needs a token."""
+    port: int = 8000
+    """Port that is listened at; 0 takes a free one."""
+    token_file: Path | None = None
+    """File with the token that others must know; that in the environment variable WEFT_TOKEN if not given."""
+    log: Path | None = None
+    """File at whose end a line of JSON is written for each request; it holds nothing of what was asked."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the models run: auto, cpu or cuda."""
+    megabytes: float = 32.0
+    """Largest body of a request, in MiB."""
+    seconds: float = 60.0
+    """Time limit of an answer, in seconds."""
+    waiting: int = 128
+    """Requests that may wait for the model; further ones are told to come again (429)."""
+    rate: float = 200.0
+    """Requests a second of one client; 0 is no limit."""
+
+
+def main(words: list[str]) -> None:
+    """Says the address, and serves until it is stopped (Ctrl-C, SIGTERM)."""
+    arguments = parse(Arguments, words, "weft serve")
+    _check(arguments)
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, extra="serve", purpose="weft serve")
+    from weft.runs.run import load
+    from weft.serve.app import Service
+    from weft.serve.lifecycle import bound, serve
+    from weft.serve.log import Log
+    from weft.serve.security import Access, is_loopback, token_of
+    from weft.serve.settings import Limits
+
+    token = token_of(arguments.token_file, os.environ.get(TOKEN, ""))
+    if token is None and not is_loopback(arguments.host):
+        raise WeftError(
+            f"--host is {arguments.host}, which other machines reach, and there is no token; "
+            f"set {TOKEN} or give --token-file FILE"
+        )
+    limits = Limits(
+        body_bytes=int(arguments.megabytes * 2**20),
+        answer_seconds=arguments.seconds,
+        waiting=arguments.waiting,
+        rate=arguments.rate,
+    )
+    with bound(arguments.host, arguments.port) as at:
+        runs = [
+            (name, load(folder, arguments.device, trust=arguments.trust))
+            for name, folder in _named(arguments.runs).items()
+        ]
+        access = Access(token, limits.rate, limits.logins)
+        service = Service(runs, limits, access, Log(arguments.log))
+        host, port, *_ = at.getsockname()
+        shown = f"[{host}]" if ":" in host else host
+        print(say(f"http://{shown}:{port} serves {', '.join(service.runs)}"), flush=True)
+        try:
+            serve(service, at)
+        finally:
+            service.close()
+
+
+def _check(arguments: Arguments) -> None:
+    """Raises WeftError for an argument that cannot be."""
+    if not arguments.runs:
+        raise WeftError("weft serve needs one run directory or more")
+    if not 0 <= arguments.port <= 65535:
+        raise WeftError(f"--port is {arguments.port}, expected 0 to 65535")
+    for name in ("megabytes", "seconds", "waiting"):
+        value = getattr(arguments, name)
+        if not 0 < value < 1e6:
+            raise WeftError(f"--{name} is {value:g}, expected a number above 0")
+    if not 0 <= arguments.rate < 1e6:
+        raise WeftError(f"--rate is {arguments.rate:g}, expected 0 or more")
+
+
+def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Name -> folder. Raises WeftError for two of one name."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        name = folder.resolve().name
+        if name in found:
+            raise WeftError(f"{folder}: there is another run named '{name}', expected other names")
+        found[name] = folder
+    return found

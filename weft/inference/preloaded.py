@@ -1,0 +1,115 @@
+"""Rows whose values are read and transformed already, so that those of many callers become one call of the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from weft.architectures.model import Model
+from weft.core.interfaces import Modality
+from weft.core.once import once
+from weft.core.records import Features, Field
+from weft.core.samples import Sample
+from weft.data.columns import ModalitySource
+from weft.data.learned import Learned
+from weft.data.presence import collate_present
+from weft.inference.given import Given
+from weft.inference.member import Member
+
+Views = Sequence[Any]
+"""One value as the model reads it, in each of its evaluation views."""
+
+
+class Size(NamedTuple):
+    """Of N rows: the tokens of the longest sequence, and the numbers of the largest picture or sound."""
+
+    rows: int
+    tokens: int
+    numbers: int
+
+
+@dataclass(frozen=True)
+class Preloaded:
+    """N rows. values: stream -> of each row its views, None in the place of a view of a row that lacks the stream."""
+
+    samples: Sequence[Sample]
+    values: Mapping[str, Sequence[Views]]
+
+    @classmethod
+    def of(cls, rows: Given, views: int | None = None) -> "Preloaded":
+        """Reads every value. views: how many of each; None: all that it has. Raises DataError for one that cannot be
+        read."""
+        read = {
+            name: [_views(source, row, views) for row in range(len(rows.samples))]
+            for name, source in rows.sources.items()
+        }
+        return cls([_bare(sample) for sample in rows.samples], read)
+
+    @classmethod
+    def join(cls, parts: Sequence["Preloaded"]) -> "Preloaded":
+        """The rows of all parts in order; a row lacks the streams that its part lacks."""
+        streams = dict.fromkeys(stream for part in parts for stream in part.values)
+        missing: Views = (None,)
+        values = {
+            stream: [
+                views for p in parts for views in p.values.get(stream, [missing] * len(p.samples))
+            ]
+            for stream in streams
+        }
+        return cls([sample for part in parts for sample in part.samples], values)
+
+    def member(self, model: Model, learned: Learned) -> Member:
+        """The model as it reads these rows."""
+        sources = {
+            stream: _Source(views, learned.modalities[stream])
+            for stream, views in self.values.items()
+        }
+        return Member(model, sources, learned)
+
+    @property
+    def size(self) -> Size:
+        """How much the model has to do."""
+        read = [
+            view
+            for rows in self.values.values()
+            for views in rows
+            for view in views
+            if isinstance(view, Tensor)
+        ]
+        tokens = max((len(view) for view in read if view.ndim == 1), default=0)
+        numbers = max((view.numel() for view in read if view.ndim > 1), default=0)
+        return Size(len(self.samples), tokens, numbers)
+
+
+class _Source:
+    """A stream whose values are read already."""
+
+    def __init__(self, values: Sequence[Views], modality: Modality) -> None:
+        self._values = values
+        self._modality = modality
+
+    def views(self, index: int) -> int:
+        return len(self._values[index])
+
+    def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
+        views = self._values[index]
+        return views[view if view < len(views) else 0]
+
+    def collate(self, items: Sequence[Any]) -> Field | Features | None:
+        return collate_present(items, self._modality.collate)
+
+
+def _views(source: ModalitySource, row: int, views: int | None) -> list[Any]:
+    generator = torch.Generator()
+    count = source.views(row) if views is None else views
+    with once():
+        return [
+            source.load(row, train=False, generator=generator, view=view) for view in range(count)
+        ]
+
+
+def _bare(sample: Sample) -> Sample:
+    """The row without its raw values, which are not needed any more."""
+    return Sample(sample.id, sample.group, {}, sample.source)

@@ -1,0 +1,213 @@
+"""What stands before every route: the state of the server, access, limits of the body, headers, the log."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+
+from weft.core.text import counted
+from weft.serve.log import Log
+from weft.serve.metrics import Metrics
+from weft.serve.refusals import RefusedError, busy
+from weft.serve.security import HEADERS, Access
+from weft.serve.settings import Limits
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+GONE = 499
+"""In log and metrics: the client left before it was answered."""
+CLOSING = (408, 413, 429, 503)
+"""After these what is left of the body is not read, so the connection ends."""
+Answerer = Callable[[RefusedError], Application]
+"""A refusal -> what answers with it."""
+
+
+class Gate:
+    """Lets requests through to the application, and counts those that are inside.
+
+    stopping: from then on new ones get 503, and those inside are answered.
+    """
+
+    def __init__(
+        self,
+        inner: Application,
+        answerer: Answerer,
+        access: Access,
+        limits: Limits,
+        metrics: Metrics,
+        log: Log,
+    ) -> None:
+        self._inner = inner
+        self._answerer = answerer
+        self._access = access
+        self._limits = limits
+        self._metrics = metrics
+        self._log = log
+        self.stopping = False
+        self.inside = 0
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        visit = _Visit(scope, send)
+        self.inside += 1
+        self._metrics.in_flight.set(self.inside)
+        body = _Body(receive, self._limits, self._reserve)
+        try:
+            try:
+                self._check(scope, visit, body)
+                await self._inner(scope, body.receive, visit.send)
+            except RefusedError as refused:
+                await self._refuse(refused, scope, receive, visit)
+            except ClientDisconnect:
+                visit.status = visit.status or GONE
+            except Exception as error:
+                self._log.line(
+                    "failed", "error", id=visit.id, error=type(error).__name__, **_place(error)
+                )
+                await self._refuse(
+                    RefusedError(500, f"the server failed; its log says why under {visit.id}"),
+                    scope,
+                    receive,
+                    visit,
+                )
+        finally:
+            self.inside -= 1
+            self._bytes -= body.reserved
+            self._note(scope, visit, body)
+
+    def _check(self, scope: Scope, visit: "_Visit", body: "_Body") -> None:
+        if self.stopping:
+            raise RefusedError(503, "the server is stopping", {"Retry-After": "5"})
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        self._access.check(scope["method"], scope["path"], visit.client, headers)
+        if self.inside > self._limits.requests:
+            raise busy(1, f"{self.inside} requests are being answered")
+        body.announce(headers.get("content-length", ""))
+
+    def _reserve(self, count: int) -> None:
+        """Room for so many bytes of a body. Raises RefusedError where the house is full."""
+        if self._bytes + count > self._limits.bodies_bytes:
+            raise busy(
+                1, "the bodies of the requests that are being answered fill the memory for them"
+            )
+        self._bytes += count
+
+    async def _refuse(
+        self, refused: RefusedError, scope: Scope, receive: Receive, visit: "_Visit"
+    ) -> None:
+        if visit.status:  # the answer has begun already
+            return
+        await self._answerer(refused)(scope, receive, visit.send)
+
+    def _note(self, scope: Scope, visit: "_Visit", body: "_Body") -> None:
+        took = time.perf_counter() - visit.began
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.in_flight.set(self.inside)
+        self._metrics.observe_request(route, visit.status, took, body.received)
+        self._log.line(
+            "request",
+            id=visit.id,
+            client=visit.client,
+            method=scope["method"] if route != "other" else scope["method"][:10],
+            route=route,
+            status=visit.status,
+            seconds=round(took, 4),
+            received=body.received,
+            sent=visit.sent,
+        )
+
+
+class _Visit:
+    """One request: its answer gets the headers of every answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send = send
+        self.id = uuid.uuid4().hex[:16]
+        self.client = (scope.get("client") or ("unknown",))[0]
+        self.began = time.perf_counter()
+        self.status = 0
+        self.sent = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            there = {name.lower() for name, _ in message.get("headers", ())}
+            own = {**HEADERS, "X-Request-ID": self.id}
+            if self.status in CLOSING:
+                own["Connection"] = "close"
+            added = [
+                (name.lower().encode(), value.encode())
+                for name, value in own.items()
+                if name.lower().encode() not in there
+            ]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+
+class _Body:
+    """The body of a request as it comes in: no more, and no slower, than is allowed."""
+
+    def __init__(self, receive: Receive, limits: Limits, reserve: Callable[[int], None]) -> None:
+        self._receive = receive
+        self._limits = limits
+        self._reserve = reserve
+        self._until = time.monotonic() + limits.read_seconds
+        self._read = False
+        self.received = 0
+        self.reserved = 0
+
+    def announce(self, length: str) -> None:
+        """Content-Length. Raises RefusedError for more than is allowed."""
+        if not length:
+            return
+        if not length.isascii() or not length.isdigit():
+            raise RefusedError(400, f"Content-Length is '{length[:40]}', expected a number")
+        self._room(int(length))
+
+    async def receive(self) -> Message:
+        if self._read:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            limit = f"{self._limits.read_seconds:g} s"
+            raise RefusedError(408, f"the body did not come in {limit}, the time limit") from None
+        self.received += len(message.get("body", b""))
+        self._room(self.received)
+        self._read = not message.get("more_body", False)
+        return message
+
+    def _room(self, count: int) -> None:
+        if count > self._limits.body_bytes:
+            most = counted(self._limits.body_bytes, "byte")
+            raise RefusedError(
+                413, f"the body has {count:,} bytes or more, expected at most {most}"
+            )
+        if count > self.reserved:
+            self._reserve(count - self.reserved)
+            self.reserved = count
+
+
+def _place(error: BaseException) -> dict[str, Any]:
+    """Where it happened: file and line, and nothing of what was sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return {}
+    return {
+        "file": trace.tb_frame.f_code.co_filename.rpartition("/weft/")[2],
+        "line": trace.tb_lineno,
+    }

@@ -1,0 +1,84 @@
+"""From the first to the last request: an address, and an end at which nobody loses an answer."""
+
+import logging
+import socket
+import time
+from types import FrameType
+
+import uvicorn
+
+from weft.core.errors import WeftError
+from weft.serve.app import Service
+
+QUIET_SECONDS = 0.5
+"""After the signal to stop the server answers 503 for at least so long, so that who looks at /health sees it."""
+LONGEST_STOP = 120.0
+"""After so long requests that were let in are given up."""
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at that address. port: 0 for any free one. Raises WeftError where it is in use or is none."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeftError(
+            f"--host is {host}, expected an address of this machine: {reason}"
+        ) from None
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        raise WeftError(
+            f"{host}:{port} cannot be used: {error.strerror}; --port 0 takes a free one"
+        ) from None
+    return made
+
+
+def serve(service: Service, at: socket.socket) -> None:
+    """Answers until SIGTERM or SIGINT; then those that were let in, and others with 503. A second signal ends at once."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        service.gate,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config, service)
+    service.log.line("started", runs=list(service.runs))
+    server.run(sockets=[at])
+    service.log.line("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Stops when nobody is inside any more."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self._until is not None:
+            self.should_exit = self.force_exit = True
+            return
+        self._service.gate.stopping = True
+        self._until = time.monotonic()
+        self._service.log.line("stopping", inside=self._service.gate.inside, signal=sig)
+
+    async def on_tick(self, counter: int) -> bool:
+        ends = await super().on_tick(counter)
+        if self._until is None:
+            return ends
+        waited = time.monotonic() - self._until
+        done = self._service.gate.inside == 0 and waited >= QUIET_SECONDS
+        return ends or done or waited >= LONGEST_STOP

@@ -1,0 +1,93 @@
+"""The description of the interface (OpenAPI 3.1), with the bodies that requests may have."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from weft.serve.reading import PART
+from weft.serve.requests import Login
+
+_WRONG = {
+    "400": "a value cannot be used",
+    "401": "no token",
+    "403": "another site or host",
+    "404": "no such run, item or address",
+    "408": "the body came too slowly",
+    "413": "too large",
+    "415": "not what it is said to be",
+    "422": "malformed",
+    "429": "too many requests; Retry-After says when to try again",
+    "503": "the server is stopping",
+    "504": "no answer within the time limit",
+}
+_ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
+
+
+def described(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> Callable[[], dict[str, Any]]:
+    """What gives the document. bodies: name of a route -> what its requests say."""
+    made: dict[str, Any] = {}
+
+    def document() -> dict[str, Any]:
+        if not made:
+            made.update(_document(app, {**bodies, "login": Login}))
+        return made
+
+    return document
+
+
+def _document(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        routes=app.routes,
+        description="Embeds, searches, predicts, asks, captions, transcribes, draws and explains.",
+    )
+    models = sorted(set(bodies.values()), key=lambda model: model.__name__)
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    parts = found.setdefault("components", {})
+    parts["schemas"] = {**schemas.get("$defs", {}), "Error": _ERROR}
+    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{"token": []}, {}]
+    for path, methods in found["paths"].items():
+        for operation in methods.values():
+            answers = operation.setdefault("responses", {})
+            answers.pop("422", None)
+            for status, told in _WRONG.items():
+                answers[status] = {
+                    "description": told,
+                    "content": _json("#/components/schemas/Error"),
+                }
+            model = bodies.get(path[1:])
+            if model is not None:
+                operation["requestBody"] = _body(model.__name__)
+    return found
+
+
+def _body(name: str) -> dict[str, Any]:
+    reference = {"$ref": f"#/components/schemas/{name}"}
+    form = {
+        "type": "object",
+        "properties": {PART: reference},
+        "additionalProperties": {"type": "string", "contentMediaType": "application/octet-stream"},
+    }
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": reference},
+            "multipart/form-data": {"schema": form},
+        },
+    }
+
+
+def _json(reference: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": reference}}}

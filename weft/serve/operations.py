@@ -1,0 +1,145 @@
+"""The operations of the interface: what was asked of a run -> what is answered, as JSON."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from weft.explain.decision import decision_of
+from weft.heads.drawn import DrawnOutput, DrawnValues
+from weft.heads.output import Output
+from weft.heads.texts import TextOutput
+from weft.heads.transcripts import TranscriptOutput
+from weft.inference.given import Given
+from weft.runs.dialogs import answers, asked_after, ranks, streams_asked
+from weft.runs.explaining import explain_rows
+from weft.runs.generating import generate
+from weft.serve import requests
+from weft.serve.explained import explained_json
+from weft.serve.refusals import RefusedError
+from weft.serve.served import ServedRun
+
+Answer = dict[str, Any]
+MEDIA_TYPES = {".png": "image/png", ".wav": "audio/wav"}
+
+
+async def embed(run: ServedRun, asked: requests.Embed) -> Answer:
+    """Unit-length vectors of each value."""
+    if not asked.values:
+        raise RefusedError(
+            400, f"got no values, expected one or more of {', '.join(run.run.streams)}"
+        )
+    found = {stream: await run.embed(stream, value) for stream, value in asked.values.items()}
+    return {"run": run.name, "embeddings": found}
+
+
+async def predict(run: ServedRun, asked: requests.Predict) -> Answer:
+    """What a head says of each row."""
+    k = checked(asked.k, "k", run.limits.answers)
+    found = await run.said("predict", asked.values, asked.head)
+    rows = [
+        {"said": found.values.said(row), "answers": found.answers(row, k)}
+        for row in range(len(found.values))
+    ]
+    return {
+        "run": run.name,
+        "head": found.head,
+        "rows": rows,
+        "found": list(found.found),
+        "missing": list(found.missing),
+    }
+
+
+async def ask(run: ServedRun, asked: requests.Ask) -> Answer:
+    """The answers to a question, after what was asked and answered before."""
+    k = checked(asked.k, "k", run.limits.answers)
+    turns = [turn.model_dump() for turn in asked.history]
+    values = asked_after(run.run, asked.values, asked.question, turns)
+    if asked.head is None and ranks(run.run):
+        values, _ = run.streams_read(values, streams_asked(run.run, None))
+
+        def ranked(rows: Given) -> list[tuple[str, float | None]]:
+            return answers(run.run, rows.samples[0].items, None, k)
+
+        pairs = await run.alone("ask", values, ranked)
+        found = [{"said": said, "probability": score} for said, score in pairs]
+    else:
+        said = await run.said("ask", values, asked.head)
+        found = said.answers(0, k)
+    turn = {"question": asked.question, "answer": found[0]["said"] if found else ""}
+    return {"run": run.name, "answers": found, "history": [*turns, turn]}
+
+
+async def caption(run: ServedRun, asked: requests.OfHead) -> Answer:
+    """A text for each row."""
+    return await _written(run, asked, TextOutput)
+
+
+async def transcribe(run: ServedRun, asked: requests.OfHead) -> Answer:
+    """What is said in each recording."""
+    return await _written(run, asked, TranscriptOutput)
+
+
+async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
+    """Files that are drawn from each row."""
+    n = checked(asked.n, "n", run.limits.drawn)
+    if asked.steps is not None:
+        checked(asked.steps, "steps", run.limits.steps)
+    head = run.run.head(asked.head, DrawnOutput)
+    output = run.run.model.head(head).output
+    assert isinstance(output, DrawnOutput)
+    values, _ = run.streams_read(asked.values, run.run.model.streams_of(head))
+
+    def draw(rows: Given) -> list[str]:
+        checked(n * len(rows.samples), "values to be drawn", run.limits.drawn)
+        drawn = generate(
+            run.run,
+            head,
+            n=n,
+            seed=asked.seed,
+            guidance=asked.guidance,
+            steps=asked.steps,
+            **_columns(rows),
+        ).values
+        assert isinstance(drawn, DrawnValues)
+        return [base64.b64encode(drawn.encoded(row)).decode() for row in range(len(drawn))]
+
+    files = await run.alone("generate", values, draw)
+    return {
+        "run": run.name,
+        "head": head,
+        "media_type": MEDIA_TYPES.get(output.suffix, "application/octet-stream"),
+        "files": files,
+    }
+
+
+async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
+    """What the answer for one row rests on."""
+    decision = decision_of(run.run.model, run.run.learned, asked.head)
+    values, _ = run.streams_read(asked.values, decision.reads)
+
+    def weigh(rows: Given) -> Answer:
+        if len(rows.samples) != 1:
+            raise RefusedError(400, f"got {len(rows.samples)} rows, expected 1")
+        (found,) = explain_rows([run.run], rows.samples, asked.method, asked.head)
+        return explained_json(found)
+
+    return {"run": run.name, **await run.alone("explain", values, weigh)}
+
+
+def checked(count: int, what: str, most: int) -> int:
+    """The count. Raises RefusedError above the limit."""
+    if count > most:
+        raise RefusedError(413, f"{what} is {count:,}, expected at most {most:,}")
+    return count
+
+
+async def _written(run: ServedRun, asked: requests.OfHead, kind: type[Output]) -> Answer:
+    what = "caption" if kind is TextOutput else "transcribe"
+    found = await run.said(what, asked.values, asked.head, kind)
+    texts = [found.values.said(row) for row in range(len(found.values))]
+    return {"run": run.name, "head": found.head, "texts": texts}
+
+
+def _columns(rows: Given) -> Mapping[str, Any]:
+    """stream -> the values of all rows."""
+    return {stream: [sample.items[stream] for sample in rows.samples] for stream in rows.sources}

@@ -1,0 +1,96 @@
+"""The body of a request -> what it asks: JSON, or a form of which one part is JSON and the others are files."""
+
+import asyncio
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from weft.serve.refusals import RefusedError
+from weft.serve.requests import Asked, Login
+from weft.serve.settings import Limits
+
+Model = TypeVar("Model", bound=Asked | Login)
+PART = "request"
+"""The part of a form that is JSON."""
+INLINE_BYTES = 1 << 16
+"""Up to so many bytes are parsed at once; more by another thread, so that others do not wait."""
+
+
+async def read(request: Request, model: type[Model], limits: Limits) -> Model:
+    """Raises RefusedError: 415 for another type of content, 422 for what is malformed."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _form(request, model, limits)
+    if kind != "application/json":
+        raise RefusedError(
+            415,
+            f"the content is '{kind[:80] or 'of no type'}', expected application/json or multipart/form-data",
+        )
+    return await _parsed(model, await request.body())
+
+
+async def _parsed(model: type[Model], body: bytes) -> Model:
+    if len(body) <= INLINE_BYTES:
+        return _validated(model, body)
+    return await asyncio.to_thread(_validated, model, body)
+
+
+def _validated(model: type[Model], body: bytes) -> Model:
+    try:
+        return cast(Model, model.model_validate_json(body))
+    except ValidationError as error:
+        raise RefusedError(422, said_of(error)) from None
+
+
+async def _form(request: Request, model: type[Model], limits: Limits) -> Model:
+    parser = _InMemory(
+        request.headers,
+        request.stream(),
+        max_files=limits.values,
+        max_fields=1,
+        max_part_size=limits.body_bytes,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+        raise RefusedError(422, f"the form cannot be read: {error}") from None
+    try:
+        body: str | bytes = "{}"
+        files: dict[str, list[bytes]] = {}
+        for name, part in form.multi_items():
+            content = await part.read() if isinstance(part, UploadFile) else part
+            if name == PART:
+                body = content
+            elif isinstance(content, bytes):
+                files.setdefault(name, []).append(content)
+            else:
+                raise RefusedError(
+                    422, f"part '{name[:80]}' is no file, expected '{PART}' or files"
+                )
+    finally:
+        await form.close()
+    asked = await _parsed(model, body.encode() if isinstance(body, str) else body)
+    try:
+        asked.take(files)
+    except ValueError as error:
+        raise RefusedError(422, str(error)) from None
+    return asked
+
+
+class _InMemory(MultiPartParser):
+    """Files stay in memory, which the limit of the body bounds; none is written to the disk."""
+
+    spool_max_size = 1 << 40
+
+
+def said_of(error: ValidationError) -> str:
+    """The first thing that is wrong, and where, in one sentence."""
+    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(one) for one in first["loc"])
+    told = " ".join(str(first["msg"]).split())
+    more = error.error_count() - 1
+    also = f", and {more} more" if more else ""
+    return f"{where}: {told}{also}" if where else f"{told}{also}"

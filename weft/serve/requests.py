@@ -1,0 +1,118 @@
+"""What requests say: JSON, or a form of which one part is the JSON and the others are files."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+ENCODED_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"base64": {"type": "string", "contentEncoding": "base64"}},
+    "required": ["base64"],
+    "additionalProperties": False,
+}
+VALUE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "description": "a text"},
+        {**ENCODED_SCHEMA, "description": "a picture, a sound, a video or an array (.npy)"},
+        {"type": "object", "description": "the columns of a row of a table"},
+        {"type": "array", "items": {"type": "number"}, "description": "an array of numbers"},
+    ]
+}
+VALUES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "stream -> a value, or a list of one for each row",
+    "additionalProperties": {
+        "anyOf": [*VALUE_SCHEMA["anyOf"], {"type": "array", "items": VALUE_SCHEMA}]
+    },
+}
+Value = Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]
+Values = Annotated[dict[str, Any], WithJsonSchema(VALUES_SCHEMA)]
+Name = Annotated[str, StringConstraints(max_length=500)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Files = Mapping[str, list[bytes]]
+"""Name of a part of a form -> the files of that name."""
+
+
+class Asked(BaseModel):
+    """What every request says. run: the first that can do it if not named."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    run: Name | None = None
+
+    def take(self, files: Files) -> None:
+        """Puts the files of a form where values are missing. Raises ValueError for one that nothing takes."""
+        if files:
+            raise ValueError(f"files {', '.join(files)} are not expected")
+
+
+class ValuesAsked(Asked):
+    """values: stream -> a value or a list of them."""
+
+    values: Values = Field(default_factory=dict)
+
+    def take(self, files: Files) -> None:
+        for stream, contents in files.items():
+            if stream in self.values:
+                raise ValueError(f"stream '{stream}' has a value and a file, expected one of them")
+            self.values[stream] = contents[0] if len(contents) == 1 else list(contents)
+
+
+class Embed(ValuesAsked):
+    """Values to be embedded."""
+
+
+class OfHead(ValuesAsked):
+    """head: the first that fits if not named."""
+
+    head: Name | None = None
+
+
+class Predict(OfHead):
+    """k: answers of each row."""
+
+    k: Count = 5
+
+
+class Turn(BaseModel):
+    """A question and its answer."""
+
+    model_config = ConfigDict(extra="forbid")
+    question: str
+    answer: str
+
+
+class Ask(OfHead):
+    """history: what was asked and answered before, the oldest first."""
+
+    question: str
+    history: list[Turn] = Field(default_factory=list, max_length=100)
+    k: Count = 5
+
+
+class Generate(OfHead):
+    """n: values to be drawn from each input."""
+
+    n: Count = 1
+    seed: Seed | None = None
+    guidance: float | None = Field(default=None, ge=0, le=1000)
+    steps: Count | None = None
+
+
+class Explain(OfHead):
+    """method: how the weights are found."""
+
+    method: Literal["auto", "relevance", "rollout", "occlusion"] = "auto"
+
+
+class Login(BaseModel):
+    """The token of the server."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: Annotated[str, StringConstraints(max_length=1000)]
+
+    def take(self, files: Files) -> None:
+        if files:
+            raise ValueError("files are not expected")

@@ -1,0 +1,149 @@
+"""A run as the server asks it: values are read in threads of their own, the model runs in one."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from weft.core.errors import WeftError, unknown_name
+from weft.core.text import counted
+from weft.heads.drawn import DrawnOutput
+from weft.heads.output import Output, Values
+from weft.inference.given import Given, given
+from weft.inference.preloaded import Preloaded, Size
+from weft.runs.run import Run
+from weft.serve.batcher import Batcher, Work
+from weft.serve.refusals import RefusedError
+from weft.serve.settings import Limits
+from weft.serve.values import ValueReader
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a head says of the rows of one request."""
+
+    head: str
+    values: Values
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def answers(self, row: int, k: int) -> list[dict[str, Any]]:
+        """The k best of a row."""
+        return [{"said": said, "probability": p} for said, p in self.values.best(row, k)]
+
+
+class ServedRun:
+    """The operations of a run for many callers. name: by which they ask for it."""
+
+    def __init__(
+        self, name: str, run: Run, batcher: Batcher, readers: Executor, limits: Limits
+    ) -> None:
+        self.name = name
+        self.run = run
+        self.limits = limits
+        self._values = ValueReader(run.modalities, limits)
+        self._batcher = batcher
+        self._readers = readers
+
+    async def embed(self, stream: str, value: Any) -> list[list[float]]:
+        """The embeddings of a value, or of several."""
+        if stream not in self.run.streams:
+            raise unknown_name("stream", stream, self.run.streams)
+
+        def read() -> tuple[Preloaded, Size]:
+            rows = Preloaded.of(self._given({stream: value}))
+            return rows, rows.size
+
+        def work(parts: list[Preloaded]) -> list[list[list[float]]]:
+            whole = Preloaded.join(parts)
+            member = whole.member(self.run.model, self.run.learned)
+            vectors = self.run.embed_rows(stream, member, whole.samples)
+            counts = [len(part.samples) for part in parts]
+            return [one.tolist() for one in torch.split(vectors, counts)]
+
+        found: list[list[float]] = await self.asked("embed", read, work, (self.name, stream))
+        return found
+
+    async def said(
+        self, what: str, values: Mapping[str, Any], head: str | None, kind: type[Output] = Output
+    ) -> Said:
+        """What a head says; of drawn values each request alone, since what is drawn depends on the row's number."""
+        name = self.run.head(head, kind)
+        values, missing = self.streams_read(values, self.run.model.streams_of(name))
+        part = self.run.model.head(name)
+
+        def read() -> tuple[Preloaded, Size]:
+            rows = Preloaded.of(self._given(values), part.views)
+            return rows, rows.size
+
+        def work(parts: list[Preloaded]) -> list[Any]:
+            whole = Preloaded.join(parts)
+            member = whole.member(self.run.model, self.run.learned)
+            found = self.run.predict_rows(member, whole.samples, name)
+            return _of_parts(found.values, found.rows, [len(one.samples) for one in parts])
+
+        together = not isinstance(part.output, DrawnOutput)
+        key = (self.name, "head", name) if together else None
+        found = await self.asked(what, read, work, key)
+        return Said(name, found, tuple(values), missing)
+
+    async def alone(self, what: str, values: Mapping[str, Any], act: Callable[[Given], T]) -> T:
+        """act(values) in the thread of the model, for this request alone."""
+
+        def read() -> tuple[Given, Size]:
+            return self._given(values), Size(1, 0, 0)
+
+        found: T = await self.asked(what, read, lambda parts: [act(parts[0])])
+        return found
+
+    async def asked(
+        self, what: str, read: Callable[[], tuple[Any, Size]], work: Work, key: Any = None
+    ) -> Any:
+        """What `work` makes of what `read` gives."""
+        loop = asyncio.get_running_loop()
+        with self._batcher.arriving():
+            payload, size = await loop.run_in_executor(self._readers, read)
+        return await self._batcher.ask(what, work, payload, size, key)
+
+    def streams_read(
+        self, values: Mapping[str, Any], streams: Sequence[str]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The values, and the streams that they lack. Raises where one is not read, or one that is needed lacks."""
+        for stream in values:
+            if stream not in streams:
+                raise unknown_name("stream", stream, streams)
+        missing = tuple(stream for stream in streams if stream not in values)
+        needed = [s for s in missing if s not in self.run.recipe.data.optional]
+        if needed or not values:
+            has = ", ".join(values) or "nothing"
+            raise RefusedError(400, f"got {has}, expected {', '.join(needed or streams)} too")
+        return dict(values), missing
+
+    def _given(self, values: Mapping[str, Any]) -> Given:
+        read = given(self._values.values(values), self.run.modalities)
+        if len(read.samples) > self.limits.values:
+            raise RefusedError(
+                413,
+                f"got {counted(len(read.samples), 'row')}, expected at most {self.limits.values}",
+            )
+        return read
+
+
+def _of_parts(values: Values, rows: Sequence[int], counts: Sequence[int]) -> list[Any]:
+    """The values of the rows of each request; an error for one that has a row of which nothing is said."""
+    places = {row: place for place, row in enumerate(rows)}
+    found: list[Any] = []
+    first = 0
+    for count in counts:
+        own = range(first, first + count)
+        first += count
+        if all(row in places for row in own):
+            found.append(values.take([places[row] for row in own]))
+        else:
+            found.append(WeftError("nothing that the head reads is in the values"))
+    return found
