@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from weft.data.formats import Dataset
     from weft.runs.run import Run
 
-INDEX = "index"
-
 
 @dataclass(frozen=True)
 class Arguments(Trusting):
@@ -41,6 +39,7 @@ def main(words: list[str]) -> None:
     from weft.runs.own_columns import on_files
     from weft.runs.parts import open_split
     from weft.runs.run import load
+    from weft.runs.searching import INDEX
 
     folder = arguments.out or arguments.run / INDEX
     otherwise = "" if arguments.out else "--out FOLDER names another place"

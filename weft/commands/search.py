@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from weft.commands._outputs import check_output, files_of
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
-from weft.commands.embed import INDEX, write_index
+from weft.commands.embed import write_index
 from weft.core.errors import WeftError
 from weft.core.language import say
 
@@ -40,11 +40,10 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft search")
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
-    from weft.core.tensors import checksum_of
-    from weft.index import Index
     from weft.index.database import FILE
-    from weft.runs.parts import WEIGHTS, open_split
+    from weft.runs.parts import open_split
     from weft.runs.run import load
+    from weft.runs.searching import INDEX, open_index
 
     folder = arguments.index or arguments.run / INDEX
     run = load(arguments.run, trust=arguments.trust)
@@ -63,12 +62,7 @@ def main(words: list[str]) -> None:
             raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
         write_index(run, open_split(run.recipe, run.recipe.data.test), folder)
     page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
-    with Index.open(folder) as index:
-        if index.weights not in (None, checksum_of(arguments.run / WEIGHTS)):
-            raise WeftError(
-                f"{folder}: was embedded with other weights than those of {arguments.run}, so its scores would "
-                f"mean nothing; write it again with: weft embed {arguments.run}"
-            )
+    with open_index(run, folder) as index:
         hits = run.search(index, k=arguments.k, **query)[0]
         _show(hits)
         if page is not None:

@@ -1,16 +1,20 @@
 """Serve runs: a page in the browser, and a REST interface for other programs."""
 
+import contextlib
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.language import say
+
+if TYPE_CHECKING:
+    from weft.serve.service import Served
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 TOKEN = "WEFT_TOKEN"
@@ -22,6 +26,12 @@ class Arguments(Trusting):
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories; the name of its folder is the name of a run."""
+    data: Path | None = None
+    """Rows to be searched, where the run has no index yet: a file or folder in any known format."""
+    index: Path | None = None
+    """Folder of the index; RUN/index if not given, where it is."""
+    writable: bool = False
+    """Whether others may add items to the index and remove them."""
     host: str = "127.0.0.1"
     """Address of this machine that is listened at; any but its own loopback needs a token."""
     port: int = 8000
@@ -49,11 +59,11 @@ def main(words: list[str]) -> None:
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra="serve", purpose="weft serve")
-    from weft.runs.run import load
-    from weft.serve.app import Service
+    from weft.serve.app import gate_of
     from weft.serve.lifecycle import bound, serve
     from weft.serve.log import Log
     from weft.serve.security import Access, is_loopback, token_of
+    from weft.serve.service import Service
     from weft.serve.settings import Limits
 
     token = token_of(arguments.token_file, os.environ.get(TOKEN, ""))
@@ -68,26 +78,49 @@ def main(words: list[str]) -> None:
         waiting=arguments.waiting,
         rate=arguments.rate,
     )
-    with bound(arguments.host, arguments.port) as at:
-        runs = [
-            (name, load(folder, arguments.device, trust=arguments.trust))
-            for name, folder in _named(arguments.runs).items()
-        ]
+    with bound(arguments.host, arguments.port) as at, contextlib.closing(Log(arguments.log)) as log:
+        served = [_served(arguments, name, folder) for name, folder in _named(arguments).items()]
+        service = Service(served, limits)
         access = Access(token, limits.rate, limits.logins)
-        service = Service(runs, limits, access, Log(arguments.log))
         host, port, *_ = at.getsockname()
         shown = f"[{host}]" if ":" in host else host
-        print(say(f"http://{shown}:{port} serves {', '.join(service.runs)}"), flush=True)
+
+        def ready() -> None:
+            names = ", ".join(service.runs)
+            print(say(f"http://{shown}:{port} serves {names}"), flush=True)
+
         try:
-            serve(service, at)
+            serve(gate_of(service, access, log), at, log, ready)
         finally:
             service.close()
+
+
+def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
+    """The run with its index: that of --index, else RUN/index where it is, else one of the rows of --data."""
+    from weft.index.database import FILE
+    from weft.runs.run import load
+    from weft.runs.searching import INDEX, open_index
+    from weft.serve.service import Served
+
+    run = load(folder, arguments.device, trust=arguments.trust)
+    place = arguments.index or folder / INDEX
+    if arguments.data is not None and run.streams and not (place / FILE).exists():
+        from weft.commands.embed import write_index
+        from weft.runs.own_columns import on_files
+        from weft.runs.parts import open_split
+
+        write_index(run, open_split(on_files(run.recipe, arguments.data), None), place)
+    if arguments.index is None and not (place / FILE).exists():
+        return Served(name, run)
+    return Served(name, run, open_index(run, place), arguments.writable)
 
 
 def _check(arguments: Arguments) -> None:
     """Raises WeftError for an argument that cannot be."""
     if not arguments.runs:
         raise WeftError("weft serve needs one run directory or more")
+    if arguments.index is not None and len(arguments.runs) > 1:
+        raise WeftError(f"--index is given for {len(arguments.runs)} runs, expected one run")
     if not 0 <= arguments.port <= 65535:
         raise WeftError(f"--port is {arguments.port}, expected 0 to 65535")
     for name in ("megabytes", "seconds", "waiting"):
@@ -98,10 +131,10 @@ def _check(arguments: Arguments) -> None:
         raise WeftError(f"--rate is {arguments.rate:g}, expected 0 or more")
 
 
-def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
+def _named(arguments: Arguments) -> dict[str, Path]:
     """Name -> folder. Raises WeftError for two of one name."""
     found: dict[str, Path] = {}
-    for folder in folders:
+    for folder in arguments.runs:
         name = folder.resolve().name
         if name in found:
             raise WeftError(f"{folder}: there is another run named '{name}', expected other names")

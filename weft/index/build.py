@@ -1,7 +1,7 @@
 """Rows of a data set -> an index of one of their streams."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import Shown
 from weft.core.media import Alternatives, Media
 from weft.core.once import once
 from weft.core.progress import progress
@@ -17,7 +18,7 @@ from weft.data.formats import Dataset
 from weft.index.live import Index
 from weft.index.metadata import Taken, metadata_of, taken_columns
 from weft.index.previews import preview_of
-from weft.index.records import Entry, Kind
+from weft.index.records import Entry, Kind, Scalar
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.entries import list_entries
@@ -90,15 +91,37 @@ def _entry(
     raw = sample.items[place.stream]
     if isinstance(raw, Alternatives):
         raw = raw[place.alternative or 0]
+    return shown_entry(
+        f"{sample.id}#{place.alternative}" if place.alternative else sample.id,
+        vector,
+        raw,
+        modality,
+        item=sample.id,
+        source=_where(raw, sample.source),
+        metadata=metadata_of(sample.items, columns),
+    )
+
+
+def shown_entry(
+    name: str,
+    vector: Tensor,
+    raw: Any,
+    modality: Shown,
+    *,
+    item: str = "",
+    source: str = "",
+    metadata: Mapping[str, Scalar | None] | None = None,
+) -> Entry:
+    """The entry of that id, with what shows its raw value: a preview, or its text."""
     with once():
         display = modality.show(raw)
         preview = preview_of(display)
     return Entry(
-        id=_storable(f"{sample.id}#{place.alternative}" if place.alternative else sample.id),
+        id=_storable(name),
         vector=vector,
-        item=_storable(sample.id),
-        source=_storable(_where(raw, sample.source)),
-        metadata=metadata_of(sample.items, columns),
+        item=_storable(item),
+        source=_storable(source),
+        metadata=metadata or {},
         text=None if display.drawn else _storable(raw if isinstance(raw, str) else display.text),
         preview=preview,
     )

@@ -2,33 +2,29 @@
 
 import asyncio
 import json
-import os
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from weft.core.errors import unknown_name
 from weft.core.version import version
-from weft.runs.run import Run
 from weft.serve import operations, page, requests
-from weft.serve.batcher import Batcher
-from weft.serve.describing import abilities, describe
 from weft.serve.gate import Application, Gate
 from weft.serve.log import Log
-from weft.serve.metrics import CONTENT_TYPE, Metrics
-from weft.serve.openapi import described
+from weft.serve.metrics import CONTENT_TYPE
+from weft.serve.openapi import Bodies, described
 from weft.serve.reading import read
 from weft.serve.refusals import RefusedError, refusal_of
 from weft.serve.security import Access
 from weft.serve.served import ServedRun
-from weft.serve.settings import Limits
+from weft.serve.service import Service
 
+T = TypeVar("T")
 Operation = Callable[[ServedRun, Any], Awaitable[dict[str, Any]]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 OPERATIONS: dict[str, tuple[type[requests.Asked], Operation]] = {
     "embed": (requests.Embed, operations.embed),
     "predict": (requests.Predict, operations.predict),
@@ -38,127 +34,157 @@ OPERATIONS: dict[str, tuple[type[requests.Asked], Operation]] = {
     "generate": (requests.Generate, operations.generate_values),
     "explain": (requests.Explain, operations.explain),
 }
+KEPT = "private, max-age=300"
+"""How long a browser may show a preview again without asking."""
 
 
-class Service:
-    """Some runs, the thread of their models, and the application that answers for them."""
+class Routes:
+    """The routes of a service. access: who may log in."""
 
-    def __init__(
-        self, runs: Sequence[tuple[str, Run]], limits: Limits, access: Access, log: Log
-    ) -> None:
-        self.limits = limits
-        self.metrics = Metrics()
-        self.log = log
+    def __init__(self, service: Service, access: Access) -> None:
+        self._service = service
         self._access = access
-        self._batcher = Batcher(limits.waiting, self.metrics.observe_batch)
-        self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "weft-read")
-        self.runs = {
-            name: ServedRun(name, run, self._batcher, self._readers, limits) for name, run in runs
-        }
-        self._can = {name: abilities(served.run) for name, served in self.runs.items()}
-        self.gate = Gate(self._application(), self._answering, access, limits, self.metrics, log)
 
-    def close(self) -> None:
-        """Answers what was let in."""
-        self._batcher.close()
-        self._readers.shutdown()
-        self.log.close()
-
-    def find(self, name: str | None, ability: str) -> ServedRun:
-        """The run of that name; without a name the first that can do it. Raises WeftError, RefusedError."""
-        if name is None:
-            able = [known for known, can in self._can.items() if ability in can]
-            if able:
-                return self.runs[able[0]]
-            raise RefusedError(400, f"none of the runs can {ability}: {', '.join(self.runs)}")
-        if name not in self.runs:
-            error = unknown_name("run", name, self.runs)
-            raise RefusedError(404, str(error))
-        if ability not in self._can[name]:
-            can = ", ".join(self._can[name]) or "nothing"
-            raise RefusedError(400, f"the run '{name}' cannot {ability}, it can: {can}")
-        return self.runs[name]
-
-    def _application(self) -> FastAPI:
+    def application(self) -> FastAPI:
+        """What answers every request that is let in."""
         app = FastAPI(title="Weft", version=version(), docs_url=None, redoc_url=None)
-        app.add_api_route("/", self._page, methods=["GET", "HEAD"], include_in_schema=False)
-        app.add_api_route("/health", self._health, methods=["GET"])
-        app.add_api_route("/metrics", self._metrics, methods=["GET"])
-        app.add_api_route("/runs", self._runs, methods=["GET"])
-        app.add_api_route("/login", self._login, methods=["POST"])
+        app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route("/health", _health, methods=["GET"])
+        for path, method, answer in (
+            ("/metrics", "GET", self._metrics),
+            ("/runs", "GET", self._runs),
+            ("/login", "POST", self._login),
+            ("/search", "POST", self._search),
+            ("/items", "POST", self._add),
+            ("/items", "DELETE", self._remove),
+            ("/items/{id:path}/preview", "GET", self._preview),
+            ("/items/{id:path}", "GET", self._item),
+        ):
+            app.add_api_route(path, self._guarded(answer), methods=[method])
         for name, (model, operation) in OPERATIONS.items():
-            app.add_api_route(f"/{name}", self._route(name, model, operation), methods=["POST"])
+            app.add_api_route(f"/{name}", self._operation(name, model, operation), methods=["POST"])
         app.add_exception_handler(HTTPException, _unrouted)
         app.add_exception_handler(RefusedError, _refused)
         app.add_exception_handler(Exception, _failed)
-        app.openapi = described(app, {n: m for n, (m, _) in OPERATIONS.items()})  # type: ignore[method-assign]
+        app.openapi = described(app, BODIES)  # type: ignore[method-assign]
         return app
 
-    def _route(
-        self, name: str, model: type[requests.Asked], operation: Operation
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _operation(self, name: str, model: type[requests.Asked], operation: Operation) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            asked = await read(request, model, self._service.limits)
+            run = self._service.run(asked.run, name)
+            return answered(await self._in_time(operation(run, asked)))
+
+        answer.__name__, answer.__doc__ = name, operation.__doc__
+        return self._guarded(answer)
+
+    def _guarded(self, answer: Endpoint) -> Endpoint:
+        """Errors of the library are those of the caller, where they are."""
+
         async def endpoint(request: Request) -> Response:
-            asked = await read(request, model, self.limits)
             try:
-                async with asyncio.timeout(self.limits.answer_seconds):
-                    return answered(await operation(self.find(asked.run, name), asked))
-            except TimeoutError:
-                limit = f"{self.limits.answer_seconds:g} s"
-                raise RefusedError(504, f"no answer in {limit}, the time limit") from None
+                return await answer(request)
             except Exception as error:
                 refused = refusal_of(error)
                 if refused is None:
                     raise
-                raise self._private(refused) from None
+                message = self._service.private(refused.message)
+                raise RefusedError(refused.status, message, refused.headers) from None
 
-        endpoint.__name__, endpoint.__doc__ = name, operation.__doc__
+        endpoint.__name__, endpoint.__doc__ = answer.__name__.strip("_"), answer.__doc__
         return endpoint
 
-    def _private(self, refused: RefusedError) -> RefusedError:
-        """The same without the folders of the server."""
-        message = refused.message
-        for name, served in self.runs.items():
-            message = message.replace(str(served.run.folder), name)
-        return RefusedError(refused.status, message, refused.headers)
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        limit = self._service.limits.answer_seconds
+        try:
+            async with asyncio.timeout(limit):
+                return await work
+        except TimeoutError:
+            raise RefusedError(504, f"no answer in {limit:g} s, the time limit") from None
 
-    def _answering(self, refused: RefusedError) -> Application:
-        return answered({"error": refused.message}, refused.status, refused.headers)
+    async def _metrics(self, request: Request) -> Response:  # noqa: ARG002
+        """Counters for Prometheus."""
+        metrics = self._service.metrics
+        metrics.queue.set(self._service.waiting)
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def _page(self) -> Response:
-        headers = {"Content-Security-Policy": page.policy()}
-        return Response(page.page(), media_type="text/html", headers=headers)
-
-    async def _health(self) -> Response:
-        return answered({"status": "ok"})
-
-    async def _metrics(self) -> Response:
-        self.metrics.queue.set(len(self._batcher))
-        return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def _runs(self) -> Response:
-        return answered([describe(served.run, name) for name, served in self.runs.items()])
+    async def _runs(self, request: Request) -> Response:  # noqa: ARG002
+        """The runs, and what can be asked of them."""
+        return answered(await asyncio.to_thread(self._service.describe))
 
     async def _login(self, request: Request) -> Response:
-        asked = await read(request, requests.Login, self.limits)
+        """A session for the page."""
+        asked = await read(request, requests.Login, self._service.limits)
         client = request.client.host if request.client else "unknown"
         cookie = self._access.login(asked.token, client)
         return answered({"status": "ok"}, headers={"Set-Cookie": cookie})
+
+    async def _search(self, request: Request) -> Response:
+        """What is near some examples, and far from others."""
+        asked = await read(request, requests.Search, self._service.limits)
+        index = self._service.index(asked.run)
+        return answered(await self._in_time(index.search(asked)))
+
+    async def _add(self, request: Request) -> Response:
+        """Adds items, or puts them in the place of those of their ids; they are on the disk when this is answered."""
+        asked = await read(request, requests.AddItems, self._service.limits)
+        return answered(await self._in_time(self._service.index(asked.run).add(asked)))
+
+    async def _remove(self, request: Request) -> Response:
+        """Removes items."""
+        asked = await read(request, requests.RemoveItems, self._service.limits)
+        return answered(await self._in_time(self._service.index(asked.run).remove(asked)))
+
+    async def _item(self, request: Request) -> Response:
+        """An item of the index."""
+        index = self._service.index(request.query_params.get("run"))
+        return answered(await self._in_time(index.item(request.path_params["id"])))
+
+    async def _preview(self, request: Request) -> Response:
+        """A small picture or sound of an item."""
+        index = self._service.index(request.query_params.get("run"))
+        found = await self._in_time(index.preview(request.path_params["id"]))
+        return Response(found.data, media_type=found.media_type, headers={"Cache-Control": KEPT})
+
+
+BODIES: Bodies = {
+    ("/search", "post"): requests.Search,
+    ("/items", "post"): requests.AddItems,
+    ("/items", "delete"): requests.RemoveItems,
+    ("/login", "post"): requests.Login,
+    **{(f"/{name}", "post"): model for name, (model, _) in OPERATIONS.items()},
+}
+
+
+def gate_of(service: Service, access: Access, log: Log) -> Gate:
+    """The application behind its gate."""
+    app = Routes(service, access).application()
+    return Gate(app, _answering, access, service.limits, service.metrics, log)
 
 
 def answered(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """JSON in UTF-8."""
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(
-        body.encode("utf-8", "replace"),
-        status,
-        headers,
-        "application/json",
-    )
+    return Response(body.encode("utf-8", "replace"), status, headers, "application/json")
+
+
+def _answering(refused: RefusedError) -> Application:
+    return answered({"error": refused.message}, refused.status, refused.headers)
+
+
+async def _page() -> Response:
+    headers = {"Content-Security-Policy": page.policy()}
+    return Response(page.page(), media_type="text/html", headers=headers)
+
+
+async def _health() -> Response:
+    """Whether the server answers; 503 while it is stopping."""
+    return answered({"status": "ok"})
 
 
 async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, RefusedError)
-    return answered({"error": error.message}, error.status, error.headers)
+    return _answering(error)  # type: ignore[return-value]
 
 
 async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001

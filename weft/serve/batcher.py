@@ -1,6 +1,6 @@
 """Requests of many callers become one call of the model.
 
-One thread runs the model. While it works, requests gather; those that ask the same of the same run are then answered by
+One thread runs the model, another one searches. While it works, requests gather; those that ask the same of the same run are then answered by
 one call, as far as their tokens and pixels fit. Nobody waits for company that is not on its way: the model waits at most
 `GATHER_SECONDS`, and only while requests that were let in are still being read.
 """
@@ -42,10 +42,13 @@ class _Job:
 
 
 class Batcher:
-    """A queue before the one thread that runs the model. waiting: requests that may stand in it."""
+    """A queue before the one thread that works on them. waiting: requests that may stand in it. gather: seconds."""
 
-    def __init__(self, waiting: int, observe: Observe = lambda *_: None) -> None:
+    def __init__(
+        self, waiting: int, observe: Observe = lambda *_: None, gather: float = GATHER_SECONDS
+    ) -> None:
         self._waiting = waiting
+        self._gather_seconds = gather
         self._observe = observe
         self._jobs: collections.deque[_Job] = collections.deque()
         self._changed = threading.Condition()
@@ -109,7 +112,7 @@ class Batcher:
 
     def _gather(self) -> None:
         """Waits for requests that are being read, where they may come into the first one's batch."""
-        until = time.monotonic() + GATHER_SECONDS
+        until = time.monotonic() + self._gather_seconds
         while self._arriving and self._jobs[0].key is not None:
             left = until - time.monotonic()
             if left <= 0 or share(self._jobs[0].size) >= 1:

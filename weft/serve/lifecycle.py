@@ -3,12 +3,14 @@
 import logging
 import socket
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
 from weft.core.errors import WeftError
-from weft.serve.app import Service
+from weft.serve.gate import Gate
+from weft.serve.log import Log
 
 QUIET_SECONDS = 0.5
 """After the signal to stop the server answers 503 for at least so long, so that who looks at /health sees it."""
@@ -39,11 +41,11 @@ def bound(host: str, port: int) -> socket.socket:
     return made
 
 
-def serve(service: Service, at: socket.socket) -> None:
-    """Answers until SIGTERM or SIGINT; then those that were let in, and others with 503. A second signal ends at once."""
+def serve(gate: Gate, at: socket.socket, log: Log, ready: Callable[[], None]) -> None:
+    """Calls `ready` when it listens. Answers until SIGTERM or SIGINT; then those that were let in, and others with 503. A second signal ends at once."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
-        service.gate,
+        gate,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -53,32 +55,39 @@ def serve(service: Service, at: socket.socket) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
-    server = _Server(config, service)
-    service.log.line("started", runs=list(service.runs))
-    server.run(sockets=[at])
-    service.log.line("stopped")
+    _Server(config, gate, log, ready).run(sockets=[at])
+    log.line("stopped")
 
 
 class _Server(uvicorn.Server):
     """Stops when nobody is inside any more."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gate: Gate, log: Log, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._service = service
+        self._gate = gate
+        self._log = log
+        self._ready = ready
         self._until: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._log.line("started")
+        self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._until is not None:
             self.should_exit = self.force_exit = True
             return
-        self._service.gate.stopping = True
+        self._gate.stopping = True
         self._until = time.monotonic()
-        self._service.log.line("stopping", inside=self._service.gate.inside, signal=sig)
+        self._log.line("stopping", inside=self._gate.inside, signal=sig)
 
     async def on_tick(self, counter: int) -> bool:
         ends = await super().on_tick(counter)
         if self._until is None:
             return ends
         waited = time.monotonic() - self._until
-        done = self._service.gate.inside == 0 and waited >= QUIET_SECONDS
+        done = self._gate.inside == 0 and waited >= QUIET_SECONDS
         return ends or done or waited >= LONGEST_STOP

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from weft.serve.reading import PART
-from weft.serve.requests import Login
 
 _WRONG = {
     "400": "a value cannot be used",
@@ -31,19 +30,27 @@ _ERROR = {
 }
 
 
-def described(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> Callable[[], dict[str, Any]]:
-    """What gives the document. bodies: name of a route -> what its requests say."""
+_ITEM = [
+    {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
+    {"name": "run", "in": "query", "required": False, "schema": {"type": "string"}},
+]
+Bodies = Mapping[tuple[str, str], type[BaseModel]]
+"""Path and method -> what its requests say."""
+
+
+def described(app: FastAPI, bodies: Bodies) -> Callable[[], dict[str, Any]]:
+    """What gives the document."""
     made: dict[str, Any] = {}
 
     def document() -> dict[str, Any]:
         if not made:
-            made.update(_document(app, {**bodies, "login": Login}))
+            made.update(_document(app, bodies))
         return made
 
     return document
 
 
-def _document(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+def _document(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
     found = get_openapi(
         title=app.title,
         version=app.version,
@@ -59,7 +66,7 @@ def _document(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> dict[str, 
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"token": []}, {}]
     for path, methods in found["paths"].items():
-        for operation in methods.values():
+        for method, operation in methods.items():
             answers = operation.setdefault("responses", {})
             answers.pop("422", None)
             for status, told in _WRONG.items():
@@ -67,7 +74,9 @@ def _document(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> dict[str, 
                     "description": told,
                     "content": _json("#/components/schemas/Error"),
                 }
-            model = bodies.get(path[1:])
+            if path.startswith("/items/"):
+                operation["parameters"] = [*operation.get("parameters", []), *_ITEM]
+            model = bodies.get((path, method))
             if model is not None:
                 operation["requestBody"] = _body(model.__name__)
     return found

@@ -28,7 +28,9 @@ async def embed(run: ServedRun, asked: requests.Embed) -> Answer:
         raise RefusedError(
             400, f"got no values, expected one or more of {', '.join(run.run.streams)}"
         )
-    found = {stream: await run.embed(stream, value) for stream, value in asked.values.items()}
+    found = {
+        stream: (await run.embed(stream, value)).tolist() for stream, value in asked.values.items()
+    }
     return {"run": run.name, "embeddings": found}
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 ENCODED_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -32,6 +42,9 @@ Name = Annotated[str, StringConstraints(max_length=500)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Weight = Annotated[float, Field(ge=-100, le=100)]
+Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
+Condition = Scalar | list[Scalar] | dict[Literal["min", "max"], Scalar]
 Files = Mapping[str, list[bytes]]
 """Name of a part of a form -> the files of that name."""
 
@@ -105,6 +118,74 @@ class Explain(OfHead):
     """method: how the weights are found."""
 
     method: Literal["auto", "relevance", "rollout", "occlusion"] = "auto"
+
+
+class Example(BaseModel):
+    """Something that is searched for; weight below 0: something that is not wanted."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    stream: Name
+    value: Value = None
+    weight: Weight = 1.0
+
+
+class Like(BaseModel):
+    """An item of the index in the place of an example."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    id: Id
+    weight: Weight = 1.0
+
+
+class Search(Asked):
+    """query, like: what is searched for, all of it together. where: by metadata. cutoff: the least score; that of the index if
+    not given."""
+
+    query: list[Example] = Field(default_factory=list, max_length=32)
+    like: list[Like] = Field(default_factory=list, max_length=32)
+    k: Count = 20
+    where: dict[str, Condition] = Field(default_factory=dict, max_length=50)
+    cutoff: float | None = Field(default=None, ge=-1, le=1)
+
+    def take(self, files: Files) -> None:
+        for stream, contents in files.items():
+            places = [one for one in self.query if one.stream == stream and one.value is None]
+            if len(places) != len(contents):
+                raise ValueError(
+                    f"got {len(contents)} files '{stream}' for {len(places)} examples without a value"
+                )
+            for place, content in zip(places, contents, strict=True):
+                place.value = content
+
+
+class Item(BaseModel):
+    """Something to be found. One with a known id takes the place of that one."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    id: Id
+    value: Value = None
+    metadata: dict[str, Scalar | None] = Field(default_factory=dict, max_length=100)
+
+
+class AddItems(Asked):
+    """items: values of the index's stream."""
+
+    items: list[Item] = Field(min_length=1, max_length=256)
+
+    def take(self, files: Files) -> None:
+        """Each file is the value of the next item without one, whatever its name."""
+        contents = [content for some in files.values() for content in some]
+        places = [one for one in self.items if one.value is None]
+        if len(places) != len(contents):
+            raise ValueError(f"got {len(contents)} files for {len(places)} items without a value")
+        for place, content in zip(places, contents, strict=True):
+            place.value = content
+
+
+class RemoveItems(Asked):
+    """ids: of the items."""
+
+    ids: list[Id] = Field(min_length=1, max_length=10_000)
 
 
 class Login(BaseModel):

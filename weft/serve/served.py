@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from weft.core.errors import WeftError, unknown_name
 from weft.core.text import counted
@@ -50,8 +51,8 @@ class ServedRun:
         self._batcher = batcher
         self._readers = readers
 
-    async def embed(self, stream: str, value: Any) -> list[list[float]]:
-        """The embeddings of a value, or of several."""
+    async def embed(self, stream: str, value: Any) -> Tensor:
+        """(N, E) the embeddings of a value, or of several."""
         if stream not in self.run.streams:
             raise unknown_name("stream", stream, self.run.streams)
 
@@ -59,14 +60,13 @@ class ServedRun:
             rows = Preloaded.of(self._given({stream: value}))
             return rows, rows.size
 
-        def work(parts: list[Preloaded]) -> list[list[list[float]]]:
+        def work(parts: list[Preloaded]) -> list[Tensor]:
             whole = Preloaded.join(parts)
             member = whole.member(self.run.model, self.run.learned)
             vectors = self.run.embed_rows(stream, member, whole.samples)
-            counts = [len(part.samples) for part in parts]
-            return [one.tolist() for one in torch.split(vectors, counts)]
+            return list(torch.split(vectors, [len(part.samples) for part in parts]))
 
-        found: list[list[float]] = await self.asked("embed", read, work, (self.name, stream))
+        found: Tensor = await self.asked("embed", read, work, (self.name, stream))
         return found
 
     async def said(
@@ -124,8 +124,12 @@ class ServedRun:
             raise RefusedError(400, f"got {has}, expected {', '.join(needed or streams)} too")
         return dict(values), missing
 
+    def read_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a request as values of the run's streams."""
+        return self._values.values(values)
+
     def _given(self, values: Mapping[str, Any]) -> Given:
-        read = given(self._values.values(values), self.run.modalities)
+        read = given(self.read_values(values), self.run.modalities)
         if len(read.samples) > self.limits.values:
             raise RefusedError(
                 413,

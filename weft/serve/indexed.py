@@ -1,0 +1,183 @@
+"""The index of a run as the server asks it: searches of many callers are one, writes are durable when they are answered."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+import torch
+from torch import Tensor
+
+from weft.index import Entry, Hit, Index, Preview, Where
+from weft.index.build import shown_entry
+from weft.inference.given import given
+from weft.inference.preloaded import Size
+from weft.modalities.parts import shown_by
+from weft.runs.searching import combined
+from weft.serve import requests
+from weft.serve.batcher import Batcher
+from weft.serve.refusals import RefusedError
+from weft.serve.served import ServedRun
+
+T = TypeVar("T")
+Answer = dict[str, Any]
+ONE_QUERY = Size(1, 32, 0)
+"""So that one call of the index answers at most 32 queries."""
+
+
+class ServedIndex:
+    """writable: whether callers may add and remove."""
+
+    def __init__(
+        self, run: ServedRun, index: Index, finder: Batcher, readers: Executor, *, writable: bool
+    ) -> None:
+        self.run = run
+        self.index = index
+        self.writable = writable
+        self._finder = finder
+        self._readers = readers
+
+    def describe(self) -> Answer:
+        """Kind, size, and the columns that filters may name."""
+        return {
+            "stream": self.index.stream,
+            "kind": self.index.kind,
+            "items": self.index.items,
+            "writable": self.writable,
+            "cutoff": self.index.cutoff,
+            "columns": [
+                {
+                    "name": column.name,
+                    "type": column.type,
+                    "values": [{"value": v, "count": count} for v, count in column.values],
+                    "min": column.least,
+                    "max": column.most,
+                }
+                for column in self.index.columns()
+            ],
+        }
+
+    async def search(self, asked: requests.Search) -> Answer:
+        """The nearest items, best first; none below the cut-off."""
+        began = time.perf_counter()
+        if asked.k > self.run.limits.answers:
+            raise RefusedError(
+                413, f"k is {asked.k:,}, expected at most {self.run.limits.answers:,}"
+            )
+        query = await self._query(asked)
+        key = (self.run.name, asked.k, json.dumps(asked.where, sort_keys=True))
+
+        def work(queries: list[Tensor]) -> list[list[Hit]]:
+            return self.index.search(
+                torch.stack(queries), asked.k, where=cast(Where, asked.where) or None
+            )
+
+        found: list[Hit] = await self._finder.ask("search", work, query, ONE_QUERY, key)
+        cutoff = self.index.cutoff if asked.cutoff is None else asked.cutoff
+        hits = [hit for hit in found if cutoff is None or hit.score >= cutoff]
+        return {
+            "run": self.run.name,
+            "hits": [self._hit(hit) for hit in hits],
+            "cutoff": cutoff,
+            "found": bool(hits),
+            "seconds": round(time.perf_counter() - began, 6),
+        }
+
+    async def item(self, name: str) -> Answer:
+        """The item of that id."""
+        entry = await self._read(lambda: self.index.entry(name))
+        if entry is None:
+            raise RefusedError(404, f"the index holds no item '{name[:80]}'")
+        return {
+            "id": entry.id,
+            "source": entry.source,
+            "metadata": dict(entry.metadata),
+            "text": entry.text,
+            "preview": self._preview_at(entry.id) if entry.preview is not None else None,
+        }
+
+    async def preview(self, name: str) -> Preview:
+        """What shows the item of that id."""
+        found = await self._read(lambda: self.index.preview(name))
+        if found is None:
+            raise RefusedError(404, f"the index holds no preview of an item '{name[:80]}'")
+        return found
+
+    async def add(self, asked: requests.AddItems) -> Answer:
+        """Embeds the values and writes them, all or none."""
+        self._check_writable()
+        stream = self.index.stream
+        values = [item.value for item in asked.items]
+        missing = [item.id for item in asked.items if item.value is None]
+        if missing:
+            raise RefusedError(400, f"item '{missing[0][:80]}' has no value")
+        vectors = await self.run.embed(stream, values)
+
+        def write() -> Answer:
+            modality = self.run.run.modalities[stream]
+            read = given(self.run.read_values({stream: values}), {stream: modality})
+            entries: list[Entry] = [
+                shown_entry(
+                    item.id,
+                    vector,
+                    sample.items[stream],
+                    shown_by(modality),
+                    metadata=item.metadata,
+                )
+                for item, vector, sample in zip(asked.items, vectors, read.samples, strict=True)
+            ]
+            changed = self.index.add(entries)
+            return {"run": self.run.name, "added": changed.added, "replaced": changed.replaced}
+
+        return await self._read(write)
+
+    async def remove(self, asked: requests.RemoveItems) -> Answer:
+        """Removes the items of these ids."""
+        self._check_writable()
+        count = await self._read(lambda: self.index.remove(asked.ids))
+        return {"run": self.run.name, "removed": count}
+
+    async def _query(self, asked: requests.Search) -> Tensor:
+        """(E,) of all examples together."""
+        if not asked.query and not asked.like:
+            raise RefusedError(400, "got no query and no items to be like, expected one or more")
+        for example in asked.query:
+            if example.value is None or isinstance(example.value, list):
+                raise RefusedError(
+                    400, f"an example of '{example.stream[:80]}' has no single value"
+                )
+        embedded = await asyncio.gather(
+            *(self.run.embed(one.stream, one.value) for one in asked.query)
+        )
+        ids = [one.id for one in asked.like]
+        liked: list[Tensor] = []
+        if ids:
+            liked = list(await self._read(lambda: self.index.vectors(ids)))
+        weights = [one.weight for one in asked.query] + [one.weight for one in asked.like]
+        return combined([*(one[0] for one in embedded), *liked], weights)
+
+    async def _read(self, act: Callable[[], T]) -> T:
+        with self._finder.arriving():
+            return await asyncio.get_running_loop().run_in_executor(self._readers, act)
+
+    def _check_writable(self) -> None:
+        if not self.writable:
+            raise RefusedError(
+                403, "this server's index is not writable; weft serve --writable makes it so"
+            )
+
+    def _hit(self, hit: Hit) -> Answer:
+        return {
+            "id": hit.id,
+            "score": hit.score,
+            "source": hit.source,
+            "metadata": dict(hit.metadata),
+            "text": hit.text,
+            "preview": self._preview_at(hit.id) if hit.text is None else None,
+        }
+
+    def _preview_at(self, name: str) -> str:
+        return f"/items/{quote(name, safe='')}/preview?run={quote(self.run.name, safe='')}"

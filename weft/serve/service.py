@@ -1,0 +1,108 @@
+"""Some runs and their indexes, the threads of their models, and what may be asked of which."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.errors import unknown_name
+from weft.index import Index
+from weft.runs.run import Run
+from weft.serve.batcher import Batcher
+from weft.serve.describing import abilities, describe
+from weft.serve.indexed import ServedIndex
+from weft.serve.metrics import Metrics
+from weft.serve.refusals import RefusedError
+from weft.serve.served import ServedRun
+from weft.serve.settings import Limits
+
+
+@dataclass(frozen=True)
+class Served:
+    """A run that is to be served, by its name. writable: whether callers may change the index."""
+
+    name: str
+    run: Run
+    index: Index | None = None
+    writable: bool = False
+
+
+class Service:
+    """Everything that is served."""
+
+    def __init__(self, served: Sequence[Served], limits: Limits) -> None:
+        self.limits = limits
+        self.metrics = Metrics()
+        self._model = Batcher(limits.waiting, self.metrics.observe_batch)
+        self._finder = Batcher(limits.waiting, self.metrics.observe_batch, gather=0)
+        self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "weft-read")
+        self.runs = {
+            one.name: ServedRun(one.name, one.run, self._model, self._readers, limits)
+            for one in served
+        }
+        self.indexes = {
+            one.name: ServedIndex(
+                self.runs[one.name], one.index, self._finder, self._readers, writable=one.writable
+            )
+            for one in served
+            if one.index is not None
+        }
+        self._can = {
+            name: [*abilities(run.run), *(["search"] if name in self.indexes else [])]
+            for name, run in self.runs.items()
+        }
+
+    def close(self) -> None:
+        """Answers what was let in."""
+        self._model.close()
+        self._finder.close()
+        self._readers.shutdown()
+        for served in self.indexes.values():
+            served.index.close()
+
+    def run(self, name: str | None, ability: str) -> ServedRun:
+        """The run of that name; without a name the first that can do it. Raises RefusedError."""
+        return self.runs[self._named(name, ability)]
+
+    def index(self, name: str | None) -> ServedIndex:
+        """The index of the run of that name, of the first that has one without a name. Raises RefusedError."""
+        return self.indexes[self._named(name, "search")]
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Every run with what it can do."""
+        return [
+            {
+                **describe(served.run, name),
+                "can": self._can[name],
+                "index": self.indexes[name].describe() if name in self.indexes else None,
+            }
+            for name, served in self.runs.items()
+        ]
+
+    def private(self, message: str) -> str:
+        """The message without the folders of this machine."""
+        folders: Mapping[str, str] = {str(one.run.folder): name for name, one in self.runs.items()}
+        for name, served in self.indexes.items():
+            message = message.replace(str(served.index.folder), f"the index of {name}")
+        for folder in sorted(folders, key=len, reverse=True):
+            message = message.replace(folder, folders[folder])
+        return message
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the model."""
+        return len(self._model)
+
+    def _named(self, name: str | None, ability: str) -> str:
+        if name is None:
+            able = [known for known, can in self._can.items() if ability in can]
+            if able:
+                return able[0]
+            raise RefusedError(400, f"none of the runs can {ability}: {', '.join(self.runs)}")
+        if name not in self.runs:
+            raise RefusedError(404, str(unknown_name("run", name, self.runs)))
+        if ability not in self._can[name]:
+            can = ", ".join(self._can[name]) or "nothing"
+            raise RefusedError(400, f"the run '{name}' cannot {ability}, it can: {can}")
+        return name
