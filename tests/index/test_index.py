@@ -268,16 +268,6 @@ def test_an_open_index_sees_that_it_was_replaced(index):
     assert index.search(vector(0, 4)[None], 1)[0][0].id == "only"
 
 
-def test_the_cut_off_is_kept(index):
-    assert index.cutoff is None
-    index.set_cutoff(0.25)
-    assert Index.open(index.folder).cutoff == 0.25
-    index.set_cutoff(None)
-    assert index.cutoff is None
-    with pytest.raises(WeftError, match="cutoff is nan, expected a cosine"):
-        index.set_cutoff(float("nan"))
-
-
 def sql(folder, *statements):
     with closing(sqlite3.connect(folder / "index.db")) as connection, connection:
         for statement in statements:

@@ -1,6 +1,7 @@
 """A live index of embeddings: SQLite holds what is true, and search structures are derived from it."""
 
 from weft.index.build import build_index
+from weft.index.cutoff import Cutoff
 from weft.index.live import Index
 from weft.index.records import KINDS, Changed, Column, Entry, Hit, Kind, Preview, Scalar
 from weft.index.where import Where
@@ -9,6 +10,7 @@ __all__ = [
     "KINDS",
     "Changed",
     "Column",
+    "Cutoff",
     "Entry",
     "Hit",
     "Index",

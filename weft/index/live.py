@@ -19,6 +19,7 @@ from weft.core.errors import WeftError, brief
 from weft.core.files import check_writable
 from weft.core.shapes import check_shape
 from weft.index import flat
+from weft.index.cutoff import Cutoff
 from weft.index.database import (
     FILE,
     FORMAT,
@@ -234,19 +235,31 @@ class Index:
         with self._database.reading() as connection:
             return columns(connection)
 
-    @property
-    def cutoff(self) -> float | None:
-        """The score below which nothing was found, where that is known."""
+    def cutoff(self, stream: str) -> Cutoff | None:
+        """Where the hits of a query of that stream end, where that is known. Raises WeftError for a damaged one."""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM about WHERE name = 'cutoff'").fetchone()
-        return None if row is None or row[0] is None else float(row[0])
+            row = connection.execute(
+                "SELECT threshold, weight, known FROM cutoffs WHERE stream = ?", (stream,)
+            ).fetchone()
+        if row is None:
+            return None
+        threshold, weight, known = row
+        if len(known) % (4 * self.dim):
+            raise WeftError(f"{self._database.path}: the cut-off of {brief(stream)} is damaged")
+        vectors = torch.from_numpy(np.frombuffer(known, np.float32).copy())
+        return Cutoff(float(threshold), float(weight), vectors.view(-1, self.dim))
 
-    def set_cutoff(self, cutoff: float | None) -> None:
-        """Keeps the cut-off with the index; None: it is not known. Raises WeftError for what is no cosine."""
-        if cutoff is not None and not -1 <= cutoff <= 1:
-            raise WeftError(f"cutoff is {cutoff}, expected a cosine from -1 to 1")
+    def set_cutoff(self, stream: str, cutoff: Cutoff | None) -> None:
+        """Keeps the cut-off with the index; None: it is not known."""
         with self._database.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO about VALUES ('cutoff', ?)", (cutoff,))
+            connection.execute("DELETE FROM cutoffs WHERE stream = ?", (stream,))
+            if cutoff is not None:
+                check_shape(cutoff.known, "N E", "known queries", E=self.dim)
+                known = cutoff.known.detach().cpu().float().numpy().tobytes()
+                connection.execute(
+                    "INSERT INTO cutoffs VALUES (?, ?, ?, ?)",
+                    (stream, cutoff.threshold, cutoff.weight, known),
+                )
 
     def close(self) -> None:
         self._database.close()

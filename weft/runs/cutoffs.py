@@ -1,0 +1,103 @@
+"""The cut-offs of an index, by the run that embedded it: from what score on a query has found something."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.core.media import Alternatives
+from weft.core.text import counted
+from weft.data.formats import Dataset, spread
+from weft.index import Index
+from weft.index.cutoff import calibrated
+from weft.index.nonsense import nonsense
+from weft.inference.config import InferenceConfig
+from weft.inference.embedding import embed_entries
+from weft.inference.entries import list_entries
+from weft.modalities.stream_kinds import kind_of_stream
+from weft.runs.parts import open_split
+from weft.runs.trained import TrainedModel
+
+KNOWN = {"text": 4000}
+REAL, NONSENSE = {"text": 500}, {"text": 300}
+OTHERS = 300, 200, 100
+"""Known queries, real ones and nonsense: of texts, and of what takes longer to embed."""
+FEWEST = 20
+"""Real queries from which a share can be told."""
+SEED = 0
+
+
+def calibrate(run: TrainedModel, index: Index) -> list[str]:
+    """Sets the cut-off of queries of each of the run's streams; a line for each that says how good it is.
+
+    Known queries are values of the rows of training, real ones those of validation, nonsense is drawn. A stream
+    has none where its rows are not there, or where nonsense cannot be told from real queries.
+    """
+    return [
+        _of_stream(run, index, stream)
+        for stream in run.streams
+        if kind_of_stream(run.modalities[stream]) in ("text", "image", "audio")
+    ]
+
+
+def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
+    kind = kind_of_stream(run.modalities[stream])
+    most_known, most_real, most_nonsense = (
+        named.get(kind, other) for named, other in zip((KNOWN, REAL, NONSENSE), OTHERS, strict=True)
+    )
+    index.set_cutoff(stream, None)
+    data = run.recipe.data
+    try:
+        # Queries of the index's own stream are known by its entries: their cosine says it all.
+        known, texts = (
+            (torch.zeros(0, index.dim), [])
+            if stream == index.stream
+            else _embedded(run, open_split(run.recipe, data.train), stream, most_known)
+        )
+        real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, most_real)
+    except WeftError as error:
+        return say(f"no cut-off for '{stream}': {error}")
+    if len(real) < FEWEST:
+        rows = counted(len(real), "row")
+        return say(f"no cut-off for '{stream}': {rows} of validation with it, expected {FEWEST}")
+    found = run.embed(**{stream: nonsense(kind, most_nonsense, SEED, texts)})
+    assert isinstance(found, Tensor)
+    one = calibrated(found, real, known, _best(index, found), _best(index, real))
+    index.set_cutoff(stream, one.cutoff)
+    answered, refused = f"{one.answered:.1%}", f"{one.refused:.1%}"
+    if one.cutoff is None:
+        return say(
+            f"no cut-off for '{stream}': where {answered} of nonsense is answered, {refused} of real queries would be refused"
+        )
+    return say(
+        f"cut-off for '{stream}': {answered} of nonsense answered, {refused} of real queries refused"
+    )
+
+
+def _best(index: Index, queries_QE: Tensor) -> Tensor:
+    """(Q,) the cosine of the best hit."""
+    return torch.tensor([hits[0].score for hits in index.search(queries_QE, 1)])
+
+
+def _embedded(
+    run: TrainedModel, dataset: Dataset, stream: str, most: int
+) -> tuple[Tensor, Sequence[object]]:
+    """Embeddings of the stream of at most so many rows, from all over the data set, and their raw values.
+
+    One of each row; rows that lack the stream or cannot be read are left out.
+    """
+    rows = spread(dataset, most)
+    config = InferenceConfig(batch_size=64, workers=0, errors=run.recipe.data.errors)
+    bad = config.errors.build(len(rows))
+    listed = list_entries(rows, (stream,), bad).entries[stream]
+    entries = [entry for entry in listed if not entry.alternative]
+    if not entries:
+        raise WeftError(f"no row has a value of '{stream}'")
+    found = embed_entries([run.reading(rows)], entries, rows, config, bad, run.device)
+    return found.vectors[0].clone(), [_first(rows[e.row].items[stream]) for e in found.entries]
+
+
+def _first(raw: object) -> object:
+    return raw[0] if isinstance(raw, Alternatives) else raw
