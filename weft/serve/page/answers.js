@@ -24,6 +24,11 @@ function headsWith(run, outputs) {
   return run.heads.filter((head) => !outputs || outputs.includes(head.output));
 }
 
+/** Whether the server can say why the head says something. */
+function canExplain(run, head) {
+  return run.can.includes("explain") && (head === null || head.explains !== false);
+}
+
 /** A choice of the head, where there are several. changed: is called with the head. */
 function headChoice(heads, changed) {
   if (heads.length < 2) return null;

@@ -4,7 +4,7 @@
 class AskView {
   constructor(run) {
     this.run = run;
-    this.heads = headsWith(run, ["classes", "text", "number", "tags"]);
+    this.heads = answeringHeads(run);
     this.turns = []; // {question, answer}, as the server keeps them
     this.place = workplace();
     this.log = make("ol", { class: "dialog", role: "log", "aria-label": say("Dialog") });
@@ -31,12 +31,10 @@ class AskView {
   /** Takes a head: its streams are to be given, but for the question and what was said before. */
   take(head) {
     this.head = head;
-    const { dialog, streams } = this.run;
-    const names = head?.streams ?? dialog?.streams ?? streams.map((stream) => stream.name);
-    const read = streamsNamed(this.run, names);
-    this.questionStream = dialog?.question ?? read.find((stream) => stream.kind === "text")?.name;
-    const own = [this.questionStream, dialog?.history];
-    this.inputs = new Inputs(read.filter((stream) => !own.includes(stream.name)), () => this.startAnew());
+    const { question, history, streams } = this.run.dialog;
+    const read = streamsNamed(this.run, head?.streams ?? streams);
+    const given = read.filter((stream) => stream.name !== question && stream.name !== history);
+    this.inputs = new Inputs(given, () => this.startAnew());
     fill(this.inputsPlace, this.inputs.element);
     this.startAnew();
   }
@@ -62,7 +60,7 @@ class AskView {
   async askIt() {
     const question = this.question.value.trim();
     if (!question) return;
-    const history = this.run.dialog ? this.turns : [];
+    const history = this.run.dialog.history ? this.turns : [];
     const asked = await work(this.place, async ({ signal, tell }) => {
       const values = await this.inputs.values({ required: this.inputs.fields.length > 0 });
       const body = { run: this.run.name, head: this.head?.name ?? null, values, question, history, k: 5 };
@@ -80,13 +78,21 @@ class AskView {
   turn(question, { values, answer }, history) {
     const place = workplace();
     const why = () => ({ run: this.run.name, head: this.head?.name ?? null, values: this.explained(values, question, history) });
-    const explains = this.run.can.includes("explain") ? make("div", { class: "actions" }, whyButton(why, place)) : null;
+    const explains = canExplain(this.run, this.head) ? make("div", { class: "actions" }, whyButton(why, place)) : null;
     return make("li", {}, make("p", { class: "question" }, question), make("div", { class: "reply" }, answersShown(answer.answers), explains, place));
   }
 
   explained(values, question, history) {
-    const asked = { ...values, [this.questionStream]: question };
-    if (this.run.dialog && history.length) asked[this.run.dialog.history] = history;
+    const names = this.run.dialog;
+    const asked = { ...values, [names.question]: question };
+    if (history.length) asked[names.history] = [history]; // a list is one value for each row
     return asked;
   }
+}
+
+/** The heads that answer a question: the run's own first; none where it ranks answers that it knows. */
+function answeringHeads(run) {
+  const { head: first, question } = run.dialog;
+  const able = headsWith(run, ["classes", "tags", "number", "text"]).filter((head) => head.streams.includes(question));
+  return first === null ? [] : able.sort((a, b) => (b.name === first) - (a.name === first));
 }

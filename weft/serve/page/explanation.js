@@ -21,8 +21,9 @@ function showExplanation(found) {
     "dialog",
     { class: "why", "aria-labelledby": heading.id },
     make("div", { class: "title" }, heading, close),
-    found.said ? make("p", { class: "answer" }, found.said) : null,
+    make("p", { class: "answer" }, found.score ? `${found.said} (${found.score})` : found.said),
     parts,
+    (found.without ?? []).map(withoutStream),
   );
   if (dialog.querySelector("canvas")) dialog.append(strengthField(dialog));
   dialog.append(make("p", { class: "soft" }, say("The stronger the colour, the more it matters for what was said.")));
@@ -32,13 +33,18 @@ function showExplanation(found) {
   dialog.showModal();
 }
 
+/** What is said without one of the streams. */
+function withoutStream({ stream, said, score }) {
+  return make("p", { class: "soft" }, say("Without {stream}: {said}", { stream, said: score ? `${said} (${score})` : said }));
+}
+
 function streamShown(stream, { pictures = [], words = [], recordings = [] }) {
   return make(
     "section",
     {},
     make("h3", {}, stream),
-    pictures.length ? make("div", { class: "maps" }, pictures.map((one) => heatMap(one, stream))) : null,
-    recordings.map((one) => recordingShown(one, stream)),
+    pictures.length ? make("div", { class: "maps" }, pictures.map((one) => heatMap(one, one.weights, stream))) : null,
+    recordings.map((one) => make("div", { class: "maps" }, heatMap(one, one.weights && [one.weights], stream))),
     words.length ? make("p", { class: "weighed" }, words.map(weighedWord)) : null,
   );
 }
@@ -49,7 +55,8 @@ function weighedWord({ text, weight }) {
   return [word, " "];
 }
 
-function heatMap({ png, weights }, stream) {
+/** weights: (rows, columns); a recording, drawn from left to right, has one row. */
+function heatMap({ png }, weights, stream) {
   const picture = make("img", { src: `data:image/png;base64,${png}`, alt: stream });
   return make("figure", { class: "map" }, picture, weights ? heat(weights, stream) : null);
 }
@@ -68,14 +75,6 @@ function heat(weights, stream) {
   });
   pen.putImageData(pixels, 0, 0);
   return canvas;
-}
-
-/** A sound or video that plays, with its parts in order of time on a ground as strong as they weigh. */
-function recordingShown({ base64, media_type: type, weights }, stream) {
-  const kind = type.split("/")[0];
-  const strip = weights ? heat([weights], stream) : null;
-  strip?.classList.add("strip");
-  return make("div", { class: "recording" }, showMedia(fromBase64(base64, type), kind, stream), strip);
 }
 
 /** The stronger the map, the greyer the picture under it. */

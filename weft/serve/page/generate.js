@@ -4,8 +4,7 @@
 class GenerateView {
   constructor(run) {
     this.run = run;
-    const fitting = headsWith(run, ["picture", "sound", "video"]);
-    this.heads = fitting.length ? fitting : run.heads;
+    this.heads = headsWith(run, ["picture", "sound"]);
     this.inputsPlace = make("div", {});
     this.place = workplace();
     this.result = make("ul", { class: "drawn", "aria-label": say("Generated"), "aria-live": "polite" });
@@ -59,7 +58,7 @@ class GenerateView {
     const [kind, suffix] = type.split(";")[0].split("/");
     const blob = fromBase64(base64, type);
     const name = `${this.head.name}-${number}.${suffix.replace("x-", "")}`;
-    const save = make("a", { href: URL.createObjectURL(blob), download: name, class: "button quiet" }, icon("save"), say("Save {name}", { name }));
+    const save = make("a", { href: URL.createObjectURL(blob), download: name, class: "button quiet" }, icon("save"), say("Save: {name}", { name }));
     return make("li", {}, showMedia(blob, kind, name), save);
   }
 }

@@ -8,9 +8,28 @@ class Inputs {
     this.fields = streams.map((stream) => {
       const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
       const words = alone && KINDS[stream.kind] ? KINDS[stream.kind] : stream.name;
-      return stream.kind in CHOICES || stream.kind === "array" ? this.fileField(stream, words) : this.wordsField(stream, words);
+      return this.fieldOf(stream, words);
     });
     this.element = make("div", { class: "inputs" }, this.fields.map((one) => one.element));
+  }
+
+  fieldOf(stream, words) {
+    if (stream.columns) return this.tableField(stream, words);
+    if (stream.kind in CHOICES || stream.kind === "array") return this.fileField(stream, words);
+    return this.wordsField(stream, words);
+  }
+
+  /** A control for each column of a row of a table. */
+  tableField(stream, words) {
+    const cells = stream.columns.map((name) => [name, make("input", { type: "text", name, autocomplete: "off", on: { input: () => this.changed() } })]);
+    const full = () => cells.filter(([, input]) => input.value.trim());
+    const rows = cells.map(([name, input]) => field(name, input));
+    return {
+      stream,
+      element: make("div", { class: "field", role: "group", "aria-label": words }, make("span", {}, words), make("div", { class: "numbers" }, rows)),
+      empty: () => !full().length,
+      value: async () => Object.fromEntries(full().map(([name, input]) => [name, input.value.trim()])),
+    };
   }
 
   wordsField(stream, words) {
@@ -49,7 +68,7 @@ class Inputs {
 
   given(file, stream, remove) {
     const name = file.name || kindWords(stream.kind);
-    const row = make("div", { class: "named" }, make("span", {}, name), iconButton("cross", say("Remove {name}", { name }), remove));
+    const row = make("div", { class: "named" }, make("span", {}, name), iconButton("cross", say("Take away: {name}", { name }), remove));
     return [showMedia(file, stream.kind, name), row];
   }
 

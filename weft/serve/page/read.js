@@ -3,7 +3,7 @@
 
 const READINGS = {
   caption: { path: "/caption", outputs: ["text"], words: say("Caption") },
-  transcribe: { path: "/transcribe", outputs: ["text", "transcript"], words: say("Transcribe") },
+  transcribe: { path: "/transcribe", outputs: ["transcript"], words: say("Transcribe") },
   predict: { path: "/predict", outputs: null, words: say("Predict") },
 };
 
@@ -12,8 +12,7 @@ class ReadView {
   constructor(run, name) {
     this.run = run;
     this.reading = READINGS[name];
-    const fitting = headsWith(run, this.reading.outputs);
-    this.heads = fitting.length ? fitting : run.heads;
+    this.heads = headsWith(run, this.reading.outputs);
     this.inputsPlace = make("div", {});
     this.place = workplace();
     this.result = make("div", { class: "result", "aria-live": "polite" });
@@ -64,7 +63,7 @@ class ReadView {
   }
 
   why(values) {
-    if (!this.run.can.includes("explain")) return null;
+    if (!canExplain(this.run, this.head)) return null;
     const place = workplace();
     return make("div", {}, make("div", { class: "actions" }, whyButton(() => ({ run: this.run.name, head: this.head.name, values }), place)), place);
   }

@@ -166,7 +166,9 @@ class SearchView {
   /** What explains a hit by its preview and the words, or null where there are none. */
   why() {
     const { words } = this.found;
-    if (!this.run.can.includes("explain") || !words || this.query.textStream === this.index.stream) return null;
+    const seen = this.kind === "image" || this.kind === "audio"; // of a video the preview is but a frame
+    const similarity = this.run.can.includes("explain") && !this.run.heads.length;
+    if (!words || !seen || !similarity) return null;
     return (hit, place) =>
       explain(
         {
