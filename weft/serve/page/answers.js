@@ -19,9 +19,9 @@ function percent(probability) {
   return `${shownPercent < 0.1 ? "< 0.1" : shownPercent.toFixed(shownPercent < 10 ? 1 : 0)} %`;
 }
 
-/** The heads of a run with one of these outputs; null takes any. */
+/** The heads of a run with one of these outputs. */
 function headsWith(run, outputs) {
-  return run.heads.filter((head) => !outputs || outputs.includes(head.output));
+  return run.heads.filter((head) => outputs.includes(head.output));
 }
 
 /** Whether the server can say why the head says something. */

@@ -2,9 +2,14 @@
 /* The page: which runs there are, which views the chosen one has, and the address that says which is shown. */
 
 const VIEWS = [
-  { name: "search", words: say("Search"), shows: (run) => run.index !== null && run.can.includes("search"), build: (run) => new SearchView(run) },
+  { name: "search", words: say("Search"), shows: (run) => run.index && run.can.includes("search"), build: (run) => new SearchView(run) },
   { name: "ask", words: say("Ask"), build: (run) => new AskView(run) },
-  ...Object.entries(READINGS).map(([name, { words }]) => ({ name, words, build: (run) => new ReadView(run, name) })),
+  ...Object.entries(READINGS).map(([name, { words, outputs }]) => ({
+    name,
+    words,
+    shows: (run) => run.can.includes(name) && headsWith(run, outputs).length > 0,
+    build: (run) => new ReadView(run, name),
+  })),
   { name: "generate", words: say("Generate"), build: (run) => new GenerateView(run) },
 ];
 const page = { runs: [], run: null, views: [], shown: null };

@@ -4,7 +4,7 @@
 const READINGS = {
   caption: { path: "/caption", outputs: ["text"], words: say("Caption") },
   transcribe: { path: "/transcribe", outputs: ["transcript"], words: say("Transcribe") },
-  predict: { path: "/predict", outputs: null, words: say("Predict") },
+  predict: { path: "/predict", outputs: ["classes", "tags", "number", "cells", "other"], words: say("Predict") },
 };
 
 class ReadView {

@@ -1,0 +1,140 @@
+"""The page in Debian's Chromium, against `weft serve` with small trained runs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from limits import LIMIT_S
+from serve.page_runs import make_runs
+
+CHROMIUM = Path("/usr/bin/chromium")
+OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
+    *("--disable-component-update", "--no-first-run"),
+)
+TOKEN = "theTokenOfTheseTests24"
+NAMES = ("pictures", "questions", "dialog", "captions_of", "speech", "drawings")
+REFUSED = re.compile(
+    r"Failed to load resource: (the server responded with a status of 4\d\d|net::)"
+)
+Opener = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def runs(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The folder of the runs; not to be changed."""
+    return made_once("page-runs", make_runs)
+
+
+@pytest.fixture(scope="session")
+def site(runs: Path) -> Iterator[str]:
+    """The address of a server that serves all of them and asks for TOKEN."""
+    words = [sys.executable, "-m", "weft.cli", "serve", *(str(runs / name) for name in NAMES)]
+    environment = {**os.environ, "WEFT_TOKEN": TOKEN}
+    with subprocess.Popen(
+        [*words, "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        found = re.match(r"(http://\S+) serves", line)
+        assert found, line
+        yield found[1]
+        server.terminate()
+        server.wait(LIMIT_S)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Of a module, not of the session: while it is open, its event loop keeps others of the thread from running."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no browser at {CHROMIUM}")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def logged_in(browser: Any, site: str) -> Any:
+    """The cookie of a login."""
+    context = browser.new_context()
+    answer = context.request.post(f"{site}/login", data={"token": TOKEN})
+    assert answer.ok, answer.text()
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def visit(browser: Any, site: str, logged_in: Any) -> Iterator[Opener]:
+    """`visit(run="pictures", view="search")` is the page there.
+
+    Afterwards: no request went elsewhere, no script of the data ran, and the console is empty but for refusals where
+    the test sets `page.refuses`.
+    """
+    contexts, heard = [], []
+
+    def opened(width: int = 1280, login: bool = True, options: Any = None, **address: str) -> Any:
+        state = logged_in if login else None
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            **{"storage_state": state, "locale": "en-GB", **(options or {})},
+        )
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.refuses = False
+        page.on("console", lambda message: heard.append((page, message.text)))
+        page.on("pageerror", lambda error: heard.append((page, f"error: {error}")))
+        page.on("request", lambda request: check_own(request.url, site))
+        page.goto(f"{site}/#{urlencode(address)}")
+        return page
+
+    yield opened
+    for context in contexts:
+        for page in context.pages:
+            assert page.evaluate("window.hacked") is None
+        context.close()
+    assert not [text for page, text in heard if not (page.refuses and REFUSED.match(text))]
+
+
+def check_own(address: str, site: str) -> None:
+    """Blobs and data are made by the page itself."""
+    parts = urlsplit(address)
+    own = parts.scheme in ("data", "blob") or f"{parts.scheme}://{parts.netloc}" == site
+    assert own, f"asked elsewhere: {address}"
+
+
+def shown(page: Any) -> Any:
+    """The view that is shown."""
+    return page.locator("main > section:not([hidden])")
+
+
+def asked_of(page: Any, path: str, act: Callable[[], object]) -> Any:
+    """The JSON of the next request to that path, which `act` causes."""
+    with page.expect_request(lambda request: urlsplit(request.url).path == path) as caught:
+        act()
+    return caught.value.post_data_json
+
+
+def hand_over(page: Any, event: str, name: str, data: bytes, media_type: str) -> None:
+    """Drops a file on the page, or pastes it."""
+    page.evaluate(
+        """([event, name, bytes, type]) => {
+            const files = new DataTransfer();
+            files.items.add(new File([new Uint8Array(bytes)], name, { type }));
+            const options = { bubbles: true, cancelable: true };
+            const made = event === "drop"
+                ? new DragEvent("drop", { ...options, dataTransfer: files })
+                : new ClipboardEvent("paste", { ...options, clipboardData: files });
+            document.body.dispatchEvent(made);
+        }""",
+        [event, name, list(data), media_type],
+    )

@@ -1,0 +1,128 @@
+"""The page asks, reads, draws and explains, with real runs in a real browser."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from made_media import sound_file, tone
+from serve.browsed import Opener, asked_of, browser, hand_over, logged_in, runs, shown, site, visit
+
+__all__ = ["browser", "logged_in", "runs", "site", "visit"]
+
+
+def give(page: Any, file: Path) -> None:
+    shown(page).locator("input[type=file]").set_input_files(file)
+
+
+def ask(page: Any, question: str) -> Any:
+    """Asks, and gives the reply."""
+    shown(page).get_by_role("textbox", name="Question").fill(question)
+    before = page.locator(".dialog > li").count()
+    page.keyboard.press("Enter")
+    reply = page.locator(".dialog > li").nth(before)
+    reply.wait_for()
+    return reply
+
+
+def test_a_question_about_a_picture_and_what_the_answer_rests_on(visit: Opener, runs: Path) -> None:
+    page = visit(run="questions", view="ask")
+    give(page, runs / "vqa" / "test" / "images" / "0.png")
+    reply = ask(page, "what is the color?")
+    answers = reply.locator(".answers li")
+    percents = [one.inner_text() for one in answers.locator(".percent").all()]
+    assert len(percents) >= 2
+    assert all(re.fullmatch(r"(< )?[\d.]+ %", one) for one in percents)
+    reply.get_by_role("button", name="Why?").click()
+    why = page.get_by_role("dialog", name="What it rests on")
+    why.wait_for()
+    assert why.locator("canvas").count() == 1
+    words = why.locator(".weighed span").all_inner_texts()
+    assert "".join(words).replace("?", "") == "whatisthecolor"
+    strength = why.get_by_role("slider", name="Strength of the heat map")
+    faint, strong = ("0.1", "1")
+    for value in (faint, strong):
+        strength.fill(value)
+        assert why.locator("canvas").evaluate("map => getComputedStyle(map).opacity") == value
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").count()
+
+
+def test_a_dialog_keeps_what_was_said_and_starts_anew(visit: Opener, runs: Path) -> None:
+    page = visit(run="dialog", view="ask")
+    picture = (runs / "dialogs" / "0.png").read_bytes()
+    page.locator("input[name=question]").wait_for()
+    hand_over(page, "drop", "0.png", picture, "image/png")
+    page.locator(".given img").wait_for()
+    first = ask(page, "is it plain?")
+    with page.expect_request("**/ask") as second:
+        ask(page, "what color is it?")
+    (turn,) = second.value.post_data_json["history"]
+    assert turn["question"] == "is it plain?"
+    assert turn["answer"] == (first.locator(".said").first.inner_text() if turn["answer"] else "")
+    assert page.locator(".question").all_inner_texts() == ["is it plain?", "what color is it?"]
+    page.get_by_role("button", name="Start anew").click()
+    assert not page.locator(".question").count()
+    asked = asked_of(page, "/ask", lambda: ask(page, "and now?"))
+    assert asked["history"] == []
+
+
+def test_another_picture_starts_a_new_dialog(visit: Opener, runs: Path) -> None:
+    page = visit(run="dialog", view="ask")
+    give(page, runs / "dialogs" / "0.png")
+    ask(page, "is it plain?")
+    page.get_by_role("button", name="Take away: 0.png").click()
+    assert not page.locator(".question").count()
+    page.locator("input[name=question]").fill("of what?")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("alert").inner_text() == "Nothing is given yet."
+
+
+def test_a_caption(visit: Opener, runs: Path) -> None:
+    page = visit(run="captions_of", view="caption")
+    give(page, runs / "captions" / "p02.png")
+    shown(page).get_by_role("button", name="Caption").click()
+    said = page.locator(".result .said")
+    said.wait_for()
+    assert said.inner_text()
+
+
+def test_a_transcript_of_a_pasted_sound(visit: Opener) -> None:
+    page = visit(run="speech", view="transcribe")
+    page.get_by_text("Choose a sound").wait_for()
+    hand_over(page, "paste", "said.wav", sound_file(tone(1.0)), "audio/wav")
+    player = page.locator(".given audio")
+    player.wait_for()
+    page.wait_for_function("document.querySelector('.given audio').duration > 0.9")
+    shown(page).get_by_role("button", name="Transcribe").click()
+    page.locator(".result .said").wait_for()
+
+
+def test_a_prediction(visit: Opener, runs: Path) -> None:
+    page = visit(run="questions", view="predict")
+    give(page, runs / "vqa" / "test" / "images" / "1.png")
+    shown(page).get_by_role("textbox", name="Words").fill("is it red?")
+    shown(page).get_by_role("button", name="Predict").click()
+    page.locator(".answers li").first.wait_for()
+    page.get_by_role("button", name="Why?").click()
+    page.get_by_role("dialog").wait_for()
+
+
+def test_pictures_are_drawn_and_saved(visit: Opener, tmp_path: Path) -> None:
+    page = visit(run="drawings", view="generate")
+    view = shown(page)
+    view.get_by_role("textbox", name="Words").fill("a red circle")
+    for name, value in {"How many": "3", "Seed": "7", "Steps": "2", "Guidance": "1.5"}.items():
+        view.get_by_role("spinbutton", name=name).fill(value)
+    asked = asked_of(page, "/generate", view.get_by_role("button", name="Generate").click)
+    assert {name: asked[name] for name in ("n", "seed", "steps", "guidance")} == {
+        "n": 3,
+        "seed": 7,
+        "steps": 2,
+        "guidance": 1.5,
+    }
+    page.locator(".drawn img").nth(2).wait_for()
+    assert page.locator(".drawn img").count() == 3
+    with page.expect_download() as saved:
+        view.get_by_role("link", name="Save: picture-2.png").click()
+    saved.value.save_as(tmp_path / saved.value.suggested_filename)
+    assert (tmp_path / "picture-2.png").read_bytes().startswith(b"\x89PNG")

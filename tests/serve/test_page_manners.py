@@ -1,0 +1,202 @@
+"""Who may ask, what is said when something goes wrong, and that everyone can use the page."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serve.browsed import TOKEN, Opener, browser, hand_over, logged_in, runs, shown, site, visit
+
+__all__ = ["browser", "logged_in", "runs", "site", "visit"]
+
+VIEWS = {
+    "pictures": ("search",),
+    "questions": ("ask", "predict"),
+    "dialog": ("ask",),
+    "captions_of": ("caption",),
+    "speech": ("transcribe",),
+    "drawings": ("generate",),
+}
+EVERYWHERE = [(run, view) for run, views in VIEWS.items() for view in views]
+UNNAMED = """() => [...document.querySelectorAll("button, input, select, textarea, a, summary, audio, video, canvas, img, [role=group]")]
+    .filter((one) => one.checkVisibility())
+    .filter((one) => !(one.ariaLabel || one.labels?.[0]?.innerText.trim() || one.alt !== undefined && one.hasAttribute("alt")
+        || one.innerText?.trim() || document.getElementById(one.getAttribute("aria-labelledby"))))
+    .map((one) => one.outerHTML.slice(0, 120))"""
+ENGLISH = """() => {
+    const found = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (node.said) found.push(node.data);
+        for (const name of Object.keys(node.saidAttributes ?? {})) found.push(node.getAttribute(name));
+    }
+    return found;
+}"""
+
+
+def test_a_token_is_asked_for_and_remembered(visit: Opener) -> None:
+    page = visit(login=False)
+    page.refuses = True
+    login = page.get_by_role("dialog", name="Log in")
+    login.wait_for()
+    field = login.get_by_label("Token")
+    assert field.evaluate("one => one === document.activeElement")
+    assert field.get_attribute("type") == "password"
+    field.fill("a wrong one")
+    page.keyboard.press("Enter")
+    login.get_by_role("alert").wait_for()
+    field.fill(TOKEN)
+    page.keyboard.press("Enter")
+    page.locator("main > section").first.wait_for()
+    assert not page.locator("dialog").count()
+    (cookie,) = page.context.cookies()
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Strict"
+    page.reload()
+    page.locator("main > section").first.wait_for()
+
+
+def test_without_a_token_nothing_is_asked(visit: Opener) -> None:
+    page = visit(login=False)
+    page.refuses = True
+    page.get_by_role("dialog", name="Log in").get_by_role("button", name="Cancel").click()
+    assert page.get_by_role("alert").inner_text() == "Nothing was asked: you are not logged in."
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("dialog", name="Log in").wait_for()
+
+
+def test_what_the_server_refuses_is_said_where_it_was_asked(visit: Opener) -> None:
+    page = visit(run="captions_of", view="caption")
+    page.refuses = True
+    page.get_by_text("Choose a picture").wait_for()
+    hand_over(page, "drop", "broken.png", b"no picture", "image/png")
+    shown(page).get_by_role("button", name="Caption").click()
+    said = shown(page).get_by_role("alert")
+    said.wait_for()
+    assert "picture" in said.inner_text()
+    assert "\n" not in said.inner_text()
+
+
+def test_a_file_that_nothing_reads_is_named(visit: Opener) -> None:
+    page = visit(run="captions_of", view="caption")
+    page.get_by_text("Choose a picture").wait_for()
+    hand_over(page, "drop", "song.mp3", b"ID3", "audio/mpeg")
+    assert page.get_by_role("alert").inner_text() == "Nothing here reads this file: song.mp3"
+
+
+def test_a_busy_server_is_asked_again(visit: Opener, runs: Path) -> None:
+    page = visit(run="captions_of", view="caption")
+    page.refuses = True
+    asked = []
+
+    def busy_once(route: Any) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            return route.continue_()
+        return route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": "busy"})
+
+    page.route("**/caption", busy_once)
+    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    shown(page).get_by_role("button", name="Caption").click()
+    page.get_by_text("The server is busy; asking again in 1 s").wait_for()
+    page.locator(".result .said").wait_for()
+    assert len(asked) == 2
+
+
+def test_what_takes_long_is_cancelled(visit: Opener, runs: Path) -> None:
+    page = visit(run="captions_of", view="caption")
+    page.route("**/caption", lambda route: None)  # never answered
+    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    shown(page).get_by_role("button", name="Caption").click()
+    page.get_by_text("Working").wait_for()
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled.").wait_for()
+
+
+def test_a_server_that_is_gone_is_said(visit: Opener, runs: Path) -> None:
+    page = visit(run="captions_of", view="caption")
+    page.refuses = True
+    page.route("**/caption", lambda route: route.abort("connectionrefused"))
+    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    shown(page).get_by_role("button", name="Caption").click()
+    assert page.get_by_role("alert").inner_text() == "The server cannot be reached."
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_every_view_is_named_fits_a_telephone_and_speaks_its_language(
+    visit: Opener, language: str
+) -> None:
+    page = visit(width=400, options={"locale": language})
+    for run, view in EVERYWHERE:
+        page.goto(f"{page.url.split('#')[0]}#run={run}&view={view}")
+        link = page.locator("#top nav a[aria-current]")
+        page.wait_for_function("run => page.run?.name === run", arg=run)
+        assert link.get_attribute("href").startswith(f"#view={view}&")
+        assert shown(page).count() == 1
+        assert page.evaluate(UNNAMED) == [], (run, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400, (run, view)
+        said = page.evaluate(ENGLISH)
+        assert len(said) > 10
+        if language == "zh-CN":
+            assert all(re.search("[一-鿿]", one) for one in said), said
+    assert page.locator("html").get_attribute("lang") == (
+        "en" if language == "en-GB" else "zh-Hans"
+    )
+
+
+def test_language_and_colours_are_switched_and_remembered(visit: Opener) -> None:
+    page = visit(run="drawings", options={"color_scheme": "light"})
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.get_by_role("button", name="Generate").wait_for()
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("button", name="生成").wait_for()
+    page.get_by_role("button", name="颜色：跟随系统").click()
+    page.get_by_role("button", name="颜色：浅色").click()
+    assert page.get_by_role("button", name="颜色：深色").is_visible()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    page.get_by_role("button", name="生成").wait_for()
+    assert page.evaluate(ground) == dark
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="Generate").wait_for()
+
+
+def test_the_colours_follow_the_system(visit: Opener) -> None:
+    grounds = []
+    for scheme in ("light", "dark"):
+        page = visit(run="drawings", options={"color_scheme": scheme})
+        grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds[0] != grounds[1]
+
+
+def test_the_page_is_walked_with_the_keyboard_alone(visit: Opener) -> None:
+    page = visit(run="drawings", view="generate")
+    shown(page).wait_for()
+    names = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        name, ring = page.evaluate(
+            """() => { const one = document.activeElement, style = getComputedStyle(one);
+            return [one === document.body ? "" : (one.ariaLabel || one.labels?.[0]?.innerText || one.innerText).trim(),
+                style.outlineStyle !== "none" || getComputedStyle(one.closest(".bar") ?? one).boxShadow !== "none"]; }"""
+        )
+        if not name:
+            break
+        assert ring, f"the focus on {name} is not seen"
+        names.append(name)
+    order = [
+        *("Skip to the content", "Run", "中文", "Colours: as the system", "Generate", "Words"),
+        *("How many", "Seed", "Guidance", "Steps", "Generate"),
+    ]
+    assert names == order
+
+
+def test_the_skip_link_leads_to_the_content(visit: Opener) -> None:
+    page = visit(run="drawings")
+    shown(page).wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
