@@ -1,17 +1,14 @@
 """The page in Debian's Chromium, against `weft serve` with small trained runs."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from limits import LIMIT_S
-from serve.page_runs import make_runs
+from asking import Process
+from page_runs import make_runs
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = (
@@ -19,34 +16,26 @@ OPTIONS = (
     *("--disable-component-update", "--no-first-run"),
 )
 TOKEN = "theTokenOfTheseTests24"
-NAMES = ("pictures", "questions", "dialog", "captions_of", "speech", "drawings")
+NAMES = ("pictures", "questions", "dialog", "both", "speech", "flow")
 REFUSED = re.compile(
     r"Failed to load resource: (the server responded with a status of 4\d\d|net::)"
 )
 Opener = Callable[..., Any]
+Runs = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def runs(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """The folder of the runs; not to be changed."""
-    return made_once("page-runs", make_runs)
+def page_runs(made_once: Callable[[str, Callable[[Path], object]], Path], runs: Path) -> Runs:
+    """`page_runs("pictures")` is that run, or folder of rows; not to be changed."""
+    own = made_once("page-runs", make_runs)
+    return lambda name: own / name if (own / name).exists() else runs / name
 
 
 @pytest.fixture(scope="session")
-def site(runs: Path) -> Iterator[str]:
-    """The address of a server that serves all of them and asks for TOKEN."""
-    words = [sys.executable, "-m", "weft.cli", "serve", *(str(runs / name) for name in NAMES)]
-    environment = {**os.environ, "WEFT_TOKEN": TOKEN}
-    with subprocess.Popen(
-        [*words, "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        found = re.match(r"(http://\S+) serves", line)
-        assert found, line
-        yield found[1]
-        server.terminate()
-        server.wait(LIMIT_S)
+def site(page_runs: Runs) -> Iterator[str]:
+    """The address of a server that serves NAMES and asks for TOKEN."""
+    with Process(*map(page_runs, NAMES), environment={"WEFT_TOKEN": TOKEN}) as process:
+        yield f"http://127.0.0.1:{process.port}"
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +91,7 @@ def visit(browser: Any, site: str, logged_in: Any) -> Iterator[Opener]:
         for page in context.pages:
             assert page.evaluate("window.hacked") is None
         context.close()
-    assert not [text for page, text in heard if not (page.refuses and REFUSED.match(text))]
+    assert [text for page, text in heard if not (page.refuses and REFUSED.match(text))] == []
 
 
 def check_own(address: str, site: str) -> None:
@@ -118,10 +107,11 @@ def shown(page: Any) -> Any:
 
 
 def asked_of(page: Any, path: str, act: Callable[[], object]) -> Any:
-    """The JSON of the next request to that path, which `act` causes."""
-    with page.expect_request(lambda request: urlsplit(request.url).path == path) as caught:
+    """The JSON of the next request to that path, which `act` causes; it has been answered."""
+    with page.expect_response(lambda answer: urlsplit(answer.url).path == path) as caught:
         act()
-    return caught.value.post_data_json
+    caught.value.finished()
+    return caught.value.request.post_data_json
 
 
 def hand_over(page: Any, event: str, name: str, data: bytes, media_type: str) -> None:

@@ -7,7 +7,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "commands"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "generation"))
 
+from browsed import browser, logged_in, page_runs, site, visit
 from made_runs import answering, loaded, runs, service
 from tiny_runs import scenes_run
 
-__all__ = ["answering", "loaded", "runs", "scenes_run", "service"]
+__all__ = [
+    "answering",
+    "browser",
+    "loaded",
+    "logged_in",
+    "page_runs",
+    "runs",
+    "scenes_run",
+    "service",
+    "site",
+    "visit",
+]

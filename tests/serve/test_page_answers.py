@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from browsed import Opener, Runs, asked_of, hand_over, shown
 from made_media import sound_file, tone
-from serve.browsed import Opener, asked_of, browser, hand_over, logged_in, runs, shown, site, visit
-
-__all__ = ["browser", "logged_in", "runs", "site", "visit"]
 
 
 def give(page: Any, file: Path) -> None:
@@ -24,9 +22,11 @@ def ask(page: Any, question: str) -> Any:
     return reply
 
 
-def test_a_question_about_a_picture_and_what_the_answer_rests_on(visit: Opener, runs: Path) -> None:
+def test_a_question_about_a_picture_and_what_the_answer_rests_on(
+    visit: Opener, page_runs: Runs
+) -> None:
     page = visit(run="questions", view="ask")
-    give(page, runs / "vqa" / "test" / "images" / "0.png")
+    give(page, page_runs("vqa") / "test" / "images" / "0.png")
     reply = ask(page, "what is the color?")
     answers = reply.locator(".answers li")
     percents = [one.inner_text() for one in answers.locator(".percent").all()]
@@ -44,12 +44,12 @@ def test_a_question_about_a_picture_and_what_the_answer_rests_on(visit: Opener, 
         strength.fill(value)
         assert why.locator("canvas").evaluate("map => getComputedStyle(map).opacity") == value
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").count()
+    page.locator("dialog").wait_for(state="detached")
 
 
-def test_a_dialog_keeps_what_was_said_and_starts_anew(visit: Opener, runs: Path) -> None:
+def test_a_dialog_keeps_what_was_said_and_starts_anew(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="dialog", view="ask")
-    picture = (runs / "dialogs" / "0.png").read_bytes()
+    picture = (page_runs("rows") / "0.png").read_bytes()
     page.locator("input[name=question]").wait_for()
     hand_over(page, "drop", "0.png", picture, "image/png")
     page.locator(".given img").wait_for()
@@ -66,9 +66,9 @@ def test_a_dialog_keeps_what_was_said_and_starts_anew(visit: Opener, runs: Path)
     assert asked["history"] == []
 
 
-def test_another_picture_starts_a_new_dialog(visit: Opener, runs: Path) -> None:
+def test_another_picture_starts_a_new_dialog(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="dialog", view="ask")
-    give(page, runs / "dialogs" / "0.png")
+    give(page, page_runs("rows") / "0.png")
     ask(page, "is it plain?")
     page.get_by_role("button", name="Take away: 0.png").click()
     assert not page.locator(".question").count()
@@ -77,9 +77,10 @@ def test_another_picture_starts_a_new_dialog(visit: Opener, runs: Path) -> None:
     assert page.get_by_role("alert").inner_text() == "Nothing is given yet."
 
 
-def test_a_caption(visit: Opener, runs: Path) -> None:
-    page = visit(run="captions_of", view="caption")
-    give(page, runs / "captions" / "p02.png")
+def test_a_caption(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
+    give(page, page_runs("captions") / "p02.png")
+    shown(page).get_by_role("textbox", name="Words").fill("a red circle")
     shown(page).get_by_role("button", name="Caption").click()
     said = page.locator(".result .said")
     said.wait_for()
@@ -97,9 +98,9 @@ def test_a_transcript_of_a_pasted_sound(visit: Opener) -> None:
     page.locator(".result .said").wait_for()
 
 
-def test_a_prediction(visit: Opener, runs: Path) -> None:
+def test_a_prediction(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="questions", view="predict")
-    give(page, runs / "vqa" / "test" / "images" / "1.png")
+    give(page, page_runs("vqa") / "test" / "images" / "1.png")
     shown(page).get_by_role("textbox", name="Words").fill("is it red?")
     shown(page).get_by_role("button", name="Predict").click()
     page.locator(".answers li").first.wait_for()
@@ -108,7 +109,7 @@ def test_a_prediction(visit: Opener, runs: Path) -> None:
 
 
 def test_pictures_are_drawn_and_saved(visit: Opener, tmp_path: Path) -> None:
-    page = visit(run="drawings", view="generate")
+    page = visit(run="flow", view="generate")
     view = shown(page)
     view.get_by_role("textbox", name="Words").fill("a red circle")
     for name, value in {"How many": "3", "Seed": "7", "Steps": "2", "Guidance": "1.5"}.items():

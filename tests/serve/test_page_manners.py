@@ -1,21 +1,18 @@
 """Who may ask, what is said when something goes wrong, and that everyone can use the page."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from serve.browsed import TOKEN, Opener, browser, hand_over, logged_in, runs, shown, site, visit
-
-__all__ = ["browser", "logged_in", "runs", "site", "visit"]
+from browsed import TOKEN, Opener, Runs, hand_over, shown
 
 VIEWS = {
     "pictures": ("search",),
     "questions": ("ask", "predict"),
     "dialog": ("ask",),
-    "captions_of": ("caption",),
+    "both": ("caption",),
     "speech": ("transcribe",),
-    "drawings": ("generate",),
+    "flow": ("generate",),
 }
 EVERYWHERE = [(run, view) for run, views in VIEWS.items() for view in views]
 UNNAMED = """() => [...document.querySelectorAll("button, input, select, textarea, a, summary, audio, video, canvas, img, [role=group]")]
@@ -34,6 +31,12 @@ ENGLISH = """() => {
 }"""
 
 
+def give(page: Any, page_runs: Runs) -> None:
+    """What a caption of the run `both` needs."""
+    shown(page).locator("input[type=file]").set_input_files(page_runs("captions") / "p02.png")
+    shown(page).get_by_role("textbox", name="Words").fill("a red circle")
+
+
 def test_a_token_is_asked_for_and_remembered(visit: Opener) -> None:
     page = visit(login=False)
     page.refuses = True
@@ -48,7 +51,7 @@ def test_a_token_is_asked_for_and_remembered(visit: Opener) -> None:
     field.fill(TOKEN)
     page.keyboard.press("Enter")
     page.locator("main > section").first.wait_for()
-    assert not page.locator("dialog").count()
+    page.locator("dialog").wait_for(state="detached")
     (cookie,) = page.context.cookies()
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
@@ -65,10 +68,11 @@ def test_without_a_token_nothing_is_asked(visit: Opener) -> None:
     page.get_by_role("dialog", name="Log in").wait_for()
 
 
-def test_what_the_server_refuses_is_said_where_it_was_asked(visit: Opener) -> None:
-    page = visit(run="captions_of", view="caption")
+def test_what_the_server_refuses_is_said_where_it_was_asked(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
     page.refuses = True
-    page.get_by_text("Choose a picture").wait_for()
+    shown(page).get_by_text("Choose a picture").wait_for()
+    give(page, page_runs)
     hand_over(page, "drop", "broken.png", b"no picture", "image/png")
     shown(page).get_by_role("button", name="Caption").click()
     said = shown(page).get_by_role("alert")
@@ -78,14 +82,14 @@ def test_what_the_server_refuses_is_said_where_it_was_asked(visit: Opener) -> No
 
 
 def test_a_file_that_nothing_reads_is_named(visit: Opener) -> None:
-    page = visit(run="captions_of", view="caption")
-    page.get_by_text("Choose a picture").wait_for()
+    page = visit(run="both", view="caption")
+    shown(page).get_by_text("Choose a picture").wait_for()
     hand_over(page, "drop", "song.mp3", b"ID3", "audio/mpeg")
     assert page.get_by_role("alert").inner_text() == "Nothing here reads this file: song.mp3"
 
 
-def test_a_busy_server_is_asked_again(visit: Opener, runs: Path) -> None:
-    page = visit(run="captions_of", view="caption")
+def test_a_busy_server_is_asked_again(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
     page.refuses = True
     asked = []
 
@@ -96,17 +100,17 @@ def test_a_busy_server_is_asked_again(visit: Opener, runs: Path) -> None:
         return route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": "busy"})
 
     page.route("**/caption", busy_once)
-    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    give(page, page_runs)
     shown(page).get_by_role("button", name="Caption").click()
     page.get_by_text("The server is busy; asking again in 1 s").wait_for()
     page.locator(".result .said").wait_for()
     assert len(asked) == 2
 
 
-def test_what_takes_long_is_cancelled(visit: Opener, runs: Path) -> None:
-    page = visit(run="captions_of", view="caption")
+def test_what_takes_long_is_cancelled(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
     page.route("**/caption", lambda route: None)  # never answered
-    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    give(page, page_runs)
     shown(page).get_by_role("button", name="Caption").click()
     page.get_by_text("Working").wait_for()
     with page.expect_event("requestfailed"):
@@ -114,11 +118,11 @@ def test_what_takes_long_is_cancelled(visit: Opener, runs: Path) -> None:
     page.get_by_text("Cancelled.").wait_for()
 
 
-def test_a_server_that_is_gone_is_said(visit: Opener, runs: Path) -> None:
-    page = visit(run="captions_of", view="caption")
+def test_a_server_that_is_gone_is_said(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
     page.refuses = True
     page.route("**/caption", lambda route: route.abort("connectionrefused"))
-    shown(page).locator("input[type=file]").set_input_files(runs / "captions" / "p02.png")
+    give(page, page_runs)
     shown(page).get_by_role("button", name="Caption").click()
     assert page.get_by_role("alert").inner_text() == "The server cannot be reached."
 
@@ -146,7 +150,7 @@ def test_every_view_is_named_fits_a_telephone_and_speaks_its_language(
 
 
 def test_language_and_colours_are_switched_and_remembered(visit: Opener) -> None:
-    page = visit(run="drawings", options={"color_scheme": "light"})
+    page = visit(run="flow", options={"color_scheme": "light"})
     ground = "getComputedStyle(document.body).backgroundColor"
     page.get_by_role("button", name="Generate").wait_for()
     light = page.evaluate(ground)
@@ -167,13 +171,13 @@ def test_language_and_colours_are_switched_and_remembered(visit: Opener) -> None
 def test_the_colours_follow_the_system(visit: Opener) -> None:
     grounds = []
     for scheme in ("light", "dark"):
-        page = visit(run="drawings", options={"color_scheme": scheme})
+        page = visit(run="flow", options={"color_scheme": scheme})
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert grounds[0] != grounds[1]
 
 
 def test_the_page_is_walked_with_the_keyboard_alone(visit: Opener) -> None:
-    page = visit(run="drawings", view="generate")
+    page = visit(run="flow", view="generate")
     shown(page).wait_for()
     names = []
     for _ in range(20):
@@ -195,7 +199,7 @@ def test_the_page_is_walked_with_the_keyboard_alone(visit: Opener) -> None:
 
 
 def test_the_skip_link_leads_to_the_content(visit: Opener) -> None:
-    page = visit(run="drawings")
+    page = visit(run="flow")
     shown(page).wait_for()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

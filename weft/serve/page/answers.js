@@ -1,17 +1,17 @@
 "use strict";
 /* Answers of a head: the best one, and how probable the others are. */
 
-/** answers: {said, probability} each, the best first. */
-function answersShown(answers) {
+/** answers: {said, probability} each, the best first. written: how a probability is said; a run that ranks has cosines. */
+function answersShown(answers, written = percent) {
   if (answers.length === 1 && answers[0].probability == null) return make("p", { class: "said" }, answers[0].said);
-  return make("ol", { class: "answers" }, answers.map(answerRow));
+  return make("ol", { class: "answers" }, answers.map((answer) => answerRow(answer, written)));
 }
 
-function answerRow({ said, probability }) {
+function answerRow({ said, probability }, written) {
   if (probability == null) return make("li", {}, make("span", { class: "said" }, said));
   const bar = make("span", { class: "bar", "aria-hidden": "true" });
   bar.style.setProperty("--part", String(Math.max(0, Math.min(1, probability))));
-  return make("li", {}, make("span", { class: "said" }, said), bar, make("span", { class: "percent" }, percent(probability)));
+  return make("li", {}, make("span", { class: "said" }, said), bar, make("span", { class: "percent" }, written(probability)));
 }
 
 function percent(probability) {

@@ -79,7 +79,7 @@ class AskView {
     const place = workplace();
     const why = () => ({ run: this.run.name, head: this.head?.name ?? null, values: this.explained(values, question, history) });
     const explains = canExplain(this.run, this.head) ? make("div", { class: "actions" }, whyButton(why, place)) : null;
-    return make("li", {}, make("p", { class: "question" }, question), make("div", { class: "reply" }, answersShown(answer.answers), explains, place));
+    return make("li", {}, make("p", { class: "question" }, question), make("div", { class: "reply" }, answersShown(answer.answers, this.head ? percent : round), explains, place));
   }
 
   explained(values, question, history) {

@@ -6,6 +6,7 @@ const SUFFIXES = {
   audio: "wav flac mp3 ogg opus m4a aac aiff aif".split(" "),
   video: "mp4 mkv webm avi mov m4v mpg mpeg".split(" "),
 };
+const FEW_PIXELS = 64;
 const MEDIA = Object.keys(SUFFIXES);
 const KINDS = { image: say("Picture"), audio: say("Sound"), video: say("Video"), text: say("Words") };
 const CHOICES = { image: say("Choose a picture"), audio: say("Choose a sound"), video: say("Choose a video") };
@@ -41,13 +42,22 @@ function fromBase64(base64, type) {
 function showMedia(blob, kind, label) {
   const url = URL.createObjectURL(blob);
   if (kind === "image") {
-    const done = { load: () => URL.revokeObjectURL(url), error: (event) => event.target.replaceWith(unseen()) };
-    return make("img", { src: url, alt: label, on: done });
+    const picture = drawn(url, label);
+    picture.addEventListener("load", () => URL.revokeObjectURL(url));
+    return picture;
   }
   if (kind === "audio" || kind === "video") {
     return make(kind, { src: url, controls: true, preload: "metadata", "aria-label": label });
   }
   return make("span", { class: "unseen" }, label);
+}
+
+/** A picture; one of few pixels is shown with sharp edges. */
+function drawn(src, alt, properties = {}) {
+  const picture = make("img", { src, alt, ...properties });
+  picture.addEventListener("load", () => picture.classList.toggle("few-pixels", Math.max(picture.naturalWidth, picture.naturalHeight) <= FEW_PIXELS));
+  picture.addEventListener("error", () => picture.replaceWith(unseen()));
+  return picture;
 }
 
 /** In the place of a picture that this browser does not draw; the server may read it all the same. */
@@ -58,7 +68,7 @@ function unseen() {
 /** What lies behind a preview's address, as it can be seen or heard. kind: of the stream that it shows. */
 function showPreview(url, kind, label) {
   if (kind === "image") {
-    return make("img", { src: url, alt: label, loading: "lazy", on: { error: (event) => event.target.replaceWith(unseen()) } });
+    return drawn(url, label, { loading: "lazy" });
   }
   const place = make("div", { class: "player" });
   previewOf(url).then(

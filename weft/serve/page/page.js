@@ -34,7 +34,7 @@ function follow() {
   const view = page.views.find((one) => one.name === parameters.get("view")) ?? page.views[0];
   page.shown = view;
   page.views.forEach((one) => {
-    one.built.element.hidden = one !== view;
+    one.section.hidden = one !== view;
     setAttribute(one.link, "aria-current", one === view ? "page" : null);
   });
   view?.built.restore?.(parameters);
@@ -44,14 +44,15 @@ function follow() {
 function build(run) {
   page.run = run;
   const offered = VIEWS.filter((view) => (view.shows ? view.shows(run) : run.can.includes(view.name)));
-  page.views = offered.map((view) => ({
-    ...view,
-    built: view.build(run),
-    link: make("a", { href: `#${new URLSearchParams({ view: view.name, run: run.name })}` }, view.words),
-  }));
+  page.views = offered.map((view) => {
+    const built = view.build(run);
+    const section = make("section", { "aria-label": view.words }, built.element);
+    const link = make("a", { href: `#${new URLSearchParams({ view: view.name, run: run.name })}` }, view.words);
+    return { name: view.name, built, section, link };
+  });
   fill(page.nav, page.views.map((view) => view.link));
   const none = page.views.length ? null : make("p", { class: "notice" }, say("This run offers nothing that this page can show."));
-  fill(page.main, none, page.views.map((view) => make("section", { "aria-label": view.words }, view.built.element)));
+  fill(page.main, none, page.views.map((view) => view.section));
   fill(page.foot, run.backend ? say("{run}, computed by {name}: {why}", { run: run.name, name: run.backend.name, why: run.backend.why }) : run.name);
   if (page.choice) page.choice.value = run.name;
 }

@@ -95,6 +95,7 @@ function askForToken() {
       { class: "stack" },
       heading,
       make("p", { class: "soft" }, say("This server asks for a token; whoever runs it has it.")),
+      make("input", { type: "text", name: "user", value: "weft", autocomplete: "username", hidden: true }), // for keepers of passwords
       field(say("Token"), token),
       place,
       make("div", { class: "actions" }, make("button", { class: "main" }, say("Log in")), button(say("Cancel"), () => dialog.close())),

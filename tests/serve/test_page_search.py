@@ -1,0 +1,241 @@
+"""The page searches a real index with a real run, in a real browser."""
+
+import itertools
+from typing import Any
+
+from browsed import Opener, Runs, asked_of, hand_over
+from made_media import sound_file, tone
+from page_runs import COLOURS, HOSTILE, HOSTILE_FILE, ITEMS
+
+GONE = """name => document.querySelector(".hit")
+    && ![...document.querySelectorAll(".hit .id")].some((one) => one.innerText === name)"""
+"""Whether there are hits, but not the one of that id."""
+DRAWN = "() => document.querySelector('.hit') && !document.querySelector('[aria-busy]')"
+"""Whether nothing goes on, and there are hits."""
+
+
+def search(page: Any, words: str) -> None:
+    page.get_by_role("searchbox", name="Words").fill(words)
+    page.keyboard.press("Enter")
+    page.locator(".hit").first.wait_for()
+
+
+def ids(page: Any) -> list[str]:
+    return page.locator(".hit .id").all_inner_texts()
+
+
+def scores(page: Any) -> list[float]:
+    return [float(one) for one in page.locator(".hit .score").all_inner_texts()]
+
+
+def chips(page: Any) -> Any:
+    return page.get_by_role("list", name="Examples").get_by_role("listitem")
+
+
+def give(page: Any, *files: Any) -> None:
+    page.locator("input[type=file]").set_input_files(files)
+
+
+def summary(page: Any) -> str:
+    return str(page.locator(".summary").inner_text())
+
+
+def test_words_find_pictures_the_best_first(visit: Opener) -> None:
+    page = visit(run="pictures")
+    page.get_by_text(f"{ITEMS} items can be searched.").wait_for()
+    search(page, "a picture of thing number 3")
+    assert len(ids(page)) == 20
+    assert scores(page) == sorted(scores(page), reverse=True)
+    assert summary(page).startswith("20 found in ")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.hit img')].slice(0, 4).every((one) => one.naturalWidth > 0)"
+    )
+    hit = page.locator(".hit").first
+    assert set(hit.locator("dt").all_inner_texts()) >= {"colour", "year", "ok"}
+    page.get_by_label("Hits").select_option("10")
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 10")
+
+
+def test_the_address_holds_the_search(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing 3")
+    first = ids(page)
+    page.get_by_role("group", name="colour").get_by_label("red").check()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    search(page, "another")
+    words = page.get_by_role("searchbox", name="Words")
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('#words').value === 'thing 3'")
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    page.go_back()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 20")
+    assert ids(page) == first
+    page.reload()
+    page.locator(".hit").first.wait_for()
+    assert ids(page) == first
+    assert words.input_value() == "thing 3"
+    page.go_forward()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    assert page.get_by_role("group", name="colour").get_by_label("red").is_checked()
+
+
+def test_a_picture_finds_itself_however_it_is_given(visit: Opener, page_runs: Runs) -> None:
+    file = page_runs("captions") / "p05.png"
+    for way in ("choose", "drop", "paste"):
+        page = visit(run="pictures")
+        page.locator("#words").wait_for()
+        if way == "choose":
+            give(page, file)
+        else:
+            hand_over(page, way, file.name, file.read_bytes(), "image/png")
+        page.locator(".hit").first.wait_for()
+        assert ids(page)[0] == "item 5"
+        assert scores(page)[0] > 0.999
+        assert chips(page).locator(".name").inner_text() == "p05.png"
+
+
+def test_examples_and_counterexamples_are_searched_together(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="pictures")
+    folder = page_runs("captions")
+    words = page.get_by_role("searchbox", name="Words")
+    words.fill("thing 3")
+    page.get_by_role("button", name="Add the words as a counterexample").click()
+    page.locator(".hit").first.wait_for()
+    assert words.input_value() == ""
+    both = [folder / "p02.png", folder / "p04.png"]
+    asked = asked_of(page, "/search", lambda: give(page, *both))
+    while len(asked["query"]) < 3:  # each file is searched with as it comes
+        asked = asked_of(page, "/search", lambda: None)
+    page.locator(".hit").first.wait_for()
+    turn = page.get_by_role("button", name="Example: p04.png. Make it a counterexample")
+    asked = asked_of(page, "/search", turn.click)
+    assert [one["weight"] for one in asked["query"]] == [-1, 1, -1]
+    assert [one["stream"] for one in asked["query"]] == ["text", "image", "image"]
+    page.wait_for_function(DRAWN)
+    name = ids(page)[7]
+    add = page.locator(".hit").nth(7).get_by_role("button", name="Add as a counterexample")
+    asked = asked_of(page, "/search", add.click)
+    assert asked["like"] == [{"id": name, "weight": -1}]
+    page.wait_for_function(GONE, arg=name)
+    asked = asked_of(page, "/search", page.get_by_role("button", name="Take away: p02.png").click)
+    assert len(asked["query"]) == 2
+    assert chips(page).count() == 3
+
+
+def test_more_like_this(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing 3")
+    name = ids(page)[2]
+    more = page.locator(".hit").nth(2).get_by_role("button", name="More like this")
+    asked = asked_of(page, "/search", more.click)
+    assert asked["query"] == []
+    assert asked["like"] == [{"id": name, "weight": 1}]
+    page.wait_for_function(GONE, arg=name)
+    assert len(ids(page)) == 20
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('#words').value === 'thing 3'")
+
+
+def test_filters_by_metadata(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing")
+    colour = page.get_by_role("group", name="colour")
+    assert colour.locator("small").all_inner_texts() == ["6"] * len(COLOURS)
+    with page.expect_response("**/search"):
+        colour.get_by_label("red").check()
+    with page.expect_response("**/search"):
+        colour.get_by_label(HOSTILE).check()
+    with page.expect_response("**/search"):
+        page.get_by_role("spinbutton", name="year: at most").fill("2005")
+        page.keyboard.press("Tab")
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    found = page.locator(".hit dd").all_inner_texts()
+    assert {"red", HOSTILE} == {one for one in found if one in COLOURS}
+    with page.expect_response("**/search"):
+        page.get_by_role("group", name="ok").get_by_label("yes").check()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 3")
+    page.get_by_role("spinbutton", name="year: at least").fill("2040")
+    page.keyboard.press("Tab")
+    page.get_by_text("Nothing found: no item passes the filters.").wait_for()
+    page.get_by_role("button", name="Clear the filters").click()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 20")
+
+
+def test_the_cut_off_hides_and_says_how_many(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing 3")
+    best, middle = scores(page)[0], scores(page)[9]
+    slider = page.get_by_role("slider", name="Cut-off")
+    slider.fill(str(middle + 0.004))
+    over = len(ids(page))
+    assert 0 < over < 20
+    assert f"{20 - over} below the cut-off" in summary(page)
+    slider.fill(slider.get_attribute("max"))
+    said = page.locator(".notice").inner_text()
+    assert said.startswith(f"Nothing found. The best of {ITEMS} items scores {best:.3f}")
+    assert not ids(page)
+    page.reload()  # the address holds the cut-off
+    page.get_by_role("button", name="Show the best anyway").click()
+    assert len(ids(page)) == 20
+
+
+def test_why_a_picture_was_found(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "a picture of thing number 3")
+    page.locator(".hit").nth(1).get_by_role("button", name="Why was this found?").click()
+    why = page.get_by_role("dialog", name="What it rests on")
+    why.wait_for()
+    assert why.locator("canvas").count() == 1
+    assert len(why.locator(".weighed span").all()) >= 5
+    why.get_by_role("button", name="Close").click()
+    page.locator("dialog").wait_for(state="detached")
+
+
+def test_a_file_that_the_run_cannot_read_is_refused_by_name(visit: Opener) -> None:
+    page = visit(run="pictures")
+    page.locator("#words").wait_for()
+    hand_over(page, "drop", "song.wav", sound_file(tone(0.2)), "audio/wav")
+    said = page.get_by_role("alert").inner_text()
+    assert said == "This run cannot search with this file: song.wav"
+
+
+def test_what_would_be_a_script_is_text(visit: Opener, page_runs: Runs) -> None:
+    """Of ids, metadata, sources and file names; that nothing ran is seen to after every test."""
+    page = visit(run="pictures")
+    name = HOSTILE_FILE
+    hand_over(page, "drop", name, (page_runs("captions") / name).read_bytes(), "image/png")
+    page.locator(".hit").first.wait_for()
+    assert ids(page)[0] == "item 0"
+    assert HOSTILE in page.locator(".hit dd").all_inner_texts()
+    page.get_by_label("Hits").select_option("50")
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 24")
+    assert HOSTILE in ids(page)
+    for more in page.locator(".hit summary").all():
+        more.click()
+    assert any(name in one for one in page.locator(".hit dd").all_inner_texts())
+    page.get_by_role("button", name=f"More like this: {HOSTILE}").click()
+    page.locator(".chip .name").get_by_text(HOSTILE).wait_for()
+    assert (
+        page.locator("img[onerror], script:not([id]):not(:empty)").count()
+        == page.locator("body > script:not([id])").count()
+    )
+
+
+def test_the_search_is_walked_with_the_keyboard(visit: Opener) -> None:
+    page = visit(run="pictures")
+    words = page.get_by_role("searchbox", name="Words")
+    words.focus()
+    page.keyboard.type("thing 3")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # adds the words as an example
+    page.locator(".hit").first.wait_for()
+    for _ in itertools.takewhile(lambda _: not on(page, "Take away: thing 3"), range(9)):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.locator(".hit").first.wait_for(state="detached")
+    assert words.evaluate("one => one === document.activeElement")
+    assert page.get_by_text(f"{ITEMS} items can be searched.").is_visible()
+
+
+def on(page: Any, name: str) -> bool:
+    return bool(page.evaluate("name => document.activeElement.ariaLabel === name", name))
