@@ -11,6 +11,7 @@ from tiny_dialogs import TINY, dialogs
 from tiny_runs import done
 from tiny_speech import speech_run
 
+from weft.index import Cutoff, Index
 from weft.runs.run import Run, load
 from weft.runs.searching import open_index
 from weft.runs.train import train
@@ -28,6 +29,10 @@ def runs(made_once: Callable[[str, Callable[[Path], object]], Path], scenes_run:
     def make(folder: Path) -> None:
         shutil.copytree(scenes_run, folder / "scenes")
         done("embed", folder / "scenes")
+        with Index.open(folder / "scenes" / "index") as index:
+            # Nothing is trained long enough to tell nonsense, so the threshold is one that some hits pass.
+            known = index.vectors(index.ids()[:5])
+            index.set_cutoff("text", Cutoff(0.5, 0.25, known))
         (folder / "rows").mkdir()
         said = ("--data", dialogs(folder / "rows"), *TINY)
         done("train", "dialog", *said, "--decoder", "generative", "--out", folder / "dialog")

@@ -14,6 +14,7 @@ from made_media import sound_file, tone
 from made_runs import NAMES
 from PIL import Image
 
+from weft.index import Index
 from weft.runs.dialogs import converse
 from weft.runs.run import Run
 
@@ -91,6 +92,29 @@ def test_search_with_filters_and_examples(answering: Process) -> None:
     assert len(values_of(answering.ask("POST", "/search", body, headers=headers))["hits"]) == 2
     nothing = values_of(answering.post("/search", {**query, "cutoff": 1.0}))
     assert (nothing["hits"], nothing["found"]) == ([], False)
+
+
+def test_a_query_of_one_text_has_the_calibrated_cut_off(
+    answering: Process, runs: Path, loaded: dict[str, Run]
+) -> None:
+    text = [{"stream": "text", "value": "a red square"}]
+    found = values_of(answering.post("/search", {"query": text, "k": 100}))
+    query = loaded["scenes"].embed(text=["a red square"])
+    assert isinstance(query, torch.Tensor)
+    with Index.open(runs / "scenes" / "index") as index:
+        cutoff = index.cutoff("text")
+        assert cutoff is not None
+        expected = float(cutoff.of(query)[0])
+        scores = [hit.score for hit in index.search(query, 100)[0]]
+    assert found["calibrated"] == found["cutoff"] == pytest.approx(expected, abs=1e-5)
+    assert len(found["hits"]) == sum(score >= expected for score in scores)
+    everything = values_of(answering.post("/search", {"query": text, "k": 100, "cutoff": -1}))
+    assert everything["calibrated"] == found["calibrated"]
+    assert len(everything["hits"]) == len(scores)
+    combined = values_of(answering.post("/search", {"query": [*text, *text], "k": 3}))
+    assert (combined["calibrated"], combined["cutoff"]) == (None, None)
+    (run,) = [one for one in values_of(answering.get("/runs")) if one["name"] == "scenes"]
+    assert run["index"]["cutoffs"] == ["text"]
 
 
 def test_items_are_added_shown_found_and_removed(answering: Process) -> None:

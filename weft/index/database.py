@@ -35,10 +35,11 @@ CREATE TABLE cells(
     number INTEGER NOT NULL, column INTEGER NOT NULL, value NOT NULL, PRIMARY KEY(number, column)
     ) WITHOUT ROWID;
 CREATE INDEX values_of_column ON cells(column, value, number);
-CREATE TABLE cutoffs(stream TEXT PRIMARY KEY, threshold REAL NOT NULL, weight REAL NOT NULL, known BLOB NOT NULL);
+CREATE TABLE cutoffs(
+    stream TEXT PRIMARY KEY, made TEXT NOT NULL, threshold REAL NOT NULL, weight REAL NOT NULL, known BLOB NOT NULL);
 CREATE TABLE removed(mark INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL);
 """
-"""about: what stands in `About`. cutoffs: a `Cutoff` for each stream of queries, its known ones float32. vectors: item is `group_key` of the entry's item, the vector float32, the
+"""about: what stands in `About`. cutoffs: a `Cutoff` for each stream of queries, its known ones float32, and a mark that is drawn with it. vectors: item is `group_key` of the entry's item, the vector float32, the
 checksum its CRC-32. cells: the metadata. removed: a mark for each row that was taken away, in that order."""
 
 

@@ -56,6 +56,7 @@ class Index:
         with self._database.reading() as connection:
             self._about = about(connection, self._database.path)
         self._rows = Rows.none(self.dim, self._about.generation)
+        self._known: dict[str, tuple[str, Tensor]] = {}  # of cut-offs, with their marks
 
     @classmethod
     def open(cls, folder: Path | str) -> "Index":
@@ -239,26 +240,42 @@ class Index:
         """Where the hits of a query of that stream end, where that is known. Raises WeftError for a damaged one."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT threshold, weight, known FROM cutoffs WHERE stream = ?", (stream,)
+                "SELECT made, threshold, weight FROM cutoffs WHERE stream = ?", (stream,)
             ).fetchone()
-        if row is None:
-            return None
-        threshold, weight, known = row
-        if len(known) % (4 * self.dim):
-            raise WeftError(f"{self._database.path}: the cut-off of {brief(stream)} is damaged")
-        vectors = torch.from_numpy(np.frombuffer(known, np.float32).copy())
-        return Cutoff(float(threshold), float(weight), vectors.view(-1, self.dim))
+            if row is None:
+                return None
+            made, threshold, weight = row
+            known = self._known.get(stream)
+            if known is None or known[0] != made:
+                (blob,) = connection.execute(
+                    "SELECT known FROM cutoffs WHERE stream = ?", (stream,)
+                ).fetchone()
+                if len(blob) % (4 * self.dim):
+                    raise WeftError(
+                        f"{self._database.path}: the cut-off of {brief(stream)} is damaged"
+                    )
+                vectors = torch.from_numpy(np.frombuffer(blob, np.float32).copy())
+                known = self._known[stream] = made, vectors.view(-1, self.dim)
+        return Cutoff(float(threshold), float(weight), known[1])
+
+    @property
+    def cutoffs(self) -> tuple[str, ...]:
+        """The streams whose queries have a cut-off."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT stream FROM cutoffs ORDER BY stream")
+            return tuple(stream for (stream,) in rows)
 
     def set_cutoff(self, stream: str, cutoff: Cutoff | None) -> None:
         """Keeps the cut-off with the index; None: it is not known."""
+        if cutoff is not None:
+            check_shape(cutoff.known, "N E", "known queries", E=self.dim)
         with self._database.writing() as connection:
             connection.execute("DELETE FROM cutoffs WHERE stream = ?", (stream,))
             if cutoff is not None:
-                check_shape(cutoff.known, "N E", "known queries", E=self.dim)
                 known = cutoff.known.detach().cpu().float().numpy().tobytes()
                 connection.execute(
-                    "INSERT INTO cutoffs VALUES (?, ?, ?, ?)",
-                    (stream, cutoff.threshold, cutoff.weight, known),
+                    "INSERT INTO cutoffs VALUES (?, ?, ?, ?, ?)",
+                    (stream, uuid.uuid4().hex, cutoff.threshold, cutoff.weight, known),
                 )
 
     def close(self) -> None:

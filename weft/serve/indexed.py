@@ -47,7 +47,7 @@ class ServedIndex:
             "kind": self.index.kind,
             "items": self.index.items,
             "writable": self.writable,
-            "cutoff": self.index.cutoff,
+            "cutoffs": list(self.index.cutoffs),
             "columns": [
                 {
                     "name": column.name,
@@ -68,20 +68,25 @@ class ServedIndex:
                 413, f"k is {asked.k:,}, expected at most {self.run.limits.answers:,}"
             )
         query = await self._query(asked)
-        key = (self.run.name, asked.k, json.dumps(asked.where, sort_keys=True))
+        stream = _alone(asked)
+        key = (self.run.name, stream, asked.k, json.dumps(asked.where, sort_keys=True))
 
-        def work(queries: list[Tensor]) -> list[list[Hit]]:
-            return self.index.search(
-                torch.stack(queries), asked.k, where=cast(Where, asked.where) or None
-            )
+        def work(queries: list[Tensor]) -> list[tuple[list[Hit], float | None]]:
+            queries_QE = torch.stack(queries)
+            where = cast(Where, asked.where) or None
+            hits = self.index.search(queries_QE, asked.k, where=where)
+            known = None if stream is None else self.index.cutoff(stream)
+            ends = [None] * len(queries) if known is None else known.of(queries_QE).tolist()
+            return list(zip(hits, ends, strict=True))
 
-        found: list[Hit] = await self._finder.ask("search", work, query, ONE_QUERY, key)
-        cutoff = self.index.cutoff if asked.cutoff is None else asked.cutoff
+        found, calibrated = await self._finder.ask("search", work, query, ONE_QUERY, key)
+        cutoff = calibrated if asked.cutoff is None else asked.cutoff
         hits = [hit for hit in found if cutoff is None or hit.score >= cutoff]
         return {
             "run": self.run.name,
             "hits": [self._hit(hit) for hit in hits],
             "cutoff": cutoff,
+            "calibrated": calibrated,
             "found": bool(hits),
             "seconds": round(time.perf_counter() - began, 6),
         }
@@ -181,3 +186,10 @@ class ServedIndex:
 
     def _preview_at(self, name: str) -> str:
         return f"/items/{quote(name, safe='')}/preview?run={quote(self.run.name, safe='')}"
+
+
+def _alone(asked: requests.Search) -> str | None:
+    """The stream of a query of one value; a query of several has no calibrated cut-off."""
+    if asked.like or len(asked.query) != 1 or asked.query[0].weight <= 0:
+        return None
+    return asked.query[0].stream

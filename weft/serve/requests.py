@@ -138,8 +138,8 @@ class Like(BaseModel):
 
 
 class Search(Asked):
-    """query, like: what is searched for, all of it together. where: by metadata. cutoff: the least score; that of the index if
-    not given."""
+    """query, like: what is searched for, all of it together. where: by metadata. cutoff: the least score; the calibrated
+    one of a query of one value if not given."""
 
     query: list[Example] = Field(default_factory=list, max_length=32)
     like: list[Like] = Field(default_factory=list, max_length=32)

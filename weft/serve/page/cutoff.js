@@ -1,16 +1,16 @@
 "use strict";
-/* The cut-off: hits that score less are hidden, and how many are is said. Its first value was calibrated. */
+/* The cut-off: hits that score less are hidden, and how many are is said. Its first value is the calibrated one of the query. */
 
 const STEP = 0.005;
 
 class Cutoff {
-  /** calibrated: of the index, null where it has none. changed: is called when it becomes another. */
-  constructor(calibrated, changed) {
-    this.calibrated = calibrated;
+  /** changed: is called when it becomes another. */
+  constructor(changed) {
+    this.calibrated = null;
     this.chosen = null;
     this.slider = make("input", { type: "range", step: STEP, on: { input: () => this.move(Number(this.slider.value), changed) } });
     this.number = make("output", {});
-    this.back = button(say("Calibrated: {cutoff}", { cutoff: round(calibrated ?? 0) }), () => this.move(null, changed), { class: "quiet", hidden: true });
+    this.back = button("", () => this.move(null, changed), { class: "quiet", hidden: true });
     this.element = make("div", { class: "cutoff", hidden: true }, field(say("Cut-off"), this.slider), this.number, this.back);
   }
 
@@ -31,8 +31,9 @@ class Cutoff {
     this.draw();
   }
 
-  /** The slider goes from below the least score to above the best. */
-  fit(scores) {
+  /** The slider goes from below the least score to above the best. calibrated: of this query, null where it has none. */
+  fit(scores, calibrated) {
+    this.calibrated = calibrated;
     const all = [...scores, ...[this.value, this.calibrated].filter((one) => one !== null)];
     this.element.hidden = !scores.length;
     this.slider.min = String(Math.floor(Math.min(...all) / STEP - 1) * STEP);
@@ -43,6 +44,7 @@ class Cutoff {
   draw() {
     this.slider.value = this.value ?? this.slider.min;
     fill(this.number, this.value === null ? say("none") : round(this.value));
+    fill(this.back, say("Calibrated: {cutoff}", { cutoff: round(this.calibrated ?? 0) }));
     this.back.hidden = this.chosen === null || this.calibrated === null;
   }
 }

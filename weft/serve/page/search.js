@@ -14,7 +14,7 @@ class SearchView {
     this.k = "20";
     this.query = new Query(run, () => this.go());
     this.filters = new Filters(run.index.columns, () => this.refresh());
-    this.cutoff = new Cutoff(run.index.cutoff, () => this.moved());
+    this.cutoff = new Cutoff(() => this.moved());
     this.place = workplace();
     this.summary = make("p", { class: "summary", role: "status" });
     this.nothing = make("div", { "aria-live": "polite" });
@@ -112,7 +112,7 @@ class SearchView {
     if (!this.asksSomething()) {
       this.found = null;
       fill(this.list);
-      this.cutoff.fit([]);
+      this.cutoff.fit([], null);
       return this.welcome();
     }
     const typed = this.words.value.trim();
@@ -125,7 +125,7 @@ class SearchView {
     });
     if (answer === undefined) return undefined;
     this.found = { ...answer, hits: this.others(answer.hits), words: this.query.words(typed) };
-    this.cutoff.fit(this.found.hits.map((hit) => hit.score));
+    this.cutoff.fit(this.found.hits.map((hit) => hit.score), this.found.calibrated);
     return this.draw();
   }
 
