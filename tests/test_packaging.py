@@ -1,5 +1,6 @@
 """The source distribution and the wheel: built without network, with what belongs in them and no more."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from weft.commands._parsing import parse
+from weft.commands.serve import Arguments
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 300
@@ -73,3 +78,29 @@ def test_the_fallback_is_the_newest_version_of_the_changelog() -> None:
     )
     assert versions[0] == fallback()
     assert re.search(r"^## \[Unreleased\]$", changes, flags=re.MULTILINE)
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    """No engine that builds images is needed: each file that is copied is there, and is not ignored."""
+    said = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    seen = {line[1:] for line in _lines(".dockerignore") if line.startswith("!")}
+    for line in re.findall(r"^COPY (?!--from)(.+)$", said, flags=re.MULTILINE):
+        for name in line.split()[:-1]:
+            assert (ROOT / name).exists(), name
+            assert name in seen, name
+    (extras,) = re.findall(r'^ARG EXTRAS="(.+)"$', said, flags=re.MULTILINE)
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(extras.split(",")) <= set(known["optional-dependencies"])
+    assert re.search(r"^USER weft$", said, flags=re.MULTILINE)
+    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", said, flags=re.MULTILINE)
+    (service,) = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))[
+        "services"
+    ].values()
+    words = [*json.loads(entry), *service["command"]][2:]
+    arguments = parse(Arguments, words, "weft serve")
+    assert (arguments.host, arguments.port) == ("0.0.0.0", 8000)
+    assert arguments.token_file == Path("/run/secrets/token")
+
+
+def _lines(name: str) -> list[str]:
+    return (ROOT / name).read_text(encoding="utf-8").split()
