@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,9 +118,9 @@ class Process:
         return self.ask("POST", path, content, headers=headers)
 
 
-def gate(service: Service, token: str | None = None, log: Path | None = None) -> Gate:
+def gate(service: Service, token: str | None = None, log: Log | None = None) -> Gate:
     limits = service.limits
-    return gate_of(service, Access(token, limits.rate, limits.logins), Log(log))
+    return gate_of(service, Access(token, limits.rate, limits.logins), log or Log())
 
 
 async def ask(

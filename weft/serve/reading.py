@@ -54,10 +54,12 @@ async def _form(request: Request, model: type[Model], limits: Limits) -> Model:
         max_part_size=limits.body_bytes,
     )
     try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
-        raise RefusedError(422, f"the form cannot be read: {error}") from None
-    try:
+        try:
+            form = await parser.parse()
+        except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+            raise RefusedError(422, f"the form cannot be read: {error}") from None
+        if not parser.ended:
+            raise RefusedError(422, "the form ends before its last boundary")
         body: str | bytes = "{}"
         files: dict[str, list[bytes]] = {}
         for name, part in form.multi_items():
@@ -71,7 +73,7 @@ async def _form(request: Request, model: type[Model], limits: Limits) -> Model:
                     422, f"part '{name[:80]}' is no file, expected '{PART}' or files"
                 )
     finally:
-        await form.close()
+        parser.close()
     asked = await _parsed(model, body.encode() if isinstance(body, str) else body)
     try:
         asked.take(files)
@@ -84,6 +86,16 @@ class _InMemory(MultiPartParser):
     """Files stay in memory, which the limit of the body bounds; none is written to the disk."""
 
     spool_max_size = 1 << 40
+    ended = False
+
+    def on_end(self) -> None:
+        super().on_end()
+        self.ended = True
+
+    def close(self) -> None:
+        """Gives the memory of all files back, also of those whose part has not ended."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 def said_of(error: ValidationError) -> str:

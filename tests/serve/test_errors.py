@@ -1,0 +1,172 @@
+"""What cannot be answered: the status code, and one sentence that says why."""
+
+import asyncio
+import contextlib
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import Answer, ask, encoded, form, gate, media, png
+from made_media import sound_file, tone
+
+from weft.serve.log import Log
+from weft.serve.service import Service
+
+TEXT = {"text": "a red square"}
+
+
+def post(service: Service, path: str, content: Any, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return asyncio.run(ask(gate(service), "POST", path, content, named))
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "said"),
+    [
+        ("/embed", {}, 400, "got no values"),
+        ("/embed", {"values": {"words": "x"}}, 400, "unknown stream 'words'"),
+        ("/embed", {"values": {"text": 3}}, 400, "text: got 3, expected a text"),
+        ("/embed", {"values": {"text": []}}, 400, "empty list"),
+        ("/embed", {"values": {"text": " "}}, 400, "empty"),
+        ("/embed", {"values": {"text": media(b"x")}}, 400, "got a file, expected a text"),
+        ("/embed", {"values": {"text": "x" * 20_001}}, 413, "20,001 characters"),
+        ("/embed", {"values": {"text": ["x"] * 257}}, 413, "257 values"),
+        ("/embed", {"values": {"image": "/etc/passwd"}}, 400, "paths and addresses are not opened"),
+        ("/embed", {"values": {"image": "http://127.0.0.1/x"}}, 400, "addresses are not opened"),
+        ("/embed", {"values": {"image": {"path": "/etc/passwd"}}}, 400, "expected a picture as"),
+        ("/embed", {"values": {"image": {"base64": "%%%"}}}, 400, "not valid base64"),
+        ("/embed", {"values": {"image": {"base64": ""}}}, 400, "is empty (0 bytes)"),
+        ("/embed", {"values": {"image": media(b"<svg onload=alert(1)>")}}, 415, "an SVG drawing"),
+        ("/embed", {"values": {"image": media(b"<html>")}}, 415, "is a web page"),
+        ("/embed", {"values": {"image": media(b"GIF")}}, 415, "of no known format"),
+        ("/embed", {"values": {"image": media(png()[:200])}}, 400, "picture is truncated"),
+        ("/embed", {"run": "none", "values": TEXT}, 404, "unknown run 'none'"),
+        ("/embed", {"run": "speech", "values": TEXT}, 400, "cannot embed, it can: predict"),
+        ("/embed", {"valves": TEXT}, 422, "valves: Extra inputs"),
+        ("/embed", [1], 422, "should be an object"),
+        ("/predict", {"run": "dialog", "values": {}}, 400, "got nothing, expected"),
+        ("/predict", {"run": "dialog", "values": TEXT}, 400, "unknown stream 'text'"),
+        ("/predict", {"run": "dialog", "head": "no", "values": TEXT}, 400, "unknown head"),
+        ("/predict", {"run": "both", "values": TEXT}, 400, "got text, expected image too"),
+        ("/predict", {"run": "dialog", "k": 0}, 422, "k: Input should be greater"),
+        ("/predict", {"run": "dialog", "k": 1001}, 413, "k is 1,001"),
+        ("/transcribe", {"run": "speech", "values": {"audio": media(png())}}, 415, "is a picture"),
+        ("/transcribe", {"run": "speech", "values": {"audio": media(b"RIFF")}}, 415, "no known"),
+        ("/generate", {"run": "flow", "values": TEXT, "n": 17}, 413, "n is 17"),
+        ("/generate", {"run": "flow", "values": TEXT, "steps": 999}, 413, "steps is 999"),
+        ("/generate", {"run": "flow", "values": {"text": ""}}, 400, "is empty"),
+        ("/generate", {"run": "flow", "values": {"text": "a zebra"}}, 400, "never seen"),
+        ("/generate", {"run": "flow", "values": TEXT, "guidance": -1}, 422, "guidance"),
+        ("/explain", {"run": "scenes", "values": TEXT}, 400, "expected image too"),
+        ("/explain", {"run": "scenes", "method": "magic"}, 422, "method"),
+        ("/ask", {"run": "both", "question": "x"}, 400, "cannot ask"),
+        ("/ask", {"run": "dialog", "values": {}}, 422, "question: Field required"),
+        ("/ask", {"run": "dialog", "question": "x", "history": [{}]}, 422, "history.0.question"),
+        ("/search", {}, 400, "got no query"),
+        ("/search", {"query": [{"stream": "text"}]}, 400, "has no single value"),
+        ("/search", {"query": [{"stream": "none", "value": "x"}]}, 400, "unknown stream"),
+        ("/search", {"like": [{"id": "no such"}]}, 400, "holds no entry 'no such'"),
+        ("/search", {"run": "speech"}, 400, "cannot search"),
+        ("/items", {"items": [{"id": "a", "value": "x"}]}, 403, "--writable"),
+        ("/items", {"items": []}, 422, "at least 1 item"),
+        ("/login", {"token": "x"}, 400, "no token"),
+    ],
+)
+def test_a_value_that_cannot_be(
+    service: Service, path: str, content: Any, status: int, said: str
+) -> None:
+    found = post(service, path, content)
+    assert said in found.error
+    assert found.status == status
+
+
+def test_filters_that_do_not_fit(service: Service) -> None:
+    search = {"query": [{"stream": "text", "value": "a dog"}]}
+    found = post(service, "/search", {**search, "where": {"no": 1}})
+    assert (found.status, "unknown column 'no'" in found.error) == (400, True)
+    found = post(service, "/search", {**search, "where": {"no": {"least": 1}}})
+    assert found.status == 422
+    opposite = {"stream": "text", "value": "a dog", "weight": -1}
+    found = post(service, "/search", {"query": [*search["query"], opposite]})
+    assert (found.status, "cancel out" in found.error) == (400, True)
+
+
+def test_what_is_too_much_when_it_is_decoded(service: Service) -> None:
+    limits = dataclasses.replace(service.limits, pixels=500, seconds=1.0)
+    for run in service.runs.values():
+        run._values._limits = limits
+    found = post(service, "/embed", {"values": {"image": media(png())}})
+    assert (found.status, "24 x 24 pixels" in found.error) == (413, True)
+    sound = media(sound_file(tone(2.0, 200.0)))
+    found = post(service, "/transcribe", {"values": {"audio": sound}})
+    assert (found.status, "2 s long" in found.error) == (413, True)
+
+
+def test_content_that_is_neither_json_nor_a_form(service: Service) -> None:
+    body = encoded({"values": TEXT})[0]
+    assert post(service, "/embed", body, content_type="text/plain").status == 415
+    assert post(service, "/embed", body).status == 415
+    json_type = {"content_type": "application/json"}
+    for bad in (b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"values": {"text": NaN}}', b"nil"):
+        assert post(service, "/embed", bad, **json_type).status in (400, 422)
+    half = json.dumps({"values": {"text": "\ud800"}}).encode()
+    assert post(service, "/embed", half, **json_type).status in (200, 400, 422)
+
+
+def test_forms_that_cannot_be_read(service: Service) -> None:
+    body, headers = form({}, image=png())
+    found = post(service, "/embed", body[:-40], **headers)
+    assert found.status in (400, 422)
+    assert post(service, "/embed", body, content_type="multipart/form-data").status == 422
+    both, headers = form({"values": {"image": media(png())}}, image=png())
+    assert "a value and a file" in post(service, "/embed", both, **headers).error
+    body, headers = form({"question": "what?"}, nothing=b"x")
+    assert post(service, "/ask", body, **headers).status == 400
+
+
+def test_routes_that_are_not_there(service: Service) -> None:
+    local = gate(service)
+    for method, path, status in (
+        ("GET", "/none", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/embed", 405),
+        ("PUT", "/items", 405),
+        ("TRACE", "/", 405),
+        ("GET", "/../etc/passwd", 404),
+        ("GET", "/items/%2e%2e%2fetc", 404),
+    ):
+        found = asyncio.run(ask(local, method, path))
+        assert (found.status, bool(found.error)) == (status, True), path
+
+
+def test_no_folder_of_the_server_is_told(service: Service, runs: Path) -> None:
+    found = post(service, "/predict", {"run": "dialog", "head": "no", "values": TEXT})
+    assert str(runs) not in found.error
+    found = post(service, "/search", {"like": [{"id": "no such"}]})
+    assert str(runs) not in found.error
+
+
+def test_a_fault_of_the_server_is_no_secret_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: Any) -> None:
+        raise TypeError("a secret of the input")
+
+    monkeypatch.setattr(service.runs["scenes"].run, "embed_rows", broken, raising=False)
+    with contextlib.closing(Log(tmp_path / "log")) as log:
+        found = asyncio.run(ask(gate(service, log=log), "POST", "/embed", {"values": TEXT}))
+    assert found.status == 500
+    assert "secret" not in found.body.decode() + (tmp_path / "log").read_text()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[0]["event"] == "failed"
+    assert lines[0]["error"] == "TypeError"
