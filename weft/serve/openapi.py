@@ -30,6 +30,10 @@ _ERROR = {
 }
 
 
+_OTHER_CONTENT = {
+    "/metrics": ("text/plain",),
+    "/items/{id}/preview": ("image/jpeg", "image/png", "audio/mpeg"),
+}
 _ITEM = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
     {"name": "run", "in": "query", "required": False, "schema": {"type": "string"}},
@@ -69,6 +73,8 @@ def _document(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
         for method, operation in methods.items():
             answers = operation.setdefault("responses", {})
             answers.pop("422", None)
+            if path in _OTHER_CONTENT:
+                answers["200"]["content"] = {kind: {} for kind in _OTHER_CONTENT[path]}
             for status, told in _WRONG.items():
                 answers[status] = {
                     "description": told,
