@@ -11,6 +11,7 @@ import numpy as np
 import published_models
 import pytest
 import torch
+from own_clip import own_clip
 from PIL import Image
 from published_models import SIDE, TEXTS, VOCABULARY
 
@@ -96,7 +97,7 @@ LOADERS = {
 
 
 def test_every_library_is_here() -> None:
-    assert set(libraries()) == set(LOADERS)
+    assert set(libraries()) == {*LOADERS, "onnx", "pt2"}
 
 
 @pytest.mark.parametrize("library", LOADERS)
@@ -151,29 +152,6 @@ def test_adapters_are_added_to_the_weights(runs: dict[str, Run], tmp_path: Path)
     found = by_transformers(tmp_path / "model")
     torch.testing.assert_close(found[0], image, atol=1e-5, rtol=0)
     torch.testing.assert_close(found[1], text, atol=1e-5, rtol=0)
-
-
-def own_clip(folder: Path) -> Run:
-    """A small model of the recipe `clip`, from scratch, with its own tokenizer."""
-    made = clip()
-    encoders: dict[str, Any] = {
-        name: config.replace(depth=2, dim=16, heads=2)  # type: ignore[attr-defined]
-        for name, config in made.model.encoders.items()
-    }
-    source: Any = made.data.source
-    run = made.run.replace(steps=0, workers=0, batch_size=4, device="cpu", evaluate_every=0)
-    weft.train(
-        made.replace(
-            data=made.data.replace(source=source.replace(train=8, validation=4, test=4)),
-            model=ModelConfig(
-                encoders, {name: ProjectionConfig(16, 12) for name in ("image", "text")}
-            ),
-            tasks={},
-            run=run,
-        ),
-        folder,
-    )
-    return load(folder, device="cpu")
 
 
 def test_weft_s_own_clip_fits_open_clip_and_not_transformers(tmp_path: Path) -> None:

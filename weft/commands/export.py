@@ -1,4 +1,4 @@
-"""Export a run as a model that transformers, open_clip or sentence-transformers loads."""
+"""Export a run as ONNX or pt2, or as a model that transformers, open_clip or sentence-transformers loads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ class Arguments(Trusting):
     out: Annotated[Path, tyro.conf.Positional]
     """New folder for the model."""
     to: str
-    """Library: transformers, open_clip or sentence-transformers."""
+    """onnx or pt2, or the library: transformers, open_clip or sentence-transformers."""
+    stream: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """With onnx and pt2: the stream whose tower is written; all that have embeddings if not given."""
 
 
 def main(words: list[str]) -> None:
@@ -29,12 +31,14 @@ def main(words: list[str]) -> None:
     from weft.runs.run import load
 
     run = load(arguments.run, device="cpu", trust=arguments.trust)
-    for line in export(run, arguments.to, arguments.out):
+    for line in export(run, arguments.to, arguments.out, streams=arguments.stream):
         print(say(line))
     print(f"{arguments.out}: {_LOADED[arguments.to].format(arguments.out)}")
 
 
 _LOADED = {
+    "onnx": 'onnxruntime.InferenceSession("{}/STREAM.onnx")',
+    "pt2": 'torch.export.load("{}/STREAM.pt2").module()',
     "transformers": 'transformers.AutoModel.from_pretrained("{}")',
     "open_clip": 'open_clip.create_model_and_transforms("local-dir:{}")',
     "sentence-transformers": 'sentence_transformers.SentenceTransformer("{}")',

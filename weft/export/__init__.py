@@ -1,6 +1,6 @@
-"""A run as the folder of a model that another library loads; one file of this folder is one library.
+"""A run as the folder of a model that another library loads; one file of this folder is one library or format.
 
-A module has `write(model, folder)`: it writes what its library reads, or raises WeftError where the library
+A module has `write(run, folder, wanted)`: it writes what its library reads, or raises WeftError where the library
 has no such architecture. Adding a library is adding its file.
 """
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import cast
 
 from weft.core.errors import WeftError, unknown_name
-from weft.export._model import Exported
+from weft.export._library import Wanted
 from weft.runs.run import Run
 
-Write = Callable[[Exported, Path], Sequence[str]]
+Write = Callable[[Run, Path, Wanted], Sequence[str]]
 """Returns lines that a person should know."""
 
 _NAMES = {"sentence_transformers": "sentence-transformers"}
@@ -24,18 +24,26 @@ _NAMES = {"sentence_transformers": "sentence-transformers"}
 
 def libraries() -> dict[str, Write]:
     """The libraries by the names under which they are installed."""
-    found = [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
+    names = [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
+    found = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
     return {
-        _NAMES.get(name, name): cast(Write, importlib.import_module(f"{__name__}.{name}").write)
-        for name in found
+        _NAMES.get(name, name): cast(Write, module.write)
+        for name, module in found.items()
+        if hasattr(module, "write")
     }
 
 
-def export(run: Run, library: str, folder: Path | str) -> list[str]:
+def export(
+    run: Run,
+    library: str,
+    folder: Path | str,
+    *,
+    streams: Sequence[str] = (),
+) -> list[str]:
     """Writes the model of the run as `library` reads it into the new folder, whole or not at all.
 
-    Returns lines that a person should know, such as what had to be left out. Raises WeftError where the
-    folder is there, and where the library has no such architecture: which part it lacks.
+    streams: for onnx and pt2; see `Wanted`. Returns lines that a person should know, such as what had to be left
+    out. Raises WeftError where the folder is there, and where the library has no such architecture: which part it lacks.
     """
     known = libraries()
     if library not in known:
@@ -47,6 +55,6 @@ def export(run: Run, library: str, folder: Path | str) -> list[str]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
         whole = Path(made) / "model"
         whole.mkdir()
-        lines = known[library](Exported.of(run), whole)
+        lines = known[library](run, whole, Wanted(tuple(streams)))
         shutil.move(whole, folder)
     return list(lines)

@@ -11,14 +11,18 @@ from weft.encoders.renaming import write as renamed
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.export._files import write_json, write_tokenizer, write_weights
+from weft.export._library import Wanted
 from weft.export._model import Exported, check_holds
 from weft.modalities.image import ImageConfig
+from weft.runs.run import Run
 
 _RESIZING = {"crop": "shortest", "squash": "squash", "pad": "longest"}
 
 
-def write(model: Exported, folder: Path) -> Sequence[str]:
+def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
     """open_clip_config.json, open_clip_model.safetensors and the tokenizer; `local-dir:` opens them."""
+    wanted.require_whole("open_clip")
+    model = Exported.of(run)
     image, text, width = model.dual("open_clip")
     if image.pooling != "attention":
         model = model.without_patch_bias()

@@ -16,7 +16,9 @@ from weft.encoders.vit import ViT
 from weft.encoders.weight_names import tower_rules
 from weft.export import transformers
 from weft.export._files import write_json, write_tokenizer, write_weights
+from weft.export._library import Wanted
 from weft.export._model import Exported
+from weft.runs.run import Run
 
 MODELS = "sentence_transformers.models"
 _POOLINGS = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
@@ -28,8 +30,10 @@ _ACTIVATIONS: dict[type, str] = {
 }
 
 
-def write(model: Exported, folder: Path) -> Sequence[str]:
+def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
     """modules.json with what it names. Of a run whose picture tower has no place there, the texts alone."""
+    wanted.require_whole("sentence-transformers")
+    model = Exported.of(run)
     image = model.towers.get("image")
     if isinstance(image, ViT):
         return _dual(model, folder)
@@ -44,7 +48,7 @@ def write(model: Exported, folder: Path) -> Sequence[str]:
 
 def _dual(model: Exported, folder: Path) -> Sequence[str]:
     """CLIP or SigLIP as transformers reads them. SigLIP needs sentence-transformers 5.4 or newer."""
-    lines = transformers.write(model, folder)
+    lines = transformers.write_model(model, folder)
     _, text, width = model.dual("sentence-transformers")
     modality = {
         name: {"method": f"get_{name}_features", "method_output_name": "pooler_output"}

@@ -12,7 +12,9 @@ from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.export._clap import write_clap
 from weft.export._files import picture_processor, write_json, write_tokenizer, write_weights
+from weft.export._library import Wanted
 from weft.export._model import Exported, check_holds
+from weft.runs.run import Run
 
 ACTIVATION_NAMES = {
     "gelu": "gelu",
@@ -22,8 +24,14 @@ ACTIVATION_NAMES = {
 }
 
 
-def write(model: Exported, folder: Path) -> Sequence[str]:
+def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
     """config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
+    wanted.require_whole("transformers")
+    return write_model(Exported.of(run), folder)
+
+
+def write_model(model: Exported, folder: Path) -> Sequence[str]:
+    """The same of a model that is no run any more."""
     if "audio" in model.towers:
         return write_clap(model, folder)
     image, text, width = model.dual("transformers")

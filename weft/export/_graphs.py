@@ -1,0 +1,67 @@
+"""Towers of a run -> files of one kind with their descriptions, each measured against the run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from weft.core.errors import WeftError, unknown_name
+from weft.export._described import describe
+from weft.export._files import write_json
+from weft.export._library import Wanted
+from weft.export._parity import Embed, eager, parity
+from weft.export._rows import Values, values_of
+from weft.export._tower import Graph, graph_of
+from weft.runs.run import Run
+
+ROWS = 64
+"""Values that an export is measured with."""
+LEAST_COSINE = 0.99999
+"""Of any row, between a file in fp32 and the run; a file below it is not written."""
+
+
+class Kind(NamedTuple):
+    """suffix: of the file. save: writes a graph. load: opens what was written."""
+
+    suffix: str
+    save: Callable[[Graph, Path], None]
+    load: Callable[[Path], Embed]
+
+
+def streams_of(run: Run, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The streams that are wanted, or all that have embeddings. Raises WeftError where the run has none of that name."""
+    if not run.streams:
+        raise WeftError(f"{run.folder}: this run has no embeddings, so it has no tower to export")
+    for stream in wanted:
+        if stream not in run.streams:
+            raise unknown_name("stream of the run's embeddings", stream, run.streams)
+    return tuple(dict.fromkeys(wanted)) or run.streams
+
+
+def write_towers(run: Run, folder: Path, wanted: Wanted, kind: Kind) -> list[str]:
+    """One file and one JSON file a stream. Lines: parity, and what was tried where no real rows are at hand."""
+    return [
+        line
+        for stream in streams_of(run, wanted.streams)
+        for line in _write(run, stream, folder, kind)
+    ]
+
+
+def _write(run: Run, stream: str, folder: Path, kind: Kind) -> list[str]:
+    values = values_of(run, stream, ROWS)
+    example = values.traced()
+    graph = graph_of(run.model, stream, example)
+    path = folder / f"{stream}{kind.suffix}"
+    kind.save(graph, path)
+    found = parity(kind.load(path), eager(run.model, stream), values.fields())
+    if found.worst < LEAST_COSINE:
+        raise WeftError(
+            f"the exported tower of stream '{stream}' has a cosine of {found.worst:.6f} to the run's embeddings, expected "
+            f"{LEAST_COSINE} or more"
+        )
+    described = describe(run, stream, example, graph, path.name, folder)
+    write_json(folder / f"{stream}.json", {**described, "parity": found.to_json()})
+    return [f"{path.name}: {_rows(values)}{found.line()}"]
+
+
+def _rows(values: Values) -> str:
+    return "" if values.real else "made-up values, since no rows of the run are at hand; "

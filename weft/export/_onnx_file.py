@@ -1,0 +1,106 @@
+"""ONNX files: written from a graph, run by ONNX Runtime or OpenVINO."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.errors import MissingExtraError
+from weft.core.records import Field
+from weft.export._parity import Embed
+from weft.export._tower import Graph, inputs_of, quietly
+
+OPSET = 20
+"""Of 2024: read by ONNX Runtime 1.18 and OpenVINO 2024.1 and later."""
+OUTPUT = "embeddings"
+"""Not `embedding`: that is what torch calls a step inside a tower of texts."""
+INPUTS = ("values", "mask")
+
+
+def needed(package: str, extra: str, purpose: str) -> Any:
+    """The package. Raises MissingExtraError where it is not installed."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise MissingExtraError(package, extra=extra, purpose=purpose) from None
+
+
+def require_exporter() -> None:
+    """Raises MissingExtraError where what writes ONNX files is not installed."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        needed(package, "onnx", "an export to ONNX")
+
+
+def save_onnx(graph: Graph, path: Path) -> None:
+    """Writes the graph; of more than 2 GB its weights into a file beside it. Raises MissingExtraError."""
+    require_exporter()
+    inputs = list(INPUTS[: len(graph.program.graph_signature.user_inputs)])
+    with quietly(), torch.no_grad():
+        made: Any = torch.onnx.export(
+            graph.program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+        _name_axes(made.model, graph)
+        made.save(str(path))
+
+
+def _name_axes(model: Any, graph: Graph) -> None:
+    """`batch` and `length` in place of the names of torch's symbols."""
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        sizes = list(value.shape)
+        sizes[0] = "batch"
+        for place in graph.lengths:
+            if value.name != OUTPUT and place < len(sizes):
+                sizes[place] = "length"
+        value.shape = type(value.shape)(sizes)
+
+
+def session(path: Path, threads: int | None = None) -> Embed:
+    """The file, run by ONNX Runtime on the CPU. threads: torch's if None."""
+    runtime = needed("onnxruntime", "onnx", "an ONNX file")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    # Idle threads do not spin: the other runtimes and torch share these cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    opened = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def embed(field: Field) -> Tensor:
+        return torch.from_numpy(opened.run([OUTPUT], arrays(field))[0])
+
+    return embed
+
+
+def openvino(path: Path, threads: int | None = None) -> Embed:
+    """The file, run by OpenVINO on the CPU in fp32, or in int8 what is quantised. threads: torch's if None."""
+    os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
+    library = needed("openvino", "openvino", "OpenVINO")
+    core = library.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+    }
+    compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+
+    def embed(field: Field) -> Tensor:
+        # A request of its own: threads may call at the same time.
+        found = compiled.create_infer_request().infer(arrays(field), share_inputs=True)
+        return torch.from_numpy(np.array(found[compiled.output(0)]))
+
+    return embed
+
+
+def arrays(field: Field) -> Mapping[str, np.ndarray[Any, Any]]:
+    """What the file takes, as numpy arrays."""
+    return {name: tensor.cpu().numpy() for name, tensor in inputs_of(field).items()}

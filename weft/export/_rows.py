@@ -1,0 +1,118 @@
+"""Real values of a stream, from the run's validation split, that an export is measured and calibrated with."""
+
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import Modality, ReadsMedia
+from weft.core.records import Field
+from weft.modalities.text import Text
+from weft.runs.parts import open_split
+from weft.runs.run import Run
+
+BATCHES = (1, 2, 3, 5, 8, 13)
+"""Rows of the batches of a measurement, in turn; a graph is traced with `TRACED` rows."""
+TRACED = 4
+WORDS = [
+    "a",
+    "photo",
+    "of",
+    "two",
+    "dogs",
+    "that",
+    "run",
+    "along",
+    "the",
+    "beach",
+    "beside",
+    "the",
+    "sea",
+]
+
+
+@dataclass(frozen=True)
+class Values:
+    """items: as the modality's `transform` gives them. real: of the run's own rows, or made up where the run has none."""
+
+    modality: Modality
+    items: list[Tensor]
+    real: bool
+
+    def fields(self) -> list[Field]:
+        """In batches of `BATCHES` rows."""
+        ends = [0]
+        while ends[-1] < len(self.items):
+            size = BATCHES[(len(ends) - 1) % len(BATCHES)]
+            ends.append(min(ends[-1] + size, len(self.items)))
+        return [self.modality.collate(self.items[a:b]) for a, b in pairwise(ends)]
+
+    def batches(self, rows: int) -> list[Field]:
+        """In batches of so many rows."""
+        starts = range(0, len(self.items), rows)
+        return [self.modality.collate(self.items[start : start + rows]) for start in starts]
+
+    def traced(self) -> Field:
+        """The batch that a graph is traced with."""
+        items = [self.items[place % len(self.items)] for place in range(TRACED)]
+        return self.modality.collate(items)
+
+
+def values_of(run: Run, stream: str, count: int) -> Values:
+    """The first views of `count` rows of the validation split, spread over it, or as many as there are.
+
+    Rows that cannot be read are passed over. Where the run's rows are not at hand, pictures and texts are made up;
+    raises WeftError for other streams.
+    """
+    modality = run.modalities[stream]
+    try:
+        items = _read(run, stream, count)
+    except (WeftError, OSError) as error:
+        items, reason = [], str(error)
+    else:
+        reason = "none of its validation rows has one that can be read"
+    if items:
+        return Values(modality, items, real=True)
+    made = made_up(modality)
+    if made is None:
+        raise WeftError(
+            f"{run.folder}: no values of stream '{stream}' to try the tower on: {reason}"
+        )
+    field = run.read(**{stream: made}).inputs[stream]
+    assert isinstance(field, Field)
+    rows = [
+        field.values[n] if field.mask is None else field.values[n][field.mask[n]]
+        for n in range(len(field))
+    ]
+    return Values(modality, [row.cpu() for row in islice(rows, count)], real=False)
+
+
+def _read(run: Run, stream: str, count: int) -> list[Tensor]:
+    dataset = open_split(run.recipe, run.recipe.data.validation)
+    source = run.reading(dataset).sources[stream]
+    step = max(1, len(dataset) // count)
+    items: list[Tensor] = []
+    for place, row in enumerate(range(0, len(dataset), step)):
+        try:
+            view = place % max(1, source.views(row))
+            item = source.load(row, train=False, generator=torch.Generator(), view=view)
+        except DataError:
+            continue
+        items += [] if item is None else [item]
+        if len(items) == count:
+            break
+    return items
+
+
+def made_up(modality: Modality) -> list[Any] | None:
+    """Values that a stream of pictures or texts reads; None for any other."""
+    if isinstance(modality, Text):
+        return [" ".join(WORDS[: 2 + place % 11]) for place in range(16)]
+    if isinstance(modality, ReadsMedia) and modality.media == "image":
+        generator = np.random.default_rng(0)
+        return [generator.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(16)]
+    return None

@@ -1,0 +1,40 @@
+"""Whole towers as archives of torch.export, one file a stream, with a JSON file beside each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from weft.core.records import Field
+from weft.export._graphs import Kind, write_towers
+from weft.export._library import Wanted
+from weft.export._parity import Embed
+from weft.export._tower import Graph, inputs_of, quietly
+from weft.runs.run import Run
+
+
+def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
+    """STREAM.pt2 and STREAM.json of each stream, with its tokenizer. Lines: how far it is from the run.
+
+    Raises WeftError where a tower is no graph.
+    """
+    return write_towers(run, folder, wanted, Kind(".pt2", _save, _loaded))
+
+
+def _save(graph: Graph, path: Path) -> None:
+    with quietly():
+        torch.export.save(graph.program, path)
+
+
+def _loaded(path: Path) -> Embed:
+    """Only for a file that this process has just written: weft opens no archive of others."""
+    with quietly():
+        module = torch.export.load(path).module()
+
+    def embed(field: Field) -> Tensor:
+        with torch.no_grad():
+            found: Tensor = module(*inputs_of(field).values())
+        return found
+
+    return embed
