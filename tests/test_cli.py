@@ -17,7 +17,7 @@ COMMANDS = (
     "data",
     "demo",
     "doctor",
-    "embed",
+    "index",
     "evaluate",
     "list",
     "report",
@@ -58,7 +58,7 @@ def test_every_command_has_help(words: list[str], capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["serch"], "unknown command 'serch': did you mean search?"),
+        (["evaluaet"], "unknown command 'evaluaet': did you mean evaluate?"),
         (["--verison"], "unknown option '--verison': did you mean --version?"),
         (["data", "chek"], "unknown action of 'weft data' 'chek': did you mean check?"),
         (["list", "recipe"], "'recipes'"),
@@ -125,7 +125,7 @@ def test_what_stops_a_command(
 def test_a_developer_can_have_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEFT_TRACEBACK", "1")
     with pytest.raises(WeftError, match="unknown command"):
-        cli.main(["serch"])
+        cli.main(["serach"])
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

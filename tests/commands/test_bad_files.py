@@ -109,7 +109,7 @@ def test_a_recipe_of_foreign_classes(scenes_copy: Path) -> None:
 
 def test_a_run_without_its_model(scenes_copy: Path) -> None:
     (scenes_copy / "model.safetensors").unlink()
-    for words in (("evaluate",), ("report",), ("embed",), ("search", "--text", "a star")):
+    for words in (("evaluate",), ("report",), ("search", "--text", "a star")):
         line = refused(words[0], scenes_copy, *words[1:])
         assert line.startswith(f"{scenes_copy}: ")
         assert "model.safetensors is missing" in line
@@ -159,7 +159,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert read_state(newest(run))["state"]["step"] == 4
 
 
-@pytest.mark.parametrize("command", ["embed", "report", "evaluate"])
+@pytest.mark.parametrize("command", ["report", "evaluate"])
 def test_no_space_left(command: str, scenes_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done(command, scenes_copy)
 
@@ -167,9 +167,8 @@ def test_no_space_left(command: str, scenes_copy: Path, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    words = ("--stream", "text") if command == "embed" else ()
     with unchanged(scenes_copy):
-        line = refused(command, scenes_copy, *words)
+        line = refused(command, scenes_copy)
     assert "cannot be written: No space left on device" in line
     assert str(scenes_copy) in line
 
@@ -273,7 +272,7 @@ def read_only(scenes_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 WRITERS = {
     "report": ("--out", "report.html"),
     "evaluate": ("--json", "numbers.json"),
-    "embed": ("--out", "index"),
+    "index build": ("--out", "index"),
 }
 
 
@@ -281,11 +280,13 @@ WRITERS = {
 def test_a_run_on_a_read_only_disk(command: str, read_only: Path, tmp_path: Path) -> None:
     flag, name = WRITERS[command]
     with unchanged(read_only):
-        done(command, read_only, flag, tmp_path / name)
+        done(*command.split(), read_only, flag, tmp_path / name)
         assert (tmp_path / name).exists()
-        if command != "embed":  # what was read of the training rows is kept with the user's cache
+        if (
+            command != "index build"
+        ):  # what was read of the training rows is kept with the user's cache
             assert list((tmp_path / "cache" / "weft").glob("audit-*/*/*"))
-        line = refused(command, read_only)
+        line = refused(*command.split(), read_only)
     assert "cannot be written: Read-only file system" in line
     assert f"; {flag} F" in line
     assert "names another place" in line

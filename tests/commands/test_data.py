@@ -111,7 +111,7 @@ def test_prepared_shards_can_be_trained_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     done("train", "scenes", "--data", tmp_path / "shards", *flags(), "--out", run)
     assert f"  images: {split['test']}\n" in done("evaluate", run)
-    assert done("embed", run, "--split", "train").startswith(f"{split['train']} entries")
+    assert done("index", "build", run, "--split", "train").startswith(f"{split['train']} entries")
     assert "2 texts" not in done("search", run, "--text", "thing number 1")
 
 

@@ -187,7 +187,7 @@ def test_a_report_elsewhere(scenes_run: Path, tmp_path: Path) -> None:
     check_page(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("command", ["evaluate", "report", "embed"])
+@pytest.mark.parametrize("command", ["evaluate", "report", "search"])
 def test_a_run_that_is_none(command: str, tmp_path: Path) -> None:
     assert "recipe.json is missing" in refused(command, tmp_path)
     assert "recipe.json is missing" in refused(command, tmp_path / "absent")

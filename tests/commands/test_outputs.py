@@ -40,7 +40,6 @@ def test_the_table_that_is_predicted_is_not_replaced(
         ["explain", "RUN", "--data", "mine.csv", "--out", "mine.csv"],
         ["explain", "RUN", "--image", "mine.csv", "--out", "mine.csv"],
         ["generate", "RUN", "--input", "image=mine.csv", "--out", "mine.csv"],
-        ["embed", "RUN", "--data", "index.json", "--out", "."],
         ["data", "check", "card.json", "--out", "."],
         ["fit", "leaderboard.json", "--target", "label", "--out", "."],
     ],

@@ -45,7 +45,7 @@ def test_used_without_training(
     out = done("convert", model, "--out", run)
     assert f"zero-shot: weft evaluate {run} --task zero_shot --data PATH" in out
     assert "accuracy@1" in done("evaluate", run, "--task", "zero_shot", "--data", rows)
-    done("embed", run, "--data", rows)
+    done("index", "build", run, "--data", rows)
     assert done("search", run, "--text", "a red star", "--k", 2).count(".png") >= 2
     assert "this recipe has no data of its own: name yours with --data" in refused("evaluate", run)
     assert "expected text: the streams of a model with two towers" in refused(

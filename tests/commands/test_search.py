@@ -1,4 +1,4 @@
-"""`weft embed`, then `weft search` by a sentence and by a picture."""
+"""`weft index build`, then `weft search` by a sentence and by a picture."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ def searchable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     division = ("--data.source.division.validation", "0.1", "--data.source.division.test", "0.05")
     image = ("--data.streams.image.size", "32")
     done("train", "scenes", "--data", data, *learned, *image, *division, "--out", run)
-    out = done("embed", run, "--data", data)
-    assert out == f"24 entries of stream 'image' embedded: {run / 'index'}\n"
+    out = done("index", "build", run, "--data", data)
+    assert out == f"24 entries of stream 'image' indexed (flat): {run / 'index'}\n"
     return run, data
 
 
@@ -63,7 +63,7 @@ def test_another_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = searchable
     index = tmp_path / "captions"
     with unchanged(run):
-        out = done("embed", run, "--data", data, "--stream", "text", "--out", index)
+        out = done("index", "build", run, "--data", data, "--stream", "text", "--out", index)
         assert out.startswith("48 entries of stream 'text'")
         best = found(done("search", run, "--text", caption(3), "--index", index, "--k", 1))
     assert best == ["p03.png"]
@@ -73,7 +73,7 @@ def test_the_recipes_own_rows(searchable: tuple[Path, Path], tmp_path: Path) -> 
     run, _ = searchable
     counts = []
     for split in ("train", "validation", "test"):
-        out = done("embed", run, "--split", split, "--out", tmp_path / split)
+        out = done("index", "build", run, "--split", split, "--out", tmp_path / split)
         counts.append(int(out.split()[0]))
     assert sum(counts) == 24
 
@@ -97,14 +97,14 @@ def test_mistakes(searchable: tuple[Path, Path], tmp_path: Path) -> None:
         assert str(tmp_path) in refused("search", run, "--image", tmp_path)
         for name in ("cut.png", "none.jpg", "text.jpg"):
             assert f"{tmp_path / name}: " in refused("search", run, "--image", tmp_path / name)
-        line = refused("embed", run, "--data", data, "--stream", "txet")
+        line = refused("index", "build", run, "--data", data, "--stream", "txet")
         assert "txet" in line
-        assert "did you mean test?" in refused("embed", run, "--split", "tset")
+        assert "did you mean test?" in refused("index", "build", run, "--split", "tset")
 
 
 def test_no_index_yet(scenes_run: Path) -> None:
     line = refused("search", scenes_run, "--text", "a", "--index", scenes_run / "nothing")
-    assert f"weft embed {scenes_run}" in line
+    assert f"weft index build {scenes_run}" in line
 
 
 def test_a_long_sentence_costs_nothing(searchable: tuple[Path, Path]) -> None:
@@ -114,7 +114,7 @@ def test_a_long_sentence_costs_nothing(searchable: tuple[Path, Path]) -> None:
 def test_a_spoiled_index(searchable: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = searchable
     index = tmp_path / "index"
-    done("embed", run, "--data", data, "--out", index)
+    done("index", "build", run, "--data", data, "--out", index)
     file = index / "index.db"
     file.write_bytes(file.read_bytes()[:10_000])
     assert f"{file}: is damaged: " in refused("search", run, "--text", "a", "--index", index)
@@ -133,7 +133,7 @@ def test_an_index_that_other_weights_embedded(
     write_tensors(later / "model.safetensors", changed, state)
     line = refused("search", later, "--text", "a")
     assert f"{later / 'index'}: was embedded with other weights than those of {later}" in line
-    done("embed", later, "--data", data)
+    done("index", "build", later, "--data", data)
     assert len(found(done("search", later, "--text", "a"))) == 5
 
 
@@ -171,10 +171,10 @@ def test_what_was_found_as_a_page(
 def test_a_page_of_rows_that_are_no_files(scenes_copy: Path, tmp_path: Path) -> None:
     """Generated pictures and captions are shown too."""
     run, page = scenes_copy, tmp_path / "found.html"
-    done("embed", run)
+    done("index", "build", run)
     done("search", run, "--text", "a red circle", "--k", 2, "--out", page)
     assert page.read_text().count("<img") == 2
-    done("embed", run, "--stream", "text")
+    done("index", "build", run, "--stream", "text")
     out = done("search", run, "--text", "a red circle", "--k", 1, "--out", page)
     assert "test" in out
     assert page.read_text().count("<img") == 0

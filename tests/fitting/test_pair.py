@@ -60,8 +60,8 @@ def test_the_run_is_searched_and_measured_like_any_other(colours: FitResult) -> 
     assert found.metrics["image_to_text/recall@10"].value > 50
     vectors = run.embed(text=["red beside blue", "white beside green"])
     assert vectors.shape[0] == 2
-    assert "64 entries of stream 'image' embedded" in done(
-        "embed", colours.folder, "--split", "train"
+    assert "64 entries of stream 'image' indexed" in done(
+        "index", "build", colours.folder, "--split", "train"
     )
 
 

@@ -17,6 +17,9 @@ from made_media import bursts, film, sound_file
 from PIL import Image
 from tiny_runs import caption, done, picture, picture_folder, scenes_flags, write_rows
 
+from weft.core.media import digest_of
+from weft.index import Index
+
 RECIPE_YAML = """recipe: scenes
 data:
   streams: {image: {size: 32}, text: {vocab_size: 300}}
@@ -214,7 +217,7 @@ def _of_a_run(place: Path) -> list[Subject]:
     run, recipes = place / "run", place / "recipes"
     with contextlib.redirect_stderr(io.StringIO()):
         done("train", "scenes", *scenes_flags(), "--out", run)
-        done("embed", run)
+        done("index", "build", run)
     recipes.mkdir(parents=True)
     (recipes / "mine.yaml").write_text(RECIPE_YAML)
     cached = place / "cached"
@@ -238,10 +241,11 @@ def _of_a_run(place: Path) -> list[Subject]:
     shutil.rmtree(cached / "out")
 
     def embed(folder: Path) -> list[str]:
-        return ["embed", str(folder), "--out", str(folder / "made")]
+        return ["index", "build", str(folder), "--out", str(folder / "made")]
 
     def vectors(folder: Path, printed: str) -> str:
-        return next((folder / "made").glob("vectors-*")).name  # its name has a hash of the content
+        with Index.open(folder / "made") as index:
+            return digest_of(index.vectors(index.ids()).numpy())
 
     def search(folder: Path) -> list[str]:
         return ["search", str(folder), "--text", "a red circle"]
@@ -262,6 +266,5 @@ def _of_a_run(place: Path) -> list[Subject]:
         Subject("weights", bare, ("model.safetensors",), embed, sealed=True, result=vectors),
         Subject("checkpoints", bare, ("checkpoints/*",), resume, sealed=True),
         Subject("logs", bare, ("log.jsonl",), lambda folder: ["report", str(folder)]),
-        Subject("descriptions of indexes", run, ("index/index.json",), search, sealed=True),
-        Subject("vectors of indexes", run, ("index/*.safetensors",), search, sealed=True),
+        Subject("indexes", run, ("index/index.db",), search, sealed=True),
     ]

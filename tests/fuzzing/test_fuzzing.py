@@ -26,7 +26,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def test_all_kinds_of_files_are_there(prepared: Prepared) -> None:
-    assert len(prepared.subjects) == 21
+    assert len(prepared.subjects) == 20
     assert all(any(s.folder.glob(pattern) for pattern in s.files) for s in prepared.subjects)
 
 

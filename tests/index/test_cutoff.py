@@ -73,7 +73,7 @@ def test_a_damaged_cut_off_is_named(tmp_path):
     index.set_cutoff("text", Cutoff(0.7, 2.0, unit(0, 5)))
     with index._database.writing() as connection:
         connection.execute("UPDATE cutoffs SET known = X'00112233'")
-    with pytest.raises(WeftError, match="the cut-off of 'text' is damaged"):
+    with pytest.raises(WeftError, match="is damaged: the cut-off of 'text'"):
         index.cutoff("text")
 
 

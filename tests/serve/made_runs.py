@@ -28,7 +28,7 @@ def runs(made_once: Callable[[str, Callable[[Path], object]], Path], scenes_run:
 
     def make(folder: Path) -> None:
         shutil.copytree(scenes_run, folder / "scenes")
-        done("embed", folder / "scenes")
+        done("index", "build", folder / "scenes")
         with Index.open(folder / "scenes" / "index") as index:
             # Nothing is trained long enough to tell nonsense, so the threshold is one that some hits pass.
             known = index.vectors(index.ids()[:5])

@@ -64,7 +64,7 @@ def search(folder: Path) -> None:
     run = RunConfig(steps=2, batch_size=8, workers=0, evaluate_every=0, device="cpu")
     made = Recipe(data=source, model=model, objectives=objectives, tasks={}, run=run)
     train(made, folder / "pictures")
-    done("embed", folder / "pictures", "--data", table)
+    done("index", "build", folder / "pictures", "--data", table)
 
 
 def ask(folder: Path) -> None:

@@ -17,8 +17,13 @@ from weft.commands import _essentials
 RUN = "recipe.json"
 """The file that makes a folder a run."""
 HELP = ("--help", "--help-all")
-CLASSES = {"data check": "CheckArguments", "data prepare": "PrepareArguments"}
-"""Words of a command whose options have a class of their own."""
+ACTIONS = {"data": ("check", "prepare"), "index": ("build", "add", "remove", "verify")}
+"""Commands whose first word says what they do; the options of each action have a class of their own."""
+CLASSES = {
+    f"{name} {action}": f"{action.capitalize()}Arguments"
+    for name, actions in ACTIONS.items()
+    for action in actions
+}
 
 
 def candidates(words: list[str]) -> list[str]:
@@ -36,8 +41,8 @@ def _possible(before: list[str], last: str) -> Iterator[str]:
         yield from names if not last.startswith("-") else ("--help", "--version")
     elif before[0] == "train":
         yield from _of_train(before[1:], last)
-    elif before == ["data"]:
-        yield from ("check", "prepare")
+    elif len(before) == 1 and before[0] in ACTIONS:
+        yield from ACTIONS[before[0]]
     elif before[0] in names:
         cls = _arguments(importlib.import_module(f"{commands.__name__}.{before[0]}"), before)
         if cls is not None:

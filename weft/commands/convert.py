@@ -49,7 +49,7 @@ def _run(arguments: Arguments) -> None:
     print(f"{arguments.name}: {count / 1e6:.1f} million weights: {arguments.out}")
     print(f"zero-shot: weft evaluate {arguments.out} --task zero_shot --data PATH")
     print(
-        f"search: weft embed {arguments.out} --data PATH, then weft search {arguments.out} --text WORDS"
+        f"search: weft index build {arguments.out} --data PATH, then weft search {arguments.out} --text WORDS"
     )
 
 

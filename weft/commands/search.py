@@ -11,7 +11,8 @@ from rich.cells import cell_len, set_cell_size
 from weft.commands._outputs import check_output, files_of
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
-from weft.commands.embed import write_index
+from weft.commands._where import parsed_where
+from weft.commands.index import said_of
 from weft.core.errors import WeftError
 from weft.core.language import say
 
@@ -28,7 +29,10 @@ class Arguments(OwnInput, Trusting):
     k: int = 5
     """Number of results to print."""
     index: Path | None = None
-    """Folder that `weft embed` wrote; RUN/index if not given, which is made of the test rows where it is missing."""
+    """Folder that `weft index build` wrote; RUN/index if not given, which is made of the test rows where it is missing."""
+    where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """COLUMN=VALUE: only entries whose metadata say so; given twice for a column, either value; numbers and dates may be
+    a range such as 2019..2021."""
     out: Path | None = None
     """File for a page that shows what was found, with pictures."""
     open: bool = False
@@ -41,16 +45,14 @@ def main(words: list[str]) -> None:
     if arguments.k < 1:
         raise WeftError(f"--k is {arguments.k}, expected 1 or more")
     from weft.index.database import FILE
+    from weft.runs.indexing import index_rows, indexed_stream
     from weft.runs.parts import open_split
     from weft.runs.run import load
     from weft.runs.searching import INDEX, open_index
 
     folder = arguments.index or arguments.run / INDEX
     run = load(arguments.run, trust=arguments.trust)
-    if not run.streams:
-        raise WeftError(
-            f"{arguments.run}: this run has no embeddings, so nothing can be searched with it"
-        )
+    indexed_stream(run)
     if arguments.out is not None:
         check_output(arguments.out, [*arguments.files, *files_of(run.recipe)])
     query = arguments.chosen(run, run.streams)
@@ -59,11 +61,15 @@ def main(words: list[str]) -> None:
         raise WeftError(f"got {len(query)} queries, expected one of {known}")
     if not (folder / FILE).exists():
         if arguments.index is not None:
-            raise WeftError(f"{folder}: holds no index; write one with: weft embed {arguments.run}")
-        write_index(run, open_split(run.recipe, run.recipe.data.test), folder)
+            raise WeftError(
+                f"{folder}: holds no index; build one with: weft index build {arguments.run}"
+            )
+        with index_rows(run, open_split(run.recipe, run.recipe.data.test), folder) as made:
+            print(said_of(made))
     page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
     with open_index(run, folder) as index:
-        hits = run.search(index, k=arguments.k, **query)[0]
+        where = parsed_where(arguments.where, index.columns())
+        hits = run.search(index, arguments.k, where=where, **query)[0]
         _show(hits)
         if page is not None:
             from weft.commands._searching import write_page

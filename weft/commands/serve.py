@@ -105,11 +105,11 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     run = load(folder, arguments.device, trust=arguments.trust)
     place = arguments.index or folder / INDEX
     if arguments.data is not None and run.streams and not (place / FILE).exists():
-        from weft.commands.embed import write_index
+        from weft.runs.indexing import index_rows
         from weft.runs.own_columns import on_files
         from weft.runs.parts import open_split
 
-        write_index(run, open_split(on_files(run.recipe, arguments.data), None), place)
+        index_rows(run, open_split(on_files(run.recipe, arguments.data), None), place).close()
     if arguments.index is None and not (place / FILE).exists():
         return Served(name, run)
     return Served(name, run, open_index(run, place), arguments.writable)

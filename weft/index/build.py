@@ -15,6 +15,7 @@ from weft.core.media import Alternatives, Media
 from weft.core.once import once
 from weft.core.progress import progress
 from weft.data.formats import Dataset
+from weft.index.creation import check_kind
 from weft.index.live import Index
 from weft.index.metadata import Taken, metadata_of, taken_columns
 from weft.index.previews import preview_of
@@ -34,7 +35,7 @@ def build_index(
     stream: str = "image",
     *,
     weights: str | None = None,
-    kind: Kind = "flat",
+    kind: Kind | None = None,
     metadata: Sequence[str] | None = None,
     config: InferenceConfig | None = None,
     device: torch.device | str = "cpu",
@@ -44,6 +45,7 @@ def build_index(
     weights: the checksum of the member's. metadata: the columns that become metadata; see `taken_columns`.
     Raises WeftError where nothing can be read or written; an index that is there then stays.
     """
+    check_kind(kind)
     columns = taken_columns(dataset, metadata, tuple(member.sources))
     entries = embedded(member, dataset, stream, columns, config=config, device=device)
     first = next(entries, None)

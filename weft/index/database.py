@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from weft.core.documents import checksum
 from weft.core.errors import WeftError
 
 FILE = "index.db"
@@ -29,7 +30,8 @@ CREATE TABLE entries(
     source TEXT NOT NULL, text TEXT, digest BLOB NOT NULL);
 CREATE TABLE vectors(
     number INTEGER PRIMARY KEY, item INTEGER NOT NULL, vector BLOB NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE previews(number INTEGER PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE previews(
+    number INTEGER PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE columns(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL);
 CREATE TABLE cells(
     number INTEGER NOT NULL, column INTEGER NOT NULL, value NOT NULL, PRIMARY KEY(number, column)
@@ -39,8 +41,11 @@ CREATE TABLE cutoffs(
     stream TEXT PRIMARY KEY, made TEXT NOT NULL, threshold REAL NOT NULL, weight REAL NOT NULL, known BLOB NOT NULL);
 CREATE TABLE removed(mark INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL);
 """
-"""about: what stands in `About`. cutoffs: a `Cutoff` for each stream of queries, its known ones float32, and a mark that is drawn with it. vectors: item is `group_key` of the entry's item, the vector float32, the
-checksum its CRC-32. cells: the metadata. removed: a mark for each row that was taken away, in that order."""
+"""about: what stands in `About`, and how many entries there are. cutoffs: a `Cutoff` for each stream of queries, its known ones float32, and a mark
+that is drawn with it. entries: the digest is of all that the row says, with its metadata.
+vectors: item is `group_key` of the entry's item, the vector float32; checksums are CRC-32. cells: the metadata.
+removed: a mark for each row that was taken away, in that order. SQLite itself notices damage of its pages only where
+their structure breaks."""
 
 
 class About(NamedTuple):
@@ -117,10 +122,13 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
 def about(connection: sqlite3.Connection, path: Path) -> About:
     """Raises WeftError where the file is no index, or of another format."""
     found = dict(connection.execute("SELECT name, value FROM about"))
+    sealed = {name: found.get(name) for name in ("format", *About._fields)}
     if found.get("format") != FORMAT:
         raise WeftError(
             f"{path}: has format {found.get('format')!r}, expected {FORMAT!r}; {REBUILD}"
         )
+    if found.get("checksum") != checksum(sealed):
+        raise WeftError(f"{path}: is damaged: it does not say what it holds; {REBUILD}")
     try:
         return About(
             str(found["kind"]),
@@ -133,6 +141,13 @@ def about(connection: sqlite3.Connection, path: Path) -> About:
         raise WeftError(
             f"{path}: is damaged: it does not say what it holds ({error}); {REBUILD}"
         ) from None
+
+
+def written_about(holds: About) -> dict[str, str | None]:
+    """The rows of the table `about`."""
+    said = {name: None if value is None else str(value) for name, value in holds._asdict().items()}
+    sealed = {"format": FORMAT, **said}
+    return {**sealed, "checksum": checksum(sealed)}
 
 
 def state(connection: sqlite3.Connection) -> State:

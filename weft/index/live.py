@@ -1,12 +1,9 @@
 """`Index`: a folder with things to find, open for searching and writing at the same time."""
 
-import shutil
 import sqlite3
-import tempfile
 import threading
-import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -16,28 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.errors import WeftError, brief
-from weft.core.files import check_writable
 from weft.core.shapes import check_shape
 from weft.index import flat
+from weft.index.creation import create
 from weft.index.cutoff import Cutoff
-from weft.index.database import (
-    FILE,
-    FORMAT,
-    REBUILD,
-    SCHEMA,
-    About,
-    Database,
-    about,
-    clear_errors,
-    connect,
-    replace_content,
-    transaction,
-)
+from weft.index.cutoff_table import CutoffTable
+from weft.index.database import FILE, REBUILD, Database, about
 from weft.index.ranking import Candidates, ranked
-from weft.index.records import KINDS, Changed, Column, Entry, Hit, Kind, Preview
-from weft.index.rows import Rows
+from weft.index.records import Changed, Column, Entry, Hit, Kind, Preview
+from weft.index.rows import Rows, check_count
+from weft.index.verification import Findings, verified
 from weft.index.where import Where, allowed_numbers, columns
-from weft.index.writing import read, remove, rows_of, vector_of, write
+from weft.index.writing import VECTOR, decoded, read, read_preview, remove, rows_of, write
 
 ATTEMPTS = 5
 """A search begins again where entries that it has found are removed before they could be read."""
@@ -56,7 +43,7 @@ class Index:
         with self._database.reading() as connection:
             self._about = about(connection, self._database.path)
         self._rows = Rows.none(self.dim, self._about.generation)
-        self._known: dict[str, tuple[str, Tensor]] = {}  # of cut-offs, with their marks
+        self._cutoffs = CutoffTable()
 
     @classmethod
     def open(cls, folder: Path | str) -> "Index":
@@ -70,29 +57,17 @@ class Index:
         dim: int,
         stream: str,
         weights: str | None = None,
-        kind: Kind = "flat",
+        kind: Kind | None = None,
         entries: Iterable[Entry] = (),
     ) -> "Index":
         """Makes an index that holds `entries`, and opens it.
 
         An index that is in the folder stays whole until all entries are written, then the new content takes its
-        place, also in processes that have it open. weights: the checksum of those that embedded the entries.
+        place, also in processes that have it open. weights: the checksum of those that embedded the entries. kind: see
+        `fitting_kind` if None.
         Raises WeftError where it cannot be written.
         """
-        if kind not in KINDS:
-            raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
-        if dim < 1:
-            raise WeftError(f"dim is {dim}, expected 1 or more")
-        folder = Path(folder)
-        check_writable(folder / FILE)
-        folder.mkdir(parents=True, exist_ok=True)
-        holds = About(kind, dim, stream, weights, uuid.uuid4().hex)
-        work = Path(tempfile.mkdtemp(dir=folder, prefix=".index-"))
-        try:
-            _make(work / FILE, holds, entries)
-            replace_content(work / FILE, folder / FILE)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        create(Path(folder), dim=dim, stream=stream, weights=weights, kind=kind, entries=entries)
         return cls(folder)
 
     @property
@@ -184,7 +159,8 @@ class Index:
     def _seen(self, where: Where | None) -> tuple[Rows, np.ndarray | None]:
         """The rows as they are now, and which of them may be found."""
         with self._database.reading() as connection, self._lock:
-            rows = self._rows = self._rows.caught_up(connection, self._database.path)
+            rows = self._rows = self._rows.caught_up(connection)
+            check_count(connection, rows)
             if rows.at.generation != self._about.generation:  # another process has replaced it all
                 self._about = about(connection, self._database.path)
             if where:
@@ -196,40 +172,34 @@ class Index:
 
     def vectors(self, ids: Sequence[str]) -> Tensor:
         """(N, E) float32, of unit length. Raises WeftError for an id that is not there."""
-        query = "SELECT id, vector FROM entries JOIN vectors USING (number)"
+        query = f"SELECT id, {VECTOR} FROM entries JOIN vectors USING (number)"
         with self._database.reading() as connection:
-            found = dict(rows_of(connection, query, list(dict.fromkeys(ids)), "id"))
+            rows = list(rows_of(connection, query, list(dict.fromkeys(ids)), "id"))
+            vectors = decoded([row[1:] for row in rows], self.dim)
+        places = {row[0]: place for place, row in enumerate(rows)}
         for name in ids:
-            if name not in found:
+            if name not in places:
                 raise WeftError(f"{self.folder}: holds no entry {brief(name)}")
-        vectors = [self._vector(name, found[name]) for name in ids]
-        return torch.stack(vectors) if vectors else torch.zeros(0, self.dim)
-
-    def _vector(self, name: str, blob: bytes) -> Tensor:
-        vector = vector_of(blob, self.dim)
-        if vector is None:
-            raise WeftError(f"{self._database.path}: the vector of {brief(name)} is damaged")
-        return vector
+        return torch.from_numpy(vectors[[places[name] for name in ids]].copy())
 
     def entry(self, name: str) -> Entry | None:
         """The entry of that id."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT number, vector FROM entries JOIN vectors USING (number) WHERE id = ?",
+                f"SELECT {VECTOR} FROM entries JOIN vectors USING (number) WHERE id = ?",
                 (name,),
             ).fetchone()
             if row is None:
                 return None
-            found = read(connection, [row[0]])[row[0]]
-            preview = _preview(connection, row[0])
-        vector = self._vector(name, row[1])
-        return Entry(name, vector, found.item, found.source, found.metadata, found.text, preview)
+            vector = torch.from_numpy(decoded([row], self.dim)[0].copy())
+            found = read(connection, row[:1])[row[0]]
+            return replace(found, vector=vector, preview=read_preview(connection, row[0]))
 
     def preview(self, name: str) -> Preview | None:
         """What shows the entry of that id; None where it has none, or is not there."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT number FROM entries WHERE id = ?", (name,)).fetchone()
-            return None if row is None else _preview(connection, row[0])
+            return None if row is None else read_preview(connection, row[0])
 
     def columns(self) -> tuple[Column, ...]:
         """What the metadata holds, for filters."""
@@ -237,26 +207,9 @@ class Index:
             return columns(connection)
 
     def cutoff(self, stream: str) -> Cutoff | None:
-        """Where the hits of a query of that stream end, where that is known. Raises WeftError for a damaged one."""
+        """Where the hits of a query of that stream end, where that is known."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT made, threshold, weight FROM cutoffs WHERE stream = ?", (stream,)
-            ).fetchone()
-            if row is None:
-                return None
-            made, threshold, weight = row
-            known = self._known.get(stream)
-            if known is None or known[0] != made:
-                (blob,) = connection.execute(
-                    "SELECT known FROM cutoffs WHERE stream = ?", (stream,)
-                ).fetchone()
-                if len(blob) % (4 * self.dim):
-                    raise WeftError(
-                        f"{self._database.path}: the cut-off of {brief(stream)} is damaged"
-                    )
-                vectors = torch.from_numpy(np.frombuffer(blob, np.float32).copy())
-                known = self._known[stream] = made, vectors.view(-1, self.dim)
-        return Cutoff(float(threshold), float(weight), known[1])
+            return self._cutoffs.read(connection, stream, self.dim)
 
     @property
     def cutoffs(self) -> tuple[str, ...]:
@@ -267,16 +220,17 @@ class Index:
 
     def set_cutoff(self, stream: str, cutoff: Cutoff | None) -> None:
         """Keeps the cut-off with the index; None: it is not known."""
-        if cutoff is not None:
-            check_shape(cutoff.known, "N E", "known queries", E=self.dim)
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM cutoffs WHERE stream = ?", (stream,))
-            if cutoff is not None:
-                known = cutoff.known.detach().cpu().float().numpy().tobytes()
-                connection.execute(
-                    "INSERT INTO cutoffs VALUES (?, ?, ?, ?, ?)",
-                    (stream, uuid.uuid4().hex, cutoff.threshold, cutoff.weight, known),
-                )
+            self._cutoffs.write(connection, stream, cutoff, self.dim)
+
+    def verify(self) -> Findings:
+        """Looks at every row. Raises WeftError where the file cannot be read at all."""
+        with self._database.reading() as connection, self._lock:
+            try:
+                rows = self._rows = self._rows.caught_up(connection)
+            except sqlite3.DatabaseError:
+                return verified(connection, None, self.dim)
+            return verified(connection, rows, self.dim)
 
     def close(self) -> None:
         self._database.close()
@@ -296,32 +250,8 @@ class Index:
         return f"Index({self.folder}: {self.kind}, stream {self.stream}, {len(self):,} entries)"
 
 
-def _make(path: Path, holds: About, entries: Iterable[Entry]) -> None:
-    with clear_errors(path), closing(connect(path, "rwc")) as made:
-        made.execute("PRAGMA page_size = 8192")
-        made.execute("PRAGMA journal_mode = OFF")
-        made.execute("PRAGMA synchronous = OFF")
-        made.executescript(SCHEMA)
-        with transaction(made):
-            made.executemany(
-                "INSERT INTO about VALUES (?, ?)",
-                [
-                    ("format", FORMAT),
-                    *((n, v if v is None else str(v)) for n, v in holds._asdict().items()),
-                ],
-            )
-            write(made, entries, holds.dim)
-
-
 def _hit(score: float, entry: Entry | None) -> Hit | None:
     if entry is None:
         return None
     metadata = {name: value for name, value in entry.metadata.items() if value is not None}
     return Hit(score, entry.id, entry.source, metadata, entry.text)
-
-
-def _preview(connection: sqlite3.Connection, number: int) -> Preview | None:
-    row = connection.execute(
-        "SELECT data, media_type FROM previews WHERE number = ?", (number,)
-    ).fetchone()
-    return None if row is None else Preview(*row)

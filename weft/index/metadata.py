@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from weft.core.cells import is_number, label_of, number_of
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, brief, unknown_name
 from weft.core.missing import MISSING_WORDS, is_missing
 from weft.data.formats import Dataset
 from weft.data.schema import infer
@@ -26,20 +26,28 @@ class Taken(NamedTuple):
 
 
 def taken_columns(
-    dataset: Dataset, names: Sequence[str] | None, streams: Sequence[str]
+    dataset: Dataset,
+    names: Sequence[str] | None,
+    streams: Sequence[str],
+    known: Mapping[str, ColumnType] | None = None,
 ) -> tuple[Taken, ...]:
     """The columns `names`; None for those of numbers, categories and dates that are short and no stream of the model.
 
+    known: types of columns that the index has, which are taken where the rows have them.
     Raises WeftError for a name that no row has, and for a column of pictures, lists and the like.
     """
     schema = infer(dataset)
+    known = known or {}
     if names is None:
         names = [
             name
             for name, column in schema.columns.items()
-            if column.kind in BY_DEFAULT
-            and name not in streams
-            and all(len(example) <= LONGEST_DEFAULT for example in column.examples)
+            if name in known
+            or (
+                column.kind in BY_DEFAULT
+                and name not in streams
+                and all(len(example) <= LONGEST_DEFAULT for example in column.examples)
+            )
         ]
     values: dict[str, list[Any]] = {name: [] for name in names}
     for name in names:
@@ -53,7 +61,7 @@ def taken_columns(
         for name, found in values.items():
             if not _is_none(value := items.get(name)):
                 found.append(value)
-    return tuple(Taken(name, _type(name, values[name])) for name in names)
+    return tuple(Taken(name, known.get(name) or _type(name, values[name])) for name in names)
 
 
 def _type(name: str, values: Sequence[Any]) -> ColumnType:
@@ -77,11 +85,22 @@ def metadata_of(items: Mapping[str, Any], columns: Sequence[Taken]) -> dict[str,
         if _is_none(value):
             continue
         if kind == "number":
-            number = number_of(value)
+            number = _number(name, value)
             found[name] = int(number) if number.is_integer() and abs(number) < 2**53 else number
+        elif kind == "bool":
+            if not isinstance(value, bool | np.bool_):
+                raise WeftError(f"column '{name}' is {brief(value)}, expected true or false")
+            found[name] = bool(value)
         else:
-            found[name] = bool(value) if kind == "bool" else _text(value)
+            found[name] = _text(value)
     return found
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return number_of(value)
+    except WeftError as error:
+        raise WeftError(f"column '{name}' {error}") from None
 
 
 def _text(value: Any) -> str:

@@ -1,14 +1,12 @@
 """The vectors of an index in memory, and how they follow the file."""
 
 import sqlite3
-import zlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from weft.core.errors import WeftError
 from weft.index.database import State, state
+from weft.index.writing import decoded
 
 CHUNK = 4096
 ROOM = 1.25
@@ -52,8 +50,8 @@ class Rows:
         found[self.places(numbers)] = True
         return np.asarray(found & self.alive)
 
-    def caught_up(self, connection: sqlite3.Connection, path: Path) -> "Rows":
-        """With what was written since. Raises WeftError for a damaged vector."""
+    def caught_up(self, connection: sqlite3.Connection) -> "Rows":
+        """With what was written since. Raises sqlite3.DatabaseError for a damaged vector."""
         now = state(connection)
         if now == self.at:
             return self
@@ -77,9 +75,9 @@ class Rows:
                 vectors=rows.vectors[kept],
                 alive=np.ones(int(kept.sum()), bool),
             )
-        return replace(rows._extended(connection, path), at=now)
+        return replace(rows._extended(connection), at=now)
 
-    def _extended(self, connection: sqlite3.Connection, path: Path) -> "Rows":
+    def _extended(self, connection: sqlite3.Connection) -> "Rows":
         after, dim = self.at.number, self.vectors.shape[1]
         (count,) = connection.execute(
             "SELECT count(*) FROM vectors WHERE number > ?", (after,)
@@ -99,7 +97,7 @@ class Rows:
             part = slice(place, place + len(chunk))
             numbers[part] = [row[0] for row in chunk]
             items[part] = [row[1] for row in chunk]
-            vectors[part] = _decoded(chunk, dim, path)
+            vectors[part] = decoded(chunk, dim)
             place += len(chunk)
         alive = np.concatenate([self.alive, np.ones(count, bool)])
         return replace(
@@ -107,20 +105,17 @@ class Rows:
         )
 
 
+def check_count(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Raises sqlite3.DatabaseError where there are not as many as were written."""
+    row = connection.execute("SELECT value FROM about WHERE name = 'count'").fetchone()
+    found, expected = int(rows.alive.sum()), int(row[0]) if row else 0
+    if found != expected:
+        raise sqlite3.DatabaseError(f"has {found:,} entries, expected {expected:,}")
+
+
 def _removed_since(connection: sqlite3.Connection, mark: int) -> np.ndarray:
     rows = connection.execute("SELECT number FROM removed WHERE mark > ?", (mark,))
     return np.fromiter((row[0] for row in rows), np.int64)
-
-
-def _decoded(chunk: list[tuple[int, int, bytes, int]], dim: int, path: Path) -> np.ndarray:
-    """(R, E) float32."""
-    for number, _, vector, checksum in chunk:
-        if len(vector) != 4 * dim or zlib.crc32(vector) != checksum:
-            raise WeftError(
-                f"{path}: is damaged: the vector of row {number} is not as it was written; `weft index verify` says "
-                "what else is"
-            )
-    return np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(len(chunk), dim)
 
 
 def _with_room(array: np.ndarray, rows: int) -> np.ndarray:

@@ -4,12 +4,11 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from weft.core.errors import WeftError, brief
 from weft.core.samples import group_key
@@ -17,6 +16,8 @@ from weft.index.records import Changed, Entry, Preview, Scalar, type_of, unit_ve
 
 CHUNK = 1000
 """Entries that are written together, and numbers that are asked for together."""
+VECTOR = "number, vectors.item, vector, checksum"
+"""Columns of the table `vectors` as `decoded` takes them."""
 TABLES = ("entries", "vectors", "previews", "cells")
 
 
@@ -37,6 +38,7 @@ def write(connection: sqlite3.Connection, entries: Iterable[Entry], dim: int) ->
             known = _remove_one(connection, entry.id)
             replaced, added = replaced + known, added + (not known)
             _write_one(connection, entry, vector.tobytes(), columns)
+    _count(connection, added)
     return Changed(added, replaced)
 
 
@@ -64,14 +66,16 @@ def _write_one(
         "INSERT INTO entries(id, item, source, text, digest) VALUES (?, ?, ?, ?, ?)",
         (entry.id, item, entry.source, entry.text, digest_of(entry, item, cells)),
     ).lastrowid
+    assert number is not None
+    key = group_key(item)
     connection.execute(
         "INSERT INTO vectors VALUES (?, ?, ?, ?)",
-        (number, group_key(item), vector, zlib.crc32(vector)),
+        (number, key, vector, vector_checksum(number, key, vector)),
     )
     if entry.preview is not None:
         connection.execute(
-            "INSERT INTO previews VALUES (?, ?, ?)",
-            (number, entry.preview.media_type, entry.preview.data),
+            "INSERT INTO previews VALUES (?, ?, ?, ?)",
+            (number, *entry.preview[::-1], preview_checksum(number, entry.preview)),
         )
     connection.executemany(
         "INSERT INTO cells VALUES (?, ?, ?)",
@@ -105,7 +109,17 @@ def _column(
 
 def remove(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Removes the entries of these ids; how many there were."""
-    return sum(_remove_one(connection, name) for name in dict.fromkeys(ids))
+    removed = sum(_remove_one(connection, name) for name in dict.fromkeys(ids))
+    _count(connection, -removed)
+    return removed
+
+
+def _count(connection: sqlite3.Connection, change: int) -> None:
+    """Keeps count of the entries, by which a search notices that some are lost."""
+    connection.execute(
+        "INSERT INTO about VALUES ('count', ?) ON CONFLICT(name) DO UPDATE SET value = value + ?",
+        (change, change),
+    )
 
 
 def _remove_one(connection: sqlite3.Connection, name: str) -> bool:
@@ -118,24 +132,56 @@ def _remove_one(connection: sqlite3.Connection, name: str) -> bool:
     return True
 
 
-def digest_of(entry: Entry, item: str, cells: dict[str, Scalar | None]) -> bytes:
-    """8 bytes of all that a row says beside its vector, by which damage is noticed."""
-    preview = entry.preview or Preview(b"", "")
+def digest_of(entry: Entry, item: str, cells: Mapping[str, Scalar | None]) -> bytes:
+    """8 bytes of all that a row says beside its vector and its preview, by which damage is noticed."""
     # True and 1 are one value to SQLite.
     values = sorted((n, int(v) if isinstance(v, bool) else v) for n, v in cells.items())
-    said = json.dumps([entry.id, item, entry.source, entry.text, values, preview.media_type])
-    return hashlib.blake2b(said.encode() + preview.data, digest_size=8).digest()
+    said = json.dumps([entry.id, item, entry.source, entry.text, values])
+    return hashlib.blake2b(said.encode(), digest_size=8).digest()
+
+
+def vector_checksum(number: int, item: int, vector: bytes) -> int:
+    """Differs where the vector is another one, or that of another row."""
+    return zlib.crc32(vector, (number ^ item) & 0xFFFFFFFF)
+
+
+def preview_checksum(number: int, preview: Preview) -> int:
+    """As `vector_checksum`."""
+    return zlib.crc32(preview.data, zlib.crc32(preview.media_type.encode(), number & 0xFFFFFFFF))
 
 
 def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Entry]:
-    """number -> its entry without vector and preview; those that are there."""
+    """number -> its entry without vector and preview; those that are there. Raises sqlite3.DatabaseError for a damaged one."""
     found: dict[int, Entry] = {}
     cells = _cells(connection, numbers)
-    for number, name, item, source, text in rows_of(
-        connection, "SELECT number, id, item, source, text FROM entries", numbers
+    for number, name, item, source, text, digest in rows_of(
+        connection, "SELECT number, id, item, source, text, digest FROM entries", numbers
     ):
-        found[number] = Entry(name, torch.empty(0), item, source, cells.get(number, {}), text)
+        entry = Entry(name, torch.empty(0), item, source, cells.get(number, {}), text)
+        if digest_of(entry, item, entry.metadata) != digest:
+            raise damaged_row(number)
+        found[number] = entry
     return found
+
+
+def read_preview(connection: sqlite3.Connection, number: int) -> Preview | None:
+    """The preview of that row, where it has one. Raises sqlite3.DatabaseError for a damaged one."""
+    row = connection.execute(
+        "SELECT data, media_type, checksum FROM previews WHERE number = ?", (number,)
+    ).fetchone()
+    if row is None:
+        return None
+    preview = Preview(*row[:2])
+    if preview_checksum(number, preview) != row[2]:
+        raise damaged_row(number)
+    return preview
+
+
+def damaged_row(number: int) -> sqlite3.DatabaseError:
+    """The error for a row that is not as it was written, in the words of SQLite's own errors."""
+    return sqlite3.DatabaseError(
+        f"row {number} is not as it was written; `weft index verify` lists all such rows"
+    )
 
 
 def _cells(
@@ -164,8 +210,9 @@ def rows_of(
         yield from connection.execute(f"{query} WHERE {key} IN ({places})", part)
 
 
-def vector_of(blob: bytes, dim: int) -> Tensor | None:
-    """(E,) float32; None where the bytes are no such vector."""
-    if len(blob) != 4 * dim:
-        return None
-    return torch.from_numpy(np.frombuffer(blob, "<f4").astype(np.float32))
+def decoded(rows: Sequence[tuple[int, int, bytes, int]], dim: int) -> np.ndarray:
+    """(R, E) float32 of rows of the table `vectors`. Raises sqlite3.DatabaseError for a damaged one."""
+    for number, item, vector, checksum in rows:
+        if len(vector) != 4 * dim or vector_checksum(number, item, vector) != checksum:
+            raise damaged_row(number)
+    return np.frombuffer(b"".join(row[2] for row in rows), "<f4").reshape(len(rows), dim)

@@ -28,7 +28,7 @@ def open_index(run: TrainedModel, folder: Path) -> Index:
         index.close()
         raise WeftError(
             f"{folder}: was embedded with other weights than those of {run.folder}, so its scores would "
-            f"mean nothing; write it again with: weft embed {run.folder}"
+            f"mean nothing; build it again with: weft index build {run.folder}"
         )
     return index
 

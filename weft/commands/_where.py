@@ -1,0 +1,50 @@
+"""`--where COLUMN=VALUE` -> a filter."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from weft.core.errors import WeftError, unknown_name
+
+if TYPE_CHECKING:
+    from weft.index import Column
+
+RANGE = ".."
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parsed_where(words: Sequence[str], columns: Sequence["Column"]) -> dict[str, Any]:
+    """The filter that the words say, with values of the columns' types.
+
+    Raises WeftError for an unknown column, and for a value of another type.
+    """
+    known = {column.name: column for column in columns}
+    values: dict[str, list[Any]] = {}
+    ranges: dict[str, dict[str, Any]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise WeftError(f"--where is '{word}', expected COLUMN=VALUE")
+        if name not in known:
+            raise unknown_name("column", name, known)
+        low, dots, high = value.partition(RANGE)
+        if dots and known[name].type != "bool":
+            ends = {"min": low, "max": high}
+            ranges[name] = {end: _typed(known[name], text) for end, text in ends.items() if text}
+        else:
+            values.setdefault(name, []).append(_typed(known[name], value))
+    if both := values.keys() & ranges.keys():
+        raise WeftError(f"--where gives column '{both.pop()}' a value and a range, expected one")
+    return {**values, **ranges}
+
+
+def _typed(column: "Column", text: str) -> Any:
+    if column.type == "bool":
+        if text.lower() not in TRUTHS:
+            raise WeftError(f"--where {column.name} is '{text}', expected true or false")
+        return TRUTHS[text.lower()]
+    if column.type == "number":
+        try:
+            return float(text)
+        except ValueError:
+            raise WeftError(f"--where {column.name} is '{text}', expected a number") from None
+    return text

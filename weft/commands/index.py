@@ -1,0 +1,171 @@
+"""Build the index that `weft search` and `weft serve` ask, add to it, remove from it, or verify it.
+
+weft index build RUN [--data PATH] [--split SPLIT] [--stream STREAM] [--kind KIND] [--metadata COLUMN] [--out FOLDER]
+weft index add RUN [FILE ...] [--data PATH] [--metadata COLUMN] [--index FOLDER]
+weft index remove RUN ID ...
+weft index verify RUN
+
+Entries can be added and removed while others search, also by a server; each command is durable when it returns.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import tyro
+
+from weft.commands._help import print_doc
+from weft.commands._outputs import check_kept, check_output, files_of
+from weft.commands._parsing import Trusting, parse
+from weft.core.errors import WeftError, unknown_name
+from weft.core.language import say
+from weft.core.text import counted
+
+if TYPE_CHECKING:
+    from weft.data.formats import Dataset
+    from weft.index import Index, Kind
+
+
+@dataclass(frozen=True)
+class BuildArguments(Trusting):
+    """The run, the rows and the stream to index."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    data: Path | None = None
+    """Rows to index; those of the recipe if not given."""
+    split: str | None = None
+    """Split to index; the recipe's test split, or with --data all rows, if not given."""
+    stream: str | None = None
+    """Stream to index, such as image or text; the first one of pictures if not given."""
+    kind: str | None = None
+    """How it is searched: flat compares every vector, ivf and hnsw use faiss, int8 is for millions; flat for few
+    entries and hnsw for many if not given."""
+    metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Column that searches can be filtered by; short columns of categories, numbers and dates if not given."""
+    out: Path | None = None
+    """Folder of the index; RUN/index if not given."""
+
+
+@dataclass(frozen=True)
+class AddArguments(Trusting):
+    """The run whose model embeds, and what to add."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory."""
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    """Files to add, each by its name; one that is there already takes the place of the old one."""
+    data: Path | None = None
+    """Rows to add instead, with their metadata."""
+    metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Column that searches can be filtered by; those that the index has if not given."""
+    index: Path | None = None
+    """Folder of the index; RUN/index if not given."""
+
+
+@dataclass(frozen=True)
+class RemoveArguments:
+    """The entries to remove."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory, or the folder of an index."""
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Ids, as `weft search` prints them."""
+
+
+@dataclass(frozen=True)
+class VerifyArguments:
+    """The index to look at."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory, or the folder of an index."""
+
+
+def main(words: list[str]) -> None:
+    """Runs one of the actions."""
+    actions = {"build": _build, "add": _add, "remove": _remove, "verify": _verify}
+    if not words or words[0] in ("-h", "--help"):
+        print_doc(__doc__)
+        return
+    if words[0] not in actions:
+        raise unknown_name("action of 'weft index'", words[0], actions)
+    actions[words[0]](words[1:])
+
+
+def _build(words: list[str]) -> None:
+    arguments = parse(BuildArguments, words, "weft index build")
+    from weft.index.database import FILE
+    from weft.runs.indexing import index_rows
+    from weft.runs.own_columns import on_files
+    from weft.runs.parts import open_split
+    from weft.runs.run import load
+    from weft.runs.searching import INDEX
+
+    folder = arguments.out or arguments.run / INDEX
+    otherwise = "" if arguments.out else "--out FOLDER names another place"
+    check_output(folder / FILE, [arguments.data], otherwise)
+    run = load(arguments.run, trust=arguments.trust)
+    check_kept(folder / FILE, files_of(run.recipe))
+    recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
+    split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
+    with index_rows(
+        run,
+        open_split(recipe, split),
+        folder,
+        stream=arguments.stream,
+        kind=cast("Kind | None", arguments.kind),
+        metadata=arguments.metadata or None,
+    ) as index:
+        print(said_of(index))
+
+
+def said_of(index: "Index") -> str:
+    """What was indexed, and where."""
+    entries = counted(len(index), "entry", "entries")
+    return say(f"{entries} of stream '{index.stream}' indexed ({index.kind}): {index.folder}")
+
+
+def _add(words: list[str]) -> None:
+    arguments = parse(AddArguments, words, "weft index add")
+    from weft.runs.indexing import add_rows, as_rows
+    from weft.runs.new_rows import rows_like
+    from weft.runs.run import load
+    from weft.runs.searching import INDEX, open_index
+
+    if bool(arguments.files) == (arguments.data is not None):
+        raise WeftError("got nothing to add, or both, expected files, or rows with --data PATH")
+    run = load(arguments.run, trust=arguments.trust)
+    with open_index(run, arguments.index or arguments.run / INDEX) as index:
+        rows: Dataset = (
+            as_rows(run, index.stream, arguments.files)
+            if arguments.data is None
+            else rows_like(run.recipe, arguments.data)
+        )
+        changed = add_rows(run, index, rows, arguments.metadata or None)
+        print(say(f"{changed.added} added, {changed.replaced} replaced: {index.folder}"))
+
+
+def _remove(words: list[str]) -> None:
+    arguments = parse(RemoveArguments, words, "weft index remove")
+    from weft.index import Index
+    from weft.runs.indexing import folder_of
+
+    with Index.open(folder_of(arguments.run)) as index:
+        removed = index.remove(arguments.ids)
+        print(
+            say(f"{removed} removed, {len(set(arguments.ids)) - removed} not there: {index.folder}")
+        )
+
+
+def _verify(words: list[str]) -> None:
+    arguments = parse(VerifyArguments, words, "weft index verify")
+    from weft.index import Index
+    from weft.runs.indexing import folder_of
+
+    with Index.open(folder_of(arguments.run)) as index:
+        findings = index.verify()
+        print(findings)
+        if not findings.whole:
+            raise WeftError(
+                f"{index.folder}: is not whole; build it again with: weft index build RUN"
+            )

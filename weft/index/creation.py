@@ -1,0 +1,73 @@
+"""A new index in the place of whatever is in a folder."""
+
+import importlib.util
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from weft.core.errors import WeftError, brief
+from weft.core.files import check_writable
+from weft.index.database import (
+    FILE,
+    SCHEMA,
+    About,
+    clear_errors,
+    connect,
+    replace_content,
+    transaction,
+    written_about,
+)
+from weft.index.records import KINDS, Entry, Kind
+from weft.index.writing import write
+
+MANY = 20_000
+"""Entries from which on a search structure is worth it."""
+
+
+def check_kind(kind: str | None) -> None:
+    """Raises WeftError where it is none of KINDS; None is `fitting_kind`."""
+    if kind is not None and kind not in KINDS:
+        raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
+
+
+def fitting_kind(entries: int) -> Kind:
+    """flat; ivf for MANY entries where faiss is installed."""
+    return "ivf" if entries >= MANY and importlib.util.find_spec("faiss") else "flat"
+
+
+def create(
+    folder: Path,
+    *,
+    dim: int,
+    stream: str,
+    weights: str | None,
+    kind: Kind | None,
+    entries: Iterable[Entry],
+) -> None:
+    """See `Index.create`."""
+    check_kind(kind)
+    if dim < 1:
+        raise WeftError(f"dim is {dim}, expected 1 or more")
+    check_writable(folder / FILE)
+    folder.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder, prefix=".index-"))
+    made = work / FILE
+    try:
+        with clear_errors(made), closing(connect(made, "rwc")) as connection:
+            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.executescript(SCHEMA)
+            with transaction(connection):
+                added, replaced = write(connection, entries, dim)
+                chosen = kind or fitting_kind(added - replaced)
+                holds = About(chosen, dim, stream, weights, uuid.uuid4().hex)
+                connection.executemany(
+                    "INSERT INTO about VALUES (?, ?)", written_about(holds).items()
+                )
+        replace_content(made, folder / FILE)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

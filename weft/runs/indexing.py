@@ -1,0 +1,84 @@
+"""The index of a run: made of rows, and added to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from weft.core.errors import WeftError
+from weft.core.interfaces import ReadsMedia
+from weft.core.media import Media
+from weft.core.samples import Sample
+from weft.core.tensors import checksum_of
+from weft.data.formats import Dataset
+from weft.index import Changed, Index, Kind, build_index
+from weft.index.build import embedded
+from weft.index.database import FILE
+from weft.index.metadata import taken_columns
+from weft.modalities.stream_kinds import kind_of_stream
+from weft.runs.parts import WEIGHTS
+from weft.runs.searching import INDEX
+from weft.runs.trained import TrainedModel
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of the index that is meant by the folder of a run, or its own."""
+    return path if (path / FILE).is_file() else path / INDEX
+
+
+def indexed_stream(run: TrainedModel, stream: str | None = None) -> str:
+    """The stream, or the first one of pictures, or the first of all. Raises WeftError where the run embeds none."""
+    if not run.streams:
+        raise WeftError(
+            f"{run.folder}: this run has no embeddings, so nothing can be searched with it"
+        )
+    pictures = [name for name in run.streams if kind_of_stream(run.modalities[name]) == "image"]
+    return stream or [*pictures, *run.streams][0]
+
+
+def index_rows(
+    run: TrainedModel,
+    dataset: Dataset,
+    folder: Path | None = None,
+    *,
+    stream: str | None = None,
+    kind: Kind | None = None,
+    metadata: Sequence[str] | None = None,
+) -> Index:
+    """Embeds the rows and writes the index into the folder, RUN/index if not given. See `build_index`."""
+    return build_index(
+        folder or run.folder / INDEX,
+        run.member(dataset),
+        dataset,
+        indexed_stream(run, stream),
+        weights=checksum_of(run.folder / WEIGHTS),
+        kind=kind,
+        metadata=metadata,
+        device=run.device,
+    )
+
+
+def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sample]:
+    """A row a file, each with its path as its id. Raises WeftError for what is no file."""
+    modality = run.modalities[stream]
+    if not isinstance(modality, ReadsMedia):
+        raise WeftError(
+            f"the index holds stream '{stream}', which is read from no files of its own; add rows with --data PATH"
+        )
+    for path in files:
+        if not path.is_file():
+            raise WeftError(f"{path}: no such file")
+    return [
+        Sample(
+            path.as_posix(), path.as_posix(), {stream: Media.file(path, modality.media)}, str(path)
+        )
+        for path in files
+    ]
+
+
+def add_rows(
+    run: TrainedModel, index: Index, rows: Dataset, metadata: Sequence[str] | None = None
+) -> Changed:
+    """Embeds the rows and adds them, all or none. metadata: columns; those of the index that the rows have if None."""
+    known = {column.name: column.type for column in index.columns()}
+    columns = taken_columns(rows, metadata, run.streams, known)
+    member = run.reading(rows)
+    return index.add(embedded(member, rows, index.stream, columns, device=run.device))
