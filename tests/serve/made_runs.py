@@ -11,7 +11,6 @@ from tiny_dialogs import TINY, dialogs
 from tiny_runs import done
 from tiny_speech import speech_run
 
-from weft.index import Cutoff, Index
 from weft.runs.run import Run, load
 from weft.runs.searching import open_index
 from weft.runs.train import train
@@ -22,26 +21,27 @@ NAMES = ("scenes", "dialog", "ranking", "both", "flow", "speech")
 """Searching; asking by a decoder that writes and by ranking; a picture and its text from a latent; drawing; transcribing."""
 
 
+def make_runs(folder: Path) -> None:
+    """Beside folder/scenes."""
+    done("index", "build", folder / "scenes")
+    (folder / "rows").mkdir()
+    said = ("--data", dialogs(folder / "rows"), *TINY)
+    done("train", "dialog", *said, "--decoder", "generative", "--out", folder / "dialog")
+    done("train", "dialog", *said, "--decoder", "discriminative", "--out", folder / "ranking")
+    data = tiny_drawings.pictures(folder / "easy_vqa")
+    train(tiny_drawings.flow(data), folder / "flow")
+    train(tiny_drawings.both_ways(data), folder / "both")
+    (folder / "sounds").mkdir()
+    shutil.copytree(speech_run(folder / "sounds"), folder / "speech")
+
+
 @pytest.fixture(scope="session")
 def runs(made_once: Callable[[str, Callable[[Path], object]], Path], scenes_run: Path) -> Path:
     """A folder of a run for each of NAMES; scenes has an index of its test rows. Not to be changed."""
 
     def make(folder: Path) -> None:
         shutil.copytree(scenes_run, folder / "scenes")
-        done("index", "build", folder / "scenes")
-        with Index.open(folder / "scenes" / "index") as index:
-            # Nothing is trained long enough to tell nonsense, so the threshold is one that some hits pass.
-            known = index.vectors(index.ids()[:5])
-            index.set_cutoff("text", Cutoff(0.5, 0.25, known))
-        (folder / "rows").mkdir()
-        said = ("--data", dialogs(folder / "rows"), *TINY)
-        done("train", "dialog", *said, "--decoder", "generative", "--out", folder / "dialog")
-        done("train", "dialog", *said, "--decoder", "discriminative", "--out", folder / "ranking")
-        data = tiny_drawings.pictures(folder / "easy_vqa")
-        train(tiny_drawings.flow(data), folder / "flow")
-        train(tiny_drawings.both_ways(data), folder / "both")
-        (folder / "sounds").mkdir()
-        shutil.copytree(speech_run(folder / "sounds"), folder / "speech")
+        make_runs(folder)
 
     return made_once("served", make)
 
