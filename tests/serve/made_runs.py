@@ -11,6 +11,7 @@ from tiny_dialogs import TINY, dialogs
 from tiny_runs import done
 from tiny_speech import speech_run
 
+from weft.index import Cutoff, Index
 from weft.runs.run import Run, load
 from weft.runs.searching import open_index
 from weft.runs.train import train
@@ -24,6 +25,10 @@ NAMES = ("scenes", "dialog", "ranking", "both", "flow", "speech")
 def make_runs(folder: Path) -> None:
     """Beside folder/scenes."""
     done("index", "build", folder / "scenes")
+    with Index.open(folder / "scenes" / "index") as index:
+        # Nothing is trained long enough to tell nonsense, so the threshold is one that some hits pass.
+        known = index.vectors(index.ids()[:5])
+        index.set_cutoff("text", Cutoff(0.5, 0.25, known))
     (folder / "rows").mkdir()
     said = ("--data", dialogs(folder / "rows"), *TINY)
     done("train", "dialog", *said, "--decoder", "generative", "--out", folder / "dialog")

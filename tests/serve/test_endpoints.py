@@ -1,8 +1,11 @@
 """Every endpoint of a real server, asked over HTTP."""
 
 import base64
+import contextlib
+import http.client
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from asking import Process, form, media, png
+from limits import LIMIT_S
 from made_media import sound_file, tone
 from made_runs import NAMES
 from PIL import Image
@@ -194,6 +198,22 @@ def test_the_description_names_every_route(answering: Process) -> None:
     body = found["paths"]["/embed"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "multipart/form-data"}
     assert {"/search", "/items", "/items/{id}", "/runs"} <= set(found["paths"])
+
+
+def test_who_sends_too_much_hears_why(answering: Process) -> None:
+    found = answering.post("/embed", {"values": {"text": "x" * (33 << 20)}})
+    assert (found.status, "the body has" in found.error) == (413, True)
+
+    def parts() -> Iterator[bytes]:  # nothing says how much comes
+        for _ in range(40):
+            yield bytes(1 << 20)
+
+    connection = http.client.HTTPConnection("127.0.0.1", answering.port, timeout=LIMIT_S)
+    headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    connection.request("POST", "/embed", parts(), headers, encode_chunked=True)
+    with contextlib.closing(connection), connection.getresponse() as answer:
+        answer.read()
+        assert answer.status == 413
 
 
 def test_the_log_has_no_payload(answering: Process) -> None:

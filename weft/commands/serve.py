@@ -72,8 +72,10 @@ def main(words: list[str]) -> None:
             f"--host is {arguments.host}, which other machines reach, and there is no token; "
             f"set {TOKEN} or give --token-file FILE"
         )
+    body_bytes = int(arguments.megabytes * 2**20)
     limits = Limits(
-        body_bytes=int(arguments.megabytes * 2**20),
+        body_bytes=body_bytes,
+        bodies_bytes=max(Limits.bodies_bytes, 8 * body_bytes),
         answer_seconds=arguments.seconds,
         waiting=arguments.waiting,
         rate=arguments.rate,

@@ -1,6 +1,7 @@
 """What stands before every route: the state of the server, access, limits of the body, headers, the log."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,8 +23,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 GONE = 499
 """In log and metrics: the client left before it was answered."""
-CLOSING = (408, 413, 429, 503)
-"""After these what is left of the body is not read, so the connection ends."""
+DISCARD_BYTES, DISCARD_SECONDS = 256 << 20, 10.0
+"""Of a refused request's body."""
+SLOW = 408
+CLOSING = (SLOW, 413, 429, 503)
+"""After these the connection ends."""
 Answerer = Callable[[RefusedError], Application]
 """A refusal -> what answers with it."""
 
@@ -57,10 +61,10 @@ class Gate:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        visit = _Visit(scope, send)
+        body = _Body(receive, self._limits, self._reserve)
+        visit = _Visit(scope, send, body)
         self.inside += 1
         self._metrics.in_flight.set(self.inside)
-        body = _Body(receive, self._limits, self._reserve)
         try:
             try:
                 self._check(scope, visit, body)
@@ -129,8 +133,9 @@ class Gate:
 class _Visit:
     """One request: its answer gets the headers of every answer."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, body: "_Body") -> None:
         self._send = send
+        self._body = body
         self.id = uuid.uuid4().hex[:16]
         self.client = (scope.get("client") or ("unknown",))[0]
         self.began = time.perf_counter()
@@ -144,6 +149,8 @@ class _Visit:
             own = {**HEADERS, "X-Request-ID": self.id}
             if self.status in CLOSING:
                 own["Connection"] = "close"
+                if self.status != SLOW:
+                    await self._body.discard()
             added = [
                 (name.lower().encode(), value.encode())
                 for name, value in own.items()
@@ -188,6 +195,15 @@ class _Body:
         self._room(self.received)
         self._read = not message.get("more_body", False)
         return message
+
+    async def discard(self) -> None:
+        """Reads what is left and forgets it, within bounds: who still sends does not hear the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                while not self._read and self.received < DISCARD_BYTES:
+                    message = await self._receive()
+                    self.received += len(message.get("body", b""))
+                    self._read = not message.get("more_body", False)
 
     def _room(self, count: int) -> None:
         if count > self._limits.body_bytes:
