@@ -136,14 +136,15 @@ def encode_entries(
 @contextlib.contextmanager
 def evaluating(model: Model, device: torch.device | str, precision: Precision) -> Iterator[None]:
     """The model in evaluation mode without gradients; its mode is put back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:
+        model.eval()
     try:
         with torch.inference_mode(), autocast(precision, device):
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True
 
 
 def _source(member: Member, stream: str) -> ViewedSource:
