@@ -340,8 +340,8 @@ def test_rows_that_were_removed_go_from_memory(tmp_path, monkeypatch):
             index.search(query[None], 30)[0],
             expected([*numbered(20, 40), *numbered(5, 100)], query, 30),
         )
-        assert len(index._rows) == 25
-        assert np.all(np.diff(index._rows.numbers) > 0)
+        assert len(index._follower._rows) == 25
+        assert np.all(np.diff(index._follower._rows.numbers) > 0)
 
 
 def test_a_whole_index_is_verified(index):

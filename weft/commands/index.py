@@ -142,6 +142,7 @@ def _add(words: list[str]) -> None:
             else rows_like(run.recipe, arguments.data)
         )
         changed = add_rows(run, index, rows, arguments.metadata or None)
+        index.refresh()
         print(say(f"{changed.added} added, {changed.replaced} replaced: {index.folder}"))
 
 

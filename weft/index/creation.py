@@ -20,6 +20,7 @@ from weft.index.database import (
     transaction,
     written_about,
 )
+from weft.index.faiss_structure import require_faiss
 from weft.index.records import KINDS, Entry, Kind
 from weft.index.writing import write
 
@@ -31,11 +32,13 @@ def check_kind(kind: str | None) -> None:
     """Raises WeftError where it is none of KINDS; None is `fitting_kind`."""
     if kind is not None and kind not in KINDS:
         raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
+    if kind in ("ivf", "hnsw"):
+        require_faiss(kind)
 
 
 def fitting_kind(entries: int) -> Kind:
-    """flat; ivf for MANY entries where faiss is installed."""
-    return "ivf" if entries >= MANY and importlib.util.find_spec("faiss") else "flat"
+    """flat; hnsw for MANY entries where faiss is installed."""
+    return "hnsw" if entries >= MANY and importlib.util.find_spec("faiss") else "flat"
 
 
 def create(

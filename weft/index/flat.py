@@ -4,8 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from weft.index.rows import Rows
-
 CHUNK = 2**22
 """Scores that are held at once."""
 LEAST_CHUNK = 1024
@@ -14,18 +12,22 @@ SPARSE = 4
 """Where at most one row in so many may be found, those are gathered first."""
 
 
-def nearest(rows: Rows, queries_QE: Tensor, count: int, allowed: np.ndarray | None) -> np.ndarray:
+def nearest(
+    vectors_NE: np.ndarray, queries_QE: Tensor, count: int, allowed: np.ndarray | None
+) -> np.ndarray:
     """(Q, M) int64: the places of the `count` nearest rows of each query, or of all where there are fewer.
 
     allowed: (N,) bool, the rows that may be found; None for all.
     """
     places = None if allowed is None else np.flatnonzero(allowed)
-    if places is not None and len(places) * SPARSE <= len(rows):
-        found = _best(torch.from_numpy(rows.vectors[places]), queries_QE, count, None)
+    if places is not None and len(places) * SPARSE <= len(vectors_NE):
+        found = _best(torch.from_numpy(vectors_NE[places]), queries_QE, count, None)
         return np.asarray(places[found])
-    vectors = torch.from_numpy(rows.vectors)
+    vectors = torch.from_numpy(vectors_NE)
     barred = None if allowed is None else torch.from_numpy(~allowed)
-    return _best(vectors, queries_QE, min(count, len(rows if places is None else places)), barred)
+    return _best(
+        vectors, queries_QE, min(count, len(vectors_NE if places is None else places)), barred
+    )
 
 
 def _best(vectors_NE: Tensor, queries_QE: Tensor, count: int, barred: Tensor | None) -> np.ndarray:

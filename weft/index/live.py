@@ -1,7 +1,5 @@
 """`Index`: a folder with things to find, open for searching and writing at the same time."""
 
-import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +12,16 @@ from torch import Tensor
 
 from weft.core.errors import WeftError, brief
 from weft.core.shapes import check_shape
-from weft.index import flat
 from weft.index.creation import create
 from weft.index.cutoff import Cutoff
 from weft.index.cutoff_table import CutoffTable
-from weft.index.database import FILE, REBUILD, Database, about
+from weft.index.database import FILE, REBUILD, Database
+from weft.index.following import Follower
 from weft.index.ranking import Candidates, ranked
 from weft.index.records import Changed, Column, Entry, Hit, Kind, Preview
-from weft.index.rows import Rows, check_count
-from weft.index.verification import Findings, verified
-from weft.index.where import Where, allowed_numbers, columns
+from weft.index.structure import nearest
+from weft.index.verification import Findings
+from weft.index.where import Where, columns
 from weft.index.writing import VECTOR, decoded, read, read_preview, remove, rows_of, write
 
 ATTEMPTS = 5
@@ -36,13 +34,10 @@ class Index:
     def __init__(self, folder: Path | str) -> None:
         """Opens the index in `folder`. Raises WeftError where there is none, or a damaged one."""
         self.folder = Path(folder)
-        self._database = Database(self.folder)
-        self._lock = threading.Lock()
         if not (self.folder / FILE).is_file() or not (self.folder / FILE).stat().st_size:
             raise WeftError(f"{self.folder}: holds no index; {REBUILD}")
-        with self._database.reading() as connection:
-            self._about = about(connection, self._database.path)
-        self._rows = Rows.none(self.dim, self._about.generation)
+        self._database = Database(self.folder)
+        self._follower = Follower(self._database)
         self._cutoffs = CutoffTable()
 
     @classmethod
@@ -68,33 +63,35 @@ class Index:
         Raises WeftError where it cannot be written.
         """
         create(Path(folder), dim=dim, stream=stream, weights=weights, kind=kind, entries=entries)
-        return cls(folder)
+        made = cls(folder)
+        made.refresh()
+        return made
 
     @property
     def dim(self) -> int:
-        return self._about.dim
+        return self._follower.about.dim
 
     @property
     def stream(self) -> str:
         """The stream of the model that embedded the entries."""
-        return self._about.stream
+        return self._follower.about.stream
 
     @property
     def weights(self) -> str | None:
-        return self._about.weights
+        return self._follower.about.weights
 
     @property
     def kind(self) -> str:
-        return self._about.kind
+        return self._follower.about.kind
 
     def __len__(self) -> int:
         """Entries."""
-        return int(self._caught_up().alive.sum())
+        return int(self._follower.seen().rows.alive.sum())
 
     @property
     def items(self) -> int:
         """Different things that can be found."""
-        rows = self._caught_up()
+        rows = self._follower.seen().rows
         return len(np.unique(rows.items[rows.alive]))
 
     def ids(self) -> list[str]:
@@ -138,16 +135,18 @@ class Index:
 
     def _search(self, queries_QE: Tensor, k: int, where: Where | None) -> list[list[Hit | None]]:
         """None in the place of an entry that was removed meanwhile."""
-        rows, allowed = self._seen(where)
-        if rows.vectors.shape[1] != queries_QE.shape[1]:
+        rows, structure, allowed = self._follower.seen(where)
+        dim = rows.vectors.shape[1]
+        if dim != queries_QE.shape[1]:
             raise WeftError(
-                f"{self.folder}: has vectors of {rows.vectors.shape[1]} numbers now, the query {queries_QE.shape[1]}"
+                f"{self.folder}: has vectors of {dim} numbers now, the query {queries_QE.shape[1]}"
             )
-
-        def candidates(wanted: Tensor, count: int) -> np.ndarray:
-            return flat.nearest(rows, wanted, count, allowed)
-
-        places = ranked(rows, queries_QE, k, Candidates(candidates, allowed))
+        candidates = Candidates(
+            lambda wanted, count: nearest(rows, structure, wanted, count, allowed),
+            lambda places: self._follower.vectors(rows, places),
+            allowed,
+        )
+        places = ranked(rows, queries_QE, k, candidates)
         numbers = {int(rows.numbers[place]) for found in places for _, place in found}
         with self._database.reading() as connection:
             entries = read(connection, sorted(numbers))
@@ -156,19 +155,9 @@ class Index:
             for found in places
         ]
 
-    def _seen(self, where: Where | None) -> tuple[Rows, np.ndarray | None]:
-        """The rows as they are now, and which of them may be found."""
-        with self._database.reading() as connection, self._lock:
-            rows = self._rows = self._rows.caught_up(connection)
-            check_count(connection, rows)
-            if rows.at.generation != self._about.generation:  # another process has replaced it all
-                self._about = about(connection, self._database.path)
-            if where:
-                return rows, rows.mask(allowed_numbers(connection, where))
-        return rows, None if rows.alive.all() else rows.alive
-
-    def _caught_up(self) -> Rows:
-        return self._seen(None)[0]
+    def refresh(self) -> None:
+        """Makes or extends the search structure now where it is stale; a search has that done beside it."""
+        self._follower.refresh()
 
     def vectors(self, ids: Sequence[str]) -> Tensor:
         """(N, E) float32, of unit length. Raises WeftError for an id that is not there."""
@@ -225,14 +214,10 @@ class Index:
 
     def verify(self) -> Findings:
         """Looks at every row. Raises WeftError where the file cannot be read at all."""
-        with self._database.reading() as connection, self._lock:
-            try:
-                rows = self._rows = self._rows.caught_up(connection)
-            except sqlite3.DatabaseError:
-                return verified(connection, None, self.dim)
-            return verified(connection, rows, self.dim)
+        return self._follower.verified()
 
     def close(self) -> None:
+        self._follower.close()
         self._database.close()
 
     def __enter__(self) -> "Index":

@@ -16,9 +16,10 @@ WIDER = 4
 @dataclass(frozen=True)
 class Candidates:
     """nearest(queries (Q, E), count): (Q, M) places, -1 where there are no more; the nearest `count` rows that may be
-    found are among them, or nearly all. allowed: (N,) bool, the rows that may be; None for all."""
+    found are among them, or nearly all. vectors(places (M,)): (M, E) float32. allowed: (N,) bool, the rows that may be; None for all."""
 
     nearest: Callable[[Tensor, int], np.ndarray]
+    vectors: Callable[[np.ndarray], np.ndarray]
     allowed: np.ndarray | None
 
 
@@ -33,14 +34,16 @@ def ranked(
         count = min(count, total)
         places = candidates.nearest(queries_QE[left], count)
         for query, row in zip(left, places, strict=True):
-            found[query] = _one(rows, queries_QE[query], row[row >= 0], k)
+            found[query] = _one(rows, queries_QE[query], row[row >= 0], k, candidates)
         left = [query for query in left if len(found[query]) < k] if count < total else []
         count *= WIDER
     return found
 
 
-def _one(rows: Rows, query_E: Tensor, places: np.ndarray, k: int) -> list[tuple[float, int]]:
-    vectors = torch.from_numpy(rows.vectors[places])
+def _one(
+    rows: Rows, query_E: Tensor, places: np.ndarray, k: int, candidates: Candidates
+) -> list[tuple[float, int]]:
+    vectors = torch.from_numpy(candidates.vectors(places))
     scores = (vectors.double() @ query_E.double()).numpy().clip(-1, 1)
     order = np.lexsort((places, -scores))
     _, first = np.unique(rows.items[places[order]], return_index=True)

@@ -16,7 +16,8 @@ ROOM = 1.25
 @dataclass(frozen=True)
 class Rows:
     """N rows at one moment. numbers: (N,) int64, ascending. items: (N,) int64. vectors: (N, E) float32.
-    alive: (N,) bool, False of rows that are removed. at: how far the file was.
+    alive: (N,) bool, False of rows that are removed. at: how far the file was. first: the vectors of so many rows are
+    not in memory, `vectors` are those of the rest. epoch: places are those of before where it is the same.
 
     The arrays are views with room behind them. Rows are only ever added behind the last one, so whoever holds a `Rows`
     sees no change.
@@ -27,12 +28,14 @@ class Rows:
     vectors: np.ndarray
     alive: np.ndarray
     at: State
+    first: int = 0
+    epoch: int = 0
 
     @classmethod
-    def none(cls, dim: int, generation: str) -> "Rows":
+    def none(cls, dim: int, generation: str, epoch: int = 0) -> "Rows":
         whole = np.zeros(0, np.int64)
         vectors = np.zeros((0, dim), np.float32)
-        return cls(whole, whole, vectors, np.zeros(0, bool), State(generation, 0, 0))
+        return cls(whole, whole, vectors, np.zeros(0, bool), State(generation, 0, 0), epoch=epoch)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -51,22 +54,17 @@ class Rows:
         return np.asarray(found & self.alive)
 
     def caught_up(self, connection: sqlite3.Connection) -> "Rows":
-        """With what was written since. Raises sqlite3.DatabaseError for a damaged vector."""
+        """With what was written since, in the same generation. Raises sqlite3.DatabaseError for a damaged vector."""
         now = state(connection)
         if now == self.at:
             return self
         rows = self
-        if now.generation != self.at.generation:
-            dim = int(
-                connection.execute("SELECT value FROM about WHERE name = 'dim'").fetchone()[0]
-            )
-            rows = Rows.none(dim, now.generation)
         gone = _removed_since(connection, rows.at.mark)
         if len(places := rows.places(gone)):
             alive = rows.alive.copy()
             alive[places] = False
             rows = replace(rows, alive=alive)
-        if len(rows) > CHUNK and rows.alive.sum() < len(rows) / 2:
+        if rows.first == 0 and len(rows) > CHUNK and rows.alive.sum() < len(rows) / 2:
             kept = rows.alive
             rows = replace(
                 rows,
@@ -74,6 +72,7 @@ class Rows:
                 items=rows.items[kept],
                 vectors=rows.vectors[kept],
                 alive=np.ones(int(kept.sum()), bool),
+                epoch=rows.epoch + 1,
             )
         return replace(rows._extended(connection), at=now)
 
@@ -85,9 +84,8 @@ class Rows:
         if not count:
             return self
         end, total = len(self), len(self) + count
-        numbers, items, vectors = (
-            _with_room(array, total) for array in (self.numbers, self.items, self.vectors)
-        )
+        numbers, items = (_with_room(array, total) for array in (self.numbers, self.items))
+        vectors = _with_room(self.vectors, total - self.first)
         cursor = connection.execute(
             "SELECT number, item, vector, checksum FROM vectors WHERE number > ? ORDER BY number",
             (after,),
@@ -97,11 +95,15 @@ class Rows:
             part = slice(place, place + len(chunk))
             numbers[part] = [row[0] for row in chunk]
             items[part] = [row[1] for row in chunk]
-            vectors[part] = decoded(chunk, dim)
+            vectors[place - self.first : place - self.first + len(chunk)] = decoded(chunk, dim)
             place += len(chunk)
         alive = np.concatenate([self.alive, np.ones(count, bool)])
         return replace(
-            self, numbers=numbers[:total], items=items[:total], vectors=vectors[:total], alive=alive
+            self,
+            numbers=numbers[:total],
+            items=items[:total],
+            vectors=vectors[: total - self.first],
+            alive=alive,
         )
 
 
@@ -124,7 +126,12 @@ def _with_room(array: np.ndarray, rows: int) -> np.ndarray:
     The room behind `array` itself serves where there is enough, since only the newest `Rows` is ever extended.
     """
     base = array.base
-    if base is not None and base.shape[1:] == array.shape[1:] and len(base) >= rows:
+    if (
+        type(base) is np.ndarray
+        and base.flags.writeable
+        and base.shape[1:] == array.shape[1:]
+        and len(base) >= rows
+    ):
         return base
     made = np.empty((max(rows, int(rows * ROOM)), *array.shape[1:]), array.dtype)
     made[: len(array)] = array

@@ -9,6 +9,7 @@ import numpy as np
 from weft.core.language import say
 from weft.core.text import counted
 from weft.index.rows import Rows
+from weft.index.structure import Structure
 from weft.index.writing import CHUNK, VECTOR, decoded, read, read_preview
 
 OTHER_TABLES = ("vectors", "previews", "cells")
@@ -48,9 +49,11 @@ class Findings:
         return "\n".join(lines)
 
 
-def verified(connection: sqlite3.Connection, rows: Rows | None, dim: int) -> Findings:
-    """Looks at every row, within a transaction that reads. rows: what a search sees at this moment; None where damage
-    keeps it from seeing anything."""
+def verified(
+    connection: sqlite3.Connection, rows: Rows | None, structure: Structure | None, dim: int
+) -> Findings:
+    """Looks at every row, within a transaction that reads. rows, structure: what a search sees at this moment; no rows
+    where damage keeps it from seeing anything."""
     broken = [
         message
         for (message,) in connection.execute("PRAGMA integrity_check(20)")
@@ -64,6 +67,10 @@ def verified(connection: sqlite3.Connection, rows: Rows | None, dim: int) -> Fin
     }
     seen = set(names if rows is None else rows.numbers[rows.alive].tolist())
     lost = (names.keys() - of_tables["vectors"]) | (names.keys() - seen)
+    behind = 0
+    if rows is not None and structure is not None:
+        lost |= names.keys() & set(structure.missing(rows).tolist())
+        behind = int((rows.numbers > structure.last).sum())
     ghosts = (set().union(*of_tables.values()) | seen) - names.keys()
     damaged = [
         names.get(number, str(number)) for number in _damaged(connection, sorted(names), dim)
@@ -75,6 +82,7 @@ def verified(connection: sqlite3.Connection, rows: Rows | None, dim: int) -> Fin
         tuple(sorted(ghosts)),
         tuple(damaged),
         tuple(broken),
+        behind,
     )
 
 

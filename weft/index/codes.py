@@ -1,0 +1,133 @@
+"""Vectors as 8-bit codes in a file that is mapped into memory: a quarter of their size, and none of it read at once.
+
+A code is the rounded vector over its largest component times 127, so that a row's scale is that component over 127. Codes
+find candidates; scores are those of the vectors in the database.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from weft.index import cache_file
+from weft.index.database import State, about, state
+from weft.index.rows import Rows
+from weft.index.structure import Stopped
+from weft.index.writing import decoded
+
+CHUNK = 4096
+"""Rows that are read, or compared, at once: their numbers stay in the processor's cache."""
+SPARE, LEAST_SPARE = 2, 20
+"""So many times more candidates than are wanted, and so many more, make up for the rounding."""
+CHECKED = ("numbers", "items", "scales")
+"""Arrays whose checksum is compared at once. A wrong code loses a candidate, but gives no wrong score."""
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """numbers, items: (N,) int64, scales: (N,) float32, codes: (N, E) int8, all in a file. at: how far the database was."""
+
+    numbers: np.ndarray
+    items: np.ndarray
+    scales: np.ndarray
+    codes: np.ndarray
+    at: State
+
+    @property
+    def last(self) -> int:
+        return int(self.numbers[-1]) if len(self.numbers) else 0
+
+    @property
+    def size(self) -> int:
+        return len(self.numbers)
+
+    def rows(self) -> Rows:
+        """The rows of the file, without vectors in memory."""
+        vectors = np.zeros((0, self.codes.shape[1]), np.float32)
+        return Rows(
+            self.numbers, self.items, vectors, np.ones(self.size, bool), self.at, first=self.size
+        )
+
+    def missing(self, rows: Rows) -> np.ndarray:  # noqa: ARG002
+        return np.zeros(0, np.int64)
+
+    def save(self, path: Path) -> None:
+        """It is in its file."""
+
+    def nearest(
+        self,
+        rows: Rows,  # noqa: ARG002
+        queries_QE: Tensor,
+        count: int,
+        allowed: np.ndarray | None,
+    ) -> np.ndarray:
+        wanted = min(SPARE * count + LEAST_SPARE, self.size)
+        places = np.arange(self.size) if allowed is None else np.flatnonzero(allowed[: self.size])
+        scores = torch.empty(len(queries_QE), 0)
+        found = torch.empty(len(queries_QE), 0, dtype=torch.int64)
+        for start in range(0, len(places), CHUNK):
+            part = places[start : start + CHUNK]
+            at = slice(start, start + len(part)) if allowed is None else part
+            vectors = torch.from_numpy(np.array(self.codes[at])).float()
+            of_part = (queries_QE @ vectors.T) * torch.from_numpy(np.array(self.scales[at]))
+            best = of_part.topk(min(wanted, len(part)), dim=1)
+            scores = torch.cat([scores, best.values], dim=1)
+            found = torch.cat([found, torch.from_numpy(part)[best.indices]], dim=1)
+            scores, kept = scores.topk(min(wanted, scores.shape[1]), dim=1)
+            found = found.gather(1, kept)
+        return found.numpy()
+
+
+def write_codes(connection: sqlite3.Connection, path: Path, stopped: Stopped) -> bool:
+    """Codes of all rows, a chunk of them in memory at a time; within a transaction that reads. False where stopped."""
+    holds, at = about(connection, path), state(connection)
+    (count,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+    said = {"kind": "int8", "generation": at.generation, "at": list(at)}
+    shapes = {
+        "numbers": ("<i8", (count,)),
+        "items": ("<i8", (count,)),
+        "scales": ("<f4", (count,)),
+        "codes": ("|i1", (count, holds.dim)),
+    }
+    try:
+        with cache_file.written(path, said, shapes) as arrays:
+            _fill(connection, arrays, holds.dim, stopped)
+    except _StoppedError:
+        return False
+    return True
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def _fill(
+    connection: sqlite3.Connection, arrays: dict[str, np.ndarray], dim: int, stopped: Stopped
+) -> None:
+    cursor = connection.execute(
+        "SELECT number, item, vector, checksum FROM vectors ORDER BY number"
+    )
+    place = 0
+    while chunk := cursor.fetchmany(CHUNK):
+        if stopped():
+            raise _StoppedError
+        part = slice(place, place + len(chunk))
+        vectors = decoded(chunk, dim)
+        scales = np.abs(vectors).max(1) / 127
+        arrays["numbers"][part] = [row[0] for row in chunk]
+        arrays["items"][part] = [row[1] for row in chunk]
+        arrays["scales"][part] = scales
+        arrays["codes"][part] = np.rint(vectors / scales[:, None])
+        place += len(chunk)
+
+
+def load_codes(path: Path, generation: str) -> Codes | None:
+    """None where there are none of this generation, or they are damaged."""
+    found = cache_file.read(path, {"kind": "int8", "generation": generation}, CHECKED)
+    if found is None:
+        return None
+    said, arrays = found
+    return Codes(**arrays, at=State(*said["at"]))

@@ -1,0 +1,162 @@
+"""The rows of an index and its search structure, kept up with the file."""
+
+import logging
+import sqlite3
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from weft.core.errors import WeftError
+from weft.index import codes, faiss_structure
+from weft.index.database import Database, about, state
+from weft.index.rows import Rows, check_count
+from weft.index.structure import CACHE, Stopped, Structure, is_stale
+from weft.index.verification import Findings, verified
+from weft.index.where import Where, allowed_numbers
+from weft.index.writing import VECTOR, decoded, rows_of
+
+GROWN = 4
+"""A structure that would hold so many times more rows than when it was made is made anew."""
+log = logging.getLogger("weft.index")
+
+
+class Seen(NamedTuple):
+    """What a search sees. allowed: (N,) bool, the rows that may be found; None for all."""
+
+    rows: Rows
+    structure: Structure | None
+    allowed: np.ndarray | None
+
+
+class Follower:
+    """For all threads of a process. A stale structure is made anew in a thread of its own, while searches go on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache = database.path.with_name(CACHE)
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._epoch = 0
+        with database.reading() as connection:
+            self.about = about(connection, database.path)
+        self._start()
+
+    def _start(self) -> None:
+        """With what is kept of a structure, and no other rows."""
+        generation, self._epoch = self.about.generation, self._epoch + 1_000_000
+        self._structure: Structure | None = None
+        self._rows = Rows.none(self.about.dim, generation, self._epoch)
+        if self.about.kind == "int8":
+            kept = codes.load_codes(self._cache, generation)
+            if kept is not None:
+                self._structure, self._rows = kept, kept.rows()
+        elif self.about.kind != "flat":
+            self._structure = faiss_structure.load(self._cache, self.about.kind, generation)
+
+    def seen(self, where: Where | None = None) -> Seen:
+        """Everything as it is now. Raises WeftError for a filter that does not fit, and for damage."""
+        with self._database.reading() as connection, self._lock:
+            if state(connection).generation != self.about.generation:
+                self.about = about(connection, self._database.path)
+                self._start()
+            rows = self._rows = self._rows.caught_up(connection)
+            check_count(connection, rows)
+            allowed = rows.mask(allowed_numbers(connection, where)) if where else None
+            structure = self._structure
+        if allowed is None and not rows.alive.all():
+            allowed = rows.alive
+        if self.about.kind != "flat" and self._thread is None and is_stale(rows, structure):
+            self._refresh_apart()
+        return Seen(rows, structure, allowed)
+
+    def vectors(self, rows: Rows, places: np.ndarray) -> np.ndarray:
+        """(M, E) float32; zeros of rows that were removed meanwhile."""
+        if rows.first == 0:
+            return np.asarray(rows.vectors[places])
+        found = np.zeros((len(places), self.about.dim), np.float32)
+        behind = places >= rows.first
+        found[behind] = rows.vectors[places[behind] - rows.first]
+        numbers = rows.numbers[places[~behind]]
+        at = {
+            int(number): place
+            for number, place in zip(numbers, np.flatnonzero(~behind), strict=True)
+        }
+        with self._database.reading() as connection:
+            kept = list(rows_of(connection, f"SELECT {VECTOR} FROM vectors", list(at)))
+            vectors = decoded(kept, self.about.dim)
+        for row, vector in zip(kept, vectors, strict=True):
+            found[at[row[0]]] = vector
+        return found
+
+    def _refresh_apart(self) -> None:
+        with self._lock:
+            if self._thread is not None or self._closed.is_set():
+                return
+            self._thread = threading.Thread(target=self._refreshed, name="weft-index")
+            self._thread.start()
+
+    def _refreshed(self) -> None:
+        try:
+            self.refresh(lambda: self._closed.is_set() or not threading.main_thread().is_alive())
+        except WeftError as error:  # searches go on without it
+            log.warning("%s", error)
+            return  # and it is not tried again
+        with self._lock:
+            self._thread = None
+
+    def refresh(self, stopped: Stopped = lambda: False) -> None:
+        """Makes or extends the structure where it is stale, and keeps it in its file. Raises WeftError."""
+        if self.about.kind == "flat":
+            return
+        with self._making:
+            rows, structure, _ = self._seen_alone()
+            if not is_stale(rows, structure):
+                return
+            made = self._made(rows, structure, stopped)
+            if made is None:
+                return
+            with self._lock:
+                if self.about.generation != rows.at.generation:
+                    return
+                self._structure = made
+                if isinstance(made, codes.Codes):
+                    self._rows = made.rows()
+            made.save(self._cache)
+
+    def _seen_alone(self) -> Seen:
+        with self._database.reading() as connection, self._lock:
+            self._rows = self._rows.caught_up(connection)
+            return Seen(self._rows, self._structure, None)
+
+    def _made(self, rows: Rows, structure: Structure | None, stopped: Stopped) -> Structure | None:
+        if self.about.kind == "int8":
+            with self._database.apart() as connection:
+                if not codes.write_codes(connection, self._cache, stopped):
+                    return None
+            return codes.load_codes(self._cache, rows.at.generation)
+        faiss_structure.require_faiss(self.about.kind)
+        if isinstance(structure, faiss_structure.FaissStructure):
+            alive = int(rows.alive.sum())
+            if structure.size < alive < GROWN * structure.size:
+                return structure.extended(rows, stopped)
+        return faiss_structure.build(rows, self.about.kind, stopped)
+
+    def verified(self) -> Findings:
+        """See `Index.verify`."""
+        with self._database.apart() as connection:
+            with self._lock:
+                try:
+                    self._rows = self._rows.caught_up(connection)
+                    rows, structure = self._rows, self._structure  # type: Rows | None, Structure | None
+                except sqlite3.DatabaseError:
+                    rows, structure = None, None
+            return verified(connection, rows, structure, self.about.dim)
+
+    def close(self) -> None:
+        self._closed.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
