@@ -1,12 +1,16 @@
 """Uploads that mean no good, and requests that name files and addresses: refused, and nothing is opened or fetched."""
 
 import asyncio
+import io
 import json
+import random
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from asking import Answer, ask, form, gate, media
 from hostile import uploads
 
@@ -121,6 +125,21 @@ def test_no_path_is_opened_and_no_address_fetched(service: Service, watch: Watch
     assert [name for name in opened if not name.startswith(own) and "index" not in name] == []
     assert not any(any(place in str(name) for place in PLACES) for name in opened)
     assert [event for event, _ in watch.seen if event != "open"] == []
+
+
+def test_damaged_sounds_print_nothing(service: Service, capfd: pytest.CaptureFixture[str]) -> None:
+    local, generator = gate(service), random.Random(0)
+    for number in range(60):
+        out = io.BytesIO()
+        kind = ("WAV", "FLAC", "OGG", "AIFF", "MP3", "CAF")[number % 6]
+        soundfile.write(out, np.zeros(4000, np.float32), 8000, format=kind)
+        content = bytearray(out.getvalue())
+        for _ in range(generator.choice((1, 5, 50))):
+            content[generator.randrange(min(200, len(content)))] = generator.randrange(256)
+        asked = {"run": "speech", "values": {"audio": media(bytes(content))}}
+        found = asyncio.run(ask(local, "POST", "/transcribe", asked))
+        assert found.status in (200, 400, 413, 415)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_script_in_a_text_stays_a_text(service: Service) -> None:

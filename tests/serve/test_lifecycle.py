@@ -1,6 +1,7 @@
 """From the command line to the last answer: what is refused before it serves, and how it ends."""
 
 import http.client
+import importlib.util
 import json
 import shutil
 import signal
@@ -78,6 +79,19 @@ def test_folders_that_cannot_be_served(runs: Path, tmp_path: Path) -> None:
     assert line == "--index is given for 2 runs, expected one run"
     (tmp_path / "flow" / "model.safetensors").write_bytes(b"x")
     assert "model.safetensors" in refused("serve", tmp_path / "flow", *free)
+
+
+def test_a_package_that_is_missing(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "uvicorn" else found(name, *more),
+    )
+    line = refused("serve", runs / "flow", "--port", 0)
+    assert line == (
+        "weft serve needs the package uvicorn, which is not installed: pip install 'weft[serve]'"
+    )
 
 
 def test_a_port_in_use(runs: Path) -> None:

@@ -4,12 +4,12 @@ WAV, FLAC, Ogg and AIFF go through soundfile (libsndfile); MP3, other formats an
 PyAV. Neither needs programs of the system.
 """
 
+import contextlib
 import importlib.util
 import io
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -230,7 +230,7 @@ class _Track:
             yield round(time * self.rate), values_SC
 
 
-@contextmanager
+@contextlib.contextmanager
 def _source(media: Media) -> Iterator[Any]:
     """What reads the sound; closed afterwards."""
     if media.rate is not None:
@@ -275,7 +275,7 @@ def _sound_file(file: BinaryIO) -> Any:
     place = 0 if number is None else os.lseek(number, 0, os.SEEK_CUR)
     try:
         if number is None:
-            opened = soundfile.SoundFile(file)
+            opened = soundfile.SoundFile(_WithinFile(file))
         else:
             os.lseek(number, 0, os.SEEK_SET)
             opened = soundfile.SoundFile(number, closefd=False)
@@ -289,6 +289,19 @@ def _sound_file(file: BinaryIO) -> Any:
     if not 0 < opened.samplerate <= _LARGEST_RATE:
         raise WeftError(f"sound has {opened.samplerate} samples a second")
     return opened
+
+
+class _WithinFile:
+    """The file, in which a damaged header leads nowhere before its beginning: libsndfile would go on with an error that it prints."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with contextlib.suppress(ValueError, OSError):
+            self._file.seek(offset, whence)
+        return self.tell()
 
 
 def _number(file: BinaryIO) -> int | None:

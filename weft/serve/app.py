@@ -73,7 +73,8 @@ class Routes:
         async def answer(request: Request) -> Response:
             asked = await read(request, model, self._service.limits)
             run = self._service.run(asked.run, name)
-            return answered(await self._in_time(operation(run, asked)))
+            found = await self._in_time(operation(run, asked))
+            return await asyncio.to_thread(answered, found)  # many vectors are a long text
 
         answer.__name__, answer.__doc__ = name, operation.__doc__
         return self._guarded(answer)
