@@ -21,7 +21,7 @@ from weft.index import Entry, Index, Kind
 
 COUNT, DIM, LATENT, K = 100_000, 384, 32, 10
 QUERIES, AT_ONCE = 500, 64
-KINDS: tuple[Kind, ...] = ("hnsw", "ivf", "int8", "flat")
+KINDS: tuple[Kind, ...] = ("hnsw", "int8", "ivf", "flat")
 
 
 def measure(setting: Setting) -> list[Comparison]:

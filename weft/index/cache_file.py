@@ -69,7 +69,8 @@ def read(
             return None
         found = {}
         for name, (kind, shape, start, checksum) in said["arrays"].items():
-            found[name] = _mapped(path, kind, tuple(shape), start, "r")
+            # What is written to the arrays stays in memory; torch takes none that cannot be.
+            found[name] = _mapped(path, kind, tuple(shape), start, "c")
             if (checked is None or name in checked) and _checksum(found[name]) != checksum:
                 return None
         return said["about"], found

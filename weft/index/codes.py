@@ -18,8 +18,10 @@ from weft.index.rows import Rows
 from weft.index.structure import Stopped
 from weft.index.writing import decoded
 
-CHUNK = 4096
+CHUNK = 1024
 """Rows that are read, or compared, at once: their numbers stay in the processor's cache."""
+SCORES = 2**22
+"""Scores that are held at once."""
 SPARE, LEAST_SPARE = 2, 20
 """So many times more candidates than are wanted, and so many more, make up for the rounding."""
 CHECKED = ("numbers", "items", "scales")
@@ -65,20 +67,32 @@ class Codes:
         allowed: np.ndarray | None,
     ) -> np.ndarray:
         wanted = min(SPARE * count + LEAST_SPARE, self.size)
-        places = np.arange(self.size) if allowed is None else np.flatnonzero(allowed[: self.size])
+        places = None if allowed is None else np.flatnonzero(allowed[: self.size])
+        total = self.size if places is None else len(places)
         scores = torch.empty(len(queries_QE), 0)
         found = torch.empty(len(queries_QE), 0, dtype=torch.int64)
-        for start in range(0, len(places), CHUNK):
-            part = places[start : start + CHUNK]
-            at = slice(start, start + len(part)) if allowed is None else part
-            vectors = torch.from_numpy(np.array(self.codes[at])).float()
-            of_part = (queries_QE @ vectors.T) * torch.from_numpy(np.array(self.scales[at]))
-            best = of_part.topk(min(wanted, len(part)), dim=1)
+        block = max(CHUNK, SCORES // max(1, len(queries_QE)))
+        for start in range(0, total, block):
+            end = min(start + block, total)
+            of_block = self._scores(
+                queries_QE, slice(start, end) if places is None else places[start:end]
+            )
+            best = of_block.topk(min(wanted, end - start), dim=1)
             scores = torch.cat([scores, best.values], dim=1)
-            found = torch.cat([found, torch.from_numpy(part)[best.indices]], dim=1)
-            scores, kept = scores.topk(min(wanted, scores.shape[1]), dim=1)
-            found = found.gather(1, kept)
-        return found.numpy()
+            found = torch.cat([found, best.indices + start], dim=1)
+            if scores.shape[1] > wanted:
+                scores, kept = scores.topk(wanted, dim=1)
+                found = found.gather(1, kept)
+        return found.numpy() if places is None else np.asarray(places[found.numpy()])
+
+    def _scores(self, queries_QE: Tensor, at: slice | np.ndarray) -> Tensor:
+        """(Q, R) the products of the queries and these rows."""
+        codes, scales = self.codes[at], torch.from_numpy(np.asarray(self.scales[at]))
+        scores = torch.empty(len(queries_QE), len(codes))
+        for start in range(0, len(codes), CHUNK):
+            part = torch.from_numpy(np.asarray(codes[start : start + CHUNK])).float()
+            torch.mm(queries_QE, part.T, out=scores[:, start : start + len(part)])
+        return scores.mul_(scales)
 
 
 def write_codes(connection: sqlite3.Connection, path: Path, stopped: Stopped) -> bool:

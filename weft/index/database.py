@@ -9,7 +9,7 @@ write that has returned outlives a crash (https://www.sqlite.org/wal.html).
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +85,23 @@ def clear_errors(path: Path) -> Iterator[None]:
         raise WeftError(f"{path}: {reason}") from None
     except (sqlite3.DatabaseError, OverflowError) as error:
         raise WeftError(f"{path}: is damaged: {error}; {REBUILD}") from None
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """As `connect`; on a read-only disk too, where nobody can be writing. Raises sqlite3.Error."""
+    connection = None
+    try:
+        connection = connect(path)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return connection
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        logged = log.exists() and log.stat().st_size
+        if logged or not isinstance(error, sqlite3.OperationalError):
+            raise
+        return connect(path, "ro&immutable=1")  # the log cannot be opened beside it
 
 
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
@@ -165,8 +182,8 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._reader = _Held(self.path)
-        self._writer = _Held(self.path)
+        self._reader = _Held(self.path, connect_to_read)
+        self._writer = _Held(self.path, connect)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -189,7 +206,7 @@ class Database:
         """As `reading`, of a connection of its own, so that what takes long holds up no search."""
         with (
             clear_errors(self.path),
-            closing(connect(self.path)) as connection,
+            closing(connect_to_read(self.path)) as connection,
             transaction(connection, "DEFERRED"),
         ):
             yield connection
@@ -202,8 +219,9 @@ class Database:
 class _Held:
     """A connection that one thread at a time uses; opened anew in a forked process, and where another file lies there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
         self._path = path
+        self._connect = connect
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._of: tuple[int, int, int] | None = None
@@ -215,7 +233,7 @@ class _Held:
             if self._connection is None or key != self._of:
                 if self._of is not None and self._of[0] == key[0]:
                     self.close()
-                self._connection, self._of = connect(self._path), key
+                self._connection, self._of = self._connect(self._path), key
             yield self._connection
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ EFFORTS = {
 }
 RECALL, AT = 0.995, 10
 SAMPLES = 300
-NOISE = 0.75
+NOISE = 0.5
 """Length of what is added to a vector of the index to make a query that its effort is chosen by."""
 LINKS, CONSTRUCTION = 32, 40
 """M and efConstruction of HNSW."""

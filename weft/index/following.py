@@ -40,6 +40,7 @@ class Follower:
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._epoch = 0
+        self._counted: Rows | None = None
         with database.reading() as connection:
             self.about = about(connection, database.path)
         self._start()
@@ -63,7 +64,9 @@ class Follower:
                 self.about = about(connection, self._database.path)
                 self._start()
             rows = self._rows = self._rows.caught_up(connection)
-            check_count(connection, rows)
+            if rows is not self._counted:
+                check_count(connection, rows)
+                self._counted = rows
             allowed = rows.mask(allowed_numbers(connection, where)) if where else None
             structure = self._structure
         if allowed is None and not rows.alive.all():

@@ -45,21 +45,6 @@ class Entry:
     text: str | None = None
     preview: Preview | None = None
 
-    def __post_init__(self) -> None:
-        if not self.id:
-            raise WeftError("an entry has an empty id, expected a name of its own")
-        for name, most in LONGEST.items():
-            value = getattr(self, name)
-            if isinstance(value, str):
-                _check_unicode(value, f"entry {brief(self.id)}: its {name}")
-            if isinstance(value, str) and len(value) > most:
-                raise WeftError(
-                    f"entry {brief(self.id)}: its {name} has {len(value):,} characters, expected at most {most:,}"
-                )
-        for column, value in self.metadata.items():
-            _check_unicode(column, f"entry {brief(self.id)}: a column's name")
-            type_of(value, f"entry {brief(self.id)}: column {brief(column)}")
-
 
 class Hit(NamedTuple):
     """One thing that was found. score: the cosine of the query and the stored vector."""
@@ -69,6 +54,23 @@ class Hit(NamedTuple):
     source: str = ""
     metadata: Mapping[str, Scalar] = {}
     text: str | None = None
+
+
+def check_entry(entry: Entry) -> None:
+    """Raises WeftError for what an index cannot keep."""
+    if not entry.id:
+        raise WeftError("an entry has an empty id, expected a name of its own")
+    for name, most in LONGEST.items():
+        value = getattr(entry, name)
+        if isinstance(value, str):
+            _check_unicode(value, f"entry {brief(entry.id)}: its {name}")
+        if isinstance(value, str) and len(value) > most:
+            raise WeftError(
+                f"entry {brief(entry.id)}: its {name} has {len(value):,} characters, expected at most {most:,}"
+            )
+    for column, value in entry.metadata.items():
+        _check_unicode(column, f"entry {brief(entry.id)}: a column's name")
+        type_of(value, f"entry {brief(entry.id)}: column {brief(column)}")
 
 
 class Changed(NamedTuple):

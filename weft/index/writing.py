@@ -12,7 +12,7 @@ import torch
 
 from weft.core.errors import WeftError, brief
 from weft.core.samples import group_key
-from weft.index.records import Changed, Entry, Preview, Scalar, type_of, unit_vectors
+from weft.index.records import Changed, Entry, Preview, Scalar, check_entry, type_of, unit_vectors
 
 CHUNK = 1000
 """Entries that are written together, and numbers that are asked for together."""
@@ -44,6 +44,7 @@ def write(connection: sqlite3.Connection, entries: Iterable[Entry], dim: int) ->
 
 def _vectors(entries: Sequence[Entry], dim: int) -> np.ndarray:
     for entry in entries:
+        check_entry(entry)
         if entry.vector.shape != (dim,):
             raise WeftError(
                 f"entry {brief(entry.id)}: its vector has shape {tuple(entry.vector.shape)}, expected ({dim},)"
