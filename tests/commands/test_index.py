@@ -108,7 +108,7 @@ def test_captions_may_be_indexed(run: Path, trained: tuple[Path, Path], tmp_path
         *("index", "build", run, "--data", trained[1], "--stream", "text", "--kind", "flat"),
         *("--metadata", "colour", "--out", tmp_path / "texts"),
     )
-    assert out == f"24 entries of stream 'text' indexed (flat): {tmp_path / 'texts'}\n"
+    assert out.startswith(f"24 entries of stream 'text' indexed (flat): {tmp_path / 'texts'}\n")
     with Index.open(tmp_path / "texts") as index:
         assert index.entry("row5").text == caption(5)
         assert [column.name for column in index.columns()] == ["colour"]

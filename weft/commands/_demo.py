@@ -18,9 +18,9 @@ from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
 from weft.data.sources import DataSource, FilesConfig, read_once
 from weft.evaluation.leakage import Leakage
-from weft.index import build_index
 from weft.recipes import recipe
 from weft.report.card import write_card
+from weft.runs.indexing import index_rows
 from weft.runs.measure import METRICS, Measurement, measure, save_result
 from weft.runs.recipe import Recipe
 from weft.runs.reporting import report
@@ -99,7 +99,7 @@ def _run(wanted: Wanted, began: float) -> None:
     found = _measure_all(runs)
     for name in (PRETRAINING, "scenes_zh"):
         rows = found[name][1].dataset
-        build_index(folders[name] / "index", runs[name].member(rows), rows).close()
+        index_rows(runs[name], rows).close()
     for _, one in found.values():
         print_result(one.result)
     page = report(

@@ -43,6 +43,8 @@ class BuildArguments(Trusting):
     entries and hnsw for many if not given."""
     metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Column that searches can be filtered by; short columns of categories, numbers and dates if not given."""
+    cutoff: bool = True
+    """Find out from what score on a query has found something, with queries of the recipe's rows and with nonsense."""
     out: Path | None = None
     """Folder of the index; RUN/index if not given."""
 
@@ -95,6 +97,7 @@ def main(words: list[str]) -> None:
 def _build(words: list[str]) -> None:
     arguments = parse(BuildArguments, words, "weft index build")
     from weft.index.database import FILE
+    from weft.runs.cutoffs import calibrate
     from weft.runs.indexing import index_rows
     from weft.runs.own_columns import on_files
     from weft.runs.parts import open_split
@@ -117,6 +120,9 @@ def _build(words: list[str]) -> None:
         metadata=arguments.metadata or None,
     ) as index:
         print(said_of(index))
+        if arguments.cutoff:
+            for line in calibrate(run, index):
+                print(line)
 
 
 def said_of(index: "Index") -> str:
