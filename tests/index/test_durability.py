@@ -1,14 +1,13 @@
 """Writers in several processes, writers that are killed, full and read-only disks."""
 
 import os
-import resource
 import shutil
 import stat
 import subprocess
 import sys
 
 import pytest
-from made_index import DIM, create, entry, numbered, vector
+from made_index import create, entry, numbered, vector
 
 from benchmarks import index_durability
 from weft.core.errors import WeftError
@@ -115,6 +114,12 @@ def test_a_read_only_mount(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_limit_is_that_of_this_test():
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    assert DIM == 8
+def test_what_a_killed_build_has_left_goes(tmp_path):
+    create(tmp_path, numbered(3)).close()
+    for name, age in ((".index-old", 2 * 86_400), (".index-new", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.db").write_bytes(b"half")
+        past = (tmp_path / name).stat().st_mtime - age
+        os.utime(tmp_path / name, (past, past))
+    create(tmp_path, numbered(3)).close()
+    assert [path.name for path in tmp_path.glob(".index-*")] == [".index-new"]

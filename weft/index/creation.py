@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable
 from contextlib import closing
@@ -24,6 +25,10 @@ from weft.index.faiss_structure import require_faiss
 from weft.index.records import KINDS, Entry, Kind
 from weft.index.writing import write
 
+WORK = ".index-"
+"""How the names of folders begin in which indexes are made."""
+ABANDONED = 86_400.0
+"""Seconds after which such a folder is that of a process that was killed."""
 MANY = 20_000
 """Entries from which on a search structure is worth it."""
 
@@ -56,7 +61,8 @@ def create(
         raise WeftError(f"dim is {dim}, expected 1 or more")
     check_writable(folder / FILE)
     folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder, prefix=".index-"))
+    _clear(folder)
+    work = Path(tempfile.mkdtemp(dir=folder, prefix=WORK))
     made = work / FILE
     try:
         with clear_errors(made), closing(connect(made, "rwc")) as connection:
@@ -74,3 +80,10 @@ def create(
         replace_content(made, folder / FILE)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what processes that were killed have left."""
+    for old in folder.glob(f"{WORK}*"):
+        if time.time() - old.stat().st_mtime > ABANDONED:
+            shutil.rmtree(old, ignore_errors=True)
