@@ -37,6 +37,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["evaluate", ""], ["elsewhere", "runs/demo/scenes", "runs/first"]),
         (["evaluate", "runs/f"], ["runs/first"]),
         (["search", "runs/first", "--te"], ["--text"]),
+        (["index", ""], ["add", "build", "remove", "verify"]),
+        (["index", "build", "runs/first", "--me"], ["--metadata"]),
         (["explain", "runs/first", "--method", "r"], ["relevance", "rollout"]),
         (["list", "p"], ["parts"]),
         (["data", "ch"], ["check"]),
