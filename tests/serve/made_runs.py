@@ -58,7 +58,8 @@ def answering(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     for name in NAMES:
         shutil.copytree(runs / name, own / name)
     words = [own / name for name in NAMES]
-    with Process(*words, "--writable", "--rate", 0, "--log", own / "log.jsonl") as process:
+    said = ("--writable", "--rate", 0, "--backend", "fp32", "--log", own / "log.jsonl")
+    with Process(*words, *said) as process:
         yield process
 
 

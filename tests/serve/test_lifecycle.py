@@ -38,6 +38,10 @@ from tiny_runs import refused, weft
         (("--log", "/dev/null/x"), "cannot be written"),
         (("--devise", "cpu"), "did you mean --device"),
         (("--device", "gpu"), "--device"),
+        (("--backedn", "fp32"), "did you mean --backend"),
+        (("--backend", "int4"), "--backend"),
+        (("--theads", "1"), "did you mean --threads"),
+        (("--threads", "0"), "--threads is 0, expected a number above 0"),
         (("--megabyte", "1"), "did you mean --megabytes"),
         (("--megabytes", "0"), "--megabytes is 0, expected a number above 0"),
         (("--second", "1"), "did you mean --seconds"),
@@ -187,6 +191,9 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
         assert found.status == 200
         index = found.json[0]["index"]  # made of the rows of --data, since there was none
         assert (index["items"], index["writable"]) == (3, False)
+        backend = found.json[0]["backend"]
+        assert set(backend["name"].split(", ")) <= {"fp32", "bf16"}
+        assert "text: " in backend["why"]
         process.stop(signal.SIGINT)
         found = process.get("/health")
         assert (found.status, found.error) == (503, "the server is stopping")

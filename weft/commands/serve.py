@@ -42,6 +42,12 @@ class Arguments(Trusting):
     """File at whose end a line of JSON is written for each request; it holds nothing of what was asked."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the models run: auto, cpu or cuda."""
+    backend: Literal["auto", "fp32"] = "auto"
+    """How streams are embedded. auto: each way is tried for a second, and the fastest that says the same is taken; fp32: as the
+    model was trained."""
+    threads: int | None = None
+    """Threads that one call of a model uses; one less than this machine has cores if not given, which is left for what comes in
+    and goes out."""
     megabytes: float = 32.0
     """Largest body of a request, in MiB."""
     seconds: float = 60.0
@@ -60,7 +66,7 @@ def main(words: list[str]) -> None:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra="serve", purpose="weft serve")
     from weft.serve.app import gate_of
-    from weft.serve.lifecycle import bound, serve
+    from weft.serve.lifecycle import bound, serve, set_threads
     from weft.serve.log import Log
     from weft.serve.security import Access, is_loopback, token_of
     from weft.serve.service import Service
@@ -80,6 +86,7 @@ def main(words: list[str]) -> None:
         waiting=arguments.waiting,
         rate=arguments.rate,
     )
+    set_threads(arguments.threads)
     with bound(arguments.host, arguments.port) as at, contextlib.closing(Log(arguments.log)) as log:
         served = [_served(arguments, name, folder) for name, folder in _named(arguments).items()]
         service = Service(served, limits)
@@ -99,6 +106,7 @@ def main(words: list[str]) -> None:
 
 def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     """The run with its index: that of --index, else RUN/index where it is, else one of the rows of --data."""
+    from weft.export.backends import fastest
     from weft.index.database import FILE
     from weft.runs.run import load
     from weft.runs.searching import INDEX, open_index
@@ -112,9 +120,13 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
         from weft.runs.parts import open_split
 
         index_rows(run, open_split(on_files(run.recipe, arguments.data), None), place).close()
-    if arguments.index is None and not (place / FILE).exists():
-        return Served(name, run)
-    return Served(name, run, open_index(run, place), arguments.writable)
+    has = arguments.index is not None or (place / FILE).exists()
+    index = open_index(run, place) if has else None
+    streams = run.streams if arguments.backend == "auto" else ()
+    backends = {stream: fastest(run, stream) for stream in streams}
+    for stream, one in backends.items():
+        print(say(f"{name}, {stream}: {one.name}; {one.why}"))
+    return Served(name, run, index, arguments.writable, backends)
 
 
 def _check(arguments: Arguments) -> None:
@@ -125,9 +137,9 @@ def _check(arguments: Arguments) -> None:
         raise WeftError(f"--index is given for {len(arguments.runs)} runs, expected one run")
     if not 0 <= arguments.port <= 65535:
         raise WeftError(f"--port is {arguments.port}, expected 0 to 65535")
-    for name in ("megabytes", "seconds", "waiting"):
+    for name in ("megabytes", "seconds", "waiting", "threads"):
         value = getattr(arguments, name)
-        if not 0 < value < 1e6:
+        if value is not None and not 0 < value < 1e6:
             raise WeftError(f"--{name} is {value:g}, expected a number above 0")
     if not 0 <= arguments.rate < 1e6:
         raise WeftError(f"--rate is {arguments.rate:g}, expected 0 or more")

@@ -119,7 +119,7 @@ class ServedIndex:
         missing = [item.id for item in asked.items if item.value is None]
         if missing:
             raise RefusedError(400, f"item '{missing[0][:80]}' has no value")
-        vectors = await self.run.embed(stream, values)
+        vectors = await self.run.embed(stream, values, exact=True)
 
         def write() -> Answer:
             modality = self.run.run.modalities[stream]

@@ -1,11 +1,13 @@
 """From the first to the last request: an address, and an end at which nobody loses an answer."""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable
 from types import FrameType
 
+import torch
 import uvicorn
 
 from weft.core.errors import WeftError
@@ -16,6 +18,14 @@ QUIET_SECONDS = 0.5
 """After the signal to stop the server answers 503 for at least so long, so that who looks at /health sees it."""
 LONGEST_STOP = 120.0
 """After so long requests that were let in are given up."""
+
+
+def set_threads(threads: int | None) -> None:
+    """Threads of one call of a model; None: one less than there are cores. More than are free wait for each other."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    torch.set_num_threads(threads or max(1, cores - 1))
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from weft.architectures.model import Model
 from weft.core.errors import WeftError, unknown_name
+from weft.core.records import Field
 from weft.core.text import counted
+from weft.export.backends import Backend
 from weft.heads.drawn import DrawnOutput
 from weft.heads.output import Output, Values
 from weft.inference.given import Given, given
@@ -38,23 +41,49 @@ class Said:
         return [{"said": said, "probability": p} for said, p in self.values.best(row, k)]
 
 
+class Computed(nn.Module):
+    """A backend in the place of the model whose tower it computes."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__()
+        self._backend = backend
+
+    def encode(self, stream: str, value: Field) -> Field:  # noqa: ARG002
+        """As it is: the backend does all at once."""
+        return value
+
+    def embed(self, stream: str, value: Field) -> Tensor:  # noqa: ARG002
+        return self._backend.embed(value)
+
+
 class ServedRun:
-    """The operations of a run for many callers. name: by which they ask for it."""
+    """The operations of a run for many callers. name: by which they ask for it. backends: stream -> how it is embedded; by the
+    model as it is where none is named."""
 
     def __init__(
-        self, name: str, run: Run, batcher: Batcher, readers: Executor, limits: Limits
+        self,
+        name: str,
+        run: Run,
+        batcher: Batcher,
+        readers: Executor,
+        limits: Limits,
+        backends: Mapping[str, Backend] | None = None,
     ) -> None:
         self.name = name
         self.run = run
+        self.backends = dict(backends or {})
         self.limits = limits
         self._values = ValueReader(run.modalities, limits)
         self._batcher = batcher
         self._readers = readers
 
-    async def embed(self, stream: str, value: Any) -> Tensor:
-        """(N, E) the embeddings of a value, or of several."""
+    async def embed(self, stream: str, value: Any, *, exact: bool = False) -> Tensor:
+        """(N, E) the embeddings of a value, or of several. exact: by the model as it is, whatever the backend."""
         if stream not in self.run.streams:
             raise unknown_name("stream", stream, self.run.streams)
+
+        backend = None if exact else self.backends.get(stream)
+        model = self.run.model if backend is None else cast(Model, Computed(backend))
 
         def read() -> tuple[Preloaded, Size]:
             rows = Preloaded.of(self._given({stream: value}))
@@ -62,11 +91,11 @@ class ServedRun:
 
         def work(parts: list[Preloaded]) -> list[Tensor]:
             whole = Preloaded.join(parts)
-            member = whole.member(self.run.model, self.run.learned)
+            member = whole.member(model, self.run.learned)
             vectors = self.run.embed_rows(stream, member, whole.samples)
             return list(torch.split(vectors, [len(part.samples) for part in parts]))
 
-        found: Tensor = await self.asked("embed", read, work, (self.name, stream))
+        found: Tensor = await self.asked("embed", read, work, (self.name, stream, exact))
         return found
 
     async def said(

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.errors import unknown_name
+from weft.export.backends import Backend
 from weft.index import Index
 from weft.runs.run import Run
 from weft.serve.batcher import Batcher
@@ -20,12 +21,13 @@ from weft.serve.settings import Limits
 
 @dataclass(frozen=True)
 class Served:
-    """A run that is to be served, by its name. writable: whether callers may change the index."""
+    """A run that is to be served, by its name. writable: whether callers may change the index. backends: see ServedRun."""
 
     name: str
     run: Run
     index: Index | None = None
     writable: bool = False
+    backends: Mapping[str, Backend] = field(default_factory=dict)
 
 
 class Service:
@@ -38,7 +40,7 @@ class Service:
         self._finder = Batcher(limits.waiting, self.metrics.observe_batch, gather=0)
         self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "weft-read")
         self.runs = {
-            one.name: ServedRun(one.name, one.run, self._model, self._readers, limits)
+            one.name: ServedRun(one.name, one.run, self._model, self._readers, limits, one.backends)
             for one in served
         }
         self.indexes = {
@@ -75,6 +77,7 @@ class Service:
             {
                 **describe(served.run, name),
                 "can": self._can[name],
+                "backend": _backend(served.backends),
                 "index": self.indexes[name].describe() if name in self.indexes else None,
             }
             for name, served in self.runs.items()
@@ -106,3 +109,12 @@ class Service:
             can = ", ".join(self._can[name]) or "nothing"
             raise RefusedError(400, f"the run '{name}' cannot {ability}, it can: {can}")
         return name
+
+
+def _backend(backends: Mapping[str, Backend]) -> dict[str, str] | None:
+    """How the streams are embedded, and why so."""
+    if not backends:
+        return None
+    names = dict.fromkeys(one.name for one in backends.values())
+    why = "; ".join(f"{stream}: {one.name}, {one.why}" for stream, one in backends.items())
+    return {"name": ", ".join(names), "why": why}
