@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from made_index import create, entry, numbered, vector
@@ -22,8 +23,17 @@ def preloaded():
 def test_eight_writers(tmp_path):
     """Each of them adds 1,000 entries while this process searches."""
     create(tmp_path, dim=index_durability.DIM).close()
-    assert index_durability.together(tmp_path, 8, 1000, at_once=25) == [0] * 8
-    with Index.open(tmp_path) as index:
+    with Index.open(tmp_path) as index, ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(index_durability.together, tmp_path, 8, 1000, at_once=25)
+        counts, query = [0], vector(0, index_durability.DIM)[None]
+        while not writing.done():
+            counts.append(len(index))
+            hits = index.search(query, 5)[0]
+            assert len(hits) == min(5, counts[-1]) or len(hits) > counts[-1]
+            assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert writing.result() == [0] * 8
+        assert counts == sorted(counts)
+        assert len(set(counts)) > 2
         found = index.verify()
         assert (len(index), found.entries, found.lost, found.ghosts) == (8000, 8000, (), ())
         assert found.whole

@@ -189,4 +189,4 @@ def test_a_locked_run_needs_the_model_s_files_no_more(
     assert main(["index", "build", str(tmp_path / "run"), "--data", str(tmp_path / "photos")]) == 0
     with Index.open(tmp_path / "run" / "index") as index:
         found = index.vectors([f"{n}.png" for n in range(3)])
-    torch.testing.assert_close(found, run.embed(image=pictures()), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, run.embed(image=pictures()), atol=1e-3, rtol=0)
