@@ -378,3 +378,19 @@ def test_a_lost_vector_is_noticed_by_a_search(index):
     sql(index.folder, "DELETE FROM vectors WHERE number = 3")
     with pytest.raises(WeftError, match="is damaged: has 59 entries, expected 60"):
         Index.open(index.folder).search(vector(0)[None], 1)
+
+
+def test_a_filter_that_is_asked_again_sees_what_was_written(index):
+    query, where = vector(1000)[None], {"colour": "red"}
+    before = index.search(query, 60, where=where)[0]
+    assert index.search(query, 60, where=where)[0] == before
+    index.remove([before[0].id])
+    index.add([entry("more", colour="red")])
+    after = {hit.id for hit in index.search(query, 60, where=where)[0]}
+    assert after == {hit.id for hit in before[1:]} | {"more"}
+    for n in range(40):
+        index.search(query, 1, where={"year": {"min": n}})
+    assert len(index._follower._filters) == 16
+    new = 30 - before[0].metadata["new"]
+    assert len(index.search(query, 60, where={"new": True})[0]) == new
+    assert index.search(query, 60, where={"year": 1})[0] == []

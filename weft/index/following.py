@@ -1,5 +1,6 @@
 """The rows of an index and its search structure, kept up with the file."""
 
+import json
 import logging
 import sqlite3
 import threading
@@ -18,6 +19,7 @@ from weft.index.writing import VECTOR, decoded, rows_of
 
 GROWN = 4
 """A structure that would hold so many times more rows than when it was made is made anew."""
+KEPT_FILTERS = 16
 log = logging.getLogger("weft.index")
 
 
@@ -41,6 +43,7 @@ class Follower:
         self._closed = threading.Event()
         self._epoch = 0
         self._counted: Rows | None = None
+        self._filters: dict[str, tuple[Rows, np.ndarray]] = {}
         with database.reading() as connection:
             self.about = about(connection, database.path)
         self._start()
@@ -67,13 +70,25 @@ class Follower:
             if rows is not self._counted:
                 check_count(connection, rows)
                 self._counted = rows
-            allowed = rows.mask(allowed_numbers(connection, where)) if where else None
+            allowed = self._allowed(connection, rows, where) if where else None
             structure = self._structure
         if allowed is None and not rows.alive.all():
             allowed = rows.alive
         if self.about.kind != "flat" and self._thread is None and is_stale(rows, structure):
             self._refresh_apart()
         return Seen(rows, structure, allowed)
+
+    def _allowed(self, connection: sqlite3.Connection, rows: Rows, where: Where) -> np.ndarray:
+        """(N,) bool; of filters that were asked last it is kept until something is written."""
+        key = json.dumps(where, sort_keys=True, default=repr)
+        kept = self._filters.get(key)
+        if kept is None or kept[0] is not rows:
+            kept = rows, rows.mask(allowed_numbers(connection, where))
+        self._filters.pop(key, None)
+        self._filters[key] = kept  # the last one, now
+        for old in list(self._filters)[:-KEPT_FILTERS]:
+            del self._filters[old]
+        return kept[1]
 
     def vectors(self, rows: Rows, places: np.ndarray) -> np.ndarray:
         """(M, E) float32; zeros of rows that were removed meanwhile."""
