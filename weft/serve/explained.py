@@ -1,4 +1,4 @@
-"""Explanations as JSON: marked pictures as PNG, words with their weights."""
+"""Explanations as JSON: pictures as PNG and words, with their weights."""
 
 import base64
 import io
@@ -10,7 +10,6 @@ from PIL import Image
 from weft.core.display import Picture, Recording
 from weft.core.media import Media
 from weft.modalities.image_decoding import read_image
-from weft.report.displays import drawn
 from weft.report.explanations import Explained
 from weft.report.recordings import spectrogram, strip
 
@@ -37,8 +36,8 @@ def explained_json(found: Explained) -> dict[str, Any]:
 
 
 def _picture(found: Picture) -> dict[str, Any]:
-    pixels = drawn(found)
-    return {"png": _png(_array(pixels)), "weights": _numbers(found.weights)}
+    """The picture as the model sees it, and what its cells weigh: whoever shows it draws them over it."""
+    return {"png": _png(_array(found.pixels)), "weights": _numbers(found.weights)}
 
 
 def _recording(found: Recording) -> dict[str, Any]:

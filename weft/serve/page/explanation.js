@@ -57,7 +57,7 @@ function weighedWord({ text, weight }) {
 
 /** weights: (rows, columns); a recording, drawn from left to right, has one row. */
 function heatMap({ png }, weights, stream) {
-  const picture = make("img", { src: `data:image/png;base64,${png}`, alt: stream });
+  const picture = drawn(`data:image/png;base64,${png}`, stream);
   return make("figure", { class: "map" }, picture, weights ? heat(weights, stream) : null);
 }
 

@@ -93,15 +93,18 @@ class SearchView {
     return this.query.addWords(text, sign);
   }
 
-  /** Searches, and keeps the query in the address. */
-  go({ replace = false } = {}) {
-    writeAddress(this.address(), replace);
+  /** Searches for something new, whose cut-off is its own, and keeps it in the address. */
+  go() {
+    this.cutoff.put(null);
+    writeAddress(this.address());
     return this.search();
   }
 
-  /** Searches again where something was searched for. */
+  /** Searches again for the same, with other filters. */
   refresh() {
-    if (this.asksSomething()) this.go();
+    if (!this.asksSomething()) return;
+    writeAddress(this.address());
+    this.search();
   }
 
   asksSomething() {
