@@ -9,7 +9,8 @@ from tiny_runs import weft
 
 from weft.core.errors import WeftError
 from weft.inference.results import TaskResult, Values
-from weft.runs.compare import Budget, row_values
+from weft.runs.budget import Budget
+from weft.runs.compare import row_values
 from weft.worlds.scenes import ScenesConfig, write_scenes
 
 
@@ -124,6 +125,79 @@ def test_minutes_become_steps(table: Path, tmp_path: Path) -> None:
     found = json.loads((out / "comparison.json").read_text())
     assert found["budget"] == "0.002 minutes"
     assert all(system["steps"] >= 1 for system in found["systems"])
+
+
+@pytest.fixture
+def phases(tmp_path: Path) -> tuple[Path, Path]:
+    """ViLT with next to nothing in it, on captions and on questions."""
+    small = (
+        "recipe: vilt\nworld: simple\n"
+        "data: {source: {train: 8, validation: 12, test: 6}}\n"
+        "model: {fusion: {transformer: {depth: 1}}}\n"
+        "run: {batch_size: 4, precision: fp32, workers: 0}\n"
+    )
+    captions, questions = tmp_path / "captions.yaml", tmp_path / "questions.yaml"
+    captions.write_text(small)
+    questions.write_text(small + "task: questions\n")
+    return captions, questions
+
+
+def test_pretraining_is_within_the_budget(phases: tuple[Path, Path], tmp_path: Path) -> None:
+    """Each seed starts from its own pretraining, whose steps and those that follow are those of the other recipe."""
+    captions, questions = phases
+    out = tmp_path / "out"
+    words = ["compare", f"{captions}+{questions}", questions, "--budget", "4 steps", "--out", out]
+    words += ["--pretraining", "0.25", "--seeds", "0", "1"]
+    done = weft(*words)
+    assert done.code == 0, done.err
+    found = json.loads((out / "comparison.json").read_text())
+    assert {system["name"]: system["steps"] for system in found["systems"]} == {
+        "captions+questions": 4,
+        "questions": 4,
+    }
+    for seed in (0, 1):
+        before = out / f"captions+questions-seed{seed}-pretraining1"
+        first = json.loads((before / "recipe.json").read_text())
+        then = json.loads((out / f"captions+questions-seed{seed}" / "recipe.json").read_text())
+        alone = json.loads((out / f"questions-seed{seed}" / "recipe.json").read_text())
+        assert [one["run"]["steps"] for one in (first, then, alone)] == [1, 3, 4]
+        assert [one["run"]["seed"] for one in (first, then, alone)] == [seed] * 3
+        assert (then["init"], alone["init"]) == (str(before), None)
+    assert "starting from" in done.out
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    assert len(kept) == 6
+    assert weft(*words).code == 0
+    assert kept == {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+
+
+def test_minutes_of_pretraining_are_timed_once(phases: tuple[Path, Path], tmp_path: Path) -> None:
+    """A second call finds its runs again, whatever the machine does meanwhile."""
+    captions, questions = phases
+    out = tmp_path / "out"
+    words = ["compare", f"{captions}+{questions}", questions, "--out", out]
+    words += ["--budget", "0.002 minutes"]
+    done = weft(*words)
+    assert done.code == 0, done.err
+    steps = json.loads((out / "steps.json").read_text())
+    assert sorted(len(one) for one in steps.values()) == [1, 2]
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    assert weft(*words).code == 0
+    assert json.loads((out / "steps.json").read_text()) == steps
+    assert kept == {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--pretraining", "1"], "the share of pretraining is 1.0, expected above 0 and below 1"),
+        (["--budget", "1 steps"], "expected a step or more for each of its 2 recipes"),
+    ],
+)
+def test_a_budget_that_cannot_be_shared(words: list[str], said: str, tmp_path: Path) -> None:
+    done = weft("compare", "vilt+vilt", "albef", *words, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert said in done.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

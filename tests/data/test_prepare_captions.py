@@ -60,4 +60,7 @@ def test_captions_are_alternatives_and_columns_that_are_called_so() -> None:
         "said": ("one dog", "a pup"),
     }
     assert captions.sentences_of(items) == ("What runs?",)
+    # Also behind a column of several texts, columns are texts by their name alone.
+    said = {"text": Alternatives(["a dog", "answer"]), "answer": "dog", "question": "What runs?"}
+    assert list(captions.captions_of(said, ["question"])) == ["text", "question"]
     assert captions.captions_of({"text": Alternatives(), "text_boxes": []}) == {"text": ()}

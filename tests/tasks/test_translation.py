@@ -6,6 +6,7 @@ import pytest
 from every_task import CASES, ROWS, dataset, member
 
 from weft.core.errors import DataError, WeftError
+from weft.data.formats._rows import KnownColumns, TableRows
 from weft.evaluation.translation import bleu, bleu_counts
 from weft.inference.predict import predict
 from weft.runs.against import held_against
@@ -56,6 +57,16 @@ def test_bad_references_are_one_line() -> None:
     with pytest.raises(WeftError, match="no row has a 'text', with which translations"):
         translated([replace(r, items={"image": r.items["image"]}) for r in dataset()])
     assert texts_of(dataset()[0], "text") == [dataset()[0].items["text"]]
+
+
+def test_a_misspelt_column_of_references_is_told() -> None:
+    """The texts that the head learned to write stand in for a column that the data have in other rows alone."""
+    known = KnownColumns(("image", "text", "human"))
+    rows = TableRows(dataset(), known)
+    assert translated(rows, references="human").protocol["references"] == "text"
+    with pytest.raises(WeftError, match=r"^unknown column of references 'humam'.*human") as bad:
+        translated(rows, references="humam")
+    assert "\n" not in str(bad.value)
 
 
 def test_some_rows_are_spread_over_all() -> None:

@@ -207,6 +207,7 @@ def test_one_row_a_question() -> None:
         assert np.array_equal(row.items["image"].array(), scene.items["image"].array())
         assert "text" not in row.items
         assert row.items["objects"] == scene.items["objects"]
+        assert row.items["regions"] == scene.items["regions"]
     assert rows[0].items["image"] is rows[1].items["image"]
     again = pickle.loads(pickle.dumps(rows))
     assert [row.id for row in again] == [row.id for row in rows]
@@ -225,6 +226,12 @@ def test_questions_that_ask_about_no_outermost_shape() -> None:
         config = ScenesConfig(count=40, questions=("color", "shape"), outermost=outermost)
         asked = [q["question"] for row in config.build() for q in row.items["questions"]]
         assert any(word in text for text in asked for word in OUTER) == outermost
+
+
+def test_a_column_is_read_as_another_stream() -> None:
+    source = GeneratedConfig(train=4, rows="questions", columns={"text": "question"})
+    for row in source.open("train"):
+        assert row.items["text"] == row.items["question"]
 
 
 def test_a_source_of_questions() -> None:

@@ -10,12 +10,12 @@ EPSILON = 1e-12
 """Of BERT's norms."""
 
 
-def blocks(width: int, depth: int, dropout: float) -> TransformerConfig:
-    """Post-norm blocks with heads of 64."""
+def blocks(width: int, depth: int, dropout: float, heads: int | None = None) -> TransformerConfig:
+    """Post-norm blocks, by default with heads of 64."""
     return TransformerConfig(
         width,
         depth,
-        max(1, width // 64),
+        heads or max(1, width // 64),
         norm="post",
         norm_eps=EPSILON,
         dropout=dropout,

@@ -16,6 +16,7 @@ def albef(
     image_depth: int = 12,
     text_depth: int = 6,
     fusion_depth: int = 6,
+    heads: int | None = None,
     max_length: int = 512,
     dropout: float = 0.1,
     embedding: int = 256,
@@ -24,11 +25,11 @@ def albef(
 ) -> ModelConfig:
     """A ViT; the lower half of BERT as text encoder, its upper half with cross-attention as fusion.
 
-    width: of everything, with heads of 64. embedding: E of the space in which the class tokens of the
+    width: of everything. heads: of 64 by default. embedding: E of the space in which the class tokens of the
     two towers are contrasted (section 3.2). The head "matching" says whether picture and text
     belong together (2 logits); with `answers` there is "answer" too. text: the name of the stream.
     """
-    words = _bert.blocks(width, text_depth, dropout)
+    words = _bert.blocks(width, text_depth, dropout, heads)
     return ModelConfig(
         encoders={
             text: _bert.text_encoder(vocab_size, words, max_length),

@@ -15,6 +15,7 @@ def lxmert(
     text_depth: int = 9,
     region_depth: int = 5,
     fusion_depth: int = 5,
+    heads: int | None = None,
     max_length: int = 512,
     dropout: float = 0.1,
     text: str = "text",
@@ -23,11 +24,11 @@ def lxmert(
 ) -> ModelConfig:
     """Post-norm transformers over words and over regions, then both together.
 
-    feature_dim: of a region's features. width: of everything, with heads of 64. text, image: the names
+    feature_dim: of a region's features. width: of everything. heads: of 64 by default. text, image: the names
     of the streams. The head "matching" says whether picture and text belong together (2 logits);
     with `answers` there is "answer" too, the published head for questions.
     """
-    words = _bert.blocks(width, text_depth, dropout)
+    words = _bert.blocks(width, text_depth, dropout, heads)
     return ModelConfig(
         encoders={
             text: _bert.text_encoder(vocab_size, words, max_length),

@@ -15,6 +15,7 @@ def vilbert(
     image_width: int = 1024,
     text_depth: int = 6,
     fusion_depth: int = 6,
+    heads: int | None = None,
     max_length: int = 512,
     dropout: float = 0.1,
     text: str = "text",
@@ -25,13 +26,13 @@ def vilbert(
     block of the stream's own after it.
 
     feature_dim: of a region's features. image_width: of the regions, of co-attention and of what
-    classifiers read, with heads of 128; words have heads of 64. text, image: the names of the streams.
+    classifiers read, with heads of 128 by default; words have heads of 64. heads: of both, where given. text, image: the names of the streams.
     The head "matching" says whether picture and text belong together (2 logits); with `answers`
     there is "answer" too.
     """
-    words = _bert.blocks(text_width, text_depth, dropout)
+    words = _bert.blocks(text_width, text_depth, dropout, heads)
     own = words.replace(depth=1)
-    image_heads = max(1, image_width // 128)
+    image_heads = heads or max(1, image_width // 128)
     # The MLPs between regions do not widen.
     regions = own.replace(dim=image_width, heads=image_heads, mlp=image_width)
     return ModelConfig(

@@ -18,17 +18,18 @@ def vilt(
     patch_size: int = 32,
     width: int = 768,
     depth: int = 12,
+    heads: int | None = None,
     max_length: int = 40,
     text: str = "text",
     answers: int = 0,
 ) -> ModelConfig:
     """Embedded words (as BERT's) and linear patches under a pre-norm vision transformer, with a pooler.
 
-    width: of everything, with heads of 64. text: the name of the text stream. Its head "matching"
+    width: of everything. heads: of 64 by default. text: the name of the text stream. Its head "matching"
     says whether picture and text belong together (2 logits, section 3.2); with `answers` there is
     "answer" too, the published head for VQA with so many classes (section 4.2).
     """
-    heads = max(1, width // 64)
+    heads = heads or max(1, width // 64)
     answer = ClassifierConfig(width, max(1, answers), hidden=(2 * width,), hidden_norm=True)
     return ModelConfig(
         encoders={

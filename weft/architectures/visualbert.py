@@ -16,6 +16,7 @@ def visualbert(
     feature_dim: int = 2048,
     width: int = 768,
     depth: int = 12,
+    heads: int | None = None,
     max_length: int = 128,
     dropout: float = 0.1,
     text: str = "text",
@@ -24,11 +25,11 @@ def visualbert(
 ) -> ModelConfig:
     """Embedded words and mapped region features under a post-norm transformer, with a pooler.
 
-    feature_dim: of a region's features; where its box lies is not read. width: of everything, with
-    heads of 64. text, image: the names of the streams. The head "matching" says whether picture
+    feature_dim: of a region's features; where its box lies is not read. width: of everything.
+    heads: of 64 by default. text, image: the names of the streams. The head "matching" says whether picture
     and text belong together (2 logits, section 3.3); with `answers` there is "answer" too.
     """
-    heads = max(1, width // 64)
+    heads = heads or max(1, width // 64)
     return ModelConfig(
         encoders={
             text: TextTransformerConfig(

@@ -2,7 +2,9 @@
 
 weft compare RECIPE RECIPE ... [--data PATH] [--budget "500 steps" or "3 minutes"] [--seeds 0 1 2]
 
-A RECIPE is a name that `weft list recipes` shows, or a YAML file that changes settings of one.
+A RECIPE is a name that `weft list recipes` shows, or a YAML file that changes settings of one. Several with a plus
+between them, such as vilt.yaml+questions.yaml, are trained one after another, each from the weights of the one
+before: pretraining and fine-tuning, within the same budget.
 """
 
 import json
@@ -22,6 +24,7 @@ from weft.core.tables import TableColumn, TextTable
 if TYPE_CHECKING:
     from weft.report.comparison import ComparisonReport
     from weft.runs.compare import Contest
+    from weft.runs.recipe import Recipe
 
 SHOWN = 6
 """Columns printed on the terminal; the HTML page has all."""
@@ -32,13 +35,15 @@ class Arguments:
     """The recipes, the data and the budget of the comparison."""
 
     recipes: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Two or more recipes, by name or as YAML files."""
+    """Two or more recipes, by name or as YAML files; PRETRAINING+RECIPE for one that starts from another."""
     data: Path | None = None
-    """Rows for all recipes, instead of their own: a file or folder in any known format."""
+    """Rows for all recipes, instead of their own, save those that pretrain: a file or folder in any known format."""
     budget: str = "500 steps"
     """Length of each run: steps, or minutes, which are converted into steps by timing the first steps."""
+    pretraining: float = 0.5
+    """Of PRETRAINING+RECIPE, the share of the budget that is spent on pretraining."""
     seeds: tuple[int, ...] = (0,)
-    """Each recipe is trained once per seed; the mean over seeds is compared."""
+    """Each recipe is trained once per seed, and so is its pretraining; the mean over seeds is compared."""
     metric: str | None = None
     """TASK/METRIC to compare; the first task's first metric if not given."""
     split: str | None = None
@@ -52,21 +57,17 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft compare")
     if len(arguments.recipes) < 2:
         raise WeftError("weft compare needs two recipes or more")
-    from weft.commands._starting_point import starting_point
     from weft.report.comparison import render
-    from weft.runs.compare import Budget, contest
-    from weft.runs.own_columns import on_files
+    from weft.runs.budget import Budget
+    from weft.runs.compare import contest
 
-    points = [starting_point(word) for word in arguments.recipes]
-    entries = {point.name: point.recipe(data=arguments.data) for point in points}
+    entries = dict(_entry(word, arguments.data) for word in arguments.recipes)
     if len(entries) < len(arguments.recipes):
         raise WeftError(f"recipes are {', '.join(arguments.recipes)}, expected each name once")
-    if arguments.data is not None:
-        entries = {name: on_files(entry, arguments.data) for name, entry in entries.items()}
     found = contest(
         entries,
         arguments.out,
-        budget=Budget.parse(arguments.budget),
+        budget=Budget.parse(arguments.budget, arguments.pretraining),
         seeds=arguments.seeds,
         metric=arguments.metric,
         split=arguments.split,
@@ -76,6 +77,20 @@ def main(words: list[str]) -> None:
     write_text(arguments.out / "comparison.json", json.dumps(_json(found), indent=2) + "\n")
     write_text(arguments.out / "report.html", render(page))
     print(say(f"report: {arguments.out / 'report.html'}"))
+
+
+def _entry(word: str, data: Path | None) -> tuple[str, "list[Recipe]"]:
+    """The name and the recipes of a word; of several the last has the rows of `data`."""
+    from weft.commands._starting_point import starting_point
+    from weft.runs.own_columns import on_files
+
+    *before, last = [starting_point(one) for one in word.split("+")]
+    recipe = last.recipe(data=data)
+    recipe = recipe if data is None else on_files(recipe, data)
+    return "+".join(point.name for point in (*before, last)), [
+        *(p.recipe() for p in before),
+        recipe,
+    ]
 
 
 def _report(found: "Contest", arguments: Arguments) -> "ComparisonReport":

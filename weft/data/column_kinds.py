@@ -191,7 +191,8 @@ def _strings(name: str, values: Sequence[Any]) -> Judged | None:
     codes = all(re.fullmatch(r"\S+", v) and re.search(r"\d", v) for v in values)
     single = all(len(v.split()) == 1 for v in values)
     last = (_name_parts(name) or [""])[-1]
-    if last in CLASS_NAMES and distinct < rows:
+    # A single row does not say whether its value comes again; a short one is then taken by its name.
+    if last in CLASS_NAMES and (distinct < rows or (rows == 1 and length < WORDS_OF_TEXT)):
         return Judged("category", f"{distinct} different values, by its name")
     if is_id_name(name) and length < WORDS_OF_TEXT and not _is_few(name, distinct, rows):
         return Judged("id", "by its name")

@@ -3,31 +3,31 @@
 from weft.architectures.vilt import vilt as architecture
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.objectives.matching import MatchingConfig
-from weft.recipes._scenes import LENGTH, SIZE, VOCABULARY, data, fusion_run
+from weft.recipes._scenes import LENGTH, VOCABULARY
+from weft.recipes._scenes_fusion import HEADS, WIDTHS, WORLDS, Task, World, answers, fusion
 from weft.runs.recipe import Recipe
-from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.training.optim import OptimConfig
 
-WIDTH = 128
 
-
-def vilt() -> Recipe:
+def vilt(task: Task = "pretraining", world: World = "full") -> Recipe:
     """ViLT on the generated world: masked words and image-text matching, in one transformer."""
-    return Recipe(
-        data=data(),
-        model=architecture(
-            vocab_size=VOCABULARY,
-            image_size=SIZE,
-            patch_size=8,
-            width=WIDTH,
-            depth=4,
-            max_length=LENGTH,
-        ),
-        objectives={
-            "masked": MaskedLanguageConfig(WIDTH, VOCABULARY, whole_words=True),
+    model = architecture(
+        vocab_size=VOCABULARY,
+        image_size=WORLDS[world].size,
+        patch_size=8,
+        width=WIDTHS[world],
+        depth=4,
+        heads=HEADS[world],
+        max_length=LENGTH,
+        answers=answers(task),
+    )
+    return fusion(
+        task,
+        world,
+        model,
+        {
+            "masked": MaskedLanguageConfig(WIDTHS[world], VOCABULARY, whole_words=True),
             "matching": MatchingConfig(),
         },
-        tasks={"matching": MatchingTask()},
         optim=OptimConfig(lr=1e-3, weight_decay=0.01, warmup=0.1, ema=0.99),
-        run=fusion_run(),
     )

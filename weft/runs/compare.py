@@ -1,6 +1,9 @@
-"""Several recipes on the same data, budget and seeds: trained, measured, and compared in pairs."""
+"""Several recipes on the same data, budget and seeds: trained, measured, and compared in pairs.
 
-import re
+Several recipes in the place of one are trained one after another, each from the weights of the one before, within
+the same budget: pretraining and fine-tuning.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,47 +15,21 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult, Values
+from weft.runs.budget import Budget
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
-from weft.runs.timing import seconds_per_step
 from weft.runs.train import resume, train
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What each run may use: steps (updates of the weights) or minutes of training."""
-
-    steps: int | None = None
-    minutes: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Budget":
-        """`500 steps`, `500`, `3 minutes`, `2.5min`. Raises WeftError for anything else."""
-        found = re.fullmatch(r"([\d.]+)\s*(steps?|min(?:utes?)?|)", text.strip().lower())
-        number = found[1] if found else ""
-        if found and found[2].startswith("min") and re.fullmatch(r"\d+\.?\d*|\.\d+", number):
-            if float(number) > 0:
-                return cls(minutes=float(number))
-        elif found and number.isdigit() and int(number) > 0:
-            return cls(steps=int(number))
-        raise WeftError(
-            f"the budget is '{text}', expected a number of steps or minutes, such as "
-            "'500 steps' or '3 minutes'"
-        )
-
-    def __str__(self) -> str:
-        return f"{self.steps} steps" if self.minutes is None else f"{self.minutes:g} minutes"
 
 
 @dataclass(frozen=True)
 class Contestant:
     """One recipe's runs, one a seed, and what they came to.
 
-    metrics: the metric's value for each seed, on the rows of the split. values: the mean over the
+    steps: of a run, pretraining included. metrics: the metric's value for each seed, on the rows of the split. values: the mean over the
     seeds, row by row. estimate: the mean over rows and its interval over groups. seconds: of training
-    each run, None where it was there before.
+    each run, pretraining included, None where it was there before.
     """
 
     name: str
@@ -93,7 +70,7 @@ class Contest:
 
 
 def contest(
-    entries: Mapping[str, Recipe],
+    entries: Mapping[str, Sequence[Recipe]],
     folder: Path,
     *,
     budget: Budget,
@@ -103,6 +80,8 @@ def contest(
 ) -> Contest:
     """Trains every recipe with every seed into `folder`, and compares them on the same rows.
 
+    entries: name -> its recipe, or several, the last of which is measured. A run of the seed starts from the
+    pretraining of the same seed.
     metric: task/metric; the first task's first metric that is a mean over rows if not given. split:
     the recipes' test split if not given. Runs that `folder` already holds are taken over or gone on
     with, if their recipe is the same. Raises WeftError where the recipes do not share the task, or
@@ -110,33 +89,34 @@ def contest(
     """
     if len(entries) < 2 or not seeds:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
-    task = _task(entries, metric)
+    measured = {entry: recipes[-1] for entry, recipes in entries.items()}
+    task = _task(measured, metric)
     contestants: list[Contestant] = []
     name = None if metric is None else metric.partition("/")[2]
-    for entry, recipe in entries.items():
-        steps = _steps(recipe, budget)
+    for entry, recipes in entries.items():
+        steps = budget.steps_of(entry, recipes, folder)
         results: list[TaskResult] = []
         runs: list[Path] = []
         seconds: list[float | None] = []
         for seed in seeds:
-            run = folder / f"{entry}-seed{seed}"
-            seconds.append(trained(_within(recipe, steps, seed), run))
+            run, took = _in_turn(entry, recipes, steps, seed, folder)
+            seconds.append(took)
             results.append(measure([load(run)], task, split=split).result)
             runs.append(run)
         means = (key for key, found in results[0].values.items() if found.of is None)
         name = name or next(means, None)
         if name is None:
             raise WeftError(f"task '{task}' gives no value row by row, so nothing can be paired")
-        contestants.append(_contestant(entry, runs, steps, seconds, results, name))
+        contestants.append(_contestant(entry, runs, sum(steps), seconds, results, name))
     _require_same_rows(contestants)
-    measured = results[0].metrics[str(name)].metric
-    contestants.sort(key=lambda one: measured.best_first(one.estimate.value))
+    of = results[0].metrics[str(name)].metric
+    contestants.sort(key=lambda one: of.best_first(one.estimate.value))
     values = [one.values.values for one in contestants]
     compared = against_best(values, contestants[0].values.groups, best=0)
     return Contest(
         task=task,
-        metric=measured,
-        split=split or next(iter(entries.values())).data.test,
+        metric=of,
+        split=split or next(iter(measured.values())).data.test,
         budget=str(budget),
         seeds=tuple(seeds),
         contestants=contestants,
@@ -169,11 +149,23 @@ def _within(recipe: Recipe, steps: int, seed: int) -> Recipe:
     return recipe.replace(run=run.replace(checkpoint_every=every))
 
 
-def _steps(recipe: Recipe, budget: Budget) -> int:
-    """The budget in steps; minutes are turned into steps by timing the recipe's first ones."""
-    if budget.minutes is None:
-        return int(budget.steps or 0)
-    return max(1, int(60 * budget.minutes / max(seconds_per_step(recipe), 1e-9)))
+def _in_turn(
+    entry: str, recipes: Sequence[Recipe], steps: Sequence[int], seed: int, folder: Path
+) -> tuple[Path, float | None]:
+    """Trains the recipes one after another, each from the weights of the one before. Returns the last run, and the
+    seconds of all where all were trained now."""
+    run: Path | None = None
+    took: list[float | None] = []
+    for place, (recipe, number) in enumerate(zip(recipes, steps, strict=True), 1):
+        one = _within(recipe, number, seed)
+        if run is not None:
+            one = one.replace(init=run)
+        before = f"-pretraining{place}" if place < len(recipes) else ""
+        run = folder / f"{entry}-seed{seed}{before}"
+        took.append(trained(one, run))
+    assert run is not None
+    known = [one for one in took if one is not None]
+    return run, sum(known) if len(known) == len(took) else None
 
 
 def trained(recipe: Recipe, run: Path) -> float | None:

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.media import Alternatives
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
 from weft.core.samples import Sample
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, columns_of
 from weft.evaluation.bootstrap import Bootstrap, Floats
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
@@ -158,7 +158,11 @@ def text_output(members: Sequence[Member], head: str) -> TextOutput:
 def references_of(
     dataset: Dataset, column: str | None, stream: str, inference: InferenceConfig
 ) -> str:
-    """The column, or the stream where no row has it. Raises WeftError where no row has that either."""
+    """The column, or the stream where no row has it. Raises WeftError where no row has that either, and where the
+    data are known to have no such column."""
+    known = columns_of(dataset).items
+    if column is not None and known and column not in known:
+        raise unknown_name("column of references", column, known)
     bad = inference.errors.build(len(dataset))
     held = {name for _, sample in readable(dataset, bad) for name in sample.items}
     found = column if column is not None and column in held else stream

@@ -19,12 +19,14 @@ class DrawnRows(Sequence[Sample], ABC):
 
     what: ClassVar[str] = "rows"
     """What there are so many of, in messages."""
+    kept: ClassVar[int] = 16
+    """So many rows are kept after they were drawn; a loader asks for a row once for each of its streams, from a few
+    threads."""
 
     def __init__(self, *made_of: Any) -> None:
         """made_of: the arguments of the class, by which the same rows are made in another process."""
         self._made_of = made_of
-        # A loader asks for a row once for each of its streams, from a few threads.
-        self._row = functools.lru_cache(maxsize=16)(self._draw_row)
+        self._row = functools.lru_cache(maxsize=self.kept)(self._draw_row)
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -85,11 +85,11 @@ def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[st
         if called and isinstance(value, str):
             found[name] = (value,)
         elif isinstance(value, Alternatives) or (called and isinstance(value, list | tuple)):
-            texts = tuple(as_captions(value))
+            captions = tuple(as_captions(value))
             # An empty list holds no caption only where captions are all that it can hold.
             empty = isinstance(value, Alternatives) or name in TEXT_COLUMNS
-            if len(texts) == len(value) and (texts or empty):
-                found[name] = texts
+            if len(captions) == len(value) and (captions or empty):
+                found[name] = captions
     return found
 
 

@@ -62,10 +62,17 @@ class Plan:
     backdrop: tuple[str, str] | None = field(default=None)
 
 
-def plan_captions(scene: Scene, draws: Draws, number: int, complete: bool = False) -> list[Plan]:
+def plan_captions(
+    scene: Scene, draws: Draws, number: int, complete: bool = False, named: int | None = None
+) -> list[Plan]:
     """`number` plans; the kinds take turns in random order. complete: each names every object with its size, and the
-    background, so that it fits few other scenes.
+    background, so that it fits few other scenes. named: each only lists so many kinds of objects.
     """
+    if named is not None:
+        return [
+            Plan("listing", counts=_groups(scene.objects, scene, draws, named))
+            for _ in range(number)
+        ]
     plans: list[Plan] = []
     kinds = _COMPLETE_KINDS if complete else _KINDS
     while len(plans) < number:

@@ -75,6 +75,9 @@ class ScenesConfig(Config["Scenes"]):
     complete: bool = False
     """Whether each caption names every object with its size, and the background; otherwise most captions
     name some of the objects."""
+    named: int | None = None
+    """Each caption only lists so many kinds of objects, such as "There is a small red star"; None: captions of all
+    kinds."""
     questions: tuple[str, ...] = QUESTION_TYPES
     """Types of questions, one of each about every scene that allows it."""
     outermost: bool = True
@@ -136,6 +139,9 @@ class Scenes(DrawnRows):
     """
 
     what = "scenes"
+    # A scene with its captions takes a millisecond, as long as a step of a small model takes a row; its picture, which
+    # is not kept, is drawn when it is asked for.
+    kept = 4096
 
     def __init__(self, config: ScenesConfig) -> None:
         super().__init__(config)
@@ -167,14 +173,18 @@ class Scenes(DrawnRows):
     ) -> list[tuple[Plan, str]]:
         """Each caption with the facts that it states."""
         draws = self._draws(index, _EN if language == "en" else _ZH)
-        plans = plan_captions(scene, draws, self.config.captions, self.config.complete)
+        plans = self._plans(scene, draws)
         return [(plan, _WORDS[language](plan, draws)) for plan in plans]
+
+    def _plans(self, scene: Scene, draws: Draws) -> list[Plan]:
+        config = self.config
+        return plan_captions(scene, draws, config.captions, config.complete, config.named)
 
     def altered_captions(self, scene: Scene, index: int) -> list[str]:
         """Each caption in the first language with the colour or the shape of one thing changed, so that it is not true."""
         language, changes = self.config.languages[0], self._draws(index, _ALTERED)
         draws = self._draws(index, _EN if language == "en" else _ZH)
-        plans = plan_captions(scene, draws, self.config.captions, self.config.complete)
+        plans = self._plans(scene, draws)
         found = []
         for plan in plans:
             found.append(_WORDS[language](altered(plan, scene, changes), copy.deepcopy(draws)))
@@ -207,7 +217,7 @@ class Scenes(DrawnRows):
             "boxes": np.array([thing.box for thing in scene.objects]),
             "classes": [thing.shape for thing in scene.objects],
             "objects": [attributes(thing) for thing in scene.objects],
-            "regions": _regions(scene),
+            "regions": regions_of(scene),
             "questions": self.questions(scene, index),
             "split": self.config.split,
         }
@@ -229,7 +239,7 @@ def attributes(thing: Object) -> dict[str, Any]:
     }
 
 
-def _regions(scene: Scene) -> dict[str, Any]:
+def regions_of(scene: Scene) -> dict[str, Any]:
     """The objects as a detector would give them."""
     return {
         "boxes": [_rounded(thing.box) for thing in scene.objects],

@@ -12,7 +12,7 @@ class SceneDialogs(DrawnRows):
 
     Items: image; question; history, the turns before, each {question, answer}, which the first turn lacks; answer;
     candidates, every answer of this world; right, the number of the right one; round, from 1; type; needs,
-    "history" or "picture"; objects; split.
+    "history" or "picture"; objects; regions; split.
     """
 
     what = "turns"
@@ -40,7 +40,7 @@ class SceneDialogs(DrawnRows):
         turn, before = self._dialogs[number][place], self._dialogs[number][:place]
         split = self.config.split
         group = f"{split}-{number:06d}"
-        image, objects = self._pictures[number]
+        image, seen = self._pictures[number]
         history = [{key: said[key] for key in ("question", "answer")} for said in before]
         items = {
             "image": image,
@@ -49,7 +49,7 @@ class SceneDialogs(DrawnRows):
             "candidates": list(self._candidates),
             "right": self._candidates.index(turn["answer"]),
             "round": place + 1,
-            "objects": objects,
+            **seen,
             "split": split,
         }
         return Sample(f"{group}-{place + 1}", group, items, f"scenes:{split}/{number}")

@@ -6,11 +6,11 @@ from typing import Any
 from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.worlds.drawn import DrawnRows
-from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes
+from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes, regions_of
 
 
 class ScenePictures:
-    """The picture and the objects of each scene, by its number.
+    """The picture of each scene by its number, and its columns objects and regions.
 
     A picture is drawn when it is first asked for and kept, since each is asked for once a question and again
     every epoch: 12 KB a scene of 64 x 64 pixels.
@@ -19,22 +19,23 @@ class ScenePictures:
     def __init__(self, scenes: Scenes) -> None:
         self._scenes = scenes
         self._lock = threading.Lock()
-        self._drawn: dict[int, tuple[Media, list[dict[str, Any]]]] = {}
+        self._drawn: dict[int, tuple[Media, dict[str, Any]]] = {}
 
-    def __getitem__(self, number: int) -> tuple[Media, list[dict[str, Any]]]:
+    def __getitem__(self, number: int) -> tuple[Media, dict[str, Any]]:
         with self._lock:
             if number not in self._drawn:
                 scene = self._scenes.scene(number)
                 objects = [attributes(thing) for thing in scene.objects]
                 image = Media.array_of(lambda: self._scenes.image(scene), "image")
-                self._drawn[number] = image, objects
+                seen = {"objects": objects, "regions": regions_of(scene)}
+                self._drawn[number] = image, seen
             return self._drawn[number]
 
 
 class SceneQuestions(DrawnRows):
     """Up to six questions about each scene, in order; the scene is their group.
 
-    Items: image, question, answer, type, objects, split.
+    Items: image, question, answer, type, objects, regions, split.
     """
 
     what = "questions"
@@ -56,6 +57,6 @@ class SceneQuestions(DrawnRows):
         number, question = self._rows[index]
         group = f"{self.config.split}-{number:06d}"
         name = f"{group}-{question['type']}"
-        image, objects = self._pictures[number]
-        items = {"image": image, **question, "objects": objects, "split": self.config.split}
+        image, seen = self._pictures[number]
+        items = {"image": image, **question, **seen, "split": self.config.split}
         return Sample(name, group, items, f"scenes:{self.config.split}/{number}")
