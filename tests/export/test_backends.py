@@ -1,5 +1,6 @@
 """The choice of how a tower is computed: by a trial, and never one that says something else."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,18 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "commands"))
 
 from random_run import run_of
+from tiny_runs import scenes_run
 
+from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.export import backends
 from weft.export.backends import fastest
-from weft.runs.run import Run
+from weft.runs.run import Run, load
+
+__all__ = ["scenes_run"]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +39,8 @@ def test_it_says_what_the_model_says(run: Run, monkeypatch: pytest.MonkeyPatch) 
     found = fastest(run, stream)
     assert found.name == "bf16"
     assert "fp32 1000.0 ms, bf16 500.0 ms" in found.why
-    example = backends._example(run, stream)
-    assert example is not None
+    example, alone = backends._examples(run, stream)
+    assert (len(example), len(alone)) == (backends.ROWS, 1)
     vectors = found.embed(example)
     with torch.inference_mode():
         expected = run.model.embed(stream, run.model.encode(stream, example))
@@ -72,3 +78,48 @@ def test_a_real_trial(run: Run) -> None:
     found = fastest(run, "text", 0.01)
     assert found.name in ("fp32", "bf16")
     assert "4 values take fp32" in found.why
+
+
+@pytest.fixture
+def own(scenes_run: Path, tmp_path: Path) -> Run:
+    shutil.copytree(scenes_run, tmp_path / "run")
+    return load(tmp_path / "run", "cpu")
+
+
+def test_a_file_of_the_tower_is_tried_and_kept(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    ways = ("fp32", "bf16", "onnx", "openvino", "openvino bf16")
+    slow_down(monkeypatch, {**dict.fromkeys(ways, 1.0), "onnx": 0.5})
+    for stream in own.streams:
+        found = fastest(own, stream)
+        assert (found.name, "cosine to fp32 1.0000" in found.why) == ("onnx", True)
+        for example in backends._examples(own, stream):
+            torch.testing.assert_close(
+                found.embed(example), backends._eager(own, stream)(example), atol=1e-5, rtol=0
+            )
+    files = sorted((own.folder / backends.EXPORTED).iterdir())
+    assert [path.name.partition("-")[0] for path in files] == sorted(own.streams)
+    monkeypatch.setattr(backends, "save_onnx", None)  # so that writing again would fail
+    assert fastest(own, "text").name == "onnx"
+
+
+def test_what_a_way_needs_is_said(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "EXTRAS", {"onnx": ("no_such_package",)})
+    found = fastest(own, "text", 0.01)
+    assert "onnx needs: pip install 'weft[onnx]'" in found.why
+    assert not (own.folder / backends.EXPORTED).exists()
+
+
+def test_a_tower_that_is_no_graph_is_computed_by_the_model(
+    own: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+
+    def refuse(*_: object) -> None:
+        raise WeftError("the tower of stream 'text' is no graph that can be exported: a loop")
+
+    monkeypatch.setattr(backends, "graph_of", refuse)
+    found = fastest(own, "text", 0.01)
+    assert found.name in ("fp32", "bf16")
+    assert "no ONNX file: " in found.why

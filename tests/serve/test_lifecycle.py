@@ -192,7 +192,13 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
         index = found.json[0]["index"]  # made of the rows of --data, since there was none
         assert (index["items"], index["writable"]) == (3, False)
         backend = found.json[0]["backend"]
-        assert set(backend["name"].split(", ")) <= {"fp32", "bf16"}
+        assert set(backend["name"].split(", ")) <= {
+            "fp32",
+            "bf16",
+            "onnx",
+            "openvino",
+            "openvino bf16",
+        }
         assert "text: " in backend["why"]
         process.stop(signal.SIGINT)
         found = process.get("/health")

@@ -81,13 +81,13 @@ def session(path: Path, threads: int | None = None) -> Embed:
     return embed
 
 
-def openvino(path: Path, threads: int | None = None) -> Embed:
-    """The file, run by OpenVINO on the CPU in fp32, or in int8 what is quantised. threads: torch's if None."""
+def openvino(path: Path, threads: int | None = None, precision: str = "f32") -> Embed:
+    """The file, run by OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 where the processor has it."""
     os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")
     core = library.Core()
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }

@@ -1,24 +1,32 @@
 """How a tower is computed for many callers: each way is tried for a moment, and the fastest that says the same is taken."""
 
 import copy
+import importlib.util
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
-from weft.core.errors import WeftError
+from weft.core.errors import WeftError, brief
 from weft.core.media import Media
 from weft.core.precision import Precision
 from weft.core.records import Field
+from weft.core.tensors import checksum_of
+from weft.export._onnx_file import OPSET, openvino, save_onnx, session
+from weft.export._tower import graph_of
 from weft.inference.embedding import evaluating
 from weft.inference.given import given
 from weft.inference.preloaded import Preloaded
 from weft.modalities.stream_kinds import kind_of_stream
+from weft.runs.parts import WEIGHTS
 from weft.runs.trained import TrainedModel
 
 LEAST_COSINE = 0.99
@@ -44,6 +52,11 @@ WORDS = [
     "at",
     "it",
 ]
+EXPORTED = "exported"
+"""Folder of a run with the ONNX files that were tried, by the checksum of its weights."""
+LARGEST = 1 << 30
+"""Bytes of a tower's weights above which no file of it is written."""
+EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
 
 
@@ -61,19 +74,66 @@ def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
     ways: dict[str, Compute] = {"fp32": _eager(run, stream)}
     if run.device.type == "cuda":
         return Backend("fp32", "the model is on a GPU", ways["fp32"])
-    ways["bf16"] = _bf16(run, stream)
-    example = _example(run, stream)
-    if example is None:
+    examples = _examples(run, stream)
+    if not examples:
         return Backend("fp32", "nothing is known to try other ways with", ways["fp32"])
-    expected = ways["fp32"](example)
-    cosines = {name: _cosine(way, example, expected) for name, way in ways.items()}
+    ways["bf16"] = _bf16(run, stream)
+    files, absent = _of_files(run, stream, examples[0])
+    ways |= files
+    expected = [ways["fp32"](example) for example in examples]
+    cosines = {name: _cosine(way, examples, expected) for name, way in ways.items()}
     tried = {name: way for name, way in ways.items() if cosines[name] >= LEAST_COSINE}
-    took = _seconds(tried, example, seconds)
+    took = _seconds(tried, examples[0], seconds)
     name = "fp32"
     for other in tried:
         if took[other] * LEAST_GAIN < took[name]:
             name = other
-    return Backend(name, _told(took, cosines, name), ways[name])
+    return Backend(name, _told(took, cosines, name, absent), ways[name])
+
+
+def _of_files(
+    run: TrainedModel, stream: str, example: Field
+) -> tuple[dict[str, Compute], list[str]]:
+    """The ways of an ONNX file, and why those that are missing are."""
+    missing = {
+        extra: [name for name in packages if importlib.util.find_spec(name) is None]
+        for extra, packages in EXTRAS.items()
+    }
+    absent = [
+        f"{extra} needs: pip install 'weft[{extra}]'" for extra, names in missing.items() if names
+    ]
+    if missing["onnx"]:
+        return {}, absent
+    try:
+        path = _onnx_file(run, stream, example)
+    except (WeftError, OSError, RuntimeError) as error:
+        return {}, [*absent, f"no ONNX file: {brief(str(error).splitlines()[0])}"]
+    ways: dict[str, Compute] = {"onnx": session(path)}
+    if not missing["openvino"]:
+        ways["openvino"] = openvino(path)
+        ways["openvino bf16"] = openvino(path, precision="bf16")
+    return ways, absent
+
+
+def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
+    """The tower as ONNX, written into the run's folder the first time. Raises WeftError where it is none for any length."""
+    mark = checksum_of(run.folder / WEIGHTS) or "unknown"
+    path = run.folder / EXPORTED / f"{stream}-{mark[:16]}-{OPSET}.onnx"
+    if path.exists():
+        return path
+    parts = (run.model.encoders[stream], run.model.projections[stream])
+    size = sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
+    if size > LARGEST:
+        raise WeftError(f"the tower has {size:,} bytes, expected at most {LARGEST:,}")
+    graph = graph_of(run.model, stream, example)
+    if example.mask is not None and 1 not in graph.lengths:
+        raise WeftError("the tower is no graph for any length")
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        made = Path(work) / path.name
+        save_onnx(graph, made)
+        os.replace(made, path)
+    return path
 
 
 def _eager(run: TrainedModel, stream: str) -> Compute:
@@ -98,39 +158,44 @@ def _computing(model: Model, stream: str, run: TrainedModel, precision: Precisio
     return embed
 
 
-def _example(run: TrainedModel, stream: str) -> Field | None:
-    """Some values of the stream, made up; None of a kind of which nothing is known."""
+def _examples(run: TrainedModel, stream: str) -> list[Field]:
+    """Some values of the stream, made up, and one by itself that may be shorter; none of a kind of which nothing is known."""
     generator = np.random.default_rng(0)
     kind = kind_of_stream(run.modalities[stream])
-    makers: dict[str, Callable[[], object]] = {
-        "text": lambda: " ".join(generator.choice(WORDS, 10)),
-        "image": lambda: Media.array_of(
+    makers: dict[str, Callable[[int], object]] = {
+        "text": lambda count: " ".join(generator.choice(WORDS, 10 if count else 3)),
+        "image": lambda _: Media.array_of(
             generator.integers(0, 256, (240, 320, 3), dtype=np.uint8), "image"
         ),
-        "audio": lambda: Media.sound(generator.normal(0, 0.1, 32_000).astype(np.float32), 16_000),
-        "video": lambda: Media.frames(
+        "audio": lambda count: Media.sound(
+            generator.normal(0, 0.1, 32_000 if count else 20_000).astype(np.float32), 16_000
+        ),
+        "video": lambda _: Media.frames(
             generator.integers(0, 256, (50, 120, 160, 3), dtype=np.uint8), 25
         ),
     }
     if kind not in makers:
-        return None
+        return []
+    values = [makers[kind](count) for count in reversed(range(ROWS + 1))]
     try:
-        read = Preloaded.of(
-            given({stream: [makers[kind]() for _ in range(ROWS)]}, run.modalities), 1
-        )
-        views = [views[0] for views in read.values[stream]]
-        return run.modalities[stream].collate(views)
+        read = Preloaded.of(given({stream: values}, run.modalities), 1)
     except WeftError:
-        return None
+        return []
+    views = [views[0] for views in read.values[stream]]
+    collate = run.modalities[stream].collate
+    return [collate(views[:ROWS]), collate(views[ROWS:])]
 
 
-def _cosine(way: Compute, example: Field, expected: Tensor) -> float:
+def _cosine(way: Compute, examples: list[Field], expected: list[Tensor]) -> float:
     """The least of the rows; 0 where it cannot be computed so."""
     try:
-        found = way(example)
-    except RuntimeError:  # a layer that is not made for this precision
+        found = [way(example) for example in examples]
+    except (
+        Exception
+    ):  # a layer that is not made for this precision; each runtime has errors of its own
         return 0.0
-    return float(F.cosine_similarity(found, expected, dim=1).min())
+    pairs = zip(found, expected, strict=True)
+    return min(float(F.cosine_similarity(one, other, dim=1).min()) for one, other in pairs)
 
 
 def _seconds(ways: dict[str, Compute], example: Field, seconds: float) -> dict[str, float]:
@@ -145,8 +210,10 @@ def _seconds(ways: dict[str, Compute], example: Field, seconds: float) -> dict[s
     return {name: statistics.median(found) for name, found in took.items()}
 
 
-def _told(took: dict[str, float], cosines: dict[str, float], name: str) -> str:
+def _told(
+    took: Mapping[str, float], cosines: Mapping[str, float], name: str, absent: list[str]
+) -> str:
     told = [f"{one} {1000 * seconds:.1f} ms" for one, seconds in took.items()]
     lost = [f"{one} is too far from fp32" for one in cosines if one not in took]
     near = f", cosine to fp32 {cosines[name]:.4f}" if name != "fp32" else ""
-    return f"{ROWS} values take {', '.join([*told, *lost])}{near}"
+    return f"{ROWS} values take {', '.join([*told, *lost, *absent])}{near}"
