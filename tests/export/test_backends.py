@@ -17,7 +17,7 @@ from tiny_runs import scenes_run
 
 from weft.core.errors import WeftError
 from weft.core.records import Field
-from weft.export import backends
+from weft.export import _tower, backends
 from weft.export.backends import fastest
 from weft.runs.run import Run, load
 
@@ -123,3 +123,9 @@ def test_a_tower_that_is_no_graph_is_computed_by_the_model(
     found = fastest(own, "text", 0.01)
     assert found.name in ("fp32", "bf16")
     assert "no ONNX file: " in found.why
+
+
+def test_an_open_end_is_a_large_number() -> None:
+    sympy = pytest.importorskip("sympy")
+    assert _tower._int(sympy.oo) == _tower._int(float("inf")) == _tower.MOST
+    assert _tower._int(sympy.Integer(7)) == 7

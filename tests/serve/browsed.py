@@ -34,7 +34,8 @@ def page_runs(made_once: Callable[[str, Callable[[Path], object]], Path], runs: 
 @pytest.fixture(scope="session")
 def site(page_runs: Runs) -> Iterator[str]:
     """The address of a server that serves NAMES and asks for TOKEN."""
-    with Process(*map(page_runs, NAMES), environment={"WEFT_TOKEN": TOKEN}) as process:
+    runs = map(page_runs, NAMES)
+    with Process(*runs, "--backend", "fp32", environment={"WEFT_TOKEN": TOKEN}) as process:
         yield f"http://127.0.0.1:{process.port}"
 
 

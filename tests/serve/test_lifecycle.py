@@ -118,7 +118,9 @@ def test_no_accepted_request_is_lost(runs: Path, tmp_path: Path) -> None:
     lock, ends = threading.Lock(), threading.Event()
     body = json.dumps({"values": {"text": "a red square"}})
     headers = {"Content-Type": "application/json"}
-    with Process(runs / "scenes", "--rate", 0, "--log", tmp_path / "log") as process:
+    with Process(
+        runs / "scenes", "--rate", 0, "--backend", "fp32", "--log", tmp_path / "log"
+    ) as process:
 
         def answered_on(connection: http.client.HTTPConnection) -> object:
             try:

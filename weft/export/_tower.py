@@ -103,7 +103,12 @@ def _int(bound: Any) -> int:
     """Of an open end, which sympy has no int for, a large number."""
     try:
         return min(int(bound), MOST)
-    except (TypeError, ValueError, OverflowError):
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+    ):  # sympy's infinity raises any of them
         return MOST
 
 

@@ -106,8 +106,11 @@ def _of_files(
         return {}, absent
     try:
         path = _onnx_file(run, stream, example)
-    except (WeftError, OSError, RuntimeError) as error:
-        return {}, [*absent, f"no ONNX file: {brief(str(error).splitlines()[0])}"]
+    except (
+        Exception
+    ) as error:  # the exporter says in many ways what it cannot write; the model itself remains
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return {}, [*absent, f"no ONNX file: {brief(reason)}"]
     ways: dict[str, Compute] = {"onnx": session(path)}
     if not missing["openvino"]:
         ways["openvino"] = openvino(path)

@@ -92,6 +92,7 @@ class ScenesConfig(Config["Scenes"]):
         largest = LARGEST_SCALE if self.objects[1] == 3 else 1.0
         ranges: dict[str, tuple[float, float, float]] = {
             "count": (self.count, 1, 2**31),
+            **({} if self.named is None else {"named": (self.named, 1, 2**31)}),
             "size": (self.size, 16, 4096),
             "seed": (self.seed, 0, 2**63),
             "captions": (self.captions, 1, 100),
