@@ -11,20 +11,20 @@ FROM python:${PYTHON}-slim AS wheel
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE MANIFEST.in ./
 COPY weft weft
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir wheels .
 
 FROM python:${PYTHON}-slim
 ARG TORCH_INDEX=""
 ARG EXTRAS="serve,onnx,audio,video"
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
-COPY constraints.txt /tmp/constraints.txt
-COPY --from=wheel /wheels /tmp/wheels
+COPY constraints.txt /build/constraints.txt
+COPY --from=wheel /source/wheels /build/wheels
 RUN if [ -n "$TORCH_INDEX" ]; then \
-        pip install --no-cache-dir --constraint /tmp/constraints.txt --index-url "$TORCH_INDEX" torch; \
+        pip install --no-cache-dir --constraint /build/constraints.txt --index-url "$TORCH_INDEX" torch; \
     fi \
-    && wheel="$(ls /tmp/wheels/*.whl)" \
-    && pip install --no-cache-dir --constraint /tmp/constraints.txt "$wheel[$EXTRAS]" \
-    && rm -r /tmp/wheels /tmp/constraints.txt \
+    && wheel="$(ls /build/wheels/*.whl)" \
+    && pip install --no-cache-dir --constraint /build/constraints.txt "$wheel[$EXTRAS]" \
+    && rm -r /build \
     && useradd --uid 10001 --create-home weft
 USER weft
 WORKDIR /home/weft

@@ -6,6 +6,7 @@ nothing. Together: 8 processes add 1,000 entries each to one index; then all mus
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import random
@@ -56,11 +57,9 @@ def killed(folder: Path, name: str, seconds: float) -> tuple[int, list[str]]:
             told.append(ours.recv())
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    try:
+    with contextlib.suppress(EOFError):  # the end of what it said before it was killed
         while True:
             told.append(ours.recv())
-    except EOFError:
-        pass
     ours.close()
     added, maybe_gone, gone = ({one[1:] for one in told if one[0] == mark} for mark in "+?-")
     with Index.open(folder) as index:

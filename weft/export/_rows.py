@@ -2,37 +2,21 @@
 
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from weft.core.errors import DataError, WeftError
-from weft.core.interfaces import Modality, ReadsMedia
+from weft.core.interfaces import Modality
 from weft.core.records import Field
-from weft.modalities.text import Text
+from weft.export._made_up import made_up
 from weft.runs.parts import open_split
 from weft.runs.run import Run
 
+MADE_UP = 16
 BATCHES = (1, 2, 3, 5, 8, 13)
 """Rows of the batches of a measurement, in turn; a graph is traced with `TRACED` rows."""
 TRACED = 4
-WORDS = [
-    "a",
-    "photo",
-    "of",
-    "two",
-    "dogs",
-    "that",
-    "run",
-    "along",
-    "the",
-    "beach",
-    "beside",
-    "the",
-    "sea",
-]
 
 
 @dataclass(frozen=True)
@@ -77,8 +61,8 @@ def values_of(run: Run, stream: str, count: int) -> Values:
         reason = "none of its validation rows has one that can be read"
     if items:
         return Values(modality, items, real=True)
-    made = made_up(modality)
-    if made is None:
+    made = made_up(modality, MADE_UP)
+    if not made:
         raise WeftError(
             f"{run.folder}: no values of stream '{stream}' to try the tower on: {reason}"
         )
@@ -106,13 +90,3 @@ def _read(run: Run, stream: str, count: int) -> list[Tensor]:
         if len(items) == count:
             break
     return items
-
-
-def made_up(modality: Modality) -> list[Any] | None:
-    """Values that a stream of pictures or texts reads; None for any other."""
-    if isinstance(modality, Text):
-        return [" ".join(WORDS[: 2 + place % 11]) for place in range(16)]
-    if isinstance(modality, ReadsMedia) and modality.media == "image":
-        generator = np.random.default_rng(0)
-        return [generator.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(16)]
-    return None

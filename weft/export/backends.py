@@ -10,22 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
 from weft.core.errors import WeftError, brief
-from weft.core.media import Media
 from weft.core.precision import Precision
 from weft.core.records import Field
 from weft.core.tensors import checksum_of
+from weft.export._made_up import made_up
 from weft.export._onnx_file import OPSET, openvino, save_onnx, session
 from weft.export._tower import graph_of
 from weft.inference.embedding import evaluating
 from weft.inference.given import given
 from weft.inference.preloaded import Preloaded
-from weft.modalities.stream_kinds import kind_of_stream
 from weft.runs.parts import WEIGHTS
 from weft.runs.trained import TrainedModel
 
@@ -35,23 +33,6 @@ LEAST_GAIN = 1.1
 """How many times as fast as the ways before it a way has to be: the timing is short."""
 ROWS = 4
 """Of the trial: what a server answers together while it is half busy."""
-WORDS = [
-    "a",
-    "red",
-    "dog",
-    "runs",
-    "over",
-    "the",
-    "green",
-    "grass",
-    "and",
-    "two",
-    "small",
-    "children",
-    "look",
-    "at",
-    "it",
-]
 EXPORTED = "exported"
 """Folder of a run with the ONNX files that were tried, by the checksum of its weights."""
 LARGEST = 1 << 30
@@ -163,30 +144,16 @@ def _computing(model: Model, stream: str, run: TrainedModel, precision: Precisio
 
 def _examples(run: TrainedModel, stream: str) -> list[Field]:
     """Some values of the stream, made up, and one by itself that may be shorter; none of a kind of which nothing is known."""
-    generator = np.random.default_rng(0)
-    kind = kind_of_stream(run.modalities[stream])
-    makers: dict[str, Callable[[int], object]] = {
-        "text": lambda count: " ".join(generator.choice(WORDS, 10 if count else 3)),
-        "image": lambda _: Media.array_of(
-            generator.integers(0, 256, (240, 320, 3), dtype=np.uint8), "image"
-        ),
-        "audio": lambda count: Media.sound(
-            generator.normal(0, 0.1, 32_000 if count else 20_000).astype(np.float32), 16_000
-        ),
-        "video": lambda _: Media.frames(
-            generator.integers(0, 256, (50, 120, 160, 3), dtype=np.uint8), 25
-        ),
-    }
-    if kind not in makers:
+    modality = run.modalities[stream]
+    values = made_up(modality, ROWS + 1)
+    if not values:
         return []
-    values = [makers[kind](count) for count in reversed(range(ROWS + 1))]
     try:
         read = Preloaded.of(given({stream: values}, run.modalities), 1)
     except WeftError:
         return []
     views = [views[0] for views in read.values[stream]]
-    collate = run.modalities[stream].collate
-    return [collate(views[:ROWS]), collate(views[ROWS:])]
+    return [modality.collate(views[:ROWS]), modality.collate(views[ROWS:])]
 
 
 def _cosine(way: Compute, examples: list[Field], expected: list[Tensor]) -> float:

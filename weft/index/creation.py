@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sqlite3
 import tempfile
 import time
 import uuid
@@ -17,7 +18,6 @@ from weft.index.database import (
     About,
     clear_errors,
     connect,
-    replace_content,
     transaction,
     written_about,
 )
@@ -77,7 +77,7 @@ def create(
                 connection.executemany(
                     "INSERT INTO about VALUES (?, ?)", written_about(holds).items()
                 )
-        replace_content(made, folder / FILE)
+        _replace_content(made, folder / FILE)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -87,3 +87,26 @@ def _clear(folder: Path) -> None:
     for old in folder.glob(f"{WORK}*"):
         if time.time() - old.stat().st_mtime > ABANDONED:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _replace_content(source: Path, target: Path) -> None:
+    """Puts the content of the index `source` in the place of that of `target`, at once for every process.
+
+    What lies at `target` and is no database goes.
+    """
+    with closing(connect(source)) as made, clear_errors(target):
+        try:
+            _copy(made, target)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # of a file that is damaged nothing is kept
+            for suffix in ("", "-wal", "-shm"):
+                target.with_name(target.name + suffix).unlink(missing_ok=True)
+            _copy(made, target)
+
+
+def _copy(made: sqlite3.Connection, target: Path) -> None:
+    with closing(connect(target, "rwc")) as there:
+        there.execute("PRAGMA page_size = 8192")
+        there.execute("PRAGMA journal_mode = WAL")
+        made.backup(there)

@@ -252,26 +252,3 @@ def _identity(path: Path) -> tuple[int, int, int]:
             f"{path}: {'no such file' if isinstance(error, FileNotFoundError) else error.strerror}; {REBUILD}"
         ) from None
     return os.getpid(), found.st_dev, found.st_ino
-
-
-def replace_content(source: Path, target: Path) -> None:
-    """Puts the content of the index `source` in the place of that of `target`, at once for every process.
-
-    What lies at `target` and is no database goes.
-    """
-    with closing(connect(source)) as made, clear_errors(target):
-        try:
-            _copy(made, target)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:  # of a file that is damaged nothing is kept
-            for suffix in ("", "-wal", "-shm"):
-                target.with_name(target.name + suffix).unlink(missing_ok=True)
-            _copy(made, target)
-
-
-def _copy(made: sqlite3.Connection, target: Path) -> None:
-    with closing(connect(target, "rwc")) as there:
-        there.execute("PRAGMA page_size = 8192")
-        there.execute("PRAGMA journal_mode = WAL")
-        made.backup(there)

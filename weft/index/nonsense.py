@@ -66,3 +66,5 @@ _DRAWN: dict[str, Callable[[random.Random, Sequence[str]], Any]] = {
     "image": _picture,
     "audio": _sound,
 }
+KINDS = tuple(_DRAWN)
+"""Of streams, of which nonsense is known."""

@@ -1,6 +1,7 @@
 """The cut-offs of an index, by the run that embedded it: from what score on a query has found something."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from weft.core.text import counted
 from weft.data.formats import Dataset, spread
 from weft.index import Index
 from weft.index.cutoff import calibrated
-from weft.index.nonsense import nonsense
+from weft.index.nonsense import KINDS, nonsense
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.entries import list_entries
@@ -20,10 +21,17 @@ from weft.modalities.stream_kinds import kind_of_stream
 from weft.runs.parts import open_split
 from weft.runs.trained import TrainedModel
 
-KNOWN = {"text": 4000}
-REAL, NONSENSE = {"text": 500}, {"text": 300}
-OTHERS = 300, 200, 100
-"""Known queries, real ones and nonsense: of texts, and of what takes longer to embed."""
+
+class Counts(NamedTuple):
+    """Queries by which a cut-off is calibrated."""
+
+    known: int
+    real: int
+    nonsense: int
+
+
+TEXTS, OTHERS = Counts(4000, 500, 300), Counts(300, 200, 100)
+"""Pictures and sounds take longer to embed than texts."""
 FEWEST = 20
 """Real queries from which a share can be told."""
 SEED = 0
@@ -38,15 +46,13 @@ def calibrate(run: TrainedModel, index: Index) -> list[str]:
     return [
         _of_stream(run, index, stream)
         for stream in run.streams
-        if kind_of_stream(run.modalities[stream]) in ("text", "image", "audio")
+        if kind_of_stream(run.modalities[stream]) in KINDS
     ]
 
 
 def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
     kind = kind_of_stream(run.modalities[stream])
-    most_known, most_real, most_nonsense = (
-        named.get(kind, other) for named, other in zip((KNOWN, REAL, NONSENSE), OTHERS, strict=True)
-    )
+    counts = TEXTS if kind == "text" else OTHERS
     index.set_cutoff(stream, None)
     data = run.recipe.data
     try:
@@ -54,15 +60,15 @@ def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
         known, texts = (
             (torch.zeros(0, index.dim), [])
             if stream == index.stream
-            else _embedded(run, open_split(run.recipe, data.train), stream, most_known)
+            else _embedded(run, open_split(run.recipe, data.train), stream, counts.known)
         )
-        real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, most_real)
+        real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, counts.real)
     except WeftError as error:
         return say(f"no cut-off for '{stream}': {error}")
     if len(real) < FEWEST:
         rows = counted(len(real), "row")
         return say(f"no cut-off for '{stream}': {rows} of validation with it, expected {FEWEST}")
-    found = run.embed(**{stream: nonsense(kind, most_nonsense, SEED, texts)})
+    found = run.embed(**{stream: nonsense(kind, counts.nonsense, SEED, texts)})
     assert isinstance(found, Tensor)
     one = calibrated(found, real, known, _best(index, found), _best(index, real))
     index.set_cutoff(stream, one.cutoff)

@@ -41,11 +41,7 @@ class AskView {
 
   accept(files) {
     fill(this.place);
-    try {
-      this.inputs.accept(files);
-    } catch (error) {
-      fill(this.place, complaint(error));
-    }
+    attempt(this.place, () => this.inputs.accept(files));
   }
 
   /** Forgets what was asked: it was about something else. */

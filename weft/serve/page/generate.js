@@ -37,11 +37,7 @@ class GenerateView {
   }
 
   accept(files) {
-    try {
-      this.inputs.accept(files);
-    } catch (error) {
-      fill(this.place, complaint(error));
-    }
+    attempt(this.place, () => this.inputs.accept(files));
   }
 
   async generate() {

@@ -40,11 +40,7 @@ class ReadView {
   }
 
   accept(files) {
-    try {
-      this.inputs.accept(files);
-    } catch (error) {
-      fill(this.place, complaint(error));
-    }
+    attempt(this.place, () => this.inputs.accept(files));
   }
 
   async read() {

@@ -79,11 +79,7 @@ class SearchView {
   }
 
   accept(files) {
-    try {
-      this.query.addFiles(files);
-    } catch (error) {
-      fill(this.place, complaint(error));
-    }
+    attempt(this.place, () => this.query.addFiles(files));
   }
 
   addWords(sign) {

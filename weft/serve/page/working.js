@@ -33,6 +33,15 @@ async function work(place, task) {
   }
 }
 
+/** Acts at once; what went wrong is a sentence in `place`. */
+function attempt(place, act) {
+  try {
+    act();
+  } catch (error) {
+    fill(place, complaint(error));
+  }
+}
+
 function progress(words, control) {
   return make(
     "div",
