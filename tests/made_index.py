@@ -1,5 +1,6 @@
-"""Entries and indexes for the tests."""
+"""Entries and indexes for the tests, and what a search of them finds."""
 
+import pytest
 import torch
 
 from weft.index import Entry, Index, Preview
@@ -36,3 +37,19 @@ def create(folder, entries=(), **given):
     return Index.create(
         folder, **{"dim": DIM, "stream": "image", "weights": "w", **given}, entries=entries
     )
+
+
+def expected(entries, query, k):
+    """(score, id) of the best entry of each item, best first."""
+    scored = sorted(
+        ((float(one.vector.double() @ query.double()), one) for one in entries), key=lambda p: -p[0]
+    )
+    best = {}
+    for score, one in scored:
+        best.setdefault(one.item or one.id, (score, one.id))
+    return list(best.values())[:k]
+
+
+def check(found, wanted):
+    assert [hit.score for hit in found] == pytest.approx([score for score, _ in wanted], abs=1e-5)
+    assert [hit.id for hit in found] == [name for _, name in wanted]

@@ -120,14 +120,21 @@ def test_it_is_kept_in_its_file(index, exact, monkeypatch):
         assert recall(again, exact) >= 0.99
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "none", "text", "other"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "header", "none", "text", "other"])
 def test_a_damaged_structure_is_none(index, exact, damage):
     path = index.folder / structure.CACHE
     index.close()
     whole = path.read_bytes()
     spoiled = bytearray(whole)
     spoiled[cache_file.HEADER + 5] ^= 1
-    wrong = {"cut": whole[:5000], "changed": spoiled, "none": b"", "text": b"{}" * 9000}
+    header = whole.replace(b'"generation"', b'"generatiom"')
+    wrong = {
+        "cut": whole[:5000],
+        "changed": spoiled,
+        "header": header,
+        "none": b"",
+        "text": b"{}" * 9000,
+    }
     path.write_bytes(wrong.get(damage, whole))
     if damage == "other":
         made(index.folder, index.kind, 1000).close()
@@ -169,6 +176,16 @@ def test_searches_in_many_threads(index, exact):
         thread.join(60)
     assert not failed
     assert len(index) == COUNT + 1500 - 500
+
+
+def test_all_that_a_structure_holds_is_replaced(index, exact, monkeypatch):
+    """Its rows go from memory, and a filter must not look for them there."""
+    monkeypatch.setattr("weft.index.rows.CHUNK", 100)
+    monkeypatch.setattr(structure, "LEAST_BEHIND", 10_000)  # nothing is made anew
+    for one in (index, exact):
+        one.add(entries(COUNT, seed=5))
+    for where in (None, {"part": 1}):
+        assert recall(index, exact, where=where) >= 0.99
 
 
 def test_codes_are_read_from_the_file(tmp_path):

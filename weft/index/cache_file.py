@@ -1,7 +1,7 @@
 """A file of arrays that are derived from an index, and can be made again at any time.
 
-A header of fixed size says in JSON what the arrays are and where they lie; each has a CRC-32. They are mapped into
-memory, not read. A file that is damaged or of another content counts as none.
+A header of fixed size says in JSON what the arrays are and where they lie; it and each of them has a CRC-32. Arrays are
+mapped into memory, not read. A file that is damaged or of another content counts as none.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 from weft.core.files import atomic_path
 
-MAGIC = b"WEFTIDX1"
+MAGIC = b"WEFTIDX2"
 HEADER = 4096
 """Bytes of the header."""
 ALIGNED = 64
@@ -47,9 +47,9 @@ def written(
             for name, (kind, shape) in shapes.items()
         }
         del arrays
-        header = MAGIC + json.dumps({"about": about, "arrays": described}).encode()
+        said = json.dumps({"about": about, "arrays": described}).encode()
         with temporary.open("rb+") as file:
-            file.write(header.ljust(HEADER))
+            file.write((MAGIC + _mark(said) + said).ljust(HEADER))
 
 
 def read(
@@ -61,10 +61,11 @@ def read(
     """
     try:
         with path.open("rb") as file:
-            header = file.read(HEADER)
-        if not header.startswith(MAGIC):
+            header = file.read(HEADER).rstrip()
+        magic, mark, content = header[:8], header[8:16], header[16:]
+        if magic != MAGIC or mark != _mark(content):
             return None
-        said = json.loads(header[len(MAGIC) :])
+        said = json.loads(content)
         if any(said["about"].get(name) != value for name, value in about.items()):
             return None
         found = {}
@@ -74,8 +75,13 @@ def read(
             if (checked is None or name in checked) and _checksum(found[name]) != checksum:
                 return None
         return said["about"], found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
+
+
+def _mark(content: bytes) -> bytes:
+    """Its CRC-32, as 8 letters."""
+    return f"{zlib.crc32(content):08x}".encode()
 
 
 def _mapped(path: Path, kind: str, shape: tuple[int, ...], start: int, mode: str) -> np.ndarray:

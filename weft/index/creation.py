@@ -12,15 +12,8 @@ from pathlib import Path
 
 from weft.core.errors import WeftError, brief
 from weft.core.files import check_writable
-from weft.index.database import (
-    FILE,
-    SCHEMA,
-    About,
-    clear_errors,
-    connect,
-    transaction,
-    written_about,
-)
+from weft.index.connections import clear_errors, connect, transaction
+from weft.index.database import FILE, SCHEMA, About, written_about
 from weft.index.faiss_structure import require_faiss
 from weft.index.records import KINDS, Entry, Kind
 from weft.index.writing import write

@@ -55,7 +55,6 @@ class FaissStructure:
         self._numbers = numbers
         self._generation = generation
         self._placed: tuple[int, np.ndarray] = -1, numbers
-        self._gone: tuple[np.ndarray, np.ndarray | None] = numbers, None
 
     @property
     def last(self) -> int:
@@ -73,6 +72,8 @@ class FaissStructure:
             return flat.nearest(held, queries_QE, count, allowed)
         places = self._places(rows)
         mask = self._mask(places, allowed)
+        if mask is not None and not mask.any():
+            return np.zeros((len(queries_QE), 0), np.int64)
         share = 1.0 if mask is None else max(float(mask.mean()), 1e-3)
         found = _search(self._index, queries_QE, count, int(self.effort / share), mask)
         return np.where(found >= 0, places[found], -1)
@@ -90,7 +91,9 @@ class FaissStructure:
         """(J,) bool: which of its rows may be found; None for all."""
         if allowed is None:
             return None if not len(places) or places.min() >= 0 else places >= 0
-        return np.asarray((places >= 0) & allowed[places])
+        mask = places >= 0
+        mask[mask] = allowed[places[mask]]
+        return mask
 
     def missing(self, rows: Rows) -> np.ndarray:
         end = int(np.searchsorted(rows.numbers, self.last, side="right"))

@@ -10,7 +10,8 @@ import numpy as np
 
 from weft.core.errors import WeftError
 from weft.index import codes, faiss_structure
-from weft.index.database import Database, about, state
+from weft.index.connections import Database
+from weft.index.database import About, IndexFileError, about, state
 from weft.index.rows import Rows, check_count
 from weft.index.structure import CACHE, Stopped, Structure, is_stale
 from weft.index.verification import Findings, verified
@@ -45,28 +46,47 @@ class Follower:
         self._counted: Rows | None = None
         self._filters: dict[str, tuple[Rows, np.ndarray]] = {}
         with database.reading() as connection:
-            self.about = about(connection, database.path)
-        self._start()
+            self._start(about(connection, database.path))
 
-    def _start(self) -> None:
+    def _start(self, now: About) -> None:
         """With what is kept of a structure, and no other rows."""
-        generation, self._epoch = self.about.generation, self._epoch + 1_000_000
+        self.about = now
+        generation, self._epoch = now.generation, self._epoch + 1_000_000
         self._structure: Structure | None = None
-        self._rows = Rows.none(self.about.dim, generation, self._epoch)
-        if self.about.kind == "int8":
+        self._rows = Rows.none(now.dim, generation, self._epoch)
+        if now.kind == "int8":
             kept = codes.load_codes(self._cache, generation)
             if kept is not None:
                 self._structure, self._rows = kept, kept.rows()
-        elif self.about.kind != "flat":
-            self._structure = faiss_structure.load(self._cache, self.about.kind, generation)
+        elif now.kind != "flat":
+            self._structure = faiss_structure.load(self._cache, now.kind, generation)
+
+    def checked(self, connection: sqlite3.Connection) -> About:
+        """What the file holds at this moment. Raises IndexFileError where it was built again by other weights."""
+        if state(connection).generation == self.about.generation:
+            return self.about
+        now, path = about(connection, self._database.path), self._database.path
+        for name in ("stream", "dim", "weights"):
+            found, opened = getattr(now, name), getattr(self.about, name)
+            if found != opened:
+                raise IndexFileError(
+                    f"{path}: was built again and has {name} {found} now, expected {opened} as when it was opened; "
+                    "open it again"
+                )
+        return now
+
+    def _caught_up(self, connection: sqlite3.Connection) -> Rows:
+        """The rows of this moment, within the lock."""
+        now = self.checked(connection)
+        if now is not self.about:
+            self._start(now)
+        self._rows = self._rows.caught_up(connection)
+        return self._rows
 
     def seen(self, where: Where | None = None) -> Seen:
         """Everything as it is now. Raises WeftError for a filter that does not fit, and for damage."""
         with self._database.reading() as connection, self._lock:
-            if state(connection).generation != self.about.generation:
-                self.about = about(connection, self._database.path)
-                self._start()
-            rows = self._rows = self._rows.caught_up(connection)
+            rows = self._caught_up(connection)
             if rows is not self._counted:
                 check_count(connection, rows)
                 self._counted = rows
@@ -91,7 +111,7 @@ class Follower:
         return kept[1]
 
     def vectors(self, rows: Rows, places: np.ndarray) -> np.ndarray:
-        """(M, E) float32; zeros of rows that were removed meanwhile."""
+        """(M, E) float32; zeros of rows that are not there any more."""
         if rows.first == 0:
             return np.asarray(rows.vectors[places])
         found = np.zeros((len(places), self.about.dim), np.float32)
@@ -103,6 +123,8 @@ class Follower:
             for number, place in zip(numbers, np.flatnonzero(~behind), strict=True)
         }
         with self._database.reading() as connection:
+            if state(connection).generation != rows.at.generation:
+                return found
             kept = list(rows_of(connection, f"SELECT {VECTOR} FROM vectors", list(at)))
             vectors = decoded(kept, self.about.dim)
         for row, vector in zip(kept, vectors, strict=True):
@@ -146,8 +168,7 @@ class Follower:
 
     def _seen_alone(self) -> Seen:
         with self._database.reading() as connection, self._lock:
-            self._rows = self._rows.caught_up(connection)
-            return Seen(self._rows, self._structure, None)
+            return Seen(self._caught_up(connection), self._structure, None)
 
     def _made(self, rows: Rows, structure: Structure | None, stopped: Stopped) -> Structure | None:
         if self.about.kind == "int8":
@@ -167,8 +188,8 @@ class Follower:
         with self._database.apart() as connection:
             with self._lock:
                 try:
-                    self._rows = self._rows.caught_up(connection)
-                    rows, structure = self._rows, self._structure  # type: Rows | None, Structure | None
+                    rows: Rows | None = self._caught_up(connection)
+                    structure: Structure | None = self._structure
                 except sqlite3.DatabaseError:
                     rows, structure = None, None
             return verified(connection, rows, structure, self.about.dim)

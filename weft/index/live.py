@@ -12,10 +12,11 @@ from torch import Tensor
 
 from weft.core.errors import WeftError, brief
 from weft.core.shapes import check_shape
+from weft.index.connections import Database
 from weft.index.creation import create
 from weft.index.cutoff import Cutoff
 from weft.index.cutoff_table import CutoffTable
-from weft.index.database import FILE, REBUILD, Database
+from weft.index.database import FILE, REBUILD, state
 from weft.index.following import Follower
 from weft.index.ranking import Candidates, ranked
 from weft.index.records import Changed, Column, Entry, Hit, Kind, Preview
@@ -58,7 +59,7 @@ class Index:
         """Makes an index that holds `entries`, and opens it.
 
         An index that is in the folder stays whole until all entries are written, then the new content takes its
-        place, also in processes that have it open. weights: the checksum of those that embedded the entries. kind: see
+        place, also in processes that have it open; of other weights, of another stream they say so. weights: the checksum of those that embedded the entries. kind: see
         `fitting_kind` if None.
         Raises WeftError where it cannot be written.
         """
@@ -103,7 +104,7 @@ class Index:
         """Adds all entries or, where it raises WeftError, none; one with a known id takes the place of that one."""
         entries = list(entries)
         with self._database.writing() as connection:
-            return write(connection, entries, self.dim)
+            return write(connection, entries, self._follower.checked(connection).dim)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Removes the entries of these ids, all at once; how many there were."""
@@ -134,13 +135,8 @@ class Index:
         return [hits or [] for hits in found]
 
     def _search(self, queries_QE: Tensor, k: int, where: Where | None) -> list[list[Hit | None]]:
-        """None in the place of an entry that was removed meanwhile."""
+        """None in the place of an entry that was removed meanwhile, also by a new build."""
         rows, structure, allowed = self._follower.seen(where)
-        dim = rows.vectors.shape[1]
-        if dim != queries_QE.shape[1]:
-            raise WeftError(
-                f"{self.folder}: has vectors of {dim} numbers now, the query {queries_QE.shape[1]}"
-            )
         candidates = Candidates(
             lambda wanted, count: nearest(rows, structure, wanted, count, allowed),
             lambda places: self._follower.vectors(rows, places),
@@ -149,7 +145,8 @@ class Index:
         places = ranked(rows, queries_QE, k, candidates)
         numbers = {int(rows.numbers[place]) for found in places for _, place in found}
         with self._database.reading() as connection:
-            entries = read(connection, sorted(numbers))
+            same = state(connection).generation == rows.at.generation
+            entries = read(connection, sorted(numbers)) if same else {}
         return [
             [_hit(score, entries.get(int(rows.numbers[place]))) for score, place in found]
             for found in places
@@ -210,7 +207,8 @@ class Index:
     def set_cutoff(self, stream: str, cutoff: Cutoff | None) -> None:
         """Keeps the cut-off with the index; None: it is not known."""
         with self._database.writing() as connection:
-            self._cutoffs.write(connection, stream, cutoff, self.dim)
+            dim = self._follower.checked(connection).dim
+            self._cutoffs.write(connection, stream, cutoff, dim)
 
     def verify(self) -> Findings:
         """Looks at every row. Raises WeftError where the file cannot be read at all."""

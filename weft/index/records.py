@@ -17,8 +17,8 @@ Scalar = str | float | int | bool
 ColumnType = Literal["text", "number", "bool"]
 LONGEST = {"id": 1000, "item": 1000, "source": 10_000, "text": 1_000_000}
 """Characters of each string of an entry."""
-LONGEST_VALUE = 10_000
-"""Characters of a value of metadata."""
+LONGEST_COLUMN, LONGEST_VALUE = 1000, 10_000
+"""Characters of the name of a column of metadata, and of a value."""
 
 
 class Preview(NamedTuple):
@@ -70,6 +70,11 @@ def check_entry(entry: Entry) -> None:
             )
     for column, value in entry.metadata.items():
         _check_unicode(column, f"entry {brief(entry.id)}: a column's name")
+        if len(column) > LONGEST_COLUMN:
+            raise WeftError(
+                f"entry {brief(entry.id)}: the name of column {brief(column)} has {len(column):,} characters, "
+                f"expected at most {LONGEST_COLUMN:,}"
+            )
         type_of(value, f"entry {brief(entry.id)}: column {brief(column)}")
 
 

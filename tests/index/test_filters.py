@@ -1,0 +1,86 @@
+"""Filters by metadata, and the columns that they name."""
+
+import pytest
+from made_index import COLOURS, check, create, entry, expected, numbered, vector
+
+from weft.core.errors import WeftError
+
+FILTERS = [
+    ({"colour": "red"}, lambda m: m["colour"] == "red"),
+    ({"colour": ["red", "blue"]}, lambda m: m["colour"] in ("red", "blue")),
+    ({"colour": []}, lambda m: False),
+    ({"colour": "purple"}, lambda m: False),
+    ({"year": {"min": 2012, "max": 2013}}, lambda m: 2012 <= m["year"] <= 2013),
+    ({"year": {"min": 2018.5}}, lambda m: m["year"] >= 2019),
+    ({"year": 2012.0}, lambda m: m["year"] == 2012),
+    ({"colour": {"min": "c"}}, lambda m: m["colour"] >= "c"),
+    ({"new": True}, lambda m: m["new"]),
+    (
+        {"colour": "red", "year": {"max": 2014}, "new": False},
+        lambda m: m["colour"] == "red" and m["year"] <= 2014 and not m["new"],
+    ),
+    ({}, lambda m: True),
+]
+
+
+@pytest.mark.parametrize(("where", "holds"), FILTERS, ids=[str(where) for where, _ in FILTERS])
+def test_filters(index, where, holds):
+    query = vector(1000)
+    entries = [one for one in numbered(60) if holds(one.metadata)]
+    check(index.search(query[None], 60, where=where)[0], expected(entries, query, 60))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"color": "red"}, "unknown column 'color': did you mean colour"),
+        ({"colour": 3}, "column 'colour' is to be 3, expected a text"),
+        ({"year": "2012"}, "column 'year' is to be '2012', expected a number"),
+        ({"year": True}, "column 'year' is to be True, expected a number"),
+        ({"year": {"from": 3}}, r"column 'year' \(number\) is to be .*expected a value, a list"),
+        ({"year": {}}, "expected a value, a list"),
+        ({"year": {"min": None}}, "is to be None, expected a number"),
+        ({"new": {"min": False}}, "expected a value, a list"),
+        ({"colour": ["x"] * 1001}, "one of 1,001 values, expected at most 1,000"),
+        ({"year": float("inf")}, "is inf, expected text, a finite number"),
+        ({"colour": [["red"]]}, "expected text, a finite number"),
+    ],
+)
+def test_filters_that_do_not_fit(index, where, message):
+    with pytest.raises(WeftError, match=message):
+        index.search(vector(0)[None], 1, where=where)
+
+
+def test_columns(index):
+    colour, year, new = index.columns()
+    assert (colour.name, colour.type, dict(colour.values)) == (
+        "colour",
+        "text",
+        dict.fromkeys(COLOURS, 20),
+    )
+    assert (year.type, year.least, year.most, len(year.values)) == ("number", 2010, 2019, 10)
+    assert (new.type, dict(new.values)) == ("bool", {True: 30, False: 30})
+    index.remove([f"id{n}" for n in range(60) if n % 3 == 0])
+    assert [value for value, _ in index.columns()[0].values] == ["blue", "green"]
+
+
+def test_what_counts_as_no_value(tmp_path):
+    with create(tmp_path, [entry("a", colour=None, size=float("nan"), year=3)]) as index:
+        assert dict(index.entry("a").metadata) == {"year": 3}
+        assert index.search(vector(0)[None], 1)[0][0].metadata == {"year": 3}
+
+
+def test_a_filter_that_is_asked_again_sees_what_was_written(index):
+    query, where = vector(1000)[None], {"colour": "red"}
+    before = index.search(query, 60, where=where)[0]
+    assert index.search(query, 60, where=where)[0] == before
+    index.remove([before[0].id])
+    index.add([entry("more", colour="red")])
+    after = {hit.id for hit in index.search(query, 60, where=where)[0]}
+    assert after == {hit.id for hit in before[1:]} | {"more"}
+    for n in range(40):
+        index.search(query, 1, where={"year": {"min": n}})
+    assert len(index._follower._filters) == 16
+    new = 30 - before[0].metadata["new"]
+    assert len(index.search(query, 60, where={"new": True})[0]) == new
+    assert index.search(query, 60, where={"year": 1})[0] == []
