@@ -15,6 +15,7 @@ import yaml
 
 from weft.commands._parsing import parse
 from weft.commands.serve import Arguments
+from weft.serve.lifecycle import LONGEST_STOP
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 300
@@ -100,6 +101,7 @@ def test_the_image_is_made_of_what_is_there() -> None:
     arguments = parse(Arguments, words, "weft serve")
     assert (arguments.host, arguments.port) == ("0.0.0.0", 8000)
     assert arguments.token_file == Path("/run/secrets/token")
+    assert int(service["stop_grace_period"].removesuffix("s")) > LONGEST_STOP
 
 
 def _lines(name: str) -> list[str]:

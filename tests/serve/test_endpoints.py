@@ -30,6 +30,8 @@ def values_of(answer: Any) -> Any:
 
 def test_it_lives_and_says_what_it_can(answering: Process) -> None:
     assert values_of(answering.get("/health")) == {"status": "ok"}
+    head = answering.ask("HEAD", "/health")
+    assert (head.status, head.body) == (200, b"")
     found = {one["name"]: one for one in values_of(answering.get("/runs"))}
     assert list(found) == list(NAMES)
     assert found["scenes"]["can"] == ["embed", "explain", "search"]

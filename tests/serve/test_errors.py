@@ -5,6 +5,8 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,16 @@ import pytest
 from asking import Answer, ask, encoded, form, gate, media, png
 from made_media import sound_file, tone
 
+from weft.index import Preview
+from weft.modalities.vectors import VectorsConfig
+from weft.modalities.video import VideoConfig
+from weft.runs.run import Run
+from weft.runs.searching import open_index
 from weft.serve.log import Log
-from weft.serve.service import Service
+from weft.serve.refusals import RefusedError
+from weft.serve.service import Served, Service
+from weft.serve.settings import Limits
+from weft.serve.values import ValueReader
 
 TEXT = {"text": "a red square"}
 
@@ -170,3 +180,61 @@ def test_a_fault_of_the_server_is_no_secret_told(
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert lines[0]["event"] == "failed"
     assert lines[0]["error"] == "TypeError"
+
+
+def test_a_name_as_long_as_the_body_is_cut(service: Service) -> None:
+    search = {"query": [{"stream": "text", "value": "a dog"}]}
+    found = post(service, "/search", {**search, "where": {"x" * 100_000: {"least": 1}}})
+    assert found.status == 422
+    assert len(found.body) < 1100
+
+
+def test_a_damaged_index_is_a_fault_of_the_server(
+    loaded: dict[str, Run], runs: Path, tmp_path: Path
+) -> None:
+    """Its callers cannot mend it: 500, in the log with its path, and without it to them."""
+    shutil.copytree(runs / "scenes" / "index", tmp_path / "index")
+    index = open_index(loaded["scenes"], tmp_path / "index")
+    with contextlib.closing(sqlite3.connect(tmp_path / "index" / "index.db")) as file, file:
+        file.execute("UPDATE vectors SET vector = x'00'")
+    search = {"query": [{"stream": "text", "value": "a dog"}]}
+    served = Service([Served("scenes", loaded["scenes"], index)], Limits(rate=0))
+    with contextlib.closing(Log(tmp_path / "log")) as log, contextlib.closing(served):
+        found = asyncio.run(ask(gate(served, log=log), "POST", "/search", search))
+    assert found.status == 500
+    assert found.error.startswith("the index of scenes/index.db: is damaged: row ")
+    (failed, _) = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert failed["event"] == "failed"
+    assert failed["error"].startswith(f"{tmp_path}/index/index.db: is damaged: row ")
+
+
+def test_previews_of_other_types_are_none(service: Service) -> None:
+    """Whoever made the index may have written anything."""
+    index = service.indexes["scenes"].index
+    name = index.ids()[0]
+    assert asyncio.run(ask(gate(service), "GET", f"/items/{name}/preview")).status == 200
+    made = Preview(b"<script>alert(1)</script>", "text/html\r\nx: y")
+    index.preview = lambda _: made  # type: ignore[method-assign]
+    found = asyncio.run(ask(gate(service), "GET", f"/items/{name}/preview"))
+    assert (found.status, "no preview" in found.error) == (404, True)
+
+
+def test_a_full_disk_of_the_log_loses_no_answer(service: Service) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with contextlib.closing(Log(Path("/dev/full"))) as log:
+        found = asyncio.run(ask(gate(service, log=log), "POST", "/embed", {"values": TEXT}))
+    assert found.status == 200
+
+
+def test_more_frames_or_numbers_that_are_none() -> None:
+    modalities = {"clip": VideoConfig().build(), "numbers": VectorsConfig(2).build()}
+    reader = ValueReader(modalities, Limits(values=3))
+    frame = media(png())
+    assert len(reader.of_stream("clip", [[frame] * 3])[0]) == 3
+    with pytest.raises(RefusedError, match="clip: got 4 frames, expected at most 3"):
+        reader.of_stream("clip", [[frame] * 4])
+    for bad in ([1, float("nan")], [float("inf")], ["x"], [[1], [1, 2]], [10**400]):
+        with pytest.raises(RefusedError, match="expected an array of finite numbers"):
+            reader.of_stream("numbers", [bad])
+    assert reader.of_stream("numbers", [[1, 2.5]])[0].tolist() == [1, 2.5]

@@ -1,5 +1,6 @@
 """From the command line to the last answer: what is refused before it serves, and how it ends."""
 
+import contextlib
 import http.client
 import importlib.util
 import json
@@ -207,3 +208,49 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
         assert (found.status, found.error) == (503, "the server is stopping")
         assert found.headers["retry-after"]
         assert process.process.wait(LIMIT_S) == 0
+
+
+STUCK = """
+import sys, threading
+from weft.runs.run import Run
+def stuck(*_):
+    print("stuck", flush=True)
+    threading.Event().wait()
+Run.embed_rows = stuck
+from weft.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_second_signal_ends_at_once(runs: Path) -> None:
+    """Also a server whose model never comes back."""
+    process = Process(runs / "scenes", "--backend", "fp32")
+    process.words[1:3] = ["-c", STUCK]
+    with process:
+
+        def ask() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                process.post("/embed", {"values": {"text": "x"}})
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert process.process.stdout is not None
+        assert process.process.stdout.readline() == "stuck\n"
+        process.stop(signal.SIGTERM)
+        until(lambda: process.get("/health").status == 503)
+        assert process.process.poll() is None
+        process.stop(signal.SIGTERM)
+        assert process.process.wait(20) == 1
+        asking.join()
+
+
+def test_a_run_that_is_served_from_its_own_folder(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.` is part of many words, and is not to be taken for its folder in what callers are told."""
+    monkeypatch.chdir(runs / "scenes")
+    with Process(".", "--index", "index", "--backend", "fp32") as process:
+        found = process.get("/items/none")
+        assert found.error == "the index holds no item 'none'"
+        found = process.post("/search", {"like": [{"id": "0.5"}]})
+        assert found.error == "the index of scenes: holds no entry '0.5'"

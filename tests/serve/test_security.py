@@ -47,6 +47,8 @@ def test_a_session_of_the_page(service: Service) -> None:
     assert asked(guarded, "GET", "/runs", cookie=session).status == 200
     name, _, value = session.partition("=")
     ends, _, signature = value.partition(".")
+    others = f'of_another={{"a": 1}}; {session}; last="x'
+    assert asked(guarded, "GET", "/runs", cookie=others).status == 200
     for forged in (f"{int(ends) + 1}.{signature}", f"{ends}.{signature[:-1]}", ".", "x", ends):
         assert asked(guarded, "GET", "/runs", cookie=f"{name}={forged}").status == 401
     past = Access(TOKEN, 0, 0).login(TOKEN, "me", now=0.0).partition(";")[0]
@@ -63,9 +65,9 @@ def test_guessing_is_slow(service: Service) -> None:
 
 def test_names_of_this_machine_alone(service: Service) -> None:
     local = gate(service)
-    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:1"):
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:1", "127.0.0.2:80"):
         assert asked(local, "GET", "/runs", host=host).status == 200
-    for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil:8000"):
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil:8000", "10.0.0.1"):
         found = asked(local, "GET", "/runs", host=host)
         assert (found.status, "localhost" in found.error) == (403, True)
     assert asked(gate(service, TOKEN), "GET", "/", host="weft.example").status == 200

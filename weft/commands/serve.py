@@ -113,7 +113,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     from weft.serve.service import Served
 
     run = load(folder, arguments.device, trust=arguments.trust)
-    place = arguments.index or folder / INDEX
+    place = arguments.index.resolve() if arguments.index else folder / INDEX
     if arguments.data is not None and run.streams and not (place / FILE).exists():
         from weft.runs.indexing import index_rows
         from weft.runs.own_columns import on_files
@@ -152,5 +152,5 @@ def _named(arguments: Arguments) -> dict[str, Path]:
         name = folder.resolve().name
         if name in found:
             raise WeftError(f"{folder}: there is another run named '{name}', expected other names")
-        found[name] = folder
+        found[name] = folder.resolve()  # so that it can be left out of what callers are told
     return found

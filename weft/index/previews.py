@@ -20,6 +20,8 @@ LARGEST = 2**28
 """Pixels of a picture that is read."""
 LOSSLESS = 64
 """Pixels of the longer side of pictures whose every pixel matters, such as icons."""
+MEDIA_TYPES = ("image/jpeg", "image/png", "audio/mpeg")
+"""Of all previews."""
 RATE, SECONDS = 16_000, 10.0
 """Samples a second and length of a sound."""
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from weft.core.version import version
+from weft.index.database import IndexFileError
 from weft.serve import operations, page, requests
 from weft.serve.gate import Application, Gate
 from weft.serve.log import Log
@@ -39,17 +40,18 @@ KEPT = "private, max-age=300"
 
 
 class Routes:
-    """The routes of a service. access: who may log in."""
+    """The routes of a service. access: who may log in. log: has faults that are not the caller's."""
 
-    def __init__(self, service: Service, access: Access) -> None:
+    def __init__(self, service: Service, access: Access, log: Log) -> None:
         self._service = service
         self._access = access
+        self._log = log
 
     def application(self) -> FastAPI:
         """What answers every request that is let in."""
         app = FastAPI(title="Weft", version=version(), docs_url=None, redoc_url=None)
         app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
-        app.add_api_route("/health", _health, methods=["GET"])
+        app.add_api_route("/health", _health, methods=["GET", "HEAD"])
         for path, method, answer in (
             ("/metrics", "GET", self._metrics),
             ("/runs", "GET", self._runs),
@@ -89,6 +91,8 @@ class Routes:
                 refused = refusal_of(error)
                 if refused is None:
                     raise
+                if isinstance(error, IndexFileError):
+                    self._log.line("failed", "error", error=refused.message)
                 message = self._service.private(refused.message)
                 raise RefusedError(refused.status, message, refused.headers) from None
 
@@ -159,13 +163,18 @@ BODIES: Bodies = {
 
 def gate_of(service: Service, access: Access, log: Log) -> Gate:
     """The application behind its gate."""
-    app = Routes(service, access).application()
+    app = Routes(service, access, log).application()
     return Gate(app, _answering, access, service.limits, service.metrics, log)
 
 
 def answered(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON in UTF-8."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """JSON in UTF-8. Raises RefusedError for a number that JSON has not: of values that are not finite themselves."""
+    try:
+        body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        raise RefusedError(
+            400, "the answer is not finite, expected values whose numbers are"
+        ) from None
     return Response(body.encode("utf-8", "replace"), status, headers, "application/json")
 
 

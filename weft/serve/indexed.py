@@ -13,6 +13,7 @@ from torch import Tensor
 
 from weft.index import Entry, Hit, Index, Preview, Where
 from weft.index.build import shown_entry
+from weft.index.previews import MEDIA_TYPES
 from weft.inference.given import given
 from weft.inference.preloaded import Size
 from weft.modalities.parts import shown_by
@@ -105,9 +106,9 @@ class ServedIndex:
         }
 
     async def preview(self, name: str) -> Preview:
-        """What shows the item of that id."""
+        """What shows the item of that id; nothing of a type that Weft does not make, as in an index by others."""
         found = await self._read(lambda: self.index.preview(name))
-        if found is None:
+        if found is None or found.media_type not in MEDIA_TYPES:
             raise RefusedError(404, f"the index holds no preview of an item '{name[:80]}'")
         return found
 

@@ -40,7 +40,8 @@ def bound(host: str, port: int) -> socket.socket:
         raise WeftError(
             f"--host is {host}, expected an address of this machine: {reason}"
         ) from None
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name != "nt":  # there it would let two servers have one port
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(address)
     except OSError as error:
@@ -65,8 +66,11 @@ def serve(gate: Gate, at: socket.socket, log: Log, ready: Callable[[], None]) ->
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
-    _Server(config, gate, log, ready).run(sockets=[at])
-    log.line("stopped")
+    server = _Server(config, gate, log, ready)
+    server.run(sockets=[at])
+    log.line("stopped", at_once=server.force_exit)
+    if server.force_exit:
+        os._exit(1)  # a thread that decodes or computes would be waited for
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,6 @@
 """A line of JSON for each request, without anything that was sent or answered."""
 
+import contextlib
 import datetime
 import json
 import sys
@@ -31,12 +32,13 @@ class Log:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         written = json.dumps({"time": now, "level": level, "event": event, **facts})
-        with self._lock:
+        # On a full disk lines are lost, and no answers.
+        with self._lock, contextlib.suppress(OSError):
             print(written, file=self._file or sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing is written afterwards but warnings on stderr."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-            self._file = None
+        with self._lock, contextlib.suppress(OSError):
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()

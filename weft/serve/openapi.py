@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from weft.index.previews import MEDIA_TYPES
 from weft.serve.reading import PART
 
 _WRONG = {
@@ -28,11 +29,9 @@ _ERROR = {
     "properties": {"error": {"type": "string"}},
     "required": ["error"],
 }
-
-
 _OTHER_CONTENT = {
     "/metrics": ("text/plain",),
-    "/items/{id}/preview": ("image/jpeg", "image/png", "audio/mpeg"),
+    "/items/{id}/preview": MEDIA_TYPES,
 }
 _ITEM = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 
 from weft.core.errors import MissingExtraError, WeftError
+from weft.index.database import IndexFileError
+
+LONGEST = 1000
+"""Characters of a message: a name that a request says may be as long as its body."""
 
 
 class RefusedError(Exception):
     """status: of HTTP. The message says what, got, expected."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        message = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
         super().__init__(message)
         self.status = status
         self.message = message
@@ -22,11 +27,13 @@ def busy(seconds: float, what: str) -> RefusedError:
 
 
 def refusal_of(error: BaseException) -> RefusedError | None:
-    """How an error of the library is said to a caller; None where it is no fault of the caller."""
+    """How an error of the library is said to a caller; None where it is one that nobody foresaw."""
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, MissingExtraError):
         return RefusedError(415, str(error))
+    if isinstance(error, IndexFileError):
+        return RefusedError(500, str(error))
     if isinstance(error, WeftError | ValueError):
         return RefusedError(400, " ".join(str(error).split()))
     if isinstance(error, MemoryError) or "tried to allocate" in str(error).lower():

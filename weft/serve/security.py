@@ -6,7 +6,6 @@ import hmac
 import ipaddress
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from weft.core.errors import WeftError
@@ -27,10 +26,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
     "Cache-Control": "no-store",
 }
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Access:
@@ -78,11 +76,10 @@ class Access:
         return self.token is not None and hmac.compare_digest(said.encode(), self.token.encode())
 
     def _is_session(self, cookies: str) -> bool:
-        try:
-            found = SimpleCookie(cookies).get(COOKIE)
-        except CookieError:
-            return False
-        ends, _, signature = (found.value if found else "").partition(".")
+        # Not by http.cookies, which reads none where a cookie of another server of this machine is malformed.
+        pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
+        value = next((value for name, _, value in pairs if name == COOKIE), "")
+        ends, _, signature = value.partition(".")
         signed = hmac.compare_digest(signature.encode(), self._signature(ends).encode())
         return signed and ends.isascii() and ends.isdigit() and int(ends) > time.time()
 
@@ -93,7 +90,7 @@ class Access:
         """Refuses what a page of another site sends, and, without a token, names of this machine that a foreign name server
         may have given it (DNS rebinding)."""
         host = headers.get("host", "")
-        if self.token is None and _name_of(host) not in LOCAL_NAMES:
+        if self.token is None and not is_loopback(_name_of(host)):
             raise RefusedError(
                 403, f"the host is '{host[:80]}', expected localhost: this server has no token"
             )

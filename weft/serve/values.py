@@ -72,7 +72,12 @@ class ValueReader:
             return self._numbers(stream, raw)
         if isinstance(raw, list):  # the frames of a video
             frames: Kind = "image" if kind == "video" else kind
-            return [self._media(stream, one, frames) for one in raw[: self._limits.values]]
+            if len(raw) > self._limits.values:
+                raise RefusedError(
+                    413,
+                    f"{stream}: got {len(raw):,} frames, expected at most {self._limits.values:,}",
+                )
+            return [self._media(stream, one, frames) for one in raw]
         data = raw if isinstance(raw, bytes) else _decoded(stream, raw, kind)
         if not data:
             raise RefusedError(400, f"{stream}: the {NOUNS[kind]} is empty (0 bytes)")
@@ -127,9 +132,11 @@ class ValueReader:
         try:
             array = np.asarray(raw, dtype=np.float64)
         except (ValueError, TypeError, OverflowError):
+            array = np.asarray(np.nan)
+        if not np.isfinite(array).all():
             raise RefusedError(
-                400, f"{stream}: got {brief(raw)}, expected an array of numbers"
-            ) from None
+                400, f"{stream}: got {brief(raw)}, expected an array of finite numbers"
+            )
         if array.size > self._limits.array_numbers or array.ndim > DEEPEST:
             raise RefusedError(
                 413,
