@@ -107,9 +107,20 @@ def shown(page: Any) -> Any:
     return page.locator("main > section:not([hidden])")
 
 
-def asked_of(page: Any, path: str, act: Callable[[], object]) -> Any:
-    """The JSON of the next request to that path, which `act` causes; it has been answered."""
-    with page.expect_response(lambda answer: urlsplit(answer.url).path == path) as caught:
+def settled(page: Any) -> None:
+    """Waits until nothing goes on any more: whatever is pressed is marked as busy before the key or the mouse is back."""
+    page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+
+
+def asked_of(
+    page: Any, path: str, act: Callable[[], object], which: Callable[[Any], bool] = lambda _: True
+) -> Any:
+    """The JSON of the next request to that path of which `which` is true, and which `act` causes; it has been answered."""
+
+    def is_meant(answer: Any) -> bool:
+        return urlsplit(answer.url).path == path and which(answer.request.post_data_json)
+
+    with page.expect_response(is_meant) as caught:
         act()
     caught.value.finished()
     return caught.value.request.post_data_json

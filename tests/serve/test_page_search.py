@@ -3,20 +3,19 @@
 import itertools
 from typing import Any
 
-from browsed import Opener, Runs, asked_of, hand_over
+from browsed import Opener, Runs, asked_of, hand_over, settled
 from made_media import sound_file, tone
 from page_runs import COLOURS, HOSTILE, HOSTILE_FILE, ITEMS
 
 GONE = """name => document.querySelector(".hit")
     && ![...document.querySelectorAll(".hit .id")].some((one) => one.innerText === name)"""
 """Whether there are hits, but not the one of that id."""
-DRAWN = "() => document.querySelector('.hit') && !document.querySelector('[aria-busy]')"
-"""Whether nothing goes on, and there are hits."""
 
 
 def search(page: Any, words: str) -> None:
     page.get_by_role("searchbox", name="Words").fill(words)
     page.keyboard.press("Enter")
+    settled(page)
     page.locator(".hit").first.wait_for()
 
 
@@ -53,7 +52,8 @@ def test_words_find_pictures_the_best_first(visit: Opener) -> None:
     hit = page.locator(".hit").first
     assert set(hit.locator("dt").all_inner_texts()) >= {"colour", "year", "ok"}
     page.get_by_label("Hits").select_option("10")
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 10")
+    settled(page)
+    assert len(ids(page)) == 10
 
 
 def test_the_address_holds_the_search(visit: Opener) -> None:
@@ -61,7 +61,8 @@ def test_the_address_holds_the_search(visit: Opener) -> None:
     search(page, "thing 3")
     first = ids(page)
     page.get_by_role("group", name="colour").get_by_label("red").check()
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    settled(page)
+    assert len(ids(page)) == 6
     search(page, "another")
     words = page.get_by_role("searchbox", name="Words")
     page.go_back()
@@ -103,15 +104,14 @@ def test_examples_and_counterexamples_are_searched_together(visit: Opener, page_
     page.locator(".hit").first.wait_for()
     assert words.input_value() == ""
     both = [folder / "p02.png", folder / "p04.png"]
-    asked = asked_of(page, "/search", lambda: give(page, *both))
-    while len(asked["query"]) < 3:  # each file is searched with as it comes
-        asked = asked_of(page, "/search", lambda: None)
-    page.locator(".hit").first.wait_for()
+    # Each file is searched with as it comes.
+    asked_of(page, "/search", lambda: give(page, *both), lambda asked: len(asked["query"]) == 3)
+    settled(page)
     turn = page.get_by_role("button", name="Example: p04.png. Make it a counterexample")
     asked = asked_of(page, "/search", turn.click)
     assert [one["weight"] for one in asked["query"]] == [-1, 1, -1]
     assert [one["stream"] for one in asked["query"]] == ["text", "image", "image"]
-    page.wait_for_function(DRAWN)
+    settled(page)
     name = ids(page)[7]
     add = page.locator(".hit").nth(7).get_by_role("button", name="Add as a counterexample")
     asked = asked_of(page, "/search", add.click)
@@ -141,24 +141,23 @@ def test_filters_by_metadata(visit: Opener) -> None:
     search(page, "thing")
     colour = page.get_by_role("group", name="colour")
     assert colour.locator("small").all_inner_texts() == ["6"] * len(COLOURS)
-    with page.expect_response("**/search"):
-        colour.get_by_label("red").check()
-    with page.expect_response("**/search"):
-        colour.get_by_label(HOSTILE).check()
-    with page.expect_response("**/search"):
-        page.get_by_role("spinbutton", name="year: at most").fill("2005")
-        page.keyboard.press("Tab")
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    colour.get_by_label("red").check()
+    colour.get_by_label(HOSTILE).check()
+    page.get_by_role("spinbutton", name="year: at most").fill("2005")
+    page.keyboard.press("Tab")
+    settled(page)
+    assert len(ids(page)) == 6
     found = page.locator(".hit dd").all_inner_texts()
     assert {"red", HOSTILE} == {one for one in found if one in COLOURS}
-    with page.expect_response("**/search"):
-        page.get_by_role("group", name="ok").get_by_label("yes").check()
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 3")
+    page.get_by_role("group", name="ok").get_by_label("yes").check()
+    settled(page)
+    assert len(ids(page)) == 3
     page.get_by_role("spinbutton", name="year: at least").fill("2040")
     page.keyboard.press("Tab")
     page.get_by_text("Nothing found: no item passes the filters.").wait_for()
     page.get_by_role("button", name="Clear the filters").click()
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 20")
+    settled(page)
+    assert len(ids(page)) == 20
 
 
 def test_the_cut_off_hides_and_says_how_many(visit: Opener) -> None:
@@ -203,12 +202,14 @@ def test_what_would_be_a_script_is_text(visit: Opener, page_runs: Runs) -> None:
     """Of ids, metadata, sources and file names; that nothing ran is seen to after every test."""
     page = visit(run="pictures")
     name = HOSTILE_FILE
+    page.locator("#words").wait_for()  # before the page is built nobody hears what is dropped
     hand_over(page, "drop", name, (page_runs("captions") / name).read_bytes(), "image/png")
     page.locator(".hit").first.wait_for()
     assert ids(page)[0] == "item 0"
     assert HOSTILE in page.locator(".hit dd").all_inner_texts()
     page.get_by_label("Hits").select_option("50")
-    page.wait_for_function("() => document.querySelectorAll('.hit').length === 24")
+    settled(page)
+    assert len(ids(page)) == 24
     assert HOSTILE in ids(page)
     for more in page.locator(".hit summary").all():
         more.click()
@@ -239,3 +240,27 @@ def test_the_search_is_walked_with_the_keyboard(visit: Opener) -> None:
 
 def on(page: Any, name: str) -> bool:
     return bool(page.evaluate("name => document.activeElement.ariaLabel === name", name))
+
+
+def test_an_answer_to_what_is_asked_no_more_is_not_shown(visit: Opener) -> None:
+    page = visit(run="pictures")
+    words = page.get_by_role("searchbox", name="Words")
+    page.route("**/search", lambda route: None)  # never answered
+    words.fill("thing 3")
+    with page.expect_request("**/search"):
+        page.keyboard.press("Enter")
+    words.fill("")
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("Enter")
+    settled(page)
+    assert page.get_by_text(f"{ITEMS} items can be searched.").is_visible()
+    assert not page.locator(".search > .below .place").inner_text()
+
+
+def test_an_address_that_says_nothing_sensible(visit: Opener) -> None:
+    page = visit(
+        run="pictures", k="7", where="[1]", cutoff="x", examples='[null, 3, {"kind": "x"}]'
+    )
+    page.get_by_text(f"{ITEMS} items can be searched.").wait_for()
+    assert page.get_by_label("Hits").input_value() == "20"
+    assert not chips(page).count()

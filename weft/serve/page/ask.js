@@ -47,9 +47,8 @@ class AskView {
   /** Forgets what was asked: it was about something else. */
   startAnew() {
     this.turns = [];
-    this.place.working?.abort();
+    quit(this.place);
     fill(this.log);
-    fill(this.place);
     this.anew.hidden = true;
   }
 

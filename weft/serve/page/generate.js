@@ -33,6 +33,7 @@ class GenerateView {
     this.head = head;
     this.inputs = new Inputs(streamsNamed(this.run, head.streams));
     fill(this.inputsPlace, this.inputs.element);
+    quit(this.place);
     fill(this.result);
   }
 

@@ -79,7 +79,7 @@ function showPreview(url, kind, label) {
 }
 
 async function previewOf(url, signal) {
-  const answer = await fetch(url, { signal });
+  const answer = await sent("GET", url, undefined, signal);
   if (!answer.ok) throw await refusal(answer);
   return answer.blob();
 }

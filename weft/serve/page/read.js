@@ -34,8 +34,7 @@ class ReadView {
   }
 
   forget() {
-    this.place.working?.abort();
-    fill(this.place);
+    quit(this.place);
     fill(this.result);
   }
 

@@ -109,6 +109,7 @@ class SearchView {
 
   async search() {
     if (!this.asksSomething()) {
+      quit(this.place);
       this.found = null;
       fill(this.list);
       this.cutoff.fit([], null);
@@ -209,7 +210,9 @@ class SearchView {
     this.search();
   }
 
-  read(one) {
+  /** The example that an address names; null where it names none. */
+  read(named) {
+    const one = Object(named);
     const sign = one.sign < 0 ? -1 : 1;
     if (one.file) return this.files.has(one.file) ? { ...this.files.get(one.file), sign, stream: one.stream } : null;
     if (one.kind === "text") return { sign, kind: "text", stream: one.stream, text: String(one.text) };

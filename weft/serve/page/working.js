@@ -33,6 +33,14 @@ async function work(place, task) {
   }
 }
 
+/** Ends what goes on in a place, without a word, and empties it. */
+function quit(place) {
+  place.working?.abort();
+  place.working = null;
+  place.removeAttribute("aria-busy");
+  fill(place);
+}
+
 /** Acts at once; what went wrong is a sentence in `place`. */
 function attempt(place, act) {
   try {
