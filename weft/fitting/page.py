@@ -86,7 +86,7 @@ def _candidates(board: Leaderboard) -> html.Html:
     return html.section(
         "Candidates",
         charts.interval_chart(shown, "Scores, with 95% intervals", metric.axis),
-        _folded_table(header, rows, first, "candidates"),
+        html.folded_table(header, rows, first, f"{len(rows) - first} more: candidates"),
         html.paragraph(board.correction),
     )
 
@@ -94,21 +94,13 @@ def _candidates(board: Leaderboard) -> html.Html:
 def _data(schema: Schema) -> html.Html:
     table = schema.table()
     names = [column.name for column in table.columns]
+    more = f"{len(table.rows) - OPEN_ROWS} more: columns"
     said = [*([table.note] if table.note else []), *map(say, schema.lines())]
     return html.section(
         "Data",
-        _folded_table(names, table.rows, OPEN_ROWS, "columns"),
+        html.folded_table(names, table.rows, OPEN_ROWS, more),
         *map(html.paragraph, said),
     )
-
-
-def _folded_table(
-    header: Sequence[str], rows: Sequence[Sequence[html.Cell]], first: int, what: str
-) -> html.Html:
-    """The first rows, and the others where somebody asks."""
-    rest = rows[first:]
-    more = [html.details(f"{len(rest)} more: {what}", html.table(header, rest))] if rest else []
-    return html.join(html.table(header, rows[:first]), *more)
 
 
 def _columns(important: Sequence[Importance], explained: str, metric: Metric) -> html.Html:

@@ -294,11 +294,7 @@ def _label(name: str) -> str:
 def _problems(problems: Sequence[Problem], total: int) -> html.Html:
     rows = [[problem.id or "–", problem.source, problem.reason] for problem in problems]
     header = ["id", "where", "what"]
-    first = html.table(header, rows[:OPEN_ROWS])
-    if len(rows) <= OPEN_ROWS:
-        return first
-    rest = html.table(header, rows[OPEN_ROWS:])
-    return html.join(first, html.details(f"{len(rows):,} of {total:,} by name", rest))
+    return html.folded_table(header, rows, OPEN_ROWS, f"{len(rows):,} of {total:,} by name")
 
 
 def _kinds(kinds: dict[str, int]) -> str:

@@ -195,6 +195,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = 
     )
 
 
+def folded_table(
+    header: Sequence[str], rows: Sequence[Sequence[Cell]], first: int, summary: str
+) -> Html:
+    """The first rows, and the others where somebody asks. summary: of those others."""
+    rest = [details(summary, table(header, rows[first:]))] if len(rows) > first else []
+    return join(table(header, rows[:first]), *rest)
+
+
 def _called(name: str) -> str:
     return f' data-name="{html.escape(name, quote=True)}"' if name else ""
 

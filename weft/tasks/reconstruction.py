@@ -23,6 +23,7 @@ from weft.inference.member import Member, only, seeing
 from weft.inference.predict import predict
 from weft.inference.results import TaskResult
 from weft.inference.true_values import true_values
+from weft.inference.value_features import MeanValue
 from weft.modalities.spectrogram import DECIBELS
 from weft.modalities.text import Text
 from weft.tasks.base import TaskConfig
@@ -169,13 +170,15 @@ def _likeness(
         )
     found = cast(DrawnValues, made).field()
     values, right = output.values_of(found), output.values_of(true)
+    mean = MeanValue()
+    mean.add(Field(right, true.mask))
+    always = mean.field().values.expand_as(right)
     if isinstance(output, SoundOutput):
         std = output.modality(member.learned).config.std
-        mean = _mean_frames(right, true.real)[None].expand_as(right)
         each_N = _lsd(values, right, found.real, true.real, std)
-        plain = _lsd(mean, right, true.real, true.real, std)
+        plain = _lsd(always, right, true.real, true.real, std)
         return _Likeness(LSD, each_N, MEAN, float(plain.mean()))
-    plain = _psnr(right.mean(0, keepdim=True), right)
+    plain = _psnr(always, right)
     return _Likeness(PSNR, _psnr(values, right), MEAN, float(plain.mean()))
 
 
@@ -212,12 +215,6 @@ def _lsd(made: Tensor, true: Tensor, made_real: Tensor, true_real: Tensor, std: 
     apart = DECIBELS * std * (made[:, :longest] - true[:, :longest]).double()
     each_NT = apart.square().mean(2).sqrt().masked_fill(~both_NT, 0)
     return each_NT.sum(1) / both_NT.sum(1).clamp_min(1)
-
-
-def _mean_frames(true_NTM: Tensor, real_NT: Tensor) -> Tensor:
-    """(T, M) the mean of each frame over the sounds that are so long."""
-    total_TM = true_NTM.masked_fill(~real_NT[..., None], 0).sum(0)
-    return total_TM / real_NT.sum(0).clamp_min(1)[:, None]
 
 
 def _same_tokens(modality: Text, true: Field, said: Sequence[str]) -> Tensor:
