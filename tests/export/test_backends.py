@@ -100,8 +100,13 @@ def test_a_file_of_the_tower_is_tried_and_kept(own: Run, monkeypatch: pytest.Mon
             )
     files = sorted((own.folder / backends.EXPORTED).iterdir())
     assert [path.name.partition("-")[0] for path in files] == sorted(own.streams)
+    assert not any(letter in path.name for path in files for letter in ':*?"<>|')  # as on Windows
     monkeypatch.setattr(backends, "save_onnx", None)  # so that writing again would fail
     assert fastest(own, "text").name == "onnx"
+    for path in files:
+        path.write_bytes(path.read_bytes()[:100])
+    found = fastest(own, "text")
+    assert (found.name, "no ONNX file: " in found.why) == ("fp32", True)
 
 
 def test_what_a_way_needs_is_said(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:

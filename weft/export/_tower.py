@@ -70,7 +70,7 @@ def graph_of(model: Model, stream: str, example: Field) -> Graph:
     tower = Tower(model, stream, pixels=is_pixels(example.values)).eval()
     sizes = {0: Dim.DYNAMIC} if example.mask is None else {0: Dim.DYNAMIC, 1: Dim.AUTO}
     try:
-        with torch.no_grad(), padded(), _quickly(), _quietly():
+        with torch.no_grad(), padded(), _quickly(), quietly():
             program = torch.export.export(
                 tower,
                 tuple(inputs.values()),
@@ -128,7 +128,7 @@ def _quickly() -> Iterator[None]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without what torch says of its own insides: packages that it looks for, names that it will change."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
@@ -140,6 +140,3 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-quietly = _quietly

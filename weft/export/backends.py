@@ -85,24 +85,24 @@ def _of_files(
     ]
     if missing["onnx"]:
         return {}, absent
+    ways: dict[str, Compute] = {}
+    # Exporter and runtimes say in many ways what they cannot write or open; the model itself remains.
     try:
         path = _onnx_file(run, stream, example)
-    except (
-        Exception
-    ) as error:  # the exporter says in many ways what it cannot write; the model itself remains
+        ways["onnx"] = session(path)
+        if not missing["openvino"]:
+            ways["openvino"] = openvino(path)
+            ways["openvino bf16"] = openvino(path, precision="bf16")
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return {}, [*absent, f"no ONNX file: {brief(reason)}"]
-    ways: dict[str, Compute] = {"onnx": session(path)}
-    if not missing["openvino"]:
-        ways["openvino"] = openvino(path)
-        ways["openvino bf16"] = openvino(path, precision="bf16")
+        absent.append(f"no {'openvino' if ways else 'ONNX file'}: {brief(reason)}")
     return ways, absent
 
 
 def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
     """The tower as ONNX, written into the run's folder the first time. Raises WeftError where it is none for any length."""
-    mark = checksum_of(run.folder / WEIGHTS) or "unknown"
-    path = run.folder / EXPORTED / f"{stream}-{mark[:16]}-{OPSET}.onnx"
+    mark = (checksum_of(run.folder / WEIGHTS) or "unknown").rpartition(":")[2]
+    path = run.folder / EXPORTED / f"{stream}-{mark}-{OPSET}.onnx"
     if path.exists():
         return path
     parts = (run.model.encoders[stream], run.model.projections[stream])
