@@ -68,11 +68,11 @@ class Process:
             env=self._environment,
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        while line and " serves " not in line:
-            line = self.process.stdout.readline()
-        assert line, self.errors()
-        self.port = int(line.split()[0].rpartition(":")[2])
+        self.said = [self.process.stdout.readline()]
+        while self.said[-1] and " serves " not in self.said[-1]:
+            self.said.append(self.process.stdout.readline())
+        assert self.said[-1], self.errors()
+        self.port = int(self.said[-1].split()[0].rpartition(":")[2])
         return self
 
     def __exit__(self, *_: object) -> None:

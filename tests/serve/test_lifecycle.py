@@ -190,7 +190,14 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
     with Process(own, "--data", rows, environment={"WEFT_TOKEN": token}) as process:
         assert process.get("/").status == 200
         assert process.post("/embed", {"values": {"text": "x"}}).status == 401
-        found = process.get("/runs", Authorization=f"Bearer {token}")
+        assert any("cut-off for 'text': " in line for line in process.said)
+        mine = {"Authorization": f"Bearer {token}"}
+        asked = {"query": [{"stream": "text", "value": "a red square"}], "cutoff": -1}
+        hits = process.post("/search", asked, **mine).json["hits"]
+        assert {hit["source"] for hit in hits} == {"0.png", "1.png", "2.png"}  # without folders
+        item = process.get(f"/items/{hits[0]['id']}", **mine).json
+        assert item["source"] == hits[0]["source"]
+        found = process.get("/runs", **mine)
         assert found.status == 200
         index = found.json[0]["index"]  # made of the rows of --data, since there was none
         assert (index["items"], index["writable"]) == (3, False)

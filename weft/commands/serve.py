@@ -115,11 +115,15 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     run = load(folder, arguments.device, trust=arguments.trust)
     place = arguments.index.resolve() if arguments.index else folder / INDEX
     if arguments.data is not None and run.streams and not (place / FILE).exists():
+        from weft.runs.cutoffs import calibrate
         from weft.runs.indexing import index_rows
         from weft.runs.own_columns import on_files
         from weft.runs.parts import open_split
 
-        index_rows(run, open_split(on_files(run.recipe, arguments.data), None), place).close()
+        rows = open_split(on_files(run.recipe, arguments.data), None)
+        with index_rows(run, rows, place) as made:
+            for line in calibrate(run, made):
+                print(line)
     has = arguments.index is not None or (place / FILE).exists()
     index = open_index(run, place) if has else None
     streams = run.streams if arguments.backend == "auto" else ()

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
@@ -99,7 +100,7 @@ class ServedIndex:
             raise RefusedError(404, f"the index holds no item '{name[:80]}'")
         return {
             "id": entry.id,
-            "source": entry.source,
+            "source": _told(entry.source),
             "metadata": dict(entry.metadata),
             "text": entry.text,
             "preview": self._preview_at(entry.id) if entry.preview is not None else None,
@@ -179,7 +180,7 @@ class ServedIndex:
         return {
             "id": hit.id,
             "score": hit.score,
-            "source": hit.source,
+            "source": _told(hit.source),
             "metadata": dict(hit.metadata),
             "text": hit.text,
             "preview": self._preview_at(hit.id) if hit.text is None else None,
@@ -187,6 +188,11 @@ class ServedIndex:
 
     def _preview_at(self, name: str) -> str:
         return f"/items/{quote(name, safe='')}/preview?run={quote(self.run.name, safe='')}"
+
+
+def _told(source: str) -> str:
+    """Where a thing lies, without the folders of this machine."""
+    return Path(source).name if Path(source).is_absolute() else source
 
 
 def _alone(asked: requests.Search) -> str | None:
