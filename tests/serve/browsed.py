@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -16,7 +17,7 @@ OPTIONS = (
     *("--disable-component-update", "--no-first-run"),
 )
 TOKEN = "theTokenOfTheseTests24"
-NAMES = ("pictures", "questions", "dialog", "both", "speech", "flow")
+NAMES = ("pictures", "sounds", "questions", "dialog", "both", "speech", "flow")
 REFUSED = re.compile(
     r"Failed to load resource: (the server responded with a status of 4\d\d|net::)"
 )
@@ -39,16 +40,23 @@ def site(page_runs: Runs) -> Iterator[str]:
         yield f"http://127.0.0.1:{process.port}"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Of a module, not of the session: while it is open, its event loop keeps others of the thread from running."""
+@contextmanager
+def chromium(*options: str) -> Iterator[Any]:
+    """The browser, with more options; skips where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no browser at {CHROMIUM}")
     with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=[*OPTIONS, *options])
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Of a module, not of the session: while it is open, its event loop keeps others of the thread from running."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")

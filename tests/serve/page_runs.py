@@ -1,17 +1,22 @@
-"""A run that is searched, whose index is full of what would like to be a script, and one that answers with classes."""
+"""A run that is searched, whose index is full of what would like to be a script, one that is searched by sounds, and one that
+answers with classes."""
 
 import json
 from pathlib import Path
 
 import numpy as np
+from made_media import sound_file, tone
 from PIL import Image
 from tiny_runs import done, picture
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.data.sources import FilesConfig
+from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
+from weft.modalities.audio import AudioConfig
 from weft.modalities.image import ImageConfig
+from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.runs.recipe import DataConfig, Recipe
@@ -20,12 +25,14 @@ from weft.training.config import RunConfig
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOSTILE_FILE = "<img src=x onerror=window.hacked=1>.png"
+SOUNDS = 8
 ITEMS, COLOURS = 24, ("red", "green", "blue", HOSTILE)
 
 
 def make_runs(folder: Path) -> None:
-    """Trains both, each in a folder of its own name."""
+    """Trains them, each in a folder of its own name."""
     search(folder)
+    search_sounds(folder)
     ask(folder)
 
 
@@ -65,6 +72,36 @@ def search(folder: Path) -> None:
     made = Recipe(data=source, model=model, objectives=objectives, tasks={}, run=run)
     train(made, folder / "pictures")
     done("index", "build", folder / "pictures", "--data", table)
+
+
+def search_sounds(folder: Path) -> None:
+    """`sounds`: searched by words and sounds. The index holds SOUNDS tones, each higher than the one before."""
+    data = folder / "tones"
+    data.mkdir()
+    rows = ["audio,text,split,id"]
+    for n in range(SOUNDS):
+        (data / f"{n}.wav").write_bytes(sound_file(tone(1.0, 200.0 * (n + 1))))
+        split = ("train", "train", "validation", "test")[n % 4]
+        rows.append(f"{n}.wav,a tone of {200 * (n + 1)} Hz,{split},tone {n}")
+    table = data / "tones.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    streams = {
+        "audio": AudioConfig(spectrogram=SpectrogramConfig(mels=16)),
+        "text": TextConfig(kind="word", min_frequency=1, max_length=12),
+    }
+    model = ModelConfig(
+        encoders={
+            "audio": StackedFramesConfig(16, 4),
+            "text": TextTransformerConfig(80, dim=16, depth=1, heads=2, max_length=12),
+        },
+        projections={"audio": ProjectionConfig(64, 16), "text": ProjectionConfig(16, 16)},
+    )
+    source = DataConfig(FilesConfig(table), streams=streams)
+    objectives = {"contrastive": SoftmaxContrastiveConfig(streams=("audio", "text"))}
+    run = RunConfig(steps=2, batch_size=4, workers=0, evaluate_every=0, device="cpu")
+    made = Recipe(data=source, model=model, objectives=objectives, tasks={}, run=run)
+    train(made, folder / "sounds")
+    done("index", "build", folder / "sounds", "--data", table, "--stream", "audio")
 
 
 def ask(folder: Path) -> None:

@@ -8,6 +8,7 @@ from browsed import TOKEN, Opener, Runs, hand_over, shown
 
 VIEWS = {
     "pictures": ("search",),
+    "sounds": ("search",),
     "questions": ("ask", "predict"),
     "dialog": ("ask",),
     "both": ("caption",),

@@ -52,17 +52,21 @@ class Inputs {
     });
     const said = make("span", {}, CHOICES[stream.kind] ?? say("Choose a file"));
     const drop = make("label", { class: "drop" }, chosen, said, make("small", {}, say("or drop or paste it here")));
+    const record = stream.kind === "audio" ? recordButton((file) => made.put(file)) : null;
+    const empty = make("div", { class: "empty" }, drop, record);
     const given = make("div", { class: "given", hidden: true });
     made.put = (file) => {
+      const focused = empty.contains(document.activeElement);
       made.file = file;
       chosen.value = "";
       given.hidden = file === null;
-      drop.hidden = file !== null;
+      empty.hidden = file !== null;
       fill(given, file && this.given(file, stream, () => made.put(null)));
       if (file === null) chosen.focus();
+      else if (focused) given.querySelector(".named button").focus();
       this.changed();
     };
-    made.element = make("div", { class: "field", role: "group", "aria-label": words }, make("span", {}, words), drop, given);
+    made.element = make("div", { class: "field", role: "group", "aria-label": words }, make("span", {}, words), empty, given);
     return made;
   }
 

@@ -28,6 +28,7 @@ class SearchView {
     const chosen = make("input", { type: "file", multiple: true, accept: this.accepted(), on: { change: (event) => this.choose(event.target) } });
     const file = make("label", { class: "icon file", title: say("Search with a file") }, chosen, icon("file"), make("span", { class: "unseen-words" }, say("Search with a file")));
     const example = (drawing, words, sign) => iconButton(drawing, words, () => this.addWords(sign), { class: "icon example" });
+    const hears = this.query.streams.some((stream) => stream.kind === "audio");
     const bar = make(
       "div",
       { class: "bar" },
@@ -35,6 +36,7 @@ class SearchView {
       this.query.texts.length ? example("plus", say("Add the words as an example"), 1) : null,
       this.query.texts.length ? example("minus", say("Add the words as a counterexample"), -1) : null,
       file,
+      hears ? iconButton("microphone", say("Search with the microphone"), () => new Microphone((sound) => this.accept([sound]))) : null,
       make("button", { class: "main" }, say("Search")),
     );
     const submitted = (event) => {
