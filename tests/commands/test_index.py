@@ -1,15 +1,20 @@
 """`weft index build|add|remove|verify`, and `weft search --where`."""
 
 import csv
+import re
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_runs import caption, done, flags, picture, refused
 
 from weft.index import Index
+from weft.index.nonsense import nonsense
+from weft.runs import cutoffs
+from weft.runs.run import load
 
 COLOURS = ("red", "blue")
 
@@ -114,6 +119,34 @@ def test_captions_may_be_indexed(run: Path, trained: tuple[Path, Path], tmp_path
         assert [column.name for column in index.columns()] == ["colour"]
     line = refused("index", "add", run, trained[1], "--index", tmp_path / "texts")
     assert "the index holds stream 'text', which is read from no files" in line
+
+
+def test_a_cut_off_that_is_kept_does_what_was_said(
+    scenes_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nonsense by which it was made is answered as often as the line says."""
+    few = done("index", "build", scenes_copy)
+    assert "no cut-off for 'text': 10 rows of validation with it, expected 20" in few.splitlines()
+    drawn: dict[str, list[str]] = {}
+    monkeypatch.setattr(
+        cutoffs, "nonsense", lambda kind, *words: drawn.setdefault(kind, nonsense(kind, *words))
+    )
+    monkeypatch.setattr(cutoffs, "FEWEST", 4)
+    line = done("index", "build", scenes_copy).splitlines()[-1]
+    told = re.fullmatch(
+        r"cut-off for 'text': (.+)% of nonsense answered, (.+)% of real queries refused", line
+    )
+    assert told
+    vectors = load(scenes_copy, "cpu").embed(text=drawn["text"])
+    with Index.open(scenes_copy / "index") as index:
+        cutoff = index.cutoff("text")
+        best = torch.tensor([hits[0].score for hits in index.search(vectors, 1)])
+        assert 100 * (best >= cutoff.of(vectors)).double().mean() == pytest.approx(
+            float(told[1]), abs=0.4
+        )
+    assert len(done("index", "build", scenes_copy, "--cutoff", "False").splitlines()) == 1
+    with Index.open(scenes_copy / "index") as index:
+        assert index.cutoffs == ()
 
 
 def test_mistakes(run: Path, trained: tuple[Path, Path], tmp_path: Path) -> None:

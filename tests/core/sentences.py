@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "weft"
 CATALOGUE = PACKAGE / "core" / "language_zh.json"
 WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
-ERRORS = ("WeftError", "DataError")
+ERRORS = ("WeftError", "DataError", "IndexFileError")
 BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")
 """Functions of report/html.py that say their first argument."""
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "commands"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "generation"))
 
-from asking import Process, form, media, png
+from asking import Process, form, media, png, until
 from hostile import sound, uploads
 from made_runs import NAMES, make_runs
 from tiny_runs import done, scenes_flags
@@ -115,15 +115,18 @@ def kills(folder: Path, count: int) -> None:
                 threading.Thread(target=_write, args=(process, f"{kill}-{n}", acknowledged, lock))
                 for n in range(CALLERS)
             ]
+            before = len(acknowledged)
             for thread in threads:
                 thread.start()
-            time.sleep(0.3 + generator.random())
+            until(lambda before=before: len(acknowledged) > before)
+            time.sleep(generator.random())
             process.stop(signal.SIGKILL)
             process.process.wait()
             for thread in threads:
                 thread.join()
         with Index.open(folder / "scenes" / "index") as index:
-            there = set(index.ids())
+            there, findings = set(index.ids()), index.verify()
+        assert findings.whole, findings
         lost = [name for name, kept in acknowledged.items() if kept != (name in there)]
         print(f"kill {kill + 1}: {len(acknowledged):,} acknowledged, {len(lost)} lost", flush=True)
         assert not lost, lost[:5]

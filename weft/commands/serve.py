@@ -15,6 +15,7 @@ from weft.core.language import say
 
 if TYPE_CHECKING:
     from weft.serve.service import Served
+    from weft.serve.settings import Limits
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 TOKEN = "WEFT_TOKEN"
@@ -70,7 +71,6 @@ def main(words: list[str]) -> None:
     from weft.serve.log import Log
     from weft.serve.security import Access, is_loopback, token_of
     from weft.serve.service import Service
-    from weft.serve.settings import Limits
 
     token = token_of(arguments.token_file, os.environ.get(TOKEN, ""))
     if token is None and not is_loopback(arguments.host):
@@ -78,14 +78,7 @@ def main(words: list[str]) -> None:
             f"--host is {arguments.host}, which other machines reach, and there is no token; "
             f"set {TOKEN} or give --token-file FILE"
         )
-    body_bytes = int(arguments.megabytes * 2**20)
-    limits = Limits(
-        body_bytes=body_bytes,
-        bodies_bytes=max(Limits.bodies_bytes, 8 * body_bytes),
-        answer_seconds=arguments.seconds,
-        waiting=arguments.waiting,
-        rate=arguments.rate,
-    )
+    limits = _limits(arguments)
     set_threads(arguments.threads)
     with bound(arguments.host, arguments.port) as at, contextlib.closing(Log(arguments.log)) as log:
         served = [_served(arguments, name, folder) for name, folder in _named(arguments).items()]
@@ -102,6 +95,19 @@ def main(words: list[str]) -> None:
             serve(gate_of(service, access, log), at, log, ready)
         finally:
             service.close()
+
+
+def _limits(arguments: Arguments) -> "Limits":
+    from weft.serve.settings import Limits
+
+    body_bytes = int(arguments.megabytes * 2**20)
+    return Limits(
+        body_bytes=body_bytes,
+        bodies_bytes=max(Limits.bodies_bytes, 8 * body_bytes),
+        answer_seconds=arguments.seconds,
+        waiting=arguments.waiting,
+        rate=arguments.rate,
+    )
 
 
 def _served(arguments: Arguments, name: str, folder: Path) -> "Served":

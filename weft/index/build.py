@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def build_index(
         stream=stream,
         weights=weights,
         kind=kind,
-        entries=_again(first, entries),
+        entries=chain([first], entries),
     )
 
 
@@ -137,8 +138,3 @@ def _where(raw: Any, source: str) -> str:
 def _storable(text: str) -> str:
     """Half a surrogate pair, as in a file's name that is not Unicode, as JSON spells it."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def _again(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
-    yield first
-    yield from rest

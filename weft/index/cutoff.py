@@ -62,11 +62,12 @@ def calibrated(
     known_KE: Tensor,
     best_N: Tensor,
     best_M: Tensor,
+    most: float = REFUSED,
 ) -> Calibrated:
     """The cut-off that answers `ANSWERED` of the nonsense and refuses the fewest of the real queries.
 
     nonsense_NE, real_ME: queries that are not among the known ones. known_KE: see `Cutoff`. best_N, best_M: the cosine
-    of each one's best hit. All of unit length.
+    of each one's best hit. All of unit length. most: share of the real queries that it may refuse.
     """
     check_shape(best_N, "N", "best hits of nonsense", N=len(nonsense_NE))
     check_shape(best_M, "M", "best hits of real queries", M=len(real_ME))
@@ -81,6 +82,6 @@ def calibrated(
         answered = float((strengths_N >= threshold).double().mean())
         tried.append(Calibrated(Cutoff(threshold, weight, known_KE), answered, refused))
     best = min(tried, key=lambda one: one.refused)
-    if best.refused > REFUSED:
+    if best.refused > most:
         return Calibrated(None, best.answered, best.refused)
     return best

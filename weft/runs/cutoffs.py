@@ -12,7 +12,7 @@ from weft.core.media import Alternatives
 from weft.core.text import counted
 from weft.data.formats import Dataset, spread
 from weft.index import Index
-from weft.index.cutoff import calibrated
+from weft.index.cutoff import REFUSED, Calibrated, calibrated
 from weft.index.nonsense import KINDS, nonsense
 from weft.inference.config import InferenceConfig
 from weft.inference.embedding import embed_entries
@@ -51,26 +51,12 @@ def calibrate(run: TrainedModel, index: Index) -> list[str]:
 
 
 def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
-    kind = kind_of_stream(run.modalities[stream])
-    counts = TEXTS if kind == "text" else OTHERS
     index.set_cutoff(stream, None)
-    data = run.recipe.data
+    counts = TEXTS if kind_of_stream(run.modalities[stream]) == "text" else OTHERS
     try:
-        # Queries of the index's own stream are known by its entries: their cosine says it all.
-        known, texts = (
-            (torch.zeros(0, index.dim), [])
-            if stream == index.stream
-            else _embedded(run, open_split(run.recipe, data.train), stream, counts.known)
-        )
-        real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, counts.real)
+        one = calibration(run, index, stream, counts)
     except WeftError as error:
         return say(f"no cut-off for '{stream}': {error}")
-    if len(real) < FEWEST:
-        rows = counted(len(real), "row")
-        return say(f"no cut-off for '{stream}': {rows} of validation with it, expected {FEWEST}")
-    found = run.embed(**{stream: nonsense(kind, counts.nonsense, SEED, texts)})
-    assert isinstance(found, Tensor)
-    one = calibrated(found, real, known, _best(index, found), _best(index, real))
     index.set_cutoff(stream, one.cutoff)
     answered, refused = f"{one.answered:.1%}", f"{one.refused:.1%}"
     if one.cutoff is None:
@@ -80,6 +66,29 @@ def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
     return say(
         f"cut-off for '{stream}': {answered} of nonsense answered, {refused} of real queries refused"
     )
+
+
+def calibration(
+    run: TrainedModel, index: Index, stream: str, counts: Counts, most: float = REFUSED
+) -> Calibrated:
+    """A cut-off of queries of that stream by so many of each kind. most: see `calibrated`.
+
+    Raises WeftError where there are too few real ones.
+    """
+    data, kind = run.recipe.data, str(kind_of_stream(run.modalities[stream]))
+    known = torch.zeros(0, index.dim)
+    texts: Sequence[object] = ()
+    # Queries of the index's own stream are known by its entries: their cosine says it all.
+    if counts.known and stream != index.stream:
+        rows = open_split(run.recipe, data.train)
+        known, texts = _embedded(run, rows, stream, counts.known)
+    real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, counts.real)
+    if len(real) < FEWEST:
+        rows_there = counted(len(real), "row")
+        raise WeftError(f"{rows_there} of validation with it, expected {FEWEST}")
+    found = run.embed(**{stream: nonsense(kind, counts.nonsense, SEED, texts)})
+    assert isinstance(found, Tensor)
+    return calibrated(found, real, known, _best(index, found), _best(index, real), most)
 
 
 def _best(index: Index, queries_QE: Tensor) -> Tensor:

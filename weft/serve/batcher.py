@@ -1,8 +1,8 @@
 """Requests of many callers become one call of the model.
 
-One thread runs the model, another one searches. While it works, requests gather; those that ask the same of the same run are then answered by
-one call, as far as their tokens and pixels fit. Nobody waits for company that is not on its way: the model waits at most
-`GATHER_SECONDS`, and only while requests that were let in are still being read.
+One thread runs the models, another one searches. While a thread works, requests gather; those that ask the same of the same
+run are then answered by one call, as far as their tokens and pixels fit. A thread that is free waits for more requests
+only while some that were let in are still being read, and at most `GATHER_SECONDS`.
 """
 
 import asyncio

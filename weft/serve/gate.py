@@ -98,7 +98,7 @@ class Gate:
         body.announce(headers.get("content-length", ""))
 
     def _reserve(self, count: int) -> None:
-        """Room for so many bytes of a body. Raises RefusedError where the house is full."""
+        """Takes memory for so many bytes of a body. Raises RefusedError where all bodies together have too many."""
         if self._bytes + count > self._limits.bodies_bytes:
             raise busy(
                 1, "the bodies of the requests that are being answered fill the memory for them"

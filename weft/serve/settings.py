@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one request, and of all that are in the house at once. What is above is refused, with the limit named."""
+    """Of one request, and of all that are being answered. What is above is refused, with the limit named."""
 
     body_bytes: int = 32 << 20
     """Bytes of a request's body."""
@@ -24,7 +24,7 @@ class Limits:
     waiting: int = 128
     """Requests that wait for the model; further ones get 429."""
     requests: int = 512
-    """Requests in the house; further ones get 429."""
+    """Requests that are being read or answered; further ones get 429."""
     answer_seconds: float = 60.0
     """Until an answer; a later one is given up (504)."""
     read_seconds: float = 30.0
