@@ -148,3 +148,24 @@ def hand_over(page: Any, event: str, name: str, data: bytes, media_type: str) ->
         }""",
         [event, name, list(data), media_type],
     )
+
+
+def search(page: Any, words: str) -> None:
+    """Waits for hits."""
+    page.get_by_role("searchbox", name="Words").fill(words)
+    page.keyboard.press("Enter")
+    settled(page)
+    page.locator(".hit").first.wait_for()
+
+
+def ids(page: Any) -> list[str]:
+    """Of the hits."""
+    return page.locator(".hit .id").all_inner_texts()
+
+
+def scores(page: Any) -> list[float]:
+    return [float(one) for one in page.locator(".hit .score").all_inner_texts()]
+
+
+def summary(page: Any) -> str:
+    return str(page.locator(".summary").inner_text())

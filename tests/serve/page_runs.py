@@ -25,7 +25,7 @@ from weft.training.config import RunConfig
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOSTILE_FILE = "<img src=x onerror=window.hacked=1>.png"
-SOUNDS = 8
+SOUNDS = 96
 ITEMS, COLOURS = 24, ("red", "green", "blue", HOSTILE)
 
 
@@ -75,14 +75,15 @@ def search(folder: Path) -> None:
 
 
 def search_sounds(folder: Path) -> None:
-    """`sounds`: searched by words and sounds. The index holds SOUNDS tones, each higher than the one before."""
+    """`sounds`: searched by words and sounds. The index holds SOUNDS tones, each higher than the one before. Though its weights
+    are almost random, its calibrated cut-off tells nonsense from words that it knows."""
     data = folder / "tones"
     data.mkdir()
     rows = ["audio,text,split,id"]
     for n in range(SOUNDS):
-        (data / f"{n}.wav").write_bytes(sound_file(tone(1.0, 200.0 * (n + 1))))
+        (data / f"{n}.wav").write_bytes(sound_file(tone(0.3, float(hertz(n)))))
         split = ("train", "train", "validation", "test")[n % 4]
-        rows.append(f"{n}.wav,a tone of {200 * (n + 1)} Hz,{split},tone {n}")
+        rows.append(f"{n}.wav,a tone of {hertz(n)} Hz,{split},tone {n}")
     table = data / "tones.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
     streams = {
@@ -102,6 +103,11 @@ def search_sounds(folder: Path) -> None:
     made = Recipe(data=source, model=model, objectives=objectives, tasks={}, run=run)
     train(made, folder / "sounds")
     done("index", "build", folder / "sounds", "--data", table, "--stream", "audio")
+
+
+def hertz(n: int) -> int:
+    """Of tone n."""
+    return 200 + 40 * n
 
 
 def ask(folder: Path) -> None:

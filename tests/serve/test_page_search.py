@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from browsed import Opener, Runs, asked_of, hand_over, settled
+from browsed import Opener, Runs, asked_of, hand_over, ids, scores, search, settled, summary
 from made_media import sound_file, tone
 from page_runs import COLOURS, HOSTILE, HOSTILE_FILE, ITEMS
 
@@ -12,31 +12,12 @@ GONE = """name => document.querySelector(".hit")
 """Whether there are hits, but not the one of that id."""
 
 
-def search(page: Any, words: str) -> None:
-    page.get_by_role("searchbox", name="Words").fill(words)
-    page.keyboard.press("Enter")
-    settled(page)
-    page.locator(".hit").first.wait_for()
-
-
-def ids(page: Any) -> list[str]:
-    return page.locator(".hit .id").all_inner_texts()
-
-
-def scores(page: Any) -> list[float]:
-    return [float(one) for one in page.locator(".hit .score").all_inner_texts()]
-
-
 def chips(page: Any) -> Any:
     return page.get_by_role("list", name="Examples").get_by_role("listitem")
 
 
 def give(page: Any, *files: Any) -> None:
     page.locator("input[type=file]").set_input_files(files)
-
-
-def summary(page: Any) -> str:
-    return str(page.locator(".summary").inner_text())
 
 
 def test_words_find_pictures_the_best_first(visit: Opener) -> None:
@@ -157,24 +138,6 @@ def test_filters_by_metadata(visit: Opener) -> None:
     page.get_by_text("Nothing found: no item passes the filters.").wait_for()
     page.get_by_role("button", name="Clear the filters").click()
     settled(page)
-    assert len(ids(page)) == 20
-
-
-def test_the_cut_off_hides_and_says_how_many(visit: Opener) -> None:
-    page = visit(run="pictures")
-    search(page, "thing 3")
-    best, middle = scores(page)[0], scores(page)[9]
-    slider = page.get_by_role("slider", name="Cut-off")
-    slider.fill(str(middle + 0.004))
-    over = len(ids(page))
-    assert 0 < over < 20
-    assert f"{20 - over} below the cut-off" in summary(page)
-    slider.fill(slider.get_attribute("max"))
-    said = page.locator(".notice").inner_text()
-    assert said.startswith(f"Nothing found. The best of {ITEMS} items scores {best:.3f}")
-    assert not ids(page)
-    page.reload()  # the address holds the cut-off
-    page.get_by_role("button", name="Show the best anyway").click()
     assert len(ids(page)) == 20
 
 
