@@ -78,6 +78,8 @@ def test_filters(run: Path) -> None:
         ("year=old", "--where year is 'old', expected a number"),
     ):
         assert message in refused("search", run, "--text", "a", "--where", words)
+    nothing = done("search", run, "--text", "a", "--where", "colour=mauve")
+    assert nothing.strip() == "nothing found: no entry passes the filters"
     both = refused("search", run, "--text", "a", "--where", "year=2011", "--where", "year=2011..")
     assert both == "--where gives column 'year' a value and a range, expected one"
 

@@ -87,6 +87,7 @@ def npy(array: np.ndarray) -> bytes:
         ("/search", {"query": [{"stream": "none", "value": "x"}]}, 400, "unknown stream"),
         ("/search", {"like": [{"id": "no such"}]}, 400, "holds no entry 'no such'"),
         ("/search", {"run": "speech"}, 400, "cannot search"),
+        ("/search", {"run": "both"}, 400, "the run 'both' has no index; build one with: weft"),
         ("/items", {"items": [{"id": "a", "value": "x"}]}, 403, "--writable"),
         ("/items", {"items": []}, 422, "at least 1 item"),
         ("/login", {"token": "x"}, 400, "no token"),

@@ -43,6 +43,8 @@ from tiny_runs import refused, weft
         (("--backend", "int4"), "--backend"),
         (("--theads", "1"), "did you mean --threads"),
         (("--threads", "0"), "--threads is 0, expected a number above 0"),
+        (("--threads", "100000"), "--threads is 100000, expected 1 to 1024"),
+        (("--data", "rows.csv"), "--data is rows.csv, expected no --data"),
         (("--megabyte", "1"), "did you mean --megabytes"),
         (("--megabytes", "0"), "--megabytes is 0, expected a number above 0"),
         (("--second", "1"), "did you mean --seconds"),
@@ -106,6 +108,7 @@ def test_a_port_in_use(runs: Path) -> None:
         port = taken.getsockname()[1]
         line = refused("serve", runs / "flow", "--port", port)
         assert line.startswith(f"127.0.0.1:{port} cannot be used: Address already in use")
+        assert line.endswith("; --port 0 takes a free one")
 
 
 def test_the_help_names_its_options() -> None:

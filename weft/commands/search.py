@@ -82,6 +82,9 @@ def main(words: list[str]) -> None:
 
 def _show(hits: list["Hit"]) -> None:
     """Prints one line per hit, in columns. Lines are not wrapped, so that paths can be copied or piped."""
+    if not hits:
+        print(say("nothing found: no entry passes the filters"))
+        return
     print(say("score  id  where"))
     width = max((cell_len(hit.id) for hit in hits), default=0)
     for hit in hits:

@@ -82,6 +82,11 @@ def main(words: list[str]) -> None:
     set_threads(arguments.threads)
     with bound(arguments.host, arguments.port) as at, contextlib.closing(Log(arguments.log)) as log:
         served = [_served(arguments, name, folder) for name, folder in _named(arguments).items()]
+        if arguments.data is not None and not any(one.run.streams for one in served):
+            raise WeftError(
+                f"--data is {arguments.data}, expected no --data: no run here has embeddings, so nothing can be "
+                "searched"
+            )
         service = Service(served, limits)
         access = Access(token, limits.rate, limits.logins)
         host, port, *_ = at.getsockname()
@@ -120,7 +125,10 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
 
     run = load(folder, arguments.device, trust=arguments.trust)
     place = arguments.index.resolve() if arguments.index else folder / INDEX
-    if arguments.data is not None and run.streams and not (place / FILE).exists():
+    there = (place / FILE).exists()
+    if arguments.data is not None and there:
+        print(say(f"{name}: --data is not read, since there is an index: {place}"))
+    elif arguments.data is not None and run.streams:
         from weft.runs.cutoffs import calibrate
         from weft.runs.indexing import index_rows
         from weft.runs.own_columns import on_files
@@ -130,8 +138,10 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
         with index_rows(run, rows, place) as made:
             for line in calibrate(run, made):
                 print(line)
-    has = arguments.index is not None or (place / FILE).exists()
-    index = open_index(run, place) if has else None
+        there = True
+    index = open_index(run, place) if there or arguments.index else None
+    if index is None and run.streams:
+        print(say(f"{name}: has no index; build one with: weft index build {folder}"))
     streams = run.streams if arguments.backend == "auto" else ()
     backends = {stream: fastest(run, stream) for stream in streams}
     for stream, one in backends.items():

@@ -1,5 +1,6 @@
 """From the first to the last request: an address, and an end at which nobody loses an answer."""
 
+import errno
 import logging
 import os
 import socket
@@ -16,12 +17,19 @@ from weft.serve.log import Log
 
 QUIET_SECONDS = 0.5
 """After the signal to stop the server answers 503 for at least so long, so that who looks at /health sees it."""
+MOST_THREADS = 1024
+"""Threads that a call of a model may be given."""
 LONGEST_STOP = 120.0
 """After so long requests that were let in are given up."""
 
 
 def set_threads(threads: int | None) -> None:
-    """Threads of one call of a model; None: one less than there are cores. More than are free wait for each other."""
+    """Threads of one call of a model; None: one less than there are cores. More than are free wait for each other.
+
+    Raises WeftError for more than MOST_THREADS: OpenMP ends the process where it cannot start them all.
+    """
+    if threads is not None and threads > MOST_THREADS:
+        raise WeftError(f"--threads is {threads}, expected 1 to {MOST_THREADS}")
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -46,9 +54,11 @@ def bound(host: str, port: int) -> socket.socket:
         made.bind(address)
     except OSError as error:
         made.close()
-        raise WeftError(
-            f"{host}:{port} cannot be used: {error.strerror}; --port 0 takes a free one"
-        ) from None
+        if error.errno == errno.EADDRINUSE:
+            raise WeftError(
+                f"{host}:{port} cannot be used: {error.strerror}; --port 0 takes a free one"
+            ) from None
+        raise WeftError(f"{host}:{port} cannot be used: {error.strerror}") from None
     return made
 
 

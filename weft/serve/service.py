@@ -106,6 +106,10 @@ class Service:
         if name not in self.runs:
             raise RefusedError(404, str(unknown_name("run", name, self.runs)))
         if ability not in self._can[name]:
+            if ability == "search" and "embed" in self._can[name]:
+                raise RefusedError(
+                    400, f"the run '{name}' has no index; build one with: weft index build RUN"
+                )
             can = ", ".join(self._can[name]) or "nothing"
             raise RefusedError(400, f"the run '{name}' cannot {ability}, it can: {can}")
         return name
