@@ -82,6 +82,37 @@ def test_what_the_server_refuses_is_said_where_it_was_asked(visit: Opener, page_
     assert "\n" not in said.inner_text()
 
 
+def test_a_run_that_could_be_searched_says_what_it_lacks(visit: Opener) -> None:
+    page = visit()
+
+    def without_index(route: Any) -> None:
+        runs = [one for one in route.fetch().json() if one["name"] == "pictures"]
+        lacks = {"index": None, "can": ["embed", "explain"]}
+        route.fulfill(json=[{**one, **lacks} for one in runs])
+
+    page.route("**/runs", without_index)
+    page.reload()
+    said = page.get_by_text("This run has no index, so nothing can be searched.")
+    said.wait_for()
+    assert "weft index build RUN" in said.inner_text()
+
+
+def test_why_is_not_shown_over_another_view(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
+    waits: list[Any] = []
+    page.route("**/explain", lambda route: waits.append(route))  # noqa: PLW0108 - of builtins it forgets which
+    give(page, page_runs)
+    shown(page).get_by_role("button", name="Caption").click()
+    with page.expect_request("**/explain"):
+        shown(page).get_by_role("button", name="Why?").click()
+    page.goto(f"{page.url.split('#')[0]}#run=pictures&view=search")
+    page.get_by_role("searchbox").wait_for()
+    with page.expect_response("**/explain"):
+        waits[0].continue_()
+    page.get_by_role("searchbox").click()
+    assert page.get_by_role("dialog").count() == 0
+
+
 def test_a_file_that_nothing_reads_is_named(visit: Opener) -> None:
     page = visit(run="both", view="caption")
     shown(page).get_by_text("Choose a picture").wait_for()

@@ -10,7 +10,8 @@ async function explain(asked, place) {
     const values = typeof asked.values === "function" ? await asked.values(signal) : asked.values;
     return ask("POST", "/explain", { ...asked, values }, { signal, tell });
   });
-  if (found) showExplanation(found);
+  const waits = place.isConnected && !place.closest("[hidden]"); // who asked may have gone to another view
+  if (found && waits) showExplanation(found);
 }
 
 function showExplanation(found) {
@@ -44,7 +45,7 @@ function streamShown(stream, { pictures = [], words = [], recordings = [] }) {
     {},
     make("h3", {}, stream),
     pictures.length ? make("div", { class: "maps" }, pictures.map((one) => heatMap(one, one.weights, stream))) : null,
-    recordings.map((one) => make("div", { class: "maps" }, heatMap(one, one.weights && [one.weights], stream))),
+    recordings.map((one) => make("div", { class: "maps recording" }, heatMap(one, one.weights && [one.weights], stream))),
     words.length ? make("p", { class: "weighed" }, words.map(weighedWord)) : null,
   );
 }

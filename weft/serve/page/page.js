@@ -51,10 +51,22 @@ function build(run) {
     return { name: view.name, built, section, link };
   });
   fill(page.nav, page.views.map((view) => view.link));
-  const none = page.views.length ? null : make("p", { class: "notice" }, say("This run offers nothing that this page can show."));
+  const none = page.views.length ? null : make("p", { class: "notice" }, nothingShown(run));
   fill(page.main, none, page.views.map((view) => view.section));
-  fill(page.foot, run.backend ? say("{run}, computed by {name}: {why}", { run: run.name, name: run.backend.name, why: run.backend.why }) : run.name);
+  fill(page.foot, run.backend ? computedBy(run) : run.name);
   if (page.choice) page.choice.value = run.name;
+}
+
+/** Why there is no view. */
+function nothingShown(run) {
+  if (!run.embeds.length) return say("This run offers nothing that this page can show.");
+  return say("This run has no index, so nothing can be searched. Build one with “weft index build RUN” and start the server again.");
+}
+
+/** What computes the vectors, and, folded, the trial by which it was chosen. */
+function computedBy(run) {
+  const { name, why } = run.backend;
+  return make("details", {}, make("summary", {}, say("{run}, computed by {name}", { run: run.name, name })), why.split("; ").map((one) => make("p", {}, one)));
 }
 
 function runChoice() {
