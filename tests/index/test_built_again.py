@@ -85,3 +85,15 @@ def test_a_structure_is_made_of_the_new_rows_alone(tmp_path, monkeypatch):
         assert index.search(vector(205)[None], 1)[0][0].id == "id205"
         found = index.verify()
         assert (found.whole, found.behind) == (True, 0)
+
+
+def test_the_log_of_a_build_does_not_stay(index):
+    """While a server has the index open its log is not deleted, and would double what lies on the disk."""
+    assert len(index) == 60
+    create(index.folder, numbered(500)).close()
+    assert (index.folder / "index.db-wal").stat().st_size == 0
+    assert len(index) == 500
+    with index._database.reading() as connection:
+        connection.execute("SELECT count(*) FROM entries").fetchone()
+        create(index.folder, numbered(600)).close()  # not held up for long
+    assert len(index) == 600

@@ -22,6 +22,8 @@ WORK = ".index-"
 """How the names of folders begin in which indexes are made."""
 ABANDONED = 86_400.0
 """Seconds after which such a folder is that of a process that was killed."""
+CHECKPOINT_MS = 2000
+"""Until the write-ahead log is left as large as the index."""
 MANY = 20_000
 """Entries from which on a search structure is worth it."""
 
@@ -103,3 +105,6 @@ def _copy(made: sqlite3.Connection, target: Path) -> None:
         there.execute("PRAGMA page_size = 8192")
         there.execute("PRAGMA journal_mode = WAL")
         made.backup(there)
+        # All of it is in the log now, which stays as long as somebody has the index open. A reader holds this up for a moment.
+        there.execute(f"PRAGMA busy_timeout = {CHECKPOINT_MS}")
+        there.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
