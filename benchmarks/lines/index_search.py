@@ -6,6 +6,7 @@ surface of 32 dimensions, with noise, as embeddings do; queries are drawn from t
 of this size gets by itself.
 """
 
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -40,6 +41,8 @@ def measure(setting: Setting) -> list[Comparison]:
                 built = time.process_time() - before
                 found += _compared(index, matrix, queries, right, setting.rounds)
                 found.append(value(f"{kind}: processor time to build", built, unit="s"))
+                if kind == KINDS[0]:
+                    found += _filtered(index, queries, setting.rounds)
     return found
 
 
@@ -71,6 +74,24 @@ def _compared(
         faster(f"{kind}: one query", *per_query, unit="ms", at_least=5 if aimed else None),
         faster(f"{kind}: a query of {AT_ONCE}", *of_many, unit="ms"),
     ]
+
+
+def _filtered(index: Index, queries: Tensor, rounds: int) -> list[Comparison]:
+    """A search with a filter that is asked first after something was written, and the same again."""
+    found = []
+    for passing, where in ((COUNT // 10, {"part": 3}), (9 * COUNT // 10, {"part": {"min": 1}})):
+        first: list[float] = []
+        again: list[float] = []
+        for query in queries[:rounds]:
+            index.add([Entry("new", query, metadata={"part": 0})])
+            for took in (first, again):
+                before = time.perf_counter()
+                index.search(query[None], K, where=where)
+                took.append(1000 * (time.perf_counter() - before))
+        for when, times in (("asked first", first), ("asked again", again)):
+            name = f"{index.kind}: a filter that {passing:,} pass, {when}"
+            found.append(value(name, statistics.median(times), unit="ms"))
+    return found
 
 
 def brute(matrix: np.ndarray, queries: np.ndarray) -> np.ndarray:

@@ -127,3 +127,17 @@ def test_pictures_are_drawn_and_saved(visit: Opener, tmp_path: Path) -> None:
         view.get_by_role("link", name="Save: picture-2.png").click()
     saved.value.save_as(tmp_path / saved.value.suggested_filename)
     assert (tmp_path / "picture-2.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sound_that_is_shown_no_more_is_given_back(visit: Opener) -> None:
+    """Its address would keep it in memory as long as the page is open."""
+    page = visit(run="speech", view="transcribe")
+    page.get_by_text("Choose a sound").wait_for()
+    page.evaluate(
+        """() => { window.gone = []; const revoke = URL.revokeObjectURL;
+        URL.revokeObjectURL = (url) => { window.gone.push(url); revoke(url); }; }"""
+    )
+    hand_over(page, "drop", "said.wav", sound_file(tone(0.5)), "audio/wav")
+    shown_at = page.locator(".given audio").get_attribute("src")
+    page.get_by_role("button", name="Take away: said.wav").click()
+    assert page.evaluate("window.gone") == [shown_at]

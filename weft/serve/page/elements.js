@@ -28,8 +28,9 @@ function asNode(child) {
   return text;
 }
 
-/** Puts these in the place of what is in the element. */
+/** Puts these in the place of what is in the element, whose sounds, videos and files to save are given back. */
 function fill(element, ...children) {
+  for (const one of element.querySelectorAll("[src^='blob:'], [href^='blob:']")) URL.revokeObjectURL(one.src ?? one.href);
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null).map(asNode));
   return element;
 }
