@@ -50,7 +50,8 @@ def _condition(name: str, kind: str, wanted: Any) -> tuple[str, list[Any]]:
         ends = {end: _checked(name, kind, value) for end, value in wanted.items()}
         if len(ends) == 2 and ends["min"] > ends["max"]:
             raise WeftError(
-                f"column '{name}' is to be {brief(dict(wanted))}, expected a min that is not above the max"
+                f"column '{name}' is to be {brief(ends['min'])} at least and {brief(ends['max'])} at most, "
+                "expected a least value that is not above the greatest"
             )
         return " AND ".join(f"value {signs[end]} ?" for end in ends), list(ends.values())
     several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]

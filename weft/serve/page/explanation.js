@@ -40,11 +40,12 @@ function withoutStream({ stream, said, score }) {
 }
 
 function streamShown(stream, { pictures = [], words = [], recordings = [] }) {
+  const heard = page.run.streams.find(({ name }) => name === stream)?.kind === "audio"; // a spectrogram has no shape of its own
   return make(
     "section",
     {},
     make("h3", {}, stream),
-    pictures.length ? make("div", { class: "maps" }, pictures.map((one) => heatMap(one, one.weights, stream))) : null,
+    pictures.length ? make("div", { class: heard ? "maps recording" : "maps" }, pictures.map((one) => heatMap(one, one.weights, stream))) : null,
     recordings.map((one) => make("div", { class: "maps recording" }, heatMap(one, one.weights && [one.weights], stream))),
     words.length ? make("p", { class: "weighed" }, words.map(weighedWord)) : null,
   );

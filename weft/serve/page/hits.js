@@ -11,7 +11,7 @@ function hitCard(hit, kind, actions) {
     "li",
     { class: "hit" },
     hit.preview ? make("div", { class: "preview" }, showPreview(hit.preview, kind, label)) : null,
-    make("div", { class: "line" }, make("span", { class: "id", title: hit.id }, hit.id), scoreShown(hit.score)),
+    make("div", { class: "line" }, make("span", { class: "id", title: hit.id }, make("bdi", { dir: "ltr" }, hit.id)), scoreShown(hit.score)),
     hit.text ? make("p", { class: "text", title: hit.text }, hit.text) : null,
     metadataShown(hit),
     hitActions(hit, label, actions, place),
