@@ -4,6 +4,7 @@ import pytest
 from made_index import COLOURS, check, create, entry, expected, numbered, vector
 
 from weft.core.errors import WeftError
+from weft.index import live
 
 FILTERS = [
     ({"colour": "red"}, lambda m: m["colour"] == "red"),
@@ -85,3 +86,19 @@ def test_a_filter_that_is_asked_again_sees_what_was_written(index):
     new = 30 - before[0].metadata["new"]
     assert len(index.search(query, 60, where={"new": True})[0]) == new
     assert index.search(query, 60, where={"year": 1})[0] == []
+
+
+def test_columns_are_counted_again_only_when_something_was_written(index, monkeypatch):
+    """Each of them is a look at every entry, which a page asks for whenever it is opened."""
+    counted = []
+    count = live.columns
+    monkeypatch.setattr(live, "columns", lambda file: counted.append(1) or count(file))
+    with create(index.folder, numbered(6)) as other:
+        for _ in range(3):
+            assert dict(index.columns()[0].values) == dict.fromkeys(COLOURS, 2)
+        assert counted == [1]
+        other.add([entry("more", colour="red")])
+        assert dict(index.columns()[0].values)["red"] == 3
+        other.remove(["more"])
+        assert dict(index.columns()[0].values)["red"] == 2
+    assert len(counted) == 3

@@ -16,7 +16,7 @@ from weft.index.connections import Database
 from weft.index.creation import create
 from weft.index.cutoff import Cutoff
 from weft.index.cutoff_table import CutoffTable
-from weft.index.database import FILE, REBUILD, state
+from weft.index.database import FILE, REBUILD, State, state
 from weft.index.following import Follower
 from weft.index.ranking import Candidates, ranked
 from weft.index.records import Changed, Column, Entry, Hit, Kind, Preview
@@ -40,6 +40,7 @@ class Index:
         self._database = Database(self.folder)
         self._follower = Follower(self._database)
         self._cutoffs = CutoffTable()
+        self._columns: tuple[State, tuple[Column, ...]] | None = None
 
     @classmethod
     def open(cls, folder: Path | str) -> "Index":
@@ -188,9 +189,12 @@ class Index:
             return None if row is None else read_preview(connection, row[0])
 
     def columns(self) -> tuple[Column, ...]:
-        """What the metadata holds, for filters."""
-        with self._database.reading() as connection:
-            return columns(connection)
+        """What the metadata holds, for filters; kept until something is written."""
+        with self._database.apart() as connection:
+            now = state(connection)
+            if self._columns is None or self._columns[0] != now:
+                self._columns = now, columns(connection)
+            return self._columns[1]
 
     def cutoff(self, stream: str) -> Cutoff | None:
         """Where the hits of a query of that stream end, where that is known."""
