@@ -15,7 +15,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir wheels .
 
 FROM python:${PYTHON}-slim
 ARG TORCH_INDEX=""
-ARG EXTRAS="serve,onnx,audio,video"
+ARG EXTRAS="serve,index,onnx,audio,video"
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
 COPY constraints.txt /build/constraints.txt
 COPY --from=wheel /source/wheels /build/wheels

@@ -27,6 +27,7 @@ from weft.serve.settings import Limits
 from weft.serve.values import ValueReader
 
 TEXT = {"text": "a red square"}
+TWO = {"image": [media(png()), media(png(1))]}
 
 
 def post(service: Service, path: str, content: Any, **headers: str) -> Answer:
@@ -79,7 +80,10 @@ def npy(array: np.ndarray) -> bytes:
         ("/generate", {"run": "flow", "values": TEXT, "guidance": -1}, 422, "guidance"),
         ("/explain", {"run": "scenes", "values": TEXT}, 400, "expected image too"),
         ("/explain", {"run": "scenes", "method": "magic"}, 422, "method"),
+        ("/explain", {"run": "scenes", "values": {"text": ["a", "b"]}}, 400, "text: got 2 values"),
         ("/ask", {"run": "both", "question": "x"}, 400, "cannot ask"),
+        ("/ask", {"run": "dialog", "question": "x", "values": TWO}, 400, "image: got 2 values"),
+        ("/ask", {"run": "ranking", "question": "x", "values": TWO}, 400, "image: got 2 values"),
         ("/ask", {"run": "dialog", "values": {}}, 422, "question: Field required"),
         ("/ask", {"run": "dialog", "question": "x", "history": [{}]}, 422, "history.0.question"),
         ("/search", {}, 400, "got no query"),

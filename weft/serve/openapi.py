@@ -21,6 +21,7 @@ _WRONG = {
     "415": "not what it is said to be",
     "422": "malformed",
     "429": "too many requests; Retry-After says when to try again",
+    "500": "the server failed, or its index cannot be read or written",
     "503": "the server is stopping",
     "504": "no answer within the time limit",
 }

@@ -54,6 +54,7 @@ async def predict(run: ServedRun, asked: requests.Predict) -> Answer:
 async def ask(run: ServedRun, asked: requests.Ask) -> Answer:
     """The answers to a question, after what was asked and answered before."""
     k = checked(asked.k, "k", run.limits.answers)
+    check_one_row(asked.values)
     turns = [turn.model_dump() for turn in asked.history]
     values = asked_after(run.run, asked.values, asked.question, turns)
     if asked.head is None and ranks(run.run):
@@ -116,12 +117,11 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
 
 async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
     """What the answer for one row rests on."""
+    check_one_row(asked.values)
     decision = decision_of(run.run.model, run.run.learned, asked.head)
     values, _ = run.streams_read(asked.values, decision.reads)
 
     def weigh(rows: Given) -> Answer:
-        if len(rows.samples) != 1:
-            raise RefusedError(400, f"got {len(rows.samples)} rows, expected 1")
         (found,) = explain_rows([run.run], rows.samples, asked.method, asked.head)
         return explained_json(found)
 
@@ -133,6 +133,13 @@ def checked(count: int, what: str, most: int) -> int:
     if count > most:
         raise RefusedError(413, f"{what} is {count:,}, expected at most {most:,}")
     return count
+
+
+def check_one_row(values: Mapping[str, Any]) -> None:
+    """Raises RefusedError for a list of several values, since one row is answered."""
+    for stream, value in values.items():
+        if isinstance(value, list) and len(value) != 1:
+            raise RefusedError(400, f"{stream}: got {len(value)} values, expected 1")
 
 
 async def _written(run: ServedRun, asked: requests.OfHead, kind: type[Output]) -> Answer:
