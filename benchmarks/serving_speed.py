@@ -18,8 +18,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.serving_clients import WARM_SECONDS
+from benchmarks.serving_processes import peer, served
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.tensors import checksum_of
 from weft.data.no_data import NoDataConfig
@@ -67,17 +66,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kind", default="hnsw", help="of the index: flat, ivf, hnsw or int8")
-    parser.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, help="of one call of the model, of `weft serve`")
     options = parser.parse_args()
-    if options.peer is not None:
-        serve_peer(options.peer)
-        return
     run, index = prepared(options.folder, options.items, options.kind)
     texts = sentences(200_000)
     searched, embedded = [], []
     for number in range(options.rounds):
         alone = in_process(run, index, texts, options.seconds)
-        with served(options.folder) as port:
+        with served(options.folder, options.threads) as port:
             most = closed(port, "/search", texts, options.seconds).rate
             half = opened(port, "/search", texts, most / 2, options.seconds)
         searched.append((alone, most, half))
@@ -86,7 +82,7 @@ def main() -> None:
             f"saturated {most:.0f} a second; at {half.rate:.0f} a second p50 {half.p50 * 1e3:.1f} ms, p99 {half.p99 * 1e3:.1f} ms",
             flush=True,
         )
-        with served(options.folder) as port:
+        with served(options.folder, options.threads) as port:
             ours = closed(port, "/embed", texts, options.seconds)
         with peer(options.folder) as port:
             theirs = closed(port, "/embed", texts, options.seconds)
@@ -166,76 +162,6 @@ def in_process(run: Run, index: Index, texts: list[str], seconds: float) -> Spee
         if now - began > WARM_SECONDS + seconds:
             break
     return Speed.of(took, sum(took))
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[int]:
-    """`weft serve`, which says its port when it listens."""
-    words = [
-        sys.executable,
-        "-m",
-        "weft.cli",
-        "serve",
-        str(folder / "run"),
-        "--port",
-        "0",
-        "--rate",
-        "0",
-    ]
-    with process(words) as port:
-        yield port
-
-
-@contextmanager
-def peer(folder: Path) -> Iterator[int]:
-    words = [
-        sys.executable,
-        "-m",
-        "benchmarks.serving_speed",
-        str(folder),
-        "--peer",
-        str(folder / "peer"),
-    ]
-    with process(words) as port:
-        yield port
-
-
-@contextmanager
-def process(words: list[str]) -> Iterator[int]:
-    """A server in a process of its own; the line with its address gives the port."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            for line in running.stdout:
-                if "http://" in line:
-                    yield int(line.partition("http://")[2].split()[0].rpartition(":")[2])
-                    return
-            raise RuntimeError(f"{' '.join(words)} ended before it listened")
-        finally:
-            running.terminate()
-
-
-def serve_peer(folder: Path) -> None:
-    """What a team writes in ten lines: each request is encoded by itself, in a thread of the pool."""
-    import uvicorn
-    from fastapi import FastAPI
-    from pydantic import BaseModel
-    from sentence_transformers import SentenceTransformer
-
-    class Asked(BaseModel):
-        values: dict[str, str]
-
-    model = SentenceTransformer(str(folder), device="cpu")
-    app = FastAPI()
-
-    @app.post("/embed")
-    def embed(asked: Asked) -> dict[str, list[float]]:
-        return {"embedding": model.encode(asked.values["text"], show_progress_bar=False).tolist()}
-
-    config = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
-    at = config.bind_socket()
-    print(f"http://127.0.0.1:{at.getsockname()[1]}", flush=True)
-    uvicorn.Server(config).run(sockets=[at])
 
 
 def closed(port: int, path: str, texts: list[str], seconds: float) -> Speed:
