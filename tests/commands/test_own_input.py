@@ -19,10 +19,7 @@ NUMBERS = SimpleNamespace()
 
 def run(optional: tuple[str, ...] = (), **modalities: Any) -> Run:
     """As much of a run as the options look at."""
-    data = SimpleNamespace(optional=optional)
-    found = SimpleNamespace(
-        folder=Path("run"), modalities=modalities, recipe=SimpleNamespace(data=data)
-    )
+    found = SimpleNamespace(folder=Path("run"), modalities=modalities, optional=optional)
     return cast(Run, found)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,18 @@ import torch
 from PIL import Image
 from tiny_runs import refused
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from every_task import WIDTH
+from random_run import run_of
+
 import weft
 from weft.core.errors import WeftError
 from weft.core.records import Field
+from weft.decoders.classifier import ClassifierConfig
+from weft.heads.classes import ClassOutput
+from weft.heads.head import HeadConfig
 from weft.inference.config import InferenceConfig
 from weft.inference.predict import predict
 from weft.runs.parts import open_split
@@ -92,6 +102,19 @@ def test_a_row_is_read_with_what_it_has(run: Run) -> None:
     torch.testing.assert_close(
         mixed.values.probabilities[1], without.values.probabilities[0], atol=1e-5, rtol=0
     )
+
+
+def test_the_head_that_reads_what_is_given(run: Run) -> None:
+    """Of a model without fusion each head reads one stream."""
+    heads = {
+        stream: HeadConfig(ClassifierConfig(WIDTH, 10), ClassOutput("label"), context=stream)
+        for stream in ("image", "text")
+    }
+    apart = run_of(fusion=None, heads=heads)
+    assert apart.head() == "image"
+    assert apart.head(given=["text"]) == "text"
+    assert apart.head(given=["image", "text"]) == "image"
+    assert len(apart.predict(text=["two dogs", "a red ball"])) == 2
 
 
 def test_what_cannot_be_predicted_is_said(run: Run, scenes_run: Path) -> None:

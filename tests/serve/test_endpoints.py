@@ -172,6 +172,25 @@ def test_predictions_captions_and_transcripts(answering: Process, loaded: dict[s
     assert texts == loaded["speech"].predict(audio=[sound, sound]).said
 
 
+def test_an_autoencoder_does_with_any_of_its_streams(
+    answering: Process, loaded: dict[str, Run]
+) -> None:
+    """Though its rows of training had all of them."""
+    both = {"image": media(png()), "text": "a red circle"}
+    (run,) = [one for one in values_of(answering.get("/runs")) if one["name"] == "both"]
+    assert set(run["optional"]) == set(both)
+    for stream, other in (("image", "text"), ("text", "image")):
+        asked = {"run": "both", "values": {stream: both[stream]}}
+        found = values_of(answering.post("/caption", asked))
+        value = png() if stream == "image" else both[stream]
+        assert found["texts"] == loaded["both"].predict(head="text", **{stream: value}).said
+        assert (found["found"], found["missing"]) == ([stream], [other])
+        assert values_of(answering.post("/generate", asked))["media_type"] == "image/png"
+    nothing = answering.post("/caption", {"run": "both", "values": {}})
+    said = "got nothing, expected one or more of image, text"
+    assert (nothing.status, nothing.json["error"]) == (400, said)
+
+
 def test_pictures_are_drawn(answering: Process) -> None:
     asked = {"run": "flow", "values": {"text": "a red circle"}, "n": 2, "steps": 2, "seed": 3}
     found = values_of(answering.post("/generate", asked))

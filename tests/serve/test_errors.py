@@ -68,7 +68,7 @@ def npy(array: np.ndarray) -> bytes:
         ("/predict", {"run": "dialog", "values": {}}, 400, "got nothing, expected"),
         ("/predict", {"run": "dialog", "values": TEXT}, 400, "unknown stream 'text'"),
         ("/predict", {"run": "dialog", "head": "no", "values": TEXT}, 400, "unknown head"),
-        ("/predict", {"run": "both", "values": TEXT}, 400, "got text, expected image too"),
+        ("/explain", {"run": "scenes", "values": TEXT}, 400, "got text, expected image too"),
         ("/predict", {"run": "dialog", "k": 0}, 422, "k: Input should be greater"),
         ("/predict", {"run": "dialog", "k": 1001}, 413, "k is 1,001"),
         ("/transcribe", {"run": "speech", "values": {"audio": media(png())}}, 415, "is a picture"),

@@ -87,6 +87,31 @@ def test_a_caption(visit: Opener, page_runs: Runs) -> None:
     assert said.inner_text()
 
 
+def test_a_caption_of_one_of_several_streams(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="both", view="caption")
+    view = shown(page)
+    view.get_by_text("One of them is enough.").wait_for()
+    give(page, page_runs("captions") / "p02.png")
+    asked = asked_of(page, "/caption", view.get_by_role("button", name="Caption").click)
+    assert list(asked["values"]) == ["image"]
+    page.get_by_text("Answered without: text").wait_for()
+    assert page.locator(".result .said").inner_text()
+
+
+def test_what_may_be_left_out_is_said(visit: Opener) -> None:
+    page = visit(run="questions", view="predict")
+    shown(page).get_by_role("textbox", name="Words").wait_for()
+    page.evaluate(
+        """() => {
+            const words = page.run.streams.find((stream) => stream.kind === "text");
+            build({ ...page.run, optional: [words.name] });
+            page.views.forEach((view) => { view.section.hidden = view.name !== "predict"; });
+        }"""
+    )
+    shown(page).get_by_role("textbox", name="Words (may be left out)").wait_for()
+    assert shown(page).get_by_role("group", name="Picture", exact=True).is_visible()
+
+
 def test_a_transcript_of_a_pasted_sound(visit: Opener) -> None:
     page = visit(run="speech", view="transcribe")
     page.get_by_text("Choose a sound").wait_for()

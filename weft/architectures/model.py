@@ -18,6 +18,7 @@ from weft.core.interfaces import (
     Encoder,
     Fusion,
     ProjectionHead,
+    ReadsAnyOf,
     WeighsPlaces,
 )
 from weft.core.named_modules import NamedModules
@@ -99,6 +100,11 @@ class Model(nn.Module):
         if self.fusion is None:
             return tuple(self.encoders)
         return tuple(s for s in cast(Fusion, self.fusion).streams if s in self.encoders)
+
+    @property
+    def spared_streams(self) -> tuple[str, ...]:
+        """The streams that a row may lack, as long as it has one, because the fusion infers the same of any."""
+        return self.fused_streams if isinstance(self.fusion, ReadsAnyOf) else ()
 
     def streams_of(self, head: str) -> tuple[str, ...]:
         """The streams that the head reads: all that are fused, or its context alone."""

@@ -48,7 +48,7 @@ class NamedInput:
         values = self.chosen(run, streams)
         flags = options(run, [s for s in streams if s not in self._named(run, streams)])
         for stream, flag in flags.items():
-            if stream not in values and stream not in run.recipe.data.optional:
+            if stream not in values and stream not in run.optional:
                 by_name = f" (or --input {stream}=VALUE)" if flag[2:] in KINDS else ""
                 raise WeftError(
                     f"{run.folder}: this run needs {flag}, for its stream '{stream}'{by_name}"

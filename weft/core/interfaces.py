@@ -230,6 +230,15 @@ class Filling(Protocol):
 
 
 @runtime_checkable
+class ReadsAnyOf(Protocol):
+    """A fusion that infers the same of any of its streams, so that a row may lack all but one, whatever the rows of training had."""
+
+    def experts(self, streams: Mapping[str, Features]) -> object:
+        """What each stream says of what is inferred; of those that are there."""
+        ...
+
+
+@runtime_checkable
 class WeighsPlaces(Protocol):
     """A fusion whose gate weighs the streams at each of the P places of JOINT, and that says how."""
 

@@ -54,7 +54,7 @@ def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> Predict
     _require_columns(run, dataset, run.head(head))
     rows = list(_readable(dataset))
     config = InferenceConfig(batch_size=BATCH, workers=2, errors=ErrorPolicy("skip", limit=1.0))
-    needed = [s for s in run.model.streams_of(run.head(head)) if s not in run.recipe.data.optional]
+    needed = [s for s in run.model.streams_of(run.head(head)) if s not in run.optional]
 
     def check(sample: Sample) -> None:
         for stream in needed:

@@ -1,6 +1,6 @@
 """A trained model with what it needs to read new rows: it embeds, predicts and searches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -59,6 +59,11 @@ class TrainedModel:
     @property
     def targets(self) -> dict[str, Target]:
         return self.learned.targets
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The streams that a row may lack: by the recipe, and because the model does without them."""
+        return tuple(dict.fromkeys((*self.recipe.data.optional, *self.model.spared_streams)))
 
     def in_noise(self, decibels: float) -> "TrainedModel":
         """The same model, for which white noise is added to every sound, so many decibels below its power.
@@ -135,12 +140,12 @@ class TrainedModel:
         """What a head says of each row: classes with probabilities, numbers or texts.
 
         rows: of a data set, the path of a table or a folder, or a table in memory (of pandas or pyarrow, or a list
-        of dicts), whose columns are read as those of training were. head: the model's first if not named. streams:
-        as in `read`. A row that has nothing of what the head reads is left out. Raises WeftError for what cannot
+        of dicts), whose columns are read as those of training were. head: the model's first, of those that read
+        what is given, if not named. streams: as in `read`. A row that has nothing of what the head reads is left out. Raises WeftError for what cannot
         be read.
         """
         member, dataset = self._member(rows, streams)
-        return self.predict_rows(member, dataset, self.head(head))
+        return self.predict_rows(member, dataset, self.head(head, given=streams))
 
     def predict_rows(
         self, member: Member, rows: Dataset | Sequence[Sample], head: str
@@ -149,8 +154,11 @@ class TrainedModel:
         config = InferenceConfig(batch_size=BATCH, workers=0)
         return predict([member], rows, head, config, device=self.device)
 
-    def head(self, name: str | None = None, kind: type[Any] = Output) -> str:
-        """The head of that name; without a name the first whose output is of that kind.
+    def head(
+        self, name: str | None = None, kind: type[Any] = Output, given: Collection[str] = ()
+    ) -> str:
+        """The head of that name; without a name the first whose output is of that kind, and which reads the given streams
+        where one does.
 
         Raises WeftError where the model has none.
         """
@@ -173,7 +181,8 @@ class TrainedModel:
             raise WeftError(
                 f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: {has}"
             )
-        return name or fitting[0]
+        reads = [n for n in fitting if set(given) <= set(self.model.streams_of(n))]
+        return name or (reads or fitting)[0]
 
     def values(self, **streams: Any) -> tuple[Member, Sequence[Sample]]:
         """What reads these values, as in `read`, and the rows that they make."""

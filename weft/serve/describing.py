@@ -47,7 +47,7 @@ def describe(run: Run, name: str) -> dict[str, Any]:
         ],
         "can": abilities(run),
         "dialog": _dialog(run),
-        "optional": list(run.recipe.data.optional),
+        "optional": list(run.optional),
     }
 
 

@@ -87,7 +87,7 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
     n = checked(asked.n, "n", run.limits.drawn)
     if asked.steps is not None:
         checked(asked.steps, "steps", run.limits.steps)
-    head = run.run.head(asked.head, DrawnOutput)
+    head = run.run.head(asked.head, DrawnOutput, asked.values)
     output = run.run.model.head(head).output
     assert isinstance(output, DrawnOutput)
     values, _ = run.streams_read(asked.values, run.run.model.streams_of(head))
@@ -146,7 +146,13 @@ async def _written(run: ServedRun, asked: requests.OfHead, kind: type[Output]) -
     what = "caption" if kind is TextOutput else "transcribe"
     found = await run.said(what, asked.values, asked.head, kind)
     texts = [found.values.said(row) for row in range(len(found.values))]
-    return {"run": run.name, "head": found.head, "texts": texts}
+    return {
+        "run": run.name,
+        "head": found.head,
+        "texts": texts,
+        "found": list(found.found),
+        "missing": list(found.missing),
+    }
 
 
 def _columns(rows: Given) -> Mapping[str, Any]:

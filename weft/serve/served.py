@@ -102,7 +102,7 @@ class ServedRun:
         self, what: str, values: Mapping[str, Any], head: str | None, kind: type[Output] = Output
     ) -> Said:
         """What a head says; of drawn values each request alone, since what is drawn depends on the row's number."""
-        name = self.run.head(head, kind)
+        name = self.run.head(head, kind, values)
         values, missing = self.streams_read(values, self.run.model.streams_of(name))
         part = self.run.model.head(name)
 
@@ -147,10 +147,12 @@ class ServedRun:
             if stream not in streams:
                 raise unknown_name("stream", stream, streams)
         missing = tuple(stream for stream in streams if stream not in values)
-        needed = [s for s in missing if s not in self.run.recipe.data.optional]
-        if needed or not values:
+        needed = [s for s in missing if s not in self.run.optional]
+        if needed:
             has = ", ".join(values) or "nothing"
-            raise RefusedError(400, f"got {has}, expected {', '.join(needed or streams)} too")
+            raise RefusedError(400, f"got {has}, expected {', '.join(needed)} too")
+        if not values:
+            raise RefusedError(400, f"got nothing, expected one or more of {', '.join(streams)}")
         return dict(values), missing
 
     def read_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

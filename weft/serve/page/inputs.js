@@ -2,15 +2,17 @@
 /* The inputs of a head: a field of words, or a file that is chosen, dropped or pasted, for each stream. */
 
 class Inputs {
-  /** streams: {name, kind} each. changed: is called when a value becomes another. */
+  /** streams: as `streamsNamed` gives them. changed: is called when a value becomes another. */
   constructor(streams, changed = () => {}) {
     this.changed = changed;
+    const any = streams.length > 1 && streams.every((stream) => stream.optional);
     this.fields = streams.map((stream) => {
       const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
       const words = alone && KINDS[stream.kind] ? KINDS[stream.kind] : stream.name;
-      return this.fieldOf(stream, words);
+      return this.fieldOf(stream, stream.optional && !any ? say("{stream} (may be left out)", { stream: words }) : words);
     });
-    this.element = make("div", { class: "inputs" }, this.fields.map((one) => one.element));
+    const enough = any ? make("small", {}, say("One of them is enough.")) : null;
+    this.element = make("div", { class: "inputs" }, this.fields.map((one) => one.element), enough);
   }
 
   fieldOf(stream, words) {
@@ -105,7 +107,8 @@ function asWritten(text) {
   }
 }
 
-/** The streams of the run that have these names, in the order of the run. */
+/** The streams of the run that have these names, in the order of the run; `optional` ones may be left out. */
 function streamsNamed(run, names) {
-  return run.streams.filter((stream) => names.includes(stream.name));
+  const named = run.streams.filter((stream) => names.includes(stream.name));
+  return named.map((stream) => ({ ...stream, optional: run.optional.includes(stream.name) }));
 }
