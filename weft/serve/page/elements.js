@@ -30,9 +30,17 @@ function asNode(child) {
 
 /** Puts these in the place of what is in the element, whose sounds, videos and files to save are given back. */
 function fill(element, ...children) {
-  for (const one of element.querySelectorAll("[src^='blob:'], [href^='blob:']")) URL.revokeObjectURL(one.src ?? one.href);
+  element.querySelectorAll("audio, video, a[download]").forEach(giveBack);
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null).map(asNode));
   return element;
+}
+
+/** Frees what the address of an element keeps in memory; a player that still reads it would complain. */
+function giveBack(element) {
+  const url = element.src ?? element.href;
+  element.removeAttribute("src");
+  element.load?.();
+  URL.revokeObjectURL(url);
 }
 
 function newId(name) {
