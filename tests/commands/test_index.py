@@ -75,6 +75,7 @@ def test_filters(run: Path) -> None:
     for words, message in (
         ("color=red", "unknown column 'color': did you mean colour"),
         ("colour", "--where is 'colour', expected COLUMN=VALUE"),
+        ("year=2012..2011", "--where year is '2012..2011', expected the smaller value first"),
         ("year=old", "--where year is 'old', expected a number"),
     ):
         assert message in refused("search", run, "--text", "a", "--where", words)

@@ -41,7 +41,6 @@ def test_filters(index, where, holds):
         ({"year": {"from": 3}}, r"column 'year' \(number\) is to be .*expected a value, a list"),
         ({"year": {}}, "expected a value, a list"),
         ({"year": {"min": None}}, "is to be None, expected a number"),
-        ({"year": {"min": 2019, "max": 2012}}, "2019 at least and 2012 at most, expected"),
         ({"new": {"min": False}}, "expected a value, a list"),
         ({"colour": ["x"] * 1001}, "one of 1,001 values, expected at most 1,000"),
         ({"year": float("inf")}, "is inf, expected text, a finite number"),

@@ -15,7 +15,7 @@ TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 def parsed_where(words: Sequence[str], columns: Sequence["Column"]) -> dict[str, Any]:
     """The filter that the words say, with values of the columns' types.
 
-    Raises WeftError for an unknown column, and for a value of another type.
+    Raises WeftError for an unknown column, for a value of another type, and for a range from above to below.
     """
     known = {column.name: column for column in columns}
     values: dict[str, list[Any]] = {}
@@ -28,8 +28,11 @@ def parsed_where(words: Sequence[str], columns: Sequence["Column"]) -> dict[str,
             raise unknown_name("column", name, known)
         low, dots, high = value.partition(RANGE)
         if dots and known[name].type != "bool":
-            ends = {"min": low, "max": high}
-            ranges[name] = {end: _typed(known[name], text) for end, text in ends.items() if text}
+            texts = {"min": low, "max": high}
+            ends = {end: _typed(known[name], text) for end, text in texts.items() if text}
+            if len(ends) == 2 and ends["min"] > ends["max"]:
+                raise WeftError(f"--where {name} is '{value}', expected the smaller value first")
+            ranges[name] = ends
         else:
             values.setdefault(name, []).append(_typed(known[name], value))
     if both := values.keys() & ranges.keys():
