@@ -14,7 +14,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import WithWeights
 from weft.layers.convolution import by_pixel, channels_last, initialize_convolutions
-from weft.layers.masked_convolution import PaddedBatchNorm, without_padding
+from weft.layers.masked_convolution import PaddedBatchNorm, halved_mask, without_padding
 from weft.layers.packing import Packing
 from weft.layers.pooling import pool
 from weft.layers.relative_attention import RelativeAttention
@@ -111,7 +111,7 @@ class Conformer(nn.Module):
         grid_BCTM = field.values.to(self.map.weight.dtype)[:, None]
         for convolution in self.halvings:
             grid_BCTM = convolution(by_pixel(without_padding(grid_BCTM, mask_BT)))
-            grid_BCTM, mask_BT = F.relu(grid_BCTM), mask_BT[:, ::2]
+            grid_BCTM, mask_BT = F.relu(grid_BCTM), halved_mask(mask_BT)
         packing = Packing.of(mask_BT)
         tokens_SD = self.dropout(self.map(packing.pack(grid_BCTM.transpose(1, 2).flatten(2))))
         tokens_BTD = packing.unpack(self.transformer(tokens_SD, packing))

@@ -15,7 +15,7 @@ from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.encoders.weights import WithWeights
 from weft.layers.convolution import initialize_convolutions
-from weft.layers.masked_convolution import PaddedBatchNorm, without_padding
+from weft.layers.masked_convolution import PaddedBatchNorm, halved_mask, without_padding
 from weft.layers.pooling import pool
 
 
@@ -55,7 +55,7 @@ class TimeConvolutions(nn.Module):
             zip(self.convolutions, self.norms, strict=True)
         ):
             grid_BCT = convolution(grid_BCT)
-            mask_BT = mask_BT[:, ::2] if number < self.config.halvings else mask_BT
+            mask_BT = halved_mask(mask_BT) if number < self.config.halvings else mask_BT
             grid_BCT = norm(without_padding(grid_BCT, mask_BT)[..., None], mask_BT)[..., 0]
             grid_BCT = without_padding(self.dropout(F.relu(grid_BCT)), mask_BT)
         tokens_BTD = grid_BCT.transpose(1, 2)

@@ -20,6 +20,12 @@ def without_padding(grid_BCTX: Tensor, mask_BT: Tensor | None) -> Tensor:
     return grid_BCTX.masked_fill(~mask_BT.view(shape), 0)
 
 
+def halved_mask(mask_BT: Tensor) -> Tensor:
+    """(B, ceil(T / 2)) of every second frame, as a mask of its own: of a slice's strides an exported graph would ask that its
+    length be odd, or even, as it was traced."""
+    return mask_BT.index_select(1, torch.arange(0, mask_BT.shape[1], 2, device=mask_BT.device))
+
+
 class PaddedBatchNorm(nn.Module):
     """Batch norm of a grid (B, C, T, W); mean and variance are those of the real frames alone.
 
