@@ -18,6 +18,7 @@ from tiny_runs import scenes_run
 from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.export import _tower, backends
+from weft.export._kept import EXPORTED
 from weft.export.backends import fastest
 from weft.runs.run import Run, load
 
@@ -98,7 +99,7 @@ def test_a_file_of_the_tower_is_tried_and_kept(own: Run, monkeypatch: pytest.Mon
             torch.testing.assert_close(
                 found.embed(example), backends._eager(own, stream)(example), atol=1e-5, rtol=0
             )
-    files = sorted((own.folder / backends.EXPORTED).iterdir())
+    files = sorted((own.folder / EXPORTED).iterdir())
     assert [path.name.partition("-")[0] for path in files] == sorted(own.streams)
     assert not any(letter in path.name for path in files for letter in ':*?"<>|')  # as on Windows
     monkeypatch.setattr(backends, "save_onnx", None)  # so that writing again would fail
@@ -113,7 +114,7 @@ def test_what_a_way_needs_is_said(own: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(backends, "EXTRAS", {"onnx": ("no_such_package",)})
     found = fastest(own, "text", 0.01)
     assert "onnx needs: pip install 'weft[onnx]'" in found.why
-    assert not (own.folder / backends.EXPORTED).exists()
+    assert not (own.folder / EXPORTED).exists()
 
 
 def test_a_tower_that_is_no_graph_is_computed_by_the_model(

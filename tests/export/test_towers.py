@@ -82,6 +82,7 @@ def test_the_json_says_what_goes_in(run: Run, written: dict[str, Path]) -> None:
     for library, suffix in (("onnx", ".onnx"), ("pt2", ".pt2")):
         text = json.loads((written[library] / "text.json").read_text())
         assert text["file"] == f"text{suffix}"
+        assert text["precision"] == "fp32"
         assert text["weights"] == checksum_of(run.folder / WEIGHTS)
         assert [(one["name"], one["dtype"], one["shape"]) for one in text["inputs"]] == [
             ("values", "int64", ["batch", "length"]),

@@ -22,6 +22,8 @@ class Arguments(Trusting):
     """onnx or pt2, or the library: transformers, open_clip or sentence-transformers."""
     stream: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """With onnx and pt2: the stream whose tower is written; all that have embeddings if not given."""
+    int8: bool = False
+    """With onnx: convolutions and linear layers in 8 bits, for OpenVINO; `weft serve` tries them too."""
 
 
 def main(words: list[str]) -> None:
@@ -31,7 +33,9 @@ def main(words: list[str]) -> None:
     from weft.runs.run import load
 
     run = load(arguments.run, device="cpu", trust=arguments.trust)
-    for line in export(run, arguments.to, arguments.out, streams=arguments.stream):
+    for line in export(
+        run, arguments.to, arguments.out, streams=arguments.stream, int8=arguments.int8
+    ):
         print(say(line))
     print(f"{arguments.out}: {_LOADED[arguments.to].format(arguments.out)}")
 

@@ -39,10 +39,11 @@ def export(
     folder: Path | str,
     *,
     streams: Sequence[str] = (),
+    int8: bool = False,
 ) -> list[str]:
     """Writes the model of the run as `library` reads it into the new folder, whole or not at all.
 
-    streams: for onnx and pt2; see `Wanted`. Returns lines that a person should know, such as what had to be left
+    streams: for onnx and pt2; int8: for onnx; see `Wanted`. Returns lines that a person should know, such as what had to be left
     out. Raises WeftError where the folder is there, and where the library has no such architecture: which part it lacks.
     """
     known = libraries()
@@ -55,6 +56,6 @@ def export(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
         whole = Path(made) / "model"
         whole.mkdir()
-        lines = known[library](run, whole, Wanted(tuple(streams)))
+        lines = known[library](run, whole, Wanted(tuple(streams), int8))
         shutil.move(whole, folder)
     return list(lines)

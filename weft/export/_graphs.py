@@ -1,10 +1,11 @@
 """Towers of a run -> files of one kind with their descriptions, each measured against the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weft.core.errors import WeftError, unknown_name
+from weft.core.records import Field
 from weft.export._described import describe
 from weft.export._files import write_json
 from weft.export._library import Wanted
@@ -17,14 +18,19 @@ ROWS = 64
 """Values that an export is measured with."""
 LEAST_COSINE = 0.99999
 """Of any row, between a file in fp32 and the run; a file below it is not written."""
+Description = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """suffix: of the file. save: writes a graph. load: opens what was written."""
+    """suffix: of the file. save: writes a graph, given the rows for calibration, one a Field; says how it computes.
+    load: opens what was written. least: cosine of any row to the run. calibration: how many rows of the run `save` needs.
+    """
 
     suffix: str
-    save: Callable[[Graph, Path], None]
+    save: Callable[[Graph, Path, Sequence[Field]], Description]
     load: Callable[[Path], Embed]
+    least: float = LEAST_COSINE
+    calibration: int = 0
 
 
 def streams_of(run: Run, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -47,19 +53,23 @@ def write_towers(run: Run, folder: Path, wanted: Wanted, kind: Kind) -> list[str
 
 
 def _write(run: Run, stream: str, folder: Path, kind: Kind) -> list[str]:
-    values = values_of(run, stream, ROWS)
+    values, calibration = values_of(run, stream, ROWS + kind.calibration).split(kind.calibration)
+    if kind.calibration and not values.real:
+        raise WeftError(
+            f"{run.folder}: none of the run's validation rows is at hand; int8 is calibrated with values of stream '{stream}'"
+        )
     example = values.traced()
     graph = graph_of(run.model, stream, example)
     path = folder / f"{stream}{kind.suffix}"
-    kind.save(graph, path)
+    computed = kind.save(graph, path, calibration.batches(1))
     found = parity(kind.load(path), eager(run.model, stream), values.fields())
-    if found.worst < LEAST_COSINE:
+    if found.worst < kind.least:
         raise WeftError(
             f"the exported tower of stream '{stream}' has a cosine of {found.worst:.6f} to the run's embeddings, expected "
-            f"{LEAST_COSINE} or more"
+            f"{kind.least} or more"
         )
     described = describe(run, stream, example, graph, path.name, folder)
-    write_json(folder / f"{stream}.json", {**described, "parity": found.to_json()})
+    write_json(folder / f"{stream}.json", {**described, **computed, "parity": found.to_json()})
     return [f"{path.name}: {_rows(values)}{found.line()}"]
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,18 @@ def _name_axes(model: Any, graph: Graph) -> None:
 
 def session(path: Path, threads: int | None = None) -> Embed:
     """The file, run by ONNX Runtime on the CPU. threads: torch's if None."""
+    compute = outputs(path, [OUTPUT], threads)
+
+    def embed(field: Field) -> Tensor:
+        return torch.from_numpy(compute(field)[0])
+
+    return embed
+
+
+def outputs(
+    path: Path, names: Sequence[str], threads: int | None = None
+) -> Callable[[Field], list[np.ndarray[Any, Any]]]:
+    """As `session`, for outputs of these names."""
     runtime = needed("onnxruntime", "onnx", "an ONNX file")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
@@ -75,10 +87,11 @@ def session(path: Path, threads: int | None = None) -> Embed:
     options.log_severity_level = 3
     opened = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def embed(field: Field) -> Tensor:
-        return torch.from_numpy(opened.run([OUTPUT], arrays(field))[0])
+    def compute(field: Field) -> list[np.ndarray[Any, Any]]:
+        found: list[np.ndarray[Any, Any]] = opened.run(list(names), arrays(field))
+        return found
 
-    return embed
+    return compute
 
 
 def openvino(path: Path, threads: int | None = None, precision: str = "f32") -> Embed:

@@ -1,6 +1,6 @@
 """Real values of a stream, from the run's validation split, that an export is measured and calibrated with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 import torch
@@ -26,6 +26,16 @@ class Values:
     modality: Modality
     items: list[Tensor]
     real: bool
+
+    def split(self, count: int) -> tuple["Values", "Values"]:
+        """Without so many items, spread over all, and these: at most half of them."""
+        count = min(count, len(self.items) // 2)
+        taken = {place * len(self.items) // count for place in range(count)} if count else set()
+        parts: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for place, item in enumerate(self.items):
+            parts[place in taken].append(item)
+        first, second = (replace(self, items=items) for items in parts)
+        return first, second
 
     def fields(self) -> list[Field]:
         """In batches of `BATCHES` rows."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from weft.core.records import Field
-from weft.export._graphs import Kind, write_towers
+from weft.export._graphs import Description, Kind, write_towers
 from weft.export._library import Wanted
 from weft.export._parity import Embed
 from weft.export._tower import Graph, inputs_of, quietly
@@ -17,14 +17,16 @@ from weft.runs.run import Run
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
     """STREAM.pt2 and STREAM.json of each stream, with its tokenizer. Lines: how far it is from the run.
 
-    Raises WeftError where a tower is no graph.
+    Raises WeftError where a tower is no graph, and for int8.
     """
+    wanted.require_floats("pt2")
     return write_towers(run, folder, wanted, Kind(".pt2", _save, _loaded))
 
 
-def _save(graph: Graph, path: Path) -> None:
+def _save(graph: Graph, path: Path, rows: Sequence[Field]) -> Description:  # noqa: ARG001
     with quietly():
         torch.export.save(graph.program, path)
+    return {"precision": "fp32"}
 
 
 def _loaded(path: Path) -> Embed:

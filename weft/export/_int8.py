@@ -1,0 +1,150 @@
+"""A tower's ONNX file in fp32 -> one whose convolutions and linear layers compute in 8 bits.
+
+Weights have one scale an output channel, symmetric; the input of a layer has one scale and zero point, from the least
+and the largest value over calibration rows. Both stand in the file as QuantizeLinear and DequantizeLinear, which
+OpenVINO computes in integers (Jacob et al. 2018, section 2.1; Nagel et al. 2021, section 2). Inputs after an activation
+are positive, so rounding the weights shifts the mean of a layer's output: the bias takes the shift back (Nagel et al.
+2019, section 4.2). Sums, norms and attention stay in fp32.
+"""
+
+import copy
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weft.core.errors import WeftError
+from weft.core.records import Field
+from weft.export._int8_layers import Layer, Range, layers_of, ranges_of
+from weft.export._onnx_file import needed, session
+from weft.export._parity import parity
+
+AIM = 0.995
+"""Worst cosine of a calibration row to the file in fp32: layers stay in fp32 until it is reached. Over the 0.99 that
+other rows have to reach, since these were calibrated with."""
+MOST_IN_FP32 = 0.5
+"""Share of the layers; with more of them the file would not be fast."""
+TRIED = 16
+"""Calibration rows on which each layer is tried alone."""
+
+
+def to_int8(path: Path, rows: Sequence[Field]) -> dict[str, int]:
+    """Replaces the file by its int8 form; rows: for calibration, one a Field. How many layers there are, and in fp32.
+
+    Where all layers together are further from fp32 than `AIM`, those that lose most by themselves stay in fp32: one,
+    two, four and so on. Raises WeftError where half of the layers would have to.
+    """
+    onnx = needed("onnx", "onnx", "an export to ONNX")
+    model = onnx.load(str(path))
+    layers = layers_of(model)
+    if not layers:
+        raise WeftError("the tower has no convolution or linear layer to compute in int8")
+    ranges = ranges_of(model, layers, rows)
+    expected = session(path)
+
+    def worst(chosen: Collection[Layer], count: int) -> float:
+        with tempfile.TemporaryDirectory() as work:
+            made = Path(work) / path.name
+            onnx.save(with_int8(model, chosen, ranges), str(made))
+            return parity(session(made), expected, rows[:count]).worst
+
+    chosen, reached = layers, worst(layers, len(rows))
+    alone: list[float] = []
+    kept = 1
+    while reached < AIM:
+        if kept > MOST_IN_FP32 * len(layers):
+            raise WeftError(
+                f"the tower has a cosine of {reached:.4f} to fp32 with {len(chosen)} of {len(layers)} layers in int8, "
+                f"expected {AIM} with half of them"
+            )
+        alone = alone or [worst([layer], TRIED) for layer in layers]
+        order = sorted(range(len(layers)), key=alone.__getitem__)
+        chosen = [layers[place] for place in sorted(order[kept:])]
+        reached = worst(chosen, len(rows))
+        kept *= 2
+    onnx.save(with_int8(model, chosen, ranges), str(path))
+    return {
+        "layers": len(layers),
+        "in_fp32": len(layers) - len(chosen),
+        "calibrated_with": len(rows),
+    }
+
+
+def with_int8(model: Any, layers: Collection[Layer], ranges: Mapping[str, Range]) -> Any:
+    """A copy of the model in which these layers compute in 8 bits."""
+    made = copy.deepcopy(model)
+    graph = _Graph(made)
+    for layer in layers:
+        graph.convert(layer, ranges)
+    graph.close()
+    return made
+
+
+class _Graph:
+    """An ONNX model that is being changed: new nodes before and after its own, new constants."""
+
+    def __init__(self, model: Any) -> None:
+        self.onnx = needed("onnx", "onnx", "an export to ONNX")
+        self.graph = model.graph
+        self.nodes = list(self.graph.node)
+        self.constants = {one.name: one for one in self.graph.initializer}
+        self.before: dict[int, list[Any]] = {}
+        self.after: dict[int, list[Any]] = {}
+        self.rounded: dict[str, str] = {}
+
+    def convert(self, layer: Layer, ranges: Mapping[str, Range]) -> None:
+        """Weights and input of the layer in 8 bits, and its bias with the shift."""
+        node = self.nodes[layer.place]
+        name = node.output[0]
+        source, range_ = node.input[0], ranges[node.input[0]]
+        before = self.before.setdefault(layer.place, [])
+        if source not in self.rounded:
+            scale = self._constant(f"{source}/int8/scale", np.float32(range_.scale))
+            zero = self._constant(f"{source}/int8/zero", np.uint8(range_.zero))
+            before.append(self._node("QuantizeLinear", [source, scale, zero], f"{source}/int8"))
+            self.rounded[source] = f"{source}/int8/floats"
+            inputs = [f"{source}/int8", scale, zero]
+            before.append(self._node("DequantizeLinear", inputs, self.rounded[source]))
+        node.input[0] = self.rounded[source]
+        scale = self._constant(f"{name}/int8/scale", layer.scales)
+        weight = self._constant(f"{name}/int8/weight", layer.rounded())
+        before.append(
+            self._node("DequantizeLinear", [weight, scale], f"{name}/int8/floats", axis=layer.axis)
+        )
+        node.input[1] = f"{name}/int8/floats"
+        self._shift(layer, node, layer.shift(range_.means))
+
+    def _shift(self, layer: Layer, node: Any, shift: Any) -> None:
+        name = node.output[0]
+        if node.op_type == "MatMul":
+            node.output[0] = f"{name}/int8/product"
+            bias = self._constant(f"{name}/int8/bias", shift)
+            self.after[layer.place] = [self._node("Add", [node.output[0], bias], name)]
+            return
+        if len(node.input) > 2:
+            shift = shift + self.onnx.numpy_helper.to_array(self.constants[node.input[2]])
+            del node.input[2]
+        node.input.append(self._constant(f"{name}/int8/bias", shift))
+
+    def close(self) -> None:
+        """The nodes in their order, and no constant that none of them reads."""
+        ordered = [
+            one
+            for place, node in enumerate(self.nodes)
+            for one in (*self.before.get(place, ()), node, *self.after.get(place, ()))
+        ]
+        read = {name for node in ordered for name in node.input}
+        kept = [one for name, one in self.constants.items() if name in read]
+        for field, values in (("node", ordered), ("initializer", kept)):
+            copies = [copy.deepcopy(value) for value in values]
+            self.graph.ClearField(field)
+            getattr(self.graph, field).extend(copies)
+
+    def _constant(self, name: str, value: Any) -> str:
+        self.constants[name] = self.onnx.numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+    def _node(self, kind: str, inputs: list[str], output: str, **options: int) -> Any:
+        return self.onnx.helper.make_node(kind, inputs, [output], **options)
