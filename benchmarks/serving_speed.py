@@ -123,6 +123,7 @@ def prepared(folder: Path, items: int, kind: Kind) -> tuple[Run, Index]:
         kind=kind,
         entries=entries,
     )
+    index.refresh()  # searches would have it done beside them
     return run, index
 
 

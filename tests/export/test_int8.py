@@ -49,8 +49,7 @@ def write(path: Path, given: dict[str, Tensor]) -> Path:
         make("Relu", ["c"], ["d"]),
         make("ReduceMean", ["d", "axes"], ["e"], keepdims=0),
         make("MatMul", ["e", "hidden"], ["f"]),
-        make("Relu", ["f"], ["g"]),
-        make("Gemm", ["g", "last", "out"], ["embeddings"], transB=1),
+        make("Gemm", ["f", "last", "out"], ["embeddings"], transB=1),
     ]
     constants = {**{name: value.numpy() for name, value in given.items()}, "axes": np.array([2, 3])}
     kind = onnx.TensorProto.FLOAT
@@ -107,7 +106,7 @@ def in_torch(given: dict[str, Tensor], x: Tensor, inputs: dict[str, Tensor] | No
             bias = bias + (lost[0, :, 1, 1] if like.ndim == 4 else lost[0])
             weight = near
         x = compute(x, weight, bias)
-        x = x if name == "last" else x.relu()
+        x = x.relu() if name in ("first", "depthwise") else x
         x = x.mean((2, 3)) if name == "depthwise" else x
     return seen, x
 
@@ -151,7 +150,7 @@ def test_the_shift_of_the_bias_brings_it_nearer(
             monkeypatch.setattr(_int8.Layer, "shift", lambda one, _: np.zeros(one.shape[0], "f4"))
         onnx.save(with_int8(model, layers, ranges), str(tmp_path / "int8.onnx"))
         far[shifted] = (session(tmp_path / "int8.onnx")(values) - session(path)(values)).mean(0)
-    assert far[True].norm() < 0.5 * far[False].norm()
+    assert far[True].norm() < 0.8 * far[False].norm()
 
 
 def test_the_layer_that_loses_most_stays_in_fp32(

@@ -101,32 +101,36 @@ class _Graph:
         source, range_ = node.input[0], ranges[node.input[0]]
         before = self.before.setdefault(layer.place, [])
         if source not in self.rounded:
-            scale = self._constant(f"{source}/int8/scale", np.float32(range_.scale))
-            zero = self._constant(f"{source}/int8/zero", np.uint8(range_.zero))
-            before.append(self._node("QuantizeLinear", [source, scale, zero], f"{source}/int8"))
-            self.rounded[source] = f"{source}/int8/floats"
-            inputs = [f"{source}/int8", scale, zero]
+            scale = self._constant(f"{source}/input/scale", np.float32(range_.scale))
+            zero = self._constant(f"{source}/input/zero", np.uint8(range_.zero))
+            before.append(
+                self._node("QuantizeLinear", [source, scale, zero], f"{source}/input/int8")
+            )
+            self.rounded[source] = f"{source}/input/floats"
+            inputs = [f"{source}/input/int8", scale, zero]
             before.append(self._node("DequantizeLinear", inputs, self.rounded[source]))
         node.input[0] = self.rounded[source]
-        scale = self._constant(f"{name}/int8/scale", layer.scales)
-        weight = self._constant(f"{name}/int8/weight", layer.rounded())
+        scale = self._constant(f"{name}/weight/scale", layer.scales)
+        weight = self._constant(f"{name}/weight/int8", layer.rounded())
         before.append(
-            self._node("DequantizeLinear", [weight, scale], f"{name}/int8/floats", axis=layer.axis)
+            self._node(
+                "DequantizeLinear", [weight, scale], f"{name}/weight/floats", axis=layer.axis
+            )
         )
-        node.input[1] = f"{name}/int8/floats"
+        node.input[1] = f"{name}/weight/floats"
         self._shift(layer, node, layer.shift(range_.means))
 
     def _shift(self, layer: Layer, node: Any, shift: Any) -> None:
         name = node.output[0]
         if node.op_type == "MatMul":
-            node.output[0] = f"{name}/int8/product"
-            bias = self._constant(f"{name}/int8/bias", shift)
+            node.output[0] = f"{name}/product"
+            bias = self._constant(f"{name}/bias/shifted", shift)
             self.after[layer.place] = [self._node("Add", [node.output[0], bias], name)]
             return
         if len(node.input) > 2:
             shift = shift + self.onnx.numpy_helper.to_array(self.constants[node.input[2]])
             del node.input[2]
-        node.input.append(self._constant(f"{name}/int8/bias", shift))
+        node.input.append(self._constant(f"{name}/bias/shifted", shift))
 
     def close(self) -> None:
         """The nodes in their order, and no constant that none of them reads."""
