@@ -220,6 +220,29 @@ def test_an_answer_to_what_is_asked_no_more_is_not_shown(visit: Opener) -> None:
     assert not page.locator(".search > .below .place").inner_text()
 
 
+def test_a_search_that_fails_leaves_no_hits_of_the_one_before(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing 3")
+    page.refuses = True
+    refusal = {"status": 400, "content_type": "application/json", "body": '{"error": "no."}'}
+    page.route("**/search", lambda route: route.fulfill(**refusal))
+    page.get_by_role("searchbox", name="Words").fill("thing 4")
+    page.keyboard.press("Enter")
+    assert shown_alert(page) == "no."
+    assert not ids(page)
+    assert not page.locator(".results .tools p").first.inner_text()
+    page.unroute("**/search")
+    page.keyboard.press("Enter")
+    page.locator(".hit").first.wait_for()
+    assert len(ids(page)) == 20
+
+
+def shown_alert(page: Any) -> str:
+    said = page.locator(".search > .below .place").get_by_role("alert")
+    said.wait_for()
+    return str(said.inner_text())
+
+
 def test_an_address_that_says_nothing_sensible(visit: Opener) -> None:
     page = visit(
         run="pictures", k="7", where="[1]", cutoff="x", examples='[null, 3, {"kind": "x"}]'

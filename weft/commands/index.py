@@ -154,6 +154,8 @@ def _add(words: list[str]) -> None:
 
 def _remove(words: list[str]) -> None:
     arguments = parse(RemoveArguments, words, "weft index remove")
+    if not arguments.ids:
+        raise WeftError("weft index remove needs the id of an entry, or several")
     from weft.index import Index
     from weft.runs.indexing import folder_of
 

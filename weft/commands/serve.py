@@ -143,9 +143,12 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     if index is None and run.streams:
         print(say(f"{name}: has no index; build one with: weft index build {folder}"))
     streams = run.streams if arguments.backend == "auto" else ()
-    backends = {stream: fastest(run, stream) for stream in streams}
-    for stream, one in backends.items():
-        print(say(f"{name}, {stream}: {one.name}; {one.why}"))
+    backends = {}
+    for stream in streams:
+        # The first time files are written, which can take minutes.
+        print(say(f"{name}, {stream}: ways to embed it are tried"), flush=True)
+        backends[stream] = one = fastest(run, stream)
+        print(say(f"{name}, {stream}: {one.name}; {one.why}"), flush=True)
     return Served(name, run, index, arguments.writable, backends)
 
 

@@ -110,11 +110,11 @@ class SearchView {
   }
 
   async search() {
+    const turn = {};
+    this.turn = turn;
     if (!this.asksSomething()) {
       quit(this.place);
-      this.found = null;
-      fill(this.list);
-      this.cutoff.fit([], null);
+      this.forget();
       return this.welcome();
     }
     const typed = this.words.value.trim();
@@ -125,10 +125,20 @@ class SearchView {
       const body = { run: this.run.name, ...asked, k, where: this.filters.where(), cutoff: EVERYTHING };
       return ask("POST", "/search", body, { signal, tell });
     });
-    if (answer === undefined) return undefined;
+    if (answer === undefined) {
+      // Where it failed or was cancelled, the hits shown are those of another search; where a new one took its place, it shows its own.
+      if (this.turn === turn) this.forget();
+      return undefined;
+    }
     this.found = { ...answer, hits: this.others(answer.hits), words: this.query.words(typed) };
     this.cutoff.fit(this.found.hits.map((hit) => hit.score), this.found.calibrated);
     return this.draw();
+  }
+
+  forget() {
+    this.found = null;
+    for (const part of [this.list, this.nothing, this.summary]) fill(part);
+    this.cutoff.fit([], null);
   }
 
   /** Hits without the items that are examples themselves. */
