@@ -1,7 +1,11 @@
 """CMU-MOSI: the sentiment of a sentence from its words, its sound and the sentences around it."""
 
+from typing import Annotated, Literal
+
 from weft.architectures.model import ModelConfig
-from weft.data.context import ContextConfig
+from weft.core.config import Config
+from weft.core.interfaces import Encoder, Modality
+from weft.data.context import AFTER, BEFORE, ContextConfig
 from weft.data.features import CacheConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.fusion.late import LateConfig
@@ -13,47 +17,64 @@ from weft.runs.recipe import DataConfig, Recipe
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-SOUND = "audio_feat"
-CONTEXT = ("text_before", "text_after")
+Read = Annotated[
+    Literal["all", "words", "sound"],
+    "Streams that are read: words and sound, or one of them alone, for comparison.",
+]
+
+TEXT, SOUND = "text", "audio_feat"
+CONTEXT = (BEFORE.format(TEXT), AFTER.format(TEXT))
 LAYERS, WORDS, AROUND = 6, 128, 256
 """Layers of MiniLM that are trained (all; the embedding is frozen), and the most tokens of a sentence and of the sentences before or after it."""
 DROPOUT = 0.3
-TRAINED, BATCH, EPOCHS = 1284, 32, 6
+LOST = {TEXT: 0.1, **dict.fromkeys((*CONTEXT, SOUND), 0.3)}
+"""How often a training row lacks a stream."""
+TRAINED, BATCH, EPOCHS = 1284, 32, 10
 
 
-def mosi() -> Recipe:
+def mosi(read: Read = "all") -> Recipe:
     """CMU-MOSI, the standard fold: sentiment by fine-tuned MiniLM, openSMILE sound features and the sentences around."""
-    texts = ("text", *CONTEXT)
-    tuned = PretrainedConfig(MINILM, mode="partial", trainable_layers=LAYERS)
-    widths = {**dict.fromkeys(texts, TEXT_DIM), SOUND: WIDTHS[SOUND]}
+    texts = () if read == "sound" else (TEXT, *CONTEXT)
+    sounds = () if read == "words" else (SOUND,)
+    streams: dict[str, Config[Modality]] = {}
+    encoders: dict[str, Config[Encoder]] = {}
+    for name in texts:
+        own = name == TEXT
+        streams[name] = _tokens(WORDS if own else AROUND)
+        encoders[name] = (
+            PretrainedConfig(MINILM, mode="partial", trainable_layers=LAYERS) if own else minilm()
+        )
+    for name in sounds:
+        streams[name], encoders[name] = VectorsConfig(WIDTHS[name]), vector(name)
+    widths = {**dict.fromkeys(texts, TEXT_DIM), **{name: WIDTHS[name] for name in sounds}}
     steps = EPOCHS * -(-TRAINED // BATCH)
     return Recipe(
         data=DataConfig(
-            source=rows("fold").replace(context=ContextConfig(("text",), before=4, after=4)),
-            streams={
-                "text": _tokens(WORDS),
-                **dict.fromkeys(CONTEXT, _tokens(AROUND)),
-                SOUND: VectorsConfig(WIDTHS[SOUND]),
-            },
+            source=rows("fold").replace(context=ContextConfig((TEXT,), before=4, after=4)),
+            streams=streams,
             targets=TARGETS,
-            optional=tuple(widths),
+            optional=tuple(streams),
             cache=dict.fromkeys(texts, CacheConfig(precision="auto")),
-            modality_dropout={"text": 0.1, **dict.fromkeys((*CONTEXT, SOUND), 0.3)},
+            modality_dropout={name: LOST[name] for name in streams},
         ),
         model=ModelConfig(
-            encoders={"text": tuned, **dict.fromkeys(CONTEXT, minilm()), SOUND: vector(SOUND)},
+            encoders=encoders,
             fusion=LateConfig(widths, DIM, activation="relu", norm=True, dropout=DROPOUT),
             heads={HEAD: score(DROPOUT)},
         ),
         objectives=OBJECTIVES,
         tasks=TASKS,
         optim=OptimConfig(
-            lr=1e-3, weight_decay=0.01, warmup=0.1, groups={"encoders.text": 0.2}, ema=0.98
+            lr=1e-3,
+            weight_decay=0.01,
+            warmup=0.1,
+            groups={f"encoders.{TEXT}": 0.2} if texts else {},
+            ema=0.98,
         ),
         run=RunConfig(
             steps=steps,
             batch_size=BATCH,
-            evaluate_every=steps // 3,
+            evaluate_every=steps // 5,
             checkpoint_every=steps,
             monitor="regression/MAE",
             precision="auto",
