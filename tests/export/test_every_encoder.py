@@ -19,7 +19,7 @@ from weft.export._graphs import LEAST_COSINE
 from weft.export._onnx_file import save_onnx, session
 from weft.export._parity import eager, parity
 from weft.export._tower import graph_of
-from weft.export.pt2 import _loaded, _save
+from weft.export.pt2 import _loaded, save_pt2
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
@@ -74,7 +74,7 @@ def test_the_archive_of_an_encoder_gives_its_embeddings(name: str, tmp_path: Pat
     case = tiny_encoders.CASES[name]
     model, field = model_of(case), zeroed(inputs(case.kind))
     graph = graph_of(model, STREAM, field)
-    _save(graph, tmp_path / "tower.pt2")
+    save_pt2(graph, tmp_path / "tower.pt2")
     found = parity(_loaded(tmp_path / "tower.pt2"), eager(model, STREAM), others(field))
     assert found.worst >= LEAST_COSINE
     if name in IN_ONNX:

@@ -20,12 +20,17 @@ def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
     Raises WeftError where a tower is no graph, and for int8.
     """
     wanted.require_floats("pt2")
-    return write_towers(run, folder, wanted, Kind(".pt2", _save, _loaded))
+    return write_towers(run, folder, wanted, Kind(".pt2", _fp32, _loaded))
 
 
-def _save(graph: Graph, path: Path, rows: Sequence[Field]) -> Description:  # noqa: ARG001
+def save_pt2(graph: Graph, path: Path) -> None:
+    """Writes the graph as an archive of torch.export."""
     with quietly():
         torch.export.save(graph.program, path)
+
+
+def _fp32(graph: Graph, path: Path, rows: Sequence[Field]) -> Description:  # noqa: ARG001
+    save_pt2(graph, path)
     return {"precision": "fp32"}
 
 
