@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,11 +19,13 @@ from tiny_runs import scenes_run
 from weft.cli import main
 from weft.core.errors import WeftError
 from weft.core.records import Field
-from weft.export import _int8, backends
+from weft.data.no_data import NoDataConfig
+from weft.export import _int8, backends, export
 from weft.export._int8 import to_int8, with_int8
 from weft.export._int8_layers import layers_of, ranges_of
 from weft.export._kept import cosine_said, kept
 from weft.export._onnx_file import OPSET, session
+from weft.export._rows import Values
 from weft.export.backends import INT8, fastest
 from weft.runs.run import load
 
@@ -217,6 +219,23 @@ def test_a_run_is_exported_and_served_in_int8(
     )
     kept(folder, "image", "int8").with_suffix(".json").write_text("{}")
     assert fastest(run, "image").name == "fp32"
+
+
+@pytest.mark.parametrize(("count", "calibrated"), [(0, 0), (1, 0), (2, 1), (5, 2), (128, 64)])
+def test_rows_for_calibration_are_others_than_those_measured(count: int, calibrated: int) -> None:
+    items = [torch.tensor([place]) for place in range(count)]
+    measured, calibration = Values(cast(Any, None), items, real=True).split(64)
+    assert len(calibration.items) == calibrated
+    together = [int(item) for item in (*measured.items, *calibration.items)]
+    assert sorted(together) == list(range(count))
+
+
+def test_without_rows_there_is_no_int8(folder: Path, tmp_path: Path) -> None:
+    run = load(folder, "cpu")
+    run.recipe = run.recipe.replace(data=run.recipe.data.replace(source=NoDataConfig()))
+    with pytest.raises(WeftError, match="int8 needs two validation rows or more whose stream"):
+        export(run, "onnx", tmp_path / "out", int8=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_int8_is_for_onnx_alone(

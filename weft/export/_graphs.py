@@ -19,6 +19,7 @@ ROWS = 64
 LEAST_COSINE = 0.99999
 """Of any row, between a file in fp32 and the run; a file below it is not written."""
 Description = dict[str, Any]
+"""What the JSON file says of how the tower computes, such as its precision."""
 
 
 class Kind(NamedTuple):
@@ -54,9 +55,9 @@ def write_towers(run: Run, folder: Path, wanted: Wanted, kind: Kind) -> list[str
 
 def _write(run: Run, stream: str, folder: Path, kind: Kind) -> list[str]:
     values, calibration = values_of(run, stream, ROWS + kind.calibration).split(kind.calibration)
-    if kind.calibration and not values.real:
+    if kind.calibration and not (values.real and calibration.items):
         raise WeftError(
-            f"{run.folder}: none of the run's validation rows is at hand; int8 is calibrated with values of stream '{stream}'"
+            f"{run.folder}: int8 needs two validation rows or more whose stream '{stream}' can be read"
         )
     example = values.traced()
     graph = graph_of(run.model, stream, example)

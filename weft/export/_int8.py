@@ -22,8 +22,8 @@ from weft.export._onnx_file import needed, session
 from weft.export._parity import parity
 
 AIM = 0.995
-"""Worst cosine of a calibration row to the file in fp32: layers stay in fp32 until it is reached. Over the 0.99 that
-other rows have to reach, since these were calibrated with."""
+"""Worst cosine of a calibration row to the file in fp32: layers stay in fp32 until it is reached. Higher than the
+0.99 that other rows must reach, because the scales were chosen on these rows."""
 MOST_IN_FP32 = 0.5
 """Share of the layers; with more of them the file would not be fast."""
 TRIED = 16
@@ -60,8 +60,8 @@ def to_int8(path: Path, rows: Sequence[Field]) -> dict[str, int]:
                 f"expected {AIM} with half of them"
             )
         alone = alone or [worst([layer], TRIED) for layer in layers]
-        order = sorted(range(len(layers)), key=alone.__getitem__)
-        chosen = [layers[place] for place in sorted(order[kept:])]
+        worst_first = sorted(range(len(layers)), key=alone.__getitem__)
+        chosen = [layers[place] for place in sorted(worst_first[kept:])]
         reached = worst(chosen, len(rows))
         kept *= 2
     onnx.save(with_int8(model, chosen, ranges), str(path))
