@@ -20,6 +20,8 @@ OPSET = 20
 OUTPUT = "embeddings"
 """Not `embedding`: that is what torch calls a step inside a tower of texts."""
 INPUTS = ("values", "mask")
+ROWS, PLACES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), 8
+"""Sizes of what OpenVINO is given."""
 
 
 def needed(package: str, extra: str, purpose: str) -> Any:
@@ -94,8 +96,11 @@ def outputs(
     return compute
 
 
-def openvino(path: Path, threads: int | None = None, precision: str = "f32") -> Embed:
-    """The file, run by OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 where the processor has it."""
+def openvino(
+    path: Path, threads: int | None = None, precision: str = "f32", longest: int = 0
+) -> Embed:
+    """The file, run by OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 where the processor has it.
+    longest: places that a row may have, where that is known."""
     os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")
     core = library.Core()
@@ -108,10 +113,30 @@ def openvino(path: Path, threads: int | None = None, precision: str = "f32") -> 
 
     def embed(field: Field) -> Tensor:
         # A request of its own: threads may call at the same time.
-        found = compiled.create_infer_request().infer(arrays(field), share_inputs=True)
-        return torch.from_numpy(np.array(found[compiled.output(0)]))
+        given = of_few_sizes(arrays(field), longest)
+        found = compiled.create_infer_request().infer(given, share_inputs=True)
+        return torch.from_numpy(np.array(found[compiled.output(0)][: len(field)]))
 
     return embed
+
+
+def of_few_sizes(
+    given: Mapping[str, np.ndarray[Any, Any]], longest: int
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays with zeros behind: up to ROWS or a multiple of the most of them, and, of masked sequences, up to a
+    multiple of PLACES but no more than `longest`.
+
+    OpenVINO prepares anew for each size that it has not seen; for a short text that takes as long as its computation.
+    """
+    rows, *sizes = given["values"].shape
+    more = [(0, next((n for n in ROWS if n >= rows), rows + -rows % ROWS[-1]) - rows)]
+    if "mask" in given:
+        length = sizes[0]
+        more.append((0, max(0, min(length + -length % PLACES, longest) - length)))
+    return {
+        name: np.pad(array, (more + [(0, 0)] * array.ndim)[: array.ndim])
+        for name, array in given.items()
+    }
 
 
 def arrays(field: Field) -> Mapping[str, np.ndarray[Any, Any]]:

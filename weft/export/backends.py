@@ -24,6 +24,7 @@ from weft.export._tower import graph_of
 from weft.inference.embedding import evaluating
 from weft.inference.given import given
 from weft.inference.preloaded import Preloaded
+from weft.modalities.text import Text
 from weft.runs.trained import TrainedModel
 
 LEAST_COSINE = 0.99
@@ -96,11 +97,13 @@ def _of_files(
         path = _onnx_file(run, stream, example)
         ways["onnx"] = session(path)
         if not missing["openvino"]:
-            ways["openvino"] = openvino(path)
-            ways["openvino bf16"] = openvino(path, precision="bf16")
+            modality = run.modalities[stream]
+            longest = modality.config.max_length if isinstance(modality, Text) else 0
+            ways["openvino"] = openvino(path, longest=longest)
+            ways["openvino bf16"] = openvino(path, precision="bf16", longest=longest)
             int8 = kept(run.folder, stream, "int8")
             if int8.exists():
-                ways[INT8] = openvino(int8)
+                ways[INT8] = openvino(int8, longest=longest)
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         absent.append(f"no {'openvino' if ways else 'ONNX file'}: {brief(reason)}")

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
@@ -192,7 +192,7 @@ class ServedIndex:
 
 def _told(source: str) -> str:
     """Where a thing lies, without the folders of this machine."""
-    return Path(source).name if Path(source).is_absolute() else source
+    return os.path.basename(source) if os.path.isabs(source) else source
 
 
 def _alone(asked: requests.Search) -> str | None:
