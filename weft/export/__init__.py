@@ -5,6 +5,7 @@ has no such architecture. Adding a library is adding its file.
 """
 
 import importlib
+import os
 import pkgutil
 import shutil
 import tempfile
@@ -50,7 +51,7 @@ def export(
     if library not in known:
         raise unknown_name("library", library, known)
     folder = Path(folder)
-    if folder.exists():
+    if os.path.lexists(folder):  # a link to nowhere, too
         raise WeftError(f"{folder}: is there already, expected a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
