@@ -147,6 +147,15 @@ def test_items_are_added_shown_found_and_removed(answering: Process) -> None:
     assert answering.get("/items/new%2F2").status == 404
 
 
+def test_an_id_may_end_like_an_address(answering: Process) -> None:
+    name = "new/preview"
+    values_of(answering.post("/items", {"items": [{"id": name, "value": media(png(5))}]}))
+    item = values_of(answering.get("/items/new%2Fpreview?run=scenes"))
+    assert item["id"] == name
+    assert answering.get(item["preview"]).headers["content-type"] == "image/png"
+    assert values_of(answering.ask("DELETE", "/items", {"ids": [name]}))["removed"] == 1
+
+
 def test_a_question_after_another(answering: Process, runs: Path, loaded: dict[str, Run]) -> None:
     picture = (runs / "rows" / "0.png").read_bytes()
     for name in ("dialog", "ranking"):
@@ -218,7 +227,7 @@ def test_the_description_names_every_route(answering: Process) -> None:
     assert found["openapi"].startswith("3.1")
     body = found["paths"]["/embed"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "multipart/form-data"}
-    assert {"/search", "/items", "/items/{id}", "/runs"} <= set(found["paths"])
+    assert {"/search", "/items", "/items/{id}", "/previews/{id}", "/runs"} <= set(found["paths"])
 
 
 def test_who_sends_too_much_hears_why(answering: Process) -> None:

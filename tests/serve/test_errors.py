@@ -217,10 +217,10 @@ def test_previews_of_other_types_are_none(service: Service) -> None:
     """Whoever made the index may have written anything."""
     index = service.indexes["scenes"].index
     name = index.ids()[0]
-    assert asyncio.run(ask(gate(service), "GET", f"/items/{name}/preview")).status == 200
+    assert asyncio.run(ask(gate(service), "GET", f"/previews/{name}")).status == 200
     made = Preview(b"<script>alert(1)</script>", "text/html\r\nx: y")
     index.preview = lambda _: made  # type: ignore[method-assign]
-    found = asyncio.run(ask(gate(service), "GET", f"/items/{name}/preview"))
+    found = asyncio.run(ask(gate(service), "GET", f"/previews/{name}"))
     assert (found.status, "no preview" in found.error) == (404, True)
 
 

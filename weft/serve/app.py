@@ -59,7 +59,7 @@ class Routes:
             ("/search", "POST", self._search),
             ("/items", "POST", self._add),
             ("/items", "DELETE", self._remove),
-            ("/items/{id:path}/preview", "GET", self._preview),
+            ("/previews/{id:path}", "GET", self._preview),
             ("/items/{id:path}", "GET", self._item),
         ):
             app.add_api_route(path, self._guarded(answer), methods=[method])

@@ -187,7 +187,7 @@ class ServedIndex:
         }
 
     def _preview_at(self, name: str) -> str:
-        return f"/items/{quote(name, safe='')}/preview?run={quote(self.run.name, safe='')}"
+        return f"/previews/{quote(name, safe='')}?run={quote(self.run.name, safe='')}"
 
 
 def _told(source: str) -> str:

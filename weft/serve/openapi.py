@@ -32,7 +32,7 @@ _ERROR = {
 }
 _OTHER_CONTENT = {
     "/metrics": ("text/plain",),
-    "/items/{id}/preview": MEDIA_TYPES,
+    "/previews/{id}": MEDIA_TYPES,
 }
 _ITEM = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
@@ -80,7 +80,7 @@ def _document(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
                     "description": told,
                     "content": _json("#/components/schemas/Error"),
                 }
-            if path.startswith("/items/"):
+            if path.endswith("/{id}"):
                 operation["parameters"] = [*operation.get("parameters", []), *_ITEM]
             model = bodies.get((path, method))
             if model is not None:

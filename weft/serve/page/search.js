@@ -242,7 +242,7 @@ function asObject(text) {
   }
 }
 
-/** The address, if it is one of this server's items: an address bar can say anything. */
+/** The address, if it is a preview of this server: an address bar can say anything. */
 function ownAddress(address) {
-  return typeof address === "string" && address.startsWith("/items/") ? address : null;
+  return typeof address === "string" && address.startsWith("/previews/") ? address : null;
 }
