@@ -9,6 +9,7 @@ from typing import Any
 from weft.core.errors import unknown_name
 from weft.export.backends import Backend
 from weft.index import Index
+from weft.index.database import IndexFileError
 from weft.runs.run import Run
 from weft.serve.batcher import Batcher
 from weft.serve.describing import abilities, describe
@@ -72,16 +73,24 @@ class Service:
         return self.indexes[self._named(name, "search")]
 
     def describe(self) -> list[dict[str, Any]]:
-        """Every run with what it can do."""
-        return [
-            {
-                **describe(served.run, name),
-                "can": self._can[name],
-                "backend": _backend(served.backends),
-                "index": self.indexes[name].describe() if name in self.indexes else None,
-            }
-            for name, served in self.runs.items()
-        ]
+        """Every run with what it can do; one whose index cannot be read is without it, and says why in `fault`."""
+        found = []
+        for name, served in self.runs.items():
+            index, fault = None, None
+            try:
+                index = self.indexes[name].describe() if name in self.indexes else None
+            except IndexFileError as error:
+                fault = self.private(str(error))
+            found.append(
+                {
+                    **describe(served.run, name),
+                    "can": self._can[name],
+                    "backend": _backend(served.backends),
+                    "index": index,
+                    "fault": fault,
+                }
+            )
+        return found
 
     def private(self, message: str) -> str:
         """The message without the folders of this machine."""
