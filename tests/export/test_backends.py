@@ -18,7 +18,7 @@ from tiny_runs import scenes_run
 from weft.core.errors import WeftError
 from weft.core.records import Field
 from weft.export import _tower, backends
-from weft.export._kept import EXPORTED
+from weft.export._kept import EXPORTED, kept
 from weft.export.backends import fastest
 from weft.runs.run import Run, load
 
@@ -115,6 +115,15 @@ def test_what_a_way_needs_is_said(own: Run, monkeypatch: pytest.MonkeyPatch) -> 
     found = fastest(own, "text", 0.01)
     assert "onnx needs: pip install 'weft[onnx]'" in found.why
     assert not (own.folder / EXPORTED).exists()
+
+
+def test_a_damaged_file_of_int8_is_named(own: Run) -> None:
+    pytest.importorskip("openvino")
+    place = kept(own.folder, "text", "int8")
+    place.parent.mkdir()
+    place.write_bytes(b"damaged")
+    found = fastest(own, "text", 0.01)
+    assert ("no openvino int8: " in found.why, "openvino bf16 " in found.why) == (True, True)
 
 
 def test_a_tower_that_is_no_graph_is_computed_by_the_model(

@@ -37,6 +37,7 @@ LARGEST = 1 << 30
 """Bytes of a tower's weights above which no file of it is written."""
 INT8 = "openvino int8"
 """Of a file that `weft export --to onnx --int8` left in the run's folder."""
+OPENVINO = ("openvino", "openvino bf16", INT8)
 EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
 
@@ -106,7 +107,12 @@ def _of_files(
                 ways[INT8] = openvino(int8, longest=longest)
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        absent.append(f"no {'openvino' if ways else 'ONNX file'}: {brief(reason)}")
+        first = next(
+            said
+            for name, said in (("onnx", "ONNX file"), *((one, one) for one in OPENVINO))
+            if name not in ways
+        )
+        absent.append(f"no {first}: {brief(reason)}")
     return ways, absent
 
 
