@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# Branch coverage is printed where CI is set; without, the tests run a third faster.
-COVERAGE := $(if $(CI),--cov --cov-report=term)
+# `make test COVERAGE=1` prints branch coverage, and takes a third longer.
+COVERAGE ?=
 
 .PHONY: demo test docs dist bench format clean
 
@@ -16,7 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(COVERAGE)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(if $(COVERAGE),--cov --cov-report=term)
 
 # The site, in site/; a link or an anchor that does not exist is an error.
 docs: $(VENV)/.dev
