@@ -49,14 +49,13 @@ class Reader:
             return "yes" if named else "no"
         if question.startswith("And"):
             (self.thing,) = named
-        elif named:
-            (self.thing,) = named
-            self.asked = words[1]
         else:
-            assert "it" in words or "its" in words
-            self.asked = next(
-                w for w in ("color", "shape", "small", "large", "where") if self._asks(w, words)
-            )
+            if named:
+                (self.thing,) = named
+            else:
+                assert {"it", "its"} & set(words)
+            asked = ("color", "shape", "small", "large", "where")
+            self.asked = next(word for word in asked if self._asks(word, words))
         assert self.thing is not None
         if self.asked in ("small", "large"):
             return "yes" if self.thing.size == self.asked else "no"
@@ -107,3 +106,13 @@ def test_half_of_the_turns_need_the_history_and_yes_is_no_likelier(scenes: Scene
         assert speaks == (turn["needs"] == "history")
     said = Counter(t["answer"] for t in turns if t["answer"] in ("yes", "no"))
     assert 0.45 < said["yes"] / said.total() < 0.55
+
+
+def test_all_that_is_asked_of_it_is_asked_of_a_named_object_too(scenes: Scenes) -> None:
+    turns = [turn for n in range(COUNT) for turn in scenes.dialog(scenes.scene(n), n)]
+    types = {
+        needs: {turn["type"] for turn in turns if turn["needs"] == needs}
+        for needs in ("history", "picture")
+    }
+    assert types["history"] - {"and"} == {"color", "shape", "place", "size"}
+    assert types["history"] - {"and"} <= types["picture"]

@@ -20,17 +20,17 @@ def scenes_dialogs(*, generative: bool, without: str) -> Recipe:
         inputs,
         DataConfig(
             source=GeneratedConfig(
-                train=10000, validation=150, test=1000, scenes=SIMPLE, rows="dialogs"
+                train=60000, validation=150, test=1000, scenes=SIMPLE, rows="dialogs"
             ),
             streams=inputs.streams,
             optional=() if without == HISTORY else (HISTORY,),
         ),
         generative=generative,
-        optim=OptimConfig(lr=5e-3, weight_decay=0.05, warmup=0.1, ema=0.99),
-        run=run(3000).replace(
+        optim=OptimConfig(lr=1.5e-3, weight_decay=0.05, warmup=0.1, ema=0.99),
+        run=run(6000).replace(
             batch_size=64,
-            evaluate_every=500,
-            checkpoint_every=500,
+            evaluate_every=1000,
+            checkpoint_every=1000,
             monitor="dialog/MRR",
             workers=1,
         ),

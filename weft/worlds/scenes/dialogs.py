@@ -19,6 +19,8 @@ DIALOG_TYPES = ("existence", "count", "color", "shape", "size", "place", "and")
 _ABSENT, _COUNT, _EXISTENCE = 0.25, 0.05, 0.25
 _WEIGHTS = {"color": 4, "shape": 4, "and": 4, "place": 1, "size": 1}
 """How likely the kinds of questions after the first one of a topic are, of those that can be asked."""
+_OPENERS = ("look", "look", "place", "size")
+"""What the first question of a topic asks, each as likely: the colour or shape that does not name the object, its place, or its size."""
 _TRIED = 3
 """Kinds of questions that are tried; where none of them can be asked, nothing is."""
 PLACES = (
@@ -86,10 +88,15 @@ def _first(by: str, talk: _Talk) -> Turn:
     talk.told(by)
     if talk.draws.unit() < _EXISTENCE:
         return _is_there(words, True, talk.draws)
+    name = words.removesuffix("shape") + "object" if by == "color" else words
+    asked = talk.draws.pick(_OPENERS)
+    turn = None if asked == "look" else _ASKERS[asked](talk)
+    if turn is not None:
+        text = turn["question"].replace("it", f"the {name}", 1)
+        return _turn(text, turn["answer"], turn["type"], "picture")
     asked = "color" if by == "shape" else "shape"
     talk.told(asked)
     talk.asked = (asked, "")
-    name = words.removesuffix("shape") + "object" if by == "color" else words
     return _turn(f"What {asked} is the {name}?", getattr(talk.thing, asked), asked, "picture")
 
 
