@@ -71,7 +71,14 @@ ARCHITECTURES: dict[str, ModelConfig] = {
         answers=5,
     ),
     "cnn_lstm": cnn_lstm(
-        image=IMAGE, image_dim=64, vocab_size=50, answers=5, hidden=16, width=16, text="text"
+        image=IMAGE,
+        image_dim=64,
+        vocab_size=50,
+        answers=5,
+        hidden=16,
+        width=16,
+        embedding=16,
+        text="text",
     ),
     "blip": blip(vocab_size=50, image_size=32, width=64, depth=2, image_depth=1, answers=5),
     "captioner": captioner(image=IMAGE, image_dim=64, vocab_size=50, dim=16, heads=2),

@@ -1,13 +1,13 @@
 """CNN + LSTM for questions about pictures: the first model of VQA (Antol et al., ICCV 2015,
 arXiv:1505.00468, section 4, "deeper LSTM Q + norm I")."""
 
-from weft.architectures.model import ModelConfig
+from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.recurrent import RecurrentConfig
 from weft.fusion.late import LateConfig
-from weft.heads.classes import ClassOutput
+from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.head import HeadConfig
 
 
@@ -16,12 +16,13 @@ def cnn_lstm(
     image: Config[Encoder],
     image_dim: int,
     vocab_size: int,
-    answers: int,
+    answers: int = 0,
     words: int = 300,
     hidden: int = 512,
     layers: int = 2,
     width: int = 1024,
     dropout: float = 0.5,
+    embedding: int = 0,
     text: str = "question",
 ) -> ModelConfig:
     """Pooled features of `image`, of width `image_dim`, times the question's last LSTM state.
@@ -29,7 +30,13 @@ def cnn_lstm(
     Both are mapped to `width` with tanh and multiplied; an MLP gives a logit for each answer. words,
     hidden, layers: of the LSTM. The picture's features are normalised by a layer norm where the paper
     divides by their length. text: the name of the question's stream.
+
+    The head "matching" says whether picture and text belong together (2 logits), and embedding is E of a
+    space in which they are contrasted, 0 for none: so that captions can pretrain both, where the
+    paper has a CNN from ImageNet and an LSTM from scratch. With `answers` there is "answer" too.
     """
+    vectors = {"image": image_dim, text: hidden}
+    answer = ClassifierConfig(width, max(1, answers), hidden=(width, width), dropout=dropout)
     return ModelConfig(
         encoders={
             "image": image,
@@ -38,16 +45,17 @@ def cnn_lstm(
             ),
         },
         fusion=LateConfig(
-            {"image": image_dim, text: hidden},
+            vectors,
             dim=width,
             combine="product",
             activation="tanh",
             norm=True,
         ),
         heads={
-            "answer": HeadConfig(
-                ClassifierConfig(width, answers, hidden=(width, width), dropout=dropout),
-                ClassOutput("answer"),
-            )
+            **({"answer": HeadConfig(answer, ClassOutput("answer"))} if answers else {}),
+            "matching": HeadConfig(ClassifierConfig(width, 2), MATCHING),
+        },
+        projections={
+            stream: ProjectionConfig(dim, embedding) for stream, dim in vectors.items() if embedding
         },
     )
