@@ -36,7 +36,8 @@ def test_what_captions_taught_goes_on_with_questions(name: str) -> None:
     assert shapes[0] == shapes[1]
     assert before.data.streams == after.data.streams
     assert "vqa" in after.tasks
-    sources = [one.data.source for one in (before, after)]
-    assert all(isinstance(source, GeneratedConfig) for source in sources)
-    assert sources[0].train > sources[1].train
-    assert sources[0].scenes.replace(named=None) == sources[1].scenes
+    captions, questions = before.data.source, after.data.source
+    assert isinstance(captions, GeneratedConfig)
+    assert isinstance(questions, GeneratedConfig)
+    assert captions.train > questions.train
+    assert captions.scenes.replace(named=None) == questions.scenes
