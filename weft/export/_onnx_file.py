@@ -21,7 +21,7 @@ OUTPUT = "embeddings"
 """Not `embedding`: that is what torch calls a step inside a tower of texts."""
 INPUTS = ("values", "mask")
 ROWS, PLACES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), 8
-"""Sizes of what OpenVINO is given."""
+"""OpenVINO is given so many rows, and texts and other sequences whose length is a multiple of PLACES."""
 
 
 def needed(package: str, extra: str, purpose: str) -> Any:
@@ -100,7 +100,7 @@ def openvino(
     path: Path, threads: int | None = None, precision: str = "f32", longest: int = 0
 ) -> Embed:
     """The file, run by OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 where the processor has it.
-    longest: places that a row may have, where that is known."""
+    longest: most tokens of a row; 0, where it is not known: lengths stay as they are."""
     os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")
     core = library.Core()
@@ -123,10 +123,10 @@ def openvino(
 def of_few_sizes(
     given: Mapping[str, np.ndarray[Any, Any]], longest: int
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays with zeros behind: up to ROWS or a multiple of the most of them, and, of masked sequences, up to a
-    multiple of PLACES but no more than `longest`.
+    """The arrays, padded with zeros: rows up to the next of ROWS (above its last, up to a multiple of that), and
+    sequences with a mask up to a multiple of PLACES, at most `longest`.
 
-    OpenVINO prepares anew for each size that it has not seen; for a short text that takes as long as its computation.
+    OpenVINO prepares its kernels for each new size. For a short text this takes as long as the computation.
     """
     rows, *sizes = given["values"].shape
     more = [(0, next((n for n in ROWS if n >= rows), rows + -rows % ROWS[-1]) - rows)]

@@ -19,8 +19,9 @@ DIALOG_TYPES = ("existence", "count", "color", "shape", "size", "place", "and")
 _ABSENT, _COUNT, _EXISTENCE = 0.25, 0.05, 0.25
 _WEIGHTS = {"color": 4, "shape": 4, "and": 4, "place": 1, "size": 1}
 """How likely the kinds of questions after the first one of a topic are, of those that can be asked."""
-_OPENERS = ("look", "look", "place", "size")
-"""What the first question of a topic asks, each as likely: the colour or shape that does not name the object, its place, or its size."""
+_OPENERS = ("other", "other", "place", "size")
+"""What the first question of a topic asks, drawn from these: `other` is the shape of an object that its colour names, or the colour of
+one that its shape names."""
 _TRIED = 3
 """Kinds of questions that are tried; where none of them can be asked, nothing is."""
 PLACES = (
@@ -90,7 +91,7 @@ def _first(by: str, talk: _Talk) -> Turn:
         return _is_there(words, True, talk.draws)
     name = words.removesuffix("shape") + "object" if by == "color" else words
     asked = talk.draws.pick(_OPENERS)
-    turn = None if asked == "look" else _ASKERS[asked](talk)
+    turn = None if asked == "other" else _ASKERS[asked](talk)
     if turn is not None:
         text = turn["question"].replace("it", f"the {name}", 1)
         return _turn(text, turn["answer"], turn["type"], "picture")
