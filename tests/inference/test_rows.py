@@ -102,6 +102,6 @@ def test_a_row_that_one_of_them_cannot_read_is_left_out_of_all() -> None:
     assert {batch.ids for batch in read[0].batches} == {("s0", "s2", "s3")}
     with pytest.raises(DataError, match=r"^data.jsonl:2: is not a number$"):
         list(read_rows(readings, other, InferenceConfig(batch_size=4)))
-    strict = InferenceConfig(batch_size=4, errors=ErrorPolicy("skip", limit=0.2))
+    strict = InferenceConfig(batch_size=4, workers=0, errors=ErrorPolicy("skip", limit=0.2))
     with pytest.raises(WeftError, match=r"2 of 6 rows are bad, more than the limit of 20.0%"):
         list(read_rows(readings, other, strict))
