@@ -1,6 +1,6 @@
-"""What one cell of a table says: a number, a label, several labels. Dates are read in `weft.core.dates`.
+"""Reads one cell of a table as a number, a label or several labels. `weft.core.dates` reads dates.
 
-Streams, targets and the schema read cells here and nowhere else, so that a column has one meaning.
+Streams, targets and the schema all read cells through this module, so a column has the same meaning everywhere.
 """
 
 import math
@@ -16,13 +16,13 @@ from weft.core.text import normalised
 from weft.core.units import Written, written
 
 Merge = Literal["case", "blanks"]
-"""In what two labels may differ and be one: capitals, or blanks."""
+"""Differences that two spellings of the same label may have: capitals (case) or blanks (blanks)."""
 MERGES: tuple[Merge, ...] = get_args(Merge)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number, or a string that spells one as Python does, with or without a unit."""
+    """Whether the value is a number, or a string that spells one as Python does, with or without a unit."""
     if isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, int | float | np.number):
@@ -31,13 +31,13 @@ def is_number(value: Any) -> bool:
 
 
 def unit_of(raw: Any) -> str:
-    """The unit of a string that spells a number: € of `70.85 €`; "" where there is none."""
+    """The unit of a string that spells a number: € for `70.85 €`; "" if it has none."""
     found = _spelled(raw) if isinstance(raw, str) else None
     return "" if found is None else found.unit
 
 
 def number_of(raw: Any, unit: str = "") -> float:
-    """A finite number of a number or a string that spells one. unit: in which it is expected, where it has any.
+    """The value, a number or a string that spells one, as a finite float. unit: the expected unit, if any.
 
     Raises WeftError for anything else.
     """
@@ -55,13 +55,14 @@ def number_of(raw: Any, unit: str = "") -> float:
 
 
 def _spelled(text: str) -> Written | None:
-    """The parts of a number as Python spells it."""
+    """The digits and the unit of a number as Python spells it."""
     found = written(text)
     return found if found is not None and _NUMBER.fullmatch(found.number) else None
 
 
 def label_of(raw: Any) -> str:
-    """The name of a class in one Unicode form: a string, a number or a truth; a whole number has no point.
+    """The name of a class in composed Unicode form (NFC), from a string, a number or a bool. A whole number is
+    written without a decimal point.
 
     Raises WeftError for anything else, and for an empty name.
     """
@@ -78,9 +79,9 @@ def label_of(raw: Any) -> str:
 
 
 def labels_of(raw: Any, separator: str = "") -> tuple[str, ...]:
-    """The labels in a list, or in a string with `separator` between them, each once.
+    """The different labels in a list, or in a string in which `separator` divides them.
 
-    Raises WeftError for anything else, and for a label that is none.
+    Raises WeftError for anything else, and for an invalid label.
     """
     if isinstance(raw, str):
         parts = raw.split(separator) if separator else [raw]
@@ -92,7 +93,7 @@ def labels_of(raw: Any, separator: str = "") -> tuple[str, ...]:
 
 
 def merges_of(said: str) -> tuple[Merge, ...]:
-    """`case,blanks` as values. Raises WeftError for anything else."""
+    """Parses a setting such as `case,blanks`. Raises WeftError for an unknown word."""
     words = [word.strip() for word in said.split(",") if word.strip()]
     for word in words:
         if word not in MERGES:
@@ -101,14 +102,16 @@ def merges_of(said: str) -> tuple[Merge, ...]:
 
 
 def label_key(name: str, merge: Sequence[Merge] = ()) -> str:
-    """What labels share that are one under `merge`."""
+    """A key that is equal for labels that count as the same label under `merge`."""
     if "case" in merge:
         name = name.casefold()
     return "".join(name.split()) if "blanks" in merge else name
 
 
 def merged(counts: Mapping[str, int], merge: Sequence[Merge] = ()) -> Counter[str]:
-    """Rows of each label, those that are one under its most frequent spelling (of equals the first by name)."""
+    """Number of rows of each label. Labels that are the same under `merge` are counted under their most frequent
+    spelling (if two are equally frequent, the first by name).
+    """
     spelled: dict[str, str] = {}
     found: Counter[str] = Counter()
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
@@ -117,7 +120,7 @@ def merged(counts: Mapping[str, int], merge: Sequence[Merge] = ()) -> Counter[st
 
 
 class Labels:
-    """Labels in the order of their places. merge: in what two may differ and be one."""
+    """A list of class labels; the index of a label is its class number. merge: see `Merge`."""
 
     def __init__(self, names: Sequence[str] = (), merge: Sequence[Merge] = ()) -> None:
         self.names = tuple(names)
@@ -128,16 +131,16 @@ class Labels:
         return len(self.names)
 
     def place(self, name: str) -> int | None:
-        """Of the label; None where it is none of these."""
+        """The index of the label; None if it is not in the list."""
         return self._places.get(label_key(name, self.merge))
 
     def spelled(self, name: str) -> str:
-        """The label as it stands here; one that does not stays as it is."""
+        """The spelling of the label in this list; a label that is not in the list is returned unchanged."""
         place = self.place(name)
         return name if place is None else self.names[place]
 
     def most_frequent(self, counts: Mapping[str, int], most: int, min_rows: int = 1) -> "Labels":
-        """The labels of so many rows, the most frequent first, then by name."""
+        """The `most` most frequent labels with at least `min_rows` rows, the most frequent first, then by name."""
         rows = merged(counts, self.merge)
         kept = [name for name in rows if rows[name] >= min_rows]
         kept.sort(key=lambda name: (-rows[name], name))

@@ -37,13 +37,12 @@ MODULES = "#modules"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of all configs: a frozen dataclass that is kept as JSON and set on the command line."""
+    """Base of all configs: a frozen dataclass that is saved as JSON and set on the command line."""
 
     removed_settings: ClassVar[tuple[str, ...]] = ()
-    """Names of settings that the class had once and that no longer say anything: a file that was written
-    then may hold them."""
+    """Names of settings that the class no longer has. They are ignored in older files."""
     renamed_settings: ClassVar[Mapping[str, str]] = {}
-    """Former name of a setting -> its name; a file that was written then has the former one."""
+    """Former name of a setting -> its present name, for older files."""
 
     def replace(self, **changes: Any) -> Self:
         return dataclasses.replace(self, **changes)
@@ -51,19 +50,19 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Config(Settings, Generic[T_co]):
-    """The settings of a part. T says in which places the part fits: `class MyConfig(Config[Encoder])`.
+    """The settings of a part. T is the protocol of the part: `class MyConfig(Config[Encoder])`.
 
-    A place in a recipe is typed by what it holds (`Config[Encoder]`); another kind of part is refused
-    there when the recipe is read. `build` may return a narrower type than T.
+    A field of a recipe has the type of the parts that it can hold (`Config[Encoder]`). Another kind of part is
+    refused when the recipe is read. `build` may return a narrower type than T.
     """
 
     def build(self) -> T_co:
-        """The part, new each time."""
+        """Creates the part, a new one in each call."""
         raise NotImplementedError(f"{type(self).__name__} has no build()")
 
 
 def save(config: Settings, path: Path | str, *, checked: bool = False) -> None:
-    """Writes `config` as JSON, atomically; with a checksum where no person is to edit it (`checked`)."""
+    """Writes `config` as JSON, atomically. checked: with a checksum, for files that no person should edit."""
     values = to_json(config)
     if outside := modules(config):
         values = {MODULES: outside, **values}
@@ -74,10 +73,10 @@ def save(config: Settings, path: Path | str, *, checked: bool = False) -> None:
 
 
 def check(config: Settings, where: str) -> None:
-    """Raises WeftError where `config` could not be read again from the JSON that is kept of it.
+    """Raises WeftError if `config` could not be read again from its own JSON.
 
-    That is where a number is out of range, or a part stands in a place for another kind of part. The
-    modules of its classes count as named by whoever made the config.
+    This finds numbers out of range, and a part in the place of another kind of part. The modules of its classes
+    count as trusted, since the caller made the config.
     """
     for cls in sorted(classes(config), key=lambda cls: cls.__qualname__):
         if "." in cls.__qualname__:
@@ -90,7 +89,7 @@ def check(config: Settings, where: str) -> None:
 
 
 def classes(value: Any) -> set[type[Settings]]:
-    """The classes of all configs inside a value, its own included."""
+    """The classes of all configs inside a value, including its own."""
     if isinstance(value, Settings):
         inner = [getattr(value, f.name) for f in dataclasses.fields(value)]
         return {type(value)}.union(*map(classes, inner))
@@ -106,7 +105,7 @@ def modules(config: Settings) -> list[str]:
 
 
 def load(path: Path | str, expected: type[C]) -> C:
-    """Reads a config that `save` wrote. Raises WeftError with file and field where it does not fit."""
+    """Reads a config that `save` wrote. Raises WeftError with file and field if the content is invalid."""
     values = read_mapping(path)
     outside = values.pop(MODULES, [])
     unnamed = (
@@ -143,7 +142,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(value: Any, expected: Any, where: str) -> Any:
-    """The value of type `expected` that `to_json` wrote; `where` leads every error message."""
+    """Converts the output of `to_json` back to a value of type `expected`. Error messages begin with `where`."""
     origin, arguments = get_origin(expected), get_args(expected)
     if expected is Any:
         return value
@@ -186,10 +185,9 @@ def _number(value: Any, where: str) -> Any:
 
 
 def apply(config: C, changes: dict[str, Any], where: str) -> C:
-    """`config` with the nested mapping `changes` laid over it, as a YAML starting point does.
+    """`config` with the nested mapping `changes` applied, as read from a recipe file in YAML.
 
-    A mapping without "class" changes single fields of the config or dict that is there; None removes an
-    entry of a dict.
+    A mapping without "class" changes single fields of the existing config or dict; None removes an entry of a dict.
     """
     hints = get_type_hints(type(config))
     replaced: dict[str, Any] = {}
@@ -248,7 +246,7 @@ def _from_config(value: Any, expected: type[Settings], where: str) -> Settings:
 
 
 def part_of(cls: type[Settings]) -> Any:
-    """The T of a `Config[T]`, which says where the part fits; None of settings that build nothing."""
+    """The T of a `Config[T]`, the protocol of the part; None for settings that build nothing."""
     for base in cls.__mro__:
         for described in vars(base).get("__orig_bases__", ()):
             if get_origin(described) is Config:
@@ -257,7 +255,7 @@ def part_of(cls: type[Settings]) -> Any:
 
 
 def _require_fit(cls: type[Settings], slot: Any, where: str) -> None:
-    """A part for another place is refused by what its config says of it."""
+    """Raises WeftError unless the class is a config of parts that fit `slot`."""
     part = part_of(cls)
     if isinstance(slot, TypeVar) or (isinstance(part, type) and slot in part.__mro__):
         return
@@ -268,7 +266,7 @@ def _require_fit(cls: type[Settings], slot: Any, where: str) -> None:
 
 
 def config_class(name: Any, where: str) -> type[Settings]:
-    """The config class of that full name, of weft or of a module that a person has named."""
+    """The config class of that full name, from weft or from a module that a person has named."""
     found = class_named(name, where)
     if not issubclass(found, Settings):
         raise WeftError(f"{where}: {brief(name)} is not the name of a config class")

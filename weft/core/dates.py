@@ -1,4 +1,4 @@
-"""Dates and times as numbers: days since 1970-01-01, in UTC where a zone is given."""
+"""Dates and times as numbers: days since 1970-01-01, in UTC if a time zone is given."""
 
 import datetime
 import re
@@ -8,12 +8,12 @@ from weft.core.errors import WeftError, brief
 
 DAY = 86_400.0
 YEAR, WEEK = 365.2425, 7.0
-"""Days of the cycles that a date is described by, beside the day itself."""
+"""Cycles, in days, that describe a date besides the day itself."""
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def days_of(raw: Any) -> float:
-    """Of a date, a time, or a string that spells one by ISO 8601 (2026-03-05, 2026-03-05T14:30).
+    """Days since 1970-01-01 of a date, a time, or a string in ISO 8601 (2026-03-05, 2026-03-05T14:30).
 
     Raises WeftError for anything else.
     """
@@ -33,7 +33,7 @@ def days_of(raw: Any) -> float:
 
 
 def is_date(value: Any) -> bool:
-    """Whether it is a date or a time, or a string that spells one and begins as 2026-03-05 does."""
+    """Whether the value is a date or a time, or a string in ISO 8601 that begins like 2026-03-05."""
     if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value.strip()):
         return False
     try:
@@ -44,9 +44,9 @@ def is_date(value: Any) -> bool:
 
 
 def date_text(days: float) -> str:
-    """The day of that number, as ISO 8601 spells it; the first or last one of the calendar beyond it.
+    """Days since 1970-01-01 as an ISO 8601 date, limited to the first and last day of Python's calendar.
 
-    A number that was shifted and scaled in 32 bits is some seconds off, so it is rounded to the minute.
+    A number that was shifted and scaled in float32 is some seconds off, so it is rounded to the minute.
     """
     first, last = (days_of(one) for one in (datetime.date.min, datetime.date.max))
     minutes = round(min(max(days, first), last) * 24 * 60)

@@ -1,4 +1,4 @@
-"""What a person is shown of a value: pictures and words, with their weights where an explanation has any."""
+"""How values are displayed to a person: pictures, recordings and words, with weights if an explanation gives any."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,7 @@ from weft.core.media import Media
 
 @dataclass(frozen=True)
 class Picture:
-    """pixels: (H, W, 3) uint8, or a Media that holds a picture. weights: of its cells, (rows, columns) in
-    [0, 1]."""
+    """pixels: (H, W, 3) uint8, or a Media that holds a picture. weights: one per cell, (rows, columns) in [0, 1]."""
 
     pixels: np.ndarray | Media
     weights: np.ndarray | None = None
@@ -18,7 +17,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound or a video that can be played. weights: of its parts in order of time, (parts,) in [0, 1]."""
+    """A sound or a video that can be played. weights: one per part, in order of time, (parts,) in [0, 1]."""
 
     media: Media
     weights: np.ndarray | None = None
@@ -34,7 +33,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Display:
-    """Pictures, words and recordings. A report draws any of them, whatever value they stand for."""
+    """Pictures, words and recordings that represent one value. A report draws any of them."""
 
     pictures: tuple[Picture, ...] = ()
     words: tuple[Word, ...] = ()
@@ -42,7 +41,7 @@ class Display:
 
     @property
     def drawn(self) -> bool:
-        """Whether there is anything to be seen beside words."""
+        """Whether it has anything to show besides words."""
         return bool(self.pictures or self.recordings)
 
     @property
@@ -50,7 +49,9 @@ class Display:
         return " ".join(word.text for word in self.words)
 
     def strongest(self, k: int) -> list[tuple[str, float]]:
-        """The strongest cell of each picture, and the k strongest words, by name with their weights."""
+        """The cell with the largest weight in each picture, and the k words with the largest weights: (name,
+        weight).
+        """
         found: list[tuple[str, float]] = []
         for number, picture in enumerate(self.pictures, 1):
             if picture.weights is not None:

@@ -1,9 +1,8 @@
-"""Ranks, and what objectives ask of them. Everything works unchanged on one process.
+"""Communication between ranks, for objectives. Everything works unchanged in one process.
 
-Data-parallel training takes the mean over ranks of losses and gradients. So a loss that is a mean over
-rows, tokens or objects divides its sum by the count of all ranks and multiplies by their number
-(`mean_of_all`): the mean over ranks is then the mean over the whole batch, whichever rank holds how
-many items.
+Data-parallel training averages losses and gradients over ranks. So a loss that is a mean over rows, tokens or
+objects divides its sum by the count over all ranks and multiplies by the number of ranks (`mean_of_all`). The mean
+over ranks is then the mean over the whole batch, however many items each rank holds.
 """
 
 import torch
@@ -46,8 +45,8 @@ class _Sum(torch.autograd.Function):
 def gather(tensor: Tensor) -> Tensor:
     """(B, ...) on each rank -> (A, ...) on every rank, in rank order, with gradient.
 
-    The gradient of a row is the sum of what all ranks' losses say of it. Ranks may hold different
-    numbers of rows B, and of tokens T in dimension 1, which is padded with zeros to the most of a rank.
+    The gradient of a row is the sum of its gradients from the losses of all ranks. Ranks may hold different numbers
+    of rows B, and of tokens T in dimension 1, which is padded with zeros to the longest rank.
     """
     if world_size() == 1:
         return tensor
@@ -67,7 +66,7 @@ def gather(tensor: Tensor) -> Tensor:
 
 
 def rows_before(rows: int, device: torch.device) -> int:
-    """The number of this rank's first row among those of all ranks; `rows`: how many it holds."""
+    """The index of this rank's first row among the rows of all ranks. rows: how many rows this rank holds."""
     if world_size() == 1:
         return 0
     return int(_all_parts(torch.tensor([rows], device=device))[: rank()].sum())
@@ -82,12 +81,12 @@ def sum_of_all(tensor: Tensor) -> Tensor:
 
 
 def mean_of_all(costs: Tensor, count: Tensor | int | None = None) -> Tensor:
-    """The mean over the items of all ranks, each of which holds any number; 0 where none holds any.
+    """The mean over the items of all ranks; each rank holds any number of items. 0 if there are none.
 
-    This rank's part of it, scaled so that the mean over ranks is that mean.
+    Returns this rank's share, scaled so that the mean over ranks is that mean.
 
-    costs: what this rank's items cost, in any shape. count: how many items that are, where it is not
-    one for each of `costs`.
+    costs: the costs of this rank's items, in any shape. count: the number of items, if it is not the number of
+    `costs`.
     """
     own = torch.as_tensor(costs.numel() if count is None else count, device=costs.device)
     everywhere = own if world_size() == 1 else _summed(own)
@@ -95,7 +94,7 @@ def mean_of_all(costs: Tensor, count: Tensor | int | None = None) -> Tensor:
 
 
 def barrier() -> None:
-    """Waits until every rank is here."""
+    """Waits until every rank has arrived."""
     if world_size() > 1:
         dist.barrier()
 
@@ -113,7 +112,7 @@ def _summed(tensor: Tensor) -> Tensor:
 
 
 def _padded(tensor: Tensor, sizes: list[int]) -> Tensor:
-    """`tensor` with zeros up to these sizes of its first dimensions."""
+    """`tensor` padded with zeros to these sizes of its first dimensions."""
     missing = [size - own for size, own in zip(sizes, tensor.shape, strict=False)]
     if not any(missing):
         return tensor

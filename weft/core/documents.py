@@ -1,7 +1,7 @@
-"""JSON and YAML from files that may be damaged or hostile: one reader, with limits.
+"""Reads JSON and YAML from files that may be damaged or hostile, with limits.
 
-What is read is at most `LARGEST` bytes long and nested `DEEPEST` deep, no key stands twice in a
-mapping, and every key is a string. Aliases of YAML count as what they stand for.
+A document has at most `LARGEST` bytes and at most `DEEPEST` levels of nesting. No key appears twice in a mapping,
+and every key is a string. A YAML alias counts as the values that it refers to.
 """
 
 import json
@@ -16,13 +16,13 @@ from weft.core.errors import WeftError, brief
 from weft.core.files import read_file, write_text
 
 LARGEST = 64 * 2**20
-"""Bytes of a JSON file: as Python values they take up to 20 times as much memory."""
+"""Bytes of a JSON file. As Python values they take up to 20 times as much memory."""
 LARGEST_YAML = 2**20
 DEEPEST = 64
 MOST_VALUES = 100_000
-"""Values of a YAML file once its aliases are followed."""
+"""Values of a YAML file after its aliases are expanded."""
 CHECKSUM = "#checksum"
-"""The key under which `write_checked` keeps the checksum of all others."""
+"""The key under which `write_checked` stores the checksum of all other keys."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
@@ -59,12 +59,12 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def read_json(path: Path | str, largest: int = LARGEST) -> Any:
-    """The JSON value in a file of at most `largest` bytes. Raises WeftError that names the file."""
+    """Reads the JSON value of a file of at most `largest` bytes. Raises WeftError that names the file."""
     return parse_json(_read(path, largest), str(path))
 
 
 def read_mapping(path: Path | str, largest: int = LARGEST) -> dict[str, Any]:
-    """Reads a JSON or YAML file that holds one mapping, and checks its checksum where it has one."""
+    """Reads a JSON or YAML file that holds one mapping, and checks its checksum if it has one."""
     path = Path(path)
     if path.suffix == ".json":
         values = read_json(path, largest)
@@ -90,7 +90,7 @@ def write_checked(
 
 
 def checksum(values: Any) -> str:
-    """CRC-32 of a JSON value: against damage, not against a person who means to deceive."""
+    """CRC-32 of a JSON value: it detects damage, not deliberate forgery."""
     return f"crc32:{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"
 
 
@@ -136,7 +136,7 @@ def _check_depth(value: Any, where: str) -> None:
 
 
 class _Open:
-    """A mapping or sequence that has begun: its anchor, the values in it so far, its keys."""
+    """A mapping or sequence that is still open: its anchor, the values in it so far, its keys."""
 
     def __init__(self, event: Any) -> None:
         self.anchor: str | None = event.anchor
@@ -146,7 +146,7 @@ class _Open:
 
 
 class _Events:
-    """Checks the events of a YAML text, before any value is made of them."""
+    """Checks the events of a YAML text before any value is made from them."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -155,7 +155,7 @@ class _Events:
         self._resolver: Any = yaml.resolver.Resolver()
 
     def check(self, text: str) -> None:
-        """Raises WeftError with the line where a limit is passed or a key is none."""
+        """Raises WeftError with the line if a limit is exceeded or a key is not a string."""
         for event in yaml.parse(text, Loader=_LOADER):
             mark: Any = event.start_mark
             line = mark.line + 1
@@ -177,7 +177,7 @@ class _Events:
                 self._add(self._sizes[event.anchor], None, line)
 
     def _key(self, event: Any, line: int) -> None:
-        """Looks at what stands in the place of a key."""
+        """Checks an event in the position of a key."""
         place = self._open[-1] if self._open else None
         if place is None or place.keys is None:
             return

@@ -1,4 +1,4 @@
-"""Random numbers of rows: pure functions of the row's seed, so that no cut of a batch changes them."""
+"""Random numbers for rows: pure functions of the row's seed, so the division of a batch does not change them."""
 
 import hashlib
 
@@ -9,17 +9,17 @@ _GOLDEN, _FIRST, _SECOND = (
     number - 2**64 for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
 BITS = 24
-"""Bits of a number: as many as a float32 between 0 and 1 holds without rounding up to 1."""
+"""Bits of a number: as many as a float32 below 1 holds without rounding up to 1."""
 
 
 def uniform(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
-    """(B, *shape) float32 in [0, 1), equal for equal seeds, name and place within the row.
+    """(B, *shape) float32 in [0, 1). Equal seed, name and position within the row give an equal number.
 
-    The finaliser of SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, section 4) of a
-    counter, the same on every device. The row's seed and the place alone count, so in a shape (T,)
-    that is padded the numbers of real tokens do not depend on the padding.
+    The numbers are the finaliser of SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, section 4) applied
+    to a counter, the same on every device. A number depends only on the row's seed and the position, so in a padded
+    shape (T,) the numbers of real tokens do not depend on the padding.
 
-    seeds_B: int64. name: what is drawn, so that two draws of one row differ.
+    seeds_B: int64. name: the purpose of the numbers; two purposes get different numbers for the same row.
     """
     places = torch.arange(_product(shape), device=seeds_B.device) + 1
     salt = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
@@ -28,7 +28,7 @@ def uniform(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
 
 
 def normal(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
-    """(B, *shape) float32 of the standard normal distribution, drawn as `uniform` draws: at most 5.3 from 0."""
+    """(B, *shape) float32 of the standard normal distribution, from the numbers of `uniform`; at most 5.3 from 0."""
     # In float64, which has room for the middle between two numbers: never 0 or 1, which are at infinity.
     middle = uniform(seeds_B, name, *shape).double() + 2.0 ** -(BITS + 1)
     found: Tensor = torch.special.ndtri(middle).float()
@@ -43,7 +43,7 @@ def _mix(number: Tensor) -> Tensor:
 
 
 def _shifted(number: Tensor, bits: int) -> Tensor:
-    """Shifted to the right without its sign."""
+    """Logical shift to the right: the sign bit is not copied."""
     shifted: Tensor = (number >> bits) & (2 ** (64 - bits) - 1)
     return shifted
 

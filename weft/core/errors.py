@@ -1,4 +1,4 @@
-"""The errors that a user can cause. Each is one line: what, got, expected, where."""
+"""The errors that a user can cause. Each is one line: what is wrong, what was given, what was expected, where."""
 
 import difflib
 import reprlib
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class WeftError(Exception):
-    """Bad input. The command line prints the message alone and exits with code 2."""
+    """Bad input. The command line prints only the message and exits with code 2."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception is rebuilt from its message alone, which not every __init__ here takes; so
@@ -23,7 +23,7 @@ def _rebuilt(kind: type[WeftError], args: tuple[Any, ...], values: dict[str, Any
 
 
 class DataError(WeftError):
-    """One sample cannot be used. `source` says where it came from (file:line or shard:member)."""
+    """One sample cannot be used. `source` is its origin (file:line or shard:member)."""
 
     def __init__(self, message: str, *, source: str) -> None:
         super().__init__(f"{source}: {message}")
@@ -32,7 +32,7 @@ class DataError(WeftError):
 
 
 class NoTargetError(DataError):
-    """The row has no value of a target. It cannot be learned from or measured, but nothing is wrong with it."""
+    """The row has no value for a target. It cannot be learned from or measured, but it is not an error in the data."""
 
 
 class MissingExtraError(WeftError):
@@ -52,7 +52,7 @@ _BRIEF.maxlevel = 2
 
 
 def brief(value: Any) -> str:
-    """A wrong value as a message repeats it, in one line: what is long is cut in the middle."""
+    """A wrong value for a message, in one line; a long value is shortened in the middle."""
     try:
         return " ".join(_BRIEF.repr(value).split("\n"))
     except ValueError:  # an int of more digits than Python turns into text
@@ -60,7 +60,7 @@ def brief(value: Any) -> str:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
-    """The error for a name that does not exist, with the nearest ones that do."""
+    """The error for a name that does not exist; it suggests the nearest existing names."""
     known = sorted(known)
     name = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

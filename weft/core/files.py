@@ -1,7 +1,7 @@
-"""Files are written whole or not at all, and only regular files are read.
+"""Files are written completely or not at all, and only regular files are read.
 
-A named pipe, a device or a socket that stands where a file is expected would block the reader for ever or
-never end, so it is refused by its kind before a byte is asked for.
+A named pipe, a device or a socket in the place of a file would block the reader for ever or never end. It is
+refused by its type before a byte is read.
 """
 
 import errno
@@ -17,7 +17,7 @@ from pathlib import Path
 from weft.core.errors import WeftError
 
 LARGEST_FILE = 2 << 30
-"""Bytes. A file that is read whole and holds more is refused."""
+"""Bytes. A file that is read into memory and holds more is refused."""
 _CHUNK = 1 << 20
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -29,7 +29,7 @@ _KINDS = {
 
 
 def open_file(path: Path | str) -> io.BufferedReader:
-    """The regular file `path`, opened for reading. Raises OSError that says what else it is."""
+    """Opens the regular file `path` for reading. Raises OSError with the file's type if it is not a regular file."""
     require_file(os.stat(path).st_mode, path)
     # Without O_NONBLOCK the open waits where a pipe has taken the file's place since.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -43,7 +43,7 @@ def open_file(path: Path | str) -> io.BufferedReader:
 
 
 def read_file(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
-    """The content of the regular file `path`. Raises OSError where it holds more than `limit` bytes."""
+    """The content of the regular file `path`. Raises OSError if it holds more than `limit` bytes."""
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(size) if size <= limit else b""
@@ -57,7 +57,7 @@ def read_file(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
 
 
 def require_file(mode: int, path: Path | str) -> None:
-    """Raises OSError where `mode`, of what lies at `path`, is not that of a regular file."""
+    """Raises OSError if `mode`, the mode of `path`, is not that of a regular file."""
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise OSError(errno.EINVAL, f"is {kind}, expected a file", str(path))
@@ -65,11 +65,11 @@ def require_file(mode: int, path: Path | str) -> None:
 
 @contextmanager
 def atomic_path(path: Path | str, *, private: bool = False) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; on success it is synced and renamed onto `path`.
+    """Yields a temporary path beside `path`; on success the file is synced and renamed to `path`.
 
-    A reader sees the old file or the new one, never a part. On any failure the temporary file is
-    removed and the old file stays; a full disk or missing permission becomes one clear WeftError.
-    private: only the user who runs this can read the file.
+    A reader sees the old file or the new one, never a part of it. On any failure the temporary file is removed and
+    the old file stays; a full disk or a missing permission raises one clear WeftError. private: only the user who
+    runs this process can read the file.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -92,9 +92,9 @@ def atomic_path(path: Path | str, *, private: bool = False) -> Iterator[Path]:
 
 
 def check_writable(path: Path | str, otherwise: str = "") -> None:
-    """Raises WeftError, before hours of work, where no file can be written at `path`.
+    """Raises WeftError, before hours of work, if no file can be written at `path`.
 
-    otherwise: what a person can do then, at the end of the message.
+    otherwise: advice at the end of the message.
     """
     folder = Path(path).parent
     while not folder.exists() and folder != folder.parent:
@@ -112,8 +112,9 @@ def check_writable(path: Path | str, otherwise: str = "") -> None:
 
 
 def kept_folder(preferred: Path) -> Path:
-    """Where what can be computed again is kept: `preferred`, or, where nothing can be written there
-    (a run on a read-only disk), a folder of the user's cache that no other path has."""
+    """Folder for results that can be computed again: `preferred`, or, if it is not writable (a run on a read-only
+    disk), a folder of the user's cache that belongs to this path alone.
+    """
     try:
         check_writable(preferred / "file")
     except WeftError:
@@ -123,13 +124,13 @@ def kept_folder(preferred: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where what can be computed again is kept, for all runs of a user."""
+    """Folder for results that can be computed again, shared by all runs of a user."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "weft"
 
 
 def write_bytes(path: Path | str, data: bytes, *, private: bool = False) -> None:
-    """Writes `data` to `path` atomically; `private` as for `atomic_path`."""
+    """Writes `data` to `path` atomically. private: see `atomic_path`."""
     with atomic_path(path, private=private) as temporary:
         temporary.write_bytes(data)
 

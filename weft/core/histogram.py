@@ -9,7 +9,7 @@ import numpy as np
 def round_numbers(low: float, high: float, count: int, *, whole: bool = False) -> tuple[float, ...]:
     """About `count` multiples of 1, 2 or 5 times a power of ten within [low, high].
 
-    whole: none of them between two whole numbers.
+    whole: whole numbers only.
     """
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -22,10 +22,10 @@ def round_numbers(low: float, high: float, count: int, *, whole: bool = False) -
 def bin_values(
     values: Mapping[str, Sequence[float]], bins: int = 24
 ) -> tuple[dict[str, list[int]], list[float]]:
-    """Counts by series, and the edges they share; whole numbers get bins of whole width.
+    """Counts per series, and the bin edges that they share. Whole numbers get bins of whole width.
 
-    Where all values are equal there is one bin, centred on them. The topmost 0.5 % share the last
-    bin, so that one giant does not flatten the rest. Values that are not finite are left out.
+    If all values are equal, there is one bin, centred on them. The largest 0.5 % of the values share the last bin,
+    so that one outlier does not flatten the rest. Values that are not finite are ignored.
     """
     arrays = {name: np.asarray(series, dtype=float) for name, series in values.items()}
     arrays = {name: series[np.isfinite(series)] for name, series in arrays.items()}

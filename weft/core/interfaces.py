@@ -1,8 +1,9 @@
-"""The protocols of the pipeline's parts: one to three methods each, beside those of a protocol they extend.
+"""The protocols of the pipeline's parts. Each has one to three methods, besides those of a protocol that it
+extends.
 
-`EncodedStreams` and `Reader`, which the run gives and nobody has to write, have four and six.
+`EncodedStreams` and `Reader` have four and six methods; the run provides them, and nobody has to implement them.
 
-`forward` is declared, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
+The protocols declare `forward`, not only `__call__`: with `__call__` alone any `nn.Module` would satisfy them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,11 +23,12 @@ Rows = Tensor | Field | Features | Mapping[str, Features]
 
 @runtime_checkable
 class Modality(Protocol):
-    """bytes -> item -> tensor -> Field, for one kind of data.
+    """Converts one kind of data: bytes -> item -> tensor -> Field.
 
-    With `train` the transform is random and draws only from `generator`; without, it is the same each
-    time: one of the fixed evaluation views, where the modality is `Viewed`, and else always the plain
-    one. `decode` takes the value in the row: of a modality that `ReadsMedia` a Media. What must be learned from the training rows first makes it a `Learner`, too.
+    With `train` the transform is random and draws only from `generator`. Without `train` it is deterministic:
+    evaluation view `view` if the modality is `Viewed`, otherwise always the plain view. `decode` gets the value in
+    the row, which is a Media for a modality that `ReadsMedia`. A modality that first learns from the training rows
+    is also a `Learner`.
     """
 
     def decode(self, raw: Any) -> Any: ...
@@ -42,20 +44,20 @@ class Modality(Protocol):
 class Viewed(Protocol):
     """A modality with several fixed evaluation views: the picture, its mirror image, ...
 
-    View 0 is the plain one; the embeddings of all may be averaged.
+    View 0 is the plain view. The embeddings of all views may be averaged.
     """
 
     views: int
 
 
 def views_of(modality: Modality) -> int:
-    """How many fixed evaluation views it has, at least 1."""
+    """The number of fixed evaluation views, at least 1."""
     return modality.views if isinstance(modality, Viewed) else 1
 
 
 @runtime_checkable
 class ReadsMedia(Protocol):
-    """A modality whose raw values are Media of one kind; of others the value itself is in the row."""
+    """A modality whose raw values are Media of one kind. Other modalities get the value itself."""
 
     media: Kind
 
@@ -64,7 +66,7 @@ class ReadsMedia(Protocol):
 class ReadsColumns(Protocol):
     """A modality that reads several columns of a row: its raw value is {column: value}.
 
-    A column whose value a row lacks is missing there, or None; a row without any of them lacks the stream.
+    A column without a value in this row is missing or None. A row with none of the columns lacks the stream.
     """
 
     columns: tuple[str, ...]
@@ -72,18 +74,19 @@ class ReadsColumns(Protocol):
 
 @runtime_checkable
 class Measurable(Protocol):
-    """A modality that knows cheaply how long a raw item will be as a tensor."""
+    """A modality that can cheaply tell how long a raw value is as a tensor."""
 
     def length(self, raw: Any) -> int:
-        """The T of the item, or a number that grows with it. Raises WeftError as `decode` does."""
+        """The length T of the value, or a number that grows with it. Raises the WeftError of `decode`."""
         ...
 
 
 @runtime_checkable
 class SharedDraws(Protocol):
-    """A modality whose random numbers are those of every stream of that name for `draws`.
+    """A modality that shares random numbers with all other streams of the same name `draws`.
 
-    What it draws first, each of them draws alike: the sound and the frames of a clip take one part of it.
+    The numbers that it draws first are the same for all of them: the sound and the frames of a clip use the same
+    time span.
     """
 
     draws: str
@@ -91,10 +94,10 @@ class SharedDraws(Protocol):
 
 @runtime_checkable
 class InTime(Protocol):
-    """A modality whose rows follow time: without their order they say less."""
+    """A modality whose tokens are in order of time, so that their order carries information."""
 
     def reordered(self, field: Field, places_BT: Tensor) -> Field:
-        """The field with the real parts of each row, such as frames, in rising order of `places_BT`."""
+        """The field with the real tokens of each row, such as frames, sorted by rising `places_BT`."""
         ...
 
 
@@ -103,16 +106,16 @@ class Mixable(Protocol):
     """A modality whose rows can be mixed in pairs, for training."""
 
     def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
-        """`ratio` of `one` and the rest of `other`, both as `transform` gives them; of the shape of `one`."""
+        """`ratio` * `one` + (1 - `ratio`) * `other`, both outputs of `transform`; in the shape of `one`."""
         ...
 
 
 @runtime_checkable
 class MakesNoise(Protocol):
-    """A modality of sounds that makes one in which nothing is said, for training."""
+    """An audio modality that can generate a sound without speech, for training."""
 
     def noise(self, seconds: float, generator: torch.Generator) -> Tensor:
-        """Silence or noise of that length, as `transform` gives a sound."""
+        """Silence or noise of `seconds` seconds, in the form of an output of `transform`."""
         ...
 
 
@@ -123,45 +126,47 @@ class NamedParts(Protocol):
     def names_of(self, values: Tensor) -> list[str | None]:
         """A name for each of the T parts of one row's values (T, ...), without their mask.
 
-        None for a part that is nothing a person gave, such as a special token.
+        None for a part that does not come from the person's input, such as a special token.
         """
         ...
 
 
 @runtime_checkable
 class Removable(Protocol):
-    """A modality with P parts of its own, which explanations weigh and take away: cells of a picture.
+    """A modality with P parts of its own, which explanations weigh and remove: cells of a picture.
 
-    Of any other modality they are the T places of its Field (`weft.modalities.parts`).
+    For any other modality the parts are the T positions of its Field (`weft.modalities.parts`).
     """
 
     def parts(self, field: Field) -> Tensor:
-        """(B, P) bool, True where a part can be taken away."""
+        """(B, P) bool, True where a part can be removed."""
         ...
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:
-        """The field without the parts that are marked."""
+        """The field without the parts that are True in gone_BP."""
         ...
 
     def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
-        """How the parts lie, such as rows and columns; their product is P.
+        """The grid of the parts, such as (rows, columns); the product of the sizes is P.
 
-        tokens: of an encoder, over the same rows: how the last so many of them lie, in as many
-        dimensions, or None where they do not.
+        tokens: number of tokens of an encoder over the same rows; then the grid of the last tokens, in the same
+        number of dimensions, or None if they form no grid.
         """
         ...
 
 
 @runtime_checkable
 class Shown(Protocol):
-    """A modality that says what a person is shown of a value; of any other it is a picture or a text."""
+    """A modality that decides how its values are displayed. Values of other modalities are displayed as picture or
+    text.
+    """
 
     def show(self, raw: Any) -> Display:
-        """Of a value as it is in the row."""
+        """The display of a raw value of a row."""
         ...
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """Of the one row of `field`, as the model sees it. weights: as they lie (see `Removable`)."""
+        """The display of the one row of `field`, as the model sees it. weights: in the shape of `Removable.layout`."""
         ...
 
 
@@ -178,7 +183,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class CacheableEncoder(Encoder, Protocol):
-    """An encoder whose first part is frozen, so that its output can be computed once and kept.
+    """An encoder whose first part is frozen, so that the output of that part can be computed once and cached.
 
     forward(field) == trainable(frozen(field)).
     """
@@ -188,28 +193,27 @@ class CacheableEncoder(Encoder, Protocol):
     def trainable(self, features: Features) -> Features: ...
 
     def frozen_parameters(self) -> Mapping[str, Tensor]:
-        """Every tensor that `frozen` depends on, by name: the cache's fingerprint hashes them."""
+        """Every tensor that `frozen` depends on, by name. The fingerprint of the cache hashes them."""
         ...
 
 
 @runtime_checkable
 class Recomputing(Protocol):
-    """Layers that can keep their inputs only and compute the rest again in the backward pass."""
+    """Layers that can store only their inputs and compute the rest again in the backward pass."""
 
     def recompute_activations(self) -> None: ...
 
 
 JOINT = "joint"
-"""The name under which a fusion returns what it made of all streams together."""
+"""The name under which a fusion returns the joint features of all streams."""
 
 
 @runtime_checkable
 class Fusion(Protocol):
-    """Streams that look at each other: {stream: Features} -> {stream: Features}, and JOINT.
+    """Lets streams attend to each other: {stream: Features} -> {stream: Features}, and JOINT.
 
-    A stream may be missing from the batch, and a row may lack one: its mask is all False there and
-    its pooled vector zero. The pooled vector of JOINT, (B, dim), is what classifiers read. `streams`
-    are those that it can read.
+    A stream may be missing from the batch, and a row may lack one: its mask is then all False and its pooled vector
+    zero. Classifiers read the pooled vector of JOINT, (B, dim). `streams` are the streams that the fusion can read.
     """
 
     dim: int
@@ -222,37 +226,40 @@ class Fusion(Protocol):
 
 @runtime_checkable
 class Filling(Protocol):
-    """A fusion that puts something learned in the place of the streams that a row lacks."""
+    """A fusion that puts learned features in the place of streams that a row lacks."""
 
     def filled(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """The streams as they are fused."""
+        """The streams with the learned features, as the fusion reads them."""
         ...
 
 
 @runtime_checkable
 class ReadsAnyOf(Protocol):
-    """A fusion that infers the same of any of its streams, so that a row may lack all but one, whatever the rows of training had."""
+    """A fusion that infers the same from any of its streams. A row may lack all streams but one, even if no
+    training row did.
+    """
 
     def experts(self, streams: Mapping[str, Features]) -> object:
-        """What each stream says of what is inferred; of those that are there."""
+        """The estimate from each stream that is present."""
         ...
 
 
 @runtime_checkable
 class WeighsPlaces(Protocol):
-    """A fusion whose gate weighs the streams at each of the P places of JOINT, and that says how."""
+    """A fusion whose gate weighs the streams at each of the P positions of JOINT, and that returns these weights."""
 
     streams: tuple[str, ...]
 
     def place_weights(self, streams: Mapping[str, Features]) -> Tensor:
-        """(B, P, S) how much of each place comes from each stream, in the order of `streams`; of a real place they
-        add up to 1, of padding to 0."""
+        """(B, P, S) share of each stream in each position, in the order of `streams`. The shares of a real position
+        sum to 1, those of padding to 0.
+        """
         ...
 
 
 @runtime_checkable
 class Decoder(Protocol):
-    """Context, and what is already produced where there is such a thing -> logits or pixels."""
+    """Context, and for a generator the prefix so far -> logits or pixels."""
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
 
@@ -261,7 +268,7 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Outputs(Protocol):
-    """The config of a decoder, as outputs read it: how many numbers it gives each vector or token."""
+    """The config of a decoder whose number of outputs per vector or token is known."""
 
     @property
     def outputs(self) -> int: ...
@@ -292,15 +299,15 @@ class ProjectionHead(Protocol):
 
 @runtime_checkable
 class Target(Protocol):
-    """A column of the rows -> what a loss compares predictions with, (B, ...).
+    """Converts a column of the rows to the values that a loss compares predictions with, (B, ...).
 
-    `column` is the item of a row that is read. Classes that are learned make it a `Learner`, too.
+    `column` is the name of the column. A target that learns its classes is also a `Learner`.
     """
 
     column: str
 
     def read(self, raw: Any) -> Any:
-        """The target of one row. Raises WeftError where the value cannot be one."""
+        """The target of one row. Raises WeftError if the value is invalid."""
         ...
 
     def collate(self, items: Sequence[Any]) -> Tensor: ...
@@ -308,11 +315,11 @@ class Target(Protocol):
 
 @runtime_checkable
 class MayLack(Protocol):
-    """A target that a row may lack: it then has `nothing`, of which objectives make nothing."""
+    """A target that a row may lack. The row then gets the value `nothing`, which objectives ignore."""
 
     @property
     def nothing(self) -> Any:
-        """Of one row, ready to be collated."""
+        """The value of one row without the target, ready to be collated."""
         ...
 
 
@@ -320,7 +327,7 @@ class MayLack(Protocol):
 class Learner(Protocol):
     """A modality or a target that learns from the training rows: words, names, classes.
 
-    `fit` learns from the raw values; `state` and `restore` carry that to inference as JSON values.
+    `fit` learns from the raw values. `state` and `restore` save and load what it learned, as JSON values.
     """
 
     def fit(self, raws: Iterable[Any]) -> None: ...
@@ -328,12 +335,12 @@ class Learner(Protocol):
     def state(self) -> dict[str, Any]: ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Raises WeftError where `state` is not what `state` gave."""
+        """Loads an output of `state`. Raises WeftError if `state` is anything else."""
         ...
 
 
 class EncodedStreams(Protocol):
-    """The streams of one batch, each encoded the first time it is asked for and only once."""
+    """The streams of one batch. Each is encoded when it is first requested, and only once."""
 
     def features(self, stream: str) -> Features: ...
 
@@ -342,16 +349,16 @@ class EncodedStreams(Protocol):
     def embedding(self, stream: str) -> Tensor: ...
 
     def by_rows(self, compute: Callable[..., T], *rows: Rows) -> list[T]:
-        """What `compute` makes of the rows, of all together or of some at a time.
+        """Calls `compute` on all rows together or on some rows at a time, and returns all results.
 
-        rows: as many of each; what `compute` gets in a call are the same rows of all. It must treat
-        every row by itself, since a run decides how many it sees at a time.
+        rows: values with equal numbers of rows; each call gets the same rows of all of them. `compute` must treat
+        every row independently, since the run decides how many rows a call gets.
         """
         ...
 
 
 class HeadReader(Protocol):
-    """A head of a model, as an objective reads it: a decoder, its context, and what its numbers mean."""
+    """A head of a model, for objectives: a decoder, its context, and the meaning of its numbers."""
 
     decoder: nn.Module
     output: Any
@@ -363,7 +370,7 @@ class HeadReader(Protocol):
 
 
 class Reader(Protocol):
-    """A model, as an objective reads it; `weft.architectures.model.Model` is one."""
+    """A model, for objectives; `weft.architectures.model.Model` implements it."""
 
     encoders: nn.ModuleDict
     fusion: nn.Module | None
@@ -388,12 +395,12 @@ class Reader(Protocol):
 
 @runtime_checkable
 class Objective(Protocol):
-    """Reads the model on a batch and says what to differentiate.
+    """Reads the model on a batch and returns the loss.
 
-    The gradient is the same however the batch is cut. An objective sees all rows of its rank, and has
-    the model compute some at a time (`EncodedStreams.by_rows`); what it averages, it averages over the
-    items of all ranks (`mean_of_all`); where it compares rows, it compares those of all ranks
-    (`gather`); what it draws for a row, it draws from the row's own seed (`Batch.uniform`).
+    The gradient is the same however the batch is divided into ranks and micro-batches. An objective sees all rows
+    of its rank, and has the model compute some at a time (`EncodedStreams.by_rows`). It averages over the items of
+    all ranks (`mean_of_all`), compares rows with the rows of all ranks (`gather`), and draws random numbers for a
+    row from the row's own seed (`Batch.uniform`).
     """
 
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss: ...
@@ -403,8 +410,8 @@ class Objective(Protocol):
 
 @runtime_checkable
 class NeedsModalities(Protocol):
-    """An objective that has to know what the modalities have learned, such as the ids of words."""
+    """An objective that needs what the modalities have learned, such as the ids of words."""
 
     def prepare(self, modalities: Mapping[str, Modality]) -> None:
-        """Called once, before training. Raises WeftError where they lack what it needs."""
+        """Called once, before training. Raises WeftError if a modality lacks what the objective needs."""
         ...

@@ -1,10 +1,12 @@
-"""Kinds of large values, and the files that hold them. A new kind is an entry of `Kind` and of each table here."""
+"""Kinds of large values, and the files that hold them. To add a kind, add an entry to `Kind` and to each table
+here.
+"""
 
 import os
 from typing import Literal
 
 Kind = Literal["image", "audio", "video", "array", "file"]
-"""file: of a kind that its name does not tell."""
+"""`file` is a file whose name does not tell its kind."""
 
 # fmt: off
 SUFFIXES: dict[Kind, tuple[str, ...]] = {
@@ -24,18 +26,19 @@ NOUNS: dict[Kind, str] = {
     "array": "array",
     "file": "file",
 }
-"""What a person calls one of a kind."""
+"""The noun for one value of a kind, in messages."""
 COLUMN_KINDS: tuple[Kind, ...] = tuple(kind for kind in SUFFIXES if kind != "array")
-"""Kinds that a column may be named after: `audio`, `audio_path`, the member `.wav` of a shard. That something
-is an array does not say what it holds, so a column of arrays has another name."""
+"""Kinds that the name of a column can state: `audio`, `audio_path`, the member `.wav` of a shard. `array` is not
+one of them: it does not tell what the array holds.
+"""
 _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of a file, by what follows the last dot of its name; `file` where that says nothing."""
+    """The kind of a file, from the suffix of its name; `file` if the suffix is unknown."""
     return _KINDS.get(suffix_of(name), "file")
 
 
 def suffix_of(name: str) -> str:
-    """What follows the last dot of a file's name, in small letters; "" where there is none."""
+    """The suffix of a file's name in lower case, without the dot; "" if there is none."""
     return os.path.splitext(name)[1][1:].lower()

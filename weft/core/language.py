@@ -1,9 +1,10 @@
-"""What people read, in their language: English, or Chinese where the catalogue has a translation.
+"""Messages and pages in the reader's language: English, or Chinese if the catalogue has a translation.
 
-A sentence is written once, in English, where it is said. `language_zh.json` beside this file has for each
-English sentence the Chinese one. What differs from time to time is a place, such as {path}: it is filled with what
-the English sentence has there. `{reason~}` is a place that holds a sentence of the catalogue itself, `{_are}` one of
-English grammar that the translation does without, and `{count}` a number. What has no translation stays English.
+The source contains each sentence once, in English. `language_zh.json` beside this file maps English sentences to
+Chinese ones. Their variable parts are places, such as {path}; a place in the translation is filled with the text at
+that place in the English sentence. `{reason~}` is a place that holds another sentence of the catalogue, `{_are}` is
+English grammar that the translation omits, and `{count}` is a number. A sentence without a translation stays
+English.
 """
 
 import functools
@@ -21,11 +22,11 @@ LANGUAGES = ("en", "zh")
 VARIABLE = "WEFT_LANGUAGE"
 PLACE = re.compile(r"\{(\w+)(~?)\}")
 LONGEST = 2000
-"""Characters of a sentence that is looked up; what is longer is no sentence."""
+"""Characters. Longer texts are not looked up in the catalogue."""
 
 
 def language() -> str:
-    """The language of messages, help and pages: that of WEFT_LANGUAGE, else of the locale, else English."""
+    """The language of messages, help and pages: from WEFT_LANGUAGE, else from the locale, else English."""
     # The order is that of gettext (GNU gettext manual, section 2.3.2).
     names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
     chosen = next((os.environ[name] for name in names if os.environ.get(name)), "")
@@ -34,7 +35,7 @@ def language() -> str:
 
 
 def check_language(chosen: str | None) -> None:
-    """Raises WeftError where there is no such language; None is that of WEFT_LANGUAGE."""
+    """Raises WeftError if the language does not exist. None: the language of WEFT_LANGUAGE."""
     wanted = os.environ.get(VARIABLE) or "en" if chosen is None else chosen
     if re.split(r"[-_.@]", wanted.lower())[0] not in LANGUAGES:
         raise unknown_name("language", wanted, LANGUAGES)
@@ -42,7 +43,7 @@ def check_language(chosen: str | None) -> None:
 
 @contextmanager
 def speaking(chosen: str | None) -> Iterator[None]:
-    """Within it everything is said in this language, in processes that are started too; None changes nothing."""
+    """Within it all messages are in this language, also those of processes that are started; None changes nothing."""
     before = os.environ.get(VARIABLE)
     if chosen is not None:
         os.environ[VARIABLE] = chosen
@@ -55,17 +56,17 @@ def speaking(chosen: str | None) -> Iterator[None]:
 
 
 def listed(sentences: Iterable[str]) -> str:
-    """Sentences and titles, which may have commas, one after the other in the reader's language."""
+    """Sentences and titles as a list in the reader's language; they may contain commas."""
     return ("；" if language() == "zh" else "; ").join(map(say, sentences))
 
 
 def full_stop() -> str:
-    """What ends a sentence of the reader's language."""
+    """The mark that ends a sentence in the reader's language."""
     return "。" if language() == "zh" else "."
 
 
 def say(sentence: str) -> str:
-    """The English sentence in the language of the reader."""
+    """The English sentence translated into the reader's language."""
     chosen = language()
     if chosen == "en" or len(sentence) > LONGEST:
         return sentence
@@ -79,7 +80,7 @@ def _said(sentence: str, chosen: str) -> str:
 
 
 def _sentences(text: str, chosen: str) -> str | None:
-    """Several sentences, or one with its full stop, where each is in the catalogue without or with it."""
+    """Translates several sentences, or one with its full stop, if the catalogue has each without or with it."""
     found = []
     for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text):
         bare = one.removesuffix(".")
@@ -99,7 +100,7 @@ def _looked_up(sentence: str, chosen: str) -> str | None:
 
 
 def _in_parts(sentence: str, chosen: str) -> str | None:
-    """WHERE: SENTENCE; SENTENCE; SENTENCE; and lists with commas, where each part is in the catalogue."""
+    """Translates WHERE: SENTENCE; SENTENCE; and lists with commas, if the catalogue has each part."""
     for mark in re.finditer(": ", sentence):
         said = _looked_up(sentence[mark.end() :], chosen)
         if said:
@@ -113,7 +114,9 @@ def _in_parts(sentence: str, chosen: str) -> str | None:
 
 
 def _list(parts: list[str], chosen: str) -> str | None:
-    """Parts of which some are in the catalogue, and all others are names of one word, such as recall@1."""
+    """Translates a list of which some parts are in the catalogue and all others are one-word names, such as
+    recall@1.
+    """
     said = [_looked_up(part, chosen) for part in parts]
     known = any(said) and all(one or " " not in part for one, part in zip(said, parts, strict=True))
     if len(parts) < 2 or not known:
@@ -130,7 +133,7 @@ class Entry:
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What the English sentence looks like with its places filled."""
+        """A regular expression for the English sentence with any values in its places."""
         fixed = PLACE.split(self.english)[::3]
         parts = [re.escape(fixed[0])]
         for place, text in zip(PLACE.finditer(self.english), fixed[1:], strict=True):
@@ -151,7 +154,7 @@ class Entry:
 
 @functools.cache
 def catalogue(chosen: str) -> tuple[Entry, ...]:
-    """The translations into one language; those with the longest fixed text come first."""
+    """The translations into one language, sorted by the length of their fixed text, the longest first."""
     path = Path(__file__).parent / f"language_{chosen}.json"
     entries = [Entry(english, translation) for english, translation in read_json(path).items()]
     return tuple(sorted(entries, key=lambda entry: -len(PLACE.sub("", entry.english))))

@@ -1,4 +1,4 @@
-"""A folder that one process at a time may write."""
+"""A lock so that one process at a time writes into a folder."""
 
 import os
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Inside, no other process on any host that sees `folder` gets here; makes the folder.
+    """Makes `folder` and locks it: no other process on any host that sees the folder can hold the lock.
 
-    Where nothing was written into it, the folders that were made are removed at the end. The system lets go of the lock when the process ends, however it ends. Where it has no such locks
-    (Windows), none is taken. Raises WeftError where another process holds the folder.
+    If nothing was written, the folders that were made are removed at the end. The operating system releases the
+    lock when the process ends, however it ends. On a system without such locks (Windows) there is no lock. Raises
+    WeftError if another process holds the folder.
     """
     try:
         import fcntl
@@ -58,14 +59,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _made(folder: Path) -> list[Path]:
-    """Makes the folder; gives those folders that were not there before, the innermost first."""
+    """Makes the folder. Returns the folders that did not exist before, the innermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 def _opened(path: Path) -> IO[str]:
-    """The lock's file; anything else than a file that lies there is refused."""
+    """Opens the lock file; anything but a regular file at its path is refused."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666)
     try:
         require_file(os.fstat(handle).st_mode, path)

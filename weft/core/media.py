@@ -1,7 +1,7 @@
-"""Large raw values: what they are, and where their bytes lie.
+"""Large raw values: their kind, and the location of their bytes.
 
-A row holds a `Media` in the place of a picture, a sound, a video or an array. Opening a data set, fitting a
-tokenizer on its texts or reading a label therefore touches no byte of them.
+A row holds a `Media` for a picture, a sound, a video or an array. So opening a data set, fitting a tokenizer on its
+texts or reading a label reads none of these bytes.
 """
 
 import functools
@@ -26,65 +26,65 @@ from weft.core.once import kept
 
 T = TypeVar("T")
 _LARGEST: dict[Kind, int] = {"image": 512 << 20}
-"""Bytes of the largest file of a kind that is read whole."""
+"""Bytes of the largest file of each kind that is read into memory."""
 RECORDINGS: tuple[Kind, ...] = ("audio", "video")
-"""Kinds of which a part may be meant, and whose files are not read whole."""
+"""Kinds that have a start and an end, and whose files are not read into memory as a whole."""
 _CHUNK = 1 << 20
 
 
 class Alternatives(tuple[Any, ...]):
-    """Several values any one of which may stand for the row, such as the captions of a picture.
+    """Several values, any one of which may represent the row, such as the captions of a picture.
 
-    Training draws one, and each is a view of its own in evaluation. A list is one value: the tags of a
-    picture, the frames of a video.
+    Training draws one of them; in evaluation each is a separate view. A list, in contrast, is one value: the tags
+    of a picture, the frames of a video.
     """
 
     __slots__ = ()
 
 
 class Joined(tuple["Media", ...]):
-    """Parts of recordings, one after the other, that are one recording."""
+    """Parts of recordings that form one recording, in this order."""
 
     __slots__ = ()
 
 
 class Place(Protocol):
-    """Where the content of a Media lies."""
+    """The location of the content of a Media."""
 
     def load(self, limit: int) -> bytes | np.ndarray:
-        """The encoded bytes, or the array where it is not encoded.
+        """The encoded bytes, or the array if it is not encoded.
 
-        Raises OSError or WeftError; the latter also where it holds more than `limit` bytes.
+        Raises OSError or WeftError; WeftError also if the content has more than `limit` bytes.
         """
         ...
 
     def open(self) -> BinaryIO:
-        """The encoded bytes as a file to seek in, so that a recording need not be read whole.
+        """The encoded bytes as a seekable file, so that a recording need not be read as a whole.
 
         Raises OSError or WeftError.
         """
         ...
 
     def size(self) -> int | None:
-        """Its bytes, where they are known without reading it."""
+        """The number of bytes, if it is known without reading them."""
         ...
 
     def stamp(self, *, times: bool) -> str:
-        """Changes when the content does, made without reading it where that can be.
+        """A value that changes when the content changes, computed without reading the content if possible.
 
-        times: of files; without them a copy of the data has the same stamp, but a file that is replaced
-        by another one of its size is not noticed.
+        times: include the modification times of files. Without them a copy of the data has the same stamp, but a
+        file that is replaced by another of the same size is not noticed.
         """
         ...
 
     def changed(self) -> int | None:
-        """When its file was last changed, in ns; None for what is in memory."""
+        """The time of the last change of its file, in ns; None for content in memory."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """A file. folder: the data's, where the row names the file in words of its own."""
+    """A file. folder: the folder of the data, if the row itself contains the name of the file."""
 
     path: Path
     folder: Path | None = field(default=None, compare=False)
@@ -109,7 +109,7 @@ class FilePlace:
 
     @property
     def outside(self) -> bool:
-        """Whether the name that the row gives leads out of the data's folder."""
+        """Whether the name in the row leads out of the folder of the data."""
         if self.folder is None:
             return False
         path, folder = os.path.abspath(self.path), os.path.abspath(self.folder)
@@ -150,7 +150,7 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """An array that `make` gives; it is made once for each row that is read."""
+    """An array that the function `make` returns. It is called once for each row that is read."""
 
     make: Callable[[], np.ndarray]
 
@@ -190,7 +190,7 @@ def _made(make: np.ndarray | Callable[[], np.ndarray]) -> Made:
 
 
 def npy_of(array: np.ndarray) -> bytes:
-    """The content of the .npy file that holds the array."""
+    """The array as the content of a .npy file."""
     out = io.BytesIO()
     np.save(out, array, allow_pickle=False)
     return out.getvalue()
@@ -198,11 +198,11 @@ def npy_of(array: np.ndarray) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, a sound, a video or an array that is read when somebody asks.
+    """A picture, a sound, a video or an array that is read when it is needed.
 
-    suffix: of its file's name, in small letters and without the dot; "" where it has none.
-    rate: samples or frames a second of a recording that is not encoded.
-    start, end: the part of a recording that is meant, in seconds; end None: up to its end.
+    suffix: of its file's name, in lower case and without the dot; "" if it has none. rate: samples or frames per
+    second of a recording that is not encoded. start, end: the part of a recording that is used, in seconds; end
+    None: to the end.
     """
 
     kind: Kind
@@ -226,9 +226,9 @@ class Media:
 
     @classmethod
     def file(cls, path: Path, kind: Kind | None = None, *, folder: Path | None = None) -> Self:
-        """The file at `path`, by default of the kind that its suffix says. folder: see FilePlace.
+        """The file at `path`; by default its suffix determines the kind. folder: see FilePlace.
 
-        Where there is none, but one whose name is the same in another Unicode form, that one.
+        If the file does not exist, but one whose name is the same in another Unicode form, that file.
         """
         path = present(path)
         return cls(kind or kind_of(path.name), FilePlace(path, folder), suffix_of(path.name))
@@ -240,41 +240,43 @@ class Media:
 
     @classmethod
     def array_of(cls, make: np.ndarray | Callable[[], np.ndarray], kind: Kind = "array") -> Self:
-        """An array, or what makes it; of kind image pixels, uint8 (H, W, 3)."""
+        """An array, or the function that makes it; for kind image: pixels, uint8 (H, W, 3)."""
         return cls(kind, _made(make))
 
     @classmethod
     def sound(cls, make: np.ndarray | Callable[[], np.ndarray], rate: float) -> Self:
-        """Samples (S,) or (S, channels), float in [-1, 1] or int16, or what makes them. rate: a second."""
+        """Samples (S,) or (S, channels), float in [-1, 1] or int16, or the function that makes them. rate: samples
+        per second.
+        """
         return cls("audio", _made(make), rate=rate)
 
     @classmethod
     def frames(cls, make: np.ndarray | Callable[[], np.ndarray], rate: float) -> Self:
-        """The frames of a video, uint8 (F, H, W, 3), or what makes them. rate: a second."""
+        """The frames of a video, uint8 (F, H, W, 3), or the function that makes them. rate: frames per second."""
         return cls("video", _made(make), rate=rate)
 
     def part(self, start: float, end: float | None = None) -> Self:
-        """The part of a recording from `start` to `end`, in seconds of the whole; end None: up to its end.
+        """The part of a recording from `start` to `end`, in seconds of the whole recording; end None: to the end.
 
-        Raises WeftError where it ends before it begins.
+        Raises WeftError if it ends before it begins.
         """
         return replace(self, start=start, end=end)
 
     def of_kind(self, kind: Kind) -> Self:
-        """The same content read as another kind, such as the sound track of a video."""
+        """The same content with another kind, such as the sound track of a video."""
         return replace(self, kind=kind)
 
     @property
     def path(self) -> Path | None:
-        """The file, where it is one."""
+        """The path of the file; None if the content is not a file."""
         return self.place.path if isinstance(self.place, FilePlace) else None
 
     def open(self) -> BinaryIO:
-        """The encoded bytes as a file to seek in. Raises WeftError."""
+        """The encoded bytes as a seekable file. Raises WeftError."""
         return self._reading(self.place.open)
 
     def load(self) -> bytes | np.ndarray:
-        """The encoded bytes, or the array where it is not encoded; read once within `once`.
+        """The encoded bytes, or the array if it is not encoded; read only once within `once`.
 
         Raises WeftError.
         """
@@ -293,24 +295,24 @@ class Media:
             raise WeftError(f"{self.place} cannot be read: {reason}") from None
 
     def read(self) -> bytes:
-        """The encoded bytes; an array that is not encoded as those of a .npy file. Raises WeftError."""
+        """The encoded bytes; for an array that is not encoded, those of a .npy file. Raises WeftError."""
         content = self.load()
         if isinstance(content, bytes):
             return content
         return npy_of(content)
 
     def array(self) -> np.ndarray:
-        """The array; that of a .npy file decoded. Raises WeftError for anything else."""
+        """The array; a .npy file is decoded. Raises WeftError for anything else."""
         content = self.load()
         return content if isinstance(content, np.ndarray) else decode_array(content)
 
     def digest(self) -> str:
-        """32 hex digits of the content, and of the part of it that is meant. Raises WeftError."""
+        """32 hex digits of the content and of the part of it that is used. Raises WeftError."""
         digest = self._streamed() if self.kind in RECORDINGS else digest_of(self.load())
         return digest_of(f"{digest} {self._part}".encode()) if self._part else digest
 
     def stamp(self, *, times: bool) -> str:
-        """That of its place (see `Place.stamp`), and the part of it that is meant."""
+        """The stamp of its place (see `Place.stamp`), with the part of it that is used."""
         return f"{self.place.stamp(times=times)}{self._part}"
 
     @property
@@ -319,7 +321,7 @@ class Media:
         return "" if part == (None, 0.0, None) else f" {part}"
 
     def _streamed(self) -> str:
-        """The digest of the encoded bytes, of which few are in memory."""
+        """The digest of the encoded bytes, read in blocks."""
         if isinstance(self.place, Made):
             return digest_of(self.load())
         digest = hashlib.blake2b(digest_size=16)
@@ -330,7 +332,9 @@ class Media:
 
 
 def expected(raw: Any, kind: Kind) -> Media:
-    """`raw`, which has to be a Media of that kind, or one whose kind is not known; a video serves as a sound. Raises WeftError."""
+    """Returns `raw` if it is a Media of that kind or of unknown kind; a video also counts as a sound. Raises
+    WeftError otherwise.
+    """
     if isinstance(raw, list | tuple) and raw and all(isinstance(each, Media) for each in raw):
         raise WeftError(
             f"has {len(raw)} files, expected one {NOUNS[kind]} a row; give a row to each, with a column that "
@@ -345,7 +349,7 @@ def expected(raw: Any, kind: Kind) -> Media:
 
 
 def media_of(raw: Any, kind: Kind) -> Media:
-    """A Media of what a caller may give: one, a path, encoded bytes, or an array.
+    """Makes a Media from the value of a caller: a Media, a path, encoded bytes, or an array.
 
     Raises WeftError for anything else.
     """
@@ -361,9 +365,9 @@ def media_of(raw: Any, kind: Kind) -> Media:
 
 
 def small_value(value: Any) -> Any:
-    """A value of a row as a target reads it: of an array that lies in a file the array itself.
+    """A value of a row for a target: the array itself if the value is an array in a file.
 
-    Raises WeftError where that cannot be read.
+    Raises WeftError if the file cannot be read.
     """
     return value.array() if isinstance(value, Media) and value.kind == "array" else value
 
@@ -380,7 +384,7 @@ def digest_of(content: bytes | np.ndarray) -> str:
 
 
 def file_stamp(path: Path, *, times: bool) -> str:
-    """What `Place.stamp` says of a file."""
+    """The `Place.stamp` of a file."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -391,7 +395,7 @@ def file_stamp(path: Path, *, times: bool) -> str:
 
 
 def file_changed(path: Path) -> int:
-    """What `Place.changed` says of a file; now for one that is not there."""
+    """The `Place.changed` of a file; the present time if the file does not exist."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

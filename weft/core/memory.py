@@ -1,4 +1,4 @@
-"""Memory that the process holds: at most, and without using it."""
+"""The peak memory of the process, and how to release free memory."""
 
 import ctypes
 import functools
@@ -10,9 +10,9 @@ import torch
 
 
 def peak_memory() -> float:
-    """The most bytes that this process has held so far: of the graphics card if it uses one, else of the host.
+    """The most bytes that this process has held so far: on the GPU if it uses one, otherwise on the host.
 
-    NaN where the system does not say.
+    NaN if the operating system does not report it.
     """
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return float(torch.cuda.max_memory_allocated())
@@ -25,10 +25,10 @@ def peak_memory() -> float:
 
 
 def return_free_memory() -> None:
-    """Gives what was freed on the host back to the system, where the C library can (glibc).
+    """Returns freed host memory to the operating system, if the C library can (glibc).
 
-    Small objects that stay, such as the nodes of a graph, lie between large ones that go; the holes
-    are too small for what comes next, and the process grows although its tensors do not.
+    Small objects that stay, such as the nodes of a graph, are between large ones that are freed. The gaps are too
+    small for the next allocations, so the process would grow although its tensors do not.
     """
     _trim()(0)
 

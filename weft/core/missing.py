@@ -1,15 +1,15 @@
-"""When a row has no value in a column."""
+"""Decides whether a row has no value in a column."""
 
 from typing import Any
 
 import numpy as np
 
 MISSING_WORDS = frozenset(("na", "n/a", "nan", "null", "none", "-", "--", "?", "k.a.", "#n/a"))
-"""What stands in a column of numbers or dates where a row has no value."""
+"""Words that mark a missing value in a column of numbers or dates."""
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a row has no value: None, not-a-number, an empty string or list."""
+    """Whether the value is missing: None, NaN, an empty string or an empty list."""
     match value:
         case None:
             return True

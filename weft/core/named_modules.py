@@ -1,4 +1,4 @@
-"""Modules by names that people gave, such as those of the columns of a table."""
+"""A ModuleDict with names that people chose, such as the columns of a table."""
 
 import re
 from collections.abc import ItemsView, Iterator, KeysView
@@ -10,10 +10,11 @@ _OWN = frozenset(dir(nn.ModuleDict()))
 
 
 class NamedModules(nn.ModuleDict):
-    """A ModuleDict of any names that are not empty.
+    """A ModuleDict for any names that are not empty.
 
-    torch takes no name with a dot, and none of its own, such as `items`. Modules, and so weights, have such names with
-    these signs as in a URL (`size%2Ecm`, `%69tems`); all other names are as they are.
+    torch accepts no name with a dot, and none of ModuleDict's own names, such as `items`. Modules with such names,
+    and so their weights, are stored with these characters percent-encoded (`size%2Ecm`, `%69tems`); all other names
+    stay the same.
     """
 
     def __getitem__(self, key: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Names of files in another Unicode form than a table writes them: é is one sign (NFC) or two (NFD)."""
+"""Finds files whose names a table spells in another Unicode form: é is one character (NFC) or two (NFD)."""
 
 import functools
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def present(path: Path) -> Path:
-    """`path`, or the file or folder of the same name in another Unicode form where only that is there.
+    """`path`, or the file or folder of the same name in another Unicode form if only that exists.
 
-    Some systems and archives store names in decomposed form (NFD); keyboards write the composed one.
+    Some systems and archives store names in decomposed form (NFD); keyboards write the composed form.
     """
     if str(path).isascii() or os.path.lexists(path):
         return path
@@ -20,7 +20,7 @@ def present(path: Path) -> Path:
 
 @functools.lru_cache(maxsize=16)
 def _names(folder: Path, times: int) -> dict[str, str]:  # noqa: ARG001
-    """Name in NFC -> name, of those in the folder that are not ASCII."""
+    """NFC name -> name, for the names in the folder that are not ASCII."""
     try:
         there = os.listdir(folder)
     except (OSError, ValueError):
@@ -29,7 +29,7 @@ def _names(folder: Path, times: int) -> dict[str, str]:  # noqa: ARG001
 
 
 def changed_at(folder: Path) -> int:
-    """When a folder last gained or lost a file, in ns; 0 where there is none."""
+    """The time at which a folder last gained or lost a file, in ns; 0 if there is no folder."""
     try:
         return os.stat(folder).st_mtime_ns
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Names in code and files -> words for a person."""
+"""Converts names in code and files to words for a person."""
 
 from collections.abc import Collection
 
@@ -22,26 +22,26 @@ LANGUAGES = {
     "vi": "Vietnamese",
     "zh": "Chinese",
 }
-"""Codes (ISO 639-1) that are no English words; they stand behind the name of a stream."""
+"""Language codes (ISO 639-1) that are not English words; they end the name of a stream."""
 
 
 def plain(name: str) -> str:
-    """The name as people say it.
+    """The name in words.
 
-    `text_zh` is "Chinese text", several of it (`text_zhs`) are "Chinese texts", and
-    `image_to_text/recall@1` is "image to text, recall@1".
+    `text_zh` is "Chinese text", its plural `text_zhs` is "Chinese texts", and `image_to_text/recall@1` is "image to
+    text, recall@1".
     """
     return ", ".join(_part(part) for part in name.split("/"))
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """`name`, or the first of `name_1`, `name_2`, ... that is not taken."""
+    """`name`, or the first of `name_1`, `name_2`, ... that is not in use."""
     tried = (name, *(f"{name}_{number}" for number in range(1, len(taken) + 1)))
     return next(each for each in tried if each not in taken)
 
 
 def shown(value: object) -> str:
-    """A value of a row as people write it; of several the names, with '; ' between them."""
+    """A value of a row as text; a list is joined with '; '."""
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value)) or "none"
     return str(value)

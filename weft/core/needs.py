@@ -1,4 +1,4 @@
-"""What a part of a recipe needs of its other parts, said by the part itself."""
+"""Declarations of what a part of a recipe needs from the other parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,12 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class Needs:
-    """Names that must exist in the recipe; `weft.runs.check` looks for them before training.
+    """Names that must exist in the recipe. `weft.runs.check` checks them before training.
 
-    streams: in data.streams. encoders: streams that the model encodes. raw: streams that are altered
-    before they are encoded, so that they cannot come from data.cache. embeddings: streams, or JOINT,
-    with a projection. heads: head of the model -> the kind of its output. targets: in data.targets.
-    columns: of every row. together: streams that one row must have, or, for a task, rows that match each other.
-    fusion: the model fuses its streams.
+    streams: in data.streams. encoders: streams that the model encodes. raw: streams that are altered before they
+    are encoded, so they cannot come from data.cache. embeddings: streams, or JOINT, with a projection. heads: head
+    of the model -> the kind of its output. targets: in data.targets. columns: in every row. together: streams that
+    must occur in the same row or, for a task, in rows that match each other. fusion: the model fuses its streams.
     """
 
     streams: tuple[str, ...] = ()

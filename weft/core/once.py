@@ -1,4 +1,4 @@
-"""What several readers of a row ask for is made once: its bytes are read, and decoded, for all of them."""
+"""A cache for the reading of one row: its bytes are read and decoded once for all readers."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ _KEPT: ContextVar[dict[Hashable, Any] | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def once() -> Iterator[None]:
-    """Within it `kept` makes each value once, in this thread; all are forgotten at its end.
+    """Within it `kept` computes each value once per thread. The values are dropped at its end.
 
-    It stands around the reading of one row by several models, in several views.
+    Use it around the reading of one row by several models, in several views.
     """
     token = _KEPT.set({})
     try:
@@ -24,7 +24,7 @@ def once() -> Iterator[None]:
 
 
 def kept(key: Hashable, make: Callable[[], T]) -> T:
-    """make(), or what it gave for this key before. Outside of `once` it is made each time."""
+    """The result of `make()`, from the cache if the key is known. Outside `once` it is computed in every call."""
     values = _KEPT.get()
     if values is None:
         return make()

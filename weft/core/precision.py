@@ -1,4 +1,4 @@
-"""In which precision products are computed: chosen by the machine or by the user."""
+"""The precision of matrix products: chosen by the user or by a measurement on this machine."""
 
 import functools
 import time
@@ -8,18 +8,18 @@ from typing import Any, Literal
 import torch
 
 Precision = Literal["auto", "fp32", "bf16"]
-"""auto: bf16 where this machine multiplies faster in it, else fp32."""
+"""auto: bf16 if this machine multiplies faster in it, otherwise fp32."""
 
 
 def resolved(precision: Precision, device: torch.device | str) -> Literal["fp32", "bf16"]:
-    """The precision that `precision` means on `device`."""
+    """The precision that the setting means on `device`; `auto` is measured."""
     if precision == "auto":
         return "bf16" if bf16_is_faster(torch.device(device).type) else "fp32"
     return precision
 
 
 def autocast(precision: Precision, device: torch.device | str) -> AbstractContextManager[Any]:
-    """Inside, products are computed in the precision; weights stay as they are."""
+    """Within it matrix products are computed in this precision; the weights keep their type."""
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=resolved(precision, device) == "bf16")
 

@@ -1,4 +1,4 @@
-"""Progress that people watch: rate and time left on a terminal, now and then a line elsewhere."""
+"""Progress for people: rate and remaining time on a terminal, otherwise a line from time to time."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ LINE_EVERY_SECONDS = 15.0
 
 
 class RateColumn(ProgressColumn):
-    """Units a second."""
+    """Units per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -34,9 +34,9 @@ class RateColumn(ProgressColumn):
 def progress(
     description: str, total: int, *, shown: bool = True
 ) -> Iterator[Callable[[int], None]]:
-    """Yields `advance(n)`. Everything goes to stderr, so that stdout stays the result's.
+    """Yields `advance(n)`. All output goes to stderr, so that stdout holds only the result.
 
-    shown: False says nothing.
+    shown: False prints nothing.
     """
     if not shown:
         yield lambda _: None

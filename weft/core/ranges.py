@@ -1,4 +1,4 @@
-"""Numbers of configs: finite and in range, or refused by their name."""
+"""Checks that numbers in configs are finite and in range; errors name the setting."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `least` to `most`, both included; `says` is what a message expects."""
+    """Numbers from `least` to `most`, both included. `says`: how a message describes the range."""
 
     least: float
     most: float
@@ -33,7 +33,7 @@ LARGEST_COUNT = 2**63 - 1
 
 
 def at_least(least: int, most: int = LARGEST_COUNT) -> Range:
-    """Whole numbers from `least`; those of more than 63 bits fit nowhere."""
+    """Whole numbers from `least` up to 63 bits."""
     return Range(
         least, most, f"at least {least}" if most == LARGEST_COUNT else f"{least} to {most}"
     )
@@ -41,14 +41,14 @@ def at_least(least: int, most: int = LARGEST_COUNT) -> Range:
 
 COUNT = at_least(1)
 WORKERS = at_least(0, 1024)
-"""Threads or processes; a larger number is taken for a typing error."""
+"""Threads or processes. A larger number is considered a typing error."""
 
 
 def require(config: object, **ranges: Range) -> None:
-    """Raises ValueError with the name of the first setting that is not in its range.
+    """Raises ValueError with the name of the first setting that is out of its range.
 
-    A setting may be a number, a sequence or mapping of numbers, of which each counts, or None, which is
-    always allowed.
+    A setting may be a number, a sequence or mapping of numbers, each of which is checked, or None, which is always
+    allowed.
     """
     for name, allowed in ranges.items():
         for where, number in _numbers(name, vars(config)[name]):

@@ -1,4 +1,4 @@
-"""What was used last, within a bound of bytes."""
+"""A least-recently-used cache with a limit in bytes."""
 
 import collections
 import threading
@@ -9,9 +9,9 @@ Value = TypeVar("Value")
 
 
 class RecentBytes(Generic[Value]):
-    """Values by key; those used least recently go once all of them hold more than `limit` bytes.
+    """Values by key. If they exceed `limit` bytes together, the least recently used are dropped.
 
-    Safe to use from several threads. A copy in another process begins empty.
+    Safe for several threads. A copy in another process starts empty.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,7 +30,7 @@ class RecentBytes(Generic[Value]):
             return self._values[key][0]
 
     def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keeps `value` of `size` bytes, unless it alone is more than the limit."""
+        """Stores `value` of `size` bytes, unless it alone exceeds the limit."""
         with self._lock:
             if key in self._values:
                 self._total -= self._values.pop(key)[1]
@@ -41,7 +41,7 @@ class RecentBytes(Generic[Value]):
 
     @property
     def total(self) -> int:
-        """The bytes that are kept."""
+        """The number of bytes stored."""
         return self._total
 
     def __reduce__(self) -> tuple[type["RecentBytes[Value]"], tuple[int]]:

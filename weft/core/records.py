@@ -1,4 +1,4 @@
-"""The records that flow through the pipeline: frozen dataclasses that only move and check."""
+"""The records of the pipeline: frozen dataclasses that only hold and check values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,9 +14,9 @@ from weft.core.draws import normal, uniform
 class Field:
     """One padded stream of a batch.
 
-    values: (B, ...), for token streams (B, T) or (B, T, D); images are uint8 (B, C, H, W).
-    mask: (B, T) bool, True where real, or None where nothing is padded.
-    present: (B,) bool, False where the sample lacks this modality, or None where all have it.
+    values: (B, ...), for token streams (B, T) or (B, T, D); images are uint8 (B, C, H, W). mask: (B, T) bool, True
+    where real; None if nothing is padded. present: (B,) bool, False where the sample lacks this modality; None if
+    all samples have it.
     """
 
     values: Tensor
@@ -42,7 +42,7 @@ class Field:
 
     @property
     def real(self) -> Tensor:
-        """(B, T) the mask; all True where there is none."""
+        """(B, T) the mask; all True if there is none."""
         if self.mask is not None:
             return self.mask
         return torch.ones(self.values.shape[:2], dtype=torch.bool, device=self.values.device)
@@ -55,7 +55,7 @@ class Field:
         )
 
     def rows(self, part: slice) -> "Field":
-        """Some of the rows, as views; padded as far as they were."""
+        """Some of the rows, as views with the same padding."""
         return Field(
             self.values[part],
             None if self.mask is None else self.mask[part],
@@ -63,7 +63,7 @@ class Field:
         )
 
     def take(self, index_R: Tensor) -> "Field":
-        """The rows of these numbers (R,), in this order and as often as they are named."""
+        """The rows with these indices (R,), in this order; an index may occur several times."""
         return Field(
             self.values[index_R],
             None if self.mask is None else self.mask[index_R],
@@ -71,7 +71,7 @@ class Field:
         )
 
     def spread(self, index_R: Tensor, rows: int) -> "Field":
-        """A field of `rows` rows: row index_R[r] is this field's row r; all others are zeros and not present.
+        """A field of `rows` rows: row index_R[r] is this field's row r; all other rows are zeros and not present.
 
         The inverse of `take`.
         """
@@ -85,9 +85,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Features:
-    """What every encoder and every fusion returns.
+    """The output of every encoder and every fusion.
 
-    tokens: (B, T, D); mask: (B, T) bool, True where real; pooled: (B, D), one vector a sample.
+    tokens: (B, T, D); mask: (B, T) bool, True where real; pooled: (B, D), one vector per sample.
     """
 
     tokens: Tensor
@@ -115,34 +115,34 @@ class Features:
         )
 
     def rows(self, part: slice) -> "Features":
-        """Some of the rows, as views; padded as far as they were."""
+        """Some of the rows, as views with the same padding."""
         return Features(self.tokens[part], self.mask[part], self.pooled[part])
 
     @property
     def present(self) -> Tensor:
-        """(B,) True where the row has the stream: one token of it or more."""
+        """(B,) True where the row has the stream, that is at least one token of it."""
         return self.mask.any(dim=1)
 
     def take(self, index_R: Tensor) -> "Features":
-        """The rows of these numbers (R,), in this order and as often as they are named."""
+        """The rows with these indices (R,), in this order; an index may occur several times."""
         return Features(self.tokens[index_R], self.mask[index_R], self.pooled[index_R])
 
     def spread(self, index_R: Tensor, rows: int) -> "Features":
-        """Features of `rows` rows: row index_R[r] is row r of these; all others have no tokens.
+        """Features of `rows` rows: row index_R[r] is row r of these; all other rows have no tokens.
 
-        The inverse of `take`: rows that are not there are zeros with a mask that is all False.
+        The inverse of `take`: missing rows are zeros with a mask that is all False.
         """
         tensors = (self.tokens, self.mask, self.pooled)
         return Features(*(_spread(values, index_R, rows) for values in tensors))
 
     def where(self, present_B: Tensor) -> "Features":
-        """Rows that are not present have no tokens and a pooled vector of zeros."""
+        """The features with rows that are not present emptied: no tokens, and a pooled vector of zeros."""
         pooled = self.pooled.masked_fill(~present_B[:, None], 0)
         return Features(self.tokens, self.mask & present_B[:, None], pooled)
 
     @classmethod
     def absent(cls, rows: int, dim: int, device: torch.device | str = "cpu") -> "Features":
-        """Of `rows` rows that all lack the stream: no tokens at all."""
+        """Features of `rows` rows that all lack the stream: no tokens."""
         return cls(
             torch.zeros(rows, 0, dim, device=device),
             torch.zeros(rows, 0, dtype=torch.bool, device=device),
@@ -162,14 +162,13 @@ class Features:
 
 @dataclass(frozen=True)
 class Batch:
-    """The one batch type.
+    """The only batch type.
 
-    inputs: stream -> Field, or Features where a frozen encoder's output was cached.
-    targets: name -> (B, ...) tensor. ids: B sample ids. groups: (B,) int64 (see `group_key`); matches:
-    (B,) int64 too, rows of one number are right for each other; None where those are the groups.
-    seeds: (B,) int64, from which objectives draw what they draw for a row (see `weft.core.draws`); the
-    loader gives them as a function of the run's seed, the epoch and the row. Drawn from torch's
-    global generator if not given.
+    inputs: stream -> Field, or Features if a frozen encoder's output was cached. targets: name -> (B, ...) tensor.
+    ids: B sample ids. groups: (B,) int64 (see `group_key`). matches: (B,) int64; rows with the same number are
+    correct answers to each other; None: the groups. seeds: (B,) int64, from which objectives draw random numbers
+    for a row (see `weft.core.draws`). The loader computes them from the run's seed, the epoch and the row. Drawn
+    from torch's global generator if not given.
     """
 
     inputs: Mapping[str, Field | Features]
@@ -193,7 +192,7 @@ class Batch:
 
     @property
     def match_keys(self) -> Tensor:
-        """(B,) int64: `matches`, or the groups where it is None."""
+        """(B,) int64: `matches`, or the groups if it is None."""
         return self.groups if self.matches is None else self.matches
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -221,7 +220,7 @@ class Batch:
         )
 
     def take(self, index_R: Tensor) -> "Batch":
-        """The rows of these numbers (R,), in this order and as often as they are named."""
+        """The rows with these indices (R,), in this order; an index may occur several times."""
         numbers: Sequence[int] = index_R.tolist()
         return replace(
             self,
@@ -234,9 +233,9 @@ class Batch:
         )
 
     def present(self, every: Sequence[str], some: Sequence[str] = ()) -> Tensor | None:
-        """(B,) True where the row has all streams of `every` and, where any are named, one of `some`.
+        """(B,) True where the row has all streams of `every` and, if `some` is not empty, at least one of `some`.
 
-        None where all rows have them, which is so of every Field without `present`.
+        None if all rows have them, which is the case for every Field without `present`.
         """
         all_of = [there for there in map(self._has, every) if there is not None]
         any_of = [self._has(stream) for stream in some]
@@ -246,18 +245,18 @@ class Batch:
         return torch.stack(all_of).all(dim=0) if all_of else None
 
     def _has(self, stream: str) -> Tensor | None:
-        """(B,) True where the row has the stream, None where all have it."""
+        """(B,) True where the row has the stream; None if all rows have it."""
         value = self.inputs.get(stream)
         if value is None:
             return torch.zeros(len(self), dtype=torch.bool, device=self.groups.device)
         return value.present
 
     def uniform(self, name: str, *shape: int) -> Tensor:
-        """(B, *shape) random numbers in [0, 1) of the rows, for what `name` says is drawn."""
+        """(B, *shape) random numbers in [0, 1) for the rows. name: the purpose of the numbers."""
         return uniform(self._seeds(), name, *shape)
 
     def normal(self, name: str, *shape: int) -> Tensor:
-        """(B, *shape) random numbers of the standard normal distribution, as `uniform`."""
+        """(B, *shape) random numbers of the standard normal distribution; see `uniform`."""
         return normal(self._seeds(), name, *shape)
 
     def _seeds(self) -> Tensor:
@@ -274,16 +273,16 @@ def _spread(values_R: Tensor, index_R: Tensor, rows: int) -> Tensor:
 
 
 ACCURACY = "accuracy"
-"""The term of a loss that is the share of the batch that is right, in [0, 1]."""
+"""The name of a loss term that is the share of correct answers in the batch, in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """total: scalar to differentiate. terms: detached scalars to log, by name; of a term called
-    `ACCURACY` people expect the share of the batch that is right.
+    """total: the scalar to differentiate. terms: detached scalars to log, by name; the term `ACCURACY` is the share
+    of correct answers in the batch.
 
-    Of several ranks each gives its part, so that the mean over ranks is the number of the whole batch
-    (see `weft.core.distributed.mean_of_all`).
+    Each of several ranks returns its share, so that the mean over ranks is the value of the whole batch (see
+    `weft.core.distributed.mean_of_all`).
     """
 
     total: Tensor

@@ -1,7 +1,7 @@
 """Shape checks for public boundaries.
 
-The legend of the whole project: B batch, T tokens, D width, N heads, K head width, E embedding,
-V vocabulary, C H W image, F frames, M mel bins, S audio samples.
+Dimensions in the whole project: B batch, T tokens, D width, N heads, K head width, E embedding, V vocabulary, C H W
+image, F frames, M mel bins, S audio samples.
 """
 
 from torch import Tensor
@@ -10,8 +10,8 @@ from torch import Tensor
 def check_shape(tensor: Tensor, spec: str, name: str, **sizes: int) -> None:
     """Raises ValueError unless `tensor` has the dimensions of `spec`, such as "B T D".
 
-    `sizes` fixes the size of a dimension; a dimension that is not given may have any size, but the
-    same letter twice means the same size. A digit in the spec is that very size.
+    `sizes` fixes the size of a dimension. A dimension without a size may have any size, but the same letter twice
+    means the same size. A digit in the spec is the size itself.
     """
     letters = spec.split()
     if tensor.ndim != len(letters):

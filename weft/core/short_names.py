@@ -8,14 +8,14 @@ _ROOT = "weft"
 
 
 def short_name(cls: type) -> str:
-    """The name by which a recipe file may name the class."""
+    """The short name of the class, which a recipe file may use."""
     return f"{cls.__module__.split('.')[-2]}.{cls.__name__.removesuffix('Config')}"
 
 
 def classes_of(package: str | None = None) -> Iterator[type]:
-    """The classes that weft's modules define; those of packages of that name alone where one is given.
+    """The classes that weft's modules define. package: only those of packages with this name.
 
-    Modules are imported one by one, as they are asked for.
+    Modules are imported one by one, as they are needed.
     """
     root = importlib.import_module(_ROOT)
     for info in pkgutil.walk_packages(root.__path__, f"{_ROOT}."):

@@ -1,4 +1,4 @@
-"""Tables of text, for a terminal of any width and for a notebook."""
+"""Text tables for a terminal of any width and for a notebook."""
 
 import html
 import shutil
@@ -13,14 +13,15 @@ from rich.text import Text
 
 GAP = "  "
 LEAST = {"cut": 8, "wrap": 30}
-"""Cells to which a column is narrowed at most."""
+"""Cells. A column is never narrower."""
 INDENT = "    "
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """right: numbers, aligned by their last digit. long: what becomes of text that is too long: it is cut and
-    ends with "…", wrapped into lines, or kept whole, as numbers are."""
+    """right: numbers, aligned at their last digit. long: how text that is too long is shown: cut, ending with "…",
+    wrapped into lines, or kept as it is, like numbers.
+    """
 
     name: str = ""
     right: bool = False
@@ -33,7 +34,7 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class TextTable:
-    """Columns, rows of as many cells, and lines above and below the table."""
+    """Columns, rows with one cell per column, and lines above and below the table."""
 
     columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
@@ -48,10 +49,10 @@ class TextTable:
                 )
 
     def text(self, width: int | None = None) -> str:
-        """In at most `width` cells (those of the terminal if not given); a Chinese character takes two.
+        """The table in at most `width` cells (default: the width of the terminal); a Chinese character takes two.
 
-        Names of columns are wrapped first, then text is cut or wrapped. Where that is not enough, each row is
-        a block with a line for each cell.
+        First the names of columns are wrapped, then text is cut or wrapped. If the table is still too wide, each
+        row becomes a block with one line per cell.
         """
         width = shutil.get_terminal_size().columns if width is None else width
         sizes = self._sizes(width)
@@ -60,7 +61,7 @@ class TextTable:
         return "\n".join([*title, *lines, *note])
 
     def html(self) -> str:
-        """The same for a notebook; every cell is text and is escaped."""
+        """The same table for a notebook; the text of every cell is escaped."""
         head = "".join(f"<th>{html.escape(column.name)}</th>" for column in self.columns)
         body = "".join(
             f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
@@ -69,7 +70,7 @@ class TextTable:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _sizes(self, width: int) -> list[int] | None:
-        """The width of each column, in cells; None where they do not fit."""
+        """The width of each column, in cells; None if the columns do not fit."""
         values = [max((cell_len(_line(row[n])) for row in self.rows), default=0) for n in self._all]
         words = [max(map(cell_len, column.name.split()), default=0) for column in self.columns]
         sizes = [max(cell_len(c.name), size) for c, size in zip(self.columns, values, strict=True)]
@@ -109,7 +110,7 @@ class TextTable:
         ]
 
     def _blocks(self, width: int) -> list[str]:
-        """For each row its first cell, and below it the others, each with the name of its column."""
+        """For each row its first cell, and below it the other cells, each with the name of its column."""
         lines: list[str] = []
         for first, *others in self.rows:
             lines.append(_line(first))
@@ -125,7 +126,7 @@ def _line(cell: str) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, divided between words, or within a word that is longer."""
+    """Lines of at most `width` cells, broken between words, or within a word that is longer."""
     width = max(width, 10)
     parts = Text(_line(text)).wrap(Console(width=width), width, overflow="fold")
     return [part.plain.rstrip() for part in parts]

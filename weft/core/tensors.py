@@ -1,8 +1,7 @@
 """Weights in files: safetensors with one JSON value beside the tensors.
 
-Nothing is pickled, so nothing in a file can run. A checksum of all tensors and of the JSON value
-stands in the file and is checked when it is read; files that were written before there was one are
-read without.
+Nothing is pickled, so a file cannot run code. The file holds a checksum of all tensors and of the JSON value, which
+is checked when it is read. Older files without a checksum are read without this check.
 """
 
 import json
@@ -25,22 +24,22 @@ from weft.core.files import atomic_path, open_file
 M = TypeVar("M", bound=nn.Module)
 _KEY = "weft"
 LEARNED = "learned"
-"""In the JSON value of weights: the checksum of the tokenizers and classes that they were trained with."""
+"""Key in the JSON value of weights: the checksum of the tokenizers and classes with which they were trained."""
 NUMBERS = "numbers"
-"""In the JSON value of weights: what the objectives learned with them, such as a temperature, by name."""
+"""Key in the JSON value of weights: numbers that the objectives learned, such as a temperature, by name."""
 
 
 def save_model(path: Path, model: nn.Module) -> None:
-    """Writes the weights alone, atomically."""
+    """Writes only the weights of the model, atomically."""
     write_tensors(path, dict(model.state_dict()), {})
 
 
 def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
-    """The module that `build` gives, with the weights of `path` in it.
+    """Calls `build` and loads the weights of `path` into the module.
 
-    What `build` reads (the file `described_by`) may ask for more memory than there is, so building is
-    given up where it makes far more or far larger tensors than there are weights. Raises WeftError
-    then, where the weights do not fit, and where the module cannot be built.
+    The file that `build` reads (`described_by`) may ask for more memory than there is, so building is stopped if it
+    makes far more or far larger tensors than there are weights. Raises WeftError in this case, if the weights do
+    not fit, and if the module cannot be built.
     """
     tensors, _ = read_tensors(path)
     try:
@@ -56,7 +55,7 @@ def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
 
 
 class BuildLimits(TorchFunctionMode):
-    """Inside, more parameters or elements than weights in a file could fill are a ValueError."""
+    """Within it, more parameters or elements than the weights in a file could fill raise ValueError."""
 
     _SIZED = (torch.empty, torch.zeros, torch.ones, torch.full, torch.randn, torch.rand)
 
@@ -97,7 +96,7 @@ def _fill(path: Path, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Tensors and a JSON value in one safetensors file; equal content gives equal bytes."""
+    """Writes tensors and a JSON value to one safetensors file. Equal content gives equal bytes."""
     own, aliases = _without_sharing(tensors)
     described = json.loads(json.dumps({"aliases": aliases, **state}))
     # One metadata key only: safetensors does not keep the order of several.
@@ -112,7 +111,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote. Raises WeftError if the file is anything else, or was changed."""
+    """Reads a file of `write_tensors`. Raises WeftError if the file is anything else, or was changed."""
     state = read_state(path)
     try:
         with safe_open(path, framework="pt") as file:
@@ -130,7 +129,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """The JSON value alone; checks that the file is whole."""
+    """Reads the JSON value alone; checks that the file is complete."""
     try:
         open_file(path).close()  # not a pipe, at which safetensors would wait
         with safe_open(path, framework="pt") as file:
@@ -148,7 +147,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def checksum_of(path: Path) -> str | None:
-    """The checksum that stands in a file of `write_tensors`, which names its content; None in older files."""
+    """The checksum in a file of `write_tensors`, which identifies its content; None in older files."""
     kept = read_state(path).get(CHECKSUM)
     return kept if isinstance(kept, str) else None
 
@@ -164,7 +163,9 @@ def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> str:
 
 
 def _why_not(path: Path, error: SafetensorError) -> str:
-    """Only of a file that is no safetensors: a good one may begin with any byte, its header's size."""
+    """The error for a file that is not safetensors. A valid file may begin with any byte, since the first bytes are
+    a size.
+    """
     with path.open("rb") as raw:
         start = raw.read(2)
     if start[:1] == b"\x80" or start == b"PK":
@@ -175,7 +176,7 @@ def _why_not(path: Path, error: SafetensorError) -> str:
 
 
 def _without_sharing(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Each tied tensor once, and alias -> name for the others; views get memory of their own."""
+    """Each tied tensor once, and alias -> name for the others; views are copied."""
     own: dict[str, Tensor] = {}
     aliases: dict[str, str] = {}
     names: dict[tuple[Any, ...], str] = {}

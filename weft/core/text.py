@@ -1,6 +1,6 @@
-"""Text in any script: one form for what is the same, words, and characters with their marks.
+"""Text in any script: normal forms, words, and characters with their marks.
 
-Everything that compares, counts or cuts texts goes through here: captions, answers, classes, ids.
+All code that compares, counts or cuts texts uses this module: captions, answers, classes, ids.
 """
 
 import re
@@ -30,8 +30,8 @@ _LAST = 0x20000
 def normalised(text: str) -> str:
     """One line in Unicode's composed form (NFC), without control or invisible characters.
 
-    Half a surrogate pair, which no encoding can hold, becomes U+FFFD. Joiners stay: words of Persian
-    and of Indian scripts are written with them.
+    Half of a surrogate pair, which no encoding can represent, becomes U+FFFD. Joiners stay: Persian and Indian
+    scripts use them in words.
     """
     if text.isascii():
         return " ".join(_CONTROL.sub(" ", text).split())
@@ -44,12 +44,12 @@ def normalised(text: str) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """The bytes of any string, for a digest: also of a file's name that is not Unicode."""
+    """The bytes of any string, for a digest; also of a file's name that is not valid Unicode."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def compatible(text: str) -> str:
-    """Normalised, and with one form for each width and ligature (NFKC): full-width letters are letters.
+    """Normalised, with one form for all widths and ligatures (NFKC): full-width letters become letters.
 
     Superscripts and subscripts stay as they are, since 10² is not 102.
     """
@@ -61,7 +61,7 @@ def compatible(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """What two texts share that differ only in case, punctuation, width, joiners or blanks.
+    """A key that is equal for texts that differ only in case, punctuation, width, joiners or blanks.
 
     Empty for a text without a word or a symbol.
     """
@@ -76,11 +76,11 @@ _NOUNS = frozenset((
     "audio", "sound", "clip", "video", "word", "label", "article", "product",
 ))
 # fmt: on
-"""English names of streams, of which a plural can be made."""
+"""English names of streams that have a plural."""
 
 
 def plural_of(name: str) -> str:
-    """What several of a stream are called: images; of a name that is no English word it stays: Bild."""
+    """The plural of a stream's name: images. A name that is not an English word stays the same: Bild."""
     return f"{name}s" if name in _NOUNS else name
 
 
@@ -90,7 +90,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, each with its marks; where a script has no blanks, its characters."""
+    """The words of a text, each with its marks; the single characters in a script without blanks."""
     return _words().findall(unicodedata.normalize("NFC", text))
 
 
@@ -101,17 +101,17 @@ def characters(text: str) -> list[str]:
 
 
 def is_punctuation(character: str) -> bool:
-    """Whether it is a mark of punctuation in any script."""
+    """Whether the character is a punctuation mark in any script."""
     return unicodedata.category(character[0]).startswith("P")
 
 
 def is_mark(character: str) -> bool:
-    """Whether it combines with the character before it."""
+    """Whether the character combines with the one before it."""
     return unicodedata.category(character).startswith("M")
 
 
 def unspaced(text: str) -> bool:
-    """Whether a character of the text is of a script that is written without blanks."""
+    """Whether the text has a character of a script that is written without blanks."""
     return re.search(f"[{UNSPACED}]", text) is not None
 
 
@@ -140,7 +140,7 @@ def _raised(character: str) -> bool:
 
 @cache
 def _class(member: Callable[[str], bool]) -> str:
-    """The characters that are members, as ranges in a class of a regular expression."""
+    """These characters as ranges in a class of a regular expression."""
     found = [code for code in range(_LAST) if member(chr(code))]
     starts = [code for code, before in zip(found, [-2, *found], strict=False) if code != before + 1]
     ends = [code for code, after in zip(found, [*found[1:], -2], strict=True) if code + 1 != after]
@@ -156,7 +156,7 @@ def _words() -> re.Pattern[str]:
 
 @cache
 def _pieces() -> re.Pattern[str]:
-    """Words, and symbols by themselves."""
+    """The words of a text, and its symbols as separate items."""
     return re.compile(rf"{_word()}|[{symbols_class()}]")
 
 

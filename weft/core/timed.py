@@ -1,4 +1,4 @@
-"""Words with the times at which they are said."""
+"""Words with the times at which they are spoken."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from weft.core.errors import WeftError, brief
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word with its times, in seconds of the recording."""
+    """A word with its start and end, in seconds of the recording."""
 
     word: str
     start: float
@@ -19,9 +19,9 @@ class TimedWord:
 
 
 def timed_words(raw: Any) -> list[TimedWord]:
-    """The words of a list of objects with word, start and end, or of its JSON text, as in a cell of a table.
+    """The words in a list of objects with word, start and end, or in its JSON text, as in a cell of a table.
 
-    Raises WeftError where they are none, or not in order.
+    Raises WeftError if they are invalid or not in order.
     """
     found: list[TimedWord] = []
     values = _read(raw) if isinstance(raw, str) else raw
@@ -36,7 +36,7 @@ def timed_words(raw: Any) -> list[TimedWord]:
 
 
 def _read(text: str) -> Any:
-    """The value of a JSON text; the text itself where it is none."""
+    """The value of a JSON text; the text itself if it is not JSON."""
     try:
         return parse_json(text, "words")
     except WeftError:

@@ -1,7 +1,7 @@
 """Modules whose config classes a file may name: weft's own, and those that a person has named.
 
-Importing a module runs it. So a file of a run never makes weft import anything but weft itself; a
-person does, with `trust_modules`, by the name of a module or by the path of a Python file.
+Importing a module runs its code. So a file of a run never makes weft import anything but weft itself. A person does
+this with `trust_modules`, by the name of a module or by the path of a Python file.
 """
 
 import importlib
@@ -19,15 +19,15 @@ _RENAMED = {
     "weft.tasks.labels.LabelsConfig": "weft.tasks.classification.ClassificationTaskConfig",
     "weft.tasks.classification.ZeroShotConfig": "weft.tasks.zero_shot.ZeroShotConfig",
 }
-"""Former full name of a config class -> its name; a file that was written then has the former one."""
+"""Former full name of a config class -> its present name, for older files."""
 _named: set[str] = set()
 
 
 def trust_modules(*modules: str) -> None:
-    """Imports these modules; from now on files may name configs of them and of modules inside them.
+    """Imports these modules. Afterwards files may name configs of them and of their submodules.
 
-    modules: names ("my_parts"), looked for where Python looks and in the current folder, or paths of
-    Python files. Raises WeftError where one cannot be imported.
+    modules: names ("my_parts"), found on Python's path or in the current folder, or paths of Python files. Raises
+    WeftError if one cannot be imported.
     """
     for module in modules:
         if module.endswith(".py"):
@@ -38,9 +38,9 @@ def trust_modules(*modules: str) -> None:
 
 
 def import_file(path: Path) -> ModuleType:
-    """The module in a Python file, by the file's name. Modules beside it can be imported by it.
+    """Imports a Python file as a module with the file's name. It can import modules beside it.
 
-    Raises WeftError where the file is missing or fails, or its name is that of another module.
+    Raises WeftError if the file is missing or fails, or if another module has its name.
     """
     path, name = path.absolute(), path.stem
     if name == main_name() and _file_of(sys.modules["__main__"]) == path:
@@ -76,9 +76,9 @@ def import_file(path: Path) -> ModuleType:
 
 
 def class_named(name: object, where: str) -> type:
-    """The class of that full name, from weft's modules and those that were named, or of that short name.
+    """The class with that full or short name, from weft's modules and those that were named.
 
-    Raises WeftError with `where` and what to name otherwise.
+    Raises WeftError with `where`, and with the module that the person would have to name.
     """
     current = _RENAMED.get(str(name), str(name))
     module_name, _, class_name = current.rpartition(".")
@@ -108,17 +108,17 @@ def class_named(name: object, where: str) -> type:
 
 
 def _parts(known: dict[str, type]) -> list[str]:
-    """The short names of those that a file can name."""
+    """The short names of the parts that a file can name."""
     return [name for name, cls in known.items() if cls.__name__.endswith(("Config", "Output"))]
 
 
 def is_trusted(module: str) -> bool:
-    """Whether a person has named this module or one that it is in."""
+    """Whether a person has named this module or a package that contains it."""
     return any(module == name or module.startswith(f"{name}.") for name in _named)
 
 
 def module_of(cls: type) -> str:
-    """The name under which the class's module can be imported again; of a script, its file's name."""
+    """The name under which the class's module can be imported again; for a script, its file's name."""
     return main_name() if cls.__module__ == "__main__" else cls.__module__
 
 

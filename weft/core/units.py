@@ -1,4 +1,4 @@
-"""A number as people write it beside its unit: 70.85 €, $1,299.00, 12 %, 3.5 kg."""
+"""Numbers with a unit as people write them: 70.85 €, $1,299.00, 12 %, 3.5 kg."""
 
 import re
 import unicodedata
@@ -25,16 +25,16 @@ _NO_CENTS = re.compile(",[-–—]+")
 
 
 class Written(NamedTuple):
-    """The digits of a number with their signs, as they are written, and its unit; "" where there is none."""
+    """The digits of a number with their separators, as they are written, and its unit; "" if it has none."""
 
     number: str
     unit: str
 
 
 def written(text: str) -> Written | None:
-    """The parts of a number, of which a currency may stand before it. None for a text that is none.
+    """The number and the unit in a text; a currency may be before the number. None if the text is not a number.
 
-    A unit has one spelling: 5 EUR and 5 € are in one unit.
+    A unit has one spelling: 5 EUR and 5 € have the same unit.
     """
     if _PLAIN.fullmatch(text):  # most of them, and the quickest to see
         return Written(text, "")

@@ -1,4 +1,4 @@
-"""Which version of weft this is."""
+"""The version of weft."""
 
 import subprocess
 from importlib import metadata
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def version() -> str:
-    """The version of the installed package, or in a git checkout that of its newest tag `v...`.
+    """The version of the installed package; in a git checkout, that of its newest tag `v...`.
 
-    An editable install is a checkout that moves on after it was installed. Commits after the tag are
-    counted as setuptools-scm counts them when it builds the package: 0.1.0.post1.dev5+g33bb640.
+    The commits of an editable install continue after its installation. Commits after the tag are counted in the
+    same way as by setuptools-scm when it builds the package: 0.1.0.post1.dev5+g33bb640.
     """
     described = _described(Path(__file__).parents[2])
     if described:
@@ -20,7 +20,7 @@ def version() -> str:
 
 
 def release() -> str:
-    """The version of the installed package alone, which is the same each time it is asked for."""
+    """The version of the installed package only; it stays the same within a process."""
     try:
         return metadata.version("weft")
     except metadata.PackageNotFoundError:
@@ -28,7 +28,7 @@ def release() -> str:
 
 
 def _described(checkout: Path) -> str:
-    """TAG-COMMITS-gNODE of a checkout, or nothing where there is no checkout, no tag or no git."""
+    """TAG-COMMITS-gNODE of a checkout; empty if there is no checkout, no tag or no git."""
     if not (checkout / ".git").exists():
         return ""
     words = [

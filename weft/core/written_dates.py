@@ -1,4 +1,4 @@
-"""Columns of dates in any of the ways in which people write them: 5.3.2026, March 5, 2026, 2026年3月5日."""
+"""Recognises columns of dates in common notations: 5.3.2026, March 5, 2026, 2026年3月5日."""
 
 import datetime
 import re
@@ -33,17 +33,17 @@ _EITHER = re.compile(r"(?P<a>\d\d?)([/-])(?P<b>\d\d?)\2(?P<y>\d{4}|\d\d)" + _TIM
 
 @dataclass(frozen=True)
 class DateForm:
-    """day_first: whether 03/04/2026 is in April; None where no such value is there."""
+    """The notation of a column of dates. day_first: whether 03/04/2026 is in April; None if no value is ambiguous."""
 
     day_first: bool | None = None
 
     def read(self, text: str) -> str | None:
-        """The date by ISO 8601; None for a string that is none."""
+        """The date in ISO 8601; None for a string that is not a date."""
         return _date(text.strip(), self.day_first)
 
 
 class JudgedDates(NamedTuple):
-    """either: the first value that has the day or the month first, nobody knows which; then there is no form."""
+    """either: the first value for which the order of day and month cannot be decided; form is then None."""
 
     form: DateForm | None
     either: str = ""
@@ -52,9 +52,10 @@ class JudgedDates(NamedTuple):
 def judge_dates(
     texts: Sequence[str], most_bad: int, before: DateForm | None = None
 ) -> JudgedDates | None:
-    """How these values are read as dates; None where more than `most_bad` of them are none.
+    """The form in which these values are dates; None if more than `most_bad` of them are not dates.
 
-    before: the form of such a column in other rows, which holds here where these do not say it themselves.
+    before: the form of the same column in other rows, used if these values do not decide the order of day and
+    month.
     """
     bad = 0
     for text in texts:
@@ -73,7 +74,7 @@ def judge_dates(
 
 
 def _day_first(texts: Sequence[str]) -> bool | None:
-    """By a number above 12. None where no value says so, or both are."""
+    """Decided by a number above 12. None if no value decides it, or if values contradict each other."""
     matches = [match for text in texts if (match := _EITHER.fullmatch(text))]
     first = any(int(match["a"]) > 12 for match in matches)
     second = any(int(match["b"]) > 12 for match in matches)

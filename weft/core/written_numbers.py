@@ -1,6 +1,6 @@
-"""Columns of numbers in any of the ways in which people write them: 1.234,5, 1,234.5, 1 234,5, each with a unit.
+"""Recognises columns of numbers in common notations: 1.234,5, 1,234.5, 1 234,5, each with a unit.
 
-What a column means is judged by all its values, since 1.234 alone can be read in two ways.
+All values of a column are judged together, since 1.234 alone can be read in two ways.
 """
 
 import math
@@ -25,12 +25,14 @@ _ONLY_POINT = re.compile(r".*,.*\..*|.*,.*,.*")
 
 @dataclass(frozen=True)
 class NumberForm:
-    """decimal: which sign stands before the decimals; `plain` as Python spells numbers, without groups of digits."""
+    """The notation of a column of numbers. decimal: the decimal separator; `plain`: Python's notation, without
+    groups of digits.
+    """
 
     decimal: Decimal
 
     def read(self, text: str) -> str | None:
-        """The number as Python spells it, with its unit behind it; None for what is no number in this form."""
+        """The number in Python's notation, followed by its unit; None if the text is not a number in this form."""
         found = written(text)
         if found is None or _PATTERNS[self.decimal].fullmatch(found.number) is None:
             return None
@@ -44,7 +46,9 @@ class NumberForm:
 
 @dataclass(frozen=True)
 class JudgedNumbers:
-    """form: None where the values can be read with a decimal point and with a comma. units: how many values have which."""
+    """form: None if the values can be read both with a decimal point and with a comma. units: how many values have
+    each unit.
+    """
 
     form: NumberForm | None
     units: Counter[str]
@@ -53,9 +57,9 @@ class JudgedNumbers:
 def judge_numbers(
     texts: Sequence[str], most_bad: int, before: NumberForm | None = None
 ) -> JudgedNumbers | None:
-    """How these values are read as numbers; None where more than `most_bad` of them are none.
+    """The form in which these values are numbers; None if more than `most_bad` of them are not numbers.
 
-    before: the form of such a column in other rows, which holds here where it reads as many values as any other.
+    before: the form of the same column in other rows, used if it reads as many values as any other form.
     """
     found: list[Written] = []
     for place, text in enumerate(texts):
