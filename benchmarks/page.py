@@ -19,8 +19,8 @@ from weft.core.files import write_text
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = """# Benchmarks
 
-What Weft costs beside its peers. Everything here is printed by one command on a fresh clone, which sets up
-an environment of its own with the peers in it first:
+Here you find how much time and memory Weft needs beside its peers: open_clip, transformers, webdataset and others. Run it on
+your machine:
 
 ```sh
 make bench                                        # all lines
@@ -29,14 +29,24 @@ make bench BENCH="--write"                        # all lines, and this page ane
 make bench BENCH="--device cuda --cores all"      # ViT-B/32 and ViT-B/16 on a GPU, and gradient caching
 ```
 
-Each line runs in processes of its own, pinned to one core and then on all cores. Both sides take turns (A B,
-B A, ...) in one process, or in fresh processes where memory or imports are measured. A ratio is the median over
-rounds of the two sides' ratio in the same round, with its quartiles; for times it says how many times faster
-Weft is, for memory and imports which share of the peer's cost is left. What each line does is in the first
-lines of its file in `benchmarks/lines/`. Timings are compared within a run only; tests never time anything.
+The command works on a fresh clone. It first sets up an environment of its own with the peers in it. It prints everything on this page.
 
-`benchmarks/digits_coherence.py` is run by itself, on trained runs: it trains MVTCAE of multivae on the same data and compares. It needs
-`pip install multivae` in the benchmark environment, which Weft does not depend on.
+How to read the table:
+
+- **ratio**: for times, how many times faster Weft is (above 1 is better). For memory and imports, the share of the peer's
+  cost (below 1 is better). It is the median over rounds of the two sides' ratio in the same round, with its quartiles.
+- Differences of gradients, PSNR and the memory of `gradient_cache` are values, not ratios of the two sides.
+- **ours, theirs**: the medians of Weft and of the peer, with the unit.
+- **aim**: the ratio that was asked for, and whether it is reached.
+
+How it is measured:
+
+- Each line runs in processes of its own, pinned to one core and then on all cores.
+- Both sides take turns (A B, B A, ...) in one process, or in fresh processes where memory or imports are measured.
+- The first lines of a file in `benchmarks/lines/` describe the line.
+- Timings are compared within a run only; tests never time anything.
+- `benchmarks/digits_coherence.py` is run by itself, on trained runs: it trains MVTCAE of multivae on the same data and compares. It needs
+  `pip install multivae` in the benchmark environment, which Weft does not depend on.
 
 Measured on:
 
@@ -47,8 +57,6 @@ Measured on:
 | line | cores | quantity | ratio (quartiles) | aim | ours | theirs | note |
 |---|---|---|---|---|---|---|---|
 {table}
-
-No GPU was at hand: nothing here was measured on one.
 """
 
 PACKAGES = (
