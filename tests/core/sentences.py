@@ -27,19 +27,22 @@ PACKAGE = ROOT / "weft"
 CATALOGUE = PACKAGE / "core" / "language_zh.json"
 WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
 ERRORS = ("WeftError", "DataError", "IndexFileError")
+REFUSALS = ("RefusedError", "busy")
+"""Errors of the server, whose first argument is a number."""
 BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")
 """Functions of report/html.py that say their first argument."""
 
 
 def said(
-    path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *BLOCKS)
+    path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *REFUSALS, *BLOCKS)
 ) -> Iterator[tuple[int, str]]:
     """Line and sentence of each call in the module that says one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in functions:
-                for written in _alternatives(node.args[0]):
+            place = int(name in REFUSALS)
+            if name in functions and place < len(node.args):
+                for written in _alternatives(node.args[place]):
                     sentence = renumbered(WHERE.sub("", _template(written)))
                     if re.search(r"[a-z]{2}", re.sub(r"\{\d+\}", "", sentence)):
                         yield node.lineno, sentence

@@ -2,13 +2,25 @@
 
 import contextlib
 import re
+import time
+from threading import Thread
 
 import pytest
 from core import sentences
 
 from weft.cli import main
 from weft.core import language
-from weft.core.language import PLACE, Entry, catalogue, full_stop, listed, say, speaking
+from weft.core.language import (
+    PLACE,
+    Entry,
+    answering,
+    catalogue,
+    full_stop,
+    listed,
+    preferred,
+    say,
+    speaking,
+)
 from weft.core.language import language as chosen
 from weft.inference.wording import protocol_words
 
@@ -120,6 +132,51 @@ def test_help_is_in_chinese(words: list[str], capsys: pytest.CaptureFixture[str]
     assert "用法：weft" in said
     about = [line for line in said.splitlines() if not line.startswith(("usage", "  weft"))]
     assert sum(bool(re.search(r"[一-鿿]", line)) for line in about) > len(about) / 2
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [
+        ("", None),
+        ("zh", "zh"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-GB, zh", "en"),
+        ("en;q=0.5, ZH-Hans;q=0.7", "zh"),
+        ("fr-CH, fr;q=0.9, zh;q=0.3", "zh"),
+        ("zh;q=0, en;q=0.1", "en"),
+        ("zh;q=0", None),
+        ("*", None),
+        ("zh;q=x, de", None),
+        (";;,,=q zhen", None),
+    ],
+)
+def test_the_language_of_a_request(accepted: str, expected: str | None) -> None:
+    assert preferred(accepted) == expected
+
+
+@pytest.mark.usefixtures("chinese")
+def test_a_reader_is_answered_in_her_language_alone() -> None:
+    heard = []
+    with answering("en"):
+        thread = Thread(target=lambda: heard.append(chosen()))
+        thread.start()
+        thread.join()
+        assert chosen() == "en"
+        with answering("fr"):
+            assert chosen() == "zh"  # that of the process
+        assert chosen() == "en"
+    assert [*heard, chosen()] == ["zh", "zh"]
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize(
+    "part", ["; the server is stopping", ": no such fil", "; a: b", ", expected a", "; "]
+)
+def test_data_that_look_like_many_sentences_take_no_time(part: str) -> None:
+    """They come from anybody: one part more once doubled the time."""
+    began = time.perf_counter()
+    say("x" + part * 80)
+    assert time.perf_counter() - began < 10
 
 
 def test_a_catalogue_is_read_once() -> None:

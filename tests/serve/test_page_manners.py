@@ -60,6 +60,16 @@ def test_a_token_is_asked_for_and_remembered(visit: Opener) -> None:
     page.locator("main > section").first.wait_for()
 
 
+def test_the_server_refuses_in_the_language_of_the_page(visit: Opener) -> None:
+    page = visit(login=False, options={"locale": "zh-CN"})
+    page.refuses = True
+    page.locator("input[name=token]").fill("a wrong one")
+    page.keyboard.press("Enter")
+    refused = page.get_by_role("dialog").get_by_role("alert")
+    refused.wait_for()
+    assert refused.inner_text() == "令牌不是此服务器的"
+
+
 def test_without_a_token_nothing_is_asked(visit: Opener) -> None:
     page = visit(login=False)
     page.refuses = True

@@ -12,7 +12,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from weft.core.documents import read_json
@@ -23,10 +25,18 @@ VARIABLE = "WEFT_LANGUAGE"
 PLACE = re.compile(r"\{(\w+)(~?)\}")
 LONGEST = 2000
 """Characters. Longer texts are not looked up in the catalogue."""
+MOST_PARTS = 8
+"""Texts with more parts are not split: they are data, and the search for a translation would take long."""
+_READER: ContextVar[str | None] = ContextVar("reader", default=None)
+"""Language of the request that is being answered; None outside of requests, and where it asks for none."""
 
 
 def language() -> str:
-    """The language of messages, help and pages: from WEFT_LANGUAGE, else from the locale, else English."""
+    """The language of messages, help and pages: of the request that is being answered, else from WEFT_LANGUAGE,
+    else from the locale, else English."""
+    reader = _READER.get()
+    if reader is not None:
+        return reader
     # The order is that of gettext (GNU gettext manual, section 2.3.2).
     names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
     chosen = next((os.environ[name] for name in names if os.environ.get(name)), "")
@@ -53,6 +63,33 @@ def speaking(chosen: str | None) -> Iterator[None]:
         if chosen is not None:
             os.environ.pop(VARIABLE)
             os.environ.update({VARIABLE: before} if before is not None else {})
+
+
+@contextmanager
+def answering(accepted: str) -> Iterator[None]:
+    """Sets the language of this thread or task to that of the request it answers. Other threads and tasks keep theirs.
+
+    accepted: the header Accept-Language. If it names no known language, that of the process is used.
+    """
+    token = _READER.set(preferred(accepted))
+    try:
+        yield
+    finally:
+        _READER.reset(token)
+
+
+def preferred(accepted: str) -> str | None:
+    """The known language with the greatest weight in a header Accept-Language (RFC 9110, section 12.5.4), or None."""
+    weights: dict[str, float] = {}
+    for one in accepted.lower().split(","):
+        code, _, weight = one.partition(";")
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", weight) if weight else None
+        known = code.strip().split("-")[0]
+        if known in LANGUAGES and (found or not weight):
+            value = float(found[1]) if found else 1.0
+            weights[known] = max(value, weights.get(known, 0.0))
+    best = max(weights, key=weights.__getitem__, default=None)  # of two alike the first
+    return best if best is not None and weights[best] > 0 else None
 
 
 def listed(sentences: Iterable[str]) -> str:
@@ -92,8 +129,9 @@ def _sentences(text: str, chosen: str) -> str | None:
 
 
 def _looked_up(sentence: str, chosen: str) -> str | None:
+    small = sentence.lower()
     for entry in catalogue(chosen):
-        found = entry.pattern.fullmatch(sentence)
+        found = entry.pattern.fullmatch(sentence) if entry.fixed in small else None
         if found:
             return entry.filled(found.groupdict(), chosen)
     return None
@@ -101,25 +139,44 @@ def _looked_up(sentence: str, chosen: str) -> str | None:
 
 def _in_parts(sentence: str, chosen: str) -> str | None:
     """Translates WHERE: SENTENCE; SENTENCE; and lists with commas, if the catalogue has each part."""
-    for mark in re.finditer(": ", sentence):
+    found = _after_place(sentence, chosen)
+    if found or sentence.count("; ") >= MOST_PARTS:
+        return found or _list(sentence.split(", "), chosen)
+    for mark in re.finditer("; ", sentence):
+        # Only the text after the mark is split further. Splits of the text before it were tried at earlier marks.
+        before, after = sentence[: mark.start()], sentence[mark.end() :]
+        first = (
+            _looked_up(before, chosen)
+            or _after_place(before, chosen)
+            or _list(before.split(", "), chosen)
+        )
+        second = first and (_looked_up(after, chosen) or _in_parts(after, chosen))
+        if second:
+            return f"{first}；{second}"
+    return _list(sentence.split(", "), chosen)
+
+
+def _after_place(sentence: str, chosen: str) -> str | None:
+    """Translates WHERE: SENTENCE, if the catalogue has the sentence."""
+    for mark in islice(re.finditer(": ", sentence), MOST_PARTS):
         said = _looked_up(sentence[mark.end() :], chosen)
         if said:
             return f"{sentence[: mark.start()]}: {said}"
-    for mark in re.finditer("; ", sentence):
-        parts = sentence[: mark.start()], sentence[mark.end() :]
-        first, second = (_looked_up(one, chosen) or _in_parts(one, chosen) for one in parts)
-        if first and second:
-            return f"{first}；{second}"
-    return _list(sentence.split(", "), chosen)
+    return None
 
 
 def _list(parts: list[str], chosen: str) -> str | None:
     """Translates a list of which some parts are in the catalogue and all others are one-word names, such as
     recall@1.
     """
-    said = [_looked_up(part, chosen) for part in parts]
-    known = any(said) and all(one or " " not in part for one, part in zip(said, parts, strict=True))
-    if len(parts) < 2 or not known:
+    if len(parts) < 2:
+        return None
+    said = []
+    for part in parts:
+        said.append(_looked_up(part, chosen))
+        if said[-1] is None and " " in part:
+            return None
+    if not any(said):
         return None
     return "，".join(one or part for one, part in zip(said, parts, strict=True))
 
@@ -130,6 +187,11 @@ class Entry:
 
     english: str
     translation: str
+
+    @functools.cached_property
+    def fixed(self) -> str:
+        """The longest text between two places, in lower case. A sentence without it does not match the pattern."""
+        return max(PLACE.split(self.english)[::3], key=len).lower()
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from weft.core.language import say
 from weft.core.version import version
 from weft.index.database import IndexFileError
 from weft.serve import operations, page, requests
@@ -115,7 +116,11 @@ class Routes:
 
     async def _runs(self, request: Request) -> Response:  # noqa: ARG002
         """The runs, and what can be asked of them."""
-        return answered(await asyncio.to_thread(self._service.describe))
+
+        def failed(fault: str) -> None:
+            self._log.line("failed", "error", error=fault)
+
+        return answered(await asyncio.to_thread(self._service.describe, failed))
 
     async def _login(self, request: Request) -> Response:
         """A session for the page."""
@@ -179,7 +184,8 @@ def answered(content: Any, status: int = 200, headers: dict[str, str] | None = N
 
 
 def _answering(refused: RefusedError) -> Application:
-    return answered({"error": refused.message}, refused.status, refused.headers)
+    """Says it in the language that the request asks for."""
+    return answered({"error": say(refused.message)}, refused.status, refused.headers)
 
 
 async def _page() -> Response:
@@ -199,12 +205,16 @@ async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """A fault of the server; the gate writes into the log where."""
-    return answered({"error": "the server failed; its log says where"}, 500)
+    return _answering(RefusedError(500, "the server failed; its log says where"))  # type: ignore[return-value]
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
     """404 and 405 of the router."""
     assert isinstance(error, HTTPException)
-    said = {404: "there is no such address", 405: f"{request.method[:10]} is not answered here"}
-    message = said.get(error.status_code, str(error.detail))
-    return answered({"error": message}, error.status_code, dict(error.headers or {}))
+    if error.status_code == 404:
+        refused = RefusedError(404, "there is no such address", error.headers)
+    elif error.status_code == 405:
+        refused = RefusedError(405, f"{request.method[:10]} is not answered here", error.headers)
+    else:
+        refused = RefusedError(error.status_code, str(error.detail), error.headers)
+    return _answering(refused)  # type: ignore[return-value]

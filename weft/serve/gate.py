@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from weft.core.language import answering
 from weft.core.text import counted
 from weft.serve.log import Log
 from weft.serve.metrics import Metrics
@@ -63,11 +64,23 @@ class Gate:
             return
         body = _Body(receive, self._limits, self._reserve)
         visit = _Visit(scope, send, body)
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        with answering(headers.get("accept-language", "")):
+            await self._visited(scope, receive, visit, body, headers)
+
+    async def _visited(
+        self,
+        scope: Scope,
+        receive: Receive,
+        visit: "_Visit",
+        body: "_Body",
+        headers: Mapping[str, str],
+    ) -> None:
         self.inside += 1
         self._metrics.in_flight.set(self.inside)
         try:
             try:
-                self._check(scope, visit, body)
+                self._check(scope, visit, body, headers)
                 await self._inner(scope, body.receive, visit.send)
             except RefusedError as refused:
                 await self._refuse(refused, scope, receive, visit)
@@ -88,10 +101,11 @@ class Gate:
             self._bytes -= body.reserved
             self._note(scope, visit, body)
 
-    def _check(self, scope: Scope, visit: "_Visit", body: "_Body") -> None:
+    def _check(
+        self, scope: Scope, visit: "_Visit", body: "_Body", headers: Mapping[str, str]
+    ) -> None:
         if self.stopping:
             raise RefusedError(503, "the server is stopping", {"Retry-After": "5"})
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         self._access.check(scope["method"], scope["path"], visit.client, headers)
         if self.inside > self._limits.requests:
             raise busy(1, f"{self.inside} requests are being answered")

@@ -21,7 +21,7 @@ from weft.modalities.parts import shown_by
 from weft.runs.searching import combined
 from weft.serve import requests
 from weft.serve.batcher import Batcher
-from weft.serve.refusals import RefusedError
+from weft.serve.refusals import RefusedError, checked
 from weft.serve.served import ServedRun
 
 T = TypeVar("T")
@@ -65,10 +65,7 @@ class ServedIndex:
     async def search(self, asked: requests.Search) -> Answer:
         """The nearest items, best first; none below the cut-off."""
         began = time.perf_counter()
-        if asked.k > self.run.limits.answers:
-            raise RefusedError(
-                413, f"k is {asked.k:,}, expected at most {self.run.limits.answers:,}"
-            )
+        checked(asked.k, "k", self.run.limits.answers)
         query = await self._query(asked)
         stream = _alone(asked)
         key = (self.run.name, stream, asked.k, json.dumps(asked.where, sort_keys=True))

@@ -15,7 +15,7 @@ from weft.runs.explaining import explain_rows
 from weft.runs.generating import generate
 from weft.serve import requests
 from weft.serve.explained import explained_json
-from weft.serve.refusals import RefusedError
+from weft.serve.refusals import RefusedError, checked
 from weft.serve.served import ServedRun
 
 Answer = dict[str, Any]
@@ -126,13 +126,6 @@ async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
         return explained_json(found)
 
     return {"run": run.name, **await run.alone("explain", values, weigh)}
-
-
-def checked(count: int, what: str, most: int) -> int:
-    """The count. Raises RefusedError above the limit."""
-    if count > most:
-        raise RefusedError(413, f"{what} is {count:,}, expected at most {most:,}")
-    return count
 
 
 def check_one_row(values: Mapping[str, Any]) -> None:

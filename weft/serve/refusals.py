@@ -26,6 +26,13 @@ def busy(seconds: float, what: str) -> RefusedError:
     return RefusedError(429, f"{what}; try again in {wait} s", {"Retry-After": str(wait)})
 
 
+def checked(count: int, what: str, most: int) -> int:
+    """The count. Raises RefusedError above the limit."""
+    if count > most:
+        raise RefusedError(413, f"{what} is {count:,}, expected at most {most:,}")
+    return count
+
+
 def refusal_of(error: BaseException) -> RefusedError | None:
     """How an error of the library is said to a caller; None where it is one that nobody foresaw."""
     if isinstance(error, RefusedError):

@@ -1,12 +1,13 @@
 """Some runs and their indexes, the threads of their models, and what may be asked of which."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.errors import unknown_name
+from weft.core.language import say
 from weft.export.backends import Backend
 from weft.index import Index
 from weft.index.database import IndexFileError
@@ -56,6 +57,9 @@ class Service:
             for name, run in self.runs.items()
         }
 
+        self._faults: dict[str, str | None] = {}
+        """What was wrong with the index of a run when it was last described."""
+
     def close(self) -> None:
         """Answers what was let in."""
         self._model.close()
@@ -72,22 +76,28 @@ class Service:
         """The index of the run of that name, of the first that has one without a name. Raises RefusedError."""
         return self.indexes[self._named(name, "search")]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Every run with what it can do; one whose index cannot be read is without it, and says why in `fault`."""
+    def describe(self, failed: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
+        """Every run with what it can do; one whose index cannot be read is without it, and says why in `fault`.
+
+        failed: is told of each such index, with its folder, and again only after the fault was another or none.
+        """
         found = []
         for name, served in self.runs.items():
             index, fault = None, None
             try:
                 index = self.indexes[name].describe() if name in self.indexes else None
             except IndexFileError as error:
-                fault = self.private(str(error))
+                fault = str(error)
+                if fault != self._faults.get(name):
+                    failed(fault)
+            self._faults[name] = fault
             found.append(
                 {
                     **describe(served.run, name),
                     "can": self._can[name],
                     "backend": _backend(served.backends),
                     "index": index,
-                    "fault": fault,
+                    "fault": None if fault is None else say(self.private(fault)),
                 }
             )
         return found

@@ -51,8 +51,9 @@ function build(run) {
     return { name: view.name, built, section, link };
   });
   fill(page.nav, page.views.map((view) => view.link));
-  const none = page.views.length ? null : make("p", { class: "notice" }, nothingShown(run));
-  fill(page.main, none, page.views.map((view) => view.section));
+  const none = page.views.length || run.fault ? null : make("p", { class: "notice" }, nothingShown(run));
+  const fault = run.fault ? make("p", { class: "notice bad", role: "alert" }, say("The index of this run cannot be read: {reason}", { reason: run.fault })) : null;
+  fill(page.main, fault, none, page.views.map((view) => view.section));
   fill(page.foot, run.backend ? computedBy(run) : run.name);
   if (page.choice) page.choice.value = run.name;
 }
