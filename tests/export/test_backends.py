@@ -107,7 +107,7 @@ def test_a_file_of_the_tower_is_tried_and_kept(own: Run, monkeypatch: pytest.Mon
     for path in files:
         path.write_bytes(path.read_bytes()[:100])
     found = fastest(own, "text")
-    assert (found.name, "no ONNX file: " in found.why) == ("fp32", True)
+    assert (found.name, "no onnx: " in found.why) == ("fp32", True)
 
 
 def test_what_a_way_needs_is_said(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +126,17 @@ def test_a_damaged_file_of_int8_is_named(own: Run) -> None:
     assert ("no openvino int8: " in found.why, "openvino bf16 " in found.why) == (True, True)
 
 
+def test_a_damaged_file_of_fp32_does_not_keep_int8_from_being_tried(own: Run) -> None:
+    pytest.importorskip("openvino")
+    fastest(own, "text", 0.01)  # writes the file
+    place = kept(own.folder, "text")
+    shutil.copy(place, kept(own.folder, "text", "int8"))
+    place.write_bytes(b"damaged")
+    found = fastest(own, "text", 0.01)
+    assert ("no onnx: " in found.why, "openvino int8" in found.why) == (True, True)
+    assert "no openvino int8" not in found.why
+
+
 def test_a_tower_that_is_no_graph_is_computed_by_the_model(
     own: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +148,7 @@ def test_a_tower_that_is_no_graph_is_computed_by_the_model(
     monkeypatch.setattr(backends, "graph_of", refuse)
     found = fastest(own, "text", 0.01)
     assert found.name in ("fp32", "bf16")
-    assert "no ONNX file: " in found.why
+    assert "no onnx: " in found.why
 
 
 def test_an_open_end_is_a_large_number() -> None:

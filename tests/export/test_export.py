@@ -169,6 +169,10 @@ def test_weft_s_own_clip_fits_open_clip_and_not_transformers(tmp_path: Path) -> 
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(WeftError, match="link: is there already"):
         export(run, "open_clip", tmp_path / "link")
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "out", Path("/proc/out")):
+        with pytest.raises(WeftError, match=f"^{place}: cannot be written: "):
+            export(run, "open_clip", place)
     save_untrained(weft.recipe("published", model=str(tmp_path / "model")), tmp_path / "back")
     back = load(tmp_path / "back", device="cpu")
     texts = ["a red circle above a blue star", "three green squares"]

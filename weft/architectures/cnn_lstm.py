@@ -31,12 +31,15 @@ def cnn_lstm(
     hidden, layers: of the LSTM. The picture's features are normalised by a layer norm where the paper
     divides by their length. text: the name of the question's stream.
 
-    The head "matching" says whether picture and text belong together (2 logits), and embedding is E of a
-    space in which they are contrasted, 0 for none: so that captions can pretrain both, where the
-    paper has a CNN from ImageNet and an LSTM from scratch. With `answers` there is "answer" too.
+    The paper takes a CNN from ImageNet and an LSTM from scratch. Here captions can pretrain both: the head
+    "matching" says whether picture and text belong together (2 logits), and embedding is E of the space for a
+    contrastive objective, 0 for none. answers: classes of the head "answer", 0 for no such head.
     """
     vectors = {"image": image_dim, text: hidden}
-    answer = ClassifierConfig(width, max(1, answers), hidden=(width, width), dropout=dropout)
+    heads = {"matching": HeadConfig(ClassifierConfig(width, 2), MATCHING)}
+    if answers:
+        answer = ClassifierConfig(width, answers, hidden=(width, width), dropout=dropout)
+        heads["answer"] = HeadConfig(answer, ClassOutput("answer"))
     return ModelConfig(
         encoders={
             "image": image,
@@ -51,10 +54,7 @@ def cnn_lstm(
             activation="tanh",
             norm=True,
         ),
-        heads={
-            **({"answer": HeadConfig(answer, ClassOutput("answer"))} if answers else {}),
-            "matching": HeadConfig(ClassifierConfig(width, 2), MATCHING),
-        },
+        heads=heads,
         projections={
             stream: ProjectionConfig(dim, embedding) for stream, dim in vectors.items() if embedding
         },

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from weft.core.errors import WeftError, unknown_name
+from weft.core.files import check_writable
 from weft.export._library import Wanted
 from weft.runs.run import Run
 
@@ -45,7 +46,7 @@ def export(
     """Writes the model of the run as `library` reads it into the new folder, whole or not at all.
 
     streams: for onnx and pt2; int8: for onnx; see `Wanted`. Returns lines that a person should know, such as what had to be left
-    out. Raises WeftError where the folder is there, and where the library has no such architecture: which part it lacks.
+    out. Raises WeftError where the folder is there or cannot be written, and where the library has no such architecture: which part it lacks.
     """
     known = libraries()
     if library not in known:
@@ -53,6 +54,7 @@ def export(
     folder = Path(folder)
     if os.path.lexists(folder):  # a link to nowhere, too
         raise WeftError(f"{folder}: is there already, expected a new folder")
+    check_writable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
         whole = Path(made) / "model"

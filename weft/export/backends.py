@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch.nn.functional as F
@@ -37,9 +38,9 @@ LARGEST = 1 << 30
 """Bytes of a tower's weights above which no file of it is written."""
 INT8 = "openvino int8"
 """Of a file that `weft export --to onnx --int8` left in the run's folder."""
-OPENVINO = ("openvino", "openvino bf16", INT8)
 EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
+Open = Callable[[Path], Compute]
 
 
 @dataclass(frozen=True)
@@ -92,27 +93,26 @@ def _of_files(
     ]
     if missing["onnx"]:
         return {}, absent
+    modality = run.modalities[stream]
+    longest = modality.config.max_length if isinstance(modality, Text) else 0
+    of_fp32: dict[str, Open] = {"onnx": session}
+    of_int8: dict[str, Open] = {}
+    if not missing["openvino"]:
+        of_fp32["openvino"] = partial(openvino, longest=longest)
+        of_fp32["openvino bf16"] = partial(openvino, precision="bf16", longest=longest)
+        of_int8[INT8] = partial(openvino, longest=longest)
     ways: dict[str, Compute] = {}
-    # Exporter and runtimes say in many ways what they cannot write or open; the model itself remains.
-    try:
-        path = _onnx_file(run, stream, example)
-        ways["onnx"] = session(path)
-        if not missing["openvino"]:
-            modality = run.modalities[stream]
-            longest = modality.config.max_length if isinstance(modality, Text) else 0
-            ways["openvino"] = openvino(path, longest=longest)
-            ways["openvino bf16"] = openvino(path, precision="bf16", longest=longest)
-            int8 = kept(run.folder, stream, "int8")
-            if int8.exists():
-                ways[INT8] = openvino(int8, longest=longest)
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        first = next(
-            said
-            for name, said in (("onnx", "ONNX file"), *((one, one) for one in OPENVINO))
-            if name not in ways
-        )
-        absent.append(f"no {first}: {brief(reason)}")
+    for file, opens in ((_onnx_file, of_fp32), (_int8_file, of_int8)):
+        # Exporter and runtimes say in many ways what they cannot write or open; the model itself remains.
+        try:
+            path = file(run, stream, example) if opens else None
+            if path is not None:
+                for name, opened in opens.items():
+                    ways[name] = opened(path)
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            first = next(name for name in opens if name not in ways)
+            absent.append(f"no {first}: {brief(reason)}")
     return ways, absent
 
 
@@ -134,6 +134,12 @@ def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
         save_onnx(graph, made)
         os.replace(made, path)
     return path
+
+
+def _int8_file(run: TrainedModel, stream: str, example: Field) -> Path | None:  # noqa: ARG001
+    """That of `weft export --int8`; None where there is none."""
+    path = kept(run.folder, stream, "int8")
+    return path if path.exists() else None
 
 
 def _eager(run: TrainedModel, stream: str) -> Compute:
