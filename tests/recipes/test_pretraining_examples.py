@@ -16,7 +16,7 @@ def test_every_example_is_one_of_a_pair() -> None:
         *NAMES,
         *(f"{name}_captions" for name in NAMES),
     }
-    assert {"cnn_lstm", "vilbert", "visualbert"} <= set(NAMES)
+    assert {"cnn_lstm", "lxmert", "vilbert", "visualbert"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
