@@ -38,6 +38,11 @@ def test_a_question_about_a_picture_and_what_the_answer_rests_on(
     assert why.locator("canvas").count() == 1
     words = why.locator(".weighed span").all_inner_texts()
     assert "".join(words).replace("?", "") == "whatisthecolor"
+    titles = page.locator("dialog h3")
+    assert titles.all_inner_texts() == ["Picture", "Words"]
+    page.evaluate("speak('zh')")
+    assert titles.all_inner_texts() == ["图片", "文字"]
+    page.evaluate("speak('en')")
     strength = why.get_by_role("slider", name="Strength of the heat map")
     faint, strong = ("0.1", "1")
     for value in (faint, strong):
@@ -94,7 +99,7 @@ def test_a_caption_of_one_of_several_streams(visit: Opener, page_runs: Runs) -> 
     give(page, page_runs("captions") / "p02.png")
     asked = asked_of(page, "/caption", view.get_by_role("button", name="Caption").click)
     assert list(asked["values"]) == ["image"]
-    page.get_by_text("Answered without: text").wait_for()
+    page.get_by_text("Answered without: Words").wait_for()
     assert page.locator(".result .said").inner_text()
 
 

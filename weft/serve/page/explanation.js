@@ -17,14 +17,19 @@ async function explain(asked, place) {
 function showExplanation(found) {
   const heading = make("h2", { id: newId("why") }, say("What it rests on"));
   const close = iconButton("cross", say("Close"), () => dialog.close());
-  const parts = Object.entries(found.streams).map(([stream, shownOf]) => streamShown(stream, shownOf));
+  const streams = streamsNamed(page.run, Object.keys(found.streams));
+  const parts = streams.map((stream) => streamShown(stream, streamWords(stream, streams), found.streams[stream.name]));
+  const without = (found.without ?? []).map((one) => {
+    const [left] = streamsNamed(page.run, [one.stream]);
+    return withoutStream(streamWords(left, streams), one);
+  });
   const dialog = make(
     "dialog",
     { class: "why", "aria-labelledby": heading.id },
     make("div", { class: "title" }, heading, close),
     make("p", { class: "answer" }, found.score ? `${found.said} (${found.score})` : found.said),
     parts,
-    (found.without ?? []).map(withoutStream),
+    without,
   );
   if (dialog.querySelector("canvas")) dialog.append(strengthField(dialog));
   dialog.append(make("p", { class: "soft" }, say("The stronger the colour, the more it matters for what was said.")));
@@ -35,18 +40,18 @@ function showExplanation(found) {
 }
 
 /** What is said without one of the streams. */
-function withoutStream({ stream, said, score }) {
-  return make("p", { class: "soft" }, say("Without {stream}: {said}", { stream, said: score ? `${said} (${score})` : said }));
+function withoutStream(words, { said, score }) {
+  return make("p", { class: "soft" }, say("Without {stream}: {said}", { stream: words, said: score ? `${said} (${score})` : said }));
 }
 
-function streamShown(stream, { pictures = [], words = [], recordings = [] }) {
-  const heard = page.run.streams.find(({ name }) => name === stream)?.kind === "audio"; // a spectrogram has no shape of its own
+function streamShown({ kind }, called, { pictures = [], words = [], recordings = [] }) {
+  const heard = kind === "audio"; // a spectrogram has no shape of its own
   return make(
     "section",
     {},
-    make("h3", {}, stream),
-    pictures.length ? make("div", { class: heard ? "maps recording" : "maps" }, pictures.map((one) => heatMap(one, one.weights, stream))) : null,
-    recordings.map((one) => make("div", { class: "maps recording" }, heatMap(one, one.weights && [one.weights], stream))),
+    make("h3", {}, called),
+    pictures.length ? make("div", { class: heard ? "maps recording" : "maps" }, pictures.map((one) => heatMap(one, one.weights, called))) : null,
+    recordings.map((one) => make("div", { class: "maps recording" }, heatMap(one, one.weights && [one.weights], called))),
     words.length ? make("p", { class: "weighed" }, words.map(weighedWord)) : null,
   );
 }

@@ -7,8 +7,7 @@ class Inputs {
     this.changed = changed;
     const any = streams.length > 1 && streams.every((stream) => stream.optional);
     this.fields = streams.map((stream) => {
-      const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
-      const words = alone && KINDS[stream.kind] ? KINDS[stream.kind] : stream.name;
+      const words = streamWords(stream, streams);
       return this.fieldOf(stream, stream.optional && !any ? say("{stream} (may be left out)", { stream: words }) : words);
     });
     const enough = any ? make("small", {}, say("One of them is enough.")) : null;
@@ -105,6 +104,12 @@ function asWritten(text) {
   } catch {
     return text;
   }
+}
+
+/** What a stream is called: by its kind where no other of `streams` is of that kind, else by its name. */
+function streamWords(stream, streams) {
+  const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
+  return (alone && KINDS[stream.kind]) || stream.name;
 }
 
 /** The streams of the run that have these names, in the order of the run; `optional` ones may be left out. */

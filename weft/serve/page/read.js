@@ -54,7 +54,10 @@ class ReadView {
 
   said({ texts, rows, missing = [] }) {
     const said = texts ? texts.map((text) => make("p", { class: "said" }, text || say("(no words)"))) : rows.map(({ answers, said: one }) => answersShown(answers.length ? answers : [{ said: one }]));
-    return [...said, missing.length ? make("p", { class: "soft" }, say("Answered without: {streams}", { streams: missing.join(", ") })) : null];
+    const streams = streamsNamed(this.run, this.head.streams);
+    const lacking = streams.filter(({ name }) => missing.includes(name)).map((stream) => streamWords(stream, streams));
+    const listed = { toString: () => lacking.join(", ") }; // in the language of the moment
+    return [...said, lacking.length ? make("p", { class: "soft" }, say("Answered without: {streams}", { streams: listed })) : null];
   }
 
   why(values) {
