@@ -106,7 +106,9 @@ class Mixable(Protocol):
     """A modality whose rows can be mixed in pairs, for training."""
 
     def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
-        """`ratio` * `one` + (1 - `ratio`) * `other`, both outputs of `transform`; in the shape of `one`."""
+        """Mixes `one` and `other` in the ratio `ratio` : 1 - `ratio`. Both are outputs of `transform`; the result
+        has the shape of `one`.
+        """
         ...
 
 

@@ -1,1 +1,1 @@
-"""A trained model run over rows: read, encoded, fused, decoded. Tasks, explanations and reports stand on it."""
+"""Runs a trained model over rows: reads, encodes, fuses, decodes. Tasks, explanations and reports use this package."""

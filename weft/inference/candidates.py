@@ -1,4 +1,4 @@
-"""How well each of a few candidate texts follows on a row: by a cosine, or by how likely a decoder writes it."""
+"""Scores a few candidate texts for each row: by a cosine, or by the likelihood that a decoder gives them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,29 +24,31 @@ from weft.inference.rows import Reading, Selection
 from weft.inference.wording import OF_ANOTHER
 
 OWN = ""
-"""The name of the scores of rows as they are, beside those with a stream of another row."""
+"""The name of the scores of unchanged rows, beside those with a stream of another row."""
 Candidates = Callable[[Sample], Sequence[str]]
-"""The candidates of a row. Raises DataError for a row that has none."""
+"""Returns the candidates of a row. Raises DataError for a row that has none."""
 
 
 class Ranker(Protocol):
-    """How candidates are scored."""
+    """Scores the candidates of rows."""
 
     def scores(
         self, fused: Sequence[Mapping[str, Features]], candidates: Sequence[Sequence[str]]
     ) -> list[Tensor]:
-        """Of R rows, as each member has fused them, the scores (C,) of their candidates, on the CPU."""
+        """The scores (C,) of the candidates of R rows, on the CPU, from the rows' fused streams of each member."""
         ...
 
     def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:
-        """What the members write of the R rows; nothing where they only rank."""
+        """The texts that the members generate for the R rows; empty if they only rank."""
         ...
 
 
 @dataclass(frozen=True)
 class Scored:
-    """N rows. rows: their numbers. groups: (N,). scores: OWN, or a stream of another row -> the scores (C,) of each row's
-    candidates. said: the same -> what is written of each row, where the model writes."""
+    """Scores of N rows. rows: their row numbers. groups: (N,). scores: OWN, or a stream taken from another row ->
+    the scores (C,) of each row's candidates. said: the same keys -> the generated text of each row, if the model
+    generates.
+    """
 
     rows: list[int] = field(default_factory=list)
     groups: list[Tensor] = field(default_factory=list)
@@ -55,7 +57,7 @@ class Scored:
 
 
 class ByCosine:
-    """The cosine between the embedding of the fused streams and that of the candidate; of several models the mean."""
+    """The cosine between the embedding of the fused streams and that of the candidate; for several models the mean."""
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class ByCosine:
     def scores(
         self, fused: Sequence[Mapping[str, Features]], candidates: Sequence[Sequence[str]]
     ) -> list[Tensor]:
-        """See `Ranker`. A candidate is embedded when it first occurs."""
+        """See `Ranker`. Each candidate is embedded when it first occurs."""
         self._embed(dict.fromkeys(name for names in candidates for name in names))
         contexts = [
             member.model.embed(JOINT, one[JOINT]).cpu()
@@ -91,7 +93,7 @@ class ByCosine:
         return found
 
     def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:  # noqa: ARG002
-        """Nothing is written."""
+        """Always empty."""
         return []
 
     def _embed(self, names: Mapping[str, None]) -> None:
@@ -113,8 +115,9 @@ class ByCosine:
 
 
 class ByLikelihood:
-    """The log-probability that the head's decoder writes the candidate (Das et al. 2017, arXiv:1611.08669, section 4.2); of
-    several models the mean. writes: whether they also say what they write themselves."""
+    """The log-probability of the candidate under the head's decoder (Das et al. 2017, arXiv:1611.08669, section
+    4.2); for several models the mean. writes: the members also generate texts of their own.
+    """
 
     def __init__(self, members: Sequence[Member], head: str, *, writes: bool = True) -> None:
         self._members, self._writes = members, writes
@@ -138,7 +141,7 @@ class ByLikelihood:
         return [torch.stack(of_row).mean(dim=0) for of_row in zip(*each, strict=True)]
 
     def said(self, fused: Sequence[Mapping[str, Features]]) -> list[str]:
-        """What the models write together."""
+        """The texts that the models generate as an ensemble."""
         if not self._writes:
             return []
         values = self._outputs[0].read(self._parts(fused))
@@ -162,9 +165,10 @@ def score_candidates(
     swap: bool = False,
     device: torch.device | str = "cpu",
 ) -> Scored:
-    """The scores of every row's candidates, where it can be read and has one of the fused streams.
+    """Scores every row's candidates, if the row can be read and has one of the fused streams.
 
-    rows: numbers of those that have candidates, None for all. swap: also with each stream of another row, where several are fused. Raises WeftError where no row is left.
+    rows: numbers of the rows with candidates, None for all. swap: also score with each stream taken from another
+    row, if several streams are fused. Raises WeftError if no row is left.
     """
     check_members(members)
     readers = [(one, Reading.of(one, dataset, fused_of(one))) for one in members]
@@ -197,7 +201,7 @@ def fused_of(member: Member) -> tuple[str, ...]:
 
 
 def _there(members: Sequence[Member], streams: Sequence[Encoded]) -> Tensor:
-    """The numbers of the rows that have something of what is read."""
+    """The numbers of the rows that have at least one of the streams that are read."""
     joint = members[0].model.fuse(streams[0])[JOINT]
     return joint.present.nonzero()[:, 0]
 
@@ -209,7 +213,9 @@ def _taken(fused: Mapping[str, Features], there_R: Tensor) -> Mapping[str, Featu
 def _variants(
     streams: Sequence[Encoded], swapped: Sequence[str]
 ) -> list[tuple[str, Sequence[Encoded]]]:
-    """The streams of each member as they are, and with each of `swapped` of the row half a batch away."""
+    """The unchanged streams of each member, and for each of `swapped` the streams with that stream taken from the
+    row half a batch away.
+    """
     found: list[tuple[str, Sequence[Encoded]]] = [(OWN, streams)]
     for stream in swapped if len(swapped) > 1 else ():
         mixed = []

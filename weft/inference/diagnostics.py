@@ -1,6 +1,6 @@
-"""What stands behind a task's scores: confused classes, calibration, class counts, errors by slice.
+"""Details behind a task's scores: confused classes, calibration, class counts, errors by slice.
 
-These are records of numbers; the report draws them. They are kept with a result as JSON.
+They are records of numbers. A result stores them as JSON, and the report draws them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from weft.evaluation.metric import Score
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """So many rows whose right class is `right` were predicted to be `predicted`."""
+    """Number of rows with the right class `right` that were predicted as `predicted`."""
 
     right: str
     predicted: str
@@ -22,11 +22,11 @@ class ConfusedPair:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class was predicted for the rows of each right class.
+    """How often each class was predicted, for the rows of each right class.
 
-    labels: the L classes that are shown; all of them, or, of many, those with the most errors, in the
-    order of the model's classes. counts: L rows of L numbers, a row for each right class. classes: how many
-    there are in all. pairs: the most frequent errors among all classes, the most frequent first.
+    labels: the L classes that are shown: all of them or, if there are many, those with the most errors, in the
+    order of the model's classes. counts: L rows of L numbers, one row per right class. classes: the total number of
+    classes. pairs: the most frequent errors among all classes, the most frequent first.
     """
 
     labels: tuple[str, ...]
@@ -44,7 +44,7 @@ class Confusion:
 class ReliabilityBin:
     """The predictions whose confidence is above `low` and at most `high`.
 
-    confidence: their mean probability. accuracy: the share of them that is right. All in [0, 1].
+    confidence: their mean probability. accuracy: the share of correct predictions. All in [0, 1].
     """
 
     low: float
@@ -56,11 +56,11 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether predictions of probability p are right in p of all cases.
+    """Calibration: whether predictions with probability p are right in p of all cases.
 
-    bins: those that hold a prediction. ece: expected calibration error, the mean distance of confidence
-    and accuracy over the predictions (C. Guo et al. 2017, arXiv:1706.04599, section 2). of: whose
-    probability it is, such as "the predicted class" or "each tag".
+    bins: those that are not empty. ece: expected calibration error, the mean distance between confidence and
+    accuracy over the predictions (C. Guo et al. 2017, arXiv:1706.04599, section 2). of: what the probability refers
+    to, such as "the predicted class" or "each tag".
     """
 
     bins: tuple[ReliabilityBin, ...]
@@ -70,7 +70,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class ClassCount:
-    """Rows of a class; training is None where the training rows are not at hand."""
+    """Number of rows of a class; training is None if the training rows are not available."""
 
     name: str
     training: int | None
@@ -79,7 +79,7 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """counts: of all classes, or the most frequent ones, those with the most rows first. classes: all."""
+    """counts: of all classes, or of the most frequent ones, in falling order. classes: the total number of classes."""
 
     counts: tuple[ClassCount, ...]
     classes: int
@@ -96,9 +96,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Slices:
-    """One metric by the values of a column: ranges in their order, other values the most frequent first.
+    """One metric by the values of a column: ranges in their order, other values by falling frequency.
 
-    values: how many different ones there are; rows of those that are not shown are in the last slice.
+    values: the number of different values. The last slice holds the rows of the values that are not shown.
     """
 
     column: str
@@ -124,8 +124,8 @@ class ResidualBin:
 class Residuals:
     """Errors of predicted numbers, in the unit of the target.
 
-    bins: equally many rows each, from the smallest predicted number to the largest. points: (right,
-    predicted) of rows drawn at random. unit: of all numbers.
+    bins: with equal numbers of rows, from the smallest predicted number to the largest. points: (right, predicted)
+    of randomly drawn rows. unit: of all numbers.
     """
 
     bins: tuple[ResidualBin, ...]
@@ -135,7 +135,7 @@ class Residuals:
 
 @dataclass(frozen=True)
 class StreamWeight:
-    """How far a stream was believed: its mean weight over all recognised words, in percent."""
+    """The mean weight of a stream over all recognised words, in percent."""
 
     stream: str
     percent: Estimate
@@ -143,7 +143,7 @@ class StreamWeight:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """All that a task has of these; None, or nothing, where it does not measure it."""
+    """All details of a task's result; None or empty if the task does not measure them."""
 
     confusion: Confusion | None = None
     reliability: Reliability | None = None
@@ -153,12 +153,12 @@ class Diagnostics:
     stream_weights: tuple[StreamWeight, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Only what there is."""
+        """The details that are present."""
         return {name: _plain(value) for name, value in vars(self).items() if value}
 
 
 def _plain(value: Any) -> Any:
-    """A record as JSON values; a score says its metric, too."""
+    """A record as JSON values; a score includes the name of its metric."""
     if isinstance(value, Score):
         return {"metric": value.metric.name, **value.to_json()}
     if isinstance(value, Estimate):

@@ -1,4 +1,6 @@
-"""A data set's entries -> Features or embeddings of several models, each entry read once for all of them."""
+"""Computes Features or embeddings of a data set's entries with several models; each entry is read once for all
+models.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -27,12 +29,12 @@ from weft.inference.member import Entry, Member, ViewedSource
 from weft.inference.rows import PREFETCHED_BATCHES, holds_much
 
 SORTED_BATCHES = 64
-"""So many batches of short entries are loaded before they are put in order of length."""
+"""Batches of short entries that are loaded together before they are sorted by length."""
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """vectors: of each member (N, E), unit length, float32, on the CPU. entries: the N that could be read."""
+    """vectors: (N, E) for each member, unit length, float32, on the CPU. entries: the N entries that could be read."""
 
     vectors: tuple[Tensor, ...]
     entries: tuple[Entry, ...]
@@ -48,7 +50,7 @@ class View:
 
 
 Taker = Callable[[Sequence[View], Features], None]
-"""Takes the Features of a batch of views, one row a view."""
+"""A function that gets the Features of a batch of views, one row per view."""
 
 
 def embed_entries(
@@ -59,10 +61,11 @@ def embed_entries(
     bad: BadRows,
     device: torch.device | str = "cpu",
 ) -> Embedded:
-    """Embeds `entries`, all of one stream. An entry that names no alternative is the mean of all its views.
+    """Embeds `entries`, all of one stream. The embedding of an entry without an alternative is the mean over all
+    its views.
 
-    The mean of unit vectors is brought back to unit length. Rows that cannot be read go to `bad`;
-    those that it lets pass are missing from the result.
+    The mean of unit vectors is normalised to unit length again. Rows that cannot be read go to `bad`; rows that it
+    skips are missing from the result.
     """
     embeddings = [Embeddings(member.model, entries) for member in members]
     takers = [(member, [found.add]) for member, found in zip(members, embeddings, strict=True)]
@@ -89,7 +92,7 @@ class Embeddings:
         self._total_NE.index_add_(0, torch.tensor([view.place for view in views]), vectors)
 
     def unit(self, read_N: Tensor) -> Tensor:
-        """(R, E) the entries that could be read, of unit length."""
+        """(R, E) the entries that could be read, normalised to unit length."""
         return F.normalize(self._total_NE[read_N], dim=-1)
 
 
@@ -101,10 +104,10 @@ def encode_entries(
     bad: BadRows,
     device: torch.device | str,
 ) -> Tensor:
-    """Encodes `entries`, all of one stream, with each member, and gives the Features to its takers.
+    """Encodes `entries`, all of one stream, with each member, and passes the Features to its takers.
 
-    An entry that names no alternative is taken in all its views. A view that one of the members cannot read
-    is given to none. Returns (N,) bool: the entries all of whose views could be read.
+    An entry without an alternative is encoded in all its views. A view that one of the members cannot read is
+    passed to none of them. Returns (N,) bool: the entries all of whose views could be read.
     """
     read_N = torch.ones(len(entries), dtype=torch.bool)
     if not entries:
@@ -135,7 +138,7 @@ def encode_entries(
 
 @contextlib.contextmanager
 def evaluating(model: Model, device: torch.device | str, precision: Precision) -> Iterator[None]:
-    """The model in evaluation mode without gradients; its mode is put back afterwards."""
+    """Within it the model is in evaluation mode without gradients; its former mode is restored afterwards."""
     training = [module for module in model.modules() if module.training]
     if training:
         model.eval()
@@ -154,7 +157,7 @@ def _source(member: Member, stream: str) -> ViewedSource:
 
 
 def _views_of(entries: Sequence[Entry], source: ViewedSource) -> list[View]:
-    """The alternative that each entry names, or all views that it has."""
+    """The alternative that each entry names, or all its views."""
     found: list[View] = []
     for place, entry in enumerate(entries):
         views = range(source.views(entry.row)) if entry.alternative is None else [entry.alternative]
@@ -175,9 +178,10 @@ def _windows(
     bad: BadRows,
     config: InferenceConfig,
 ) -> Iterator[list[tuple[View, Any]]]:
-    """Views with what each source gives of them, or the error; the views of one row are read together.
+    """Views with the values from each source, or the error; the views of one row are read together.
 
-    Sequences are dear to pad: SORTED_BATCHES of them, or as many as there is room for, are one window.
+    Padding of sequences is expensive: a window is SORTED_BATCHES batches, or as many as fit into the limit of
+    bytes.
     """
     generator = torch.Generator()
 

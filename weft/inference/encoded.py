@@ -1,4 +1,4 @@
-"""Encoded rows: of batches, as heads read them, and kept without padding, to be fused in any combination."""
+"""Encoded rows: in batches, for heads, and stored without padding, for fusion in many combinations."""
 
 import contextlib
 import functools
@@ -24,12 +24,14 @@ from weft.inference.member import Entry, Member, check_members
 from weft.inference.rows import Reading, Selection, read_rows
 
 Encoded = Mapping[str, Features]
-"""Stream -> Features of B rows, of the streams that one of them has."""
+"""Stream -> Features of B rows, for the streams that at least one row has."""
 
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """B rows. numbers: in the data set. batches, streams: of each reading, before and after encoding."""
+    """B rows. numbers: their row numbers in the data set. batches, streams: for each reading, before and after
+    encoding.
+    """
 
     numbers: Sequence[int]
     batches: Sequence[Batch]
@@ -37,7 +39,7 @@ class EncodedRows:
 
     @property
     def batch(self) -> Batch:
-        """The rows as the first reading sees them."""
+        """The batch of the first reading."""
         return self.batches[0]
 
 
@@ -50,9 +52,9 @@ def encode_rows(
     device: torch.device | str = "cpu",
     what: str = "predicting",
 ) -> Iterator[EncodedRows]:
-    """The rows in batches, each row read once and encoded by every member. See `read_rows`.
+    """Yields the rows in batches; each row is read once and encoded by every member. See `read_rows`.
 
-    The caller stands in `evaluating` of the members' models.
+    The caller must be within `evaluating` for the members' models.
     """
     readings = [reading for _, reading in readers]
     for read in read_rows(readings, dataset, config, selection, device=device, what=what):
@@ -67,7 +69,9 @@ def encode_rows(
 def evaluating_all(
     members: Sequence[Member], config: InferenceConfig, device: torch.device | str
 ) -> Iterator[None]:
-    """The models of all members in evaluation mode without gradients. Raises ValueError for none."""
+    """Within it the models of all members are in evaluation mode without gradients. Raises ValueError if there are
+    none.
+    """
     check_members(members)
     with contextlib.ExitStack() as modes:
         for member in members:
@@ -76,7 +80,7 @@ def evaluating_all(
 
 
 class KeptFeatures:
-    """Features of rows of one stream, without padding, in a temporary file that is mapped into memory."""
+    """Features of rows of one stream, without padding, in a memory-mapped temporary file."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="weft-features-")  # noqa: SIM115
@@ -89,7 +93,7 @@ class KeptFeatures:
         return sum(map(len, self._lengths))
 
     def add(self, features: Features) -> None:
-        """Adds rows behind those that are there. Raises WeftError where the disk is full."""
+        """Appends rows. Raises WeftError if the disk is full."""
         tokens = features.tokens[features.mask].cpu().contiguous()
         try:
             self._file.write(tokens.flatten().view(torch.uint8).numpy().data)
@@ -117,7 +121,7 @@ class KeptFeatures:
         return tokens_SD, lengths_N, lengths_N.cumsum(0) - lengths_N, torch.cat(self._pooled)
 
     def take(self, index_R: Tensor, device: torch.device | str = "cpu") -> Features:
-        """The rows of these numbers, padded to the longest of them; each is read once."""
+        """The rows with these numbers, padded to the longest of them. Each row is read once."""
         tokens_SD, lengths_N, starts_N, pooled_ND = self._whole
         rows_U, place_R = torch.unique(index_R, return_inverse=True)
         lengths_U = lengths_N[rows_U]
@@ -130,7 +134,7 @@ class KeptFeatures:
 
 
 class KeptEntries:
-    """Features of entries, each in one or more evaluation views."""
+    """Features of entries, in one or more evaluation views each."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.features = KeptFeatures()
@@ -144,7 +148,7 @@ class KeptEntries:
         self.features.add(features)
 
     def rows(self, entry: Entry) -> list[int]:
-        """The numbers of the entry's rows among the features, its first view first."""
+        """The row numbers of the entry among the features, its first view first."""
         return [row for _, row in sorted(self._rows[entry].items())]
 
 
@@ -156,9 +160,9 @@ def pair_log_odds(
     at_once: int,
     device: torch.device | str,
 ) -> Tensor:
-    """(P,) log odds, by a head of two logits, that the streams of P pairs belong together.
+    """(P,) log odds, from a head of two logits, that the streams of P pairs belong together.
 
-    pairs: stream -> (P,) number of the row among the kept ones. at_once: pairs that are fused together.
+    pairs: stream -> (P,) row number among the kept features. at_once: pairs that are fused in one call.
     """
     count = len(next(iter(pairs.values())))
     scores: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""A member whose rows are encoded once, however often they are read: for measuring a task again and again."""
+"""Encodes a member's rows once, so that a task can be measured many times without encoding them again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +24,10 @@ def encoded_once(
     config: InferenceConfig,
     device: torch.device | str = "cpu",
 ) -> Member:
-    """The member that reads what its encoders gave of each row, in each evaluation view, for these streams.
+    """A member that reads the stored Features of these streams, for each row and evaluation view.
 
-    The Features lie in temporary files that go with the member. What is fused, projected or decoded is computed anew.
+    The Features are in temporary files that are deleted with the member. Fusion, projections and decoders still run
+    in every measurement.
     """
     found = {s: _kept(member, dataset, s, config, device) for s in member.sources if s in streams}
 
@@ -39,7 +40,7 @@ def encoded_once(
 
 @dataclass(frozen=True)
 class _KeptSource:
-    """places: (row, view) -> number of the row of the features; None where it lacks the stream."""
+    """places: (row, view) -> row number in the features; None if the row lacks the stream."""
 
     source: ViewedSource
     places: dict[tuple[int, int], int | None]
@@ -66,7 +67,7 @@ def _kept(
     config: InferenceConfig,
     device: torch.device | str,
 ) -> _KeptSource:
-    """Rows that cannot be read are left out; whoever reads them meets the error."""
+    """Encodes and stores the stream. Rows that cannot be read are skipped; whoever reads them later gets the error."""
     found = _KeptSource(member.sources[stream], {}, KeptFeatures())
     lenient = config.replace(errors=ErrorPolicy("skip", limit=1.0))
     rows, view = list(range(len(dataset))), 0
@@ -84,7 +85,7 @@ def _kept(
 
 
 def _add(found: _KeptSource, rows: Sequence[int], view: int, features: Features | None) -> None:
-    """The rows of a batch; those that lack the stream, or all where it has none."""
+    """Stores the features of a batch's rows; features is None if no row of the batch has the stream."""
     there = [] if features is None else features.present.nonzero()[:, 0].tolist()
     first = len(found.features)
     found.places.update(dict.fromkeys(((row, view) for row in rows), None))

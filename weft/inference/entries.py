@@ -1,4 +1,4 @@
-"""Which things of a data set a task embeds: listed once, before any is decoded."""
+"""Lists the entries of a data set that a task embeds, before any is decoded."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,9 @@ from weft.inference.member import Entry
 
 @dataclass(frozen=True)
 class Listing:
-    """entries: stream -> its entries. groups, matches: row -> number of its group and of what it matches.
-    splits: that the rows name."""
+    """entries: stream -> its entries. groups, matches: row -> number of its group and of its match. splits: the
+    splits that the rows name.
+    """
 
     entries: dict[str, list[Entry]]
     groups: dict[int, int]
@@ -28,7 +29,9 @@ class Listing:
         return {"split": ", ".join(self.splits)} if self.splits else {}
 
     def partnered(self) -> "Listing":
-        """Only entries that match an entry in another stream. Raises WeftError where two streams have no such pair."""
+        """Only the entries that match an entry of another stream. Raises WeftError if two streams have no matching
+        pair.
+        """
         present = {s: {self.matches[i.row] for i in found} for s, found in self.entries.items()}
         for one, other in combinations(present, 2):
             if not present[one] & present[other]:
@@ -45,7 +48,7 @@ class Listing:
 
 
 def readable(dataset: Dataset, bad: BadRows) -> Iterator[tuple[int, Sample]]:
-    """The number and the sample of each row that can be read; the others go the way of the error policy."""
+    """The number and the sample of each row that can be read; other rows go to the error policy."""
     for row in range(len(dataset)):
         try:
             sample = dataset[row]
@@ -56,10 +59,10 @@ def readable(dataset: Dataset, bad: BadRows) -> Iterator[tuple[int, Sample]]:
 
 
 def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> Listing:
-    """What of `streams` the rows hold: each of its alternatives, anything else once.
+    """The entries of `streams` in the rows: one for each alternative, one for any other value.
 
-    Matching rows that repeat the very same content (pairs that repeat their image) give one entry;
-    texts are never merged. Raises WeftError where a stream is in no row.
+    Matching rows with identical content (pairs that repeat their image) give one entry; texts are never merged.
+    Raises WeftError if no row has a stream.
     """
     entries: dict[str, list[Entry]] = {stream: [] for stream in streams}
     media: dict[str, dict[int, Media]] = {stream: {} for stream in streams}
@@ -93,9 +96,9 @@ def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> List
 def _merge(
     entries: list[Entry], media: Mapping[int, Media], matches: dict[int, int], bad: BadRows
 ) -> list[Entry]:
-    """Leaves out entries with the content of an earlier entry that they match. media: row -> its Media.
+    """Leaves out entries with the same content as an earlier entry that they match. media: row -> its Media.
 
-    What lies in one place, or is of different sizes, is told apart without reading it.
+    Media in the same place are the same, and those of different sizes differ, without reading them.
     """
     different: dict[int, dict[Media, int | None]] = defaultdict(dict)
     for entry in entries:

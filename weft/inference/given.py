@@ -1,4 +1,4 @@
-"""Values of one's own, such as a picture's path and a question, as rows that are read like any others."""
+"""Converts a caller's values, such as a picture's path and a question, to rows that are read like any others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from weft.inference.own_values import media_value, names_of
 
 @dataclass(frozen=True)
 class Given:
-    """samples: a row for each value. sources: stream -> how its values are read; a row may lack it."""
+    """samples: one row per value. sources: stream -> how its values are read; a row may lack it."""
 
     samples: list[Sample]
     sources: dict[str, ModalitySource]
 
 
 def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
-    """stream -> one value, or a list of N, None where the row lacks the stream.
+    """stream -> one value, or a list of N values, with None for a row without the stream.
 
-    A single value goes with every row. What a value of a picture, sound or video may be is said in `own_values`; an
-    array of strings is a list of them. Raises WeftError for an unknown stream, a value that cannot be read, a file
-    that is not there, and lists of other lengths.
+    A single value is used for every row. `own_values` lists the values that are accepted for a picture, sound or
+    video; an array of strings counts as a list of them. Raises WeftError for an unknown stream, a value that cannot
+    be read, a missing file, and lists of different lengths.
     """
     values = {stream: names_of(value) for stream, value in values.items()}
     for stream in values:
@@ -60,7 +60,9 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
 
 
 def _rows(stream: str, raws: list[Any]) -> list[Sample]:
-    """The stream alone, each value with its own source: that of a file is its path."""
+    """One row per value with this stream only. The source of a file is its path, that of any other value the
+    stream's name.
+    """
     return [
         Sample(str(n), str(n), {stream: raw}, str(_path(raw) or stream))
         for n, raw in enumerate(raws)

@@ -1,4 +1,4 @@
-"""A member that does without some of its streams, or gets something else in their place."""
+"""Members that lack some of their streams, or that read substitute features for them."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from weft.inference.other_encoding import encoding_by
 from weft.inference.rows import Reading, Selection
 
 AVERAGED = 512
-"""Training rows whose features are averaged, at most."""
+"""Maximum number of training rows whose features are averaged."""
 
 
 def without(member: Member, lost: Sequence[str]) -> Member:
-    """The member as if no row had these streams, and without what its fusion has learned to put in their place."""
+    """The member as if no row had these streams, and without the substitutes that its fusion has learned for them."""
     sources = {stream: source for stream, source in member.sources.items() if stream not in lost}
     model = member.model
     if lost and isinstance(model.fusion, MaskTokens):
@@ -32,9 +32,9 @@ def without(member: Member, lost: Sequence[str]) -> Member:
 
 
 def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
-    """The member that reads the same Features of every row that has them in the place of these streams.
+    """A member that reads the same substitute Features for these streams in every row that has them.
 
-    fillings: one row each.
+    fillings: stream -> Features of one row.
     """
 
     device = next(member.model.parameters()).device
@@ -50,19 +50,19 @@ def filled(member: Member, fillings: Mapping[str, Features]) -> Member:
 
 
 def one_row(vector_D: torch.Tensor) -> Features:
-    """Of one row a single token, which is its pooled vector, too."""
+    """Features of one row with a single token, which is also its pooled vector."""
     there = torch.ones(1, 1, dtype=torch.bool, device=vector_D.device)
     return Features(vector_D[None, None], there, vector_D[None])
 
 
 def zero_features(member: Member, streams: Sequence[str]) -> dict[str, Features]:
-    """Of each stream one row whose single token and pooled vector are zeros."""
+    """stream -> Features of one row whose single token and pooled vector are zeros."""
     widths = {stream: cast(Encoder, member.model.encoder(stream)).dim for stream in streams}
     return {stream: one_row(torch.zeros(width)) for stream, width in widths.items()}
 
 
 def mask_tokens(member: Member, streams: Sequence[str]) -> dict[str, Features]:
-    """Of each stream what the fusion puts in its place where a row lacks it; nothing where it has learned none."""
+    """stream -> the token that the fusion has learned for rows without the stream; empty if it has learned none."""
     fusion = member.model.fusion
     if not isinstance(fusion, MaskTokens):
         return {}
@@ -77,9 +77,10 @@ def mean_features(
     config: InferenceConfig,
     device: torch.device | str = "cpu",
 ) -> dict[str, Features]:
-    """Of each stream one row of a single token: the mean of tokens and of pooled vectors over rows that have it.
+    """stream -> Features of one row with a single token: the means of tokens and of pooled vectors over rows that
+    have the stream.
 
-    dataset: what the member's sources read; its rows are taken evenly, AVERAGED at most.
+    dataset: the data that the member's sources read. At most AVERAGED rows are used, evenly spaced.
     """
     step = -(-len(dataset) // AVERAGED)
     chosen = [(row,) for row in range(0, len(dataset), step)]

@@ -1,4 +1,4 @@
-"""A trained model with what it needs to read a data set, and the entries of the rows that it reads."""
+"""A trained model with the sources that it reads a data set from, and the entries of the rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,20 +13,20 @@ from weft.data.learned import Learned
 
 
 class ViewedSource(Source, Protocol):
-    """A stream of a data set whose fixed views are known: of a list of captions one each."""
+    """A stream of a data set whose number of fixed views is known: for a list of captions one view each."""
 
     def views(self, index: int) -> int: ...
 
 
 @dataclass(frozen=True)
 class Member:
-    """A model and how it reads the data set; several of them make an ensemble.
+    """A model and how it reads the data set. Several members form an ensemble.
 
-    sources: stream -> source. learned: how anything else than a row is read, such as the sentences that a
-    classifier makes of class names, and what was learned of the columns that the model predicts (the
-    classes). training: the rows that it was trained on, where they are at hand, for baselines that learn
-    from them. validation: rows that it was not trained on and that are not measured, for thresholds. reading: how the model
-    reads other rows; raw if not given.
+    sources: stream -> source. learned: how other inputs than rows are read, such as the sentences that a classifier
+    makes from class names, and what was learned from the columns that the model predicts (the classes). training:
+    the rows that it was trained on, if they are available, for baselines that learn from them. validation: rows
+    that it was not trained on and that are not measured, for thresholds. reading: how the model reads other rows;
+    raw if not given.
     """
 
     model: Model
@@ -56,9 +56,9 @@ class Member:
 
 
 def seeing(member: Member, head: str, streams: Sequence[str]) -> Member:
-    """The member whose head reads these streams alone; all that it reads if none is named.
+    """The member whose head reads only these streams; all its streams if none is named.
 
-    Raises WeftError for one that it does not read.
+    Raises WeftError for a stream that the member does not read.
     """
     if not streams:
         return member
@@ -71,7 +71,9 @@ def seeing(member: Member, head: str, streams: Sequence[str]) -> Member:
 
 
 def only(members: Sequence[Member], task: str) -> Member:
-    """The one member. Raises WeftError for several, which the task of that name cannot measure together, ValueError for none."""
+    """The only member. Raises WeftError if there are several, since the task of that name measures one model;
+    ValueError if there are none.
+    """
     check_members(members)
     if len(members) > 1:
         raise WeftError(f"{len(members)} models for task '{task}', expected one")
@@ -79,14 +81,14 @@ def only(members: Sequence[Member], task: str) -> Member:
 
 
 def check_members(members: Sequence[Member]) -> None:
-    """Raises ValueError where there is none."""
+    """Raises ValueError if there are no members."""
     if not members:
         raise ValueError("got no members, expected at least one model")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a model embeds: the stream of a row, or one of its alternatives (a caption), by its number."""
+    """One item to embed: the stream of a row, or one of its alternatives (a caption), by its number."""
 
     stream: str
     row: int

@@ -1,4 +1,4 @@
-"""A task's number for each set of streams that is left: as records, as a table of text and as JSON."""
+"""A task's score for each set of remaining streams: as records, as a text table and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -13,15 +13,18 @@ from weft.evaluation.metric import Metric, Score
 from weft.inference.results import NOTEBOOK
 
 ABSENT, ZEROS, MEAN, TOKEN = "absent", "zeros", "mean of training", "mask token"
-"""What is in the place of a stream: nothing, zeros, the mean of encoded training rows, what the fusion learned for it."""
+"""The filler in the place of a missing stream: nothing, zeros, the mean of encoded training rows, the token that
+the fusion has learned.
+"""
 NOTHING = "none"
 NOTE = "In brackets: the 95% interval"
 
 
 @dataclass(frozen=True)
 class MissingLine:
-    """streams: that are left, or nothing. filler: what stands for the others. score: of the rows that have any of
-    those left. found: the stream that is searched, of retrieval."""
+    """streams: the remaining streams, or none. filler: the substitute for the others. score: over the rows that
+    have any remaining stream. found: for retrieval, the stream that is searched.
+    """
 
     streams: tuple[str, ...]
     filler: str
@@ -30,14 +33,14 @@ class MissingLine:
 
     @property
     def label(self) -> str:
-        """The streams that are left, and what is searched by them."""
+        """The remaining streams, and the stream that is searched."""
         left = " + ".join(self.streams) or say(NOTHING)
         return left if self.found is None else f"{left} → {self.found}"
 
 
 @dataclass(frozen=True)
 class MissingTable:
-    """A task's first number for each set of streams that is left, with each filler."""
+    """A task's first metric for each set of remaining streams, with each filler."""
 
     task: str
     lines: Sequence[MissingLine]
@@ -47,22 +50,22 @@ class MissingTable:
 
     @property
     def metric(self) -> Metric:
-        """What the lines measure."""
+        """The metric of the lines."""
         return self.lines[0].score.metric
 
     @property
     def title(self) -> str:
-        """In the reader's language."""
+        """The title in the reader's language."""
         task, name, unit = self.task, self.metric.name, self.metric.unit
         return say(f"{task}, where streams are missing: {name} ({unit})")
 
     @property
     def fillers(self) -> list[str]:
-        """In the order of the lines."""
+        """The fillers, in the order of the lines."""
         return list(dict.fromkeys(line.filler for line in self.lines))
 
     def rows(self) -> list[tuple[str, list[Score | None]]]:
-        """For each set of streams its label, and its score with each of the fillers."""
+        """For each set of streams its label, and its score with each filler."""
         scores: dict[str, dict[str, Score]] = {}
         for line in self.lines:
             scores.setdefault(line.label, {})[line.filler] = line.score
@@ -70,15 +73,15 @@ class MissingTable:
 
     @property
     def header(self) -> list[str]:
-        """Of the table, in the reader's language."""
+        """The column names in the reader's language."""
         return [say("streams"), *map(say, self.fillers)]
 
     def cells(self) -> list[list[str]]:
-        """Of the table: for each set of streams its label, and value and 95% interval with each filler."""
+        """For each set of streams its label, and value and 95% interval with each filler, as text."""
         return [[label, *map(_cell, scores)] for label, scores in self.rows()]
 
     def table(self) -> TextTable:
-        """A row for each set of streams, a column for each filler."""
+        """One row per set of streams, one column per filler."""
         label, *fillers = self.header
         columns = [TableColumn(label, long="whole")]
         columns += [TableColumn(filler, right=True) for filler in fillers]
@@ -107,5 +110,5 @@ def _cell(score: Score | None) -> str:
 
 
 def path_beside(result: Path) -> Path:
-    """The file of the table of a result that is kept in this file."""
+    """The path of the table that belongs to a result file."""
     return result.with_name(f"{result.stem}-missing.json")

@@ -1,4 +1,6 @@
-"""How unlike the training rows a row is: by its nearest training rows, and by a normal distribution of them."""
+"""Novelty scores: how different a row is from the training rows, by its nearest neighbours and by a normal
+distribution.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +22,12 @@ from weft.inference.rows import Reading, Selection
 NoveltyScore = Literal["neighbours", "density"]
 NEIGHBOURS = 10
 REFERENCES = 5000
-"""Training rows that are read and kept."""
+"""Number of training rows that are read and kept."""
 
 
 @dataclass(frozen=True)
 class RowVectors:
-    """rows: N numbers of the data set. groups: (N,). vectors: stream -> (N, D) of unit length. present: stream -> (N,)."""
+    """rows: N row numbers. groups: (N,). vectors: stream -> (N, D) of unit length. present: stream -> (N,) bool."""
 
     rows: tuple[int, ...]
     groups: Tensor
@@ -36,7 +38,7 @@ class RowVectors:
         return len(self.rows)
 
     def take(self, index_R: Tensor) -> "RowVectors":
-        """These rows."""
+        """The rows with these indices."""
         return RowVectors(
             tuple(self.rows[n] for n in index_R.tolist()),
             self.groups[index_R],
@@ -55,9 +57,10 @@ def row_vectors(
     most: int | None = None,
     seed: int = 0,
 ) -> RowVectors:
-    """Each row's embedding of each stream (or JOINT), or where the model has no projection of it its encoder's pooled features.
+    """Each row's embedding of each stream (or JOINT); without a projection, the pooled features of its encoder.
 
-    most: of so many rows, drawn by the seed. Raises WeftError where no row can be read and has one of the streams.
+    most: read only this number of rows, drawn by the seed. Raises WeftError if no row can be read and has one of
+    the streams.
     """
     model = member.model
     read = list(model.fused_streams) if JOINT in streams else list(streams)
@@ -95,7 +98,7 @@ def row_vectors(
 
 
 def _some(dataset: Dataset, most: int | None, seed: int) -> Selection | None:
-    """So many rows, drawn by the seed; None for all."""
+    """A random sample of the rows, drawn by the seed; None for all."""
     if most is None or len(dataset) <= most:
         return None
     generator = torch.Generator().manual_seed(seed)
@@ -111,7 +114,7 @@ def _unit(member: Member, stream: str, features: Features) -> Tensor:
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor:
-    """(N, D); zeros in the place of parts of rows that all lack the stream."""
+    """(N, D); zeros for parts whose rows all lack the stream."""
     width = max(part.shape[1] for part in parts)
     return torch.cat(
         [part if part.shape[1] else part.new_zeros(len(part), width) for part in parts]
@@ -127,8 +130,10 @@ class _Normal:
 
     @classmethod
     def fit(cls, vectors_ND: Tensor) -> "_Normal":
-        """With the covariance shrunk towards a multiple of the identity (Y. Chen, A. Wiesel, Y. Eldar and A. Hero, Shrinkage
-        Algorithms for MMSE Covariance Estimation, IEEE Transactions on Signal Processing 58(10), 2010, equation 23)."""
+        """Fits mean and covariance. The covariance is shrunk towards a multiple of the identity (Y. Chen, A.
+        Wiesel, Y. Eldar and A. Hero, Shrinkage Algorithms for MMSE Covariance Estimation, IEEE Transactions on
+        Signal Processing 58(10), 2010, equation 23).
+        """
         from sklearn.covariance import OAS
 
         found = OAS().fit(vectors_ND.double().numpy())
@@ -136,19 +141,20 @@ class _Normal:
         return cls(mean, precision)
 
     def distance(self, vectors_MD: Tensor) -> Tensor:
-        """(M,) the squared Mahalanobis distance, over D."""
+        """(M,) the squared Mahalanobis distance, divided by D."""
         centred = vectors_MD.double() - self.mean
         return ((centred @ self.precision) * centred).sum(1) / len(self.mean)
 
 
 @dataclass(frozen=True)
 class NoveltyScorer:
-    """Scores of rows, higher where they are less like the reference rows; of several streams that a row has their mean.
+    """Scores of rows; a higher score is less like the reference rows. If a row has several streams, their mean.
 
-    neighbours: the cosine distance to the nearest of the NEIGHBOURS-th order (Y. Sun, Y. Ming, X. Zhu and Y. Li, Out-of-Distribution
-    Detection with Deep Nearest Neighbors, ICML 2022, section 3). density: the squared Mahalanobis distance from the mean of the
-    reference rows (K. Lee, K. Lee, H. Lee and J. Shin, A Simple Unified Framework for Detecting Out-of-Distribution Samples,
-    NeurIPS 2018, section 2.1, one class), over the number of dimensions.
+    neighbours: the cosine distance to the NEIGHBOURS-th nearest reference (Y. Sun, Y. Ming, X. Zhu and Y. Li,
+    Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022, section 3). density: the squared
+    Mahalanobis distance from the mean of the reference rows (K. Lee, K. Lee, H. Lee and J. Shin, A Simple Unified
+    Framework for Detecting Out-of-Distribution Samples, NeurIPS 2018, section 2.1, one class), divided by the
+    number of dimensions.
     """
 
     references: RowVectors
@@ -156,7 +162,7 @@ class NoveltyScorer:
 
     @classmethod
     def fit(cls, rows: RowVectors) -> "NoveltyScorer":
-        """From training rows."""
+        """A scorer with these training rows as references."""
         normals = {
             stream: _Normal.fit(of[rows.present[stream]])
             for stream, of in rows.vectors.items()
@@ -167,8 +173,9 @@ class NoveltyScorer:
         return cls(rows, normals)
 
     def of(self, rows: RowVectors, *, others: bool = False) -> dict[NoveltyScore, Tensor]:
-        """Score -> (N,) float64, NaN for a row that has none of the streams. others: rows of the same group are not among
-        the references, where these are the measured rows themselves."""
+        """Score -> (N,) float64, NaN for a row without any of the streams. others: the references are the measured
+        rows themselves; rows of the same group are then not compared.
+        """
         found: dict[NoveltyScore, Tensor] = {}
         has_NS = torch.stack([rows.present[stream] for stream in self.normals], dim=1)
         for name in ("neighbours", "density"):

@@ -1,4 +1,4 @@
-"""A model whose encoders are asked only where nothing else says what a stream is."""
+"""A model whose encoders can be bypassed by given Features."""
 
 import copy
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from weft.core.records import Features, Field
 
 
 def encoding_by(model: Model, instead: Callable[[str, Field | Features], Features | None]) -> Model:
-    """The model, which shares every part, with what `instead` gives of a stream's values, or what its encoder gives
-    where that is None."""
+    """A model that shares all parts with `model`. Its Features of a stream are the result of `instead`, or of the
+    encoder if that is None.
+    """
 
     class Encoding(type(model)):  # type: ignore[misc]
         def encode(self, stream: str, value: Field | Features) -> Features:

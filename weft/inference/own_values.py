@@ -1,7 +1,7 @@
-"""Values of one's own as Media: paths, bytes, pictures, arrays, tensors, samples with their rate, frames.
+"""Converts a caller's values to Media: paths, bytes, pictures, arrays, tensors, samples with their rate, frames.
 
-What can be read in two ways is refused: an array of samples without its rate, a tensor of a picture whose channels may
-stand first or last, an address.
+Ambiguous values are refused: an array of samples without its rate, and a picture tensor whose channels may be first
+or last. Addresses on the network are refused, too.
 """
 
 import re
@@ -24,7 +24,7 @@ CONTENT: dict[Kind, tuple[str, ...]] = {
     "audio": ("array", "samples"),
     "video": ("array", "frames"),
 }
-"""What the samples or frames are called in a mapping that has a rate, too."""
+"""The keys of the samples or frames in a mapping that also has a rate."""
 RATES = ("rate", "sampling_rate", "sample_rate", "fps")
 EXAMPLES: dict[Kind, str] = {
     "audio": '{"samples": ..., "rate": 16000}',
@@ -33,7 +33,7 @@ EXAMPLES: dict[Kind, str] = {
 
 
 def names_of(value: Any) -> Any:
-    """An array of strings as a list of them, or as a string; anything else as it is."""
+    """An array of strings as a list of strings, or as one string; any other value unchanged."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
         found = value.tolist()
         names = found if isinstance(found, list) else [found]
@@ -43,9 +43,9 @@ def names_of(value: Any) -> Any:
 
 
 def media_value(raw: Any, kind: Kind) -> Any:
-    """One value of a stream of that kind; a list, such as the frames of a video, becomes one of pictures.
+    """One value of a stream of that kind. A list, such as the frames of a video, becomes a list of pictures.
 
-    Raises WeftError for anything that is none.
+    Raises WeftError for a value that cannot be converted.
     """
     if isinstance(raw, list | tuple):
         frames: Kind = "image" if kind == "video" else kind
@@ -88,7 +88,7 @@ def _in_memory(raw: np.ndarray | Image.Image, kind: Kind) -> Media:
 
 
 def _array(raw: Tensor, kind: Kind) -> np.ndarray:
-    """The values of a tensor; of a picture with the channels last, where they stand first."""
+    """The values of a tensor; for a picture with the channels moved from first to last."""
     array: np.ndarray = (
         raw.detach().cpu().float().numpy()
         if raw.is_floating_point()
@@ -105,7 +105,7 @@ def _array(raw: Tensor, kind: Kind) -> np.ndarray:
 
 
 def _mapping(raw: Mapping[Any, Any], kind: Kind) -> Media:
-    """{"samples": ..., "rate": ...}, or {"bytes": ..., "path": ...} as tables of Hugging Face have them."""
+    """{"samples": ..., "rate": ...}, or {"bytes": ..., "path": ...} as in Hugging Face tables."""
     content = next((raw[name] for name in CONTENT.get(kind, ()) if raw.get(name) is not None), None)
     rate = next((raw[name] for name in RATES if raw.get(name) is not None), None)
     if content is None:
@@ -122,7 +122,7 @@ def _mapping(raw: Mapping[Any, Any], kind: Kind) -> Media:
 
 
 def _stacked(content: Any) -> np.ndarray:
-    """An array, or a list of numbers or of frames of one size, as one array. Raises WeftError."""
+    """An array, or a list of numbers or of equally large frames, as one array. Raises WeftError."""
     if isinstance(content, np.ndarray):
         return content
     if isinstance(content, Sequence) and content and not isinstance(content, str | bytes):

@@ -1,4 +1,4 @@
-"""How strange a pair of a row's streams is, such as a picture and its text: from their embeddings and features."""
+"""Anomaly scores for a pair of a row's streams, such as a picture and its text, from their embeddings and features."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from weft.inference.pairs import Pairs, Side
 
 PairScore = Literal["local_similarity", "similarity", "prediction", "matching"]
 NEIGHBOURS = 10
-"""Entries of the other stream whose mean similarity is taken off."""
+"""Number of nearest entries of the other stream whose mean similarity is subtracted."""
 REFERENCES = 5000
-"""Entries of each stream of the training rows that are kept."""
+"""Number of entries that are kept of each stream of the training rows."""
 FITTED = 5000
-"""Different training pictures, or whatever the first stream is, that are read with what matches them."""
+"""Number of different training pictures (or values of the first stream) that are read with their matches."""
 RIDGE = 0.1
-"""Weight of the squared coefficients beside the mean squared error of standardised features."""
+"""Weight of the squared coefficients, relative to the mean squared error of standardised features."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Ridge regression of one stream's features from another's, both standardised."""
+    """Ridge regression from one stream's features to another's, both standardised."""
 
     mean: Tensor
     scale: Tensor
@@ -37,7 +37,7 @@ class Predictor:
 
     @classmethod
     def fit(cls, inputs_NX: Tensor, targets_NY: Tensor) -> "Predictor":
-        """With the weight RIDGE on the squared coefficients."""
+        """Fits the regression with the weight RIDGE on the squared coefficients."""
         from sklearn.linear_model import Ridge
 
         mean, scale = inputs_NX.mean(0), _scale(inputs_NX)
@@ -49,7 +49,7 @@ class Predictor:
         return cls(mean, scale, target_mean, target_scale, weight)
 
     def agreement(self, inputs_NX: Tensor, targets_NY: Tensor) -> Tensor:
-        """(N,) the cosine of what is predicted and what is there."""
+        """(N,) the cosine of the predicted and the actual features."""
         predicted_NY = (inputs_NX - self.mean) / self.scale @ self.weight
         return F.cosine_similarity(
             predicted_NY, (targets_NY - self.target_mean) / self.target_scale, dim=1
@@ -62,17 +62,19 @@ def _scale(values_ND: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PairScorer:
-    """Scores of pairs, higher where they are stranger.
+    """Scores of pairs; a higher score is more anomalous.
 
-    similarity: minus the cosine of the embeddings. local_similarity: the same twice, plus the mean cosine of each of the two
-    to its NEIGHBOURS nearest entries of the other stream: a text that is near to all pictures says little of
-    one (cross-domain similarity local scaling, A. Conneau et al., Word Translation Without Parallel Data, ICLR 2018,
-    section 2.3). prediction: minus how well each stream's features are predicted from the other's, both ways (A. Costanzino et
-    al., Multimodal Industrial Anomaly Detection by Crossmodal Feature Mapping, CVPR 2024, section 3, on pooled features). matching: minus
-    the log odds of a head that says whether both belong together.
+    similarity: minus the cosine of the embeddings. local_similarity: minus twice the cosine, plus the mean cosine
+    of each of the two to its NEIGHBOURS nearest entries of the other stream, since a text that is near to all
+    pictures says little about one (cross-domain similarity local scaling, A. Conneau et al., Word Translation
+    Without Parallel Data, ICLR 2018, section 2.3). prediction: minus how well each stream's features are predicted
+    from the other's, in both directions (A. Costanzino et al., Multimodal Industrial Anomaly Detection by
+    Crossmodal Feature Mapping, CVPR 2024, section 3, on pooled features). matching: minus the log odds of a
+    matching head that both belong together.
 
-    references: stream -> (R, E) embeddings among which the nearest are sought. predictors: stream that is predicted from
-    the other -> how; none where no training rows are at hand. head: a matching head of `member`'s model.
+    references: stream -> (R, E) embeddings among which the nearest are searched. predictors: stream that is
+    predicted from the other -> its Predictor; empty if no training rows are available. head: a matching head of
+    `member`'s model.
     """
 
     streams: tuple[str, str]
@@ -84,7 +86,7 @@ class PairScorer:
     def fit(
         cls, pairs: Pairs, *, predicting: bool, head: str | None = None, seed: int = 0
     ) -> "PairScorer":
-        """From pairs of training rows; predicting: also learn to predict each stream's features from the other's."""
+        """Fits the scorer to pairs of training rows. predicting: also fit the Predictors."""
         generator = torch.Generator().manual_seed(seed)
         sides = (pairs.first, pairs.second)
         references = {
@@ -103,7 +105,7 @@ class PairScorer:
         return cls((pairs.first.stream, pairs.second.stream), references, predictors, head)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that `from_tensors` needs, by name."""
+        """All tensors that `from_tensors` needs, by name."""
         fields = ("mean", "scale", "target_mean", "target_scale", "weight")
         return {
             **{f"references/{stream}": found for stream, found in self.references.items()},
@@ -118,7 +120,7 @@ class PairScorer:
     def from_tensors(
         cls, streams: tuple[str, str], head: str, tensors: Mapping[str, Tensor]
     ) -> "PairScorer":
-        """What `tensors` gave."""
+        """A scorer from the output of `tensors`."""
         parts = defaultdict[str, dict[str, Tensor]](dict)
         for name, tensor in tensors.items():
             kind, _, stream = name.partition("/")
@@ -131,7 +133,7 @@ class PairScorer:
 
     @property
     def scores(self) -> tuple[PairScore, ...]:
-        """Those that it can give."""
+        """The names of the scores that it can compute."""
         predicted: tuple[PairScore, ...] = ("prediction",) if self.predictors else ()
         matched: tuple[PairScore, ...] = ("matching",) if self.head else ()
         return ("local_similarity", "similarity", *predicted, *matched)
@@ -145,7 +147,7 @@ class PairScorer:
         config: InferenceConfig,
         device: torch.device | str,
     ) -> dict[PairScore, Tensor]:
-        """Score -> (P,) float64 of pairs (P, 2) of entries."""
+        """Score -> (P,) float64 for pairs (P, 2) of entries."""
         one_P, other_P = pairs_P2.T
         cosine_P = (first.embeddings[one_P] * second.embeddings[other_P]).sum(1).double()
         near_first = self._near(first.embeddings, second.stream)
@@ -177,7 +179,7 @@ class PairScorer:
 
 
 def _some(count: int, most: int, generator: torch.Generator) -> Tensor:
-    """All numbers below `count` in order, or so many of them, drawn."""
+    """All numbers below `count` in order, or a random sample of them."""
     if count <= most:
         return torch.arange(count)
     return torch.randperm(count, generator=generator)[:most].sort().values

@@ -1,4 +1,4 @@
-"""Pairs of two streams of a data set's rows, such as pictures and their texts, embedded and with their encoders' features."""
+"""Pairs of two streams of a data set's rows, such as pictures and texts, with embeddings and encoder features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +18,9 @@ from weft.inference.member import Entry, Member
 
 @dataclass(frozen=True)
 class Side:
-    """N entries of one stream. groups, matches: (N,). embeddings: (N, E) of unit length. features: (N, D) pooled, the mean
-    of the entry's views. kept: their Features, where a matching head reads them."""
+    """N entries of one stream. groups, matches: (N,). embeddings: (N, E) of unit length. features: (N, D) pooled,
+    the mean over the entry's views. kept: their Features, if a matching head reads them.
+    """
 
     stream: str
     entries: tuple[Entry, ...]
@@ -35,7 +36,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Both streams of a data set, and (P, 2) which entries of them belong together: each of the second with one of the first."""
+    """Both streams of a data set, and the pairs (P, 2) of entries that belong together: each entry of the second
+    stream with one entry of the first.
+    """
 
     first: Side
     second: Side
@@ -43,12 +46,12 @@ class Pairs:
 
     @property
     def rows(self) -> set[int]:
-        """The numbers of the rows whose second part has a pair."""
+        """The numbers of the rows whose entry of the second stream has a pair."""
         return {self.second.entries[n].row for n in self.own[:, 1].tolist()}
 
     @property
     def groups(self) -> Tensor:
-        """(P,)"""
+        """(P,) the group of each pair."""
         return self.second.groups[self.own[:, 1]]
 
 
@@ -63,9 +66,10 @@ def read_pairs(
     most: int | None = None,
     seed: int = 0,
 ) -> Pairs:
-    """keep: the Features of all entries. most: of so many different matches, such as pictures, drawn by the seed.
+    """Reads both streams of a data set. keep: keep the Features of all entries. most: only this number of different
+    matches, such as pictures, drawn by the seed.
 
-    Raises WeftError where no entries that can be read belong together.
+    Raises WeftError if no readable entries belong together.
     """
     bad = config.errors.build(len(dataset))
     listed = list_entries(dataset, streams, bad).partnered()
@@ -78,7 +82,7 @@ def read_pairs(
 
 
 def _drawn(listed: Listing, most: int, seed: int) -> Listing:
-    """Only entries of so many matches."""
+    """Only the entries of `most` drawn matches."""
     matches = sorted({listed.matches[one.row] for of in listed.entries.values() for one in of})
     if len(matches) <= most:
         return listed
@@ -101,7 +105,7 @@ def read_side(
     *,
     keep: bool = False,
 ) -> Side:
-    """What the member makes of the listed entries of a stream."""
+    """Embeddings and features of the listed entries of a stream."""
     entries = listed.entries[stream]
     embeddings, features = Embeddings(member.model, entries), _MeanFeatures(len(entries))
     kept = KeptEntries(entries) if keep else None
@@ -140,7 +144,9 @@ class _MeanFeatures:
 
 
 def _own_pairs(first: Side, second: Side) -> Tensor:
-    """(P, 2) each entry of the second with that of the first of its row, or else the first that it matches."""
+    """(P, 2) each entry of the second stream with the first stream's entry of the same row, or else with the first
+    entry that it matches.
+    """
     of_row = {entry.row: n for n, entry in reversed(list(enumerate(first.entries)))}
     of_match = {match: n for n, match in reversed(list(enumerate(first.matches.tolist())))}
     found = [

@@ -1,4 +1,4 @@
-"""What a head of the model says of rows: the one way for evaluation, commands, explanations and reports."""
+"""Predictions of a model's head for rows: the one function for evaluation, commands, explanations and reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +22,16 @@ from weft.inference.rows import Reading, Selection
 from weft.inference.wording import IN_RANDOM_ORDER, OF_ANOTHER
 
 SHOWN = 20
-"""Rows of predictions that are printed."""
+"""Number of rows of predictions that are printed."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a head says of N rows, in the order of the data set.
+    """A head's predictions for N rows, in the order of the data set.
 
-    rows: their numbers in the data set, ids: their ids, groups: (N,). streams: what was read. values:
-    N classes, numbers or texts. targets: name -> (N, ...) as read from the rows. swapped: stream -> the
-    N values where that stream is another row's. reordered: video -> the N values where its frames are in
-    random order.
+    rows: their numbers in the data set, ids: their ids, groups: (N,). streams: the streams that were read. values:
+    N classes, numbers or texts. targets: name -> (N, ...) as read from the rows. swapped: stream -> the N values
+    when that stream comes from another row. reordered: video -> the N values when its frames are in random order.
     """
 
     head: str
@@ -56,7 +55,7 @@ class Predictions:
         return self._table().html()
 
     def _table(self) -> TextTable:
-        """The first rows: what is said, with its probability where there is one."""
+        """A table of the first rows: the prediction, with its probability if it has one."""
         rows = []
         for number, name in enumerate(self.ids[:SHOWN]):
             ((said, chance), *_) = self.values.best(number, 1) or [("", None)]
@@ -70,13 +69,13 @@ class Predictions:
 
     @property
     def said(self) -> list[str]:
-        """What is said of each row."""
+        """The prediction for each row, as text."""
         return [self.values.said(row) for row in range(len(self))]
 
     @property
     def altered(self) -> dict[str, Values]:
-        """Baseline -> the values of the same model that sees less: a stream of another row, or a video whose frames
-        are in random order.
+        """Baseline -> the values of the same model with altered input: a stream of another row, or a video with its
+        frames in random order.
         """
         return {
             **{f"{stream}{OF_ANOTHER}": values for stream, values in self.swapped.items()},
@@ -85,7 +84,7 @@ class Predictions:
 
     @property
     def altered_said(self) -> dict[str, list[str]]:
-        """The same: what is said of each row."""
+        """`altered`, with each prediction as text."""
         return {
             name: [values.said(row) for row in range(len(self))]
             for name, values in self.altered.items()
@@ -103,12 +102,12 @@ def predict(
     selection: Selection | None = None,
     device: torch.device | str = "cpu",
 ) -> Predictions:
-    """What the head says of every row that can be read and has something of what the head reads.
+    """The head's predictions for every row that can be read and has at least one stream that the head reads.
 
-    Several members are an ensemble, and so are the head's evaluation views. targets: are read from the
-    rows too. swap: also with each stream of another row of the batch, or with these streams, where the head reads
-    several, and with the frames of each video among them in random order, where they are read and not cached.
-    selection: see `read_rows`. Raises WeftError where the members disagree, or no row is left.
+    Several members are an ensemble, and so are the head's evaluation views. targets: also read from the rows. swap:
+    also predict with each stream, or with these streams, taken from another row of the batch, if the head reads
+    several; and with the frames of each video in random order, if the video is not cached. selection: see
+    `read_rows`. Raises WeftError if the members disagree, or no row is left.
     """
     check_members(members)
     views = members[0].model.head(head).views
@@ -142,7 +141,7 @@ class _View:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """What the head reads, in the order of the data."""
+        """The streams that the head reads, in the order of the data."""
         read = self.member.model.streams_of(self.head)
         missing = [stream for stream in read if stream not in self.member.sources]
         if len(missing) == len(read):
@@ -153,7 +152,7 @@ class _View:
         return tuple(stream for stream in self.member.sources if stream in read)
 
     def part(self, encoded: Encoded, seeds_B: Tensor | None) -> Part | None:
-        """The head's decoder and what it reads of the rows; None where no row has its context."""
+        """The head's decoder and its input for the rows; None if no row has the head's context."""
         model = self.member.model
         head = model.head(self.head)
         if not encoded or (head.context in model.fused_streams and head.context not in encoded):
@@ -177,7 +176,7 @@ class _Part:
 
 
 def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str]) -> _Part | None:
-    """The values of those rows that have something to be read. altered: streams that are altered, too."""
+    """The values of the rows that have any input. altered: streams that replace those of the rows."""
     seeds_B = read.batch.seeds
     parts = _parts(seen, read.streams, seeds_B)
     if parts is None:
@@ -213,7 +212,7 @@ def _predicted(seen: Sequence[_View], read: EncodedRows, altered: Sequence[str])
 def _in_random_order(
     seen: Sequence[_View], read: EncodedRows, stream: str
 ) -> list[dict[str, Features]] | None:
-    """The encoded streams with the frames of that video in random order; None where it is none that is read."""
+    """The encoded streams with the frames of that video in random order; None if the head reads no such video."""
     found: list[dict[str, Features]] = []
     for one, batch, encoded in zip(seen, read.batches, read.streams, strict=True):
         modality, value = one.member.modalities.get(stream), batch.inputs.get(stream)
@@ -240,7 +239,7 @@ def _values(first: _View, parts: Sequence[Part], there_R: Tensor) -> Values:
 
 
 def _partners(size: int, device: torch.device) -> Tensor:
-    """(B,) for each row another one, half a batch away: rows of one group lie side by side."""
+    """(B,) for each row another row, half a batch away, since rows of one group are next to each other."""
     return (torch.arange(size, device=device) + size // 2) % size
 
 

@@ -1,4 +1,6 @@
-"""Rows whose values are read and transformed already, so that those of many callers become one call of the model."""
+"""Rows whose values are already read and transformed, so that the rows of many callers run in one call of the
+model.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ Views = Sequence[Any]
 
 
 class Size(NamedTuple):
-    """Of N rows: the tokens of the longest sequence, and the numbers of the largest picture or sound."""
+    """The cost of N rows: the tokens of the longest sequence, and the numbers of the largest picture or sound."""
 
     rows: int
     tokens: int
@@ -32,15 +34,16 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class Preloaded:
-    """N rows. values: stream -> of each row its views, None in the place of a view of a row that lacks the stream."""
+    """N rows. values: stream -> for each row its views; None for a view of a row without the stream."""
 
     samples: Sequence[Sample]
     values: Mapping[str, Sequence[Views]]
 
     @classmethod
     def of(cls, rows: Given, views: int | None = None) -> "Preloaded":
-        """Reads every value. views: how many of each; None: all that it has. Raises DataError for one that cannot be
-        read."""
+        """Reads every value. views: how many views of each value; None: all. Raises DataError for a value that
+        cannot be read.
+        """
         read = {
             name: [_views(source, row, views) for row in range(len(rows.samples))]
             for name, source in rows.sources.items()
@@ -61,7 +64,7 @@ class Preloaded:
         return cls([sample for part in parts for sample in part.samples], values)
 
     def member(self, model: Model, learned: Learned) -> Member:
-        """The model as it reads these rows."""
+        """A member that reads these rows."""
         sources = {
             stream: _Source(views, learned.modalities[stream])
             for stream, views in self.values.items()
@@ -70,7 +73,7 @@ class Preloaded:
 
     @property
     def size(self) -> Size:
-        """How much the model has to do."""
+        """The size of the rows for the model."""
         read = [
             view
             for rows in self.values.values()
@@ -84,7 +87,7 @@ class Preloaded:
 
 
 class _Source:
-    """A stream whose values are read already."""
+    """A stream whose values are already read."""
 
     def __init__(self, values: Sequence[Views], modality: Modality) -> None:
         self._values = values
@@ -111,5 +114,5 @@ def _views(source: ModalitySource, row: int, views: int | None) -> list[Any]:
 
 
 def _bare(sample: Sample) -> Sample:
-    """The row without its raw values, which are not needed any more."""
+    """The row without its raw values, which are no longer needed."""
     return Sample(sample.id, sample.group, {}, sample.source)

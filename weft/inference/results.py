@@ -1,4 +1,4 @@
-"""What a task found: numbers with intervals, and the rows that are shown beside them."""
+"""The result of a task: numbers with intervals, and rows to show with them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,14 @@ from weft.inference.diagnostics import Diagnostics
 from weft.inference.member import Entry
 
 LOWER = " ↓"
-"""Stands behind the unit where less is better."""
+"""Follows the unit if lower is better."""
 NOTEBOOK = 100
 """Width of a table in a notebook, in characters."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was retrieved: an entry of the data set, or a label."""
+    """A retrieved result: an entry of the data set, or a label."""
 
     entry: Entry | str
     score: float
@@ -42,7 +42,7 @@ class Example:
 
 @dataclass(frozen=True)
 class WeighedWord:
-    """A recognised word, and stream -> how far it was believed: its mean weight in [0, 1] while the word was said."""
+    """A recognised word, and stream -> the mean weight of the stream, in [0, 1], while the word was spoken."""
 
     word: str
     weights: Mapping[str, float]
@@ -50,12 +50,12 @@ class WeighedWord:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model made of a row: the entries that it saw, its answer, and what would have been right.
+    """A model's prediction for a row: the entries that it read, its answer, and the right answer.
 
-    right is None where there is no right or wrong, as for a caption. score: the model's probability,
-    or a metric's value. others: further answers and their scores, the best first. given: stream -> what
-    it saw that is no entry of a row, such as the candidate that it chose. words: those of `predicted`, where
-    the model says how far it believed each stream.
+    right is None if there is no right or wrong, as for a caption. score: the model's probability, or a metric's
+    value. others: further answers with their scores, the best first. given: stream -> an input that is not an entry
+    of a row, such as the candidate that the model chose. words: the words of `predicted`, if the model weighs its
+    streams.
     """
 
     inputs: tuple[Entry, ...]
@@ -70,10 +70,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What was drawn for a row.
+    """A value that the model drew for a row.
 
-    inputs: the entries that it was drawn from. drawn: as a person is shown it. others: what is shown beside it, such as the
-    true value and the training value that is most like it.
+    inputs: the entries that it was drawn from. drawn: the display of the value. others: displays for comparison,
+    such as the true value and the most similar training value.
     """
 
     inputs: tuple[Entry, ...]
@@ -83,7 +83,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """All that a head drew: a value of the stream for each of the rows, by their numbers in the data set."""
+    """All values that a head drew: one value of the stream per row, by row number."""
 
     head: str
     stream: str
@@ -93,10 +93,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Values:
-    """A number for each of Q rows and their groups, both (Q,): what paired comparisons need.
+    """One number for each of Q rows, and their groups, both (Q,), for paired comparisons.
 
-    of: the metric is no mean over rows, but this function of the sums of counts: values are (Q, C), and it maps
-    (..., C) to (...).
+    of: for a metric that is not a mean over rows, the function from the sums of counts to the metric: values are
+    then (Q, C), and the function maps (..., C) to (...).
     """
 
     values: Tensor
@@ -122,14 +122,14 @@ class Queries:
 class TaskResult:
     """Numbers with their intervals, and all that is needed to judge them.
 
-    protocol: what was measured and how (split, sizes, captions an image). metrics: name -> the number,
-    which carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and
-    examples: by direction. values: metric -> its value row by row in its unit, where it is a mean over
-    rows, or its counts row by row. predictions: some rows to be shown, drawn at random; drawings: the same of rows for which pictures or
-    sounds were drawn, and drawn: all of these. worst: the worst errors, the worst first;
-    worst_examples: the same of queries, by direction. head: the head of the model that was measured, if it was one.
-    similarity: the two embeddings whose cosine was, streams or JOINT, if it was one. diagnostics: confused
-    classes, calibration, class counts, errors by slice, where the task has them.
+    protocol: what was measured and how (split, sizes, captions per image). metrics: name -> the number, which
+    carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and examples: by
+    direction. values: metric -> its value for each row in its unit, if it is a mean over rows, or its counts for
+    each row. predictions: some random rows to show. drawings: the same for rows for which pictures or sounds were
+    drawn. drawn: all of these. worst: the worst errors, the worst first. worst_examples: the same for queries, by
+    direction. head: the head that was measured, if any. similarity: the two embeddings (streams or JOINT) whose
+    cosine was measured, if any. diagnostics: confused classes, calibration, class counts, errors by slice, if the
+    task has them.
     """
 
     task: str
@@ -158,8 +158,9 @@ class TaskResult:
         leakage: Leakage | None = None,
         diagnostics: Diagnostics | None = None,
     ) -> "TaskResult":
-        """With these added: what a task has beside what it shares with others. protocol and baselines
-        stand before those that are there, metrics after them."""
+        """The result with additional entries. New protocol and baselines are inserted before the present ones, new
+        metrics after them.
+        """
         return replace(
             self,
             protocol={**(protocol or {}), **self.protocol},
@@ -177,7 +178,7 @@ class TaskResult:
         return self.table().html()
 
     def table(self) -> TextTable:
-        """A row for each metric: its value, its interval, its unit, and each baseline."""
+        """One row per metric: its value, its interval, its unit, and each baseline."""
         scores = self.metrics.items()
         columns = [
             TableColumn(
@@ -204,8 +205,7 @@ class TaskResult:
         return TextTable(columns, rows, note=note)
 
     def to_json(self) -> dict[str, Any]:
-        """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null where none was
-        audited."""
+        """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null if there was no audit."""
         return {
             "task": self.task,
             "protocol": dict(self.protocol),

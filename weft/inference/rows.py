@@ -1,4 +1,4 @@
-"""A data set's rows -> batches as models read them, in order, each row read once for all of them."""
+"""Reads a data set's rows in batches, in order; each row is read once for all models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Member
 
 Check = Callable[[Sample], object]
-"""Raises DataError for a row that lacks what it is measured by."""
+"""Raises DataError for a row without the value that a metric needs."""
 
 PREFETCHED_BATCHES = 2
 
@@ -35,19 +35,19 @@ class Reading:
 
     @classmethod
     def of(cls, member: Member, dataset: Dataset, names: Sequence[str], view: int = 0) -> "Reading":
-        """The member's streams and targets of these names.
+        """The member's streams and targets with these names.
 
-        Raises WeftError for a name that the member has neither as a stream nor as a target.
+        Raises WeftError for a name that is neither a stream nor a target of the member.
         """
         return cls({name: _source(member, dataset, name) for name in names}, view)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows are read.
+    """The rows that are read.
 
-    rows: of each of these lists of row numbers the first that can be read and has one of the streams;
-    None for every row. check: see `Check`.
+    rows: lists of row numbers; from each list the first row is read that can be read and has one of the streams.
+    None: every row. check: see `Check`.
     """
 
     rows: Sequence[Sequence[int]] | None = None
@@ -56,7 +56,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Rows:
-    """R rows. numbers: of the rows in the data set. batches: one for each reading."""
+    """R rows. numbers: their row numbers in the data set. batches: one batch per reading."""
 
     numbers: Sequence[int]
     batches: Sequence[Batch]
@@ -71,10 +71,10 @@ def read_rows(
     device: torch.device | str = "cpu",
     what: str = "predicting",
 ) -> Iterator[Rows]:
-    """Batches of the selected rows, or of all, each as every reading sees it.
+    """Yields batches of the selected rows, or of all, one batch per reading.
 
-    A row that one of the readings cannot read is left out of all where the policy lets it pass. What
-    several readings share is read and decoded once. Raises WeftError where the policy leaves out every row.
+    A row that one of the readings cannot read is left out of all, if the error policy allows it. Values that
+    several readings share are read and decoded once. Raises WeftError if no row is left.
     """
     selected = selection or Selection()
     rows = [(row,) for row in range(len(dataset))] if selected.rows is None else selected.rows
@@ -121,7 +121,7 @@ def read_rows(
 
 
 def holds_much(batch: Sequence[tuple[Any, Any]], config: InferenceConfig) -> bool:
-    """Whether the values of a batch come near the bytes that it may have."""
+    """Whether the values of a batch come near the limit of bytes."""
     return 2 * bytes_of([value for _, value in batch]) > config.batch_bytes
 
 

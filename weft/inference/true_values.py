@@ -1,4 +1,4 @@
-"""The values that rows of a data set have of a stream, as a model reads them."""
+"""Reads the true values of a stream from the rows of a data set, in the form that the model reads."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,9 +19,11 @@ def true_values(
     stream: str,
     config: InferenceConfig,
 ) -> Iterator[tuple[list[int], Field]]:
-    """Batches of the rows that have the stream: their numbers in the data set, and their values (R, ...) in evaluation.
+    """Yields batches of the rows that have the stream: their row numbers, and their values (R, ...) in evaluation
+    mode.
 
-    They are read raw, never from a feature cache, and each row once. What cannot be read follows the config's error policy.
+    Values are read raw, never from a feature cache, and each row once. The config's error policy applies to rows
+    that cannot be read.
     """
     source = ModalitySource(dataset, stream, member.modalities[stream], optional=True)
     selection = Selection(rows=[[row] for row in rows])

@@ -1,4 +1,4 @@
-"""Features of a stream's values, real or drawn, by an encoder that is no part of the model."""
+"""Features of a stream's values, real or drawn, from an encoder that is not part of the model."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 class RowFeatures:
     """Rows of a data set by their numbers, and their (N, D) features.
 
-    of_mean: (1, D) features of the mean of all values. kept: row -> its value (1, ...), of some rows.
+    of_mean: (1, D) features of the mean of all values. kept: row -> its value (1, ...), for some rows.
     """
 
     dataset: Dataset
@@ -39,7 +39,7 @@ class RowFeatures:
 
 @dataclass(frozen=True)
 class ValueFeatures:
-    """An encoder in evaluation mode, and how it is run."""
+    """An encoder in evaluation mode, with its settings."""
 
     encoder: nn.Module
     config: InferenceConfig
@@ -64,7 +64,9 @@ class ValueFeatures:
         stream: str,
         kept: Collection[int] = (),
     ) -> RowFeatures:
-        """Of these rows, as far as they have the stream, read as the member reads it. kept: rows whose values are kept."""
+        """Features of these rows, if they have the stream, read as the member reads it. kept: rows whose values are
+        kept.
+        """
         values: dict[int, Field] = {}
         numbers: list[int] = []
         found: list[Floats] = []
@@ -82,14 +84,16 @@ class ValueFeatures:
 
 
 class MeanValue:
-    """The mean of values that come in parts: of pictures each pixel's, of sounds each frame's over those that are so long."""
+    """The mean of values that arrive in parts: for pictures of each pixel, for sounds of each frame over the sounds
+    that are long enough.
+    """
 
     def __init__(self) -> None:
         self._sum = self._count = torch.zeros(())
         self._dtype = torch.float32
 
     def add(self, field: Field) -> None:
-        """Values (B, ...), all of one shape but for the frames (B, T, M) of sounds."""
+        """Adds values (B, ...), all of one shape except for the frames (B, T, M) of sounds."""
         values, self._dtype = field.values.cpu().double(), field.values.dtype
         there = torch.ones_like(values)
         if field.mask is not None:
@@ -98,13 +102,13 @@ class MeanValue:
         self._count = _added(self._count, there.sum(0))
 
     def field(self) -> Field:
-        """(1, ...) in the type of the values; pixels are rounded."""
+        """The mean as a Field (1, ...) in the type of the values; pixels are rounded."""
         mean = (self._sum / self._count.clamp_min(1))[None]
         return Field((mean if self._dtype.is_floating_point else mean.round()).to(self._dtype))
 
 
 def _added(one: Tensor, other: Tensor) -> Tensor:
-    """Both, the shorter one as if zeros followed."""
+    """The sum of both, with the shorter one padded with zeros."""
     if not one.dim():
         return other
     longest = max(len(one), len(other))

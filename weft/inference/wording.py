@@ -1,18 +1,20 @@
-"""What stands in results under short names, in words: the protocol and the baselines."""
+"""Words for the short names in results: the protocol and the baselines."""
 
 from weft.core.naming import plain
 
 OF_ANOTHER = " of another"
-"""Ends the name of the baseline that is the model itself with a stream of another row."""
+"""Suffix of the name of a baseline: the model itself with a stream of another row."""
 IN_RANDOM_ORDER = " in random order"
-"""Ends the name of the baseline that is the model itself with the frames of a video in random order."""
+"""Suffix of the name of a baseline: the model itself with the frames of a video in random order."""
 EMBEDDED = "embedded_"
-"""Begins the name of how many entries of a stream were embedded, with an s behind it: `embedded_text_zhs`."""
+"""Prefix of the name of the number of embedded entries of a stream, which ends with an s: `embedded_text_zhs`."""
 PERSON, HALVES = "person", "half of the real ones"
 REAL, ORIGINAL = "real ones", "real ones, original"
-"""Real values as the model that draws reads and shows them, at its size and through its vocoder; and as they are stored."""
+"""Real values in the form that the generating model reads and shows, at its size and through its vocoder; and as
+they are stored.
+"""
 HOPED = (PERSON, HALVES, REAL, ORIGINAL)
-"""Baselines that are what can be hoped for, not what is to be beaten: a person, real values."""
+"""Baselines that are upper references, not numbers to exceed: a person, real values."""
 
 PROTOCOL = {
     "answers_known": "answers the model can give",
@@ -44,19 +46,19 @@ TASKS = {"vqa": "questions about pictures", "zero_shot": "zero-shot classificati
 
 
 def task_words(name: str) -> str:
-    """A task, in words."""
+    """The name of a task in words."""
     return TASKS.get(name, plain(name))
 
 
 def protocol_words(name: str) -> str:
-    """What an entry of a result's protocol says, in words."""
+    """An entry of a result's protocol in words."""
     if name.startswith(EMBEDDED):
         return f"embedded {plain(name.removeprefix(EMBEDDED))}"
     return PROTOCOL.get(name, plain(name))
 
 
 def baseline_words(name: str) -> str:
-    """What a baseline does, in words."""
+    """A baseline in words."""
     if name.endswith(OF_ANOTHER):
         return f"the model with the {plain(name.removesuffix(OF_ANOTHER))} of another row"
     if name.endswith(IN_RANDOM_ORDER):
